@@ -1,0 +1,36 @@
+"""Camera pixels to encoder input; training, running and goal images all pass through here."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def preprocess(
+    images: Tensor,
+    size: tuple[int, int],
+    mean: tuple[float, float, float] = IMAGENET_MEAN,
+    std: tuple[float, float, float] = IMAGENET_STD,
+) -> Tensor:
+    """Centre crop to the aspect of `size`, bilinear resize without antialiasing, and normalisation.
+
+    images: uint8 RGB [.., H, W, 3]; size: (height, width) in pixels. Returns float32 [.., 3, height, width]
+    of (pixel - 255*mean) / (255*std), as V-JEPA 2-AC does at run time. Raises ValueError for any other input.
+    """
+    if images.dtype != torch.uint8 or images.ndim < 3 or images.shape[-1] != 3:
+        raise ValueError(f"images are {images.dtype} {list(images.shape)}; expected uint8 RGB [.., H, W, 3]")
+    height, width = size
+    rows = min(images.shape[-3], images.shape[-2] * height // width)
+    columns = min(images.shape[-2], images.shape[-3] * width // height)
+    if rows < 1 or columns < 1:
+        raise ValueError(f"images are {list(images.shape)}; nothing is left of them in the aspect of {size}")
+    top, left = (images.shape[-3] - rows) // 2, (images.shape[-2] - columns) // 2
+    x = images[..., top : top + rows, left : left + columns, :].movedim(-1, -3).float()
+    if (rows, columns) != (height, width):
+        x = F.interpolate(x.reshape(-1, 3, rows, columns), size=size, mode="bilinear", align_corners=False)
+        x = x.reshape(*images.shape[:-3], 3, height, width)
+    shift = torch.tensor(mean, device=x.device).view(3, 1, 1) * 255.0
+    scale = torch.tensor(std, device=x.device).view(3, 1, 1) * 255.0
+    return (x - shift) / scale
