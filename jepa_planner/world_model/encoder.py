@@ -154,11 +154,12 @@ class VideoEncoder(nn.Module):
         x = x.flatten(1, 2)
         if self.config.slots:
             x = torch.cat([x, self.slot_queries.to(x.dtype).expand(len(x), -1, -1)], dim=1)
-        for block in self.blocks:
-            x = block(x, (self.rotary_cosine, self.rotary_sine))
-        if self.config.slots:
-            return self.slot_readout(self.norm(x[:, -self.config.slots :]))
-        return self.norm(x)
+        tables = (self.rotary_cosine, self.rotary_sine)
+        for block in self.blocks[:-1]:
+            x = block(x, tables)
+        # Of the last block only the latents are read; with slots that leaves out most of its work.
+        x = self.norm(self.blocks[-1](x, tables, last=self.config.slots or None))
+        return self.slot_readout(x) if self.config.slots else x
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.tokens(images).float()

@@ -58,14 +58,17 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, tables: Tables, mask: Tensor | None, cache: KeyValueCache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, tables: Tables, mask: Tensor | None, cache: KeyValueCache | None, last: int
+    ) -> Tensor:
         batch, n, width = x.shape
         qkv = self.qkv(x).view(batch, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         q, k = rotate(qkv[:2], *tables).unbind(0)
         v = qkv[2]
         if cache is not None:
             k, v = cache.append(k, v)
-        return self.proj(attend(q, k, v, mask).transpose(1, 2).reshape(batch, n, width))
+        q = q[:, :, n - last :]
+        return self.proj(attend(q, k, v, mask).transpose(1, 2).reshape(batch, last, width))
 
 
 class Mlp(nn.Module):
@@ -84,7 +87,8 @@ class Block(nn.Module):
     """x += attention(norm1(x)); x += mlp(norm2(x)).
 
     forward: x [B, n, width]; rotary tables [n, head_size]; mask [n, n] or None for full attention; with a
-    cache the tokens also attend to all earlier steps in it. Returns [B, n, width].
+    cache the tokens also attend to all earlier steps in it. Returns [B, n, width], or [B, last, width] where
+    only the last tokens are wanted.
     """
 
     def __init__(self, width: int, heads: int, mlp_hidden: int) -> None:
@@ -95,9 +99,15 @@ class Block(nn.Module):
         self.mlp = Mlp(width, mlp_hidden)
 
     def forward(
-        self, x: Tensor, tables: Tables, mask: Tensor | None = None, cache: KeyValueCache | None = None
+        self,
+        x: Tensor,
+        tables: Tables,
+        mask: Tensor | None = None,
+        cache: KeyValueCache | None = None,
+        last: int | None = None,
     ) -> Tensor:
-        x = x + self.attn(self.norm1(x), tables, mask, cache)
+        last = x.shape[1] if last is None else last
+        x = x[:, -last:] + self.attn(self.norm1(x), tables, mask, cache, last)
         return x + self.mlp(self.norm2(x))
 
 
