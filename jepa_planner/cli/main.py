@@ -1,0 +1,72 @@
+"""Finds the verbs beside this file and hands over to the chosen one.
+
+A verb is a module of this folder with a one-line `HELP`, `add_arguments(parser)` and `main(args) -> int`. Its module may
+import anything: `jepa-planner --help` reads HELP from the source without importing, so that it answers at once.
+"""
+
+import argparse
+import ast
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+
+
+def verbs() -> dict[str, str]:
+    """Returns each verb with its line of help, in alphabetical order."""
+    found = {}
+    for file in sorted(_HERE.glob("*.py")):
+        text = _help_of(file)
+        if text is not None:
+            found[file.stem.replace("_", "-")] = text
+    return found
+
+
+def _help_of(file: Path) -> str | None:
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "HELP" for t in node.targets):
+            return ast.literal_eval(node.value)
+    return None
+
+
+def _overview(known: dict[str, str]) -> str:
+    width = max(map(len, known), default=0)
+    lines = [f"  {verb:<{width}}  {text}" for verb, text in known.items()]
+    return "\n".join(
+        [
+            "usage: jepa-planner VERB [options]",
+            "",
+            "Moves a robot arm until the world looks like a picture.",
+            "",
+            *lines,
+            "",
+            "jepa-planner VERB --help says more about one of them.",
+        ]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb and returns its exit status; 2 for a wrong command line, 130 for Ctrl-C."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    known = verbs()
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_overview(known))
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        from jepa_planner import __version__
+
+        print(f"jepa-planner {__version__}")
+        return 0
+    verb, *rest = arguments
+    if verb not in known:
+        print(f"jepa-planner: no verb {verb!r}; choose one of: {', '.join(known)}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(f"jepa_planner.cli.{verb.replace('-', '_')}")
+    parser = argparse.ArgumentParser(prog=f"jepa-planner {verb}", description=module.HELP)
+    module.add_arguments(parser)
+    try:
+        return module.main(parser.parse_args(rest))
+    except KeyboardInterrupt:
+        return 130
