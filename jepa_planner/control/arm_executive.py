@@ -1,0 +1,228 @@
+"""Decides what the arm may do: which plans it follows, when it brakes, and why. No ROS; the time is passed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy, rotation_vector
+from jepa_planner.control.limits import SafetyLimits
+from jepa_planner.control.setpoint_stream import Setpoint, SetpointStream
+from jepa_planner.control.watchdog import FUTURE_TOLERANCE_S, Watchdog
+
+MAX_STEP_DURATION_S = 10.0
+CLOCK_TOLERANCE_S = 0.05
+_SNAP = 0.02
+
+
+class Mode(IntEnum):
+    """What the arm is doing; the numbers are those of jepa_planner/msg/ArmState."""
+
+    WAITING = 0
+    HOLDING = 1
+    MOVING = 2
+    BRAKING = 3
+    STOPPED = 4
+
+
+@dataclass(frozen=True)
+class ArmSettings:
+    """Times and distances by which the executive judges; see `config/arm_node.yaml` for what each means."""
+
+    joint_state_timeout_s: float = 0.25
+    observation_timeout_s: float = 5.0
+    motion_share: float = 0.88
+    max_tracking_error_m: float = 0.05
+    resync_distance_m: float = 0.01
+
+
+@dataclass(frozen=True)
+class Step:
+    """The first step of a plan: a tcp target in the base frame (m, rad extrinsic xyz) and what it was planned from."""
+
+    plan_id: int
+    planned_at_s: float
+    observed_at_s: float
+    valid_for_s: float
+    duration_s: float
+    xyz_m: np.ndarray
+    rpy_rad: np.ndarray
+    closedness: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The newest joint state and the tcp pose that follows from it."""
+
+    stamp_s: float
+    q_rad: np.ndarray
+    xyz_m: np.ndarray
+    rotation: np.ndarray
+    closedness: float
+
+
+class ArmExecutive:
+    """State machine around a setpoint stream.
+
+    Nothing is commanded before the first accepted step. A motion always ends at rest; setpoints come from `tick` only
+    while something moves. A stop is latched: only `reset` leaves it. Joint states that go silent brake the arm.
+    """
+
+    def __init__(self, kinematics: ArmKinematics, limits: SafetyLimits, rate_hz: float, settings: ArmSettings) -> None:
+        self.settings = settings
+        self.limits = limits
+        self.stream = SetpointStream(kinematics, limits, rate_hz)
+        self.mode = Mode.WAITING
+        self.reason = "no joint state yet"
+        self.moving = False
+        self.measurement: Measurement | None = None
+        self.rest_since_s = 0.0
+        self.accepted_plan_id = 0
+        self.refused_plan_id = 0
+        self._kinematics = kinematics
+        self._watchdog = Watchdog("joint state", settings.joint_state_timeout_s)
+        self._last_plan_id = 0
+        self._last_now_s = -np.inf
+
+    def measured(self, stamp_s: float, q_rad: np.ndarray, closedness: float) -> None:
+        """Takes a joint state; one that is invalid or not newer than the last does not count as an arrival."""
+        if not (np.all(np.isfinite(q_rad)) and np.isfinite(closedness)):
+            self._explain("joint state holds numbers that are not finite")
+            return
+        if not self._watchdog.feed(stamp_s):
+            return
+        xyz, rotation = self._kinematics.tcp_pose(q_rad)
+        self.measurement = Measurement(stamp_s, np.array(q_rad, dtype=float), xyz, rotation, float(closedness))
+        if not self.moving:
+            if not self.stream.ready:
+                self.stream.reset(q_rad, _snap(closedness))
+            elif self._tracking_error_m() > self.settings.resync_distance_m:  # moved by hand, or by another controller
+                self.stream.reset(q_rad, self.stream.closedness)
+        elif self.mode is Mode.MOVING and self._tracking_error_m() > self.settings.max_tracking_error_m:
+            self._brake(Mode.BRAKING, f"arm is {self._tracking_error_m():.3f} m from where it was told to be")
+
+    def offer(self, now_s: float, step: Step) -> str:
+        """Follows a step, or refuses it and says why; an empty answer means accepted."""
+        refusal = self._refusal(now_s, step)
+        if refusal:
+            self.refuse(step, refusal)
+            return refusal
+        self._last_plan_id = step.plan_id
+        rotation = rotation_from_rpy(step.rpy_rad)
+        self.stream.follow(step.xyz_m, rotation, step.closedness, step.duration_s * self.settings.motion_share)
+        self.accepted_plan_id = step.plan_id
+        self.moving = True
+        self._enter(Mode.MOVING, f"following plan {step.plan_id}")
+        return ""
+
+    def refuse(self, step: Step, reason: str) -> None:
+        """Notes a step that is not followed; it may not come again."""
+        self._last_plan_id = max(self._last_plan_id, step.plan_id)
+        self.refused_plan_id = step.plan_id
+        self._explain(f"plan {step.plan_id} refused: {reason}")
+
+    def hold(self, reason: str) -> None:
+        """Brakes a motion; does nothing to an arm that rests or is stopped."""
+        if self.mode is Mode.MOVING:
+            self._brake(Mode.BRAKING, reason)
+
+    def stop(self, reason: str) -> None:
+        """Brakes and refuses everything until `reset`."""
+        self._brake(Mode.STOPPED, reason)
+
+    def reset(self, now_s: float) -> str:
+        """Leaves a stop and takes the measured state as the starting point; returns why it cannot, or nothing."""
+        if self.moving:
+            return "the arm is still moving; try again when it rests"
+        if complaint := self._watchdog.complaint(now_s):
+            if self.mode is Mode.STOPPED:
+                self._explain(f"cannot reset: {complaint}")
+            return complaint
+        self.stream.reset(self.measurement.q_rad, _snap(self.measurement.closedness))
+        self._enter(Mode.HOLDING, "reset")
+        return ""
+
+    def tick(self, now_s: float) -> Setpoint | None:
+        """Advances by one period; returns the setpoint to publish, or None while there is nothing to say."""
+        if now_s < self._last_now_s - CLOCK_TOLERANCE_S:
+            self._clock_jumped_back()
+        self._last_now_s = now_s
+        complaint = self._watchdog.complaint(now_s)
+        if complaint and self.mode is not Mode.STOPPED:
+            if self.mode is not Mode.WAITING:
+                self._brake(Mode.WAITING, complaint)
+            self.reason = complaint
+        elif not complaint and self.mode is Mode.WAITING and not self.moving:
+            self._enter(Mode.HOLDING, "joint states arrive")
+        if not self.moving:
+            return None
+        setpoint = self.stream.tick()
+        if not setpoint.moving:
+            self.moving = False
+            self.rest_since_s = now_s
+            if self.mode in (Mode.MOVING, Mode.BRAKING):
+                done = f"plan {self.accepted_plan_id} done" if self.mode is Mode.MOVING else self.reason
+                self._enter(Mode.HOLDING, done)
+        return setpoint
+
+    def _refusal(self, now_s: float, step: Step) -> str:
+        if self.mode is Mode.STOPPED:
+            return f"stopped ({self.reason}); call ~/reset first"
+        if step.plan_id <= self._last_plan_id:
+            return f"replayed: plans up to {self._last_plan_id} were seen before"
+        if complaint := self._watchdog.complaint(now_s):
+            return complaint
+        if self.moving or self.mode is not Mode.HOLDING:
+            return f"the arm is {self.mode.name.lower()}" + (", still in motion" if self.moving else "")
+        numbers = (*step.xyz_m, *step.rpy_rad, step.closedness, step.duration_s, step.valid_for_s)
+        if not np.all(np.isfinite(numbers)):
+            return "not every number in it is finite"
+        if not 0.0 < step.duration_s <= MAX_STEP_DURATION_S:
+            return f"a step of {step.duration_s} s; expected more than 0 and at most {MAX_STEP_DURATION_S} s"
+        age_s = now_s - step.planned_at_s
+        if age_s > step.valid_for_s:
+            return f"late: planned {age_s:.2f} s ago, valid for {step.valid_for_s:.2f} s"
+        if age_s < -FUTURE_TOLERANCE_S:
+            return f"planned {-age_s:.2f} s in the future: the clocks of planner and arm differ"
+        if step.observed_at_s < self.rest_since_s:
+            early_s = self.rest_since_s - step.observed_at_s
+            return f"stale observation: from {early_s:.2f} s before the last motion ended"
+        if now_s - step.observed_at_s > self.settings.observation_timeout_s:
+            age_s, limit_s = now_s - step.observed_at_s, self.settings.observation_timeout_s
+            return f"stale observation: {age_s:.2f} s old, limit {limit_s:.2f} s"
+        distance_m = float(np.linalg.norm(step.xyz_m - self.measurement.xyz_m))
+        if distance_m > self.limits.max_step_m:
+            return f"first target is {distance_m:.3f} m from the measured tcp, limit {self.limits.max_step_m:.3f} m"
+        turn = rotation_vector(rotation_from_rpy(step.rpy_rad) @ self.measurement.rotation.T)
+        angle_rad, limit_rad = float(np.linalg.norm(turn)), self.limits.angular_velocity_rad_s * step.duration_s
+        if angle_rad > limit_rad:
+            return f"first target is turned {angle_rad:.2f} rad from the measured tcp, limit {limit_rad:.2f} rad"
+        return ""
+
+    def _tracking_error_m(self) -> float:
+        return float(np.linalg.norm(self.stream.pose()[0] - self.measurement.xyz_m))
+
+    def _clock_jumped_back(self) -> None:
+        self._watchdog.forget()
+        self.rest_since_s = 0.0
+        if self.mode is not Mode.STOPPED:
+            self._brake(Mode.WAITING, "the clock jumped back")
+
+    def _brake(self, mode: Mode, reason: str) -> None:
+        self.stream.brake()
+        self._enter(mode, reason)
+
+    def _enter(self, mode: Mode, reason: str) -> None:
+        self.mode, self.reason = mode, reason
+
+    def _explain(self, reason: str) -> None:
+        """Says why without changing the mode; a stop keeps its own reason."""
+        if self.mode is not Mode.STOPPED:
+            self.reason = reason
+
+
+def _snap(closedness: float) -> float:
+    """A gripper that is all but open or closed was told to be so."""
+    return 0.0 if closedness < _SNAP else 1.0 if closedness > 1.0 - _SNAP else float(closedness)

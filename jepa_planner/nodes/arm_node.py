@@ -1,0 +1,261 @@
+"""Between plans and motors: follows the first step of each plan as a stream of setpoints within the limits."""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Mode, Step
+from jepa_planner.control.kinematics import ArmKinematics, rpy_from_rotation
+from jepa_planner.control.limits import SafetyLimits, shipped_config
+from jepa_planner.control.setpoint_stream import Setpoint
+from jepa_planner.msg import ArmState, Plan
+from jepa_planner.nodes import qos
+from jepa_planner.nodes.conversions import (
+    duration_message,
+    numbers,
+    point,
+    quaternion_from_rotation,
+    seconds,
+    time_message,
+    vector,
+)
+from jepa_planner.nodes.parameters import Change, Parameter
+from jepa_planner.nodes.planner_node import PlannerNode
+
+BRAKING_TIMEOUT_S = 3.0
+STATE_PERIOD_S = 0.03
+
+
+class ArmNode(PlannerNode):
+    """Takes `plan` and `joint_states`; sends setpoints, `gripper_command` and `arm_state`.
+
+    All decisions are the ArmExecutive's. Services `~/stop` (latched) and `~/reset`.
+    """
+
+    PARAMETERS = (
+        Parameter("limits_file", "", "Limits of every command, YAML; empty: those shipped for the Panda."),
+        Parameter("base_frame", "panda_link0", "Frame of all poses."),
+        Parameter("rate_hz", 100.0, "Setpoints per second.", 20.0, 1000.0),
+        Parameter(
+            "output", "joint_trajectory", "What setpoints are sent as.", choices=("joint_trajectory", "twist", "pose")
+        ),
+        Parameter(
+            "gripper_joints", ["panda_finger_joint1", "panda_finger_joint2"], "Finger joints; the first is commanded."
+        ),
+        Parameter(
+            "gripper_open_m", 0.04, "Position of a finger joint when the gripper is open; 0 is closed.", 0.001, 0.2
+        ),
+        Parameter("joint_state_timeout_s", 0.25, "A joint state older than this brakes the arm.", 0.02, 5.0),
+        Parameter("observation_timeout_s", 5.0, "A plan from an observation older than this is refused.", 0.1, 600.0),
+        Parameter("motion_share", 0.88, "Share of a step's duration that its motion takes at least.", 0.1, 1.0),
+        Parameter(
+            "max_tracking_error_m", 0.05, "Brake when the tcp is further than this from its setpoint.", 0.005, 0.5
+        ),
+        Parameter("resync_distance_m", 0.01, "A resting arm found further away was moved by others.", 0.001, 0.5),
+        Parameter("speed_scale", 1.0, "Steps take 1/speed_scale of their duration.", 0.05, 1.0, change=Change.AT_REST),
+    )
+
+    def __init__(self, **options) -> None:
+        self.executive: ArmExecutive | None = None
+        super().__init__("arm_node", **options)
+
+    def configure(self) -> None:
+        given = self.parameters
+        limits_file = given["limits_file"]
+        limits = SafetyLimits.load(Path(limits_file) if limits_file else shipped_config("panda_limits.yaml"))
+        kinematics = ArmKinematics(limits.robot_description, limits.tcp_frame, limits.joint_margin_rad)
+        settings = ArmSettings(
+            joint_state_timeout_s=given["joint_state_timeout_s"],
+            observation_timeout_s=given["observation_timeout_s"],
+            motion_share=given["motion_share"],
+            max_tracking_error_m=given["max_tracking_error_m"],
+            resync_distance_m=given["resync_distance_m"],
+        )
+        self.executive = ArmExecutive(kinematics, limits, given["rate_hz"], settings)
+        self._arm_joints = kinematics.joint_names
+        self._fingers = tuple(given["gripper_joints"])
+        self._open_m = given["gripper_open_m"]
+        self._base_frame = given["base_frame"]
+        self._published_state: tuple | None = None
+        self._published_at_s = -np.inf
+        self._sent_closedness: float | None = None
+        self._send = self._make_output(given["output"])
+        self._gripper = self.create_lifecycle_publisher(JointTrajectory, "gripper_command", qos.COMMAND)
+        self._state = self.create_lifecycle_publisher(ArmState, "arm_state", qos.STATE)
+        self._entities = [
+            self.create_subscription(JointState, "joint_states", self._on_joint_state, qos.SENSOR),
+            self.create_subscription(Plan, "plan", self._on_plan, qos.COMMAND),
+            self.create_service(Trigger, "~/stop", self._on_stop),
+            self.create_service(Trigger, "~/reset", self._on_reset),
+        ]
+        self._timer = self.create_timer(self.executive.stream.period_s, self._tick)
+
+    def deactivate(self) -> None:
+        """Brakes and sends setpoints until the arm rests; the wall clock paces it, so that it ends even when time stands."""
+        self.executive.hold("deactivated")
+        deadline = time.monotonic() + BRAKING_TIMEOUT_S
+        while self.executive.moving and time.monotonic() < deadline:
+            self._send_setpoint(self.executive.tick(self.now_s()))
+            time.sleep(self.executive.stream.period_s)
+
+    def cleanup(self) -> None:
+        for entity in self._entities:
+            destroy = self.destroy_service if hasattr(entity, "srv_name") else self.destroy_subscription
+            destroy(entity)
+        self.destroy_timer(self._timer)
+        for publisher in (self._gripper, self._state, self._output):
+            self.destroy_lifecycle_publisher(publisher)
+        self.executive = None
+
+    def is_moving(self) -> bool:
+        return self.executive is not None and self.executive.moving
+
+    def health(self) -> tuple[bool, str, dict[str, object]]:
+        executive = self.executive
+        well = executive.mode not in (Mode.WAITING, Mode.STOPPED)
+        numbers_behind = {"mode": executive.mode.name, "plan": executive.accepted_plan_id, "moving": executive.moving}
+        return well, executive.reason, numbers_behind
+
+    def _make_output(self, kind: str):
+        if kind == "joint_trajectory":
+            self._output = self.create_lifecycle_publisher(JointTrajectory, "joint_trajectory", qos.COMMAND)
+            return self._joint_trajectory
+        if kind == "twist":
+            self._output = self.create_lifecycle_publisher(TwistStamped, "twist_command", qos.COMMAND)
+            return self._twist
+        self._output = self.create_lifecycle_publisher(PoseStamped, "pose_command", qos.COMMAND)
+        return self._pose
+
+    def _on_joint_state(self, message: JointState) -> None:
+        position = dict(zip(message.name, message.position, strict=False))
+        missing = [name for name in (*self._arm_joints, *self._fingers) if name not in position]
+        if missing:
+            self.get_logger().warning(f"joint state lacks {', '.join(missing)}", throttle_duration_sec=5.0)
+            return
+        q = np.array([position[name] for name in self._arm_joints])
+        opening = sum(position[name] for name in self._fingers) / len(self._fingers) / self._open_m
+        self.executive.measured(seconds(message.header.stamp), q, min(1.0, max(0.0, 1.0 - opening)))
+
+    def _on_plan(self, message: Plan) -> None:
+        if not self.active:
+            return
+        if message.kind == Plan.KIND_HOLD:
+            self.executive.hold("the planner asked to hold")
+        elif not (message.positions and message.rpys and message.closedness):
+            self.get_logger().warning(f"plan {message.id} has no first step")
+        else:
+            duration_s = seconds(message.time_step) / self.parameters["speed_scale"]
+            step = Step(
+                plan_id=message.id,
+                planned_at_s=seconds(message.header.stamp),
+                observed_at_s=seconds(message.observed_at),
+                valid_for_s=seconds(message.valid_for),
+                duration_s=duration_s,
+                xyz_m=numbers(message.positions[0]),
+                rpy_rad=numbers(message.rpys[0]),
+                closedness=message.closedness[0],
+            )
+            if message.header.frame_id != self._base_frame:
+                refusal = f"frame is {message.header.frame_id!r}, expected {self._base_frame!r}"
+                self.executive.refuse(step, refusal)
+            else:
+                refusal = self.executive.offer(self.now_s(), step)
+            if refusal:
+                self.get_logger().warning(f"plan {message.id} refused: {refusal}")
+        self._publish_state(self.now_s())
+
+    def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self.executive.stop("~/stop was called")
+        response.success, response.message = True, "stopped; ~/reset releases it"
+        self._publish_state(self.now_s())
+        return response
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        refusal = self.executive.reset(self.now_s())
+        response.success, response.message = not refusal, refusal or "ready"
+        self._publish_state(self.now_s())
+        return response
+
+    def _tick(self) -> None:
+        if not self.active:
+            return
+        now_s = self.now_s()
+        self._send_setpoint(self.executive.tick(now_s))
+        changed = self._published_state != self._summary()
+        if changed or abs(now_s - self._published_at_s) >= STATE_PERIOD_S:
+            self._publish_state(now_s)
+
+    def _send_setpoint(self, setpoint: Setpoint | None) -> None:
+        if setpoint is None:
+            return
+        self._send(setpoint)
+        if setpoint.closedness != self._sent_closedness:
+            self._sent_closedness = setpoint.closedness
+            target = self._open_m * (1.0 - setpoint.closedness)
+            self._gripper.publish(self._trajectory(self._fingers[:1], [target], []))
+
+    def _joint_trajectory(self, setpoint: Setpoint) -> None:
+        self._output.publish(self._trajectory(self._arm_joints, setpoint.q_rad.tolist(), setpoint.dq_rad_s.tolist()))
+
+    def _trajectory(self, names: tuple[str, ...], positions: list[float], velocities: list[float]) -> JointTrajectory:
+        """One point, one period ahead; a zero stamp means that it begins at once."""
+        message = JointTrajectory(joint_names=list(names))
+        message.header.frame_id = self._base_frame
+        ahead = duration_message(self.executive.stream.period_s)
+        message.points = [JointTrajectoryPoint(positions=positions, velocities=velocities, time_from_start=ahead)]
+        return message
+
+    def _twist(self, setpoint: Setpoint) -> None:
+        message = TwistStamped()
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.header.frame_id = self._base_frame
+        message.twist.linear = vector(setpoint.linear_velocity_m_s)
+        message.twist.angular = vector(setpoint.angular_velocity_rad_s)
+        self._output.publish(message)
+
+    def _pose(self, setpoint: Setpoint) -> None:
+        message = PoseStamped()
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.header.frame_id = self._base_frame
+        message.pose.position = point(setpoint.xyz_m)
+        message.pose.orientation = quaternion_from_rotation(setpoint.rotation)
+        self._output.publish(message)
+
+    def _summary(self) -> tuple:
+        executive = self.executive
+        return executive.mode, executive.moving, executive.accepted_plan_id, executive.refused_plan_id
+
+    def _publish_state(self, now_s: float) -> None:
+        executive = self.executive
+        message = ArmState(mode=int(executive.mode), moving=executive.moving, reason=executive.reason)
+        message.header.frame_id = self._base_frame
+        message.rest_since = time_message(executive.rest_since_s)
+        message.plan_id, message.refused_plan_id = executive.accepted_plan_id, executive.refused_plan_id
+        if executive.measurement is not None and executive.stream.ready:
+            measured = executive.measurement
+            commanded_xyz, commanded_rotation = executive.stream.pose()
+            message.header.stamp = time_message(measured.stamp_s)
+            message.position, message.rpy = point(measured.xyz_m), vector(rpy_from_rotation(measured.rotation))
+            message.commanded_position = point(commanded_xyz)
+            message.commanded_rpy = vector(rpy_from_rotation(commanded_rotation))
+            message.closedness_commanded = executive.stream.closedness
+            message.closedness_measured = measured.closedness
+        self._state.publish(message)
+        self._published_state, self._published_at_s = self._summary(), now_s
+
+
+def main() -> int:
+    """Runs the node until SIGINT or SIGTERM."""
+    from jepa_planner.nodes.running import run_node
+
+    return run_node(ArmNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Messages to arrays and back. Malformed messages raise ConversionError, which says what was expected."""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Sequence
+
+import numpy as np
+import pinocchio
+from builtin_interfaces.msg import Duration, Time
+from geometry_msgs.msg import Point, Quaternion, Vector3
+from sensor_msgs.msg import Image
+
+from jepa_planner.control.kinematics import rotation_from_rpy
+from jepa_planner.msg import Latent
+
+CHANNELS_BY_ENCODING = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
+MAX_IMAGE_SIDE_PX = 8192
+
+
+class ConversionError(ValueError):
+    """A message does not hold what its fields promise."""
+
+
+def seconds(stamp: Time | Duration) -> float:
+    """A time or duration in seconds."""
+    return stamp.sec + stamp.nanosec * 1e-9
+
+
+def time_message(time_s: float) -> Time:
+    """Seconds as a message; negative times become zero."""
+    nanoseconds = max(0, round(time_s * 1e9))
+    return Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+
+
+def duration_message(duration_s: float) -> Duration:
+    """Seconds as a message."""
+    nanoseconds = round(duration_s * 1e9)
+    return Duration(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+
+
+def image_to_array(message: Image) -> np.ndarray:
+    """Pixels as uint8 RGB [H, W, 3]; row padding, alpha and the order of channels are taken care of."""
+    channels = CHANNELS_BY_ENCODING.get(message.encoding)
+    if channels is None:
+        known = ", ".join(CHANNELS_BY_ENCODING)
+        raise ConversionError(f"image encoding is {message.encoding!r}, expected one of {known}")
+    height, width = message.height, message.width
+    if not (0 < height <= MAX_IMAGE_SIDE_PX and 0 < width <= MAX_IMAGE_SIDE_PX):
+        raise ConversionError(f"image is {width} x {height} px, expected 1 to {MAX_IMAGE_SIDE_PX} each")
+    row = width * channels
+    step = message.step or row
+    if step < row or len(message.data) != step * height:
+        raise ConversionError(
+            f"image has {len(message.data)} bytes in rows of {step}, expected {height} rows of at least {row} bytes"
+        )
+    pixels = np.frombuffer(message.data, dtype=np.uint8).reshape(height, step)[:, :row].reshape(height, width, channels)
+    if channels == 1:
+        return np.repeat(pixels, 3, axis=2)
+    rgb = pixels[..., :3]
+    return np.ascontiguousarray(rgb[..., ::-1] if message.encoding.startswith("bgr") else rgb)
+
+
+def array_to_image(pixels: np.ndarray, stamp: Time | None = None, frame_id: str = "") -> Image:
+    """uint8 RGB [H, W, 3] as a message."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ConversionError(f"image is {pixels.dtype} {list(pixels.shape)}, expected uint8 [H, W, 3]")
+    height, width, _ = pixels.shape
+    message = Image(height=height, width=width, encoding="rgb8", step=3 * width)
+    message.header.frame_id = frame_id
+    if stamp is not None:
+        message.header.stamp = stamp
+    message.data = array.array("B", np.ascontiguousarray(pixels).tobytes())
+    return message
+
+
+def float_array(values: np.ndarray) -> array.array:
+    """A float32 sequence field; orders of magnitude faster to send than a list."""
+    return array.array("f", np.ascontiguousarray(values, dtype=np.float32).tobytes())
+
+
+def array_from(values: Sequence[float], shape: tuple[int, ...], what: str) -> np.ndarray:
+    """A float32 sequence field as an array [shape]; raises ConversionError when the count is another."""
+    flat = np.array(values, dtype=np.float32)
+    if flat.size != int(np.prod(shape)):
+        raise ConversionError(f"{what} has {flat.size} numbers, expected {' x '.join(map(str, shape))}")
+    return flat.reshape(shape)
+
+
+def latent_to_array(message: Latent, model: str = "") -> np.ndarray:
+    """Latents float32 [tokens, channels]; raises ConversionError when they come from another model."""
+    if model and message.model != model:
+        raise ConversionError(f"latent was made by {message.model!r}, expected {model!r}: use one bundle for all nodes")
+    return array_from(message.data, (message.tokens, message.channels), "latent")
+
+
+def array_to_latent(latent: np.ndarray, model: str, stamp: Time | None = None, frame_id: str = "") -> Latent:
+    """Latents [tokens, channels] as a message."""
+    message = Latent(model=model, tokens=latent.shape[0], channels=latent.shape[1], data=float_array(latent))
+    message.header.frame_id = frame_id
+    if stamp is not None:
+        message.header.stamp = stamp
+    return message
+
+
+def point(xyz: Sequence[float]) -> Point:
+    """Three numbers as a point."""
+    return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
+
+
+def vector(xyz: Sequence[float]) -> Vector3:
+    """Three numbers as a vector."""
+    return Vector3(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
+
+
+def numbers(message: Point | Vector3) -> np.ndarray:
+    """The three numbers of a point or vector, float64."""
+    return np.array([message.x, message.y, message.z])
+
+
+def quaternion(rpy_rad: Sequence[float]) -> Quaternion:
+    """Extrinsic xyz angles as a quaternion."""
+    return quaternion_from_rotation(rotation_from_rpy(np.asarray(rpy_rad, dtype=float)))
+
+
+def quaternion_from_rotation(rotation: np.ndarray) -> Quaternion:
+    """A rotation matrix [3, 3] as a quaternion."""
+    x, y, z, w = pinocchio.Quaternion(rotation).normalized().coeffs()
+    return Quaternion(x=float(x), y=float(y), z=float(z), w=float(w))

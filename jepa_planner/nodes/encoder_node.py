@@ -1,0 +1,127 @@
+"""Camera images to latents."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from sensor_msgs.msg import Image
+from torch import Tensor
+
+from jepa_planner.msg import Latent
+from jepa_planner.nodes import qos
+from jepa_planner.nodes.conversions import ConversionError, array_to_latent, image_to_array, seconds, time_message
+from jepa_planner.nodes.models import MODEL_PARAMETERS, model_id, world_model
+from jepa_planner.nodes.parameters import Parameter
+from jepa_planner.nodes.planner_node import PlannerNode
+from jepa_planner.srv import EncodeImages
+from jepa_planner.world_model.contract import ContractError
+
+Listener = Callable[[Tensor, float], None]
+"""Called with latents [N, D] and the stamp (s) of the oldest image behind them."""
+
+
+class EncoderNode(PlannerNode):
+    """Encodes the newest image of every view; publishes `latent`, serves `~/encode`.
+
+    Nodes in the same process listen instead of subscribing, so that latents never leave it.
+    """
+
+    PARAMETERS = (
+        *MODEL_PARAMETERS,
+        Parameter("image_topics", [], "One topic per view of the model, in order; empty: VIEW/image_raw."),
+        Parameter("sync_tolerance_s", 0.03, "Images of one moment may differ by this much.", 0.0, 1.0),
+    )
+
+    def __init__(self, **options) -> None:
+        super().__init__("encoder_node", **options)
+        self._listeners: list[Listener] = []
+        self._encoded = 0
+        self._seconds = 0.0
+        self._trouble = "no image yet"
+
+    def listen(self, listener: Listener) -> None:
+        """Hands every latent to a function, in this node's thread."""
+        self._listeners.append(listener)
+
+    def configure(self) -> None:
+        given = self.parameters
+        self._model = world_model(given["model"], given["device"], given["dtype"])
+        self._model_id = model_id(self._model.contract)
+        self._tolerance_s = given["sync_tolerance_s"]
+        views = self._model.contract.image.views
+        topics = list(given["image_topics"]) or [f"{view}/image_raw" for view in views]
+        if len(topics) != len(views):
+            raise ValueError(f"image_topics names {len(topics)} topics; this model needs {len(views)}: {', '.join(views)}")
+        self._newest: list[Image | None] = [None] * len(views)
+        self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.SENSOR)
+        self._images = [
+            self.create_subscription(Image, topic, lambda image, view=view: self._on_image(view, image), qos.SENSOR)
+            for view, topic in enumerate(topics)
+        ]
+        self._service = self.create_service(EncodeImages, "~/encode", self._on_encode)
+
+    def cleanup(self) -> None:
+        for subscription in self._images:
+            self.destroy_subscription(subscription)
+        self.destroy_service(self._service)
+        self.destroy_lifecycle_publisher(self._latents)
+
+    def health(self) -> tuple[bool, str, dict[str, object]]:
+        numbers = {"model": self._model_id, "encoded": self._encoded, "seconds_per_image": round(self._seconds, 4)}
+        return not self._trouble, self._trouble, numbers
+
+    def encode(self, images: Sequence[Image]) -> Tensor:
+        """Latents [N, D] of one image per view; raises ConversionError or ContractError saying what is wrong."""
+        views = [image_to_array(image) for image in images]
+        if not views or any(view.shape != views[0].shape for view in views):
+            shapes = [list(view.shape) for view in views]
+            raise ConversionError(f"views are {shapes}; expected one image of the same size per view of the model")
+        return self._model.encode(np.stack(views)[None])[0]
+
+    def _on_image(self, view: int, image: Image) -> None:
+        self._newest[view] = image
+        if not self.active or any(newest is None for newest in self._newest):
+            return
+        stamps_s = [seconds(newest.header.stamp) for newest in self._newest]
+        if max(stamps_s) - min(stamps_s) > self._tolerance_s:
+            return
+        group, self._newest = self._newest, [None] * len(self._newest)
+        if not self._listeners and not self._latents.get_subscription_count():
+            return
+        began_s = time.monotonic()
+        try:
+            latent = self.encode(group)
+        except (ConversionError, ContractError) as error:
+            self._trouble = str(error)
+            self.get_logger().error(f"image not encoded: {error}", throttle_duration_sec=5.0)
+            return
+        self._trouble = ""
+        self._encoded += 1
+        self._seconds = time.monotonic() - began_s
+        for listener in self._listeners:
+            listener(latent, min(stamps_s))
+        if self._latents.get_subscription_count():
+            stamp, frame = time_message(min(stamps_s)), group[0].header.frame_id
+            self._latents.publish(array_to_latent(latent.cpu().numpy(), self._model_id, stamp, frame))
+
+    def _on_encode(self, request: EncodeImages.Request, response: EncodeImages.Response) -> EncodeImages.Response:
+        try:
+            latent = self.encode(request.views)
+        except (ConversionError, ContractError) as error:
+            response.message = str(error)
+            return response
+        response.latent = array_to_latent(latent.cpu().numpy(), self._model_id, request.views[0].header.stamp)
+        response.success, response.message = True, f"encoded by {self._model_id}"
+        return response
+
+
+def main() -> int:
+    """Runs the node until SIGINT or SIGTERM."""
+    from jepa_planner.nodes.running import run_node
+
+    return run_node(EncoderNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""What the lifecycle nodes share: parameters, named failures of transitions, diagnostics."""
+
+import time
+from collections.abc import Iterable
+from typing import ClassVar
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from jepa_planner.nodes import qos
+from jepa_planner.nodes.parameters import Parameter, Parameters
+
+DIAGNOSTICS_PERIOD_S = 1.0
+AUTOSTART = Parameter("autostart", True, "Configure and activate on start, without a lifecycle manager.")
+
+
+class PlannerNode(LifecycleNode):
+    """A lifecycle node whose transitions are plain methods that raise; the reason is logged and the transition fails.
+
+    Subclasses override `configure`, `activate`, `deactivate`, `cleanup`, `health` and list their PARAMETERS.
+    """
+
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+    def __init__(self, name: str, **options) -> None:
+        super().__init__(name, **options)
+        self.active = False
+        self.configured = False
+        self.parameters = Parameters(
+            self, (AUTOSTART, *self.PARAMETERS), is_configured=lambda: self.configured, is_moving=self.is_moving
+        )
+        self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", qos.STATE)
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def configure(self) -> None:
+        """Reads parameters and creates what the node works with."""
+
+    def activate(self) -> None:
+        """Begins to work."""
+
+    def deactivate(self) -> None:
+        """Ends work; what moves is brought to rest before this returns."""
+
+    def cleanup(self) -> None:
+        """Undoes `configure`."""
+
+    def health(self) -> tuple[bool, str, dict[str, object]]:
+        """Whether all is well, that in words, and the numbers behind it."""
+        return True, "", {}
+
+    def is_moving(self) -> bool:
+        """Whether parameters that are unsafe in motion must stay as they are."""
+        return False
+
+    def now_s(self) -> float:
+        """The node's time in seconds; simulated time where `use_sim_time` is set."""
+        return self.get_clock().now().nanoseconds * 1e-9
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        outcome = self._transition(self.configure, state, super().on_configure)
+        self.configured = outcome is TransitionCallbackReturn.SUCCESS
+        return outcome
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        outcome = self._transition(self.activate, state, super().on_activate)
+        self.active = outcome is TransitionCallbackReturn.SUCCESS
+        return outcome
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.active = False
+        return self._transition(self.deactivate, state, super().on_deactivate)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.configured = False
+        return self._transition(self.cleanup, state, super().on_cleanup)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        if self.active:
+            self.on_deactivate(state)
+        if self.configured:
+            self.on_cleanup(state)
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return TransitionCallbackReturn.SUCCESS
+
+    def _transition(self, work, state: LifecycleState, entities) -> TransitionCallbackReturn:
+        try:
+            work()
+        except (ValueError, OSError, RuntimeError) as error:
+            self.get_logger().error(f"cannot {work.__name__}: {error}")
+            return TransitionCallbackReturn.FAILURE
+        return entities(state)
+
+    def _diagnose(self) -> None:
+        healthy, message, numbers = self.health() if self.configured else (False, "not configured", {})
+        level = DiagnosticStatus.OK if healthy else DiagnosticStatus.WARN
+        values = [KeyValue(key=key, value=str(value)) for key, value in numbers.items()]
+        name = self.get_fully_qualified_name().lstrip("/")
+        status = DiagnosticStatus(level=level, name=name, message=message or "working", values=values)
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(array)
+
+
+def start(nodes: Iterable[PlannerNode]) -> None:
+    """Takes nodes that want to start by themselves to the active state; raises RuntimeError naming one that cannot."""
+    for node in nodes:
+        if node.parameters["autostart"]:
+            for transition in (node.trigger_configure, node.trigger_activate):
+                if transition() is not TransitionCallbackReturn.SUCCESS:
+                    raise RuntimeError(f"{node.get_name()} could not start; its log says why")
+
+
+def wait_until(condition, timeout_s: float, period_s: float = 0.005) -> bool:
+    """Waits on the wall clock until a condition holds; returns whether it did."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(period_s)
+    return True

@@ -1,0 +1,101 @@
+"""Candidate actions to energies, as a service: the part of planning that wants the fast machine."""
+
+import sys
+import time
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jepa_planner.nodes.conversions import ConversionError, array_from, float_array, latent_to_array
+from jepa_planner.nodes.models import MODEL_PARAMETERS, model_id, world_model
+from jepa_planner.nodes.parameters import Parameter
+from jepa_planner.nodes.planner_node import PlannerNode
+from jepa_planner.planning.energy import latent_energy
+from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.srv import Rollout
+from jepa_planner.world_model.contract import ContractError
+from jepa_planner.world_model.world_model import Context
+
+MAX_CANDIDATE_STEPS = 1_000_000
+
+
+class PredictorNode(PlannerNode):
+    """Serves `~/rollout`; nodes in the same process call `imagination` instead."""
+
+    PARAMETERS = (
+        *MODEL_PARAMETERS,
+        Parameter("energy", "", "Energy by name, see jepa_planner/planning/energy.py; empty: the model's own."),
+    )
+
+    def __init__(self, **options) -> None:
+        super().__init__("predictor_node", **options)
+        self._calls = 0
+        self._seconds = 0.0
+        self._trouble = ""
+
+    def configure(self) -> None:
+        given = self.parameters
+        self._model = world_model(given["model"], given["device"], given["dtype"])
+        self._model_id = model_id(self._model.contract)
+        self._energy = latent_energy(given["energy"] or self._model.contract.energy.kind)
+        self.imagination = WorldModelImagination(self._model, self._energy)
+        self._service = self.create_service(Rollout, "~/rollout", self._on_rollout)
+
+    def cleanup(self) -> None:
+        self.destroy_service(self._service)
+
+    def health(self) -> tuple[bool, str, dict[str, object]]:
+        numbers = {"model": self._model_id, "calls": self._calls, "seconds_per_call": round(self._seconds, 4)}
+        return not self._trouble, self._trouble, numbers
+
+    def _on_rollout(self, request: Rollout.Request, response: Rollout.Response) -> Rollout.Response:
+        if not self.active:
+            response.message = "the predictor is not active"
+            return response
+        began_s = time.monotonic()
+        try:
+            context, goal, actions = self._read(request)
+            if request.return_latents:
+                latents = self._model.rollout(context, actions)
+                energies = self._energy(latents, goal, actions)
+                response.latents = float_array(latents.cpu().numpy())
+            else:
+                energies = self.imagination.energies(context, goal, actions)
+        except (ConversionError, ContractError) as error:
+            response.message = self._trouble = str(error)
+            return response
+        response.energies = float_array(energies.cpu().numpy())
+        response.success, self._trouble = True, ""
+        self._calls += 1
+        self._seconds = time.monotonic() - began_s
+        return response
+
+    def _read(self, request: Rollout.Request) -> tuple[Context, Tensor, Tensor]:
+        contract = self._model.contract
+        frames, state, action = len(request.context), len(contract.state.channels), len(contract.action.channels)
+        if not frames:
+            raise ConversionError("context is empty, expected at least the present latent")
+        if not 0 < request.candidates * request.horizon <= MAX_CANDIDATE_STEPS:
+            raise ConversionError(
+                f"{request.candidates} candidates of {request.horizon} steps; expected 1 to {MAX_CANDIDATE_STEPS} in all"
+            )
+        latents = np.stack([latent_to_array(latent, self._model_id) for latent in request.context])
+        states = array_from(request.states, (frames, state), "states")
+        past = array_from(request.past_actions, (frames - 1, action), "past_actions")
+        actions = array_from(request.actions, (request.candidates, request.horizon, action), "actions")
+        goal = latent_to_array(request.goal, self._model_id)
+        contract.check_latent(goal.shape, "goal")
+        tensors = [torch.from_numpy(x).to(self._model.device) for x in (latents, states, past, goal, actions)]
+        return Context(*tensors[:3]), tensors[3], tensors[4]
+
+
+def main() -> int:
+    """Runs the node until SIGINT or SIGTERM."""
+    from jepa_planner.nodes.running import run_node
+
+    return run_node(PredictorNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Runs nodes until SIGINT or SIGTERM, each in its own small executor, and brings them down in order."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from jepa_planner.nodes.planner_node import PlannerNode, start, wait_until
+
+SHUTDOWN_TIMEOUT_S = 5.0
+LAST_WORDS_S = 0.3
+"""After deactivation a node may still have an action result to send."""
+
+# Several nodes share the interpreter when composed; a planning thread must not keep the setpoint stream waiting.
+THREAD_SWITCH_S = 0.001
+
+
+class NodeThread:
+    """One node spinning in one thread. A callback that raises ends the process rather than leaving a dead node."""
+
+    def __init__(self, node: Node, on_failure: Callable[[], None]) -> None:
+        self.node = node
+        self.failed = False
+        self._on_failure = on_failure
+        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor.add_node(node)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._spin, name=node.get_name(), daemon=True)
+        self._thread.start()
+
+    def call(self, function: Callable[[], object], timeout_s: float = SHUTDOWN_TIMEOUT_S) -> bool:
+        """Runs a function between callbacks, so that it needs no locks; returns whether it came to an end in time."""
+        if not self._thread.is_alive():
+            return False
+        task = self._executor.create_task(function)
+        self._executor.wake()
+        return wait_until(task.done, timeout_s)
+
+    def stop(self) -> None:
+        """Ends spinning, then destroys the node; the executor must be gone before the interpreter is."""
+        self._stopping.set()
+        self._executor.wake()
+        self._thread.join(SHUTDOWN_TIMEOUT_S)
+        self._executor.shutdown(timeout_sec=1.0)
+        self.node.destroy_node()
+
+    def _spin(self) -> None:
+        try:
+            while not self._stopping.is_set() and self.node.context.ok():
+                self._executor.spin_once(timeout_sec=0.2)
+        except ExternalShutdownException:
+            pass
+        except Exception as error:
+            self.failed = True
+            self.node.get_logger().fatal(f"{type(error).__name__}: {error}")
+            self._on_failure()
+            raise
+
+
+class Composition:
+    """Nodes in one process: `start`, then `stop`, which deactivates in the order given (the planner before the arm)."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.nodes = list(nodes)
+        self.ended = threading.Event()
+        self._threads: list[NodeThread] = []
+
+    def start(self) -> None:
+        """Configures, activates and spins; raises RuntimeError when a node cannot start."""
+        sys.setswitchinterval(THREAD_SWITCH_S)
+        try:
+            start(node for node in self.nodes if isinstance(node, PlannerNode))
+        except RuntimeError:
+            for node in self.nodes:
+                node.destroy_node()
+            raise
+        self._threads = [NodeThread(node, self.ended.set) for node in self.nodes]
+
+    def stop(self) -> bool:
+        """Brings everything to rest and down; returns whether no node had failed."""
+        for thread in self._threads:
+            if isinstance(thread.node, LifecycleNode):
+                thread.call(thread.node.trigger_shutdown)
+        self.ended.wait(LAST_WORDS_S if not self.ended.is_set() else 0.0)
+        for thread in self._threads:
+            thread.stop()
+        return not any(thread.failed for thread in self._threads)
+
+
+def run(make_nodes: Callable[[], Sequence[Node]], arguments: Sequence[str] | None = None) -> int:
+    """Runs nodes until a signal; returns an exit status. Arguments are those of ROS (`--ros-args ...`)."""
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        composition = Composition(make_nodes())
+        composition.ended = ended
+        composition.start()
+    except (RuntimeError, ValueError) as error:
+        rclpy.logging.get_logger("jepa_planner").fatal(str(error))
+        rclpy.shutdown()
+        return 1
+    while not ended.wait(1.0):
+        pass
+    healthy = composition.stop()
+    rclpy.shutdown()
+    return 0 if healthy else 1
+
+
+def run_node(node_class: Callable[[], Node], arguments: Sequence[str] | None = None) -> int:
+    """The `main` of a single node."""
+    return run(lambda: [node_class()], arguments)
