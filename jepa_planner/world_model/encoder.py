@@ -60,6 +60,11 @@ class EncoderConfig:
     def latent_channels(self) -> int:
         return self.slot_channels or self.width
 
+    @property
+    def latent_grid(self) -> tuple[int, int]:
+        """(1, slots), or the grid of patch tokens with the views' rows stacked."""
+        return (1, self.slots) if self.slots else (self.views * self.grid[0], self.grid[1])
+
 
 class PatchEmbed(nn.Module):
     """One projection per patch of a tubelet whose frames are all the same image.

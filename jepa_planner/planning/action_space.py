@@ -1,0 +1,77 @@
+"""Which actions a search may try: bounds per axis, axes that are held, the gripper's dead band."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from jepa_planner.world_model.contract import Contract
+
+GRIPPER = 6
+AXES = 7
+
+
+@dataclass(frozen=True)
+class ActionSpace:
+    """Bounds of the action [dx, dy, dz (m), droll, dpitch, dyaw (rad), dclosedness].
+
+    max_abs: largest magnitude per axis; 0 holds an axis, and searches draw no numbers for it.
+    initial_std: spread of the first candidates per axis; None stands for max_abs.
+    gripper_deadband: a planned gripper change smaller than this becomes 0.
+    Raises ValueError where lengths or signs are wrong.
+    """
+
+    max_abs: tuple[float, ...]
+    initial_std: tuple[float, ...] | None = None
+    gripper_deadband: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, values in (("max_abs", self.max_abs), ("initial_std", self.initial_std or self.max_abs)):
+            if len(values) != AXES or not all(0.0 <= value < math.inf for value in values):
+                raise ValueError(f"{name} is {values}; expected {AXES} finite numbers >= 0")
+        if not any(self.max_abs):
+            raise ValueError("max_abs is 0 on every axis; nothing is left to plan")
+        if not 0.0 <= self.gripper_deadband < math.inf:
+            raise ValueError(f"gripper_deadband is {self.gripper_deadband}; expected a finite number >= 0")
+
+    @classmethod
+    def from_contract(cls, contract: Contract) -> ActionSpace:
+        """The bounds within which the model was trained."""
+        planning = contract.planning
+        return cls(contract.action.max_abs, planning.initial_std, planning.gripper_deadband)
+
+    @property
+    def free_axes(self) -> list[int]:
+        """Axes that may change."""
+        return [axis for axis, bound in enumerate(self.max_abs) if bound > 0.0]
+
+    @property
+    def std(self) -> Tensor:
+        """Spread of the first candidates [A]; 0 on held axes."""
+        spread = torch.tensor(self.initial_std or self.max_abs)
+        return spread * (torch.tensor(self.max_abs) > 0.0)
+
+    def clip(self, actions: Tensor) -> Tensor:
+        """Actions [.., A] within the bounds."""
+        bound = torch.tensor(self.max_abs, dtype=actions.dtype, device=actions.device)
+        return torch.maximum(torch.minimum(actions, bound), -bound)
+
+    def finish(self, actions: Tensor) -> Tensor:
+        """Actions [.., A] within the bounds and with the gripper's dead band: what may leave a search."""
+        actions = self.clip(actions)
+        actions[..., GRIPPER].masked_fill_(actions[..., GRIPPER].abs() < self.gripper_deadband, 0.0)
+        return actions
+
+    def constant_sequence(self, name: str, horizon: int) -> Tensor:
+        """A named sequence [H, A]: "noop" (nothing), "open" or "close" (the gripper in the first step)."""
+        sequence = torch.zeros(horizon, AXES)
+        if name in ("open", "close"):
+            sequence[0, GRIPPER] = self.max_abs[GRIPPER] * (1.0 if name == "close" else -1.0)
+        elif name != "noop":
+            raise ValueError(f"candidate {name!r} is unknown; known are 'noop', 'open', 'close'")
+        return sequence

@@ -1,0 +1,86 @@
+"""Energies: how far imagined latents are from a goal's, and what actions cost; lower is better.
+
+An energy is called with predicted latents [K, H, N, D] after each action, the goal's latent [N, D] and the
+actions [K, H, A], and returns [K]. Terms add up through `WeightedSum`.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Energy(Protocol):
+    def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor: ...
+
+
+class LastStepL1:
+    """Mean absolute difference to the goal after the last action: the energy of V-JEPA 2-AC."""
+
+    def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor:
+        return (predicted[:, -1] - goal).abs().mean(dim=(1, 2))
+
+
+class LastStepMse:
+    """Mean squared difference to the goal after the last action."""
+
+    def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor:
+        return (predicted[:, -1] - goal).square().mean(dim=(1, 2))
+
+
+class SummedL1:
+    """Mean absolute difference to the goal, summed over all steps: arriving early counts."""
+
+    def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor:
+        return (predicted - goal).abs().mean(dim=(2, 3)).sum(dim=1)
+
+
+class SummedMse:
+    """Mean squared difference to the goal, summed over all steps: arriving early counts."""
+
+    def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor:
+        return (predicted - goal).square().mean(dim=(2, 3)).sum(dim=1)
+
+
+class ActionEffort:
+    """Mean squared action, each axis in units of `scale` [A]: of equal outcomes, the smaller motion wins."""
+
+    def __init__(self, scale: Sequence[float]) -> None:
+        self._scale = torch.tensor([x or 1.0 for x in scale])
+
+    def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor:
+        return (actions / self._scale.to(actions)).square().mean(dim=(1, 2))
+
+
+class WeightedSum:
+    """Several energies, each times its weight."""
+
+    def __init__(self, *terms: tuple[float, Energy]) -> None:
+        self._terms = terms
+
+    def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor:
+        return torch.stack([weight * term(predicted, goal, actions) for weight, term in self._terms]).sum(
+            dim=0
+        )
+
+
+LATENT_ENERGIES = {
+    "last_step_l1": LastStepL1,
+    "last_step_mse": LastStepMse,
+    "summed_l1": SummedL1,
+    "summed_mse": SummedMse,
+}
+
+
+def latent_energy(kind: str) -> Energy:
+    """The energy of a name, as contracts and parameters give it; raises ValueError listing the known ones."""
+    if kind not in LATENT_ENERGIES:
+        raise ValueError(f"energy {kind!r} is unknown; known are {', '.join(LATENT_ENERGIES)}")
+    return LATENT_ENERGIES[kind]()
+
+
+def distance_to_goal(energy: Energy, latent: Tensor, goal: Tensor, action_channels: int) -> float:
+    """Energy of an observation [N, D] itself, as if it had been imagined after one step without action."""
+    no_action = torch.zeros(1, 1, action_channels, device=latent.device)
+    return energy(latent[None, None], goal, no_action).item()

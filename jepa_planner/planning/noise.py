@@ -1,0 +1,43 @@
+"""Sources of the Gaussian numbers that searches draw; passing one in makes a plan repeatable."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+NoiseSource = Callable[[tuple[int, int, int]], Tensor]
+"""Standard normal draws for a shape (horizon, samples, free axes)."""
+
+
+class SeededNoise:
+    """Draws from a generator of its own, float32 on the CPU so that every device sees the same numbers."""
+
+    def __init__(self, seed: int) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def __call__(self, shape: tuple[int, int, int]) -> Tensor:
+        return torch.randn(shape, generator=self._generator)
+
+
+class ReplayedNoise:
+    """Recorded draws [steps, samples, axes], used up in order; raises ValueError where they run out."""
+
+    def __init__(self, draws: Tensor) -> None:
+        self._draws = draws
+
+    def __call__(self, shape: tuple[int, int, int]) -> Tensor:
+        horizon = shape[0]
+        draws, self._draws = self._draws[:horizon], self._draws[horizon:]
+        if tuple(draws.shape) != tuple(shape):
+            raise ValueError(f"recorded draws {list(draws.shape)} are left; {list(shape)} were asked for")
+        return draws
+
+
+def correlate_in_time(draws: Tensor, correlation: float) -> Tensor:
+    """Turns independent draws [H, K, F] into an AR(1) sequence over H, standard normal at each step."""
+    if correlation == 0.0:
+        return draws
+    steps = [draws[0]]
+    for draw in draws[1:]:
+        steps.append(correlation * steps[-1] + (1.0 - correlation**2) ** 0.5 * draw)
+    return torch.stack(steps)

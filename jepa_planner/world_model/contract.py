@@ -1,0 +1,199 @@
+"""What a world model takes and gives: sizes, meanings, units and limits, checked before computing."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from jepa_planner.planning.cem import CemSettings
+from jepa_planner.world_model.encoder import EncoderConfig
+from jepa_planner.world_model.predictor import PredictorConfig
+from jepa_planner.world_model.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from jepa_planner.world_model.strict_fields import FieldError
+
+POSE = ("x_m", "y_m", "z_m", "roll_rad", "pitch_rad", "yaw_rad")
+STATE_LAYOUTS = (
+    (*POSE, "closedness_measured"),
+    (*POSE, "closedness_commanded", "closedness_measured"),
+)
+ACTION_CHANNELS = ("dx_m", "dy_m", "dz_m", "droll_rad", "dpitch_rad", "dyaw_rad", "dclosedness")
+FORMAT = 1
+
+
+class ContractError(ValueError):
+    """An input does not fit the model's contract; the message names the field."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSpec:
+    """Camera images: size in pixels that the encoder sees, one name per view, RGB normalisation."""
+
+    height: int
+    width: int
+    views: tuple[str, ...]
+    crop: Literal["centre"] = "centre"
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentSpec:
+    """Latents: tokens x channels; grid is (rows, columns) with the views' rows stacked, or (1, slots)."""
+
+    tokens: int
+    channels: int
+    grid: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateSpec:
+    """Arm state: channel names carry units; poses of tcp_frame in frame, rotations extrinsic xyz."""
+
+    channels: tuple[str, ...]
+    frame: str
+    tcp_frame: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionSpec:
+    """Action: change of state over time_step_s; max_abs bounds each channel (0 keeps it fixed)."""
+
+    max_abs: tuple[float, ...]
+    time_step_s: float
+    channels: tuple[str, ...] = ACTION_CHANNELS
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergySpec:
+    """kind names an energy of planning/energy.py; scale is typical of unrelated frames, for display."""
+
+    kind: str
+    scale: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanningSpec:
+    """Recommended planning: the search, when a goal image counts as reached, steps allowed per goal image.
+
+    gripper_deadband: planned gripper changes smaller than this become 0. initial_std: spread of the first
+    candidates per action channel; None stands for max_abs.
+    """
+
+    reached_energy: float
+    steps_per_sub_goal: int
+    gripper_deadband: float = 0.0
+    initial_std: tuple[float, ...] | None = None
+    cem: CemSettings = field(default_factory=CemSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSpec:
+    """Where the weights come from."""
+
+    data: str
+    command: str
+    seeds: tuple[int, ...] = ()
+    steps: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """Everything that stands in `model.yaml`; `files` maps file names to their sha256.
+
+    Construction raises FieldError where a value is impossible or two sections contradict each other.
+    """
+
+    name: str
+    version: str
+    licence: str
+    image: ImageSpec
+    latent: LatentSpec
+    state: StateSpec
+    action: ActionSpec
+    energy: EnergySpec
+    planning: PlanningSpec
+    training: TrainingSpec
+    encoder: EncoderConfig
+    predictor: PredictorConfig
+    context_frames: int = 1
+    format: int = FORMAT
+    files: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        encoder, predictor, latent, action = self.encoder, self.predictor, self.latent, self.action
+        initial_std = self.planning.initial_std or action.max_abs
+        steps = self.context_frames - 1 + self.planning.cem.horizon
+        for name, given, expected in (
+            ("format", self.format, FORMAT),
+            ("image.height and image.width", (self.image.height, self.image.width), encoder.image_size),
+            ("image.views", len(self.image.views), encoder.views),
+            ("latent.tokens", latent.tokens, encoder.latent_tokens),
+            ("latent.channels", latent.channels, encoder.latent_channels),
+            ("latent.grid", latent.grid, encoder.latent_grid),
+            ("predictor.latent_channels", predictor.latent_channels, encoder.latent_channels),
+            ("predictor.grid", predictor.grid, encoder.latent_grid),
+            ("predictor.state_dim", predictor.state_dim, len(self.state.channels)),
+            ("predictor.action_dim", predictor.action_dim, len(action.channels)),
+            ("action.max_abs", len(action.max_abs), len(action.channels)),
+            ("planning.initial_std", len(initial_std), len(action.channels)),
+        ):
+            if given != expected:
+                raise FieldError(f"{name}: {given} does not fit the other fields, which imply {expected}")
+        for name, holds, must in (
+            ("state.channels", self.state.channels in STATE_LAYOUTS, f"be one of {STATE_LAYOUTS}"),
+            ("action.channels", action.channels == ACTION_CHANNELS, f"be {ACTION_CHANNELS}"),
+            ("action.max_abs", all(0.0 <= x < math.inf for x in action.max_abs), "be finite and >= 0"),
+            ("action.time_step_s", 0.0 < action.time_step_s < math.inf, "be positive"),
+            ("context_frames", self.context_frames >= 1, "be at least 1"),
+            ("predictor.max_steps", steps <= predictor.max_steps, f"be at least {steps}"),
+        ):
+            if not holds:
+                raise FieldError(f"{name}: must {must}")
+
+    def check_images(self, shape: Sequence[int]) -> None:
+        """Raises ContractError unless images of this shape are [B, views, H, W, 3] and large enough."""
+        views, image = len(self.image.views), self.image
+        if len(shape) != 5 or shape[-1] != 3:
+            raise ContractError(
+                f"image: shape {list(shape)} given; expected RGB [B, views, height, width, 3]"
+            )
+        if shape[1] != views:
+            names = ", ".join(image.views)
+            raise ContractError(f"image.views: {shape[1]} given; this model needs {views}, in order: {names}")
+        if shape[2] < image.height or shape[3] < image.width:
+            given, needed = f"{shape[2]} x {shape[3]}", f"{image.height} x {image.width}"
+            raise ContractError(
+                f"image.height and image.width: {given} pixels given; this model needs at least {needed}: "
+                "set a larger camera resolution"
+            )
+
+    def check_latent(self, shape: Sequence[int], name: str = "latent") -> None:
+        """Raises ContractError unless the last two dimensions are tokens and channels of this model."""
+        expected = (self.latent.tokens, self.latent.channels)
+        if tuple(shape[-2:]) != expected:
+            raise ContractError(
+                f"{name}: shape {list(shape)} given; this model's latents are {list(expected)}"
+            )
+
+    def check_state(self, width: int) -> None:
+        """Raises ContractError unless arm states have as many channels as the model was trained on."""
+        _check_width("state.channels", width, self.state.channels)
+
+    def check_action(self, width: int) -> None:
+        """Raises ContractError unless actions have as many channels as the model was trained on."""
+        _check_width("action.channels", width, self.action.channels)
+
+    def check_frame(self, frame: str, tcp_frame: str | None = None) -> None:
+        """Raises ContractError unless poses are of this model's tcp_frame in its base frame."""
+        for name, given, expected in (
+            ("state.frame", frame, self.state.frame),
+            ("state.tcp_frame", tcp_frame, self.state.tcp_frame),
+        ):
+            if given is not None and given != expected:
+                raise ContractError(f"{name}: {given!r} given; this model was trained in {expected!r}")
+
+
+def _check_width(name: str, width: int, channels: tuple[str, ...]) -> None:
+    if width != len(channels):
+        names = ", ".join(channels)
+        raise ContractError(f"{name}: {width} given; this model needs {len(channels)}: {names}")
