@@ -60,9 +60,7 @@ class WeightedSum:
         self._terms = terms
 
     def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor:
-        return torch.stack([weight * term(predicted, goal, actions) for weight, term in self._terms]).sum(
-            dim=0
-        )
+        return torch.stack([weight * term(predicted, goal, actions) for weight, term in self._terms]).sum(dim=0)
 
 
 LATENT_ENERGIES = {

@@ -59,9 +59,7 @@ def load_contract(folder: str | Path) -> Contract:
     """Reads `model.yaml` alone; raises BundleError naming an unknown, missing or contradictory field."""
     path = Path(folder) / CONTRACT_FILE
     if not path.is_file():
-        raise BundleError(
-            f"{path}: no such file; a model bundle is a folder with {CONTRACT_FILE} and weights"
-        )
+        raise BundleError(f"{path}: no such file; a model bundle is a folder with {CONTRACT_FILE} and weights")
     if (size := path.stat().st_size) > MAX_CONTRACT_BYTES:
         raise BundleError(f"{path}: {size} bytes; a contract has at most {MAX_CONTRACT_BYTES}")
     try:

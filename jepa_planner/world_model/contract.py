@@ -154,9 +154,7 @@ class Contract:
         """Raises ContractError unless images of this shape are [B, views, H, W, 3] and large enough."""
         views, image = len(self.image.views), self.image
         if len(shape) != 5 or shape[-1] != 3:
-            raise ContractError(
-                f"image: shape {list(shape)} given; expected RGB [B, views, height, width, 3]"
-            )
+            raise ContractError(f"image: shape {list(shape)} given; expected RGB [B, views, height, width, 3]")
         if shape[1] != views:
             names = ", ".join(image.views)
             raise ContractError(f"image.views: {shape[1]} given; this model needs {views}, in order: {names}")
@@ -171,9 +169,7 @@ class Contract:
         """Raises ContractError unless the last two dimensions are tokens and channels of this model."""
         expected = (self.latent.tokens, self.latent.channels)
         if tuple(shape[-2:]) != expected:
-            raise ContractError(
-                f"{name}: shape {list(shape)} given; this model's latents are {list(expected)}"
-            )
+            raise ContractError(f"{name}: shape {list(shape)} given; this model's latents are {list(expected)}")
 
     def check_state(self, width: int) -> None:
         """Raises ContractError unless arm states have as many channels as the model was trained on."""

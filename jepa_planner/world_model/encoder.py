@@ -124,9 +124,7 @@ class VideoEncoder(nn.Module):
             self.patch_embed = ConvStem(config.width)
         else:
             self.patch_embed = PatchEmbed(config.patch_size, config.tubelet_size, config.width)
-        self.blocks = nn.ModuleList(
-            Block(config.width, config.heads, config.mlp_hidden) for _ in range(config.depth)
-        )
+        self.blocks = nn.ModuleList(Block(config.width, config.heads, config.mlp_hidden) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width, eps=NORM_EPS)
         if config.views > 1:
             self.view_embed = nn.Parameter(0.02 * torch.randn(config.views, 1, config.width))

@@ -58,9 +58,7 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(
-        self, x: Tensor, tables: Tables, mask: Tensor | None, cache: KeyValueCache | None, last: int
-    ) -> Tensor:
+    def forward(self, x: Tensor, tables: Tables, mask: Tensor | None, cache: KeyValueCache | None, last: int) -> Tensor:
         batch, n, width = x.shape
         qkv = self.qkv(x).view(batch, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         q, k = rotate(qkv[:2], *tables).unbind(0)

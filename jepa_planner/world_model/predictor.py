@@ -63,9 +63,10 @@ class StepCache:
 class ActionConditionedPredictor(nn.Module):
     """Transformer over [action, state, N latents] per time step, causal over steps (arXiv 2506.09985, 3.1).
 
-    Attention is full inside a step. Time enters only through rotary positions, so it is relative. The
+    Attention is full inside a step. Time enters only through rotary positions, which the tiled angles make
+    nearly but not exactly relative: train windows at least as long as context and horizon together. The
     released layout has extrinsics_encoder weights that the released model never uses; they are kept and not
-    called. `set_scaling` gives inputs unit size for models trained on small numbers of steps; it is off by
+    called. `set_scaling` brings states and actions to unit size, which small models need; it is off by
     default.
     """
 
@@ -130,7 +131,7 @@ class ActionConditionedPredictor(nn.Module):
         x = x.flatten(1, 2)
         for block in self.predictor_blocks:
             x = block(x, tables, mask)
-        return self._read_out(x.unflatten(1, (steps, per_step)), latents)
+        return self._read_out(x.unflatten(1, (steps, per_step))[:, :, CONDITIONING_TOKENS:], latents)
 
     def new_cache(self) -> StepCache:
         """An empty memory for `step`."""
@@ -146,10 +147,12 @@ class ActionConditionedPredictor(nn.Module):
         x = self._embed(latent[:, None], action[:, None], state[:, None], earlier_steps=cache.steps)
         tables = self._tables(cache.steps, cache.steps + 1)
         x = x[:, 0]
-        for block, layer in zip(self.predictor_blocks, cache.layers, strict=True):
+        for block, layer in zip(self.predictor_blocks[:-1], cache.layers, strict=False):
             x = block(x, tables, cache=layer)
+        # Of the last block only the latent tokens are read.
+        x = self.predictor_blocks[-1](x, tables, cache=cache.layers[-1], last=self.config.latent_tokens)
         cache.steps += 1
-        return self._read_out(x[:, None], latent[:, None])[:, 0]
+        return self._read_out(x, latent)
 
     def normalise_output(self, x: Tensor) -> Tensor:
         """Brings predictions [.., D] to the form of latents: the next input, or comparable with a goal."""
@@ -174,9 +177,7 @@ class ActionConditionedPredictor(nn.Module):
                 raise ValueError(f"{name} are {list(given.shape)}; expected {[*batch_and_steps, *channels]}")
         total_steps = earlier_steps + latents.shape[1]
         if total_steps > config.max_steps:
-            raise ValueError(
-                f"{total_steps} time steps given; this predictor takes max_steps={config.max_steps}"
-            )
+            raise ValueError(f"{total_steps} time steps given; this predictor takes max_steps={config.max_steps}")
         tokens = self.predictor_embed(latents)
         if config.slot_embedding:
             tokens = tokens + self.slot_embed.to(tokens.dtype)
@@ -185,5 +186,5 @@ class ActionConditionedPredictor(nn.Module):
         return torch.cat([action[:, :, None], state[:, :, None], tokens], dim=2)
 
     def _read_out(self, x: Tensor, latents: Tensor) -> Tensor:
-        out = self.predictor_proj(self.predictor_norm(x[:, :, CONDITIONING_TOKENS:]))
+        out = self.predictor_proj(self.predictor_norm(x))
         return latents + out if self.config.residual else out

@@ -36,5 +36,5 @@ def grid_positions(time: int, rows: int, columns: int) -> Tensor:
 
 def rotate(x: Tensor, cosine: Tensor, signed_sine: Tensor) -> Tensor:
     """Rotates x [.., N, head_size] by the tables [N, head_size] of `rotary_tables`."""
-    swapped = x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
-    return x * cosine.to(x.dtype) + swapped * signed_sine.to(x.dtype)
+    swapped = torch.stack((x[..., 1::2], x[..., 0::2]), dim=-1).flatten(-2)
+    return torch.addcmul(x * cosine.to(x.dtype), swapped, signed_sine.to(x.dtype))

@@ -86,6 +86,4 @@ def _convert_tuple(kinds: tuple[Any, ...], value: Any, name: str) -> tuple:
         kinds = (kinds[0],) * len(value)
     if len(value) != len(kinds):
         raise FieldError(f"{name}: expected {len(kinds)} entries, got {len(value)}")
-    return tuple(
-        _convert(kind, item, f"{name}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True))
-    )
+    return tuple(_convert(kind, item, f"{name}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True)))

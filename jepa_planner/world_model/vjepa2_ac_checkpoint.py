@@ -36,9 +36,7 @@ def load_checkpoint(
     try:
         parts = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except (RuntimeError, UnpicklingError, EOFError) as error:
-        raise CheckpointError(
-            f"{path}: not a checkpoint that can be mapped, weights only ({error})"
-        ) from error
+        raise CheckpointError(f"{path}: not a checkpoint that can be mapped, weights only ({error})") from error
     if not isinstance(parts, Mapping):
         raise CheckpointError(f"{path}: holds a {type(parts).__name__}; expected a dict")
     for name in ("encoder", "predictor"):

@@ -56,9 +56,7 @@ class WorldModel:
         self.predictor = predictor.to(self.device).eval().requires_grad_(False)
 
     @classmethod
-    def load(
-        cls, folder: str | Path, device: str | torch.device = "cpu", dtype: Dtype = "float32"
-    ) -> "WorldModel":
+    def load(cls, folder: str | Path, device: str | torch.device = "cpu", dtype: Dtype = "float32") -> "WorldModel":
         """Loads a model bundle; raises BundleError naming the file and field at fault."""
         encoder, predictor, contract = load_bundle(folder)
         return cls(contract, encoder, predictor, device, dtype)
@@ -95,9 +93,7 @@ class WorldModel:
         `apply_action`.
         """
         self._check(context, actions)
-        latents, states, past = (
-            x.to(self.device) for x in (context.latents, context.states, context.actions)
-        )
+        latents, states, past = (x.to(self.device) for x in (context.latents, context.states, context.actions))
         shared = self.predictor.new_cache()
         with self._precision():
             for step in range(len(past)):

@@ -1,0 +1,237 @@
+"""Receding horizon: observe, plan, take the first action, and again, until the goal images are reached."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jepa_planner.planning.action_space import ActionSpace
+from jepa_planner.planning.energy import Energy, distance_to_goal
+from jepa_planner.planning.imagination import Imagination
+from jepa_planner.planning.noise import NoiseSource, SeededNoise
+from jepa_planner.planning.plan import NonFiniteEnergyError, Optimiser, Plan
+from jepa_planner.world_model.world_model import Context
+
+BOUND_SLACK = 1e-5
+
+
+class DecisionKind(Enum):
+    """What the caller has to do: execute the action, or hold because the work has ended."""
+
+    MOVE = "move"
+    REACHED = "reached"
+    GAVE_UP = "gave up"
+
+
+class Reason(Enum):
+    """Why a decision is what it is; the value says it in words."""
+
+    ON_THE_WAY = "moving toward the goal image"
+    REACHED = "the last goal image is reached"
+    BUDGET_SPENT = "the steps allowed are spent"
+    INVALID_LATENT = "the observed latent holds NaN or infinite numbers"
+    INVALID_STATE = "the arm state holds NaN or infinite numbers"
+    INVALID_ENERGY = "an energy is NaN or infinite"
+    INVALID_PLAN = "the plan is not finite or leaves the action bounds"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One goal image: its latent [N, D], actions allowed for it, and the energy at which it counts as reached."""
+
+    latent: Tensor
+    budget_steps: int
+    tolerance: float
+
+    def __post_init__(self) -> None:
+        if self.budget_steps < 1:
+            raise ValueError(f"budget_steps is {self.budget_steps}; a goal image needs at least 1 step")
+        if not self.tolerance >= 0.0:
+            raise ValueError(f"tolerance is {self.tolerance}; expected an energy >= 0")
+        if not self.latent.isfinite().all():
+            raise ValueError("the goal's latent holds NaN or infinite numbers")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do now, and what led to it.
+
+    action [A] float32 for MOVE, else None; plan: whole plan for MOVE; energy from the observation to the
+    pursued goal; sub_goal: index of that goal; steps count actions, the present one included.
+    """
+
+    kind: DecisionKind
+    reason: Reason
+    message: str
+    energy: float
+    sub_goal: int
+    sub_goals_reached: int
+    steps_in_sub_goal: int
+    total_steps: int
+    action: np.ndarray | None = None
+    plan: Plan | None = None
+
+
+@dataclass(frozen=True)
+class ControllerSettings:
+    """context_frames: observations the model is given, fewer while there is no such history.
+
+    max_steps: actions over all goals; 0 leaves only the goals' own budgets.
+    """
+
+    context_frames: int = 1
+    max_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if self.context_frames < 1 or self.max_steps < 0:
+            raise ValueError(f"{self}: expected context_frames >= 1 and max_steps >= 0")
+
+
+class RecedingHorizonController:
+    """Decides one action per observation; never touches the arm.
+
+    A goal is left for the next when its energy is at or below its tolerance or its budget is spent; the last
+    goal ends the work. The same seed, goals and observations give the same decisions.
+    """
+
+    def __init__(
+        self,
+        imagination: Imagination,
+        optimiser: Optimiser,
+        action_space: ActionSpace,
+        energy: Energy,
+        settings: ControllerSettings,
+        seed: int = 0,
+    ) -> None:
+        self._imagination, self._optimiser = imagination, optimiser
+        self._action_space, self._energy = action_space, energy
+        self._settings, self._seed = settings, seed
+        self._observed: deque[tuple[Tensor, Tensor]] = deque(maxlen=settings.context_frames)
+        self._executed: deque[Tensor] = deque(maxlen=settings.context_frames - 1)
+        self._goals: list[Goal] = []
+        self._noise: NoiseSource | None = None  # None: no work in progress
+
+    def start(self, goals: Sequence[Goal]) -> None:
+        """Begins with the first of `goals`, without history; raises ValueError where there is none."""
+        if not goals:
+            raise ValueError("no goal image was given; at least one is needed")
+        self._goals = list(goals)
+        self._noise = SeededNoise(self._seed)
+        self._observed.clear()
+        self._executed.clear()
+        self._pending: Tensor | None = None
+        self._warm_start: Tensor | None = None
+        self._sub_goal = self._sub_goals_reached = self._steps_in_sub_goal = self._total_steps = 0
+
+    def note_executed(self, action: np.ndarray | Tensor) -> None:
+        """Tells which action [A] really was executed after the last decision; by default it is the decided one."""
+        self._pending = torch.as_tensor(action, dtype=torch.float32, device="cpu")
+
+    def step(self, latent: np.ndarray | Tensor, state: np.ndarray | Tensor) -> Decision:
+        """Decides from an observation at rest: latent [N, D], arm state [S].
+
+        Raises RuntimeError without `start`, or after the work has ended.
+        """
+        if self._noise is None:
+            raise RuntimeError("no goal is pursued; call start(goals) first")
+        latent = torch.as_tensor(latent, dtype=torch.float32, device="cpu")
+        state = torch.as_tensor(state, dtype=torch.float32, device="cpu")
+        if latent.shape != self._goal.latent.shape:
+            given, expected = list(latent.shape), list(self._goal.latent.shape)
+            raise ValueError(f"latent: shape {given} given; the goal's latent is {expected}")
+        if not latent.isfinite().all():
+            return self._end(Reason.INVALID_LATENT, math.nan)
+        if not state.isfinite().all():
+            return self._end(Reason.INVALID_STATE, math.nan)
+        self._remember(latent, state)
+        news = ""
+        while True:
+            energy = self._energy_to_goal(latent)
+            if not math.isfinite(energy):
+                return self._end(Reason.INVALID_ENERGY, energy)
+            reached = energy <= self._goal.tolerance
+            if not reached and not self._budget_spent():
+                return self._move(energy, news)
+            self._sub_goals_reached += reached
+            is_last = self._sub_goal == len(self._goals) - 1
+            if is_last and reached:
+                return self._end(Reason.REACHED, energy)
+            if is_last or self._all_steps_spent():
+                return self._end(Reason.BUDGET_SPENT, energy)
+            left = "reached" if reached else "left after its step budget"
+            news += f"; goal image {self._sub_goal + 1} {left} at energy {energy:.4g}"
+            self._sub_goal, self._steps_in_sub_goal, self._warm_start = self._sub_goal + 1, 0, None
+
+    @property
+    def _goal(self) -> Goal:
+        return self._goals[self._sub_goal]
+
+    def _all_steps_spent(self) -> bool:
+        return 0 < self._settings.max_steps <= self._total_steps
+
+    def _budget_spent(self) -> bool:
+        return self._steps_in_sub_goal >= self._goal.budget_steps or self._all_steps_spent()
+
+    def _energy_to_goal(self, latent: Tensor) -> float:
+        return distance_to_goal(self._energy, latent, self._goal.latent, len(self._action_space.max_abs))
+
+    def _remember(self, latent: Tensor, state: Tensor) -> None:
+        if self._pending is not None:
+            self._executed.append(self._pending)
+        self._observed.append((latent, state))
+
+    def _context(self) -> Context:
+        latents, states = zip(*self._observed, strict=True)
+        no_actions = torch.zeros(0, len(self._action_space.max_abs))
+        executed = torch.stack(list(self._executed)) if self._executed else no_actions
+        return Context(torch.stack(latents), torch.stack(states), executed)
+
+    def _move(self, energy: float, news: str) -> Decision:
+        context, goal = self._context(), self._goal
+
+        def energy_of(actions: Tensor) -> Tensor:
+            return self._imagination.energies(context, goal.latent, actions)
+
+        try:
+            plan = self._optimiser.plan(energy_of, self._action_space, self._warm_start, self._noise)
+        except NonFiniteEnergyError as error:
+            return self._end(Reason.INVALID_ENERGY, energy, str(error))
+        excess = (plan.actions - self._action_space.clip(plan.actions)).abs()
+        if not plan.actions.isfinite().all() or excess.max() > BOUND_SLACK:
+            return self._end(Reason.INVALID_PLAN, energy)
+        self._pending = plan.actions[0]
+        self._warm_start = plan.shifted()
+        self._steps_in_sub_goal += 1
+        self._total_steps += 1
+        where = f"goal image {self._sub_goal + 1} of {len(self._goals)}"
+        count = f"step {self._steps_in_sub_goal} of {goal.budget_steps}"
+        message = f"{where}, {count}, energy {energy:.4g} (tolerance {goal.tolerance:.4g}){news}"
+        return self._decision(DecisionKind.MOVE, Reason.ON_THE_WAY, message, energy, plan)
+
+    def _end(self, reason: Reason, energy: float, detail: str = "") -> Decision:
+        self._noise = None
+        kind = DecisionKind.REACHED if reason is Reason.REACHED else DecisionKind.GAVE_UP
+        numbers = f"energy {energy:.4g} (tolerance {self._goal.tolerance:.4g}) after {self._total_steps} steps"
+        message = "; ".join(filter(None, (reason.value, detail, numbers)))
+        return self._decision(kind, reason, message, energy)
+
+    def _decision(
+        self, kind: DecisionKind, reason: Reason, message: str, energy: float, plan: Plan | None = None
+    ) -> Decision:
+        return Decision(
+            kind=kind,
+            reason=reason,
+            message=message,
+            energy=energy,
+            sub_goal=self._sub_goal,
+            sub_goals_reached=self._sub_goals_reached,
+            steps_in_sub_goal=self._steps_in_sub_goal,
+            total_steps=self._total_steps,
+            action=None if plan is None else plan.actions[0].numpy().copy(),
+            plan=plan,
+        )
