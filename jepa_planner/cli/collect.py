@@ -1,0 +1,30 @@
+"""`jepa-planner collect`: simulated episodes for training."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+HELP = "collect simulated episodes for training"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("folder", type=Path, help="where the shards go; shards that are there already are kept")
+    parser.add_argument("--episodes", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=40, help="actions per episode, 0.25 s each")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first episode; the others count up")
+    parser.add_argument("--image-size", type=int, default=64, metavar="PX")
+    parser.add_argument("--vary", nargs="*", default=[], metavar="WHAT", help="camera light colour size distractors table")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Collect what is missing; interrupt and run again to resume."""
+    from jepa_planner_sim.collect import CollectSettings, collect
+
+    settings = CollectSettings(args.episodes, args.steps, args.seed, args.image_size, frozenset(args.vary))
+    written = collect(args.folder, settings, args.processes)
+    print(f"{settings.episodes} episodes of {settings.steps} steps in {args.folder} ({written} shards newly written)")
+    return 0

@@ -1,0 +1,1 @@
+"""Between a plan and a motor: limits, kinematics, setpoints."""

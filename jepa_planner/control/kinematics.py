@@ -1,0 +1,86 @@
+"""Forward and inverse kinematics of the arm, through Pinocchio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pinocchio as pin
+
+NOMINAL_POSTURE_RAD = np.array([0.0, -0.30, 0.0, -2.30, 0.0, 2.00, 0.785])
+"""Elbow-up posture with the gripper down over the middle of the table; the null space is pulled toward it."""
+
+
+class ArmKinematics:
+    """Poses of the tcp in the base frame and the joint positions [7] (rad) that reach them.
+
+    Rotations are matrices [3, 3] from tcp to base. The inverse is damped least squares with a pull of the null space toward
+    the nominal posture (Siciliano et al., Robotics, 3.5), which converges in one or two steps when poses follow each other closely.
+    """
+
+    def __init__(self, robot_description: str | Path, tcp_frame: str = "tcp", joint_margin_rad: float = 0.0) -> None:
+        self._model = pin.buildModelFromUrdf(str(robot_description))
+        self._data = self._model.createData()
+        if not self._model.existFrame(tcp_frame):
+            frames = ", ".join(f.name for f in self._model.frames)
+            raise ValueError(f"{robot_description} has no frame {tcp_frame!r}; its frames are {frames}")
+        self._frame = self._model.getFrameId(tcp_frame)
+        self.joint_names = tuple(self._model.names[1:])
+        self.lower_rad = self._model.lowerPositionLimit + joint_margin_rad
+        self.upper_rad = self._model.upperPositionLimit - joint_margin_rad
+        self.velocity_rad_s = np.array(self._model.velocityLimit)
+
+    def tcp_pose(self, q_rad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Position [3] (m) and rotation [3, 3] of the tcp for joint positions [7]."""
+        pin.framesForwardKinematics(self._model, self._data, np.asarray(q_rad, dtype=float))
+        pose = self._data.oMf[self._frame]
+        return pose.translation.copy(), pose.rotation.copy()
+
+    def inverse_step(self, xyz_m: np.ndarray, rotation: np.ndarray, q_rad: np.ndarray) -> tuple[np.ndarray, float]:
+        """One damped step from `q_rad` toward the pose; returns joint positions within limits and the error left before it.
+
+        The error is the norm of (m, rad) stacked.
+        """
+        jacobian = pin.computeFrameJacobian(self._model, self._data, q_rad, self._frame, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED)
+        pin.updateFramePlacement(self._model, self._data, self._frame)
+        pose = self._data.oMf[self._frame]
+        error = np.concatenate([xyz_m - pose.translation, pin.log3(rotation @ pose.rotation.T)])
+        gram = jacobian @ jacobian.T
+        gram[np.diag_indices(6)] += 1e-6
+        pull = 0.02 * (NOMINAL_POSTURE_RAD - q_rad)
+        step = pull + jacobian.T @ np.linalg.solve(gram, error - jacobian @ pull)
+        return np.clip(q_rad + step, self.lower_rad, self.upper_rad), float(np.linalg.norm(error))
+
+    def inverse(
+        self, xyz_m: np.ndarray, rotation: np.ndarray, q_seed_rad: np.ndarray, tolerance: float = 1e-5, max_steps: int = 100
+    ) -> np.ndarray:
+        """Joint positions [7] that reach the pose from a seed; raises ValueError when the pose is out of reach."""
+        q = np.asarray(q_seed_rad, dtype=float)
+        error = np.inf
+        for _ in range(max_steps):
+            q, error = self.inverse_step(xyz_m, rotation, q)
+            if error < tolerance:
+                return q
+        raise ValueError(
+            f"no joint positions within limits reach tcp {np.round(xyz_m, 3)}: {error:.4f} (m, rad) away after {max_steps} steps"
+        )
+
+
+def rotation_from_rpy(rpy_rad: np.ndarray) -> np.ndarray:
+    """Rotation matrix [3, 3] of extrinsic "xyz" angles [3]."""
+    return pin.rpy.rpyToMatrix(np.asarray(rpy_rad, dtype=float))
+
+
+def rpy_from_rotation(rotation: np.ndarray) -> np.ndarray:
+    """Extrinsic "xyz" angles [3] of a rotation matrix [3, 3]."""
+    return pin.rpy.matrixToRpy(rotation)
+
+
+def rotation_vector(rotation: np.ndarray) -> np.ndarray:
+    """Axis times angle [3] of a rotation matrix [3, 3]."""
+    return pin.log3(rotation)
+
+
+def rotation_from_vector(vector_rad: np.ndarray) -> np.ndarray:
+    """Rotation matrix [3, 3] of axis times angle [3]."""
+    return pin.exp3(np.asarray(vector_rad, dtype=float))

@@ -1,0 +1,1 @@
+"""Episodes to a model bundle: encoder and predictor training, collapse measures, probes."""

@@ -1,0 +1,62 @@
+"""First stage: the encoder, trained jointly with a predictor that is then thrown away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from jepa_planner.training.episodes import Episodes
+from jepa_planner.training.fit import FitSettings, fit
+from jepa_planner.training.objectives import JointObjective, JointWeights
+from jepa_planner.training.windows import Split, WindowSampler, state_scaling
+from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.preprocess import preprocess
+
+
+@dataclass(frozen=True)
+class EncoderTraining:
+    """Settings of the first stage."""
+
+    fit: FitSettings
+    batch: int = 48
+    window: int = 4
+    weights: JointWeights = JointWeights()
+
+
+def train_encoder(
+    episodes: Episodes, split: Split, config: EncoderConfig, predictor: PredictorConfig, settings: EncoderTraining, action_std: Tensor,
+    folder: Path, seed: int,
+) -> VideoEncoder:  # fmt: skip
+    """Train an encoder on the training episodes; `folder` receives log and checkpoints. Returns it in eval mode."""
+    torch.manual_seed(seed)
+    objective = JointObjective(VideoEncoder(config), ActionConditionedPredictor(predictor), settings.weights)
+    objective.predictor.set_scaling(*state_scaling(episodes.states[split.train]), action_std)
+    last = int(split.train[-1]) + 1  # the held-out episodes come last: a view, not a copy
+    sampler = WindowSampler(
+        episodes.images[:last], episodes.states[:last], episodes.actions[:last], settings.window, settings.batch, seed
+    )
+
+    def losses_at(iteration: int) -> dict[str, Tensor]:
+        images, states, actions = sampler.draw(iteration)
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + iteration)
+        return objective(preprocess(images, config.image_size), states, actions, generator)
+
+    fit("encoder", objective, losses_at, settings.fit, folder)
+    return objective.encoder.eval().requires_grad_(False)
+
+
+@torch.inference_mode()
+def encode_episodes(encoder: VideoEncoder, images: np.ndarray, batch: int = 256) -> np.ndarray:
+    """Latents float32 [E, T+1, N, D] of images uint8 [E, T+1, V, H, W, 3]."""
+    frames = images.reshape(-1, *images.shape[2:])
+    parts = []
+    for start in tqdm(range(0, len(frames), batch), desc="encode", unit_scale=batch, unit="frame"):
+        pixels = preprocess(torch.from_numpy(frames[start : start + batch]), encoder.config.image_size)
+        parts.append(encoder(pixels).numpy())
+    return np.concatenate(parts).reshape(*images.shape[:2], *parts[0].shape[1:])

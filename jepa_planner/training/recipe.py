@@ -1,0 +1,145 @@
+"""The whole training run: episodes in, model bundle out. This is how the shipped bundle was made."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from jepa_planner.planning.cem import CemSettings
+from jepa_planner.training.collapse import measure_collapse
+from jepa_planner.training.encoder_training import EncoderTraining, encode_episodes, train_encoder
+from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, read_episodes
+from jepa_planner.training.fit import FitSettings
+from jepa_planner.training.predictor_training import PredictorTraining, train_predictor
+from jepa_planner.training.probes import prediction_error, probe_latents
+from jepa_planner.training.windows import split, state_scaling
+from jepa_planner.world_model.bundle import save_bundle
+from jepa_planner.world_model.contract import (
+    ActionSpec,
+    Contract,
+    EnergySpec,
+    ImageSpec,
+    LatentSpec,
+    PlanningSpec,
+    StateSpec,
+    TrainingSpec,
+)
+from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+
+ACTION_MAX = (0.06, 0.06, 0.06, 0.0, 0.0, 0.0, 1.0)
+ACTION_SCALE = (0.03, 0.03, 0.03, 1.0, 1.0, 1.0, 0.5)
+SHIPPED_CEM = CemSettings(
+    horizon=3, samples=128, iterations=3, elites=16, noise_correlation=0.8, use_warm_start=True, mean_as_candidate=True,
+    kept_elites=4, seeded_candidates=("noop", "open", "close"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long to train, and from which seed; sizes are those of the shipped model."""
+
+    seed: int = 0
+    encoder_iterations: int = 2200
+    predictor_iterations: int = 2000
+    episodes: int | None = None
+    name: str = "panda-tabletop"
+    command: str = ""
+
+
+class Collapsed(RuntimeError):
+    """The encoder's latents collapsed; training stopped, and the run folder holds the measures."""
+
+
+def run(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str, object]:
+    """Train encoder, then predictor, probe both and write the bundle; resumes from what `run_folder` holds. Returns the report.
+
+    Raises EpisodeError for unusable data and Collapsed when the encoder is not worth a predictor.
+    """
+    torch.set_num_threads(os.cpu_count() or 1)
+    episodes = read_episodes(data, recipe.episodes)
+    parts = split(episodes)
+    encoder_config, predictor_config = shipped_sizes(episodes)
+    action_std = torch.tensor(ACTION_SCALE)
+    encoder = train_encoder(
+        episodes, parts, encoder_config, predictor_config, EncoderTraining(FitSettings(recipe.encoder_iterations)), action_std,
+        run_folder, recipe.seed,
+    )  # fmt: skip
+    latents = encode_episodes(encoder, episodes.images)
+    collapse = measure_collapse(latents, np.random.default_rng(recipe.seed))
+    print(collapse)
+    report: dict[str, object] = {"episodes": len(episodes), "collapse": dataclasses.asdict(collapse)}
+    _write_report(run_folder, report)
+    if collapse.collapsed:
+        raise Collapsed(f"{collapse}; see {run_folder / 'report.json'}")
+    torch.manual_seed(recipe.seed + 1)
+    predictor = ActionConditionedPredictor(predictor_config)
+    predictor.set_scaling(*state_scaling(episodes.states[parts.train]), action_std)
+    train = parts.train
+    train_predictor(
+        predictor, latents[train], episodes.states[train], episodes.actions[train],
+        PredictorTraining(FitSettings(recipe.predictor_iterations, learning_rate=8e-4)), run_folder, recipe.seed,
+    )  # fmt: skip
+    predictor.eval()
+    report["readouts"] = {name: dataclasses.asdict(r) for name, r in probe_latents(latents, episodes, parts).items()}
+    report["prediction_error"] = prediction_error(predictor, latents, episodes, parts.held_out, horizon=4)
+    _write_report(run_folder, report)
+    save_bundle(bundle, encoder, predictor, contract(encoder, predictor, episodes, latents, recipe))
+    return report
+
+
+def shipped_sizes(episodes: Episodes) -> tuple[EncoderConfig, PredictorConfig]:
+    """Sizes of the shipped model for these episodes' images and views."""
+    views, height, width = episodes.images.shape[2:5]
+    encoder = EncoderConfig(
+        image_size=(height, width),
+        width=192,
+        depth=4,
+        heads=3,
+        mlp_hidden=768,
+        stem="conv",
+        views=views,
+        slots=8,
+        slot_channels=16,
+    )
+    predictor = PredictorConfig(
+        latent_channels=encoder.latent_channels, grid=encoder.latent_grid, width=192, depth=3, heads=3, mlp_hidden=768,
+        state_dim=len(STATE_CHANNELS), action_dim=len(ACTION_CHANNELS), slot_embedding=True, residual=True, output_norm="none",
+        extrinsics=False,
+    )  # fmt: skip
+    return encoder, predictor
+
+
+def contract(
+    encoder: VideoEncoder, predictor: ActionConditionedPredictor, episodes: Episodes, latents: np.ndarray, recipe: Recipe
+) -> Contract:
+    """The contract of a freshly trained bundle."""
+    height, width = encoder.config.image_size
+    flat = latents.reshape(-1, *latents.shape[2:])
+    one, other = np.random.default_rng(0).integers(len(flat), size=(2, 4096))
+    unrelated = float(((flat[one] - flat[other]) ** 2).mean())
+    return Contract(
+        name=recipe.name, version="1", licence="Apache-2.0",
+        image=ImageSpec(height=height, width=width, views=episodes.views),
+        latent=LatentSpec(tokens=encoder.config.latent_tokens, channels=encoder.config.latent_channels, grid=encoder.config.latent_grid),
+        state=StateSpec(channels=STATE_CHANNELS, frame="panda_link0", tcp_frame="tcp"),
+        action=ActionSpec(max_abs=ACTION_MAX, time_step_s=episodes.time_step_s),
+        energy=EnergySpec(kind="summed_mse", scale=round(unrelated, 3)),
+        planning=PlanningSpec(reached_energy=0.15, steps_per_sub_goal=8, gripper_deadband=0.25, cem=SHIPPED_CEM),
+        training=TrainingSpec(
+            data=f"{len(episodes)} simulated episodes of {episodes.actions.shape[1]} steps, seeds {episodes.seeds.min()} to {episodes.seeds.max()}",
+            command=recipe.command, seeds=(recipe.seed,),
+            steps={"encoder": recipe.encoder_iterations, "predictor": recipe.predictor_iterations},
+        ),
+        encoder=encoder.config, predictor=predictor.config, context_frames=2,
+    )  # fmt: skip
+
+
+def _write_report(folder: Path, report: dict[str, object]) -> None:
+    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")

@@ -1,0 +1,61 @@
+"""Short windows of episodes as training batches, drawn by iteration number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jepa_planner.training.episodes import Episodes
+
+
+@dataclass(frozen=True)
+class WindowSampler:
+    """Draws `batch` windows of `frames` consecutive frames from arrays [E, T+1, ...] (frames) and [E, T, ...] (actions)."""
+
+    frames: np.ndarray
+    states: np.ndarray
+    actions: np.ndarray
+    window: int
+    batch: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.frames.shape[1] < self.window:
+            raise ValueError(f"episodes of {self.frames.shape[1]} frames are shorter than windows of {self.window}")
+
+    def draw(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Frames [B, W, ...], states [B, W, S] and actions [B, W-1, A]; the same iteration gives the same windows."""
+        rng = np.random.default_rng([self.seed, iteration])
+        episode = rng.integers(self.frames.shape[0], size=self.batch)[:, None]
+        start = rng.integers(self.frames.shape[1] - self.window + 1, size=self.batch)[:, None]
+        steps = start + np.arange(self.window)
+        frames = torch.from_numpy(self.frames[episode, steps])
+        states = torch.from_numpy(self.states[episode, steps])
+        return frames, states, torch.from_numpy(self.actions[episode, steps[:, :-1]])
+
+
+@dataclass(frozen=True)
+class Split:
+    """Numbers of the training and the held-out episodes."""
+
+    train: np.ndarray
+    held_out: np.ndarray
+
+
+def split(episodes: Episodes, held_out_share: float = 0.05) -> Split:
+    """The last episodes, at least one, are held out."""
+    count = max(1, round(len(episodes) * held_out_share))
+    if len(episodes) <= count:
+        raise ValueError(f"{len(episodes)} episodes cannot be split into training and held-out ones: collect more")
+    numbers = np.arange(len(episodes))
+    return Split(numbers[:-count], numbers[-count:])
+
+
+def state_scaling(states: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation [S] over episodes; constant channels get a deviation of 1."""
+    flat = states.reshape(-1, states.shape[-1])
+    std = flat.std(axis=0)
+    return torch.from_numpy(flat.mean(axis=0)).float(), torch.from_numpy(np.where(std < 1e-3, 1.0, std)).float()

@@ -1,0 +1,14 @@
+"""A PyBullet Panda before a table: world, Gymnasium environments, scripted expert, data collection and the ROS 2 sim node."""
+
+import gymnasium
+
+ENV_IDS = {
+    "reach": "jepa_planner/PandaReach-v0",
+    "grasp": "jepa_planner/PandaGrasp-v0",
+    "push": "jepa_planner/PandaPush-v0",
+    "pick_place": "jepa_planner/PandaPickPlace-v0",
+}
+
+for _task, _env_id in ENV_IDS.items():
+    if _env_id not in gymnasium.registry:
+        gymnasium.register(id=_env_id, entry_point="jepa_planner_sim.envs:PandaTaskEnv", kwargs={"task": _task})

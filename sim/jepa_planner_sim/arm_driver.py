@@ -1,0 +1,42 @@
+"""Executes actions in the simulated world through the same setpoint stream that drives a real arm."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jepa_planner.control.setpoint_stream import SetpointStream
+from jepa_planner_sim.world import World
+
+ACTION_PERIOD_S = 0.25
+MOTION_S = 0.22
+"""A motion takes this long at least, and the rest of the period is for coming to rest."""
+MAX_TRANSLATION_M = 0.06
+MAX_CLOSEDNESS_CHANGE = 1.0
+ACTION_MAX = np.array([MAX_TRANSLATION_M] * 3 + [0.0] * 3 + [MAX_CLOSEDNESS_CHANGE], dtype=np.float32)
+"""Bounds of one action [7]: dx, dy, dz (m), droll, dpitch, dyaw (rad, held at zero), dclosedness."""
+
+
+class ArmDriver:
+    """Moves the arm of a world by actions [7], one each ACTION_PERIOD_S of simulated time."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._stream = SetpointStream(world.kinematics, world.limits)
+
+    def reset(self) -> None:
+        """Take the arm's measured state as the starting point; call after the arm was placed or the world restored."""
+        self._stream.reset(self.world.joint_positions(), self.world.closedness_commanded)
+
+    def place_tcp(self, xyz_m: np.ndarray, closedness: float = 0.0) -> None:
+        """Put the tcp at a point with the gripper down, at rest."""
+        q = self.world.kinematics.inverse(np.asarray(xyz_m, dtype=float), np.eye(3), self.world.joint_positions())
+        self.world.place_arm(q, closedness)
+        self.reset()
+
+    def execute(self, action: np.ndarray) -> None:
+        """Run one action period; the action is clipped to ACTION_MAX first. Raises ValueError for numbers that are not finite."""
+        self._stream.move_by(np.clip(action, -ACTION_MAX, ACTION_MAX), MOTION_S)
+        for _ in range(round(ACTION_PERIOD_S / self._stream.period_s)):
+            setpoint = self._stream.tick()
+            self.world.set_setpoint(setpoint.q_rad, setpoint.closedness)
+            self.world.advance(self._stream.period_s)

@@ -1,0 +1,92 @@
+"""What the arm does while training data is collected: scripts with errors and noise, pushes, and plain wandering."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from jepa_planner_sim import expert
+from jepa_planner_sim.arm_driver import ACTION_MAX
+from jepa_planner_sim.expert import ScriptedExpert, Waypoint
+from jepa_planner_sim.scene import OBJECT_REGION_MAX_M, OBJECT_REGION_MIN_M
+from jepa_planner_sim.tasks import ASIDE_MAX_M, ASIDE_MIN_M, REACH_MAX_M, REACH_MIN_M
+from jepa_planner_sim.world import World
+
+MIX = {"place": 0.46, "push": 0.20, "grasp": 0.12, "reach": 0.10, "random": 0.12}
+"""Share of the episodes that begin with each behaviour; when one is over, another is drawn."""
+ERROR_SHARE = 0.35
+GRASP_ERROR_M = 0.015
+NOISE_LEVELS_M = (0.0, 0.006, 0.015)
+BURST_CHANCE = 0.03
+
+
+def behave(world: World, rng: np.random.Generator, first: str) -> Iterator[np.ndarray]:
+    """Yield actions [7] without end; the caller executes each before it asks for the next."""
+    noise_m = float(rng.choice(NOISE_LEVELS_M))
+    name = first
+    while True:
+        if name == "random":
+            yield from _wander(rng)
+        else:
+            runner = ScriptedExpert(_script(name, world, rng))
+            while not runner.done:
+                if rng.random() < BURST_CHANCE:
+                    for _ in range(int(rng.integers(1, 4))):
+                        yield random_action(rng, gripper_chance=0.2)
+                action = runner.act(world)
+                action[:3] += rng.normal(0.0, noise_m, 3) if noise_m else 0.0
+                yield np.clip(action, -ACTION_MAX, ACTION_MAX)
+                runner.update(world)
+        name = draw_behaviour(rng)
+
+
+def draw_behaviour(rng: np.random.Generator) -> str:
+    """A name of MIX, by its share."""
+    return str(rng.choice(list(MIX), p=list(MIX.values())))
+
+
+def random_action(rng: np.random.Generator, gripper_chance: float = 0.1) -> np.ndarray:
+    """An action [7] drawn evenly within bounds; the gripper changes rarely, and then by any amount."""
+    action = rng.uniform(-ACTION_MAX, ACTION_MAX)
+    if rng.random() >= gripper_chance:
+        action[6] = 0.0
+    return action
+
+
+def _wander(rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Some steps of a random walk with memory."""
+    velocity = random_action(rng)
+    for _ in range(int(rng.integers(8, 20))):
+        velocity = 0.6 * velocity + 0.6 * random_action(rng)
+        velocity[6] = rng.choice([-1.0, 1.0, rng.uniform(-1, 1)]) if rng.random() < 0.12 else 0.0
+        yield np.clip(velocity, -ACTION_MAX, ACTION_MAX)
+
+
+def _script(name: str, world: World, rng: np.random.Generator) -> list[Waypoint]:
+    object_xy = world.object_pose()[0][:2]
+    target = rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)
+    error = rng.normal(0.0, GRASP_ERROR_M, 3) * [1, 1, 0.5] if rng.random() < ERROR_SHARE else None
+    lift_m = float(rng.uniform(0.08, 0.20))
+    aside = rng.uniform(ASIDE_MIN_M, ASIDE_MAX_M)
+    if name == "place":
+        return expert.place_script(target, lift_m, aside if rng.random() < 0.6 else None, error)
+    if name == "push":
+        axis = int(rng.integers(2))
+        gap = np.zeros(2)
+        gap[axis] = rng.choice([-1.0, 1.0]) * rng.uniform(0.05, 0.18)
+        gap[1 - axis] = gap[axis] * rng.uniform(-0.35, 0.35)
+        goal = np.clip(object_xy + gap, OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)
+        if np.linalg.norm(goal - object_xy) < 0.03:
+            goal = np.array([0.5, 0.0])
+        return expert.push_script(goal, aside if rng.random() < 0.6 else None)
+    if name == "grasp":
+        script = expert.grasp_script(lift_m, error)
+        hover = np.array([*rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M), rng.uniform(0.05, 0.2)])
+        return [*script, Waypoint(lambda _: hover, expert.CLOSED)] if rng.random() < 0.5 else script
+    if name == "reach":
+        near = np.array([*(object_xy + rng.normal(0, 0.05, 2)), rng.uniform(0.03, 0.12)])
+        points = [near if rng.random() < 0.4 else rng.uniform(REACH_MIN_M, REACH_MAX_M) for _ in range(3)]
+        gripper = float(rng.choice([expert.OPEN, expert.CLOSED]))
+        return [Waypoint(lambda _, p=p: p, gripper, tolerance_m=0.02, patience=8) for p in points]
+    raise ValueError(f"unknown behaviour {name!r}; known are {', '.join(MIX)}")

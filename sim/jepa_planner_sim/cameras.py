@@ -1,0 +1,47 @@
+"""Fixed cameras that look at the workspace, and their intrinsics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pybullet
+
+from jepa_planner_sim.scene import CameraShift
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera in the base frame (m, degrees); the picture is square, `up` is +z."""
+
+    eye_m: tuple[float, float, float]
+    target_m: tuple[float, float, float]
+    field_of_view_deg: float
+
+    def view_matrix(self, shift: CameraShift = CameraShift()) -> list[float]:
+        """OpenGL view matrix (16 numbers, column-major) of the camera after a shift."""
+        eye = np.array(self.eye_m) + np.array(shift.xyz_m)
+        forward = np.array(self.target_m) - np.array(self.eye_m)
+        distance = np.linalg.norm(forward)
+        forward = forward / distance
+        right = np.cross(forward, [0.0, 0.0, 1.0])
+        right /= np.linalg.norm(right)
+        up = np.cross(right, forward)
+        forward = forward + np.tan(shift.pan_rad) * right + np.tan(shift.tilt_rad) * up
+        return pybullet.computeViewMatrix(list(eye), list(eye + distance * forward), [0.0, 0.0, 1.0])
+
+    def projection_matrix(self) -> list[float]:
+        """OpenGL projection matrix (16 numbers, column-major)."""
+        return pybullet.computeProjectionMatrixFOV(self.field_of_view_deg, 1.0, 0.1, 3.0)
+
+    def intrinsics(self, size_px: int) -> np.ndarray:
+        """Camera matrix K [3, 3] in pixels for a square picture."""
+        focal = size_px / (2.0 * np.tan(np.deg2rad(self.field_of_view_deg) / 2.0))
+        return np.array([[focal, 0.0, size_px / 2.0], [0.0, focal, size_px / 2.0], [0.0, 0.0, 1.0]])
+
+
+STANDARD_CAMERAS: dict[str, Camera] = {
+    "front": Camera(eye_m=(1.15, 0.0, 0.52), target_m=(0.47, 0.0, 0.085), field_of_view_deg=34.0),
+    "side": Camera(eye_m=(0.42, -0.82, 0.50), target_m=(0.50, 0.0, 0.085), field_of_view_deg=32.0),
+}
+"""The two views of the shipped model; the workspace fills their pictures."""

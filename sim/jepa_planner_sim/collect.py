@@ -1,0 +1,95 @@
+"""Data collection: many simulated episodes, over several processes, into episode shards."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from jepa_planner.training.episodes import Episodes, write_shard
+from jepa_planner_sim.arm_driver import ACTION_PERIOD_S, ArmDriver
+from jepa_planner_sim.behaviours import behave, draw_behaviour
+from jepa_planner_sim.scene import sample_scene
+from jepa_planner_sim.tasks import REACH_MAX_M, REACH_MIN_M
+from jepa_planner_sim.world import World
+
+EVALUATION_SEED_START = 1_000_000
+"""Scenes from this seed on are for evaluation and never collected."""
+
+
+@dataclass(frozen=True)
+class CollectSettings:
+    """What to collect; the same settings and seed give the same files."""
+
+    episodes: int = 2000
+    steps: int = 40
+    seed: int = 0
+    image_size_px: int = 64
+    vary: frozenset[str] = frozenset()
+    shard_episodes: int = 20
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1 or self.steps < 1 or self.shard_episodes < 1:
+            raise ValueError(f"episodes, steps and shard size must be at least 1, got {self}")
+        if not 0 <= self.seed <= EVALUATION_SEED_START - self.episodes:
+            raise ValueError(
+                f"seeds {self.seed} to {self.seed + self.episodes} must lie in 0 to {EVALUATION_SEED_START}: those above are for evaluation"
+            )
+
+
+def collect(folder: Path, settings: CollectSettings, processes: int) -> int:
+    """Collect the shards that the folder lacks; returns how many were written. Interrupt and call again to resume."""
+    shards = range((settings.episodes + settings.shard_episodes - 1) // settings.shard_episodes)
+    paths = {index: folder / f"episodes-{index:06d}.h5" for index in shards}
+    missing = [index for index, path in paths.items() if not path.exists()]
+    with (
+        ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool,
+        tqdm(total=settings.episodes, initial=settings.episodes - len(missing) * settings.shard_episodes, unit="episode") as bar,
+    ):
+        jobs = [pool.submit(_collect_shard, paths[index], settings, index) for index in missing]
+        for job in as_completed(jobs):
+            bar.update(job.result())
+    return len(missing)
+
+
+def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
+    first = index * settings.shard_episodes
+    count = min(settings.shard_episodes, settings.episodes - first)
+    seeds = np.arange(settings.seed + first, settings.seed + first + count)
+    world = World(image_size_px=settings.image_size_px)
+    try:
+        records = [record_episode(world, np.random.default_rng(int(seed)), settings) for seed in seeds]
+    finally:
+        world.close()
+    stacked = [np.stack([r[i] for r in records]) for i in range(4)]
+    episodes = Episodes(*stacked, tuple(r[4] for r in records), seeds, tuple(world.cameras), ACTION_PERIOD_S)
+    write_shard(path, episodes)
+    return count
+
+
+def record_episode(
+    world: World, rng: np.random.Generator, settings: CollectSettings
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str]:
+    """Images [T+1, V, H, W, 3], states [T+1, 8], actions [T, 7], object poses [T+1, 4] and the first behaviour of one episode."""
+    world.build(sample_scene(rng, settings.vary))
+    driver = ArmDriver(world)
+    driver.place_tcp(rng.uniform(REACH_MIN_M + [0, 0, 0.06], REACH_MAX_M), closedness=float(rng.random() < 0.15))
+    world.advance(0.1)
+    first = draw_behaviour(rng)
+    images, states, actions, poses = [world.render()], [world.state()], [], [_pose(world)]
+    for _, action in zip(range(settings.steps), behave(world, rng, first), strict=False):
+        driver.execute(action)
+        actions.append(action.astype(np.float32))
+        images.append(world.render())
+        states.append(world.state())
+        poses.append(_pose(world))
+    return np.stack(images), np.stack(states), np.stack(actions), np.stack(poses), first
+
+
+def _pose(world: World) -> np.ndarray:
+    xyz, yaw = world.object_pose()
+    return np.array([*xyz, yaw], dtype=np.float32)

@@ -1,0 +1,145 @@
+"""Gymnasium environments over the simulated world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from jepa_planner_sim.arm_driver import ACTION_MAX, ArmDriver
+from jepa_planner_sim.expert import ScriptedExpert
+from jepa_planner_sim.scene import sample_scene
+from jepa_planner_sim.tasks import HOLD_STEPS, TASKS, achieved_now, distance_m, sample_plan, script
+from jepa_planner_sim.world import World
+
+
+class GoalImageError(ValueError):
+    """A request for goal images that the task does not have."""
+
+
+class PandaTaskEnv(gymnasium.Env):
+    """A Panda before a table, one task, goals as images.
+
+    | | key | shape | unit |
+    |---|---|---|---|
+    | observation | images | uint8 [V, H, W, 3] | RGB, views in the order "front", "side" |
+    | observation | state | float32 [8] | xyz m, roll pitch yaw rad, closedness commanded and measured |
+    | action | | float32 [7] | dx dy dz m within 0.06, three rotations held at 0, dclosedness within 1 |
+
+    One step is 0.25 s. The reward is 1.0 in the step that solves the task, which ends the episode, else 0.0. `info` has `success`
+    and `distance_m`. Reset options: `vary` (names of PERTURBATIONS), `strength`, and `goal_images` ("dense", "one" or a count),
+    which draws them at once: they then stand in `goal_images`.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 4}
+
+    def __init__(self, task: str, image_size_px: int = 64, render_mode: str | None = None, render_size_px: int = 384) -> None:
+        if task not in TASKS:
+            raise ValueError(f"unknown task {task!r}; known are {', '.join(TASKS)}")
+        self.task = TASKS[task]
+        self.render_mode = render_mode
+        self._render_size_px = render_size_px
+        self.world = World(image_size_px=image_size_px)
+        self.driver = ArmDriver(self.world)
+        views = len(self.world.cameras)
+        self.observation_space = spaces.Dict(
+            images=spaces.Box(0, 255, (views, image_size_px, image_size_px, 3), np.uint8),
+            state=spaces.Box(-np.inf, np.inf, (8,), np.float32),
+        )
+        self.action_space = spaces.Box(-ACTION_MAX, ACTION_MAX, dtype=np.float32)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Build a scene, put the arm at its start, let the expert find out where the goal image will show the object."""
+        super().reset(seed=seed)
+        options = options or {}
+        if unknown := set(options) - {"vary", "strength", "goal_images"}:
+            raise ValueError(f"unknown reset option {', '.join(sorted(unknown))}; known are vary, strength, goal_images")
+        while True:  # a draw in which the expert fails, or which is solved at the start, is no task
+            scene = sample_scene(self.np_random, frozenset(options.get("vary", ())), options.get("strength", 1.0))
+            self.world.build(scene)
+            self.plan = sample_plan(self.task, np.array(scene.objects[0].xy_m), self.np_random)
+            self.driver.place_tcp(self.plan.start_tcp_m)
+            self.world.advance(0.1)
+            self._steps = self._held_steps = 0
+            if self._rehearse() and not achieved_now(self.task, self.world, self.goal_m):
+                break
+        self.goal_images = self.draw_goal_images(str(options["goal_images"])) if "goal_images" in options else []
+        return self._observe(), self._info()
+
+    def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+        """Execute one action for 0.25 s."""
+        self.driver.execute(action)
+        self._steps += 1
+        info = self._info()
+        success = info["success"]
+        return self._observe(), float(success), success, self._steps >= self.task.max_steps and not success, info
+
+    def draw_goal_images(self, kind: str) -> list[np.ndarray]:
+        """Goal images, uint8 [V, H, W, 3] each: "dense" (all stages), "one" (only the end, the arm out of the way), or a count.
+
+        The world is left as it was. Raises GoalImageError for a count that the task does not have.
+        """
+        if self.task.name in ("push", "pick_place") and kind == "one":
+            names: tuple[str, ...] = ("aside",)
+        elif kind == "dense":
+            names = self.task.dense
+        elif kind == "one":
+            names = self.task.dense[-1:]
+        elif kind.isdigit() and 1 <= int(kind) <= len(self.task.dense):
+            count = int(kind)
+            if count == len(self.task.few):
+                names = self.task.few
+            else:
+                picks = np.round(np.linspace(0, len(self.task.dense) - 1, count + 1)[1:]).astype(int)
+                names = tuple(self.task.dense[i] for i in picks)
+        else:
+            raise GoalImageError(
+                f"goal images are 'dense', 'one' or a count of 1 to {len(self.task.dense)} for {self.task.name}, got {kind!r}"
+            )
+        images = self._run_expert(set(names), aside=names == ("aside",))[0]
+        return [images[name] for name in names]
+
+    def render(self) -> np.ndarray | None:
+        """The front view, uint8 [H, W, 3], in mode "rgb_array"."""
+        if self.render_mode == "rgb_array":
+            return self.world.render_view("front", self._render_size_px, shadow=True)
+        return None
+
+    def close(self) -> None:
+        """Release the physics server."""
+        self.world.close()
+
+    def _rehearse(self) -> bool:
+        _, self.goal_m, success = self._run_expert(set(), aside=False)
+        return success
+
+    def _run_expert(self, image_names: set[str], aside: bool) -> tuple[dict[str, np.ndarray], np.ndarray, bool]:
+        """Let the expert do the task and go back; returns images of stages, where the tcp or object ended, and success."""
+        saved = self.world.save()
+        runner = ScriptedExpert(script(self.task, self.plan, aside))
+        images: dict[str, np.ndarray] = {}
+        while not runner.done:
+            self.driver.execute(runner.act(self.world))
+            runner.update(self.world)
+            if runner.reached in image_names and runner.reached:
+                images[runner.reached] = self.world.render()
+        end_m = self.world.tcp_pose()[0] if self.task.name == "reach" else self.world.object_pose()[0]
+        drawn_m = self.plan.goal_m if self.task.name != "push" else np.array([*self.plan.goal_m[:2], end_m[2]])
+        near = self.task.name == "grasp" or np.linalg.norm((end_m - drawn_m)[:2]) < 0.03
+        success = bool(near and achieved_now(self.task, self.world, end_m))
+        self.world.restore(saved)
+        self.driver.reset()
+        return images, end_m, success
+
+    def _observe(self) -> dict[str, np.ndarray]:
+        return {"images": self.world.render(), "state": self.world.state()}
+
+    def _info(self) -> dict[str, Any]:
+        now = achieved_now(self.task, self.world, self.goal_m)
+        self._held_steps = self._held_steps + 1 if now else 0
+        needed = HOLD_STEPS if self.task.name == "grasp" else 1
+        return {"success": self._held_steps >= needed, "distance_m": distance_m(self.task, self.world, self.goal_m)}

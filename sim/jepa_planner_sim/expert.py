@@ -1,0 +1,179 @@
+"""A scripted expert with the simulator's knowledge: it shows that a task can be done, and draws the goal images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from jepa_planner_sim.arm_driver import ACTION_MAX, MAX_TRANSLATION_M
+from jepa_planner_sim.world import World
+
+OPEN, CLOSED = 0.0, 1.0
+CLEARANCE_M = 0.11
+GRASP_HEIGHT_M = 0.020
+PUSH_STANDOFF_M = 0.066
+PUSH_STEP_M = 0.04
+
+
+@dataclass(frozen=True)
+class Waypoint:
+    """A stage of the script: where the tcp should be (a function of the world), the gripper, and when the stage is over.
+
+    The stage ends when the tcp is within `tolerance_m` of the target and `dwell` actions have passed, or after `patience` actions.
+    `name` is empty for stages that make no goal image.
+    """
+
+    target_m: Callable[[World], np.ndarray]
+    closedness: float
+    name: str = ""
+    tolerance_m: float = 0.008
+    dwell: int = 1
+    patience: int = 12
+
+
+class ScriptedExpert:
+    """Walks through waypoints, one action [7] at a time."""
+
+    def __init__(self, waypoints: list[Waypoint]) -> None:
+        self._waypoints = waypoints
+        self._stage = 0
+        self._actions_in_stage = 0
+        self.reached = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether the last stage is over."""
+        return self._stage >= len(self._waypoints)
+
+    def act(self, world: World) -> np.ndarray:
+        """The next action; `update` must be called after it was executed."""
+        waypoint = self._waypoints[min(self._stage, len(self._waypoints) - 1)]
+        offset = waypoint.target_m(world) - world.tcp_pose()[0]
+        offset *= min(1.0, MAX_TRANSLATION_M / max(float(np.max(np.abs(offset))), 1e-9))
+        gripper = waypoint.closedness - world.closedness_commanded
+        return np.clip(np.array([*offset, 0.0, 0.0, 0.0, gripper]), -ACTION_MAX, ACTION_MAX)
+
+    def update(self, world: World) -> None:
+        """Look at the world after an action; `reached` names the stage that just ended, or is empty."""
+        self.reached = ""
+        if self.done:
+            return
+        waypoint = self._waypoints[self._stage]
+        self._actions_in_stage += 1
+        near = np.linalg.norm(waypoint.target_m(world) - world.tcp_pose()[0]) < waypoint.tolerance_m
+        if (near and self._actions_in_stage >= waypoint.dwell) or self._actions_in_stage >= waypoint.patience:
+            self.reached = waypoint.name
+            self._stage += 1
+            self._actions_in_stage = 0
+
+
+def reach_script(goal_m: np.ndarray) -> list[Waypoint]:
+    """Go to a point with the gripper as it is."""
+    return [Waypoint(lambda _: goal_m, OPEN, "reached", tolerance_m=0.004)]
+
+
+def grasp_script(lift_m: float = 0.14, grasp_error_m: np.ndarray | None = None) -> list[Waypoint]:
+    """Take the first object and hold it at `lift_m`; `grasp_error_m` [3] is added to where the object is grasped."""
+    error = np.zeros(3) if grasp_error_m is None else grasp_error_m
+    place: dict[str, np.ndarray] = {}
+
+    def over(height_m: float) -> Callable[[World], np.ndarray]:
+        def target(world: World) -> np.ndarray:
+            object_m = world.object_pose()[0]
+            return np.array([object_m[0], object_m[1], height_m]) + error
+
+        return target
+
+    def hold(world: World) -> np.ndarray:
+        return place.setdefault("grasp", world.tcp_pose()[0])
+
+    def lifted(world: World) -> np.ndarray:
+        return np.array([*hold(world)[:2], lift_m])
+
+    return [
+        Waypoint(over(CLEARANCE_M), OPEN, "above", tolerance_m=0.02),
+        Waypoint(over(GRASP_HEIGHT_M), OPEN, "at", tolerance_m=0.007),
+        Waypoint(hold, CLOSED, "grasped", tolerance_m=0.03, dwell=2),
+        Waypoint(lifted, CLOSED, "lifted", tolerance_m=0.01),
+    ]
+
+
+def place_script(
+    target_xy_m: np.ndarray,
+    lift_m: float = 0.14,
+    retreat_m: np.ndarray | None = None,
+    grasp_error_m: np.ndarray | None = None,
+) -> list[Waypoint]:
+    """Take the first object, put it down at `target_xy_m` and leave: straight up, and then to `retreat_m` [3] if given."""
+    above = np.array([*target_xy_m, lift_m])
+    down = np.array([*target_xy_m, GRASP_HEIGHT_M + 0.003])
+    script = grasp_script(lift_m, grasp_error_m) + [
+        Waypoint(lambda _: above, CLOSED, "carried", tolerance_m=0.01),
+        Waypoint(lambda _: down, CLOSED, "lowered", tolerance_m=0.008),
+        Waypoint(lambda _: down, OPEN, "placed", tolerance_m=0.03, dwell=1),
+        Waypoint(lambda _: above, OPEN, "left", tolerance_m=0.02),
+    ]
+    if retreat_m is not None:
+        script.append(Waypoint(lambda _: retreat_m, OPEN, "aside", tolerance_m=0.02))
+    return script
+
+
+def push_script(target_xy_m: np.ndarray, retreat_m: np.ndarray | None = None) -> list[Waypoint]:
+    """Push the first object over the table to `target_xy_m` with the closed gripper, along the line from where it stood.
+
+    The push is slow, so that the object sticks to the gripper instead of sliding on, and steers against drift from the line.
+    """
+    target = np.asarray(target_xy_m, dtype=float)
+    start: dict[str, np.ndarray] = {}
+
+    def line(world: World) -> tuple[np.ndarray, np.ndarray, float]:
+        """Direction of the push, the direction to its left, and its length."""
+        gap = target - start.setdefault("object", world.object_pose()[0][:2])
+        length = float(np.linalg.norm(gap))
+        along = gap / length
+        return along, np.array([-along[1], along[0]]), length
+
+    def behind(height_m: float) -> Callable[[World], np.ndarray]:
+        def at(world: World) -> np.ndarray:
+            along, _, _ = line(world)
+            return np.array([*(world.object_pose()[0][:2] - along * PUSH_STANDOFF_M), height_m])
+
+        return at
+
+    def pushed(share: float) -> Callable[[World], np.ndarray]:
+        def at(world: World) -> np.ndarray:
+            along, left, length = line(world)
+            object_xy, tcp_xy = world.object_pose()[0][:2], world.tcp_pose()[0][:2]
+            moved = object_xy - start["object"]
+            remaining = share * length - float(np.dot(moved, along))
+            if not world.fingers_touch():
+                return np.array([*(tcp_xy + PUSH_STEP_M / 2 * along), GRASP_HEIGHT_M])
+            advance = float(np.clip(0.8 * remaining, 0.0, PUSH_STEP_M))
+            sideways = float(np.clip(-np.dot(moved, left), -0.01, 0.01))
+            return np.array([*(tcp_xy + advance * along + sideways * left), GRASP_HEIGHT_M])
+
+        return at
+
+    script = [
+        Waypoint(behind(CLEARANCE_M), CLOSED, "", tolerance_m=0.02),
+        Waypoint(behind(GRASP_HEIGHT_M), CLOSED, "behind", tolerance_m=0.01),
+        Waypoint(pushed(0.5), CLOSED, "halfway", tolerance_m=0.010),
+        Waypoint(pushed(1.0), CLOSED, "pushed", tolerance_m=0.003),
+    ]
+    if retreat_m is not None:
+
+        def back(world: World) -> np.ndarray:
+            along, _, _ = line(world)
+            return np.array([*(world.object_pose()[0][:2] - along * PUSH_STANDOFF_M), GRASP_HEIGHT_M + 0.01])
+
+        def up(world: World) -> np.ndarray:
+            return np.array([*world.tcp_pose()[0][:2], CLEARANCE_M])
+
+        script += [
+            Waypoint(back, CLOSED, "", tolerance_m=0.02),
+            Waypoint(up, CLOSED, "", tolerance_m=0.02),
+            Waypoint(lambda _: retreat_m, CLOSED, "aside", tolerance_m=0.02),
+        ]
+    return script

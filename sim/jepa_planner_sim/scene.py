@@ -1,0 +1,128 @@
+"""What lies on the table and how it is seen: one frozen description per scene, and the ranges it is drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+PERTURBATIONS = ("camera", "light", "colour", "size", "distractors", "table")
+"""What `sample_scene` can vary, each by itself or together; none of them in standard scenes."""
+
+OBJECT_REGION_MIN_M = np.array([0.40, -0.15])
+OBJECT_REGION_MAX_M = np.array([0.60, 0.15])
+STANDARD_CUBE_M = 0.045
+STANDARD_COLOUR = (0.85, 0.10, 0.10)
+
+
+@dataclass(frozen=True)
+class TableObject:
+    """A box, cylinder or sphere on the table; `size_m` is the edge or diameter, `xy_m` its centre in the base frame."""
+
+    shape: str = "box"
+    size_m: float = STANDARD_CUBE_M
+    colour: tuple[float, float, float] = STANDARD_COLOUR
+    xy_m: tuple[float, float] = (0.5, 0.0)
+    yaw_rad: float = 0.0
+
+
+@dataclass(frozen=True)
+class CameraShift:
+    """How far a camera stands from its nominal place: metres in the base frame, and radians about its own right and up axes."""
+
+    xyz_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    tilt_rad: float = 0.0
+    pan_rad: float = 0.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything about a scene but the arm. The task's object comes first in `objects`; the others distract."""
+
+    objects: tuple[TableObject, ...] = (TableObject(),)
+    camera_shifts: dict[str, CameraShift] = field(default_factory=dict)
+    light_direction: tuple[float, float, float] = (0.6, 0.4, 1.0)
+    light_ambient: float = 0.65
+    light_colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    table_colour: tuple[float, float, float] = (0.72, 0.66, 0.56)
+    table_texture_seed: int | None = None
+
+
+def sample_scene(rng: np.random.Generator, vary: frozenset[str] | set[str] = frozenset(), strength: float = 1.0) -> Scene:
+    """Draw a scene: the cube's place and yaw always, and what `vary` names (of PERTURBATIONS).
+
+    `strength` scales the ranges, 1.0 being the documented ones. Raises ValueError for an unknown name.
+    """
+    if unknown := set(vary) - set(PERTURBATIONS):
+        raise ValueError(f"unknown perturbation {', '.join(sorted(unknown))}; known are {', '.join(PERTURBATIONS)}")
+    cube = TableObject(xy_m=tuple(rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)), yaw_rad=float(rng.uniform(-0.25, 0.25)))
+    scene = Scene(objects=(cube,))
+    for name in PERTURBATIONS:  # in a fixed order, so that a seed means the same scene
+        if name in vary:
+            scene = _PERTURB[name](scene, rng, strength)
+    return scene
+
+
+def _perturb_camera(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+    shifts = {}
+    for view in ("front", "side"):
+        xyz = rng.uniform(-0.05, 0.05, 3) * strength
+        tilt, pan = rng.uniform(-1, 1, 2) * np.deg2rad(5.0) * strength
+        shifts[view] = CameraShift(tuple(xyz), float(tilt), float(pan))
+    return replace(scene, camera_shifts=shifts)
+
+
+def _perturb_light(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+    direction = np.array(scene.light_direction) + rng.uniform(-0.6, 0.6, 3) * strength
+    colour = 1.0 - rng.uniform(0.0, 0.25, 3) * strength
+    ambient = float(np.clip(scene.light_ambient + rng.uniform(-0.2, 0.2) * strength, 0.2, 0.95))
+    return replace(
+        scene,
+        light_direction=(direction[0], direction[1], max(float(direction[2]), 0.3)),
+        light_colour=tuple(colour),
+        light_ambient=ambient,
+    )
+
+
+def _perturb_colour(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+    colour = np.clip((1 - strength) * np.array(STANDARD_COLOUR) + strength * rng.uniform(0.05, 0.95, 3), 0, 1)
+    return _with_target(scene, colour=tuple(colour))
+
+
+def _perturb_size(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+    size = STANDARD_CUBE_M + rng.uniform(-0.015, 0.015) * strength
+    return _with_target(scene, size_m=float(np.clip(size, 0.02, 0.07)))
+
+
+def _perturb_distractors(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+    others: list[TableObject] = []
+    for _ in range(int(rng.integers(1, 1 + max(1, round(3 * strength))))):
+        for _attempt in range(50):
+            xy = rng.uniform(OBJECT_REGION_MIN_M - 0.04, OBJECT_REGION_MAX_M + 0.04)
+            if all(np.linalg.norm(xy - np.array(o.xy_m)) > 0.09 for o in (*scene.objects, *others)):
+                shape = str(rng.choice(["box", "cylinder", "sphere"]))
+                colour = tuple(rng.uniform(0.05, 0.95, 3))
+                others.append(
+                    TableObject(shape, float(rng.uniform(0.03, 0.05)), colour, tuple(xy), float(rng.uniform(-3.1, 3.1)))
+                )
+                break
+    return replace(scene, objects=(*scene.objects, *others))
+
+
+def _perturb_table(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+    colour = np.clip(np.array(scene.table_colour) + rng.uniform(-0.3, 0.3, 3) * strength, 0, 1)
+    return replace(scene, table_colour=tuple(colour), table_texture_seed=int(rng.integers(2**31)))
+
+
+def _with_target(scene: Scene, **changes: object) -> Scene:
+    return replace(scene, objects=(replace(scene.objects[0], **changes), *scene.objects[1:]))
+
+
+_PERTURB = {
+    "camera": _perturb_camera,
+    "light": _perturb_light,
+    "colour": _perturb_colour,
+    "size": _perturb_size,
+    "distractors": _perturb_distractors,
+    "table": _perturb_table,
+}

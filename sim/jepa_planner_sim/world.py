@@ -1,0 +1,223 @@
+"""The simulated world: a Panda before a table in PyBullet, driven by joint setpoints and seen by cameras."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pybullet
+import pybullet_data
+from pybullet_utils.bullet_client import BulletClient
+
+from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, rpy_from_rotation
+from jepa_planner.control.limits import SafetyLimits
+from jepa_planner_sim.cameras import STANDARD_CAMERAS, Camera
+from jepa_planner_sim.scene import CameraShift, Scene, TableObject
+
+PHYSICS_STEP_S = 1 / 200
+FINGER_STROKE_M = 0.04
+ARM_JOINTS = tuple(range(7))
+FINGER_JOINTS = (9, 10)
+_ARM_FORCE_NM = (87.0, 87.0, 87.0, 87.0, 40.0, 40.0, 40.0)
+_FINGER_FORCE_N = 25.0
+_GREY = (0.93, 0.93, 0.93, 1.0)
+_DARK = (0.25, 0.27, 0.32, 1.0)
+_FINGER_COLOUR = (0.05, 0.35, 0.85, 1.0)
+
+
+class World:
+    """One arm, one table, the objects of a scene; time moves only in `advance`.
+
+    Images are uint8 RGB [H, W, 3]; poses are in the base frame (panda_link0) with the table top at z = 0; the arm's state is
+    float32 [8]: xyz (m), roll, pitch, yaw (rad), closedness commanded and measured (0 open .. 1 closed).
+    """
+
+    def __init__(self, cameras: dict[str, Camera] | None = None, image_size_px: int = 64) -> None:
+        self.cameras = dict(STANDARD_CAMERAS if cameras is None else cameras)
+        self.image_size_px = image_size_px
+        self.limits = SafetyLimits.panda()
+        self.kinematics = ArmKinematics(self.limits.robot_description, self.limits.tcp_frame, self.limits.joint_margin_rad)
+        self._bullet = BulletClient(pybullet.DIRECT)
+        self._bullet.setTimeStep(PHYSICS_STEP_S)
+        self._bullet.setGravity(0, 0, -9.81)
+        self._arm = self._load_arm()
+        self._table = self._load_table()
+        self._objects: list[int] = []
+        self._textures: dict[int, int] = {}
+        self._views: dict[str, list[float]] = {}
+        self._projections = {name: camera.projection_matrix() for name, camera in self.cameras.items()}
+        self.build(Scene())
+
+    def build(self, scene: Scene) -> None:
+        """Replace the objects, lights, cameras and table by those of `scene`, the arm at its nominal posture, time at zero."""
+        for body in self._objects:
+            self._bullet.removeBody(body)
+        self.scene = scene
+        self._objects = [self._load_object(o) for o in scene.objects]
+        self._views = {
+            name: camera.view_matrix(scene.camera_shifts.get(name, CameraShift())) for name, camera in self.cameras.items()
+        }
+        texture = -1 if scene.table_texture_seed is None else self._texture(scene.table_texture_seed)
+        self._bullet.changeVisualShape(self._table, -1, rgbaColor=(*scene.table_colour, 1.0), textureUniqueId=texture)
+        self.sim_time_s = 0.0
+        self.place_arm(NOMINAL_POSTURE_RAD, closedness=0.0)
+
+    def place_arm(self, q_rad: np.ndarray, closedness: float) -> None:
+        """Put the arm at joint positions [7], at rest, without moving through what lies between."""
+        for joint, q in zip(ARM_JOINTS, q_rad, strict=True):
+            self._bullet.resetJointState(self._arm, joint, float(q), 0.0)
+        for joint in FINGER_JOINTS:
+            self._bullet.resetJointState(self._arm, joint, FINGER_STROKE_M * (1.0 - closedness), 0.0)
+        self.set_setpoint(q_rad, closedness)
+
+    def set_setpoint(self, q_rad: np.ndarray, closedness: float) -> None:
+        """Command joint positions [7] and the gripper; the motors follow from the next `advance` on."""
+        self.closedness_commanded = float(np.clip(closedness, 0.0, 1.0))
+        self._bullet.setJointMotorControlArray(
+            self._arm, ARM_JOINTS, pybullet.POSITION_CONTROL, targetPositions=[float(q) for q in q_rad],
+            forces=_ARM_FORCE_NM, positionGains=[0.5] * 7, velocityGains=[1.0] * 7,
+        )  # fmt: skip
+        width = FINGER_STROKE_M * (1.0 - self.closedness_commanded)
+        self._bullet.setJointMotorControlArray(
+            self._arm, FINGER_JOINTS, pybullet.POSITION_CONTROL, targetPositions=[width, width],
+            forces=[_FINGER_FORCE_N] * 2, positionGains=[0.4] * 2, velocityGains=[1.0] * 2,
+        )  # fmt: skip
+
+    def advance(self, duration_s: float) -> None:
+        """Let the physics run for a multiple of PHYSICS_STEP_S."""
+        for _ in range(round(duration_s / PHYSICS_STEP_S)):
+            self._bullet.stepSimulation()
+        self.sim_time_s += duration_s
+
+    def render(self, size_px: int | None = None) -> np.ndarray:
+        """Pictures of all cameras, uint8 [V, H, W, 3], in the order of `cameras`."""
+        return np.stack([self.render_view(name, size_px) for name in self.cameras])
+
+    def render_view(self, name: str, size_px: int | None = None, shadow: bool = False) -> np.ndarray:
+        """Picture of one camera, uint8 [H, W, 3]."""
+        size = self.image_size_px if size_px is None else size_px
+        ambient = self.scene.light_ambient
+        _, _, rgba, _, _ = self._bullet.getCameraImage(
+            size, size, self._views[name], self._projections[name], renderer=pybullet.ER_TINY_RENDERER,
+            flags=pybullet.ER_NO_SEGMENTATION_MASK, shadow=int(shadow), lightDirection=self.scene.light_direction,
+            lightColor=self.scene.light_colour, lightAmbientCoeff=ambient, lightDiffuseCoeff=1.0 - ambient, lightSpecularCoeff=0.05,
+        )  # fmt: skip
+        return np.ascontiguousarray(rgba[..., :3])
+
+    def joint_positions(self) -> np.ndarray:
+        """Measured arm joint positions [7] (rad)."""
+        return np.array([s[0] for s in self._bullet.getJointStates(self._arm, ARM_JOINTS)])
+
+    def joint_velocities(self) -> np.ndarray:
+        """Measured arm joint velocities [7] (rad/s)."""
+        return np.array([s[1] for s in self._bullet.getJointStates(self._arm, ARM_JOINTS)])
+
+    def closedness_measured(self) -> float:
+        """Gripper closedness from the finger positions, 0 open .. 1 closed."""
+        width = sum(s[0] for s in self._bullet.getJointStates(self._arm, FINGER_JOINTS))
+        return float(np.clip(1.0 - width / (2 * FINGER_STROKE_M), 0.0, 1.0))
+
+    def tcp_pose(self) -> tuple[np.ndarray, np.ndarray]:
+        """Measured tcp position [3] (m) and rotation [3, 3]."""
+        return self.kinematics.tcp_pose(self.joint_positions())
+
+    def state(self) -> np.ndarray:
+        """The arm's state, float32 [8]."""
+        xyz, rotation = self.tcp_pose()
+        return np.array(
+            [*xyz, *rpy_from_rotation(rotation), self.closedness_commanded, self.closedness_measured()], dtype=np.float32
+        )
+
+    def object_pose(self, index: int = 0) -> tuple[np.ndarray, float]:
+        """Position [3] (m) and yaw (rad) of an object; for experts, probes and judging success, never for planning."""
+        xyz, quaternion = self._bullet.getBasePositionAndOrientation(self._objects[index])
+        return np.array(xyz), self._bullet.getEulerFromQuaternion(quaternion)[2]
+
+    def object_speed_m_s(self, index: int = 0) -> float:
+        """Linear speed of an object."""
+        return float(np.linalg.norm(self._bullet.getBaseVelocity(self._objects[index])[0]))
+
+    def fingers_touch(self, index: int = 0) -> bool:
+        """Whether a finger is in contact with an object."""
+        return any(self._bullet.getContactPoints(self._arm, self._objects[index], linkIndexA=finger) for finger in FINGER_JOINTS)
+
+    def save(self) -> tuple[int, float, float]:
+        """Remember bodies, joints and time, for `restore`."""
+        return self._bullet.saveState(), self.sim_time_s, self.closedness_commanded
+
+    def restore(self, saved: tuple[int, float, float]) -> None:
+        """Go back to what `save` remembered, which is then forgotten; the motors hold the arm where it was."""
+        state, self.sim_time_s, closedness = saved
+        self._bullet.restoreState(state)
+        self._bullet.removeState(state)
+        self.set_setpoint(self.joint_positions(), closedness)
+
+    def close(self) -> None:
+        """Release the physics server."""
+        if self._bullet.isConnected():
+            self._bullet.disconnect()
+
+    def _load_arm(self) -> int:
+        """PyBullet's Panda with its collision meshes shown: ten times faster to draw than the visual ones, and still a Panda."""
+        folder = Path(pybullet_data.getDataPath()) / "franka_panda"
+        description = (folder / "panda.urdf").read_text()
+        description = description.replace("package://meshes/visual/", "package://meshes/collision/")
+        description = description.replace("package://", f"{folder}/")
+        with tempfile.NamedTemporaryFile("w", suffix=".urdf") as file:
+            file.write(description)
+            file.flush()
+            arm = self._bullet.loadURDF(file.name, useFixedBase=True)
+        for link in range(-1, self._bullet.getNumJoints(arm)):
+            colour = _FINGER_COLOUR if link in FINGER_JOINTS else _DARK if link in (5, 8) else _GREY
+            self._bullet.changeVisualShape(arm, link, rgbaColor=colour)
+        for finger in FINGER_JOINTS:
+            self._bullet.changeDynamics(arm, finger, lateralFriction=1.5, spinningFriction=0.05, frictionAnchor=True)
+        mirror = self._bullet.createConstraint(
+            arm, FINGER_JOINTS[0], arm, FINGER_JOINTS[1], pybullet.JOINT_GEAR, [1, 0, 0], [0, 0, 0], [0, 0, 0]
+        )
+        self._bullet.changeConstraint(mirror, gearRatio=-1, erp=0.1, maxForce=50)
+        return arm
+
+    def _load_table(self) -> int:
+        half = (0.55, 0.75, 0.02)
+        collision = self._bullet.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
+        visual = self._bullet.createVisualShape(pybullet.GEOM_BOX, halfExtents=half)
+        table = self._bullet.createMultiBody(0, collision, visual, [0.62, 0.0, -half[2]])
+        self._bullet.changeDynamics(table, -1, lateralFriction=1.0)
+        return table
+
+    def _load_object(self, item: TableObject) -> int:
+        half = item.size_m / 2
+        shapes = {
+            "box": (pybullet.GEOM_BOX, {"halfExtents": [half] * 3}, {"halfExtents": [half] * 3}),
+            "cylinder": (
+                pybullet.GEOM_CYLINDER,
+                {"radius": half, "height": item.size_m},
+                {"radius": half, "length": item.size_m},
+            ),
+            "sphere": (pybullet.GEOM_SPHERE, {"radius": half}, {"radius": half}),
+        }
+        if item.shape not in shapes:
+            raise ValueError(f"unknown object shape {item.shape!r}; known are {', '.join(shapes)}")
+        kind, collision_size, visual_size = shapes[item.shape]
+        collision = self._bullet.createCollisionShape(kind, **collision_size)
+        visual = self._bullet.createVisualShape(kind, **visual_size, rgbaColor=(*item.colour, 1.0))
+        orientation = self._bullet.getQuaternionFromEuler([0.0, 0.0, item.yaw_rad])
+        body = self._bullet.createMultiBody(0.08, collision, visual, [*item.xy_m, half], orientation)
+        self._bullet.changeDynamics(
+            body, -1, lateralFriction=0.8, spinningFriction=0.005, rollingFriction=0.001, linearDamping=0.1, angularDamping=0.1
+        )
+        return body
+
+    def _texture(self, seed: int) -> int:
+        """A smooth random pattern for the table top."""
+        if seed not in self._textures:
+            from PIL import Image
+
+            rng = np.random.default_rng(seed)
+            coarse = rng.uniform(120, 255, (int(rng.integers(4, 16)),) * 2 + (3,)).astype(np.uint8)
+            with tempfile.NamedTemporaryFile(suffix=".png") as file:
+                Image.fromarray(coarse).resize((256, 256), Image.Resampling.BICUBIC).save(file.name)
+                self._textures[seed] = self._bullet.loadTexture(file.name)
+        return self._textures[seed]
