@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=40, help="actions per episode, 0.25 s each")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first episode; the others count up")
     parser.add_argument("--image-size", type=int, default=64, metavar="PX")
-    parser.add_argument("--vary", nargs="*", default=[], metavar="WHAT", help="camera light colour size distractors table")
+    parser.add_argument(
+        "--vary", nargs="*", default=[], metavar="WHAT", help="camera light colour size distractors table"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
 
 

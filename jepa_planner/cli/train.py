@@ -15,7 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("--data", type=Path, required=True, help="folder of episodes from `jepa-planner collect`")
     parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="where the bundle is written")
-    parser.add_argument("--run", type=Path, default=Path("out/train"), help="logs and checkpoints; the same folder resumes")
+    parser.add_argument(
+        "--run", type=Path, default=Path("out/train"), help="logs and checkpoints; the same folder resumes"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--encoder-iterations", type=int, default=2200)
     parser.add_argument("--predictor-iterations", type=int, default=2000)

@@ -14,8 +14,9 @@ NOMINAL_POSTURE_RAD = np.array([0.0, -0.30, 0.0, -2.30, 0.0, 2.00, 0.785])
 class ArmKinematics:
     """Poses of the tcp in the base frame and the joint positions [7] (rad) that reach them.
 
-    Rotations are matrices [3, 3] from tcp to base. The inverse is damped least squares with a pull of the null space toward
-    the nominal posture (Siciliano et al., Robotics, 3.5), which converges in one or two steps when poses follow each other closely.
+    Rotations are matrices [3, 3] from tcp to base. The inverse is damped least squares with a pull of the null space
+    toward the nominal posture (Siciliano et al., Robotics, 3.5), which converges in one or two steps when poses
+    follow each other closely.
     """
 
     def __init__(self, robot_description: str | Path, tcp_frame: str = "tcp", joint_margin_rad: float = 0.0) -> None:
@@ -37,11 +38,14 @@ class ArmKinematics:
         return pose.translation.copy(), pose.rotation.copy()
 
     def inverse_step(self, xyz_m: np.ndarray, rotation: np.ndarray, q_rad: np.ndarray) -> tuple[np.ndarray, float]:
-        """One damped step from `q_rad` toward the pose; returns joint positions within limits and the error left before it.
+        """One damped step from `q_rad` toward the pose; returns joint positions within limits and the error left
+        before it.
 
         The error is the norm of (m, rad) stacked.
         """
-        jacobian = pin.computeFrameJacobian(self._model, self._data, q_rad, self._frame, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED)
+        jacobian = pin.computeFrameJacobian(
+            self._model, self._data, q_rad, self._frame, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
+        )
         pin.updateFramePlacement(self._model, self._data, self._frame)
         pose = self._data.oMf[self._frame]
         error = np.concatenate([xyz_m - pose.translation, pin.log3(rotation @ pose.rotation.T)])
@@ -52,7 +56,12 @@ class ArmKinematics:
         return np.clip(q_rad + step, self.lower_rad, self.upper_rad), float(np.linalg.norm(error))
 
     def inverse(
-        self, xyz_m: np.ndarray, rotation: np.ndarray, q_seed_rad: np.ndarray, tolerance: float = 1e-5, max_steps: int = 100
+        self,
+        xyz_m: np.ndarray,
+        rotation: np.ndarray,
+        q_seed_rad: np.ndarray,
+        tolerance: float = 1e-5,
+        max_steps: int = 100,
     ) -> np.ndarray:
         """Joint positions [7] that reach the pose from a seed; raises ValueError when the pose is out of reach."""
         q = np.asarray(q_seed_rad, dtype=float)
@@ -62,7 +71,8 @@ class ArmKinematics:
             if error < tolerance:
                 return q
         raise ValueError(
-            f"no joint positions within limits reach tcp {np.round(xyz_m, 3)}: {error:.4f} (m, rad) away after {max_steps} steps"
+            f"no joint positions within limits reach tcp {np.round(xyz_m, 3)}: "
+            f"still {error:.4f} (m, rad) away after {max_steps} steps"
         )
 
 

@@ -17,8 +17,8 @@ class LimitsError(ValueError):
 class SafetyLimits:
     """Limits of the tcp and the joints; positions in metres in the base frame, closedness 0 open .. 1 closed.
 
-    `workspace_min_m` and `workspace_max_m` are the corners of the box in which the tcp may be; the lower z is the minimum
-    height over the table. Velocity, acceleration and jerk limits hold per axis.
+    `workspace_min_m` and `workspace_max_m` are the corners of the box in which the tcp may be; the lower z is the
+    minimum height over the table. Velocity, acceleration and jerk limits hold per axis.
     """
 
     robot_description: Path
@@ -39,7 +39,7 @@ class SafetyLimits:
     def __post_init__(self) -> None:
         if not np.all(np.asarray(self.workspace_min_m) < np.asarray(self.workspace_max_m)):
             raise LimitsError(
-                f"workspace_min_m {self.workspace_min_m} must be below workspace_max_m {self.workspace_max_m} on each axis"
+                f"workspace_min_m {self.workspace_min_m} must be below workspace_max_m {self.workspace_max_m} per axis"
             )
         for field in fields(self):
             value = getattr(self, field.name)
@@ -102,4 +102,6 @@ def shipped_config(name: str) -> Path:
         for candidate in (root / "config" / name, root / "share" / "jepa_planner" / "config" / name):
             if candidate.is_file():
                 return candidate
-    raise FileNotFoundError(f"config/{name} was found neither in the source tree nor in an installed share folder above {here}")
+    raise FileNotFoundError(
+        f"config/{name} was found neither in the source tree nor in an installed share folder above {here}"
+    )

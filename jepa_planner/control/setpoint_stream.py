@@ -19,7 +19,9 @@ from jepa_planner.control.limits import SafetyLimits
 
 @dataclass(frozen=True)
 class Setpoint:
-    """What the arm is told at one tick: joints (rad, rad/s), the same as a tcp pose in the base frame, and the gripper."""
+    """What the arm is told at one tick: joints (rad, rad/s), the same as a tcp pose in the base frame, and the
+    gripper.
+    """
 
     q_rad: np.ndarray
     dq_rad_s: np.ndarray
@@ -40,8 +42,9 @@ class SetpointStream:
     """Turns tcp targets into joint setpoints at a fixed rate; always has something safe to send.
 
     Targets are clipped to the workspace. Between targets the tcp follows the time-optimal profile under the velocity,
-    acceleration and jerk limits (Berscheid and Kroeger, Jerk-limited Real-time Trajectory Generation, 2021), so a new target or
-    a brake in mid-motion leaves no seam. A joint step beyond the joint velocity limit is shortened; the pose is caught up later.
+    acceleration and jerk limits (Berscheid and Kroeger, Jerk-limited Real-time Trajectory Generation, 2021), so a new
+    target or a brake in mid-motion leaves no seam. A joint step beyond the joint velocity limit is shortened; the
+    pose is caught up later.
     """
 
     def __init__(self, kinematics: ArmKinematics, limits: SafetyLimits, rate_hz: float = 100.0) -> None:
@@ -67,7 +70,9 @@ class SetpointStream:
         self._q_rad = np.array(q_rad, dtype=float)
         if self._q_rad.shape != (len(self._kinematics.joint_names),) or not np.all(np.isfinite(self._q_rad)):
             self._q_rad = None
-            raise ValueError(f"measured joint positions must be {len(self._kinematics.joint_names)} finite numbers, got {q_rad}")
+            raise ValueError(
+                f"measured joint positions must be {len(self._kinematics.joint_names)} finite numbers, got {q_rad}"
+            )
         xyz, rotation = self._kinematics.tcp_pose(self._q_rad)
         self._closedness = self._target_closedness = float(np.clip(closedness, 0.0, 1.0))
         self._reference = rotation
@@ -79,7 +84,8 @@ class SetpointStream:
     def follow(self, xyz_m: np.ndarray, rotation: np.ndarray, closedness: float, min_duration_s: float = 0.0) -> None:
         """Move to a tcp pose in the base frame, arriving at rest, no sooner than `min_duration_s`.
 
-        Raises ValueError for numbers that are not finite, RuntimeError before `reset`; the previous target then stays in force.
+        Raises ValueError for numbers that are not finite, RuntimeError before `reset`; the previous target then stays
+        in force.
         """
         if not self.ready:
             raise RuntimeError("no measured joint state yet: call reset(q_rad, closedness) first")
@@ -99,14 +105,17 @@ class SetpointStream:
         self._target_closedness = float(np.clip(closedness, 0.0, 1.0))
 
     def move_by(self, action: np.ndarray, min_duration_s: float = 0.0) -> None:
-        """Move by one action [7] (m, rad, closedness) from the present setpoint: xyz adds, R_new = R(action) R, closedness adds.
+        """Move by one action [7] (m, rad, closedness) from the present setpoint: xyz adds, R_new = R(action) R,
+        closedness adds.
 
-        Starting from the setpoint instead of the measured pose keeps a resting arm's small sag from adding up over steps.
-        Rotation is extrinsic "xyz" (vjepa2-ac's convention). Same errors as `follow`.
+        Starting from the setpoint instead of the measured pose keeps a resting arm's small sag from adding up over
+        steps. Rotation is extrinsic "xyz" (vjepa2-ac's convention). Same errors as `follow`.
         """
         action = np.asarray(action, dtype=float)
         if action.shape != (7,) or not np.all(np.isfinite(action)):
-            raise ValueError(f"an action is 7 finite numbers [dx, dy, dz, droll, dpitch, dyaw, dclosedness], got {action}")
+            raise ValueError(
+                f"an action is 7 finite numbers [dx, dy, dz, droll, dpitch, dyaw, dclosedness], got {action}"
+            )
         xyz, rotation = self.pose()
         closedness = self._target_closedness + action[6]
         self.follow(xyz + action[:3], rotation_from_rpy(action[3:6]) @ rotation, closedness, min_duration_s)

@@ -11,9 +11,10 @@ import numpy as np
 class CollapseReport:
     """Measures of latents flattened to D numbers a frame.
 
-    effective_rank: exponential of the entropy of the normalised covariance eigenvalues, 1..D (Roy and Vetterli, 2007).
-    std_mean, std_min: spread of the D numbers over frames. dead_share: numbers with a spread below 0.05 of the median's.
-    neighbour_ratio: distance of consecutive frames over that of unrelated ones; near 1 means that time left no trace.
+    effective_rank: exponential of the entropy of the normalised covariance eigenvalues, 1..D (Roy and Vetterli,
+    2007). std_mean, std_min: spread of the D numbers over frames. dead_share: numbers with a spread below 0.05 of the
+    median's. neighbour_ratio: distance of consecutive frames over that of unrelated ones; near 1 means that time left
+    no trace.
     """
 
     numbers: int
@@ -31,7 +32,8 @@ class CollapseReport:
     def __str__(self) -> str:
         verdict = "COLLAPSED" if self.collapsed else "not collapsed"
         return (
-            f"{verdict}: effective rank {self.effective_rank:.1f} of {self.numbers}, spread {self.std_mean:.3f} (least {self.std_min:.3f}), "
+            f"{verdict}: effective rank {self.effective_rank:.1f} of {self.numbers}, "
+            f"spread {self.std_mean:.3f} (least {self.std_min:.3f}), "
             f"{self.dead_share:.0%} dead, neighbours {self.neighbour_ratio:.2f} of unrelated"
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,12 @@ class EncoderTraining:
     fit: FitSettings
     batch: int = 48
     window: int = 4
-    weights: JointWeights = JointWeights()
+    weights: JointWeights = field(default_factory=JointWeights)
 
 
 def train_encoder(
-    episodes: Episodes, split: Split, config: EncoderConfig, predictor: PredictorConfig, settings: EncoderTraining, action_std: Tensor,
-    folder: Path, seed: int,
+    episodes: Episodes, split: Split, config: EncoderConfig, predictor: PredictorConfig, settings: EncoderTraining,
+    action_std: Tensor, folder: Path, seed: int,
 ) -> VideoEncoder:  # fmt: skip
     """Train an encoder on the training episodes; `folder` receives log and checkpoints. Returns it in eval mode."""
     torch.manual_seed(seed)

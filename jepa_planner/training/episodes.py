@@ -4,13 +4,14 @@ A shard `episodes-000123.h5` holds E episodes of T actions each:
 
 | dataset | shape | meaning |
 |---|---|---|
-| images | uint8 [E, T+1, V, H, W, 3] | RGB before each action and after the last; views in the order of attribute `views` |
+| images | uint8 [E, T+1, V, H, W, 3] | RGB before each action and after the last; order as in `views` |
 | states | float32 [E, T+1, S] | arm state; channels in attribute `state_channels`, m and rad in the base frame |
 | actions | float32 [E, T, A] | the action as commanded; channels in attribute `action_channels` |
 | object_pose | float32 [E, T+1, 4] | x, y, z (m), yaw (rad) of the object: for probes only, training never reads it |
 | behaviour | str [E] | what was being done |
 
-File attributes: `format` (FORMAT), `time_step_s`, `views`, `state_channels`, `action_channels`, `seeds` (one per episode).
+File attributes: `format` (FORMAT), `time_step_s`, `views`, `state_channels`, `action_channels`, `seeds` (one per
+episode).
 """
 
 from __future__ import annotations
@@ -23,7 +24,16 @@ import h5py
 import numpy as np
 
 FORMAT = "jepa_planner-episodes-1"
-STATE_CHANNELS = ("x_m", "y_m", "z_m", "roll_rad", "pitch_rad", "yaw_rad", "closedness_commanded", "closedness_measured")
+STATE_CHANNELS = (
+    "x_m",
+    "y_m",
+    "z_m",
+    "roll_rad",
+    "pitch_rad",
+    "yaw_rad",
+    "closedness_commanded",
+    "closedness_measured",
+)
 ACTION_CHANNELS = ("dx_m", "dy_m", "dz_m", "droll_rad", "dpitch_rad", "dyaw_rad", "dclosedness")
 
 
@@ -83,7 +93,7 @@ def read_episodes(folder: str | Path, limit: int | None = None) -> Episodes:
         if shards[-1].images.shape[1:] != shards[0].images.shape[1:] or shards[-1].views != shards[0].views:
             raise EpisodeError(
                 f"{path} holds images {shards[-1].images.shape[1:]} of views {shards[-1].views}, "
-                f"but {paths[0]} {shards[0].images.shape[1:]} of {shards[0].views}: collect into one folder with one setting"
+                f"but {paths[0]} {shards[0].images.shape[1:]} of {shards[0].views}: one folder takes one setting"
             )
         count += len(shards[-1])
         if limit is not None and count >= limit:
@@ -112,11 +122,14 @@ def _read_shard(path: Path) -> Episodes:
                 float(file.attrs["time_step_s"]),
             )  # fmt: skip
     except (OSError, KeyError) as error:
-        raise EpisodeError(f"{path} cannot be read as an episode shard: {error}; delete it and collect again") from error
+        raise EpisodeError(
+            f"{path} cannot be read as an episode shard: {error}; delete it and collect again"
+        ) from error
     episodes, steps = shard.actions.shape[:2]
     if shard.images.shape[:2] != (episodes, steps + 1) or shard.states.shape[:2] != (episodes, steps + 1):
         raise EpisodeError(
-            f"{path}: {steps} actions need {steps + 1} images and states, got {shard.images.shape} and {shard.states.shape}"
+            f"{path}: {steps} actions need {steps + 1} images and states, "
+            f"got {shard.images.shape} and {shard.states.shape}"
         )
     if not (np.all(np.isfinite(shard.states)) and np.all(np.isfinite(shard.actions))):
         raise EpisodeError(f"{path} holds states or actions that are not finite; delete it and collect again")

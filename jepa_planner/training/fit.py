@@ -30,7 +30,9 @@ class FitSettings:
     checkpoint_every: int = 200
 
 
-def fit(name: str, module: nn.Module, losses_at: Callable[[int], dict[str, Tensor]], settings: FitSettings, folder: Path) -> None:
+def fit(
+    name: str, module: nn.Module, losses_at: Callable[[int], dict[str, Tensor]], settings: FitSettings, folder: Path
+) -> None:
     """Minimise `losses_at(iteration)["total"]` over the module's parameters.
 
     `losses_at` must draw its data from the iteration number alone: then a run that was interrupted and continues from
@@ -95,7 +97,9 @@ def _resume(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> 
         module.load_state_dict(saved["module"])
         optimiser.load_state_dict(saved["optimiser"])
     except (RuntimeError, ValueError, KeyError) as error:
-        raise ValueError(f"{path} is of a run with other sizes: {error}; use another run folder or delete it") from error
+        raise ValueError(
+            f"{path} is of a run with other sizes: {error}; use another run folder or delete it"
+        ) from error
     return int(saved["iteration"])
 
 

@@ -19,9 +19,10 @@ ARM_CHANGE_SCALE = (0.03, 0.03, 0.03, 0.3)
 class Sigreg(nn.Module):
     """Distance of latents from an isotropic Gaussian, seen through random one-dimensional slices.
 
-    forward: latents [M, D] -> scalar. For each of `slices` random directions the empirical characteristic function is compared
-    with that of N(0, 1) (Epps-Pulley test). The sum over `knots` in 0..3 is weighted by the Gaussian and scaled by M, so that its
-    size for Gaussian latents does not depend on M. Collapsed latents score high. Source: LeJEPA (arXiv 2511.08544).
+    forward: latents [M, D] -> scalar. For each of `slices` random directions the empirical characteristic function is
+    compared with that of N(0, 1) (Epps-Pulley test). The sum over `knots` in 0..3 is weighted by the Gaussian and
+    scaled by M, so that its size for Gaussian latents does not depend on M. Collapsed latents score high. Source:
+    LeJEPA (arXiv 2511.08544).
     """
 
     def __init__(self, slices: int = 256, knots: int = 17) -> None:
@@ -56,9 +57,9 @@ class JointWeights:
 class JointObjective(nn.Module):
     """Encoder and predictor trained together, without stop-gradient or teacher; collapse is kept off by `Sigreg`.
 
-    Terms: squared error of the predicted next latents; Sigreg at each time step; inverse dynamics (the change of the arm's own
-    state from two latents); the arm's own state from the predicted latents. No pixels are reconstructed and no object labels
-    are used: the arm's state is its own measurement.
+    Terms: squared error of the predicted next latents; Sigreg at each time step; inverse dynamics (the change of the
+    arm's own state from two latents); the arm's own state from the predicted latents. No pixels are reconstructed and
+    no object labels are used: the arm's state is its own measurement.
     """
 
     def __init__(self, encoder: VideoEncoder, predictor: ActionConditionedPredictor, weights: JointWeights) -> None:
@@ -94,6 +95,9 @@ class JointObjective(nn.Module):
         }
         w = self.weights
         losses["total"] = (
-            losses["prediction"] + w.sigreg * losses["sigreg"] + w.inverse * losses["inverse"] + w.state * losses["state"]
+            losses["prediction"]
+            + w.sigreg * losses["sigreg"]
+            + w.inverse * losses["inverse"]
+            + w.state * losses["state"]
         )
         return losses

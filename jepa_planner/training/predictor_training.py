@@ -32,8 +32,8 @@ class PredictorTraining:
 
 
 def train_predictor(
-    predictor: ActionConditionedPredictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray, settings: PredictorTraining,
-    folder: Path, seed: int,
+    predictor: ActionConditionedPredictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray,
+    settings: PredictorTraining, folder: Path, seed: int,
 ) -> None:  # fmt: skip
     """Train in place on latents [E, T+1, N, D], states [E, T+1, S] and actions [E, T, A]."""
     sampler = WindowSampler(latents, states, actions, settings.window, settings.batch, seed)

@@ -29,7 +29,9 @@ class Readout:
 def probe_latents(
     latents: np.ndarray, episodes: Episodes, split: Split, seed: int = 0, iterations: int = 1500
 ) -> dict[str, Readout]:
-    """Read tcp and object position (cm), gripper width (cm) and object yaw modulo 90 degrees from latents [E, T+1, N, D]."""
+    """Read tcp and object position (cm), gripper width (cm) and object yaw modulo 90 degrees from latents [E, T+1, N,
+    D].
+    """
     flat = latents.reshape(*latents.shape[:2], -1)
     quarter = 4 * episodes.object_pose[..., 3]
     targets = {
@@ -57,7 +59,8 @@ def prediction_error(
     horizon: int,
     context: int = 2,
 ) -> dict[str, list[float]]:
-    """Squared error per step of imagined latents beside that of copying the last one, where the object moves and where it does not.
+    """Squared error per step of imagined latents beside that of copying the last one, where the object moves and
+    where it does not.
 
     Returns lists of `horizon` numbers named object_moves, object_moves_copy, arm_only, arm_only_copy.
     """
@@ -79,7 +82,9 @@ def prediction_error(
             sums[kind] += error[chosen].sum(axis=0)
             sums[f"{kind}_copy"] += copy[chosen].sum(axis=0)
             counts[kind] += int(chosen.sum())
-    return {name: (total / max(counts[name.removesuffix("_copy")], 1)).round(4).tolist() for name, total in sums.items()}
+    return {
+        name: (total / max(counts[name.removesuffix("_copy")], 1)).round(4).tolist() for name, total in sums.items()
+    }
 
 
 def _flat(x: np.ndarray) -> np.ndarray:
@@ -103,7 +108,9 @@ def _ridge(x: np.ndarray, y: np.ndarray, penalty: float = 1.0):
 def _mlp(x: np.ndarray, y: np.ndarray, seed: int, iterations: int):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = nn.Sequential(nn.Linear(x.shape[1], 256), nn.GELU(), nn.Linear(256, 256), nn.GELU(), nn.Linear(256, y.shape[1]))
+        network = nn.Sequential(
+            nn.Linear(x.shape[1], 256), nn.GELU(), nn.Linear(256, 256), nn.GELU(), nn.Linear(256, y.shape[1])
+        )
     inputs, mean, std = torch.from_numpy(x), y.mean(0), y.std(0) + 1e-6
     targets = torch.from_numpy((y - mean) / std)
     optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-3)

@@ -58,7 +58,8 @@ class Collapsed(RuntimeError):
 
 
 def run(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str, object]:
-    """Train encoder, then predictor, probe both and write the bundle; resumes from what `run_folder` holds. Returns the report.
+    """Train encoder, then predictor, probe both and write the bundle; resumes from what `run_folder` holds. Returns
+    the report.
 
     Raises EpisodeError for unusable data and Collapsed when the encoder is not worth a predictor.
     """
@@ -68,8 +69,8 @@ def run(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str,
     encoder_config, predictor_config = shipped_sizes(episodes)
     action_std = torch.tensor(ACTION_SCALE)
     encoder = train_encoder(
-        episodes, parts, encoder_config, predictor_config, EncoderTraining(FitSettings(recipe.encoder_iterations)), action_std,
-        run_folder, recipe.seed,
+        episodes, parts, encoder_config, predictor_config, EncoderTraining(FitSettings(recipe.encoder_iterations)),
+        action_std, run_folder, recipe.seed,
     )  # fmt: skip
     latents = encode_episodes(encoder, episodes.images)
     collapse = measure_collapse(latents, np.random.default_rng(recipe.seed))
@@ -110,30 +111,36 @@ def shipped_sizes(episodes: Episodes) -> tuple[EncoderConfig, PredictorConfig]:
     )
     predictor = PredictorConfig(
         latent_channels=encoder.latent_channels, grid=encoder.latent_grid, width=192, depth=3, heads=3, mlp_hidden=768,
-        state_dim=len(STATE_CHANNELS), action_dim=len(ACTION_CHANNELS), slot_embedding=True, residual=True, output_norm="none",
-        extrinsics=False,
+        state_dim=len(STATE_CHANNELS), action_dim=len(ACTION_CHANNELS), slot_embedding=True, residual=True,
+        output_norm="none", extrinsics=False,
     )  # fmt: skip
     return encoder, predictor
 
 
 def contract(
-    encoder: VideoEncoder, predictor: ActionConditionedPredictor, episodes: Episodes, latents: np.ndarray, recipe: Recipe
+    encoder: VideoEncoder,
+    predictor: ActionConditionedPredictor,
+    episodes: Episodes,
+    latents: np.ndarray,
+    recipe: Recipe,
 ) -> Contract:
     """The contract of a freshly trained bundle."""
-    height, width = encoder.config.image_size
+    config = encoder.config
+    height, width = config.image_size
     flat = latents.reshape(-1, *latents.shape[2:])
     one, other = np.random.default_rng(0).integers(len(flat), size=(2, 4096))
     unrelated = float(((flat[one] - flat[other]) ** 2).mean())
     return Contract(
         name=recipe.name, version="1", licence="Apache-2.0",
         image=ImageSpec(height=height, width=width, views=episodes.views),
-        latent=LatentSpec(tokens=encoder.config.latent_tokens, channels=encoder.config.latent_channels, grid=encoder.config.latent_grid),
+        latent=LatentSpec(tokens=config.latent_tokens, channels=config.latent_channels, grid=config.latent_grid),
         state=StateSpec(channels=STATE_CHANNELS, frame="panda_link0", tcp_frame="tcp"),
         action=ActionSpec(max_abs=ACTION_MAX, time_step_s=episodes.time_step_s),
         energy=EnergySpec(kind="summed_mse", scale=round(unrelated, 3)),
         planning=PlanningSpec(reached_energy=0.15, steps_per_sub_goal=8, gripper_deadband=0.25, cem=SHIPPED_CEM),
         training=TrainingSpec(
-            data=f"{len(episodes)} simulated episodes of {episodes.actions.shape[1]} steps, seeds {episodes.seeds.min()} to {episodes.seeds.max()}",
+            data=f"{len(episodes)} simulated episodes of {episodes.actions.shape[1]} steps, "
+            f"seeds {episodes.seeds.min()} to {episodes.seeds.max()}",
             command=recipe.command, seeds=(recipe.seed,),
             steps={"encoder": recipe.encoder_iterations, "predictor": recipe.predictor_iterations},
         ),

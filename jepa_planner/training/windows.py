@@ -13,7 +13,9 @@ from jepa_planner.training.episodes import Episodes
 
 @dataclass(frozen=True)
 class WindowSampler:
-    """Draws `batch` windows of `frames` consecutive frames from arrays [E, T+1, ...] (frames) and [E, T, ...] (actions)."""
+    """Draws `batch` windows of `frames` consecutive frames from arrays [E, T+1, ...] (frames) and [E, T, ...]
+    (actions).
+    """
 
     frames: np.ndarray
     states: np.ndarray

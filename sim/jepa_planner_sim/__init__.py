@@ -1,4 +1,6 @@
-"""A PyBullet Panda before a table: world, Gymnasium environments, scripted expert, data collection and the ROS 2 sim node."""
+"""A PyBullet Panda before a table: world, Gymnasium environments, scripted expert, data collection and the ROS 2 sim
+node.
+"""
 
 import gymnasium
 

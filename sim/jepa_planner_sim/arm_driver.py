@@ -34,7 +34,9 @@ class ArmDriver:
         self.reset()
 
     def execute(self, action: np.ndarray) -> None:
-        """Run one action period; the action is clipped to ACTION_MAX first. Raises ValueError for numbers that are not finite."""
+        """Run one action period; the action is clipped to ACTION_MAX first. Raises ValueError for numbers that are
+        not finite.
+        """
         self._stream.move_by(np.clip(action, -ACTION_MAX, ACTION_MAX), MOTION_S)
         for _ in range(round(ACTION_PERIOD_S / self._stream.period_s)):
             setpoint = self._stream.tick()

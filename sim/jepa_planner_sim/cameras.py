@@ -9,6 +9,8 @@ import pybullet
 
 from jepa_planner_sim.scene import CameraShift
 
+NO_SHIFT = CameraShift()
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -18,7 +20,7 @@ class Camera:
     target_m: tuple[float, float, float]
     field_of_view_deg: float
 
-    def view_matrix(self, shift: CameraShift = CameraShift()) -> list[float]:
+    def view_matrix(self, shift: CameraShift = NO_SHIFT) -> list[float]:
         """OpenGL view matrix (16 numbers, column-major) of the camera after a shift."""
         eye = np.array(self.eye_m) + np.array(shift.xyz_m)
         forward = np.array(self.target_m) - np.array(self.eye_m)

@@ -14,7 +14,7 @@ from jepa_planner.training.episodes import Episodes, write_shard
 from jepa_planner_sim.arm_driver import ACTION_PERIOD_S, ArmDriver
 from jepa_planner_sim.behaviours import behave, draw_behaviour
 from jepa_planner_sim.scene import sample_scene
-from jepa_planner_sim.tasks import REACH_MAX_M, REACH_MIN_M
+from jepa_planner_sim.tasks import REACH_MAX_M, START_MIN_M
 from jepa_planner_sim.world import World
 
 EVALUATION_SEED_START = 1_000_000
@@ -37,7 +37,8 @@ class CollectSettings:
             raise ValueError(f"episodes, steps and shard size must be at least 1, got {self}")
         if not 0 <= self.seed <= EVALUATION_SEED_START - self.episodes:
             raise ValueError(
-                f"seeds {self.seed} to {self.seed + self.episodes} must lie in 0 to {EVALUATION_SEED_START}: those above are for evaluation"
+                f"seeds {self.seed} to {self.seed + self.episodes} must lie in 0 to {EVALUATION_SEED_START}: "
+                "those above are for evaluation"
             )
 
 
@@ -48,7 +49,9 @@ def collect(folder: Path, settings: CollectSettings, processes: int) -> int:
     missing = [index for index, path in paths.items() if not path.exists()]
     with (
         ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool,
-        tqdm(total=settings.episodes, initial=settings.episodes - len(missing) * settings.shard_episodes, unit="episode") as bar,
+        tqdm(
+            total=settings.episodes, initial=settings.episodes - len(missing) * settings.shard_episodes, unit="episode"
+        ) as bar,
     ):
         jobs = [pool.submit(_collect_shard, paths[index], settings, index) for index in missing]
         for job in as_completed(jobs):
@@ -74,10 +77,12 @@ def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
 def record_episode(
     world: World, rng: np.random.Generator, settings: CollectSettings
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str]:
-    """Images [T+1, V, H, W, 3], states [T+1, 8], actions [T, 7], object poses [T+1, 4] and the first behaviour of one episode."""
+    """Images [T+1, V, H, W, 3], states [T+1, 8], actions [T, 7], object poses [T+1, 4] and the first behaviour of one
+    episode.
+    """
     world.build(sample_scene(rng, settings.vary))
     driver = ArmDriver(world)
-    driver.place_tcp(rng.uniform(REACH_MIN_M + [0, 0, 0.06], REACH_MAX_M), closedness=float(rng.random() < 0.15))
+    driver.place_tcp(rng.uniform(START_MIN_M, REACH_MAX_M), closedness=float(rng.random() < 0.15))
     world.advance(0.1)
     first = draw_behaviour(rng)
     images, states, actions, poses = [world.render()], [world.state()], [], [_pose(world)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -28,14 +28,16 @@ class PandaTaskEnv(gymnasium.Env):
     | observation | state | float32 [8] | xyz m, roll pitch yaw rad, closedness commanded and measured |
     | action | | float32 [7] | dx dy dz m within 0.06, three rotations held at 0, dclosedness within 1 |
 
-    One step is 0.25 s. The reward is 1.0 in the step that solves the task, which ends the episode, else 0.0. `info` has `success`
-    and `distance_m`. Reset options: `vary` (names of PERTURBATIONS), `strength`, and `goal_images` ("dense", "one" or a count),
-    which draws them at once: they then stand in `goal_images`.
+    One step is 0.25 s. The reward is 1.0 in the step that solves the task, which ends the episode, else 0.0. `info`
+    has `success` and `distance_m`. Reset options: `vary` (names of PERTURBATIONS), `strength`, and `goal_images`
+    ("dense", "one" or a count), which draws them at once: they then stand in `goal_images`.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 4}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}
 
-    def __init__(self, task: str, image_size_px: int = 64, render_mode: str | None = None, render_size_px: int = 384) -> None:
+    def __init__(
+        self, task: str, image_size_px: int = 64, render_mode: str | None = None, render_size_px: int = 384
+    ) -> None:
         if task not in TASKS:
             raise ValueError(f"unknown task {task!r}; known are {', '.join(TASKS)}")
         self.task = TASKS[task]
@@ -53,11 +55,15 @@ class PandaTaskEnv(gymnasium.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Build a scene, put the arm at its start, let the expert find out where the goal image will show the object."""
+        """Build a scene, put the arm at its start, let the expert find out where the goal image will show the
+        object.
+        """
         super().reset(seed=seed)
         options = options or {}
         if unknown := set(options) - {"vary", "strength", "goal_images"}:
-            raise ValueError(f"unknown reset option {', '.join(sorted(unknown))}; known are vary, strength, goal_images")
+            raise ValueError(
+                f"unknown reset option {', '.join(sorted(unknown))}; known are vary, strength, goal_images"
+            )
         while True:  # a draw in which the expert fails, or which is solved at the start, is no task
             scene = sample_scene(self.np_random, frozenset(options.get("vary", ())), options.get("strength", 1.0))
             self.world.build(scene)
@@ -79,7 +85,8 @@ class PandaTaskEnv(gymnasium.Env):
         return self._observe(), float(success), success, self._steps >= self.task.max_steps and not success, info
 
     def draw_goal_images(self, kind: str) -> list[np.ndarray]:
-        """Goal images, uint8 [V, H, W, 3] each: "dense" (all stages), "one" (only the end, the arm out of the way), or a count.
+        """Goal images, uint8 [V, H, W, 3] each: "dense" (all stages), "one" (only the end, the arm out of the way),
+        or a count.
 
         The world is left as it was. Raises GoalImageError for a count that the task does not have.
         """
@@ -98,7 +105,8 @@ class PandaTaskEnv(gymnasium.Env):
                 names = tuple(self.task.dense[i] for i in picks)
         else:
             raise GoalImageError(
-                f"goal images are 'dense', 'one' or a count of 1 to {len(self.task.dense)} for {self.task.name}, got {kind!r}"
+                f"goal images of {self.task.name} are 'dense', 'one' or a count of 1 to {len(self.task.dense)}, "
+                f"got {kind!r}"
             )
         images = self._run_expert(set(names), aside=names == ("aside",))[0]
         return [images[name] for name in names]
@@ -118,7 +126,9 @@ class PandaTaskEnv(gymnasium.Env):
         return success
 
     def _run_expert(self, image_names: set[str], aside: bool) -> tuple[dict[str, np.ndarray], np.ndarray, bool]:
-        """Let the expert do the task and go back; returns images of stages, where the tcp or object ended, and success."""
+        """Let the expert do the task and go back; returns images of stages, where the tcp or object ended, and
+        success.
+        """
         saved = self.world.save()
         runner = ScriptedExpert(script(self.task, self.plan, aside))
         images: dict[str, np.ndarray] = {}

@@ -19,10 +19,11 @@ PUSH_STEP_M = 0.04
 
 @dataclass(frozen=True)
 class Waypoint:
-    """A stage of the script: where the tcp should be (a function of the world), the gripper, and when the stage is over.
+    """A stage of the script: where the tcp should be (a function of the world), the gripper, and when the stage is
+    over.
 
-    The stage ends when the tcp is within `tolerance_m` of the target and `dwell` actions have passed, or after `patience` actions.
-    `name` is empty for stages that make no goal image.
+    The stage ends when the tcp is within `tolerance_m` of the target and `dwell` actions have passed, or after
+    `patience` actions. `name` is empty for stages that make no goal image.
     """
 
     target_m: Callable[[World], np.ndarray]
@@ -106,10 +107,13 @@ def place_script(
     retreat_m: np.ndarray | None = None,
     grasp_error_m: np.ndarray | None = None,
 ) -> list[Waypoint]:
-    """Take the first object, put it down at `target_xy_m` and leave: straight up, and then to `retreat_m` [3] if given."""
+    """Take the first object, put it down at `target_xy_m` and leave: straight up, and then to `retreat_m` [3] if
+    given.
+    """
     above = np.array([*target_xy_m, lift_m])
     down = np.array([*target_xy_m, GRASP_HEIGHT_M + 0.003])
-    script = grasp_script(lift_m, grasp_error_m) + [
+    script = [
+        *grasp_script(lift_m, grasp_error_m),
         Waypoint(lambda _: above, CLOSED, "carried", tolerance_m=0.01),
         Waypoint(lambda _: down, CLOSED, "lowered", tolerance_m=0.008),
         Waypoint(lambda _: down, OPEN, "placed", tolerance_m=0.03, dwell=1),
@@ -121,9 +125,11 @@ def place_script(
 
 
 def push_script(target_xy_m: np.ndarray, retreat_m: np.ndarray | None = None) -> list[Waypoint]:
-    """Push the first object over the table to `target_xy_m` with the closed gripper, along the line from where it stood.
+    """Push the first object over the table to `target_xy_m` with the closed gripper, along the line from where it
+    stood.
 
-    The push is slow, so that the object sticks to the gripper instead of sliding on, and steers against drift from the line.
+    The push is slow, so that the object sticks to the gripper instead of sliding on, and steers against drift from
+    the line.
     """
     target = np.asarray(target_xy_m, dtype=float)
     start: dict[str, np.ndarray] = {}

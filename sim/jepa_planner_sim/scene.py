@@ -28,7 +28,9 @@ class TableObject:
 
 @dataclass(frozen=True)
 class CameraShift:
-    """How far a camera stands from its nominal place: metres in the base frame, and radians about its own right and up axes."""
+    """How far a camera stands from its nominal place: metres in the base frame, and radians about its own right and
+    up axes.
+    """
 
     xyz_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
     tilt_rad: float = 0.0
@@ -48,14 +50,18 @@ class Scene:
     table_texture_seed: int | None = None
 
 
-def sample_scene(rng: np.random.Generator, vary: frozenset[str] | set[str] = frozenset(), strength: float = 1.0) -> Scene:
+def sample_scene(
+    rng: np.random.Generator, vary: frozenset[str] | set[str] = frozenset(), strength: float = 1.0
+) -> Scene:
     """Draw a scene: the cube's place and yaw always, and what `vary` names (of PERTURBATIONS).
 
     `strength` scales the ranges, 1.0 being the documented ones. Raises ValueError for an unknown name.
     """
     if unknown := set(vary) - set(PERTURBATIONS):
         raise ValueError(f"unknown perturbation {', '.join(sorted(unknown))}; known are {', '.join(PERTURBATIONS)}")
-    cube = TableObject(xy_m=tuple(rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)), yaw_rad=float(rng.uniform(-0.25, 0.25)))
+    cube = TableObject(
+        xy_m=tuple(rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)), yaw_rad=float(rng.uniform(-0.25, 0.25))
+    )
     scene = Scene(objects=(cube,))
     for name in PERTURBATIONS:  # in a fixed order, so that a seed means the same scene
         if name in vary:

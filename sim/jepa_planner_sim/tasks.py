@@ -13,6 +13,7 @@ from jepa_planner_sim.world import World
 
 REACH_MIN_M = np.array([0.37, -0.18, 0.03])
 REACH_MAX_M = np.array([0.63, 0.18, 0.23])
+START_MIN_M = np.array([0.37, -0.18, 0.09])
 ASIDE_MIN_M = np.array([0.36, -0.19, 0.10])
 ASIDE_MAX_M = np.array([0.62, 0.19, 0.23])
 ASIDE_CLEARANCE_M = 0.12
@@ -48,7 +49,9 @@ TASKS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What was drawn for one episode besides the scene: where the tcp starts, the goal, and where the arm goes afterwards."""
+    """What was drawn for one episode besides the scene: where the tcp starts, the goal, and where the arm goes
+    afterwards.
+    """
 
     start_tcp_m: np.ndarray
     goal_m: np.ndarray
@@ -58,7 +61,7 @@ class Plan:
 def sample_plan(task: Task, object_xy_m: np.ndarray, rng: np.random.Generator) -> Plan:
     """Draw start and goal at least `task.min_distance_m` apart, in the workspace."""
     while True:
-        start = rng.uniform(REACH_MIN_M + [0, 0, 0.06], REACH_MAX_M)
+        start = rng.uniform(START_MIN_M, REACH_MAX_M)
         if np.linalg.norm(start[:2] - object_xy_m) < 0.05 and start[2] < 0.12:
             continue
         if task.name == "reach":
@@ -93,7 +96,9 @@ def script(task: Task, plan: Plan, aside: bool = False, grasp_error_m: np.ndarra
 
 
 def distance_m(task: Task, world: World, goal_m: np.ndarray) -> float:
-    """How far the world is from the goal, in metres; `goal_m` is where tcp (reach) or object is shown by the goal image."""
+    """How far the world is from the goal, in metres; `goal_m` is where tcp (reach) or object is shown by the goal
+    image.
+    """
     if task.name == "reach":
         return float(np.linalg.norm(world.tcp_pose()[0] - goal_m))
     object_m = world.object_pose()[0]

@@ -29,15 +29,17 @@ _FINGER_COLOUR = (0.05, 0.35, 0.85, 1.0)
 class World:
     """One arm, one table, the objects of a scene; time moves only in `advance`.
 
-    Images are uint8 RGB [H, W, 3]; poses are in the base frame (panda_link0) with the table top at z = 0; the arm's state is
-    float32 [8]: xyz (m), roll, pitch, yaw (rad), closedness commanded and measured (0 open .. 1 closed).
+    Images are uint8 RGB [H, W, 3]; poses are in the base frame (panda_link0) with the table top at z = 0; the arm's
+    state is float32 [8]: xyz (m), roll, pitch, yaw (rad), closedness commanded and measured (0 open .. 1 closed).
     """
 
     def __init__(self, cameras: dict[str, Camera] | None = None, image_size_px: int = 64) -> None:
         self.cameras = dict(STANDARD_CAMERAS if cameras is None else cameras)
         self.image_size_px = image_size_px
         self.limits = SafetyLimits.panda()
-        self.kinematics = ArmKinematics(self.limits.robot_description, self.limits.tcp_frame, self.limits.joint_margin_rad)
+        self.kinematics = ArmKinematics(
+            self.limits.robot_description, self.limits.tcp_frame, self.limits.joint_margin_rad
+        )
         self._bullet = BulletClient(pybullet.DIRECT)
         self._bullet.setTimeStep(PHYSICS_STEP_S)
         self._bullet.setGravity(0, 0, -9.81)
@@ -50,13 +52,16 @@ class World:
         self.build(Scene())
 
     def build(self, scene: Scene) -> None:
-        """Replace the objects, lights, cameras and table by those of `scene`, the arm at its nominal posture, time at zero."""
+        """Replace the objects, lights, cameras and table by those of `scene`, the arm at its nominal posture, time at
+        zero.
+        """
         for body in self._objects:
             self._bullet.removeBody(body)
         self.scene = scene
         self._objects = [self._load_object(o) for o in scene.objects]
         self._views = {
-            name: camera.view_matrix(scene.camera_shifts.get(name, CameraShift())) for name, camera in self.cameras.items()
+            name: camera.view_matrix(scene.camera_shifts.get(name, CameraShift()))
+            for name, camera in self.cameras.items()
         }
         texture = -1 if scene.table_texture_seed is None else self._texture(scene.table_texture_seed)
         self._bullet.changeVisualShape(self._table, -1, rgbaColor=(*scene.table_colour, 1.0), textureUniqueId=texture)
@@ -101,7 +106,8 @@ class World:
         _, _, rgba, _, _ = self._bullet.getCameraImage(
             size, size, self._views[name], self._projections[name], renderer=pybullet.ER_TINY_RENDERER,
             flags=pybullet.ER_NO_SEGMENTATION_MASK, shadow=int(shadow), lightDirection=self.scene.light_direction,
-            lightColor=self.scene.light_colour, lightAmbientCoeff=ambient, lightDiffuseCoeff=1.0 - ambient, lightSpecularCoeff=0.05,
+            lightColor=self.scene.light_colour, lightAmbientCoeff=ambient,
+            lightDiffuseCoeff=1.0 - ambient, lightSpecularCoeff=0.05,
         )  # fmt: skip
         return np.ascontiguousarray(rgba[..., :3])
 
@@ -126,7 +132,8 @@ class World:
         """The arm's state, float32 [8]."""
         xyz, rotation = self.tcp_pose()
         return np.array(
-            [*xyz, *rpy_from_rotation(rotation), self.closedness_commanded, self.closedness_measured()], dtype=np.float32
+            [*xyz, *rpy_from_rotation(rotation), self.closedness_commanded, self.closedness_measured()],
+            dtype=np.float32,
         )
 
     def object_pose(self, index: int = 0) -> tuple[np.ndarray, float]:
@@ -140,7 +147,10 @@ class World:
 
     def fingers_touch(self, index: int = 0) -> bool:
         """Whether a finger is in contact with an object."""
-        return any(self._bullet.getContactPoints(self._arm, self._objects[index], linkIndexA=finger) for finger in FINGER_JOINTS)
+        return any(
+            self._bullet.getContactPoints(self._arm, self._objects[index], linkIndexA=finger)
+            for finger in FINGER_JOINTS
+        )
 
     def save(self) -> tuple[int, float, float]:
         """Remember bodies, joints and time, for `restore`."""
@@ -159,7 +169,9 @@ class World:
             self._bullet.disconnect()
 
     def _load_arm(self) -> int:
-        """PyBullet's Panda with its collision meshes shown: ten times faster to draw than the visual ones, and still a Panda."""
+        """PyBullet's Panda with its collision meshes shown: ten times faster to draw than the visual ones, and still
+        a Panda.
+        """
         folder = Path(pybullet_data.getDataPath()) / "franka_panda"
         description = (folder / "panda.urdf").read_text()
         description = description.replace("package://meshes/visual/", "package://meshes/collision/")
@@ -206,7 +218,13 @@ class World:
         orientation = self._bullet.getQuaternionFromEuler([0.0, 0.0, item.yaw_rad])
         body = self._bullet.createMultiBody(0.08, collision, visual, [*item.xy_m, half], orientation)
         self._bullet.changeDynamics(
-            body, -1, lateralFriction=0.8, spinningFriction=0.005, rollingFriction=0.001, linearDamping=0.1, angularDamping=0.1
+            body,
+            -1,
+            lateralFriction=0.8,
+            spinningFriction=0.005,
+            rollingFriction=0.001,
+            linearDamping=0.1,
+            angularDamping=0.1,
         )
         return body
 

@@ -1,0 +1,149 @@
+"""What can be evaluated: the world model's planner, and the floors that anything useful must beat."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from jepa_planner.planning.action_space import ActionSpace
+from jepa_planner.planning.cem import CrossEntropyMethod
+from jepa_planner.planning.controller import (
+    ControllerSettings,
+    Decision,
+    DecisionKind,
+    Goal,
+    RecedingHorizonController,
+)
+from jepa_planner.planning.energy import latent_energy
+from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner_sim.arm_driver import ACTION_MAX
+from jepa_planner_sim.envs import PandaTaskEnv
+
+FLOORS = ("noop", "random", "pixel")
+
+
+class Policy(Protocol):
+    """Chooses actions from observations; `start` is called once per trial."""
+
+    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+        """Begin a trial with goal images, uint8 [V, H, W, 3] each."""
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """The next action [7]."""
+
+
+@dataclass
+class WorldModelPolicy:
+    """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended."""
+
+    model: WorldModel
+    plan_seconds: list[float] = field(default_factory=list)
+    last: Decision | None = None
+
+    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+        """Encode the goal images; every goal but the last has the contract's step budget, the last one what is left."""
+        planning = self.model.contract.planning
+        latents = self.model.encode(np.stack(goals))
+        budgets = [planning.steps_per_sub_goal] * (len(goals) - 1) + [env.task.max_steps]
+        energy = latent_energy(self.model.contract.energy.kind)
+        self._controller = RecedingHorizonController(
+            WorldModelImagination(self.model, energy),
+            CrossEntropyMethod(planning.cem),
+            ActionSpace.from_contract(self.model.contract),
+            energy,
+            ControllerSettings(context_frames=self.model.contract.context_frames),
+            seed=seed,
+        )
+        self._controller.start(
+            [Goal(z, budget, planning.reached_energy) for z, budget in zip(latents, budgets, strict=True)]
+        )
+        self.last = None
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """One look, one plan, one action."""
+        if self.last is not None and self.last.kind is not DecisionKind.MOVE:
+            return np.zeros(7, dtype=np.float32)
+        started = time.perf_counter()
+        latent = self.model.encode(observation["images"][None])[0]
+        self.last = self._controller.step(latent, torch.from_numpy(observation["state"]))
+        if self.last.action is None:
+            return np.zeros(7, dtype=np.float32)
+        self.plan_seconds.append(time.perf_counter() - started)
+        return self.last.action
+
+
+class NoopPolicy:
+    """Does nothing: what is solved without acting is no task."""
+
+    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+        """Nothing to prepare."""
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """No motion."""
+        return np.zeros(7, dtype=np.float32)
+
+
+class RandomPolicy:
+    """Even random actions within bounds."""
+
+    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+        """Seed the generator."""
+        self._rng = np.random.default_rng(seed)
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """A random action."""
+        return self._rng.uniform(-ACTION_MAX, ACTION_MAX).astype(np.float32)
+
+
+class PixelPolicy:
+    """Greedy in pixel space with the true simulator as its look-ahead: better dynamics than any model has, but pixels
+    as energy.
+
+    Tries `candidates` random actions and no action in the simulator itself, and takes the one whose picture differs
+    least (mean squared) from the goal image; goes on to the next goal image after an even share of the steps.
+    """
+
+    def __init__(self, candidates: int = 24) -> None:
+        self._candidates = candidates
+
+    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+        """Keep the world for look-ahead."""
+        self._env, self._goals, self._rng, self._step = (
+            env,
+            [g.astype(np.float32) for g in goals],
+            np.random.default_rng(seed),
+            0,
+        )
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """The best of the tried actions."""
+        share = max(1, self._env.task.max_steps // len(self._goals))
+        goal = self._goals[min(self._step // share, len(self._goals) - 1)]
+        self._step += 1
+        candidates = self._rng.uniform(-ACTION_MAX, ACTION_MAX, (self._candidates, 7)).astype(np.float32)
+        candidates[: len(candidates) // 2, 6] = 0.0
+        candidates[0] = 0.0
+        return min(candidates, key=lambda action: self._difference(action, goal))
+
+    def _difference(self, action: np.ndarray, goal: np.ndarray) -> float:
+        world, driver = self._env.world, self._env.driver
+        saved = world.save()
+        driver.execute(action)
+        picture = world.render().astype(np.float32)
+        world.restore(saved)
+        driver.reset()
+        return float(np.mean((picture - goal) ** 2))
+
+
+def floor_policy(name: str) -> Policy:
+    """A floor by its name; raises ValueError listing the known ones."""
+    floors = {"noop": NoopPolicy, "random": RandomPolicy, "pixel": PixelPolicy}
+    if name not in floors:
+        raise ValueError(f"unknown floor {name!r}; known are {', '.join(floors)}")
+    return floors[name]()

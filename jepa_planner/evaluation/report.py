@@ -1,0 +1,61 @@
+"""What an evaluation found, for people and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from jepa_planner.evaluation.statistics import percentile, wilson_interval
+from jepa_planner.evaluation.trials import Trial, TrialSettings
+
+
+def summarise(
+    trials: Sequence[Trial],
+    settings: TrialSettings,
+    plan_seconds: Sequence[float],
+    model: str | None,
+    floor: str,
+    ros: bool = False,
+) -> dict[str, object]:
+    """All numbers of an evaluation as plain JSON types."""
+    successes = sum(t.success for t in trials)
+    low, high = wilson_interval(successes, len(trials))
+    return {
+        "task": settings.task,
+        "episodes": len(trials),
+        "successes": successes,
+        "success_rate": successes / len(trials),
+        "wilson_low": round(low, 4),
+        "wilson_high": round(high, 4),
+        "plan_seconds_median": round(percentile(plan_seconds, 50), 4) if plan_seconds else None,
+        "plan_seconds_p95": round(percentile(plan_seconds, 95), 4) if plan_seconds else None,
+        "steps_median": percentile([t.steps for t in trials if t.success], 50) if successes else None,
+        "distance_m_median": round(percentile([t.distance_m for t in trials], 50), 4),
+        "floor": floor,
+        "seed": settings.seed,
+        "model": model,
+        "goal_images": settings.goal_images,
+        "vary": sorted(settings.vary),
+        "strength": settings.strength,
+        "ros": ros,
+        "trials": [dataclasses.asdict(t) for t in trials],
+    }
+
+
+def in_words(summary: dict[str, object]) -> str:
+    """A few lines for a terminal."""
+    who = summary["model"] if summary["floor"] == "none" else f"floor: {summary['floor']}"
+    lines = [
+        f"{summary['task']} ({summary['goal_images']} goal images), {who}",
+        f"  {summary['successes']}/{summary['episodes']} solved = {summary['success_rate']:.0%}, "
+        f"95 % interval {summary['wilson_low']:.0%} to {summary['wilson_high']:.0%}",
+    ]
+    if summary["plan_seconds_median"] is not None:
+        lines.append(
+            f"  {summary['plan_seconds_median']:.3f} s per plan (median), {summary['plan_seconds_p95']:.3f} s (95 %)"
+        )
+    if summary["steps_median"] is not None:
+        lines.append(f"  {summary['steps_median']:.0f} steps when solved (median)")
+    if failed := [str(t["seed"]) for t in summary["trials"] if not t["success"]]:  # type: ignore[attr-defined]
+        lines.append(f"  failed on scenes {', '.join(failed[:12])}{' ...' if len(failed) > 12 else ''}")
+    return "\n".join(lines)

@@ -1,0 +1,71 @@
+"""Closed-loop trials on scenes that training never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import gymnasium
+
+from jepa_planner.evaluation.policies import Policy, WorldModelPolicy
+from jepa_planner_sim import ENV_IDS
+from jepa_planner_sim.collect import EVALUATION_SEED_START
+from jepa_planner_sim.envs import PandaTaskEnv
+
+
+@dataclass(frozen=True)
+class TrialSettings:
+    """What is tried: a task of ENV_IDS, how many scenes from which seed on, goal images, and what the scenes vary."""
+
+    task: str
+    episodes: int
+    seed: int = 0
+    goal_images: str = "dense"
+    vary: frozenset[str] = frozenset()
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.task not in ENV_IDS:
+            raise ValueError(f"unknown task {self.task!r}; known are {', '.join(ENV_IDS)}")
+        if self.episodes < 1 or self.seed < 0:
+            raise ValueError(f"expected at least 1 episode and a seed from 0 up, got {self.episodes} and {self.seed}")
+
+    def scene_seed(self, episode: int) -> int:
+        """Seed of a trial's scene, beyond those of training."""
+        return EVALUATION_SEED_START + self.seed + episode
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How one trial went; distances in metres to what the goal image shows, at the start and at the end."""
+
+    seed: int
+    success: bool
+    steps: int
+    start_distance_m: float
+    distance_m: float
+    ended: str
+
+
+def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
+    """Run the trials one after another, yielding each as it ends.
+
+    A trial ends at its first success or when the task's steps are spent; what the policy says of itself does not count.
+    """
+    env = gymnasium.make(ENV_IDS[settings.task], disable_env_checker=True).unwrapped
+    assert isinstance(env, PandaTaskEnv)
+    options = {"goal_images": settings.goal_images, "vary": settings.vary, "strength": settings.strength}
+    try:
+        for episode in range(settings.episodes):
+            seed = settings.scene_seed(episode)
+            observation, info = env.reset(seed=seed, options=options)
+            start_m = info["distance_m"]
+            policy.start(env, env.goal_images, seed)
+            steps, success, truncated = 0, False, False
+            while not (success or truncated):
+                observation, _, success, truncated, info = env.step(policy.act(observation))
+                steps += 1
+            ended = policy.last.message if isinstance(policy, WorldModelPolicy) and policy.last is not None else ""
+            yield Trial(seed, success, steps, start_m, info["distance_m"], ended)
+    finally:
+        env.close()
