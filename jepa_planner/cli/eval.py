@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jepa_planner.evaluation.trials import Trial, TrialSettings
 
 HELP = "measure closed-loop success on unseen scenes"
-DEFAULT_MODEL = "models/panda-tabletop"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,24 +50,42 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.policies import WorldModelPolicy, floor_policy
     from jepa_planner.evaluation.report import in_words, summarise
     from jepa_planner.evaluation.trials import TrialSettings, run_trials
+    from jepa_planner.world_model.bundle import model_folder
     from jepa_planner.world_model.world_model import WorldModel
     from jepa_planner_sim.scene import PERTURBATIONS
 
     torch.set_num_threads(1)  # one thread is fastest at this size, and leaves a core to the simulator
     vary = frozenset(PERTURBATIONS if args.scenes == "varied" else args.perturb)
     settings = TrialSettings(args.task, args.episodes, args.seed, args.goal_images, vary, args.strength)
-    folder = args.model or Path(DEFAULT_MODEL)
-    policy = WorldModelPolicy(WorldModel.load(folder)) if args.floor == "none" else floor_policy(args.floor)
+    folder = model_folder(args.model or "")
+    seconds: list[float] = []
+    if args.ros:
+        if args.floor != "none":
+            print("floors have no nodes to run through: leave out --ros", file=sys.stderr)
+            return 2
+        running = _ros_trials(settings, folder, seconds)
+    elif args.floor == "none":
+        running = run_trials(WorldModelPolicy(WorldModel.load(folder), seconds), settings)
+    else:
+        running = run_trials(floor_policy(args.floor), settings)
     trials = []
     with tqdm(total=args.episodes, desc=args.task, unit="trial") as bar:
-        for trial in run_trials(policy, settings):
+        for trial in running:
             trials.append(trial)
             bar.update()
             bar.set_postfix(solved=f"{sum(t.success for t in trials)}/{len(trials)}")
-    seconds = policy.plan_seconds if isinstance(policy, WorldModelPolicy) else []
-    summary = summarise(trials, settings, seconds, str(folder) if args.floor == "none" else None, args.floor)
+    summary = summarise(trials, settings, seconds, str(folder) if args.floor == "none" else None, args.floor, args.ros)
     print(in_words(summary))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(summary, indent=1) + "\n")
     return 0
+
+
+def _ros_trials(settings: TrialSettings, folder: Path, seconds: list[float]) -> Iterator[Trial]:
+    from jepa_planner.nodes.client import PlannerClient
+    from jepa_planner.nodes.trials import run_ros_trials, simulated_planner
+
+    with simulated_planner(folder), PlannerClient() as client:
+        client.wait_for_planner()
+        yield from run_ros_trials(client, settings, folder, seconds)

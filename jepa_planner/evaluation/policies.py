@@ -38,6 +38,11 @@ class Policy(Protocol):
         """The next action [7]."""
 
 
+def step_budgets(goals: int, per_goal: int, max_steps: int) -> list[int]:
+    """Steps for each goal image: `per_goal`, and for the last one all that the task allows."""
+    return [per_goal] * (goals - 1) + [max_steps]
+
+
 @dataclass
 class WorldModelPolicy:
     """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended."""
@@ -50,7 +55,7 @@ class WorldModelPolicy:
         """Encode the goal images; every goal but the last has the contract's step budget, the last one what is left."""
         planning = self.model.contract.planning
         latents = self.model.encode(np.stack(goals))
-        budgets = [planning.steps_per_sub_goal] * (len(goals) - 1) + [env.task.max_steps]
+        budgets = step_budgets(len(goals), planning.steps_per_sub_goal, env.task.max_steps)
         energy = latent_energy(self.model.contract.energy.kind)
         self._controller = RecedingHorizonController(
             WorldModelImagination(self.model, energy),

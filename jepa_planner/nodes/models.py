@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from jepa_planner.nodes.parameters import Parameter
-from jepa_planner.world_model.bundle import CONTRACT_FILE, BundleError, load_contract
+from jepa_planner.world_model.bundle import load_contract, model_folder
 from jepa_planner.world_model.contract import Contract
 from jepa_planner.world_model.world_model import WorldModel
 
@@ -13,17 +13,6 @@ MODEL_PARAMETERS = (
     Parameter("device", "cpu", "Where the model runs: cpu, cuda, cuda:0 ..."),
     Parameter("dtype", "float32", "Type of matrix products.", choices=("float32", "bfloat16", "float16")),
 )
-
-
-def model_folder(given: str | Path = "") -> Path:
-    """The bundle's folder; raises BundleError when none was given and none ships."""
-    if given:
-        return Path(given).expanduser()
-    for root in Path(__file__).resolve().parents:
-        for models in (root / "models", root / "share" / "jepa_planner" / "models"):
-            if found := sorted(models.glob(f"*/{CONTRACT_FILE}")):
-                return found[0].parent
-    raise BundleError("no model bundle was found in models/; train one, or name its folder with the parameter `model`")
 
 
 def model_id(contract: Contract) -> str:

@@ -90,6 +90,20 @@ def load_bundle(folder: str | Path) -> tuple[VideoEncoder, ActionConditionedPred
     return encoder, predictor, contract
 
 
+def model_folder(given: str | Path = "") -> Path:
+    """The folder of a bundle: the given one, else the one that ships with the source tree or the installation.
+
+    Raises BundleError when none was given and none ships.
+    """
+    if given:
+        return Path(given).expanduser()
+    for root in Path(__file__).resolve().parents:
+        for models in (root / "models", root / "share" / "jepa_planner" / "models"):
+            if found := sorted(models.glob(f"*/{CONTRACT_FILE}")):
+                return found[0].parent
+    raise BundleError("no model bundle was found in models/: train one, or name its folder")
+
+
 def sha256(path: Path) -> str:
     """Hash of a file's bytes in hexadecimal."""
     digest = hashlib.sha256()

@@ -36,6 +36,14 @@ class Camera:
         """OpenGL projection matrix (16 numbers, column-major)."""
         return pybullet.computeProjectionMatrixFOV(self.field_of_view_deg, 1.0, 0.1, 3.0)
 
+    def project(self, points_m: np.ndarray) -> np.ndarray:
+        """Where points [N, 3] (base frame) appear in a picture of side 1, from its top left corner: [N, 2]."""
+        view = np.array(self.view_matrix()).reshape(4, 4).T
+        in_camera = points_m @ view[:3, :3].T + view[:3, 3]
+        focal = 0.5 / np.tan(np.deg2rad(self.field_of_view_deg) / 2.0)
+        depth = -in_camera[:, 2:3]
+        return 0.5 + focal * in_camera[:, :2] / depth * [1.0, -1.0]
+
     def intrinsics(self, size_px: int) -> np.ndarray:
         """Camera matrix K [3, 3] in pixels for a square picture."""
         focal = size_px / (2.0 * np.tan(np.deg2rad(self.field_of_view_deg) / 2.0))

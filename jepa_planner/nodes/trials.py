@@ -1,0 +1,86 @@
+"""Closed-loop trials through the ROS 2 nodes: the same scenes and the same judge as in process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import rclpy
+from rclpy.signals import SignalHandlerOptions
+
+from jepa_planner.evaluation.policies import step_budgets
+from jepa_planner.evaluation.trials import Trial, TrialSettings
+from jepa_planner.nodes.client import PlannerClient
+from jepa_planner.nodes.models import contract_of
+from jepa_planner.nodes.planner_node import wait_until
+
+STOP_TIMEOUT_S = 20.0
+HOLD_TIMEOUT_S = 2.0
+PRIVATE_DOMAIN = 87
+
+
+@contextmanager
+def simulated_planner(model: str | Path = "", speed: float = 1.0) -> Iterator[None]:
+    """`jepa-planner run --sim` in a process of its own and a DDS domain of its own, with rclpy ready in this one.
+
+    An environment that names a ROS_DOMAIN_ID keeps it.
+    """
+    os.environ.setdefault("ROS_DOMAIN_ID", str(PRIVATE_DOMAIN))
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    command = [
+        sys.executable,
+        "-m",
+        "jepa_planner.cli.main",
+        "run",
+        "--sim",
+        "--speed",
+        str(speed),
+        "--log-level",
+        "warn",
+    ]
+    if model:
+        command += ["--model", str(model)]
+    process = subprocess.Popen(command, start_new_session=True)
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        yield
+    finally:
+        rclpy.shutdown()
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def run_ros_trials(
+    client: PlannerClient, settings: TrialSettings, model: str | Path = "", plan_seconds: list[float] | None = None
+) -> Iterator[Trial]:
+    """Run the trials of `evaluation.trials` through running nodes; seconds of each plan are appended to `plan_seconds`."""
+    per_goal = contract_of(model).planning.steps_per_sub_goal
+    options = {"vary": sorted(settings.vary), "strength": settings.strength}
+    for episode in range(settings.episodes):
+        seed = settings.scene_seed(episode)
+        task = client.set_up_task(settings.task, seed, settings.goal_images, options)
+        start_m = client.task_status().distance_m
+        for goal, budget in zip(task.goals, step_budgets(len(task.goals), per_goal, task.max_steps), strict=True):
+            goal.step_budget = budget
+        seconds_of_step: dict[int, float] = {}
+
+        def note(feedback, seconds_of_step=seconds_of_step) -> None:
+            if feedback.step:
+                seconds_of_step[feedback.step] = feedback.seconds_per_plan
+
+        result = client.reach(task.goals, task.max_steps, note)
+        wait_until(lambda: client.task_status().was_solved, HOLD_TIMEOUT_S, HOLD_TIMEOUT_S / 10)  # a grasp must last
+        status = client.task_status()
+        if plan_seconds is not None:
+            plan_seconds.extend(seconds_of_step.values())
+        yield Trial(seed, bool(status.was_solved), result.steps, start_m, status.distance_m, result.message)
+        client.stop_arm()
+        client.reset_arm()
