@@ -132,6 +132,16 @@ class RecedingHorizonController:
         """Tells which action [A] really was executed after the last decision; by default it is the decided one."""
         self._pending = torch.as_tensor(action, dtype=torch.float32, device="cpu")
 
+    def forget_last_action(self) -> None:
+        """Tells that the arm refused the last decision: it was no step, and the next observation replaces its own."""
+        if self._pending is None:
+            raise RuntimeError("no decided action is waiting; call this once after a decision to move")
+        self._observed.pop()
+        self._pending = None
+        self._warm_start = None
+        self._steps_in_sub_goal -= 1
+        self._total_steps -= 1
+
     def step(self, latent: np.ndarray | Tensor, state: np.ndarray | Tensor) -> Decision:
         """Decides from an observation at rest: latent [N, D], arm state [S].
 
@@ -183,6 +193,7 @@ class RecedingHorizonController:
     def _remember(self, latent: Tensor, state: Tensor) -> None:
         if self._pending is not None:
             self._executed.append(self._pending)
+            self._pending = None
         self._observed.append((latent, state))
 
     def _context(self) -> Context:

@@ -1,0 +1,144 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from small_models import slot_encoder_config, small_contract, small_predictor, small_world_model
+
+from jepa_planner.world_model.bundle import BundleError, load_bundle, load_contract, save_bundle, sha256
+from jepa_planner.world_model.encoder import VideoEncoder
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "small"
+    model = small_world_model()
+    save_bundle(folder, model.encoder, model.predictor, model.contract)
+    return folder
+
+
+@pytest.fixture
+def bundle(saved, tmp_path) -> Path:
+    return shutil.copytree(saved, tmp_path / "small")
+
+
+def edit(bundle: Path, change: Callable[[dict], None]) -> None:
+    path = bundle / "model.yaml"
+    contract = yaml.safe_load(path.read_text())
+    change(contract)
+    path.write_text(yaml.safe_dump(contract))
+
+
+def test_a_bundle_gives_back_what_was_saved(bundle):
+    model = small_world_model()
+    encoder, predictor, contract = load_bundle(bundle)
+    for saved, loaded in ((model.encoder, encoder), (model.predictor, predictor)):
+        for name, tensor in saved.state_dict().items():
+            assert torch.equal(tensor, loaded.state_dict()[name]), name
+        assert not loaded.training
+    assert set(contract.files) == {"encoder.safetensors", "predictor.safetensors"}
+
+
+def test_half_precision_on_disk_loads_as_float32(tmp_path):
+    model = small_world_model()
+    save_bundle(tmp_path, model.encoder, model.predictor, model.contract, torch.float16)
+    _, predictor, _ = load_bundle(tmp_path)
+    weight, loaded = model.predictor.predictor_proj.weight, predictor.predictor_proj.weight
+    assert loaded.dtype == torch.float32
+    assert 0 < (weight - loaded).abs().max() < 1e-3
+
+
+def test_weights_of_other_sizes_than_the_contract_are_not_saved(tmp_path):
+    with pytest.raises(BundleError, match="sizes are not those in the contract"):
+        save_bundle(tmp_path, VideoEncoder(slot_encoder_config(depth=1)), small_predictor(), small_contract())
+
+
+def test_a_folder_without_contract_is_refused(tmp_path):
+    with pytest.raises(BundleError, match=r"model\.yaml: no such file"):
+        load_bundle(tmp_path / "nowhere")
+
+
+def test_one_changed_byte_is_refused_with_both_hashes(bundle):
+    path = bundle / "predictor.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(BundleError, match=r"predictor\.safetensors: sha256 is \w{64}, but model\.yaml says \w{64}"):
+        load_bundle(bundle)
+
+
+def test_a_wrong_hash_in_the_contract_is_refused(bundle):
+    edit(bundle, lambda contract: contract["files"].update({"encoder.safetensors": "0" * 64}))
+    with pytest.raises(BundleError, match=r"encoder\.safetensors: sha256"):
+        load_bundle(bundle)
+
+
+def test_a_missing_weight_file_is_refused(bundle):
+    (bundle / "encoder.safetensors").unlink()
+    with pytest.raises(BundleError, match=r"encoder\.safetensors: listed under files .* no such file"):
+        load_bundle(bundle)
+
+
+def test_weights_without_a_hash_are_refused(bundle):
+    edit(bundle, lambda contract: contract["files"].pop("predictor.safetensors"))
+    with pytest.raises(BundleError, match=r"files: missing predictor\.safetensors"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("kind", ["relative", "absolute", "link"])
+def test_a_path_that_leaves_the_folder_is_refused(bundle, kind):
+    outside = bundle.parent / "outside.bin"
+    outside.write_bytes(b"x")
+    name = {"relative": "../outside.bin", "absolute": str(outside), "link": "inside.bin"}[kind]
+    if kind == "link":
+        (bundle / name).symlink_to(outside)
+    edit(bundle, lambda contract: contract["files"].update({name: sha256(outside)}))
+    with pytest.raises(BundleError, match="leaves the bundle's folder"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(colour="red"), "unknown field colour"),
+        (lambda c: c["image"].update(zoom=2), "image: unknown field zoom"),
+        (lambda c: c["state"].pop("frame"), "state: missing field frame"),
+        (lambda c: c.pop("licence"), "missing field licence"),
+        (lambda c: c["image"].update(height="tall"), "image.height: expected int, got 'tall'"),
+        (lambda c: c["image"].update(crop="squeeze"), "image.crop: expected one of 'centre'"),
+        (lambda c: c.update(format=99), "format: 99"),
+    ],
+)
+def test_a_bad_field_of_the_contract_is_named(bundle, change, message):
+    edit(bundle, change)
+    with pytest.raises(BundleError, match=message):
+        load_contract(bundle)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00", "!!python/object/apply:os.system ['true']", ""])
+def test_text_that_is_no_contract_is_refused(bundle, text):
+    (bundle / "model.yaml").write_text(text)
+    with pytest.raises(BundleError, match=r"model\.yaml"):
+        load_contract(bundle)
+
+
+def test_a_huge_contract_is_not_read(bundle):
+    (bundle / "model.yaml").write_text("#" * 1_000_001)
+    with pytest.raises(BundleError, match="1000001 bytes"):
+        load_contract(bundle)
+
+
+def test_a_file_that_is_not_safetensors_is_refused(bundle):
+    path = bundle / "encoder.safetensors"
+    path.write_bytes(b"not weights")
+    edit(bundle, lambda contract: contract["files"].update({path.name: sha256(path)}))
+    with pytest.raises(BundleError, match="not a safetensors file"):
+        load_bundle(bundle)
+
+
+def test_tensors_of_another_shape_are_named(bundle):
+    edit(bundle, lambda contract: contract["encoder"].update(mlp_hidden=40))
+    with pytest.raises(BundleError, match=r"misshapen blocks\.0\.mlp\.fc1\.weight: \[32, 24\], expected \[40, 24\]"):
+        load_bundle(bundle)

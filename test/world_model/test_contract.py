@@ -1,0 +1,101 @@
+from dataclasses import replace
+
+import pytest
+from small_models import slot_encoder_config, slot_predictor_config, small_contract
+
+from jepa_planner.planning.cem import CemSettings
+from jepa_planner.world_model.contract import ActionSpec, Contract, ContractError, ImageSpec, LatentSpec, StateSpec
+from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_plain
+
+GOOD = small_contract()
+
+
+def test_a_contract_survives_the_way_through_plain_data():
+    assert from_plain(Contract, to_plain(GOOD)) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"format": 2}, "format"),
+        ({"image": ImageSpec(height=64, width=64, views=("front", "side"))}, "image.height and image.width"),
+        ({"image": ImageSpec(height=32, width=32, views=("front",))}, "image.views"),
+        ({"latent": LatentSpec(tokens=5, channels=4, grid=(1, 3))}, "latent.tokens"),
+        ({"latent": LatentSpec(tokens=3, channels=5, grid=(1, 3))}, "latent.channels"),
+        ({"latent": LatentSpec(tokens=3, channels=4, grid=(3, 1))}, "latent.grid"),
+        ({"predictor": slot_predictor_config(latent_channels=5)}, "predictor.latent_channels"),
+        ({"predictor": slot_predictor_config(grid=(3, 1))}, "predictor.grid"),
+        ({"predictor": slot_predictor_config(state_dim=7)}, "predictor.state_dim"),
+        ({"predictor": slot_predictor_config(action_dim=6)}, "predictor.action_dim"),
+        ({"predictor": slot_predictor_config(max_steps=3)}, "predictor.max_steps"),
+        ({"encoder": slot_encoder_config(slots=4)}, "latent.tokens"),
+        ({"action": ActionSpec(max_abs=(0.1,) * 6, time_step_s=0.25)}, "action.max_abs"),
+        ({"action": ActionSpec(max_abs=(-0.1,) * 7, time_step_s=0.25)}, "action.max_abs"),
+        ({"action": ActionSpec(max_abs=(0.1,) * 7, time_step_s=0.0)}, "action.time_step_s"),
+        ({"action": ActionSpec(max_abs=(0.1,) * 7, time_step_s=0.25, channels=tuple("abcdefg"))}, "action.channels"),
+        ({"state": StateSpec(channels=tuple("abcdefgh"), frame="base", tcp_frame="tcp")}, "state.channels"),
+        ({"planning": replace(GOOD.planning, initial_std=(0.1,))}, "planning.initial_std"),
+        ({"context_frames": 0}, "context_frames"),
+    ],
+)
+def test_sections_that_contradict_each_other_are_refused_by_name(changes, name):
+    with pytest.raises(FieldError, match=name):
+        small_contract(**changes)
+
+
+def test_an_impossible_search_is_refused_where_it_stands():
+    plain = to_plain(GOOD)
+    plain["planning"]["cem"]["elites"] = 1000
+    with pytest.raises(FieldError, match=r"planning\.cem: elites is 1000"):
+        from_plain(Contract, plain)
+
+
+def test_search_settings_left_out_are_those_of_the_reference():
+    plain = to_plain(GOOD)
+    del plain["planning"]["cem"]
+    assert from_plain(Contract, plain).planning.cem == CemSettings()
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [
+        ((2, 32, 32, 3), "image: shape"),
+        ((1, 2, 32, 32, 4), "image: shape"),
+        ((1, 1, 32, 32, 3), "image.views: 1 given; this model needs 2, in order: front, side"),
+        ((1, 2, 16, 32, 3), "image.height and image.width: 16 x 32 pixels given"),
+    ],
+)
+def test_images_that_do_not_fit_are_refused_by_name(shape, name):
+    with pytest.raises(ContractError, match=name):
+        GOOD.check_images(shape)
+
+
+def test_larger_images_fit():
+    GOOD.check_images((1, 2, 480, 640, 3))
+
+
+def test_a_wrong_action_width_is_refused_by_name():
+    GOOD.check_action(7)
+    with pytest.raises(ContractError, match=r"action\.channels: 4 given; this model needs 7: dx_m"):
+        GOOD.check_action(4)
+
+
+def test_a_wrong_state_width_is_refused_by_name():
+    GOOD.check_state(8)
+    with pytest.raises(ContractError, match=r"state\.channels: 7 given; this model needs 8: x_m"):
+        GOOD.check_state(7)
+
+
+def test_a_wrong_latent_is_refused_by_name():
+    GOOD.check_latent((9, 3, 4))
+    with pytest.raises(ContractError, match="goal: shape"):
+        GOOD.check_latent((9, 4, 3), "goal")
+
+
+@pytest.mark.parametrize(
+    ("frames", "name"), [(("world",), "state.frame"), (("panda_link0", "panda_hand"), "state.tcp_frame")]
+)
+def test_poses_in_another_frame_are_refused_by_name(frames, name):
+    GOOD.check_frame("panda_link0", "tcp")
+    with pytest.raises(ContractError, match=name):
+        GOOD.check_frame(*frames)

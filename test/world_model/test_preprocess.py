@@ -1,0 +1,33 @@
+import pytest
+import torch
+
+from jepa_planner.world_model.preprocess import IMAGENET_MEAN, IMAGENET_STD, preprocess
+
+
+def test_an_image_of_the_right_size_is_only_normalised():
+    pixels = torch.randint(0, 256, (8, 8, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    expected = (pixels / 255.0 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
+    assert torch.allclose(preprocess(pixels, (8, 8)), expected.movedim(-1, 0), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(8, 20), (20, 8)])
+def test_the_centre_of_the_longer_side_is_kept(shape):
+    pixels = torch.zeros(*shape, 3, dtype=torch.uint8)
+    pixels[shape[0] // 2 - 4 : shape[0] // 2 + 4, shape[1] // 2 - 4 : shape[1] // 2 + 4] = 255
+    white = preprocess(torch.full((8, 8, 3), 255, dtype=torch.uint8), (8, 8))
+    assert torch.equal(preprocess(pixels, (8, 8)), white)
+
+
+def test_leading_dimensions_are_kept():
+    pixels = torch.zeros(2, 5, 16, 24, 3, dtype=torch.uint8)
+    assert preprocess(pixels, (8, 8)).shape == (2, 5, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [torch.zeros(8, 8, 3), torch.zeros(8, 8, 4, dtype=torch.uint8), torch.zeros(0, 8, 3, dtype=torch.uint8)],
+    ids=["float", "four channels", "empty"],
+)
+def test_anything_but_rgb_bytes_is_refused(images):
+    with pytest.raises(ValueError, match="images are"):
+        preprocess(images, (8, 8))
