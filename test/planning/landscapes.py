@@ -1,0 +1,35 @@
+"""Energy landscapes whose optimum is known, and an imagination without a model."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from jepa_planner.planning.action_space import ActionSpace
+from jepa_planner.planning.cem import CemSettings
+from jepa_planner.world_model.world_model import Context
+
+SPACE = ActionSpace(max_abs=(0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 1.0))
+OPTIMUM = torch.tensor([[0.05, -0.03, 0.08, 0.0, 0.0, 0.0, 0.6], [-0.02, 0.07, -0.06, 0.0, 0.0, 0.0, -0.4]])
+
+
+def quadratic(optimum: Tensor = OPTIMUM) -> Callable[[Tensor], Tensor]:
+    """Squared distance to the optimum, each axis in units of its bound."""
+    scale = torch.tensor([bound or 1.0 for bound in SPACE.max_abs])
+    return lambda actions: ((actions - optimum) / scale).square().sum(dim=(1, 2))
+
+
+def settings(**changes) -> CemSettings:
+    return CemSettings(**{"horizon": 2, "samples": 200, "iterations": 12, "elites": 20, **changes})
+
+
+class PointWorld:
+    """`Imagination` of a latent [1, 3] that is the tcp position and follows every action; records its contexts."""
+
+    def __init__(self) -> None:
+        self.contexts: list[Context] = []
+
+    def energies(self, context: Context, goal: Tensor, actions: Tensor) -> Tensor:
+        self.contexts.append(context)
+        way = context.latents[-1, 0] + actions[:, :, :3].cumsum(dim=1)
+        return (way - goal[0]).square().mean(dim=2).sum(dim=1)

@@ -1,0 +1,65 @@
+import math
+
+import pytest
+import torch
+
+from jepa_planner.planning.action_space import ActionSpace
+
+BOUNDS = (0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.75)
+
+
+def test_actions_are_clipped_per_axis_and_held_axes_stay_at_zero():
+    clipped = ActionSpace(BOUNDS).clip(torch.tensor([[9.0, -9.0, 0.05, 9.0, -9.0, 0.0, -9.0]]))
+    assert torch.allclose(clipped, torch.tensor([[0.1, -0.1, 0.05, 0.0, 0.0, 0.0, -0.75]]))
+
+
+def test_only_free_axes_are_searched():
+    space = ActionSpace(BOUNDS, initial_std=(1.0,) * 7)
+    assert space.free_axes == [0, 1, 2, 6]
+    assert space.std.tolist() == [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+
+
+def test_the_spread_is_the_bound_unless_given():
+    assert torch.allclose(ActionSpace(BOUNDS).std, torch.tensor(BOUNDS))
+
+
+@pytest.mark.parametrize(("change", "after"), [(0.24, 0.0), (-0.24, 0.0), (0.3, 0.3), (-0.3, -0.3), (5.0, 0.75)])
+def test_small_gripper_changes_fall_into_the_dead_band(change, after):
+    actions = torch.zeros(2, 7)
+    actions[1, 6] = change
+    assert ActionSpace(BOUNDS, gripper_deadband=0.25).finish(actions)[1, 6].item() == pytest.approx(after)
+
+
+def test_the_dead_band_leaves_the_arm_and_the_input_alone():
+    actions = torch.full((1, 7), 0.05)
+    finished = ActionSpace(BOUNDS, gripper_deadband=0.25).finish(actions)
+    assert torch.allclose(finished[0, :3], actions[0, :3])
+    assert actions[0, 6] == 0.05
+
+
+@pytest.mark.parametrize(("name", "first"), [("noop", 0.0), ("open", -0.75), ("close", 0.75)])
+def test_named_sequences_move_only_the_gripper_in_the_first_step(name, first):
+    sequence = ActionSpace(BOUNDS).constant_sequence(name, 3)
+    assert sequence[0, 6] == first
+    assert sequence.abs().sum() == abs(first)
+
+
+def test_an_unknown_sequence_is_refused():
+    with pytest.raises(ValueError, match="'dance' is unknown; known are 'noop', 'open', 'close'"):
+        ActionSpace(BOUNDS).constant_sequence("dance", 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"max_abs": (0.1,) * 6}, "max_abs"),
+        ({"max_abs": (0.1,) * 6 + (-1.0,)}, "max_abs"),
+        ({"max_abs": (0.1,) * 6 + (math.nan,)}, "max_abs"),
+        ({"max_abs": (0.0,) * 7}, "nothing is left to plan"),
+        ({"max_abs": BOUNDS, "initial_std": (0.1,)}, "initial_std"),
+        ({"max_abs": BOUNDS, "gripper_deadband": -0.1}, "gripper_deadband"),
+    ],
+)
+def test_impossible_bounds_are_refused_by_name(given, name):
+    with pytest.raises(ValueError, match=name):
+        ActionSpace(**given)
