@@ -1,0 +1,126 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from jepa_planner.control.limits import LimitsError, SafetyLimits, shipped_config
+
+
+def shipped_fields() -> dict:
+    return yaml.safe_load(shipped_config("panda_limits.yaml").read_text())
+
+
+def limits_file(folder: Path, *without: str, **changes: object) -> Path:
+    fields = {name: value for name, value in (shipped_fields() | changes).items() if name not in without}
+    path = folder / "limits.yaml"
+    path.write_text(yaml.safe_dump(fields))
+    return path
+
+
+def text_file(folder: Path, text: str) -> Path:
+    path = folder / "limits.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_shipped_limits_load_and_point_to_the_robot_description():
+    limits = SafetyLimits.panda()
+    assert limits.robot_description.is_file()
+    assert limits.tcp_frame == "tcp"
+    assert limits.workspace_min_m[2] > 0.0
+
+
+def test_the_robot_description_is_relative_to_the_limits_file(tmp_path):
+    limits = SafetyLimits.load(limits_file(tmp_path, robot_description="arms/other.urdf"))
+    assert limits.robot_description == (tmp_path / "arms" / "other.urdf").resolve()
+
+
+def test_whole_numbers_are_taken_as_numbers(tmp_path):
+    assert SafetyLimits.load(limits_file(tmp_path, linear_velocity_m_s=1)).linear_velocity_m_s == 1.0
+
+
+@pytest.mark.parametrize("name", sorted(shipped_fields()))
+def test_a_missing_limit_is_named(tmp_path, name):
+    with pytest.raises(LimitsError, match=f"limits.yaml lacks {name}$"):
+        SafetyLimits.load(limits_file(tmp_path, name))
+
+
+def test_an_unknown_limit_is_named_with_the_known_ones(tmp_path):
+    with pytest.raises(LimitsError, match=r"unknown linear_speed_m_s; known are .*linear_velocity_m_s"):
+        SafetyLimits.load(limits_file(tmp_path, linear_speed_m_s=0.1))
+
+
+@pytest.mark.parametrize("name", sorted(n for n, value in shipped_fields().items() if isinstance(value, float)))
+@pytest.mark.parametrize("value", [0.0, -0.1, float("nan"), float("inf")])
+def test_a_limit_that_limits_nothing_is_refused_by_name(tmp_path, name, value):
+    with pytest.raises(LimitsError, match=f"{name} is .*expected a finite number above 0"):
+        SafetyLimits.load(limits_file(tmp_path, **{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("linear_velocity_m_s", "fast"),
+        ("linear_velocity_m_s", [0.1, 0.2, 0.3]),
+        ("gripper_rate_per_s", None),
+        ("workspace_min_m", [0.3, -0.2]),
+        ("workspace_max_m", 0.6),
+        ("workspace_max_m", ["a", "b", "c"]),
+        ("robot_description", 7),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused_by_file_and_name(tmp_path, name, value):
+    with pytest.raises(LimitsError, match=rf"limits.yaml: {name} is "):
+        SafetyLimits.load(limits_file(tmp_path, **{name: value}))
+
+
+@pytest.mark.parametrize("corner", [[0.7, -0.2, 0.01], [0.35, -0.2, 0.3], [0.35, float("nan"), 0.01]])
+def test_a_workspace_turned_inside_out_is_refused(tmp_path, corner):
+    with pytest.raises(LimitsError, match=r"workspace_min_m .* must be below workspace_max_m"):
+        SafetyLimits.load(limits_file(tmp_path, workspace_min_m=corner))
+
+
+def test_joints_may_not_be_told_to_exceed_their_velocity_limits(tmp_path):
+    with pytest.raises(LimitsError, match=r"joint_velocity_scale is 1\.5"):
+        SafetyLimits.load(limits_file(tmp_path, joint_velocity_scale=1.5))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(LimitsError, match=r"cannot read limits from .*nowhere\.yaml"):
+        SafetyLimits.load(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n- 2\n", "just words"])
+def test_a_file_without_names_is_refused(tmp_path, text):
+    with pytest.raises(LimitsError, match="expected one 'name: value' per limit"):
+        SafetyLimits.load(text_file(tmp_path, text))
+
+
+def test_a_file_that_is_not_yaml_is_refused(tmp_path):
+    with pytest.raises(LimitsError, match="cannot read limits from"):
+        SafetyLimits.load(text_file(tmp_path, "a: [1, 2"))
+
+
+def test_points_outside_are_clipped_to_the_nearest_point_of_the_workspace():
+    limits = SafetyLimits.panda()
+    low, high = np.array(limits.workspace_min_m), np.array(limits.workspace_max_m)
+    np.testing.assert_array_equal(limits.clip_to_workspace(high + 1.0), high)
+    np.testing.assert_array_equal(limits.clip_to_workspace(low - 1.0), low)
+    middle = (low + high) / 2
+    np.testing.assert_array_equal(limits.clip_to_workspace(middle), middle)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_point_beyond_any_face_is_outside(axis, side):
+    limits = SafetyLimits.panda()
+    point = np.array(limits.workspace_max_m if side > 0 else limits.workspace_min_m)
+    assert limits.inside_workspace(point)
+    point[axis] += side * 0.001
+    assert not limits.inside_workspace(point)
+
+
+def test_a_config_that_does_not_ship_is_named():
+    with pytest.raises(FileNotFoundError, match=r"config/nothing\.yaml"):
+        shipped_config("nothing.yaml")
