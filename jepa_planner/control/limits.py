@@ -45,6 +45,8 @@ class SafetyLimits:
             value = getattr(self, field.name)
             if isinstance(value, float) and not (np.isfinite(value) and value > 0):
                 raise LimitsError(f"{field.name} is {value}, expected a finite number above 0")
+        if self.joint_velocity_scale > 1.0:
+            raise LimitsError(f"joint_velocity_scale is {self.joint_velocity_scale}, expected a share, at most 1")
 
     @classmethod
     def load(cls, path: str | Path) -> SafetyLimits:

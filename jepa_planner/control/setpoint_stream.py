@@ -67,12 +67,13 @@ class SetpointStream:
 
     def reset(self, q_rad: np.ndarray, closedness: float) -> None:
         """Start, at rest, from measured joint positions [7] and the gripper's commanded closedness."""
-        self._q_rad = np.array(q_rad, dtype=float)
-        if self._q_rad.shape != (len(self._kinematics.joint_names),) or not np.all(np.isfinite(self._q_rad)):
-            self._q_rad = None
+        self._q_rad = None
+        measured_rad, joints = np.array(q_rad, dtype=float), len(self._kinematics.joint_names)
+        if measured_rad.shape != (joints,) or not np.all(np.isfinite([*measured_rad, closedness])):
             raise ValueError(
-                f"measured joint positions must be {len(self._kinematics.joint_names)} finite numbers, got {q_rad}"
+                f"a start is {joints} finite joint positions and a closedness, got {measured_rad} and {closedness}"
             )
+        self._q_rad = measured_rad
         xyz, rotation = self._kinematics.tcp_pose(self._q_rad)
         self._closedness = self._target_closedness = float(np.clip(closedness, 0.0, 1.0))
         self._reference = rotation
@@ -89,14 +90,18 @@ class SetpointStream:
         """
         if not self.ready:
             raise RuntimeError("no measured joint state yet: call reset(q_rad, closedness) first")
+        xyz_m, rotation = np.asarray(xyz_m, dtype=float), np.asarray(rotation, dtype=float)
+        if xyz_m.shape != (3,) or rotation.shape != (3, 3):
+            raise ValueError(f"a target is xyz [3] and a rotation [3, 3], got {xyz_m.shape} and {rotation.shape}")
         if not (np.all(np.isfinite(xyz_m)) and np.all(np.isfinite(rotation)) and np.isfinite(closedness)):
             raise ValueError(f"target must be finite, got xyz {xyz_m}, closedness {closedness}")
         current_xyz, current_rotation = self.pose()
         self._reference = current_rotation
         self._input.current_position = [*current_xyz, 0.0, 0.0, 0.0]
         self._input.control_interface = ruckig.ControlInterface.Position
+        self._input.synchronization = ruckig.Synchronization.Time
         self._input.target_position = [
-            *self.limits.clip_to_workspace(np.asarray(xyz_m, dtype=float)),
+            *self.limits.clip_to_workspace(xyz_m),
             *rotation_vector(rotation @ current_rotation.T),
         ]
         self._input.target_velocity = [0.0] * 6
@@ -137,6 +142,7 @@ class SetpointStream:
         if not self.ready:
             return
         self._input.control_interface = ruckig.ControlInterface.Velocity
+        self._input.synchronization = ruckig.Synchronization.No  # an axis that waits for a slower one overruns its stop
         self._input.target_velocity = [0.0] * 6
         self._input.target_acceleration = [0.0] * 6
         self._input.minimum_duration = None
