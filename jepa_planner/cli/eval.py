@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, default=None, metavar="DIR", help="model bundle; the shipped one by default"
     )
     parser.add_argument(
-        "--floor", choices=["none", "noop", "random", "pixel"], default="none", help="evaluate a floor instead"
+        "--floor", choices=["none", "noop", "random", "pixel", "expert"], default="none", help="instead of the model"
     )
     parser.add_argument(
         "--scenes", choices=["standard", "varied"], default="standard", help="varied: every --perturb at once"
@@ -56,8 +56,12 @@ def main(args: argparse.Namespace) -> int:
 
     torch.set_num_threads(1)  # one thread is fastest at this size, and leaves a core to the simulator
     vary = frozenset(PERTURBATIONS if args.scenes == "varied" else args.perturb)
-    settings = TrialSettings(args.task, args.episodes, args.seed, args.goal_images, vary, args.strength)
-    folder = model_folder(args.model or "")
+    try:
+        settings = TrialSettings(args.task, args.episodes, args.seed, args.goal_images, vary, args.strength)
+        folder = model_folder(args.model or "") if args.floor == "none" else None
+    except ValueError as error:
+        print(f"jepa-planner eval: {error}", file=sys.stderr)
+        return 2
     seconds: list[float] = []
     if args.ros:
         if args.floor != "none":
@@ -74,7 +78,7 @@ def main(args: argparse.Namespace) -> int:
             trials.append(trial)
             bar.update()
             bar.set_postfix(solved=f"{sum(t.success for t in trials)}/{len(trials)}")
-    summary = summarise(trials, settings, seconds, str(folder) if args.floor == "none" else None, args.floor, args.ros)
+    summary = summarise(trials, settings, seconds, str(folder) if folder else None, args.floor, args.ros)
     print(in_words(summary))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)

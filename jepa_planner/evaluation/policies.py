@@ -24,8 +24,8 @@ from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.envs import PandaTaskEnv
-
-FLOORS = ("noop", "random", "pixel")
+from jepa_planner_sim.expert import ScriptedExpert
+from jepa_planner_sim.tasks import script
 
 
 class Policy(Protocol):
@@ -146,9 +146,24 @@ class PixelPolicy:
         return float(np.mean((picture - goal) ** 2))
 
 
+class ExpertPolicy:
+    """The scripted expert with the simulator's knowledge: not a floor but the ceiling."""
+
+    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+        """Begin the script of the task."""
+        self._world, self._runner, self._acted = env.world, ScriptedExpert(script(env.task, env.plan)), False
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """The script's next action; still when it is over."""
+        if self._acted:
+            self._runner.update(self._world)
+        self._acted = not self._runner.done
+        return self._runner.act(self._world).astype(np.float32) if self._acted else np.zeros(7, dtype=np.float32)
+
+
 def floor_policy(name: str) -> Policy:
-    """A floor by its name; raises ValueError listing the known ones."""
-    floors = {"noop": NoopPolicy, "random": RandomPolicy, "pixel": PixelPolicy}
+    """A floor, or "expert", by its name; raises ValueError listing the known ones."""
+    floors = {"noop": NoopPolicy, "random": RandomPolicy, "pixel": PixelPolicy, "expert": ExpertPolicy}
     if name not in floors:
         raise ValueError(f"unknown floor {name!r}; known are {', '.join(floors)}")
     return floors[name]()

@@ -31,6 +31,7 @@ def summarise(
         "plan_seconds_p95": round(percentile(plan_seconds, 95), 4) if plan_seconds else None,
         "steps_median": percentile([t.steps for t in trials if t.success], 50) if successes else None,
         "distance_m_median": round(percentile([t.distance_m for t in trials], 50), 4),
+        "scenes_drawn": sum(t.draws for t in trials),
         "floor": floor,
         "seed": settings.seed,
         "model": model,

@@ -37,7 +37,10 @@ class TrialSettings:
 
 @dataclass(frozen=True)
 class Trial:
-    """How one trial went; distances in metres to what the goal image shows, at the start and at the end."""
+    """How one trial went; distances in metres to what the goal image shows, at the start and at the end.
+
+    draws: scenes drawn until there was one that the scripted expert solves.
+    """
 
     seed: int
     success: bool
@@ -45,6 +48,7 @@ class Trial:
     start_distance_m: float
     distance_m: float
     ended: str
+    draws: int = 1
 
 
 def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
@@ -59,13 +63,13 @@ def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
         for episode in range(settings.episodes):
             seed = settings.scene_seed(episode)
             observation, info = env.reset(seed=seed, options=options)
-            start_m = info["distance_m"]
+            start_m, draws = info["distance_m"], info["draws"]
             policy.start(env, env.goal_images, seed)
             steps, success, truncated = 0, False, False
             while not (success or truncated):
                 observation, _, success, truncated, info = env.step(policy.act(observation))
                 steps += 1
             ended = policy.last.message if isinstance(policy, WorldModelPolicy) and policy.last is not None else ""
-            yield Trial(seed, success, steps, start_m, info["distance_m"], ended)
+            yield Trial(seed, success, steps, start_m, info["distance_m"], ended, draws)
     finally:
         env.close()

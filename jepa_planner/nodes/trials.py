@@ -61,7 +61,7 @@ def simulated_planner(model: str | Path = "", speed: float = 1.0) -> Iterator[No
 def run_ros_trials(
     client: PlannerClient, settings: TrialSettings, model: str | Path = "", plan_seconds: list[float] | None = None
 ) -> Iterator[Trial]:
-    """Run the trials of `evaluation.trials` through running nodes; seconds of each plan are appended to `plan_seconds`."""
+    """Run the trials of `evaluation.trials` through running nodes; `plan_seconds` grows by the seconds of each plan."""
     per_goal = contract_of(model).planning.steps_per_sub_goal
     options = {"vary": sorted(settings.vary), "strength": settings.strength}
     for episode in range(settings.episodes):

@@ -29,8 +29,9 @@ class PandaTaskEnv(gymnasium.Env):
     | action | | float32 [7] | dx dy dz m within 0.06, three rotations held at 0, dclosedness within 1 |
 
     One step is 0.25 s. The reward is 1.0 in the step that solves the task, which ends the episode, else 0.0. `info`
-    has `success` and `distance_m`. Reset options: `vary` (names of PERTURBATIONS), `strength`, and `goal_images`
-    ("dense", "one" or a count), which draws them at once: they then stand in `goal_images`.
+    has `success` and `distance_m`; that of `reset` also `draws`: scenes drawn until the expert solves one. Reset
+    options: `vary` (names of PERTURBATIONS), `strength`, and `goal_images` ("dense", "one" or a count), which draws
+    them at once: they then stand in `goal_images`.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}
@@ -64,17 +65,22 @@ class PandaTaskEnv(gymnasium.Env):
             raise ValueError(
                 f"unknown reset option {', '.join(sorted(unknown))}; known are vary, strength, goal_images"
             )
+        self._draws = 0
         while True:  # a draw in which the expert fails, or which is solved at the start, is no task
             scene = sample_scene(self.np_random, frozenset(options.get("vary", ())), options.get("strength", 1.0))
             self.world.build(scene)
-            self.plan = sample_plan(self.task, np.array(scene.objects[0].xy_m), self.np_random)
+            plan = sample_plan(self.task, np.array(scene.objects[0].xy_m), self.np_random)
+            if plan is None:
+                continue
+            self.plan = plan
+            self._draws += 1
             self.driver.place_tcp(self.plan.start_tcp_m)
             self.world.advance(0.1)
             self._steps = self._held_steps = 0
             if self._rehearse() and not achieved_now(self.task, self.world, self.goal_m):
                 break
         self.goal_images = self.draw_goal_images(str(options["goal_images"])) if "goal_images" in options else []
-        return self._observe(), self._info()
+        return self._observe(), {**self._info(), "draws": self._draws}
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Execute one action for 0.25 s."""

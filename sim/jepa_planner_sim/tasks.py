@@ -18,6 +18,7 @@ ASIDE_MIN_M = np.array([0.36, -0.19, 0.10])
 ASIDE_MAX_M = np.array([0.62, 0.19, 0.23])
 ASIDE_CLEARANCE_M = 0.12
 HOLD_STEPS = 4
+PLAN_ATTEMPTS = 200
 PUSH_MAX_M = 0.18
 PUSH_ANGLE_RAD = 0.3
 
@@ -58,9 +59,12 @@ class Plan:
     retreat_m: np.ndarray
 
 
-def sample_plan(task: Task, object_xy_m: np.ndarray, rng: np.random.Generator) -> Plan:
-    """Draw start and goal at least `task.min_distance_m` apart, in the workspace."""
-    while True:
+def sample_plan(task: Task, object_xy_m: np.ndarray, rng: np.random.Generator) -> Plan | None:
+    """Draw start and goal at least `task.min_distance_m` apart, in the workspace.
+
+    None where the object leaves no room for the task: a cube in a corner of the table cannot be pushed inwards.
+    """
+    for _ in range(PLAN_ATTEMPTS):
         start = rng.uniform(START_MIN_M, REACH_MAX_M)
         if np.linalg.norm(start[:2] - object_xy_m) < 0.05 and start[2] < 0.12:
             continue
@@ -81,6 +85,7 @@ def sample_plan(task: Task, object_xy_m: np.ndarray, rng: np.random.Generator) -
         if apart < task.min_distance_m + 0.01 or near_object:
             continue
         return Plan(start, goal, _aside(rng, goal[:2]))
+    return None
 
 
 def script(task: Task, plan: Plan, aside: bool = False, grasp_error_m: np.ndarray | None = None) -> list[Waypoint]:
