@@ -136,7 +136,6 @@ class RecedingHorizonController:
         """Tells that the arm refused the last decision: it was no step, and the next observation replaces its own."""
         if self._pending is None:
             raise RuntimeError("no decided action is waiting; call this once after a decision to move")
-        self._observed.pop()
         self._pending = None
         self._warm_start = None
         self._steps_in_sub_goal -= 1
@@ -194,6 +193,8 @@ class RecedingHorizonController:
         if self._pending is not None:
             self._executed.append(self._pending)
             self._pending = None
+        elif self._observed:  # refused, or planning failed: nothing was executed since the last observation
+            self._observed.pop()
         self._observed.append((latent, state))
 
     def _context(self) -> Context:

@@ -200,6 +200,28 @@ def test_a_refused_action_is_no_step_and_leaves_no_trace():
     assert len(world.contexts[-1].actions) == 1
 
 
+class FailsOnce(PointWorld):
+    """An imagination whose second call fails, as a remote one may."""
+
+    def energies(self, context, goal, actions):
+        energies = super().energies(context, goal, actions)
+        if len(self.contexts) == 2:
+            raise TimeoutError("no answer")
+        return energies
+
+
+def test_after_a_failed_imagination_the_step_can_be_tried_again():
+    world = FailsOnce()
+    control = controller(world, FixedPlan(), context_frames=2)
+    control.start([goal(9.0, 0.0, 0.0)])
+    control.step(*observe((0.1, 0, 0)))
+    with pytest.raises(TimeoutError):
+        control.step(*observe((0.2, 0, 0)))
+    assert control.step(*observe((0.3, 0, 0))).total_steps == 2
+    assert world.contexts[-1].latents[:, 0, 0].tolist() == pytest.approx([0.1, 0.3])
+    assert len(world.contexts[-1].actions) == 1
+
+
 def test_there_is_nothing_to_forget_before_a_decision():
     control = controller()
     control.start([goal(1.0, 0.0, 0.0)])
@@ -213,7 +235,9 @@ def test_a_new_start_forgets_the_past():
     for _ in range(2):
         control.start([goal(9.0, 0.0, 0.0)])
         decision = control.step(*observe((0, 0, 0)))
-        assert (decision.total_steps, len(world.contexts[-1].latents)) == (1, 1)
+        assert decision.total_steps == 1
+        assert (len(world.contexts[-1].latents), len(world.contexts[-1].actions)) == (1, 0)
+        control.step(*observe((0, 0, 0)))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -248,7 +272,7 @@ def test_imagined_energies_that_are_not_finite_end_the_work_by_name():
 
 
 def test_a_measured_energy_that_is_not_finite_ends_the_work_by_name():
-    control = controller()
+    control = controller(optimiser=FixedPlan())
     control.start([goal(1e30, 0.0, 0.0)])
     assert control.step(*observe((0, 0, 0))).reason is Reason.INVALID_ENERGY
 
