@@ -63,5 +63,5 @@ def imagine_states(state: Tensor, actions: Tensor) -> Tensor:
 
 
 def _broadcast_batch(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    batch = torch.broadcast_shapes(a.shape[:-1], b.shape[:-1])
+    batch = torch.broadcast_tensors(a[..., 0], b[..., 0])[0].shape  # broadcast_shapes imports sympy: seconds
     return a.expand(*batch, a.shape[-1]), b.expand(*batch, b.shape[-1])
