@@ -1,4 +1,4 @@
-"""Metadata lives in pyproject.toml; this adds the files that go to share/jepa_planner, as colcon would put them there."""
+"""Metadata lives in pyproject.toml; this adds the files for share/jepa_planner, where colcon puts them too."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """Finds the verbs beside this file and hands over to the chosen one.
 
-A verb is a module of this folder with a one-line `HELP`, `add_arguments(parser)` and `main(args) -> int`. Its module may
-import anything: `jepa-planner --help` reads HELP from the source without importing, so that it answers at once.
+A verb is a module of this folder with a one-line `HELP`, `add_arguments(parser)` and `main(args) -> int`. It may import
+anything: `jepa-planner --help` reads HELP from the source without importing, so that it answers at once.
 """
 
 import argparse

@@ -97,7 +97,7 @@ class ArmNode(PlannerNode):
         self._timer = self.create_timer(self.executive.stream.period_s, self._tick)
 
     def deactivate(self) -> None:
-        """Brakes and sends setpoints until the arm rests; the wall clock paces it, so that it ends even when time stands."""
+        """Brakes and sends setpoints until the arm rests; paced by the wall clock, as simulated time may stand."""
         self.executive.hold("deactivated")
         deadline = time.monotonic() + BRAKING_TIMEOUT_S
         while self.executive.moving and time.monotonic() < deadline:

@@ -29,7 +29,7 @@ class EncoderNode(PlannerNode):
 
     PARAMETERS = (
         *MODEL_PARAMETERS,
-        Parameter("image_topics", [], "One topic per view of the model, in order; empty: VIEW/image_raw."),
+        Parameter("image_topics", [""], "One topic per view of the model, in order; empty: VIEW/image_raw."),
         Parameter("sync_tolerance_s", 0.03, "Images of one moment may differ by this much.", 0.0, 1.0),
     )
 
@@ -48,11 +48,15 @@ class EncoderNode(PlannerNode):
         given = self.parameters
         self._model = world_model(given["model"], given["device"], given["dtype"])
         self._model_id = model_id(self._model.contract)
+        image = self._model.contract.image
+        self._model.encode(np.zeros((1, len(image.views), image.height, image.width, 3), np.uint8))  # warms it up
         self._tolerance_s = given["sync_tolerance_s"]
-        views = self._model.contract.image.views
-        topics = list(given["image_topics"]) or [f"{view}/image_raw" for view in views]
+        views = image.views
+        topics = [topic for topic in given["image_topics"] if topic] or [f"{view}/image_raw" for view in views]
         if len(topics) != len(views):
-            raise ValueError(f"image_topics names {len(topics)} topics; this model needs {len(views)}: {', '.join(views)}")
+            raise ValueError(
+                f"image_topics names {len(topics)} topics; this model needs {len(views)}: {', '.join(views)}"
+            )
         self._newest: list[Image | None] = [None] * len(views)
         self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.SENSOR)
         self._images = [

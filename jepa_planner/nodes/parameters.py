@@ -50,7 +50,7 @@ class Parameter:
 class Parameters:
     """Declares a table of parameters on a node, guards their changes and reads them.
 
-    `is_configured` and `is_moving` are asked on every change, so that a change that is unsafe now is refused with the reason.
+    `is_configured` and `is_moving` are asked on every change: one that is unsafe now is refused with the reason.
     """
 
     def __init__(
@@ -65,17 +65,12 @@ class Parameters:
         self._is_configured = is_configured
         self._is_moving = is_moving
         for parameter in self._table.values():
-            if isinstance(parameter.default, list) and not parameter.default:
-                kind = RosParameter.Type.STRING_ARRAY
-                node.declare_parameter(parameter.name, kind, parameter.descriptor())
-            else:
-                node.declare_parameter(parameter.name, parameter.default, parameter.descriptor())
+            node.declare_parameter(parameter.name, parameter.default, parameter.descriptor())
         self._refuse_bad_choices(node.get_parameters(list(self._table)))
         node.add_on_set_parameters_callback(self._judge)
 
     def __getitem__(self, name: str) -> Any:
-        value = self._node.get_parameter_or(name).value
-        return self._table[name].default if value is None else value
+        return self._node.get_parameter(name).value
 
     def _refuse_bad_choices(self, given: Iterable[RosParameter]) -> None:
         """The bounds are checked by rclpy when parameters are declared, choices only here."""

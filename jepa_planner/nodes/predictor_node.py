@@ -40,6 +40,7 @@ class PredictorNode(PlannerNode):
         self._model_id = model_id(self._model.contract)
         self._energy = latent_energy(given["energy"] or self._model.contract.energy.kind)
         self.imagination = WorldModelImagination(self._model, self._energy)
+        self._warm_up()
         self._service = self.create_service(Rollout, "~/rollout", self._on_rollout)
 
     def cleanup(self) -> None:
@@ -48,6 +49,16 @@ class PredictorNode(PlannerNode):
     def health(self) -> tuple[bool, str, dict[str, object]]:
         numbers = {"model": self._model_id, "calls": self._calls, "seconds_per_call": round(self._seconds, 4)}
         return not self._trouble, self._trouble, numbers
+
+    def _warm_up(self) -> None:
+        """The first use of a model costs more than all later ones; better now than while an arm waits."""
+        contract, device = self._model.contract, self._model.device
+        frames, horizon = contract.context_frames, contract.planning.cem.horizon
+        latent = torch.zeros(contract.latent.tokens, contract.latent.channels, device=device)
+        states = torch.zeros(frames, len(contract.state.channels), device=device)
+        actions = torch.zeros(frames - 1 + horizon, len(contract.action.channels), device=device)
+        context = Context(latent.expand(frames, -1, -1), states, actions[: frames - 1])
+        self.imagination.energies(context, latent, actions[None, frames - 1 :])
 
     def _on_rollout(self, request: Rollout.Request, response: Rollout.Response) -> Rollout.Response:
         if not self.active:
@@ -78,7 +89,7 @@ class PredictorNode(PlannerNode):
             raise ConversionError("context is empty, expected at least the present latent")
         if not 0 < request.candidates * request.horizon <= MAX_CANDIDATE_STEPS:
             raise ConversionError(
-                f"{request.candidates} candidates of {request.horizon} steps; expected 1 to {MAX_CANDIDATE_STEPS} in all"
+                f"{request.candidates} candidates of {request.horizon} steps; expected 1 to {MAX_CANDIDATE_STEPS} steps"
             )
         latents = np.stack([latent_to_array(latent, self._model_id) for latent in request.context])
         states = array_from(request.states, (frames, state), "states")

@@ -11,7 +11,7 @@ FINGER_OPEN_M = 0.04
 
 
 class JointCommands:
-    """Follows the last point of each trajectory in a straight line, as a controller that streams one-point trajectories does."""
+    """Follows the last point of each trajectory in a straight line, as a joint trajectory controller does."""
 
     FINGERS = ("panda_finger_joint1", "panda_finger_joint2")
 

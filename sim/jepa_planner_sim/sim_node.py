@@ -1,4 +1,4 @@
-"""The simulated arm, cameras and table as a ROS 2 node: what a robot's drivers would offer, and services to set scenes up."""
+"""The simulated arm, cameras and table as a ROS 2 node: a robot's drivers, and services to set scenes up."""
 
 from __future__ import annotations
 

@@ -1,0 +1,89 @@
+"""Sends goal pictures to a running planner and shows how it goes; Ctrl-C cancels, and the arm stops."""
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+HELP = "send goal pictures to the running planner and watch it work"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="goal pictures of the first view, in order"
+    )
+    parser.add_argument(
+        "--second-view",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="IMAGE",
+        help="the same moments from the second camera",
+    )
+    parser.add_argument("--budget", type=int, default=0, help="actions per picture (default: the model's)")
+    parser.add_argument(
+        "--tolerance", type=float, default=0.0, help="energy that counts as reached (default: the model's)"
+    )
+    parser.add_argument("--max-steps", type=int, default=0, help="actions in all (default: no limit)")
+    parser.add_argument("--namespace", default="", help="namespace of the planner's nodes")
+    parser.add_argument("--wait", type=float, default=20.0, metavar="SECONDS", help="how long to wait for the planner")
+
+
+def main(args: argparse.Namespace) -> int:
+    if args.second_view and len(args.second_view) != len(args.images):
+        print(f"{len(args.images)} pictures but {len(args.second_view)} of the second view", file=sys.stderr)
+        return 2
+    try:
+        pictures = [_read(path) for path in args.images]
+        second = [_read(path) for path in args.second_view]
+    except OSError as error:
+        print(f"cannot read a goal picture: {error}", file=sys.stderr)
+        return 2
+    moments = list(zip(pictures, second, strict=True)) if second else [(picture,) for picture in pictures]
+
+    import rclpy
+    from rclpy.signals import SignalHandlerOptions
+
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    cancel = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: cancel.set())
+    try:
+        return _send(args, moments, cancel)
+    finally:
+        rclpy.shutdown()
+
+
+def _send(args: argparse.Namespace, moments: list[tuple], cancel: threading.Event) -> int:
+    from jepa_planner.nodes.client import PlannerClient, PlannerError, goal_image
+    from jepa_planner.nodes.goal_pursuit import Outcome
+
+    with PlannerClient(args.namespace) as client:
+        try:
+            client.wait_for_planner(args.wait)
+            goals = [goal_image(views, args.budget, args.tolerance) for views in moments]
+            result = client.reach(goals, args.max_steps, _show, cancel)
+        except PlannerError as error:
+            print(f"\n{error}", file=sys.stderr)
+            return 1
+    name = result.outcome.name.lower().replace("_", " ")
+    print(f"\n{name} after {result.steps} steps: {result.message}")
+    if cancel.is_set():
+        return 130
+    return 0 if result.outcome is Outcome.REACHED else 1
+
+
+def _read(path: Path):
+    import numpy as np
+    from PIL import Image
+
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def _show(feedback) -> None:
+    line = (
+        f"picture {feedback.sub_goal + 1}/{feedback.sub_goals}  step {feedback.step}  energy {feedback.energy:.3f}"
+        f" (reached at {feedback.tolerance:.3f})  plan {feedback.seconds_per_plan:.2f} s  {feedback.status}"
+    )
+    print(f"\r{line:<100}", end="", flush=True)

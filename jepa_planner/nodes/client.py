@@ -1,0 +1,159 @@
+"""Blocking calls to a running planner and simulator, for command lines and programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from action_msgs.srv import CancelGoal
+from rclpy.action import ActionClient
+from rclpy.node import Node
+from std_srvs.srv import Trigger
+
+from jepa_planner.action import ReachGoalImage
+from jepa_planner.msg import ArmState, GoalImage
+from jepa_planner.nodes import qos
+from jepa_planner.nodes.conversions import array_to_image, seconds
+from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.planner_node import wait_until
+from jepa_planner.nodes.running import NodeThread
+from jepa_planner.srv import SetUpTask, TaskStatus
+
+CALL_TIMEOUT_S = 10.0
+SET_UP_TIMEOUT_S = 60.0
+
+
+class PlannerError(RuntimeError):
+    """A node did not answer, or answered that it cannot."""
+
+
+@dataclass(frozen=True)
+class GoalResult:
+    """How a goal ended: outcome with its explanation, actions taken, goal images reached, energy at the end."""
+
+    outcome: Outcome
+    message: str
+    steps: int
+    sub_goals_reached: int
+    final_energy: float
+
+
+def goal_image(views: Sequence[np.ndarray], step_budget: int = 0, tolerance: float = 0.0) -> GoalImage:
+    """A goal from pictures, uint8 RGB [H, W, 3], one per view; 0 leaves budget and tolerance to the model."""
+    images = [array_to_image(view) for view in views]
+    return GoalImage(views=images, step_budget=step_budget, tolerance=tolerance)
+
+
+class PlannerClient:
+    """Talks to the nodes of one namespace; `rclpy.init` comes first. Close it, or use it as a context manager.
+
+    Methods raise PlannerError naming the node that did not answer.
+    """
+
+    def __init__(self, namespace: str = "") -> None:
+        self.node = Node(f"planner_client_{os.getpid()}", namespace=namespace, use_global_arguments=False)
+        self.arm_state: ArmState | None = None
+        self._reach = ActionClient(self.node, ReachGoalImage, "reach_goal_image")
+        self._set_up = self.node.create_client(SetUpTask, "sim_node/set_up_task")
+        self._status = self.node.create_client(TaskStatus, "sim_node/task_status")
+        self._stop = self.node.create_client(Trigger, "arm_node/stop")
+        self._reset = self.node.create_client(Trigger, "arm_node/reset")
+        self.node.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.STATE)
+        self._thread = NodeThread(self.node, lambda: None)
+
+    def __enter__(self) -> PlannerClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the client's thread and node."""
+        self._thread.stop()
+
+    def wait_for_planner(self, timeout_s: float = 60.0) -> None:
+        """Waits until goals can be sent and the arm is known."""
+        if not self._until(lambda: self._reach.server_is_ready() and self.arm_state is not None, timeout_s):
+            what = "arm_node sends no arm_state" if self._reach.server_is_ready() else "no mpc_node takes goals"
+            raise PlannerError(f"{what} after {timeout_s:.0f} s; start one with `jepa-planner run`")
+
+    def set_up_task(
+        self, task: str, seed: int, goal_images: str = "dense", options: dict | None = None
+    ) -> SetUpTask.Response:
+        """Builds a simulated scene and returns its goals, with the arm's new place as its starting point."""
+        request = SetUpTask.Request(task=task, seed=seed, goal_images=goal_images)
+        request.options = json.dumps(options) if options else ""
+        response = self._call(self._set_up, request, SET_UP_TIMEOUT_S)
+        built_s = seconds(response.goals[0].views[0].header.stamp)
+        seen = lambda: self.arm_state is not None and seconds(self.arm_state.header.stamp) > built_s  # noqa: E731
+        if not self._until(seen, CALL_TIMEOUT_S):
+            raise PlannerError("arm_node does not see the new scene's joint states")
+        self.reset_arm()
+        return response
+
+    def task_status(self) -> TaskStatus.Response:
+        """The simulator's verdict on the task, for evaluation."""
+        return self._call(self._status, TaskStatus.Request())
+
+    def stop_arm(self) -> None:
+        """Stops the arm until `reset_arm`."""
+        self._call(self._stop, Trigger.Request())
+
+    def reset_arm(self) -> None:
+        """Releases a stop and makes the measured state the starting point."""
+        self._call(self._reset, Trigger.Request())
+
+    def reach(
+        self,
+        goals: Sequence[GoalImage],
+        max_steps: int = 0,
+        on_feedback: Callable[[ReachGoalImage.Feedback], None] = lambda _: None,
+        cancel: threading.Event | None = None,
+        timeout_s: float = 600.0,
+    ) -> GoalResult:
+        """Sends goals and waits for the outcome; setting `cancel` cancels them and the arm stops."""
+        request = ReachGoalImage.Goal(goals=list(goals), max_steps=max_steps)
+        sent = self._reach.send_goal_async(request, feedback_callback=lambda message: on_feedback(message.feedback))
+        handle = self._wait(sent, "mpc_node", CALL_TIMEOUT_S)
+        if not handle.accepted:
+            raise PlannerError("mpc_node rejected the goal; its log says why")
+        ended = handle.get_result_async()
+        if not self._until(lambda: ended.done() or (cancel is not None and cancel.is_set()), timeout_s):
+            self._wait(handle.cancel_goal_async(), "mpc_node", CALL_TIMEOUT_S)
+            raise PlannerError(f"the goal did not end within {timeout_s:.0f} s and was cancelled")
+        if not ended.done():
+            answer: CancelGoal.Response = self._wait(handle.cancel_goal_async(), "mpc_node", CALL_TIMEOUT_S)
+            if answer.return_code not in (CancelGoal.Response.ERROR_NONE, CancelGoal.Response.ERROR_GOAL_TERMINATED):
+                raise PlannerError("mpc_node did not take the cancellation")
+        result = self._wait(ended, "mpc_node", CALL_TIMEOUT_S).result
+        return GoalResult(
+            Outcome(result.code), result.message, result.steps, result.sub_goals_reached, result.final_energy
+        )
+
+    def _on_arm_state(self, message: ArmState) -> None:
+        self.arm_state = message
+
+    def _call(self, client, request, timeout_s: float = CALL_TIMEOUT_S):
+        if not self._until(client.service_is_ready, CALL_TIMEOUT_S):
+            raise PlannerError(f"service {client.srv_name} is not there; start its node with `jepa-planner run`")
+        response = self._wait(client.call_async(request), client.srv_name, timeout_s)
+        if not response.success:
+            raise PlannerError(f"{client.srv_name}: {response.message}")
+        return response
+
+    def _wait(self, future, who: str, timeout_s: float):
+        if not self._until(future.done, timeout_s):
+            raise PlannerError(f"{who} did not answer within {timeout_s:.0f} s")
+        return future.result()
+
+    def _until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Waits for a condition; raises PlannerError when ROS is shut down meanwhile."""
+        if not wait_until(lambda: not self.node.context.ok() or condition(), timeout_s):
+            return False
+        if not self.node.context.ok():
+            raise PlannerError("ROS was shut down")
+        return True

@@ -1,0 +1,208 @@
+"""Look, think, move, until the goal is reached or there is a reason to stop. No ROS: the node passes in its hands."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from jepa_planner.control.arm_executive import Mode
+from jepa_planner.nodes.senses import ArmReport, Observation, Senses
+from jepa_planner.planning.controller import Decision, DecisionKind, RecedingHorizonController
+
+
+class Outcome(IntEnum):
+    """How a goal ended; the numbers are those of jepa_planner/action/ReachGoalImage."""
+
+    REACHED = 0
+    BUDGET_SPENT = 1
+    CANCELLED = 2
+    PREEMPTED = 3
+    STALE_IMAGE = 4
+    STALE_JOINT_STATE = 5
+    STALE_GOAL = 6
+    INVALID_LATENT = 7
+    INVALID_ENERGY = 8
+    INVALID_PLAN = 9
+    PREDICTOR_TIMEOUT = 10
+    PREDICTOR_FAILED = 11
+    ENCODER_FAILED = 12
+    ARM_STOPPED = 13
+    ARM_REFUSED = 14
+    DEACTIVATED = 15
+    INVALID_GOAL = 16
+    INTERNAL_ERROR = 17
+    INVALID_STATE = 18
+
+
+class Ended(Exception):
+    """Ends a pursuit with a coded outcome and its explanation."""
+
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+        self.message = message
+
+
+@dataclass(frozen=True)
+class PursuitSettings:
+    """See `config/mpc_node.yaml`; waits are on the wall clock."""
+
+    settle_s: float = 0.03
+    arm_answer_timeout_s: float = 1.0
+    motion_timeout_s: float = 10.0
+    goal_timeout_s: float = 600.0
+    max_refusals: int = 3
+
+
+class Hands(Protocol):
+    """What a pursuit may do; implemented by the node."""
+
+    def send(self, decision: Decision, observation: Observation, arm: ArmReport) -> int:
+        """Publishes the plan of a decision and returns its id."""
+        ...
+
+    def hold(self) -> None:
+        """Tells the arm to brake."""
+        ...
+
+    def report(self, decision: Decision | None, status: str) -> None:
+        """Lets people know."""
+        ...
+
+
+class GoalPursuit:
+    """Runs one goal to its end in the calling thread; any thread may interrupt it.
+
+    `prepare` encodes the goal images and returns a controller that holds them; it may take long, and may raise Ended.
+    An observation is used only when its image and its joint state were stamped after the arm came to rest.
+    """
+
+    def __init__(
+        self,
+        prepare: Callable[[], RecedingHorizonController],
+        senses: Senses,
+        hands: Hands,
+        settings: PursuitSettings,
+        now_s: Callable[[], float],
+        state_channels: int,
+        goal_stamp_s: float = 0.0,
+    ) -> None:
+        self.steps = 0
+        self.last: Decision | None = None
+        self._prepare = prepare
+        self._senses = senses
+        self._hands = hands
+        self._settings = settings
+        self._now_s = now_s
+        self._state_channels = state_channels
+        self._goal_stamp_s = goal_stamp_s
+        self._interruption: Ended | None = None
+        self._sending = threading.Lock()
+
+    def interrupt(self, outcome: Outcome, message: str) -> None:
+        """Ends the pursuit from another thread; the arm is told at once, and no plan leaves after that."""
+        with self._sending:
+            if self._interruption is None:
+                self._interruption = Ended(outcome, message)
+            self._hands.hold()
+        with self._senses.changed:
+            self._senses.changed.notify_all()
+
+    def check(self) -> None:
+        """Raises Ended when the pursuit was interrupted or its goal has grown too old."""
+        if self._interruption is not None:
+            raise self._interruption
+        age_s = self._now_s() - self._goal_stamp_s
+        if self._goal_stamp_s > 0 and age_s > self._settings.goal_timeout_s:
+            limit_s = self._settings.goal_timeout_s
+            raise Ended(Outcome.STALE_GOAL, f"goal image is stale: {age_s:.1f} s old, limit {limit_s:.1f} s")
+
+    def run(self) -> Ended:
+        """Pursues the goals to their end and returns it; unless reached, the arm was then told to hold."""
+        try:
+            self._pursue()
+        except Ended as end:
+            if end.outcome is not Outcome.REACHED:
+                self._hands.hold()
+            return end
+        except Exception as error:
+            self._hands.hold()
+            return Ended(Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+        raise AssertionError("a pursuit ends with a reason")
+
+    def _pursue(self) -> None:
+        refusals = 0
+        controller = self._prepare()
+        while True:
+            observation, arm = self._look()
+            state = torch.from_numpy(arm.state(self._state_channels))
+            decision = controller.step(observation.latent, state)
+            self.last = decision
+            self.check()
+            if decision.kind is DecisionKind.REACHED:
+                self._hands.report(decision, "reached")
+                raise Ended(Outcome.REACHED, decision.message)
+            if decision.kind is DecisionKind.GAVE_UP:
+                raise Ended(Outcome[decision.reason.name], decision.message)
+            with self._sending:
+                self.check()
+                plan_id = self._hands.send(decision, observation, arm)
+            self._hands.report(decision, "moving")
+            refusal = self._wait_for_answer(plan_id)
+            if not refusal:
+                refusals = 0
+                self.steps += 1
+                continue
+            refusals += 1
+            controller.note_executed(np.zeros_like(decision.action))
+            if refusals >= self._settings.max_refusals:
+                raise Ended(Outcome.ARM_REFUSED, f"the arm refused {refusals} plans in a row; last: {refusal}")
+
+    def _look(self) -> tuple[Observation, ArmReport]:
+        """Waits until the arm rests and an image shows it at rest; raises Ended naming what did not come."""
+        began_s = time.monotonic()
+        with self._senses.changed:
+            while True:
+                self.check()
+                arm, observation = self._senses.arm, self._senses.observation
+                if arm is not None and arm.mode is Mode.STOPPED:
+                    raise Ended(Outcome.ARM_STOPPED, f"the arm is stopped: {arm.reason}")
+                waited_s = time.monotonic() - began_s
+                silent_arm, silent_camera = self._senses.arm_complaint(), self._senses.image_complaint()
+                if silent_arm and waited_s > self._senses.arm_timeout_s:
+                    raise Ended(Outcome.STALE_JOINT_STATE, silent_arm)
+                if silent_camera and waited_s > self._senses.image_timeout_s:
+                    raise Ended(Outcome.STALE_IMAGE, silent_camera)
+                if not silent_arm and not silent_camera and arm.mode is Mode.HOLDING and not arm.moving:
+                    settled_s = arm.rest_since_s + self._settings.settle_s
+                    if observation.stamp_s >= settled_s and arm.stamp_s >= settled_s:
+                        return observation, arm
+                if waited_s > self._settings.motion_timeout_s:
+                    state = "moving" if arm is not None and arm.moving else "seen at rest"
+                    raise Ended(Outcome.ARM_REFUSED, f"the arm was not {state} and observed within {waited_s:.1f} s")
+                self._senses.changed.wait(0.02)
+
+    def _wait_for_answer(self, plan_id: int) -> str:
+        """Waits until the arm has taken or refused a plan and rests again; returns the refusal, empty when taken."""
+        deadline_s = time.monotonic() + self._settings.arm_answer_timeout_s
+        with self._senses.changed:
+            while True:
+                self.check()
+                arm = self._senses.arm
+                if arm.refused_plan_id == plan_id:
+                    return arm.reason
+                if arm.plan_id == plan_id:
+                    return ""
+                if time.monotonic() > deadline_s:
+                    if complaint := self._senses.arm_complaint():
+                        raise Ended(Outcome.STALE_JOINT_STATE, complaint)
+                    limit_s = self._settings.arm_answer_timeout_s
+                    raise Ended(Outcome.ARM_REFUSED, f"the arm did not answer plan {plan_id} within {limit_s:.1f} s")
+                self._senses.changed.wait(0.02)

@@ -1,0 +1,114 @@
+"""What a pursuit does to the world: plans for the arm, numbers and pictures for people."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from rclpy.action.server import ServerGoalHandle
+from rclpy.node import Node
+from visualization_msgs.msg import MarkerArray
+
+from jepa_planner.action import ReachGoalImage
+from jepa_planner.msg import Plan, PlanStats
+from jepa_planner.nodes import qos
+from jepa_planner.nodes.conversions import duration_message, point, time_message, vector
+from jepa_planner.nodes.markers import path_markers
+from jepa_planner.nodes.senses import ArmReport, Observation
+from jepa_planner.planning.controller import Decision, Goal
+from jepa_planner.world_model.poses import apply_action
+
+
+class PlanPublisher:
+    """Publishes plans and holds; ids grow even over restarts, so that the arm can tell a replay."""
+
+    def __init__(self, node: Any, base_frame: str, time_step_s: float, valid_s: float) -> None:
+        self._node = node
+        self._base_frame = base_frame
+        self._time_step_s = time_step_s
+        self._valid_s = valid_s
+        self._last_id = 0
+        self._plans = node.create_lifecycle_publisher(Plan, "plan", qos.COMMAND)
+        self._stats = node.create_lifecycle_publisher(PlanStats, "~/stats", qos.STATE)
+        self._markers = node.create_lifecycle_publisher(MarkerArray, "~/markers", qos.STATE)
+        self.entities = (self._plans, self._stats, self._markers)
+
+    def hold(self) -> None:
+        """Tells the arm to brake."""
+        self._plans.publish(self._message(Plan.KIND_HOLD))
+
+    def publish(self, actions: np.ndarray, observation: Observation, arm: ArmReport) -> tuple[int, np.ndarray]:
+        """Sends actions [H, 7] as tcp targets from the commanded pose on; returns the plan's id and targets [H, 7].
+
+        Starting from where the arm was told to be keeps a resting arm's small sag from adding up over steps.
+        """
+        targets = [torch.from_numpy(arm.commanded)]
+        for action in torch.from_numpy(np.asarray(actions, dtype=np.float64)):
+            targets.append(apply_action(targets[-1], action))
+        path = torch.stack(targets[1:]).numpy()
+        self._last_id = max(self._last_id + 1, time.time_ns() // 1000)
+        message = self._message(Plan.KIND_MOVE)
+        message.id = self._last_id
+        message.observed_at = time_message(observation.stamp_s)
+        message.positions = [point(target[:3]) for target in path]
+        message.rpys = [vector(target[3:6]) for target in path]
+        message.closedness = [float(target[6]) for target in path]
+        self._plans.publish(message)
+        if self._markers.get_subscription_count():
+            self._markers.publish(path_markers(message, arm.commanded_pose[:3]))
+        return self._last_id, path
+
+    def publish_stats(self, stats: PlanStats) -> None:
+        """Sends statistics, stamped now."""
+        stats.header.stamp = self._node.get_clock().now().to_msg()
+        self._stats.publish(stats)
+
+    def _message(self, kind: int) -> Plan:
+        message = Plan(kind=kind)
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        message.header.frame_id = self._base_frame
+        message.valid_for = duration_message(self._valid_s)
+        message.time_step = duration_message(self._time_step_s)
+        return message
+
+
+class GoalHands:
+    """`Hands` for one action goal: plans go to the arm, progress to whoever sent the goal."""
+
+    def __init__(self, node: Node, plans: PlanPublisher, handle: ServerGoalHandle) -> None:
+        self.goals: list[Goal] = []
+        self._node = node
+        self._plans = plans
+        self._handle = handle
+
+    def send(self, decision: Decision, observation: Observation, arm: ArmReport) -> int:
+        """Publishes the plan of a decision and its statistics; returns the plan's id."""
+        actions = decision.action[None] if decision.plan is None else decision.plan.actions.numpy()
+        plan_id, _ = self._plans.publish(actions, observation, arm)
+        stats = PlanStats(plan_id=plan_id, sub_goal=decision.sub_goal, sub_goals=len(self.goals))
+        stats.step, stats.step_in_sub_goal = decision.total_steps, decision.steps_in_sub_goal
+        stats.energy, stats.tolerance = decision.energy, self.goals[decision.sub_goal].tolerance
+        if decision.plan is not None:
+            stats.planned_energy, stats.evaluations = decision.plan.energy, decision.plan.evaluations
+            stats.seconds = decision.plan.seconds
+        stats.observation_age_s = self._node.now_s() - observation.stamp_s
+        self._plans.publish_stats(stats)
+        return plan_id
+
+    def hold(self) -> None:
+        """Tells the arm to brake."""
+        self._plans.hold()
+
+    def report(self, decision: Decision | None, status: str) -> None:
+        """Sends feedback."""
+        feedback = ReachGoalImage.Feedback(status=status, sub_goals=len(self.goals))
+        if decision is not None:
+            feedback.sub_goal, feedback.step = decision.sub_goal, decision.total_steps
+            feedback.energy, feedback.tolerance = decision.energy, self.goals[decision.sub_goal].tolerance
+            if decision.plan is not None:
+                feedback.planned_energy = decision.plan.energy
+                feedback.seconds_per_plan = decision.plan.seconds
+        if self._handle.is_active:
+            self._handle.publish_feedback(feedback)

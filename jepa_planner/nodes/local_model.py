@@ -1,0 +1,55 @@
+"""Encoder and predictor of the same process, behind the calls that remote ones answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sensor_msgs.msg import Image
+from torch import Tensor
+
+from jepa_planner.nodes.conversions import ConversionError
+from jepa_planner.nodes.encoder_node import EncoderNode
+from jepa_planner.nodes.goal_pursuit import Ended, Outcome
+from jepa_planner.nodes.predictor_node import PredictorNode
+from jepa_planner.world_model.contract import ContractError
+from jepa_planner.world_model.world_model import Context
+
+
+class LocalImagination:
+    """`Imagination` by the predictor node's own model; looks before each batch whether the search still matters."""
+
+    def __init__(self, predictor: PredictorNode, check: Callable[[], None]) -> None:
+        self._predictor = predictor
+        self._check = check
+
+    def energies(self, context: Context, goal: Tensor, actions: Tensor) -> Tensor:
+        """actions [K, H, A], goal [N, D] -> energies [K]; raises Ended naming the predictor."""
+        self._check()
+        if not self._predictor.active:
+            raise Ended(Outcome.PREDICTOR_FAILED, "predictor_node is not active")
+        try:
+            return self._predictor.imagination.energies(context, goal, actions)
+        except ContractError as error:
+            raise Ended(Outcome.PREDICTOR_FAILED, f"predictor_node: {error}") from error
+
+    def destroy(self) -> None:
+        """Nothing to release."""
+
+
+class LocalEncoder:
+    """Goal pictures by the encoder node's own model."""
+
+    def __init__(self, encoder: EncoderNode) -> None:
+        self._encoder = encoder
+
+    def encode(self, images: Sequence[Image]) -> Tensor:
+        """Latents [N, D] of one image per view; raises Ended naming what is wrong."""
+        if not self._encoder.active:
+            raise Ended(Outcome.ENCODER_FAILED, "encoder_node is not active")
+        try:
+            return self._encoder.encode(images)
+        except (ConversionError, ContractError) as error:
+            raise Ended(Outcome.INVALID_GOAL, f"encoder_node: {error}") from error
+
+    def destroy(self) -> None:
+        """Nothing to release."""

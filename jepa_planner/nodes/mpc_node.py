@@ -1,0 +1,300 @@
+"""Goal pictures to plans: the action server around look, think, move."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from dataclasses import replace
+
+import numpy as np
+import torch
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.task import Future
+from torch import Tensor
+
+from jepa_planner.action import ReachGoalImage
+from jepa_planner.control.arm_executive import Mode
+from jepa_planner.msg import ArmState, GoalImage, Latent
+from jepa_planner.nodes import qos
+from jepa_planner.nodes.conversions import ConversionError, image_to_array, latent_to_array, numbers, seconds
+from jepa_planner.nodes.encoder_node import EncoderNode
+from jepa_planner.nodes.goal_pursuit import Ended, GoalPursuit, Outcome, PursuitSettings
+from jepa_planner.nodes.hands import GoalHands, PlanPublisher
+from jepa_planner.nodes.local_model import LocalEncoder, LocalImagination
+from jepa_planner.nodes.models import contract_of, model_id
+from jepa_planner.nodes.parameters import Change, Parameter
+from jepa_planner.nodes.planner_node import PlannerNode
+from jepa_planner.nodes.predictor_node import PredictorNode
+from jepa_planner.nodes.remote_model import RemoteEncoder, RemoteImagination
+from jepa_planner.nodes.senses import ArmReport, Observation, Senses
+from jepa_planner.planning.action_space import ActionSpace
+from jepa_planner.planning.cem import CemSettings, CrossEntropyMethod
+from jepa_planner.planning.controller import ControllerSettings, Goal, RecedingHorizonController
+from jepa_planner.planning.energy import latent_energy
+from jepa_planner.world_model.contract import Contract, ContractError
+
+PURSUIT_END_TIMEOUT_S = 5.0
+_REST = Change.AT_REST
+
+
+class MpcNode(PlannerNode):
+    """Serves the action `reach_goal_image`; reads `latent` and `arm_state`, sends `plan`, `~/stats`, `~/markers`.
+
+    With an encoder and a predictor of the same process given, latents and candidates never leave it; without, they
+    come from `encoder_node` and `predictor_node` over topics and services. Planning has a thread of its own.
+    """
+
+    PARAMETERS = (
+        Parameter("model", "", "Folder of the model bundle, for its contract; empty: the one that ships."),
+        Parameter("base_frame", "panda_link0", "Frame of all poses; must be the model's."),
+        Parameter("seed", 0, "Seed of the search: the same inputs give the same plans.", 0, 2**31 - 1, change=_REST),
+        Parameter("samples", 0, "Candidates per iteration; 0: the model's.", 0, 100_000, change=_REST),
+        Parameter("iterations", 0, "Iterations of the search; 0: the model's.", 0, 1000, change=_REST),
+        Parameter("horizon", 0, "Steps that are imagined; 0: the model's.", 0, 64, change=_REST),
+        Parameter("image_timeout_s", 1.0, "No image for so long ends the goal.", 0.05, 60.0),
+        Parameter("joint_state_timeout_s", 1.0, "No joint state for so long ends the goal.", 0.05, 60.0),
+        Parameter(
+            "goal_timeout_s", 600.0, "Age at which a stamped goal image ends the goal.", 0.1, 86400.0, change=_REST
+        ),
+        Parameter("predictor_timeout_s", 5.0, "Longest wait for one answer of predictor_node.", 0.05, 600.0),
+        Parameter("encoder_timeout_s", 5.0, "Longest wait for one encoded goal image.", 0.05, 600.0),
+        Parameter("plan_valid_s", 0.5, "The arm refuses a plan that arrives later than this.", 0.02, 10.0),
+        Parameter(
+            "settle_s", 0.03, "An image counts when taken so long after the arm came to rest.", 0.0, 5.0, change=_REST
+        ),
+        Parameter("arm_answer_timeout_s", 1.0, "Longest wait for the arm to take a plan.", 0.05, 60.0, change=_REST),
+        Parameter("motion_timeout_s", 10.0, "Longest wait for the arm to rest and be seen.", 0.5, 600.0, change=_REST),
+        Parameter("max_refusals", 3, "Plans that the arm may refuse in a row.", 1, 100, change=_REST),
+    )
+
+    def __init__(self, encoder: EncoderNode | None = None, predictor: PredictorNode | None = None, **options) -> None:
+        self._encoder_node = encoder
+        self._predictor_node = predictor
+        self._newest: GoalPursuit | None = None
+        self._running: GoalPursuit | None = None
+        self._thread: threading.Thread | None = None
+        self._outcome = ""
+        super().__init__("mpc_node", **options)
+        if encoder is not None:
+            encoder.listen(self._on_observation)
+
+    def configure(self) -> None:
+        given = self.parameters
+        self._contract = contract_of(given["model"])
+        self._contract.check_frame(given["base_frame"])
+        self._model_id = model_id(self._contract)
+        self._senses = Senses(given["image_timeout_s"], given["joint_state_timeout_s"], self.now_s)
+        time_step_s = self._contract.action.time_step_s
+        self._plans = PlanPublisher(self, given["base_frame"], time_step_s, given["plan_valid_s"])
+        self._subscriptions_ = [self.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.STATE)]
+        if self._encoder_node is not None:
+            self._encoder = LocalEncoder(self._encoder_node)
+        else:
+            self._encoder = RemoteEncoder(self, self._model_id, given["encoder_timeout_s"], self._check)
+            self._subscriptions_.append(self.create_subscription(Latent, "latent", self._on_latent, qos.SENSOR))
+        if self._predictor_node is not None:
+            self._imagination = LocalImagination(self._predictor_node, self._check)
+        else:
+            self._imagination = RemoteImagination(self, self._model_id, given["predictor_timeout_s"], self._check)
+        self._server = ActionServer(
+            self,
+            ReachGoalImage,
+            "reach_goal_image",
+            execute_callback=self._execute,
+            goal_callback=self._judge_goal,
+            handle_accepted_callback=self._begin,
+            cancel_callback=self._cancel,
+        )
+
+    def deactivate(self) -> None:
+        """Ends the goal that is being pursued; the arm is told to hold."""
+        if self._newest is not None:
+            self._newest.interrupt(Outcome.DEACTIVATED, "the planner was deactivated")
+        if self._thread is not None:
+            self._thread.join(PURSUIT_END_TIMEOUT_S)
+
+    def cleanup(self) -> None:
+        self._server.destroy()
+        for subscription in self._subscriptions_:
+            self.destroy_subscription(subscription)
+        for publisher in self._plans.entities:
+            self.destroy_lifecycle_publisher(publisher)
+        for remote in (self._encoder, self._imagination):
+            remote.destroy()
+
+    def is_moving(self) -> bool:
+        return self._newest is not None
+
+    def health(self) -> tuple[bool, str, dict[str, object]]:
+        complaint = self._senses.arm_complaint() or self._senses.image_complaint()
+        numbers = {"model": self._model_id, "pursuing": self._newest is not None, "last_outcome": self._outcome}
+        return not complaint, complaint, numbers
+
+    def _check(self) -> None:
+        """Raises Ended when the running goal was interrupted; called between batches of candidates."""
+        if self._running is not None:
+            self._running.check()
+
+    def _on_observation(self, latent: Tensor, stamp_s: float) -> None:
+        if self.active:
+            self._senses.see(Observation(latent, stamp_s))
+
+    def _on_latent(self, message: Latent) -> None:
+        try:
+            latent = latent_to_array(message, self._model_id)
+            self._contract.check_latent(latent.shape)
+        except (ConversionError, ContractError) as error:
+            self.get_logger().error(f"latent ignored: {error}", throttle_duration_sec=5.0)
+            if self._newest is not None:
+                self._newest.interrupt(Outcome.INVALID_LATENT, str(error))
+            return
+        self._on_observation(torch.from_numpy(latent), seconds(message.header.stamp))
+
+    def _on_arm_state(self, message: ArmState) -> None:
+        if not self.active:
+            return
+        self._senses.feel(
+            ArmReport(
+                stamp_s=seconds(message.header.stamp),
+                mode=Mode(message.mode),
+                moving=message.moving,
+                reason=message.reason,
+                rest_since_s=seconds(message.rest_since),
+                plan_id=message.plan_id,
+                refused_plan_id=message.refused_plan_id,
+                pose=np.concatenate([numbers(message.position), numbers(message.rpy)]),
+                commanded_pose=np.concatenate([numbers(message.commanded_position), numbers(message.commanded_rpy)]),
+                closedness_commanded=message.closedness_commanded,
+                closedness_measured=message.closedness_measured,
+            )
+        )
+
+    def _judge_goal(self, goal: ReachGoalImage.Goal) -> GoalResponse:
+        """Rejects what can never be pursued; the log says why, because a rejection carries no text."""
+        try:
+            if not self.active:
+                raise ValueError("the planner is not active")
+            if not goal.goals:
+                raise ValueError("no goal image was given")
+            for number, image in enumerate(goal.goals):
+                self._check_goal_image(image, f"goal image {number + 1}")
+        except ValueError as error:
+            self.get_logger().error(f"goal rejected: {error}")
+            return GoalResponse.REJECT
+        return GoalResponse.ACCEPT
+
+    def _check_goal_image(self, goal: GoalImage, name: str) -> None:
+        try:
+            views = [image_to_array(view) for view in goal.views]
+            if any(view.shape != views[0].shape for view in views):
+                raise ConversionError("its views differ in size")
+            self._contract.check_images((1, len(views), *(views[0].shape if views else (0, 0, 3))))
+        except (ConversionError, ContractError) as error:
+            raise ValueError(f"{name}: {error}") from error
+        if not (np.isfinite(goal.tolerance) and goal.tolerance >= 0):
+            raise ValueError(f"{name}: tolerance is {goal.tolerance}, expected a finite number of at least 0")
+
+    def _begin(self, handle: ServerGoalHandle) -> None:
+        """Starts a thread for the new goal; the one before it is interrupted and waited for."""
+        before, self._running_before = self._newest, self._thread
+        hands = GoalHands(self, self._plans, handle)
+        settings = self._pursuit_settings()
+        stamps_s = [seconds(view.header.stamp) for goal in handle.request.goals for view in goal.views]
+        pursuit = GoalPursuit(
+            lambda: self._prepare(handle.request, hands),
+            self._senses,
+            hands,
+            settings,
+            self.now_s,
+            len(self._contract.state.channels),
+            goal_stamp_s=min((stamp for stamp in stamps_s if stamp > 0), default=0.0),
+        )
+        self._newest = pursuit
+        if before is not None:
+            before.interrupt(Outcome.PREEMPTED, "a newer goal took its place")
+        handle.execute()
+
+    async def _execute(self, handle: ServerGoalHandle) -> ReachGoalImage.Result:
+        pursuit, before, done = self._newest, self._running_before, Future()
+        self._thread = threading.Thread(target=self._pursue, args=(pursuit, before, done), name="pursuit", daemon=True)
+        self._thread.start()
+        end: Ended = await done
+        if self._newest is pursuit:
+            self._newest = None
+        self._outcome = f"{end.outcome.name}: {end.message}"
+        self.get_logger().info(f"goal ended after {pursuit.steps} steps, {self._outcome}")
+        if end.outcome is Outcome.REACHED:
+            handle.succeed()
+        elif end.outcome is Outcome.CANCELLED and handle.is_cancel_requested:
+            handle.canceled()
+        else:
+            handle.abort()
+        last = pursuit.last
+        return ReachGoalImage.Result(
+            code=int(end.outcome),
+            message=end.message,
+            steps=pursuit.steps,
+            sub_goals_reached=0 if last is None else last.sub_goals_reached,
+            final_energy=float("nan") if last is None else last.energy,
+        )
+
+    def _pursue(self, pursuit: GoalPursuit, before: threading.Thread | None, done: Future) -> None:
+        if before is not None:
+            before.join()
+        self._running = pursuit
+        end = pursuit.run()
+        self._running = None
+        done.set_result(end)
+        if self.executor is not None:  # it sleeps until something arrives, and a future is nothing that arrives
+            self.executor.wake()
+
+    def _cancel(self, handle: ServerGoalHandle) -> CancelResponse:
+        if self._newest is not None:
+            self._newest.interrupt(Outcome.CANCELLED, "cancelled by the sender")
+        return CancelResponse.ACCEPT
+
+    def _prepare(self, request: ReachGoalImage.Goal, hands: GoalHands) -> RecedingHorizonController:
+        """Encodes the goals; runs in the pursuit's thread."""
+        planning, given = self._contract.planning, self.parameters
+        for number, image in enumerate(request.goals):
+            hands.report(None, f"encoding goal image {number + 1} of {len(request.goals)}")
+            latent = self._encoder.encode(image.views)
+            budget = image.step_budget or planning.steps_per_sub_goal
+            hands.goals.append(Goal(latent, budget, image.tolerance or planning.reached_energy))
+        controller = RecedingHorizonController(
+            self._imagination,
+            CrossEntropyMethod(self._search_settings(self._contract)),
+            ActionSpace.from_contract(self._contract),
+            latent_energy(self._contract.energy.kind),
+            ControllerSettings(self._contract.context_frames, request.max_steps),
+            seed=given["seed"],
+        )
+        controller.start(hands.goals)
+        return controller
+
+    def _search_settings(self, contract: Contract) -> CemSettings:
+        """The model's recommended search, with what parameters override."""
+        given = {name: self.parameters[name] for name in ("samples", "iterations", "horizon")}
+        return replace(contract.planning.cem, **{name: value for name, value in given.items() if value})
+
+    def _pursuit_settings(self) -> PursuitSettings:
+        given = self.parameters
+        return PursuitSettings(
+            settle_s=given["settle_s"],
+            arm_answer_timeout_s=given["arm_answer_timeout_s"],
+            motion_timeout_s=given["motion_timeout_s"],
+            goal_timeout_s=given["goal_timeout_s"],
+            max_refusals=given["max_refusals"],
+        )
+
+
+def main() -> int:
+    """Runs the node until SIGINT or SIGTERM."""
+    from jepa_planner.nodes.running import run_node
+
+    return run_node(MpcNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

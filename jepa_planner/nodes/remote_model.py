@@ -1,0 +1,99 @@
+"""Encoder and predictor in other processes, behind the calls that local ones answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+from torch import Tensor
+
+from jepa_planner.nodes.conversions import array_to_latent, float_array, latent_to_array
+from jepa_planner.nodes.goal_pursuit import Ended, Outcome
+from jepa_planner.srv import EncodeImages, Rollout
+from jepa_planner.world_model.world_model import Context
+
+
+class _Service:
+    """Calls a service from a thread that does not spin; the node's executor brings the answer."""
+
+    def __init__(self, node: Node, kind, name: str, timeout_s: float, check: Callable[[], None]) -> None:
+        self._node = node
+        self._client = node.create_client(kind, name)
+        self._timeout_s = timeout_s
+        self._check = check
+
+    def call(self, request, late: Outcome, failed: Outcome):
+        """The response; raises Ended with `late` when none comes in time, with `failed` when it says so."""
+        deadline_s = time.monotonic() + self._timeout_s
+        if not self._client.service_is_ready():
+            self._wait_until_ready(deadline_s, late)
+        future = self._client.call_async(request)
+        while not future.done():
+            self._check()
+            if time.monotonic() > deadline_s:
+                self._client.remove_pending_request(future)
+                raise Ended(late, f"{self._client.srv_name} did not answer within {self._timeout_s:.1f} s")
+            time.sleep(0.001)
+        response = future.result()
+        if not response.success:
+            raise Ended(failed, f"{self._client.srv_name}: {response.message}")
+        return response
+
+    def destroy(self) -> None:
+        """Releases the client."""
+        self._node.destroy_client(self._client)
+
+    def _wait_until_ready(self, deadline_s: float, late: Outcome) -> None:
+        while not self._client.service_is_ready():
+            self._check()
+            if time.monotonic() > deadline_s:
+                raise Ended(late, f"{self._client.srv_name} is not there; start its node")
+            time.sleep(0.02)
+
+
+class RemoteImagination:
+    """`Imagination` over the predictor's `~/rollout`."""
+
+    def __init__(self, node: Node, model_id: str, timeout_s: float, check: Callable[[], None]) -> None:
+        self._service = _Service(node, Rollout, "predictor_node/rollout", timeout_s, check)
+        self._model_id = model_id
+
+    def energies(self, context: Context, goal: Tensor, actions: Tensor) -> Tensor:
+        """actions [K, H, A], goal [N, D] -> energies [K]; raises Ended naming the predictor."""
+        request = Rollout.Request(candidates=actions.shape[0], horizon=actions.shape[1])
+        request.context = [array_to_latent(latent.cpu().numpy(), self._model_id) for latent in context.latents]
+        request.states = float_array(context.states.cpu().numpy())
+        request.past_actions = float_array(context.actions.cpu().numpy())
+        request.goal = array_to_latent(goal.cpu().numpy(), self._model_id)
+        request.actions = float_array(actions.cpu().numpy())
+        response = self._service.call(request, Outcome.PREDICTOR_TIMEOUT, Outcome.PREDICTOR_FAILED)
+        energies = np.array(response.energies, dtype=np.float32)
+        if len(energies) != len(actions):
+            raise Ended(Outcome.PREDICTOR_FAILED, f"{len(energies)} energies came for {len(actions)} candidates")
+        return torch.from_numpy(energies)
+
+    def destroy(self) -> None:
+        """Releases the client."""
+        self._service.destroy()
+
+
+class RemoteEncoder:
+    """Goal pictures over the encoder's `~/encode`."""
+
+    def __init__(self, node: Node, model_id: str, timeout_s: float, check: Callable[[], None]) -> None:
+        self._service = _Service(node, EncodeImages, "encoder_node/encode", timeout_s, check)
+        self._model_id = model_id
+
+    def encode(self, images: Sequence[Image]) -> Tensor:
+        """Latents [N, D] of one image per view; raises Ended naming the encoder."""
+        request = EncodeImages.Request(views=list(images))
+        response = self._service.call(request, Outcome.ENCODER_FAILED, Outcome.INVALID_GOAL)
+        return torch.from_numpy(latent_to_array(response.latent, self._model_id))
+
+    def destroy(self) -> None:
+        """Releases the client."""
+        self._service.destroy()
