@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -78,6 +78,7 @@ class ArmExecutive:
         self.reason = "no joint state yet"
         self.moving = False
         self.measurement: Measurement | None = None
+        self._last: Setpoint | None = None
         self.rest_since_s = 0.0
         self.accepted_plan_id = 0
         self.refused_plan_id = 0
@@ -113,7 +114,7 @@ class ArmExecutive:
         rotation = rotation_from_rpy(step.rpy_rad)
         self.stream.follow(step.xyz_m, rotation, step.closedness, step.duration_s * self.settings.motion_share)
         self.accepted_plan_id = step.plan_id
-        self.moving = True
+        self.moving, self._last = True, None
         self._enter(Mode.MOVING, f"following plan {step.plan_id}")
         return ""
 
@@ -158,14 +159,22 @@ class ArmExecutive:
             self._enter(Mode.HOLDING, "joint states arrive")
         if not self.moving:
             return None
-        setpoint = self.stream.tick()
-        if not setpoint.moving:
+        if self._last is None or self._last.moving:
+            self._last = self.stream.tick()
+        else:  # one more setpoint closes the motion: where the arm is, at rest
+            still = np.zeros(3)
+            self._last = replace(
+                self._last,
+                dq_rad_s=np.zeros_like(self._last.dq_rad_s),
+                linear_velocity_m_s=still,
+                angular_velocity_rad_s=still,
+            )
             self.moving = False
             self.rest_since_s = now_s
             if self.mode in (Mode.MOVING, Mode.BRAKING):
                 done = f"plan {self.accepted_plan_id} done" if self.mode is Mode.MOVING else self.reason
                 self._enter(Mode.HOLDING, done)
-        return setpoint
+        return self._last
 
     def _refusal(self, now_s: float, step: Step) -> str:
         if self.mode is Mode.STOPPED:
@@ -212,6 +221,7 @@ class ArmExecutive:
 
     def _brake(self, mode: Mode, reason: str) -> None:
         self.stream.brake()
+        self._last = None
         self._enter(mode, reason)
 
     def _enter(self, mode: Mode, reason: str) -> None:

@@ -17,6 +17,7 @@ from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.srv import EncodeImages
 from jepa_planner.world_model.contract import ContractError
 
+SILENCE_S = 2.0
 Listener = Callable[[Tensor, float], None]
 """Called with latents [N, D] and the stamp (s) of the oldest image behind them."""
 
@@ -35,14 +36,15 @@ class EncoderNode(PlannerNode):
 
     def __init__(self, **options) -> None:
         super().__init__("encoder_node", **options)
-        self._listeners: list[Listener] = []
+        self._listeners: list[tuple[Listener, Callable[[], bool]]] = []
         self._encoded = 0
         self._seconds = 0.0
-        self._trouble = "no image yet"
+        self._trouble = ""
+        self._seen_s: float | None = None
 
-    def listen(self, listener: Listener) -> None:
-        """Hands every latent to a function, in this node's thread."""
-        self._listeners.append(listener)
+    def listen(self, listener: Listener, wanted: Callable[[], bool]) -> None:
+        """Hands latents to a function, in this node's thread, for as long as they are wanted."""
+        self._listeners.append((listener, wanted))
 
     def configure(self) -> None:
         given = self.parameters
@@ -73,7 +75,10 @@ class EncoderNode(PlannerNode):
 
     def health(self) -> tuple[bool, str, dict[str, object]]:
         numbers = {"model": self._model_id, "encoded": self._encoded, "seconds_per_image": round(self._seconds, 4)}
-        return not self._trouble, self._trouble, numbers
+        trouble = self._trouble
+        if self._seen_s is None or time.monotonic() - self._seen_s > SILENCE_S:
+            trouble = f"no complete set of images within the last {SILENCE_S:.0f} s"
+        return not trouble, trouble, numbers
 
     def encode(self, images: Sequence[Image]) -> Tensor:
         """Latents [N, D] of one image per view; raises ConversionError or ContractError saying what is wrong."""
@@ -91,7 +96,9 @@ class EncoderNode(PlannerNode):
         if max(stamps_s) - min(stamps_s) > self._tolerance_s:
             return
         group, self._newest = self._newest, [None] * len(self._newest)
-        if not self._listeners and not self._latents.get_subscription_count():
+        self._seen_s = time.monotonic()
+        listeners = [listener for listener, wanted in self._listeners if wanted()]
+        if not listeners and not self._latents.get_subscription_count():
             return
         began_s = time.monotonic()
         try:
@@ -103,7 +110,7 @@ class EncoderNode(PlannerNode):
         self._trouble = ""
         self._encoded += 1
         self._seconds = time.monotonic() - began_s
-        for listener in self._listeners:
+        for listener in listeners:
             listener(latent, min(stamps_s))
         if self._latents.get_subscription_count():
             stamp, frame = time_message(min(stamps_s)), group[0].header.frame_id

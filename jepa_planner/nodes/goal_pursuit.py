@@ -141,7 +141,10 @@ class GoalPursuit:
         refusals = 0
         controller = self._prepare()
         while True:
-            observation, arm = self._look()
+            try:
+                observation, arm = self._look()
+            finally:
+                self._senses.image_wanted = False
             state = torch.from_numpy(arm.state(self._state_channels))
             decision = controller.step(observation.latent, state)
             self.last = decision
@@ -167,18 +170,21 @@ class GoalPursuit:
 
     def _look(self) -> tuple[Observation, ArmReport]:
         """Waits until the arm rests and an image shows it at rest; raises Ended naming what did not come."""
-        began_s = time.monotonic()
+        began_s = wanted_since_s = time.monotonic()
         with self._senses.changed:
             while True:
                 self.check()
                 arm, observation = self._senses.arm, self._senses.observation
+                self._senses.image_wanted = arm is not None and not arm.moving
+                if not self._senses.image_wanted:
+                    wanted_since_s = time.monotonic()
                 if arm is not None and arm.mode is Mode.STOPPED:
                     raise Ended(Outcome.ARM_STOPPED, f"the arm is stopped: {arm.reason}")
                 waited_s = time.monotonic() - began_s
                 silent_arm, silent_camera = self._senses.arm_complaint(), self._senses.image_complaint()
                 if silent_arm and waited_s > self._senses.arm_timeout_s:
                     raise Ended(Outcome.STALE_JOINT_STATE, silent_arm)
-                if silent_camera and waited_s > self._senses.image_timeout_s:
+                if silent_camera and time.monotonic() - wanted_since_s > self._senses.image_timeout_s:
                     raise Ended(Outcome.STALE_IMAGE, silent_camera)
                 if not silent_arm and not silent_camera and arm.mode is Mode.HOLDING and not arm.moving:
                     settled_s = arm.rest_since_s + self._settings.settle_s

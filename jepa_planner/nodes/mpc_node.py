@@ -77,7 +77,7 @@ class MpcNode(PlannerNode):
         self._outcome = ""
         super().__init__("mpc_node", **options)
         if encoder is not None:
-            encoder.listen(self._on_observation)
+            encoder.listen(self._on_observation, lambda: self.active and self._senses.image_wanted)
 
     def configure(self) -> None:
         given = self.parameters
@@ -127,7 +127,7 @@ class MpcNode(PlannerNode):
         return self._newest is not None
 
     def health(self) -> tuple[bool, str, dict[str, object]]:
-        complaint = self._senses.arm_complaint() or self._senses.image_complaint()
+        complaint = self._senses.arm_complaint()
         numbers = {"model": self._model_id, "pursuing": self._newest is not None, "last_outcome": self._outcome}
         return not complaint, complaint, numbers
 

@@ -60,6 +60,8 @@ class Senses:
         self.changed = threading.Condition()
         self.observation: Observation | None = None
         self.arm: ArmReport | None = None
+        self.image_wanted = False
+        """Whether somebody waits for a picture; in between, encoding would only take time from planning."""
         self._now_s = now_s
         self.image_timeout_s = image_timeout_s
         self.arm_timeout_s = arm_timeout_s

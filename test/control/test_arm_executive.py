@@ -82,7 +82,8 @@ def test_a_plan_moves_the_arm_to_its_first_target_and_to_rest(rig):
     rig.tick(25)
     assert rig.executive.mode is Mode.HOLDING
     np.testing.assert_allclose(rig.xyz() - start, (0.03, -0.02, 0.04), atol=1e-4)
-    assert len(rig.sent) == 22
+    assert len(rig.sent) == 23
+    assert np.all(rig.sent[-1].dq_rad_s == 0.0)
 
 
 def test_the_first_setpoint_lies_within_a_small_step_of_the_measured_state(rig):
@@ -95,7 +96,7 @@ def test_the_first_setpoint_lies_within_a_small_step_of_the_measured_state(rig):
 def test_the_arm_is_silent_again_when_it_rests(rig):
     rig.offer()
     rig.tick(100)
-    assert len(rig.sent) == 22
+    assert len(rig.sent) == 23
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,205 @@
+"""A robot made of publishers, and the nodes under test around it, all in one process over real DDS."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from rclpy.action import ActionClient
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.time import Time
+from sensor_msgs.msg import Image, JointState
+from small_models import small_contract, small_predictor
+from trajectory_msgs.msg import JointTrajectory
+
+from jepa_planner.action import ReachGoalImage
+from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics
+from jepa_planner.control.limits import SafetyLimits
+from jepa_planner.msg import ArmState, GoalImage, Plan
+from jepa_planner.nodes import qos
+from jepa_planner.nodes.arm_node import ArmNode
+from jepa_planner.nodes.client import GoalResult
+from jepa_planner.nodes.conversions import array_to_image, duration_message, numbers, point
+from jepa_planner.nodes.encoder_node import EncoderNode
+from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.mpc_node import MpcNode
+from jepa_planner.nodes.planner_node import start, wait_until
+from jepa_planner.nodes.predictor_node import PredictorNode
+from jepa_planner.nodes.running import NodeThread
+from jepa_planner.world_model.bundle import save_bundle
+from jepa_planner.world_model.encoder import VideoEncoder
+
+LIMITS = SafetyLimits.panda()
+KINEMATICS = ArmKinematics(LIMITS.robot_description, LIMITS.tcp_frame, LIMITS.joint_margin_rad)
+HOME_RAD = KINEMATICS.inverse(np.array([0.5, 0.0, 0.13]), np.eye(3), NOMINAL_POSTURE_RAD)
+FINGERS = ("panda_finger_joint1", "panda_finger_joint2")
+PATIENCE_S = 30.0
+"""For what must happen sooner or later; a loaded machine is slow, not wrong."""
+STALE_S = 1.0
+"""Timeouts of the nodes under test: long enough that a loaded machine does not trip them by itself."""
+_numbers = itertools.count()
+
+
+def small_bundle(folder: Path) -> str:
+    """Random weights in the layout of the model that ships, so small that planning takes milliseconds."""
+    contract = small_contract()
+    torch.manual_seed(0)
+    save_bundle(folder, VideoEncoder(contract.encoder), small_predictor(), contract)
+    return str(folder)
+
+
+def picture(seed: int = 0, size: int = 32) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 255, (size, size, 3), dtype=np.uint8)
+
+
+def goal_of(*views: np.ndarray, budget: int = 0, tolerance: float = 0.0, stamp: Time | None = None) -> GoalImage:
+    images = [array_to_image(view, None if stamp is None else stamp.to_msg()) for view in views]
+    return GoalImage(views=images, step_budget=budget, tolerance=tolerance)
+
+
+class Robot(Node):
+    """Joint states and two cameras that can be silenced, frozen or broken; every command is kept and obeyed at once."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__("robot", namespace=namespace)
+        self.q_rad = HOME_RAD
+        self.finger_m = 0.04
+        self.joint_states_on = self.images_on = True
+        self.views = [picture(1), picture(2)]
+        self.image_stamp: Time | None = None
+        self.commands: list[JointTrajectory] = []
+        self.grippers: list[JointTrajectory] = []
+        self.arm_states: list[ArmState] = []
+        self.plans: list[Plan] = []
+        self._joints = self.create_publisher(JointState, "joint_states", qos.SENSOR)
+        self._cameras = [self.create_publisher(Image, f"{view}/image_raw", qos.SENSOR) for view in ("front", "side")]
+        self.create_subscription(JointTrajectory, "joint_trajectory", self._obey, 50)
+        self.create_subscription(JointTrajectory, "gripper_command", self._grip, 50)
+        self.create_subscription(ArmState, "arm_state", self.arm_states.append, 50)
+        self.create_subscription(Plan, "plan", self.plans.append, 50)
+        self.create_timer(0.01, self._publish_joints)
+        self.create_timer(0.04, self._publish_images)
+
+    def _obey(self, message: JointTrajectory) -> None:
+        self.commands.append(message)
+        self.q_rad = np.array(message.points[0].positions)
+
+    def _grip(self, message: JointTrajectory) -> None:
+        self.grippers.append(message)
+        self.finger_m = message.points[0].positions[0]
+
+    def _publish_joints(self) -> None:
+        if self.joint_states_on:
+            message = JointState(name=[*KINEMATICS.joint_names, *FINGERS])
+            message.header.stamp = self.get_clock().now().to_msg()
+            message.position = [*self.q_rad.tolist(), self.finger_m, self.finger_m]
+            self._joints.publish(message)
+
+    def _publish_images(self) -> None:
+        if self.images_on:
+            stamp = (self.image_stamp or self.get_clock().now()).to_msg()
+            for camera, view in zip(self._cameras, self.views, strict=True):
+                camera.publish(array_to_image(view, stamp))
+
+
+class Rig:
+    """Starts nodes in a namespace of their own and talks to them; `robot` stands for the hardware."""
+
+    def __init__(self, bundle: str) -> None:
+        self.namespace = f"/t{os.getpid()}_{next(_numbers)}"
+        self.bundle = bundle
+        self.robot = Robot(self.namespace)
+        self.threads = [NodeThread(self.robot, lambda: None)]
+        self.reach = ActionClient(self.robot, ReachGoalImage, "reach_goal_image")
+        self.plans = self.robot.create_publisher(Plan, "plan", qos.COMMAND)
+
+    def close(self) -> None:
+        for thread in reversed(self.threads):
+            if thread.node is not self.robot:
+                thread.call(thread.node.trigger_shutdown)
+            thread.stop()
+
+    def run(self, *nodes: Node) -> None:
+        start(nodes)
+        self.threads += [NodeThread(node, lambda: None) for node in nodes]
+
+    def thread(self, node: Node) -> NodeThread:
+        return next(thread for thread in self.threads if thread.node is node)
+
+    def options(self, **parameters: object) -> dict:
+        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        return {"namespace": self.namespace, "parameter_overrides": overrides}
+
+    def arm(self, **parameters: object) -> ArmNode:
+        node = ArmNode(**self.options(**{"joint_state_timeout_s": STALE_S, **parameters}))
+        self.run(node)
+        return node
+
+    def planner(self, composed: bool = True, **parameters: object) -> tuple[MpcNode, EncoderNode, PredictorNode]:
+        """An arm node, and the planner around it with latents in this process or over topics."""
+        encoder = EncoderNode(**self.options(model=self.bundle))
+        predictor = PredictorNode(**self.options(model=self.bundle))
+        inside = {"encoder": encoder, "predictor": predictor} if composed else {}
+        timeouts = {"image_timeout_s": STALE_S, "joint_state_timeout_s": STALE_S, "plan_valid_s": 5.0}
+        mpc = MpcNode(**inside, **self.options(model=self.bundle, **{**timeouts, **parameters}))
+        self.run(encoder, predictor, mpc)
+        self.arm()
+        self.until(lambda: self.holding() and self.reach.server_is_ready())
+        return mpc, encoder, predictor
+
+    def until(self, condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
+        assert wait_until(condition, timeout_s), f"did not happen within {timeout_s} s"
+
+    def holding(self) -> bool:
+        return bool(self.robot.arm_states) and self.robot.arm_states[-1].mode == ArmState.MODE_HOLDING
+
+    def state(self) -> ArmState:
+        return self.robot.arm_states[-1]
+
+    def send_plan(self, number: int, by_m=(0.0, 0.0, 0.03), **changes: object) -> Plan:
+        """A plan with one step from where the arm was told to be, made now from an observation of now."""
+        state, now = self.state(), self.robot.get_clock().now().to_msg()
+        plan = Plan(id=number, observed_at=now, rpys=[state.commanded_rpy], closedness=[state.closedness_commanded])
+        plan.header.stamp, plan.header.frame_id = now, "panda_link0"
+        plan.valid_for, plan.time_step = duration_message(5.0), duration_message(0.25)
+        plan.positions = [point(numbers(state.commanded_position) + np.array(by_m))]
+        for name, value in changes.items():
+            setattr(plan, name, value)
+        self.plans.publish(plan)
+        return plan
+
+    def send_goals(self, *goals: GoalImage, max_steps: int = 0):
+        """Sends goals and returns the handle once they are accepted or rejected."""
+        sent = self.reach.send_goal_async(ReachGoalImage.Goal(goals=list(goals), max_steps=max_steps))
+        self.until(sent.done)
+        return sent.result()
+
+    def result(self, handle) -> GoalResult:
+        assert handle.accepted
+        ended = handle.get_result_async()
+        self.until(ended.done)
+        result = ended.result().result
+        return GoalResult(
+            Outcome(result.code), result.message, result.steps, result.sub_goals_reached, result.final_energy
+        )
+
+    def commands_settle(self, quiet_s: float = 0.4) -> int:
+        """Waits until no more commands come and returns how many there were."""
+        while True:
+            count = len(self.robot.commands)
+            time.sleep(quiet_s)
+            if len(self.robot.commands) == count:
+                return count
+
+    def assert_at_rest(self) -> None:
+        """The arm was brought to rest, and nothing is sent any more."""
+        self.commands_settle()
+        self.until(lambda: not self.state().moving)
+        if self.robot.commands:
+            assert np.all(np.array(self.robot.commands[-1].points[0].velocities) == 0.0)
