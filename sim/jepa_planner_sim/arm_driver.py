@@ -34,9 +34,11 @@ class ArmDriver:
         self.reset()
 
     def execute(self, action: np.ndarray) -> None:
-        """Run one action period; the action is clipped to ACTION_MAX first. Raises ValueError for numbers that are
-        not finite.
+        """Run one action period; the action is clipped to ACTION_MAX first. Raises ValueError for what is not seven
+        finite numbers.
         """
+        if np.shape(action) != ACTION_MAX.shape:
+            raise ValueError(f"an action is {len(ACTION_MAX)} numbers, got shape {np.shape(action)}")
         self._stream.move_by(np.clip(action, -ACTION_MAX, ACTION_MAX), MOTION_S)
         for _ in range(round(ACTION_PERIOD_S / self._stream.period_s)):
             setpoint = self._stream.tick()

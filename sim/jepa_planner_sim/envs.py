@@ -102,13 +102,12 @@ class PandaTaskEnv(gymnasium.Env):
             names = self.task.dense
         elif kind == "one":
             names = self.task.dense[-1:]
-        elif kind.isdigit() and 1 <= int(kind) <= len(self.task.dense):
-            count = int(kind)
+        elif kind.isdecimal() and 1 <= int(kind) <= len(self.task.dense):
+            count, stages = int(kind), len(self.task.dense)
             if count == len(self.task.few):
                 names = self.task.few
-            else:
-                picks = np.round(np.linspace(0, len(self.task.dense) - 1, count + 1)[1:]).astype(int)
-                names = tuple(self.task.dense[i] for i in picks)
+            else:  # evenly spread, none twice, the last among them
+                names = tuple(self.task.dense[-(-stages * i // count) - 1] for i in range(1, count + 1))
         else:
             raise GoalImageError(
                 f"goal images of {self.task.name} are 'dense', 'one' or a count of 1 to {len(self.task.dense)}, "
