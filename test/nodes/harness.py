@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jepa_planner.action import ReachGoalImage
+from jepa_planner.msg import ArmState, GoalImage, Plan
 from rclpy.action import ActionClient
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -18,10 +20,8 @@ from sensor_msgs.msg import Image, JointState
 from small_models import small_contract, small_predictor
 from trajectory_msgs.msg import JointTrajectory
 
-from jepa_planner.action import ReachGoalImage
 from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics
 from jepa_planner.control.limits import SafetyLimits
-from jepa_planner.msg import ArmState, GoalImage, Plan
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.arm_node import ArmNode
 from jepa_planner.nodes.client import GoalResult

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from harness import HOME_RAD, KINEMATICS, LIMITS, STALE_S
+from jepa_planner.msg import ArmState, Plan
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
-from jepa_planner.msg import ArmState, Plan
 from jepa_planner.nodes import qos
 
 

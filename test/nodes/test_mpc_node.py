@@ -1,0 +1,258 @@
+import numpy as np
+import pytest
+import torch
+from harness import STALE_S, goal_of, picture
+from jepa_planner.action import ReachGoalImage
+from jepa_planner.msg import Plan
+from jepa_planner.srv import Rollout
+from rclpy.parameter import Parameter
+from rclpy.time import Time
+
+from jepa_planner.nodes.arm_node import ArmNode
+from jepa_planner.nodes.goal_pursuit import Outcome
+
+FAR = (picture(11), picture(12))
+"""Goal pictures that the small model's random weights never reach."""
+ENDLESS = goal_of(*FAR, budget=1000, tolerance=1e-9)
+
+
+def moves(rig) -> list[Plan]:
+    return [plan for plan in rig.robot.plans if plan.kind == Plan.KIND_MOVE]
+
+
+def test_every_outcome_has_the_number_of_its_message_constant():
+    assert {outcome.name: getattr(ReachGoalImage.Result, outcome.name) for outcome in Outcome} == {
+        outcome.name: outcome.value for outcome in Outcome
+    }
+
+
+@pytest.mark.parametrize("composed", [True, False], ids=["composed", "apart"])
+def test_a_goal_that_is_what_the_cameras_see_is_reached_without_a_command(rig, composed):
+    rig.planner(composed)
+    result = rig.result(rig.send_goals(goal_of(*rig.robot.views)))
+    assert result.outcome is Outcome.REACHED
+    assert (result.steps, result.sub_goals_reached) == (0, 1)
+    assert result.final_energy == pytest.approx(0.0, abs=1e-6)
+    assert rig.commands_settle() == 0
+
+
+@pytest.mark.parametrize("composed", [True, False], ids=["composed", "apart"])
+def test_a_goal_out_of_reach_ends_when_its_budget_is_spent(rig, composed):
+    rig.planner(composed)
+    result = rig.result(rig.send_goals(goal_of(*FAR, budget=3, tolerance=1e-9)))
+    assert result.outcome is Outcome.BUDGET_SPENT
+    assert result.steps == 3
+    assert len({plan.id for plan in moves(rig)}) == 3
+    rig.assert_at_rest()
+
+
+def test_nodes_apart_plan_what_nodes_in_one_process_plan(ros, bundle):
+    from harness import Rig
+
+    plans = []
+    for composed in (True, False):
+        rig = Rig(bundle)
+        rig.planner(composed)
+        rig.result(rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9)))
+        plans.append(moves(rig)[0])
+        rig.close()
+    for mine, other in zip(plans[0].positions, plans[1].positions, strict=True):
+        np.testing.assert_allclose([mine.x, mine.y, mine.z], [other.x, other.y, other.z], atol=1e-5)
+
+
+def test_max_steps_bounds_all_goals_together(rig):
+    rig.planner()
+    result = rig.result(rig.send_goals(ENDLESS, ENDLESS, max_steps=2))
+    assert (result.outcome, result.steps) == (Outcome.BUDGET_SPENT, 2)
+
+
+def test_feedback_tells_energy_sub_goal_and_seconds_per_plan(rig):
+    rig.planner()
+    heard = []
+    goals = [goal_of(*FAR, budget=1, tolerance=1e-9), goal_of(*FAR, budget=1, tolerance=1e-9)]
+    sent = rig.reach.send_goal_async(ReachGoalImage.Goal(goals=goals), feedback_callback=heard.append)
+    rig.until(sent.done)
+    rig.result(sent.result())
+    moving = [message.feedback for message in heard if message.feedback.status == "moving"]
+    assert [(feedback.sub_goal, feedback.sub_goals) for feedback in moving] == [(0, 2), (1, 2)]
+    assert all(feedback.energy > 0 and feedback.seconds_per_plan > 0 for feedback in moving)
+
+
+def ends(rig, after: int = 2):
+    """Starts an endless goal and gives it back once the arm has taken some plans."""
+    handle = rig.send_goals(ENDLESS)
+    rig.until(lambda: len(moves(rig)) >= after)
+    return handle
+
+
+def test_cancelling_stops_the_arm(rig):
+    rig.planner()
+    handle = ends(rig)
+    cancelled = handle.cancel_goal_async()
+    rig.until(cancelled.done)
+    assert rig.result(handle).outcome is Outcome.CANCELLED
+    rig.assert_at_rest()
+    count = len(moves(rig))
+    rig.commands_settle()
+    assert len(moves(rig)) == count
+    assert rig.robot.plans[-1].kind == Plan.KIND_HOLD
+
+
+def test_a_newer_goal_takes_the_place_of_the_one_before(rig):
+    rig.planner()
+    first = ends(rig)
+    second = rig.send_goals(goal_of(*FAR, budget=2, tolerance=1e-9))
+    assert rig.result(first).outcome is Outcome.PREEMPTED
+    assert rig.result(second).outcome is Outcome.BUDGET_SPENT
+
+
+def test_silent_cameras_end_the_goal_by_name(rig):
+    rig.planner()
+    handle = ends(rig)
+    rig.robot.images_on = False
+    result = rig.result(handle)
+    assert result.outcome is Outcome.STALE_IMAGE
+    assert "image is stale" in result.message
+    rig.assert_at_rest()
+
+
+def test_a_camera_that_repeats_one_stamp_is_stale(rig):
+    rig.planner()
+    handle = ends(rig)
+    rig.robot.image_stamp = rig.robot.get_clock().now()
+    assert rig.result(handle).outcome is Outcome.STALE_IMAGE
+    rig.assert_at_rest()
+
+
+def test_silent_joint_states_end_the_goal_by_name(rig):
+    rig.planner()
+    handle = ends(rig)
+    rig.robot.joint_states_on = False
+    result = rig.result(handle)
+    assert result.outcome is Outcome.STALE_JOINT_STATE
+    assert "joint state is stale" in result.message
+    rig.assert_at_rest()
+
+
+def test_a_goal_image_that_grows_too_old_ends_the_goal_by_name(rig):
+    rig.planner(goal_timeout_s=5.0)
+    old = Time(nanoseconds=rig.robot.get_clock().now().nanoseconds - 10 * 10**9)
+    result = rig.result(rig.send_goals(goal_of(*FAR, budget=100, tolerance=1e-9, stamp=old)))
+    assert result.outcome is Outcome.STALE_GOAL
+    assert "limit 5.0 s" in result.message
+    assert rig.commands_settle() == 0
+
+
+def test_an_energy_that_is_not_a_number_ends_the_goal_by_name(rig, monkeypatch):
+    _, _, predictor = rig.planner()
+    handle = ends(rig)
+    broken = lambda context, goal, actions: torch.full((len(actions),), float("nan"))  # noqa: E731
+    monkeypatch.setattr(predictor.imagination, "energies", broken)
+    assert rig.result(handle).outcome is Outcome.INVALID_ENERGY
+    rig.assert_at_rest()
+
+
+def test_a_latent_that_is_not_finite_ends_the_goal_by_name(rig, monkeypatch):
+    _, encoder, _ = rig.planner()
+    handle = ends(rig)
+    encode = encoder.encode
+    monkeypatch.setattr(encoder, "encode", lambda images: encode(images) * float("nan"))
+    assert rig.result(handle).outcome is Outcome.INVALID_LATENT
+    rig.assert_at_rest()
+
+
+def test_a_predictor_that_does_not_answer_ends_the_goal_by_name(rig):
+    _, _, predictor = rig.planner(composed=False, predictor_timeout_s=STALE_S)
+    handle = ends(rig, after=1)
+    rig.threads.remove(thread := rig.thread(predictor))
+    thread.stop()
+    result = rig.result(handle)
+    assert result.outcome is Outcome.PREDICTOR_TIMEOUT
+    assert "predictor_node/rollout" in result.message
+    rig.assert_at_rest()
+
+
+def test_a_predictor_that_is_not_active_ends_the_goal_by_name(rig):
+    _, _, predictor = rig.planner(composed=False)
+    rig.thread(predictor).call(predictor.trigger_deactivate)
+    result = rig.result(rig.send_goals(ENDLESS))
+    assert result.outcome is Outcome.PREDICTOR_FAILED
+    assert "not active" in result.message
+    assert rig.commands_settle() == 0
+
+
+def test_deactivating_the_planner_stops_the_arm(rig):
+    mpc, _, _ = rig.planner()
+    handle = ends(rig)
+    assert rig.thread(mpc).call(mpc.trigger_deactivate)
+    assert rig.result(handle).outcome is Outcome.DEACTIVATED
+    rig.assert_at_rest()
+    assert not rig.send_goals(ENDLESS).accepted
+
+
+def test_a_stopped_arm_ends_the_goal_by_name(rig):
+    rig.planner()
+    handle = ends(rig)
+    arm = next(thread.node for thread in rig.threads if isinstance(thread.node, ArmNode))
+    rig.thread(arm).call(lambda: arm.executive.stop("a test"))
+    result = rig.result(handle)
+    assert result.outcome is Outcome.ARM_STOPPED
+    rig.assert_at_rest()
+
+
+def test_an_arm_that_refuses_again_and_again_ends_the_goal_with_its_reason(rig):
+    rig.planner(plan_valid_s=0.02, max_refusals=2)
+    arm = next(thread.node for thread in rig.threads if isinstance(thread.node, ArmNode))
+    offer = arm.executive.offer
+    arm.executive.offer = lambda now_s, step: offer(now_s + 0.5, step)
+    result = rig.result(rig.send_goals(ENDLESS))
+    assert result.outcome is Outcome.ARM_REFUSED
+    assert "2 plans in a row" in result.message and "late" in result.message
+    assert rig.commands_settle() == 0
+
+
+@pytest.mark.parametrize(
+    "views",
+    [(), (FAR[0],), (FAR[0], FAR[1], FAR[0]), (picture(1, 16), picture(2, 16)), (picture(1, 32), picture(2, 64))],
+    ids=["none", "one view", "three views", "too small", "two sizes"],
+)
+def test_a_goal_image_that_does_not_fit_the_model_is_rejected(rig, views):
+    rig.planner()
+    assert not rig.send_goals(goal_of(*views)).accepted
+
+
+def test_a_goal_without_images_or_with_an_unknown_encoding_is_rejected(rig):
+    rig.planner()
+    assert not rig.send_goals().accepted
+    strange = goal_of(*FAR)
+    strange.views[1].encoding = "bayer_rggb8"
+    assert not rig.send_goals(strange).accepted
+
+
+def test_search_settings_cannot_change_while_a_goal_is_pursued(rig):
+    mpc, _, _ = rig.planner()
+    ends(rig)
+    assert not mpc.set_parameters([Parameter("samples", value=8)])[0].successful
+
+
+def test_a_rollout_with_the_wrong_number_of_actions_is_refused_with_what_was_expected(rig):
+    rig.planner(composed=False)
+    client = rig.robot.create_client(Rollout, "predictor_node/rollout")
+    rig.until(client.service_is_ready)
+    answer = client.call_async(Rollout.Request(candidates=2, horizon=3, actions=[0.0] * 5))
+    rig.until(answer.done)
+    assert not answer.result().success
+    assert "context is empty" in answer.result().message
+
+
+def test_the_same_picture_has_the_same_energy_as_in_process(rig, bundle):
+    """What the goal action reports is what the model computes without ROS."""
+    from jepa_planner.planning.energy import distance_to_goal, latent_energy
+    from jepa_planner.world_model.world_model import WorldModel
+
+    rig.planner(composed=False)
+    result = rig.result(rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e9)))
+    model = WorldModel.load(bundle)
+    seen, goal = (model.encode(np.stack(views)[None])[0] for views in (rig.robot.views, FAR))
+    energy = distance_to_goal(latent_energy(model.contract.energy.kind), seen, goal, 7)
+    assert result.final_energy == pytest.approx(energy, rel=1e-5)

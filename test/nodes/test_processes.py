@@ -1,0 +1,111 @@
+"""Whole processes, started and stopped as a person would."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from harness import STALE_S, picture
+from PIL import Image
+
+from jepa_planner.nodes.graph import ros_arguments
+
+COMMAND = [sys.executable, "-c", "import sys; from jepa_planner.cli.main import main; sys.exit(main())"]
+START_TIMEOUT_S = 100.0
+
+
+def begin(*arguments: str, log: Path) -> subprocess.Popen:
+    with log.open("w") as output:
+        return subprocess.Popen(arguments, stdout=output, stderr=subprocess.STDOUT)
+
+
+def end(process: subprocess.Popen, with_signal: int) -> int:
+    process.send_signal(with_signal)
+    try:
+        return process.wait(60.0)
+    finally:
+        process.kill()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("separate", [[], ["--separate"]], ids=["composed", "separate"])
+def test_run_and_goal_work_from_the_command_line(bundle, tmp_path, separate):
+    log = tmp_path / "run.log"
+    namespace = ["--namespace", f"cli{os.getpid()}{len(separate)}"]
+    run = begin(*COMMAND, "run", "--sim", "--task", "reach", "--model", bundle, *namespace, *separate, log=log)
+    try:
+        for name, seed in (("front.png", 1), ("side.png", 2)):
+            Image.fromarray(picture(seed, 64)).save(tmp_path / name)
+        pictures = [str(tmp_path / "front.png"), "--second-view", str(tmp_path / "side.png")]
+        goal = subprocess.run(
+            [
+                *COMMAND,
+                "goal",
+                *pictures,
+                "--budget",
+                "2",
+                "--tolerance",
+                "1e-9",
+                "--wait",
+                str(START_TIMEOUT_S),
+                *namespace,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=200,
+        )
+        assert "budget spent after 2 steps" in goal.stdout, goal.stderr + log.read_text()
+        assert "picture 1/1" in goal.stdout
+        assert goal.returncode == 1
+        sent = begin(
+            *COMMAND,
+            "goal",
+            *pictures,
+            "--budget",
+            "1000",
+            "--tolerance",
+            "1e-9",
+            *namespace,
+            log=tmp_path / "goal.log",
+        )
+        wait_for(lambda: "step 2" in (tmp_path / "goal.log").read_text())
+        assert end(sent, signal.SIGINT) == 130
+        assert "cancelled after" in (tmp_path / "goal.log").read_text()
+    finally:
+        code = end(run, signal.SIGINT)
+    assert code == 0, log.read_text()
+    assert "terminate called" not in log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_mid_motion_brings_the_arm_to_rest_before_the_process_ends(rig, tmp_path, number):
+    parameters = {"joint_state_timeout_s": STALE_S, "speed_scale": 0.1}
+    arguments = ros_arguments(parameters, namespace=rig.namespace)
+    process = begin(sys.executable, "-m", "jepa_planner.nodes.arm_node", *arguments, log=tmp_path / "arm.log")
+    try:
+        rig.until(lambda: rig.holding() and rig.plans.get_subscription_count() == 2)
+        rig.send_plan(1, (0.05, 0.0, 0.0))
+        rig.until(lambda: len(rig.robot.commands) > 10)
+        assert rig.state().moving
+    finally:
+        code = end(process, number)
+    assert code == 0, (tmp_path / "arm.log").read_text()
+    rig.commands_settle()
+    assert all(velocity == 0.0 for velocity in rig.robot.commands[-1].points[0].velocities)
+
+
+def test_a_node_without_its_model_says_so_and_fails(tmp_path):
+    arguments = ros_arguments({"model": str(tmp_path / "nowhere")})
+    process = begin(sys.executable, "-m", "jepa_planner.nodes.encoder_node", *arguments, log=tmp_path / "log")
+    assert process.wait(60.0) == 1
+    assert "nowhere/model.yaml" in (tmp_path / "log").read_text()
+
+
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + 60.0
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

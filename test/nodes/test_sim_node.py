@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+from harness import PATIENCE_S
+from jepa_planner.msg import GoalImages
+from jepa_planner.srv import SetUpTask, TaskStatus
+from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from jepa_planner.nodes import qos
+from jepa_planner.nodes.client import PlannerClient, PlannerError
+from jepa_planner.nodes.conversions import duration_message, image_to_array, seconds
+from jepa_planner.nodes.planner_node import wait_until
+from jepa_planner.nodes.running import NodeThread
+from jepa_planner_sim.sim_node import SimNode
+
+
+class SimRig:
+    """A running simulator and a node that listens to it."""
+
+    def __init__(self, **parameters: object) -> None:
+        overrides = [Parameter(name, value=value) for name, value in {"task": "reach", **parameters}.items()]
+        self.sim = SimNode(parameter_overrides=overrides, namespace="/sim_test")
+        self.client = PlannerClient("sim_test")
+        self.heard: dict[str, list] = {}
+        self.thread = NodeThread(self.sim, lambda: None)
+
+    def listen(self, kind: type, topic: str, profile=qos.SENSOR) -> list:
+        messages = self.heard.setdefault(topic, [])
+        self.client.node.create_subscription(kind, topic, messages.append, profile)
+        return messages
+
+    def until(self, condition) -> None:
+        assert wait_until(condition, PATIENCE_S)
+
+    def call(self, kind: type, name: str, request):
+        client = self.client.node.create_client(kind, f"sim_node/{name}")
+        self.until(client.service_is_ready)
+        answer = client.call_async(request)
+        self.until(answer.done)
+        return answer.result()
+
+    def close(self) -> None:
+        self.client.close()
+        self.thread.stop()
+
+
+@pytest.fixture(scope="module")
+def rig(ros):
+    rig = SimRig(speed=2.0)
+    yield rig
+    rig.close()
+
+
+def test_cameras_arm_and_clock_are_published_with_the_same_time(rig):
+    clock = rig.listen(Clock, "/clock")
+    joints = rig.listen(JointState, "joint_states")
+    fronts, sides = rig.listen(Image, "front/image_raw"), rig.listen(Image, "side/image_raw")
+    infos = rig.listen(CameraInfo, "front/camera_info")
+    rig.until(lambda: all(len(messages) > 2 for messages in (clock, joints, fronts, sides, infos)))
+    assert {seconds(image.header.stamp) for image in fronts} & {seconds(image.header.stamp) for image in sides}
+    assert abs(seconds(joints[-1].header.stamp) - seconds(clock[-1].clock)) < 0.5
+    assert image_to_array(fronts[-1]).std() > 10
+    assert infos[-1].k[0] > 0 and infos[-1].width == fronts[-1].width
+    assert len(joints[-1].name) == len(joints[-1].position) == 9
+
+
+def test_the_arm_follows_a_trajectory_and_the_gripper_its_command(rig):
+    joints = rig.listen(JointState, "joint_states")
+    rig.until(lambda: joints)
+    arm = rig.client.node.create_publisher(JointTrajectory, "joint_trajectory", qos.COMMAND)
+    gripper = rig.client.node.create_publisher(JointTrajectory, "gripper_command", qos.COMMAND)
+    rig.until(lambda: arm.get_subscription_count() and gripper.get_subscription_count())
+    names, start = list(joints[-1].name[:7]), np.array(joints[-1].position[:7])
+    target = start + np.array([0.1, 0, 0, 0, 0, 0, 0])
+    point = JointTrajectoryPoint(positions=target.tolist(), time_from_start=duration_message(0.3))
+    arm.publish(JointTrajectory(joint_names=names, points=[point]))
+    gripper.publish(
+        JointTrajectory(joint_names=["panda_finger_joint1"], points=[JointTrajectoryPoint(positions=[0.0])])
+    )
+    rig.until(lambda: abs(joints[-1].position[0] - target[0]) < 0.01 and joints[-1].position[7] < 0.002)
+
+
+def test_setting_up_a_task_returns_its_goals_and_latches_them(rig):
+    request = SetUpTask.Request(task="push", seed=1_000_001, goal_images="one")
+    rig.until(lambda: rig.sim._commands.quiet_s > 0.3)
+    response = rig.call(SetUpTask, "set_up_task", request)
+    assert response.success, response.message
+    assert len(response.goals) == 1 and len(response.goals[0].views) == 2
+    latched = rig.listen(GoalImages, "goal_images", qos.LATCHED)
+    rig.until(lambda: latched)
+    assert latched[-1].task == "push" and latched[-1].goals == response.goals
+    assert not rig.call(TaskStatus, "task_status", TaskStatus.Request()).solved
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"task": "juggle"}, "'juggle'"),
+        ({"goal_images": "many"}, "'many'"),
+        ({"options": "[1]"}, "JSON object"),
+        ({"options": "{"}, "Expecting"),
+        ({"options": '{"gravity": 0}'}, "gravity"),
+    ],
+)
+def test_a_task_that_cannot_be_set_up_is_refused_by_name(rig, changes, named):
+    rig.until(lambda: rig.sim._commands.quiet_s > 0.3)
+    request = SetUpTask.Request(**{"task": "reach", "seed": 1, "goal_images": "dense", **changes})
+    response = rig.call(SetUpTask, "set_up_task", request)
+    assert not response.success
+    assert named in response.message
+
+
+def test_a_client_without_a_planner_says_what_is_missing(rig):
+    with pytest.raises(PlannerError, match="no mpc_node takes goals"):
+        rig.client.wait_for_planner(0.1)

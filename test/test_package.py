@@ -1,0 +1,121 @@
+"""The package as a whole: what its build files, launch files and command line promise each other."""
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = r"^\s*(?:from|import) (\w+(?:_msgs|_interfaces|_srvs|_ros)|rclpy|launch)\b"
+LAUNCH_FILES = sorted((ROOT / "launch").glob("*.launch.py"))
+EXECUTABLES = dict(re.findall(r"jepa_planner_executable\((\S+) (\S+)\)", (ROOT / "CMakeLists.txt").read_text())) | {
+    node: f"jepa_planner.nodes.{node}" for node in ("encoder_node", "predictor_node", "mpc_node", "arm_node")
+}
+
+
+def constants(file: Path) -> dict[str, object]:
+    """Top-level literals of a launch file, which cannot be imported without a ROS 2 installation."""
+    found = {}
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.Assign):
+            found[node.targets[0].id] = ast.literal_eval(node.value)
+    return found
+
+
+def run(*command: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=100)
+
+
+@pytest.mark.parametrize("file", LAUNCH_FILES, ids=lambda file: file.name)
+def test_a_launch_file_starts_only_executables_and_parameter_files_that_exist(file):
+    named = constants(file)
+    for executable in (named["COMPOSED"], *named["NODES"]):
+        assert executable in EXECUTABLES
+    for node in named["NODES"]:
+        assert (ROOT / "config" / f"{node}.yaml").is_file()
+    usual = {"namespace", "use_sim_time", "params_file", "model", "composed", "log_level"}
+    assert usual <= set(named["ARGUMENTS"])
+
+
+@pytest.mark.parametrize("module", sorted(set(EXECUTABLES.values()) - {"jepa_planner.nodes.${node}"}))
+def test_an_executable_has_a_main(module):
+    assert callable(importlib.import_module(module).main)
+
+
+def test_both_launch_files_are_there():
+    assert [file.name for file in LAUNCH_FILES] == ["planner.launch.py", "sim.launch.py"]
+
+
+def test_the_parameter_files_are_those_of_the_code():
+    result = run(str(ROOT / "tools" / "write_config.py"), "--check")
+    assert result.returncode == 0, result.stdout
+
+
+def test_package_xml_names_every_ros_package_that_the_code_imports():
+    elements = ElementTree.parse(ROOT / "package.xml").getroot()
+    declared = {element.text for element in elements if "depend" in element.tag}
+    imported = set()
+    for file in [*ROOT.glob("jepa_planner/**/*.py"), *ROOT.glob("sim/**/*.py"), *LAUNCH_FILES]:
+        imported |= set(re.findall(PACKAGES, file.read_text(), re.M))
+    assert imported - {"rcl_interfaces"} <= declared
+    assert "rclpy" in imported and "sensor_msgs" in imported
+
+
+def test_only_nodes_and_the_sim_node_import_ros():
+    allowed = {ROOT / "sim" / "jepa_planner_sim" / "sim_node.py"}
+    for file in [*ROOT.glob("jepa_planner/**/*.py"), *ROOT.glob("sim/**/*.py")]:
+        if file.parent.name in ("nodes", "cli") or file in allowed:
+            continue
+        assert not re.search(r"^\s*(from|import) rclpy", file.read_text(), re.M), f"{file} imports rclpy"
+
+
+def test_help_answers_without_loading_torch_or_ros():
+    script = (
+        "import sys; from jepa_planner.cli.main import main; code = main(['--help']);"
+        "assert not {'torch', 'rclpy', 'pybullet'} & set(sys.modules), 'heavy imports'; sys.exit(code)"
+    )
+    result = run("-c", script)
+    assert result.returncode == 0, result.stderr
+    for verb in ("run", "goal"):
+        assert re.search(rf"^  {verb} ", result.stdout, re.M)
+
+
+def test_an_unknown_verb_is_named_with_the_known_ones():
+    result = run("-c", "import sys; from jepa_planner.cli.main import main; sys.exit(main(['fly']))")
+    assert result.returncode == 2
+    assert "'fly'" in result.stderr and "run" in result.stderr
+
+
+@pytest.mark.parametrize("verb", sorted((ROOT / "jepa_planner" / "cli").glob("[a-z]*.py")), ids=lambda file: file.stem)
+def test_a_verb_keeps_the_shape_that_the_dispatcher_expects(verb):
+    if verb.stem == "main":
+        pytest.skip("the dispatcher itself")
+    tree = ast.parse(verb.read_text())
+    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assigned = {target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
+    assert "HELP" not in assigned or {"add_arguments", "main"} <= names
+
+
+def test_interfaces_and_modules_share_one_package_name():
+    from jepa_planner.action import ReachGoalImage
+    from jepa_planner.msg import Latent
+
+    from jepa_planner.planning.cem import CemSettings
+
+    assert {
+        ReachGoalImage.__module__.split(".")[0],
+        Latent.__module__.split(".")[0],
+        CemSettings.__module__.split(".")[0],
+    } == {"jepa_planner"}
+
+
+def test_every_interface_file_was_built():
+    for kind in ("msg", "srv", "action"):
+        module = importlib.import_module(f"jepa_planner.{kind}")
+        for file in (ROOT / kind).glob(f"*.{kind}"):
+            assert hasattr(module, file.stem)
