@@ -59,7 +59,7 @@ def test_a_tcp_that_flies_through_the_goal_has_not():
 
 def test_a_tcp_beside_the_goal_has_not():
     judge = reach()
-    world = FakeWorld(GOAL_M + [0.03, 0.0, 0.0])
+    world = FakeWorld(GOAL_M + np.array([0.03, 0.0, 0.0]))
     judge.watch(world, ACTION_PERIOD_S)
     assert not judge.was_solved
     assert judge.distance_m(world) == np.linalg.norm(world.tcp_m - GOAL_M)

@@ -1,0 +1,138 @@
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from jepa_planner.training.episodes import read_episodes
+from jepa_planner_sim.arm_driver import ACTION_MAX
+from jepa_planner_sim.behaviours import MIX, behave, draw_behaviour
+from jepa_planner_sim.collect import EVALUATION_SEED_START, CollectSettings, collect, record_episode
+from jepa_planner_sim.scene import Scene
+from jepa_planner_sim.world import World
+
+SMALL = CollectSettings(episodes=3, steps=3, seed=40, image_size_px=64, shard_episodes=2)
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("episodes")
+    assert collect(folder, SMALL, processes=1) == 2
+    return folder
+
+
+def record(world: World, seed: int, **changes: object):
+    return record_episode(world, np.random.default_rng(seed), replace(SMALL, **changes))
+
+
+def test_what_was_collected_reads_back_with_the_seeds_and_settings(collected):
+    episodes = read_episodes(collected)
+    assert episodes.images.shape == (3, 4, 2, 64, 64, 3)
+    assert episodes.actions.shape == (3, 3, 7)
+    assert episodes.seeds.tolist() == [40, 41, 42]
+    assert episodes.views == ("front", "side")
+    assert episodes.time_step_s == 0.25
+    assert set(episodes.behaviour) <= set(MIX)
+
+
+def test_a_second_call_writes_nothing(collected):
+    before = {path: path.stat().st_mtime_ns for path in collected.iterdir()}
+    assert collect(collected, SMALL, processes=1) == 0
+    assert {path: path.stat().st_mtime_ns for path in collected.iterdir()} == before
+
+
+def test_after_an_interruption_only_what_is_missing_is_collected_and_it_is_the_same(collected):
+    last = collected / "episodes-000001.h5"
+    with h5py.File(last) as file:
+        before = {name: file[name][:] for name in ("images", "states", "actions", "object_pose")}
+    last.unlink()
+    (collected / "episodes-000001.partial").write_bytes(b"cut short")
+    first = (collected / "episodes-000000.h5").stat().st_mtime_ns
+    assert collect(collected, SMALL, processes=1) == 1
+    assert (collected / "episodes-000000.h5").stat().st_mtime_ns == first
+    with h5py.File(last) as file:
+        for name, values in before.items():
+            np.testing.assert_array_equal(file[name][:], values)
+
+
+def test_other_processes_collect_what_this_one_would(collected, world):
+    images, states, actions, poses, behaviour = record(world, 41)
+    episodes = read_episodes(collected)
+    np.testing.assert_array_equal(episodes.images[1], images)
+    np.testing.assert_array_equal(episodes.states[1], states)
+    np.testing.assert_array_equal(episodes.actions[1], actions)
+    np.testing.assert_array_equal(episodes.object_pose[1], poses)
+    assert episodes.behaviour[1] == behaviour
+
+
+def test_actions_lead_from_each_state_to_the_next(world):
+    _, states, actions, _, _ = record(world, 3, steps=12)
+    moved = np.diff(states[:, :3], axis=0)
+    inside = np.all((states[1:, :3] > [0.36, -0.19, 0.025]) & (states[1:, :3] < [0.64, 0.19, 0.235]), axis=1)
+    assert inside.sum() >= 5
+    assert np.median(np.abs(moved - actions[:, :3])[inside]) < 0.003
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_recorded_numbers_are_finite_and_within_bounds(world, seed):
+    images, states, actions, poses, _ = record(world, seed, steps=8)
+    assert all(np.all(np.isfinite(x)) for x in (states, actions, poses))
+    assert np.all(np.abs(actions) <= ACTION_MAX + 1e-6)
+    assert np.all((states[:, 6:] >= 0.0) & (states[:, 6:] <= 1.0))
+    assert images.dtype == np.uint8 and states.dtype == actions.dtype == np.float32
+
+
+def test_scenes_vary_only_when_asked_to(world):
+    record(world, 5, steps=1)
+    assert world.scene == Scene(objects=world.scene.objects)
+    record(world, 5, steps=1, vary=frozenset({"table", "light"}))
+    assert world.scene.table_texture_seed is not None
+    assert world.scene.light_direction != Scene().light_direction
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": EVALUATION_SEED_START},
+        {"seed": EVALUATION_SEED_START - 2},
+        {"seed": -1},
+        {"episodes": EVALUATION_SEED_START + 1, "seed": 0},
+    ],
+)
+def test_seeds_that_are_for_evaluation_are_refused(changes):
+    with pytest.raises(ValueError, match="those above are for evaluation"):
+        replace(SMALL, **changes)
+
+
+def test_the_last_seed_below_evaluation_is_allowed():
+    assert replace(SMALL, seed=EVALUATION_SEED_START - 3).seed == 999_997
+
+
+@pytest.mark.parametrize("name", ["episodes", "steps", "shard_episodes"])
+def test_settings_that_collect_nothing_are_refused(name):
+    with pytest.raises(ValueError, match="must be at least 1"):
+        replace(SMALL, **{name: 0})
+
+
+@pytest.mark.parametrize("name", sorted(MIX))
+def test_every_behaviour_goes_on_without_end_and_within_bounds(world, name):
+    world.build(Scene())
+    rng = np.random.default_rng(0)
+    actions = np.stack([action for _, action in zip(range(60), behave(world, rng, name), strict=False)])
+    assert actions.shape == (60, 7)
+    assert np.all(np.abs(actions) <= ACTION_MAX + 1e-9)
+    assert actions.std(axis=0)[:3].max() > 0.0
+
+
+def test_behaviours_are_drawn_by_their_shares():
+    rng = np.random.default_rng(0)
+    drawn = [draw_behaviour(rng) for _ in range(2000)]
+    assert sum(MIX.values()) == pytest.approx(1.0)
+    for name, share in MIX.items():
+        assert drawn.count(name) / 2000 == pytest.approx(share, abs=0.04)
+
+
+def test_an_unknown_behaviour_is_named_with_the_known_ones(world):
+    with pytest.raises(ValueError, match="unknown behaviour 'dance'; known are place, push, grasp, reach, random"):
+        next(behave(world, np.random.default_rng(0), "dance"))
