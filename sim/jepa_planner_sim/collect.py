@@ -47,21 +47,29 @@ def collect(folder: Path, settings: CollectSettings, processes: int) -> int:
     shards = range((settings.episodes + settings.shard_episodes - 1) // settings.shard_episodes)
     paths = {index: folder / f"episodes-{index:06d}.h5" for index in shards}
     missing = [index for index, path in paths.items() if not path.exists()]
+    left = sum(_episodes_in(settings, index) for index in missing)
     with (
         ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool,
-        tqdm(
-            total=settings.episodes, initial=settings.episodes - len(missing) * settings.shard_episodes, unit="episode"
-        ) as bar,
+        tqdm(total=settings.episodes, initial=settings.episodes - left, unit="episode") as bar,
     ):
         jobs = [pool.submit(_collect_shard, paths[index], settings, index) for index in missing]
-        for job in as_completed(jobs):
-            bar.update(job.result())
+        try:
+            for job in as_completed(jobs):
+                bar.update(job.result())
+        except BaseException:  # an interruption or a fault: leaving the pool would wait for all the other shards
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
     return len(missing)
+
+
+def _episodes_in(settings: CollectSettings, index: int) -> int:
+    return min(settings.shard_episodes, settings.episodes - index * settings.shard_episodes)
 
 
 def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
     first = index * settings.shard_episodes
-    count = min(settings.shard_episodes, settings.episodes - first)
+    count = _episodes_in(settings, index)
     seeds = np.arange(settings.seed + first, settings.seed + first + count)
     world = World(image_size_px=settings.image_size_px)
     try:

@@ -1,3 +1,5 @@
+import multiprocessing
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from jepa_planner_sim.scene import Scene
 from jepa_planner_sim.world import World
 
 SMALL = CollectSettings(episodes=3, steps=3, seed=40, image_size_px=64, shard_episodes=2)
+
+
+pytestmark = pytest.mark.filterwarnings("error::tqdm.TqdmWarning")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,25 @@ def test_after_an_interruption_only_what_is_missing_is_collected_and_it_is_the_s
     with h5py.File(last) as file:
         for name, values in before.items():
             np.testing.assert_array_equal(file[name][:], values)
+
+
+def test_an_interruption_ends_the_workers_at_once_and_keeps_what_is_done(collected, tmp_path, monkeypatch):
+    (tmp_path / "episodes-000000.h5").write_bytes((collected / "episodes-000000.h5").read_bytes())
+
+    def interrupted(jobs: list) -> Iterator:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jepa_planner_sim.collect.as_completed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        collect(tmp_path, replace(SMALL, episodes=400, steps=40), processes=1)
+    assert multiprocessing.active_children() == []
+    assert [path.name for path in tmp_path.glob("*.h5")] == ["episodes-000000.h5"]
+
+
+def test_a_fault_in_a_worker_is_raised_here(tmp_path):
+    with pytest.raises(ValueError, match="unknown perturbation gravity"):
+        collect(tmp_path, replace(SMALL, vary=frozenset({"gravity"})), processes=1)
+    assert multiprocessing.active_children() == []
 
 
 def test_other_processes_collect_what_this_one_would(collected, world):
