@@ -1,7 +1,8 @@
 # Two commands for a machine with Python 3.10 to 3.13, make and a C++ compiler: `make demo` and `make test`.
 # Both set up what they need in .venv; a second run starts in seconds. On a ROS 2 machine `colcon build` works too.
 
-PYTHON ?= python3
+# PyBullet has wheels for 3.10 and 3.11 and is compiled elsewhere (ten minutes), so these come first.
+PYTHON ?= $(firstword $(foreach python,python3.11 python3.10 python3,$(shell $(python) -c 'print("$(python)")' 2>/dev/null)))
 VENV   := .venv
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip install --quiet --disable-pip-version-check

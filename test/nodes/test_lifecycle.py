@@ -1,0 +1,101 @@
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from harness import PATIENCE_S
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+
+from jepa_planner.nodes import qos
+from jepa_planner.nodes.arm_node import ArmNode
+from jepa_planner.nodes.encoder_node import EncoderNode
+from jepa_planner.nodes.mpc_node import MpcNode
+from jepa_planner.nodes.planner_node import start
+from jepa_planner.nodes.predictor_node import PredictorNode
+
+NODES = {"encoder_node": EncoderNode, "predictor_node": PredictorNode, "mpc_node": MpcNode, "arm_node": ArmNode}
+
+
+class Manager:
+    """A lifecycle manager for one node."""
+
+    def __init__(self, rig, node: str) -> None:
+        self._rig = rig
+        self._change = rig.robot.create_client(ChangeState, f"{node}/change_state")
+        self._state = rig.robot.create_client(GetState, f"{node}/get_state")
+
+    def _call(self, client, request):
+        self._rig.until(client.service_is_ready)
+        answer = client.call_async(request)
+        self._rig.until(answer.done, PATIENCE_S)
+        return answer.result()
+
+    def change(self, transition: int) -> bool:
+        return self._call(self._change, ChangeState.Request(transition=Transition(id=transition))).success
+
+    def state(self) -> str:
+        return self._call(self._state, GetState.Request()).current_state.label
+
+
+def parameters(rig, name: str, **others: object) -> dict:
+    model = {} if name == "arm_node" else {"model": rig.bundle}
+    return rig.options(autostart=False, **{**model, **others})
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_a_lifecycle_manager_can_take_a_node_up_and_down_twice(rig, name):
+    node = NODES[name](**parameters(rig, name))
+    rig.run(node)
+    manager = Manager(rig, name)
+    assert manager.state() == "unconfigured"
+    for _ in range(2):
+        assert manager.change(Transition.TRANSITION_CONFIGURE)
+        assert manager.change(Transition.TRANSITION_ACTIVATE)
+        assert manager.state() == "active"
+        assert manager.change(Transition.TRANSITION_DEACTIVATE)
+        assert manager.change(Transition.TRANSITION_CLEANUP)
+    assert manager.state() == "unconfigured"
+
+
+@pytest.mark.parametrize("name", ["encoder_node", "predictor_node", "mpc_node"])
+def test_a_node_whose_model_is_not_there_stays_unconfigured(rig, name, tmp_path):
+    rig.run(NODES[name](**parameters(rig, name, model=str(tmp_path))))
+    manager = Manager(rig, name)
+    assert not manager.change(Transition.TRANSITION_CONFIGURE)
+    assert manager.state() == "unconfigured"
+
+
+def test_a_planner_for_another_base_frame_than_the_models_stays_unconfigured(rig):
+    rig.run(MpcNode(**parameters(rig, "mpc_node", base_frame="world")))
+    assert not Manager(rig, "mpc_node").change(Transition.TRANSITION_CONFIGURE)
+
+
+def test_a_wrong_number_of_image_topics_stays_unconfigured(rig):
+    rig.run(EncoderNode(**parameters(rig, "encoder_node", image_topics=["image"])))
+    assert not Manager(rig, "encoder_node").change(Transition.TRANSITION_CONFIGURE)
+
+
+def test_starting_a_node_that_cannot_start_names_it(rig, tmp_path):
+    node = EncoderNode(**rig.options(model=str(tmp_path)))
+    with pytest.raises(RuntimeError, match="encoder_node could not start"):
+        start([node])
+    node.destroy_node()
+
+
+@pytest.mark.parametrize(("parameter", "value"), [("output", "telepathy"), ("rate_hz", 1e9)])
+def test_a_parameter_that_makes_no_sense_stops_the_node_at_birth(rig, parameter, value):
+    with pytest.raises(Exception, match=parameter):
+        ArmNode(**rig.options(**{parameter: value}))
+
+
+def test_diagnostics_name_what_is_wrong(rig):
+    heard: list[DiagnosticStatus] = []
+    rig.robot.create_subscription(
+        DiagnosticArray, "diagnostics", lambda message: heard.extend(message.status), qos.STATE
+    )
+    rig.robot.joint_states_on = False
+    rig.arm()
+    rig.until(lambda: heard)
+    assert heard[-1].name.endswith("arm_node")
+    assert heard[-1].level == DiagnosticStatus.WARN
+    assert heard[-1].message == "no joint state yet"
+    rig.robot.joint_states_on = True
+    rig.until(lambda: heard[-1].level == DiagnosticStatus.OK)
