@@ -1,0 +1,151 @@
+from dataclasses import fields, replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from tiny_training import episodes
+
+from jepa_planner.training.episodes import FORMAT, EpisodeError, Episodes, read_episodes, write_shard
+
+
+def shard(folder: Path, number: int = 0, **changes: object) -> Path:
+    path = folder / f"episodes-{number:06d}.h5"
+    write_shard(path, replace(episodes(3, 4, seed=number), **changes))
+    return path
+
+
+def assert_same(one: Episodes, other: Episodes) -> None:
+    for field in fields(Episodes):
+        np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name), err_msg=field.name)
+
+
+def test_what_was_written_reads_back_the_same(tmp_path):
+    written = replace(episodes(3, 4), behaviour=("reach", "push", "grasp"), time_step_s=0.5)
+    write_shard(tmp_path / "episodes-000000.h5", written)
+    read = read_episodes(tmp_path)
+    assert_same(read, written)
+    assert read.images.dtype == np.uint8 and read.states.dtype == read.actions.dtype == np.float32
+    assert len(read) == 3
+
+
+def test_shards_are_joined_in_the_order_of_their_names(tmp_path):
+    for number in (2, 0, 1):
+        shard(tmp_path, number)
+    assert read_episodes(tmp_path).seeds.tolist() == [0, 1, 2, 100, 101, 102, 200, 201, 202]
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(1, 1), (3, 3), (4, 4), (99, 6)])
+def test_a_limit_takes_the_first_episodes_and_reads_no_more_shards_than_needed(tmp_path, limit, expected):
+    shard(tmp_path, 0), shard(tmp_path, 1)
+    if limit <= 3:
+        (tmp_path / "episodes-000002.h5").write_text("never opened")
+    read = read_episodes(tmp_path, limit)
+    assert {len(getattr(read, name)) for name in ("images", "states", "actions", "behaviour", "seeds")} == {expected}
+
+
+def test_any_reader_finds_the_documented_datasets_and_attributes(tmp_path):
+    with h5py.File(shard(tmp_path)) as file:
+        assert set(file) == {"images", "states", "actions", "object_pose", "behaviour"}
+        assert file.attrs["format"] == FORMAT
+        assert file.attrs["time_step_s"] == 0.25
+        assert list(file.attrs["views"]) == ["front", "side"]
+        assert len(file.attrs["state_channels"]) == file["states"].shape[-1]
+        assert len(file.attrs["action_channels"]) == file["actions"].shape[-1]
+
+
+def test_a_crash_while_writing_leaves_no_shard(tmp_path):
+    broken = replace(episodes(2, 2), object_pose=np.array([object()]))
+    with pytest.raises(TypeError):
+        write_shard(tmp_path / "episodes-000000.h5", broken)
+    assert list(tmp_path.glob("episodes-*.h5")) == []
+
+
+def test_a_crash_while_writing_keeps_the_shard_that_was_there(tmp_path):
+    path = shard(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        write_shard(path, replace(episodes(2, 2), object_pose=np.array([object()])))
+    assert path.read_bytes() == before
+
+
+def test_an_empty_folder_says_how_to_fill_it(tmp_path):
+    with pytest.raises(EpisodeError, match=r"no episodes-\*\.h5 in .*jepa-planner collect"):
+        read_episodes(tmp_path)
+
+
+def damage(path: Path, how: str) -> None:
+    data = path.read_bytes()
+    if how == "cut short":
+        path.write_bytes(data[: len(data) // 2])
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "text":
+        path.write_text("not HDF5")
+    else:
+        with h5py.File(path, "a") as file:
+            if how.startswith("lacks dataset "):
+                del file[how.removeprefix("lacks dataset ")]
+            elif how.startswith("lacks attribute "):
+                del file.attrs[how.removeprefix("lacks attribute ")]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "cut short",
+        "empty",
+        "text",
+        *(f"lacks dataset {name}" for name in ("images", "states", "actions", "object_pose", "behaviour")),
+        *(f"lacks attribute {name}" for name in ("time_step_s", "views", "seeds", "action_channels")),
+    ],
+)
+def test_a_damaged_shard_is_refused_by_name(tmp_path, how):
+    shard(tmp_path, 0)
+    damage(shard(tmp_path, 1), how)
+    with pytest.raises(EpisodeError, match=r"episodes-000001\.h5 cannot be read as an episode shard"):
+        read_episodes(tmp_path)
+
+
+@pytest.mark.parametrize("given", ["other-episodes-9", None])
+def test_a_foreign_format_is_refused_by_name(tmp_path, given):
+    with h5py.File(shard(tmp_path), "a") as file:
+        del file.attrs["format"]
+        if given:
+            file.attrs["format"] = given
+    with pytest.raises(EpisodeError, match=rf"episodes-000000\.h5 has format {given!r}, expected"):
+        read_episodes(tmp_path)
+
+
+def test_other_channels_are_refused_by_name(tmp_path):
+    with h5py.File(shard(tmp_path), "a") as file:
+        file.attrs["state_channels"] = ["q1", "q2"]
+    with pytest.raises(EpisodeError, match=r"episodes-000000\.h5 has channels .*q1"):
+        read_episodes(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["images", "states"])
+def test_a_shard_with_frames_missing_is_refused_by_name(tmp_path, name):
+    shard(tmp_path, **{name: getattr(episodes(3, 4), name)[:, :-1]})
+    with pytest.raises(EpisodeError, match=r"episodes-000000\.h5: 4 actions need 5 images and states"):
+        read_episodes(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["states", "actions"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused_by_name(tmp_path, name, value):
+    spoilt = getattr(episodes(3, 4), name).copy()
+    spoilt[1, 2, 3] = value
+    shard(tmp_path, **{name: spoilt})
+    with pytest.raises(EpisodeError, match=r"episodes-000000\.h5 holds states or actions that are not finite"):
+        read_episodes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "other", [episodes(3, 4, size_px=48), episodes(3, 5), replace(episodes(3, 4), views=("left", "right"))]
+)
+def test_shards_that_do_not_go_together_are_refused_with_both_names(tmp_path, other):
+    shard(tmp_path, 0)
+    write_shard(tmp_path / "episodes-000001.h5", other)
+    with pytest.raises(EpisodeError, match=r"episodes-000001\.h5 holds .* but .*episodes-000000\.h5"):
+        read_episodes(tmp_path)
