@@ -70,3 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return module.main(parser.parse_args(rest))
     except KeyboardInterrupt:
         return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
