@@ -25,6 +25,8 @@ from jepa_planner.srv import SetUpTask, TaskStatus
 
 CALL_TIMEOUT_S = 10.0
 SET_UP_TIMEOUT_S = 60.0
+QUIET_S = 0.3
+"""Simulated time without commands after which a scene may change."""
 
 
 class PlannerError(RuntimeError):
@@ -84,7 +86,10 @@ class PlannerClient:
     def set_up_task(
         self, task: str, seed: int, goal_images: str = "dense", options: dict | None = None
     ) -> SetUpTask.Response:
-        """Builds a simulated scene and returns its goals, with the arm's new place as its starting point."""
+        """Stops the arm, builds a simulated scene and returns its goals; the arm starts from its new place."""
+        self.stop_arm()
+        if not self._until(self._arm_is_quiet, CALL_TIMEOUT_S):
+            raise PlannerError("the arm does not come to rest")
         request = SetUpTask.Request(task=task, seed=seed, goal_images=goal_images)
         request.options = json.dumps(options) if options else ""
         response = self._call(self._set_up, request, SET_UP_TIMEOUT_S)
@@ -132,6 +137,12 @@ class PlannerClient:
         result = self._wait(ended, "mpc_node", CALL_TIMEOUT_S).result
         return GoalResult(
             Outcome(result.code), result.message, result.steps, result.sub_goals_reached, result.final_energy
+        )
+
+    def _arm_is_quiet(self) -> bool:
+        state = self.arm_state
+        return (
+            state is not None and not state.moving and seconds(state.header.stamp) > seconds(state.rest_since) + QUIET_S
         )
 
     def _on_arm_state(self, message: ArmState) -> None:
