@@ -1,0 +1,127 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tiny_training import PREDICTOR, encoder, episodes, predictor
+from torch import Tensor
+
+from jepa_planner.training.encoder_training import EncoderTraining, encode_episodes, train_encoder
+from jepa_planner.training.fit import FitSettings
+from jepa_planner.training.predictor_training import PredictorTraining, imagine, predictor_losses, train_predictor
+from jepa_planner.training.recipe import Recipe, contract
+from jepa_planner.training.windows import Split
+from jepa_planner.world_model.poses import apply_action
+from jepa_planner.world_model.world_model import Context, WorldModel
+
+SETTINGS = PredictorTraining(FitSettings(iterations=4), batch=8)
+SOME = episodes(count=6, steps=8)
+
+
+def window(frames: int = SETTINGS.window, batch: int = 3) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    latents = torch.randn(batch, frames, PREDICTOR.latent_tokens, PREDICTOR.latent_channels, generator=generator)
+    states = torch.from_numpy(SOME.states[:batch, :frames])
+    return latents, states, torch.from_numpy(SOME.actions[:batch, : frames - 1])
+
+
+def test_training_imagines_what_planning_will():
+    """`imagine` with gradients and `WorldModel.rollout` without are the same numbers."""
+    module = predictor().eval()
+    latents, states, actions = window()
+    model = WorldModel(
+        contract(encoder(), module, SOME, encode_episodes(encoder().eval(), SOME.images[:2]), Recipe()),
+        encoder(),
+        module,
+    )
+    imagined = imagine(module, latents[:, :2], states[:, :2], actions)
+    for one in range(len(latents)):
+        context = Context(latents[one, :2], states[one, :2], actions[one, :1])
+        planned = model.rollout(context, actions[one, None, 1:])[0]
+        torch.testing.assert_close(imagined[one], planned, atol=1e-4, rtol=1e-4)
+    assert imagined.shape == (3, 4, 4, 3)
+
+
+def test_imagining_one_step_is_what_teacher_forcing_predicts():
+    module = predictor().eval()
+    latents, states, actions = window(frames=4)
+    forced = module.normalise_output(module(latents[:, :-1], actions, states[:, :-1]))
+    imagined = imagine(module, latents[:, :3], states[:, :3], actions)
+    torch.testing.assert_close(imagined[:, 0], forced[:, -1], atol=1e-4, rtol=1e-4)
+
+
+def test_imagined_arm_states_follow_the_actions_and_not_the_recording():
+    module = predictor().eval()
+    latents, states, actions = window()
+    stepped = [latents[:, 1]]
+    cache = module.new_cache()
+    module.step(latents[:, 0], actions[:, 0], states[:, 0], cache)
+    state = states[:, 1]
+    for step in range(1, actions.shape[1]):
+        stepped.append(module.step(stepped[-1], actions[:, step], state, cache))
+        state = apply_action(state, actions[:, step])
+    imagined = imagine(module, latents[:, :2], states[:, :2], actions)
+    torch.testing.assert_close(imagined, torch.stack(stepped[1:], dim=1))
+
+
+def test_gradients_flow_back_through_the_whole_rollout():
+    module = predictor()
+    latents, states, actions = window()
+    actions.requires_grad_()
+    imagine(module, latents[:, :2], states[:, :2], actions)[:, -1].pow(2).sum().backward()
+    assert torch.all(actions.grad[:, :, :3].abs().sum(dim=(0, 2)) > 0)
+
+
+def test_a_predictor_that_is_right_has_no_loss():
+    module = predictor(untrained=True)
+    latents, states, actions = window()
+    losses = predictor_losses(module, latents[:, :1].expand_as(latents), states, actions, SETTINGS)
+    assert all(loss.item() == pytest.approx(0.0, abs=1e-9) for loss in losses.values())
+
+
+def test_the_total_weighs_the_rollout():
+    settings = replace(SETTINGS, rollout_weight=0.3)
+    losses = predictor_losses(predictor(), *window(), settings)
+    torch.testing.assert_close(losses["total"], losses["teacher"] + 0.3 * losses["rollout"])
+    assert losses["rollout"] > losses["teacher"] > 0
+
+
+def test_training_lowers_the_loss_and_freezes_the_predictor(tmp_path):
+    """The first latent number of each token shows the tcp's x, which the actions foretell."""
+    latents = np.tile(SOME.states[:, :, None, :1] * 20 - 10, (1, 1, 4, 3)).astype(np.float32)
+    module = predictor(untrained=True)
+    module.set_scaling(torch.zeros(8), torch.ones(8), torch.tensor([0.03] * 3 + [1.0] * 4))
+    windows = [torch.from_numpy(x) for x in (latents[:, :6], SOME.states[:, :6], SOME.actions[:, :5])]
+    before = predictor_losses(module, *windows, SETTINGS)["total"].item()
+    settings = replace(SETTINGS, fit=FitSettings(iterations=80, learning_rate=1e-2, warm_up=5), batch=16)
+    train_predictor(module, latents, SOME.states, SOME.actions, settings, tmp_path, seed=0)
+    assert predictor_losses(module, *windows, SETTINGS)["total"].item() < 0.5 * before
+    assert not any(parameter.requires_grad for parameter in module.parameters())
+
+
+def test_episodes_shorter_than_a_window_are_refused(tmp_path):
+    latents = np.zeros((6, 5, 4, 3), np.float32)
+    with pytest.raises(ValueError, match="episodes of 5 frames are shorter than windows of 6"):
+        train_predictor(predictor(), latents, SOME.states[:, :5], SOME.actions[:, :4], SETTINGS, tmp_path, seed=0)
+
+
+def train_tiny_encoder(folder, seed: int = 0):
+    settings = EncoderTraining(FitSettings(iterations=3), batch=4, window=3)
+    sizes = encoder().config, PREDICTOR
+    return train_encoder(SOME, Split(np.arange(5), np.arange(5, 6)), *sizes, settings, torch.ones(7), folder, seed)
+
+
+def test_a_trained_encoder_is_frozen_and_the_same_for_the_same_seed(tmp_path):
+    one = train_tiny_encoder(tmp_path / "one")
+    assert not one.training and not any(parameter.requires_grad for parameter in one.parameters())
+    same, other = train_tiny_encoder(tmp_path / "same"), train_tiny_encoder(tmp_path / "other", seed=1)
+    latents = [encode_episodes(module, SOME.images[:1]) for module in (one, same, other)]
+    np.testing.assert_array_equal(latents[0], latents[1])
+    assert not np.allclose(latents[0], latents[2])
+
+
+def test_encoding_does_not_depend_on_how_frames_are_batched():
+    module = encoder().eval()
+    whole, parts = encode_episodes(module, SOME.images, batch=1000), encode_episodes(module, SOME.images, batch=5)
+    assert whole.shape == (6, 9, 4, 3) and whole.dtype == np.float32
+    np.testing.assert_allclose(whole, parts, atol=1e-5)
