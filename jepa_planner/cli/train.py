@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--encoder-iterations", type=int, default=2200)
-    parser.add_argument("--predictor-iterations", type=int, default=2000)
+    parser.add_argument("--predictor-iterations", type=int, default=1500)
     parser.add_argument("--episodes", type=int, default=None, help="use only the first so many")
     parser.add_argument("--name", default="panda-tabletop")
 

@@ -66,7 +66,7 @@ class WorldModelPolicy:
             seed=seed,
         )
         self._controller.start(
-            [Goal(z, budget, planning.reached_energy) for z, budget in zip(latents, budgets, strict=True)]
+            [Goal(*goal) for goal in zip(latents, budgets, planning.tolerances(len(goals)), strict=True)]
         )
         self.last = None
 

@@ -257,11 +257,12 @@ class MpcNode(PlannerNode):
     def _prepare(self, request: ReachGoalImage.Goal, hands: GoalHands) -> RecedingHorizonController:
         """Encodes the goals; runs in the pursuit's thread."""
         planning, given = self._contract.planning, self.parameters
-        for number, image in enumerate(request.goals):
+        tolerances = planning.tolerances(len(request.goals))
+        for number, (image, tolerance) in enumerate(zip(request.goals, tolerances, strict=True)):
             hands.report(None, f"encoding goal image {number + 1} of {len(request.goals)}")
             latent = self._encoder.encode(image.views)
             budget = image.step_budget or planning.steps_per_sub_goal
-            hands.goals.append(Goal(latent, budget, image.tolerance or planning.reached_energy))
+            hands.goals.append(Goal(latent, budget, image.tolerance or tolerance))
         controller = RecedingHorizonController(
             self._imagination,
             CrossEntropyMethod(self._search_settings(self._contract)),

@@ -35,10 +35,15 @@ from jepa_planner.world_model.predictor import ActionConditionedPredictor, Predi
 
 ACTION_MAX = (0.06, 0.06, 0.06, 0.0, 0.0, 0.0, 1.0)
 ACTION_SCALE = (0.03, 0.03, 0.03, 1.0, 1.0, 1.0, 0.5)
-SHIPPED_CEM = CemSettings(
-    horizon=3, samples=128, iterations=3, elites=16, noise_correlation=0.8, use_warm_start=True, mean_as_candidate=True,
-    kept_elites=4, seeded_candidates=("noop", "open", "close"),
+SHIPPED_PLANNING = PlanningSpec(
+    reached_energy=0.01, final_reached_energy=0.005, steps_per_sub_goal=8, gripper_deadband=0.25,
+    initial_std=(0.04, 0.04, 0.04, 0.0, 0.0, 0.0, 1.0),
+    cem=CemSettings(
+        horizon=3, samples=128, iterations=3, elites=16, answer="best", noise_correlation=0.8, use_warm_start=True,
+        mean_as_candidate=True, kept_elites=4, seeded_candidates=("noop", "open", "close"),
+    ),
 )  # fmt: skip
+"""Settings of the search that did best on scenes kept for tuning (seeds from 1,500,000 on)."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Recipe:
 
     seed: int = 0
     encoder_iterations: int = 2200
-    predictor_iterations: int = 2000
+    predictor_iterations: int = 1500
     episodes: int | None = None
     name: str = "panda-tabletop"
     command: str = ""
@@ -91,7 +96,7 @@ def run(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str,
     report["readouts"] = {name: dataclasses.asdict(r) for name, r in probe_latents(latents, episodes, parts).items()}
     report["prediction_error"] = prediction_error(predictor, latents, episodes, parts.held_out, horizon=4)
     _write_report(run_folder, report)
-    save_bundle(bundle, encoder, predictor, contract(encoder, predictor, episodes, latents, recipe))
+    save_bundle(bundle, encoder, predictor, contract(encoder, predictor, episodes, latents, recipe), torch.float16)
     return report
 
 
@@ -137,7 +142,7 @@ def contract(
         state=StateSpec(channels=STATE_CHANNELS, frame="panda_link0", tcp_frame="tcp"),
         action=ActionSpec(max_abs=ACTION_MAX, time_step_s=episodes.time_step_s),
         energy=EnergySpec(kind="summed_mse", scale=round(unrelated, 3)),
-        planning=PlanningSpec(reached_energy=0.15, steps_per_sub_goal=8, gripper_deadband=0.25, cem=SHIPPED_CEM),
+        planning=SHIPPED_PLANNING,
         training=TrainingSpec(
             data=f"{len(episodes)} simulated episodes of {episodes.actions.shape[1]} steps, "
             f"seeds {episodes.seeds.min()} to {episodes.seeds.max()}",

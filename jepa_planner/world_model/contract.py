@@ -75,6 +75,7 @@ class EnergySpec:
 class PlanningSpec:
     """Recommended planning: the search, when a goal image counts as reached, steps allowed per goal image.
 
+    reached_energy holds for every goal image but the last, which may ask for less: final_reached_energy, where given.
     gripper_deadband: planned gripper changes smaller than this become 0. initial_std: spread of the first
     candidates per action channel; None stands for max_abs.
     """
@@ -83,7 +84,13 @@ class PlanningSpec:
     steps_per_sub_goal: int
     gripper_deadband: float = 0.0
     initial_std: tuple[float, ...] | None = None
+    final_reached_energy: float | None = None
     cem: CemSettings = field(default_factory=CemSettings)
+
+    def tolerances(self, goals: int) -> list[float]:
+        """The energy at which each of so many goal images counts as reached."""
+        last = self.reached_energy if self.final_reached_energy is None else self.final_reached_energy
+        return [self.reached_energy] * (goals - 1) + [last]
 
 
 @dataclass(frozen=True, kw_only=True)

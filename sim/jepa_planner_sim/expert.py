@@ -163,7 +163,7 @@ def push_script(target_xy_m: np.ndarray, retreat_m: np.ndarray | None = None) ->
         return at
 
     script = [
-        Waypoint(behind(CLEARANCE_M), CLOSED, "", tolerance_m=0.02),
+        Waypoint(behind(CLEARANCE_M), CLOSED, "over", tolerance_m=0.02),
         Waypoint(behind(GRASP_HEIGHT_M), CLOSED, "behind", tolerance_m=0.01),
         Waypoint(pushed(0.5), CLOSED, "halfway", tolerance_m=0.010),
         Waypoint(pushed(1.0), CLOSED, "pushed", tolerance_m=0.003),

@@ -40,7 +40,7 @@ class Task:
 TASKS = {
     "reach": Task("reach", 15, 0.08, ("reached",), ("reached",)),
     "grasp": Task("grasp", 25, 0.08, ("above", "at", "grasped", "lifted"), ("at", "grasped", "lifted")),
-    "push": Task("push", 30, 0.08, ("behind", "halfway", "pushed"), ("behind", "halfway", "pushed")),
+    "push": Task("push", 30, 0.08, ("over", "behind", "halfway", "pushed"), ("behind", "halfway", "pushed")),
     "pick_place": Task(
         "pick_place", 45, 0.10,
         ("above", "at", "grasped", "lifted", "carried", "lowered", "placed", "left"), ("grasped", "carried", "placed"),
