@@ -1,0 +1,82 @@
+import json
+
+import pytest
+
+from jepa_planner.evaluation.report import in_words, summarise
+from jepa_planner.evaluation.trials import Trial, TrialSettings
+
+PROMISED_KEYS = {
+    "task",
+    "episodes",
+    "successes",
+    "success_rate",
+    "wilson_low",
+    "wilson_high",
+    "plan_seconds_median",
+    "plan_seconds_p95",
+    "floor",
+    "seed",
+    "model",
+}
+
+
+def trials(*successes: bool) -> list[Trial]:
+    return [
+        Trial(1_000_000 + n, success, steps=5 + n, start_distance_m=0.2, distance_m=0.01, ended="")
+        for n, success in enumerate(successes)
+    ]
+
+
+def summary(*successes: bool, plan_seconds=(), floor: str = "none", model: str | None = "models/x", **changes):
+    settings = TrialSettings("push", len(successes), seed=7, **changes)
+    return summarise(trials(*successes), settings, plan_seconds, model, floor)
+
+
+def test_a_report_has_what_is_promised_and_is_plain_json():
+    report = summary(True, True, False, plan_seconds=[0.1, 0.2, 0.9])
+    assert set(report) >= PROMISED_KEYS
+    assert json.loads(json.dumps(report)) == report
+    assert (report["task"], report["episodes"], report["successes"], report["seed"]) == ("push", 3, 2, 7)
+    assert report["success_rate"] == pytest.approx(2 / 3)
+    assert report["wilson_low"] < 2 / 3 < report["wilson_high"]
+    assert report["plan_seconds_median"] == 0.2
+    assert report["plan_seconds_p95"] == pytest.approx(0.83)
+    assert report["steps_median"] == 5.5
+    assert [trial["success"] for trial in report["trials"]] == [True, True, False]
+
+
+def test_a_floor_plans_nothing_and_has_no_model():
+    report = summary(False, floor="noop", model=None)
+    assert report["plan_seconds_median"] is None and report["plan_seconds_p95"] is None
+    assert report["model"] is None and report["floor"] == "noop"
+
+
+def test_without_success_there_are_no_steps_to_success():
+    assert summary(False, False)["steps_median"] is None
+
+
+def test_the_conditions_are_in_the_report():
+    report = summary(True, goal_images="3", vary=frozenset({"table", "camera"}), strength=0.5)
+    assert report["goal_images"] == "3"
+    assert report["vary"] == ["camera", "table"]
+    assert report["strength"] == 0.5
+
+
+def test_the_words_say_who_how_often_how_fast_and_where_it_failed():
+    words = in_words(summary(True, False, True, True, plan_seconds=[0.25, 0.25]))
+    assert "push (dense goal images), models/x" in words
+    assert "3/4 solved = 75%, 95 % interval 30% to 95%" in words
+    assert "0.250 s per plan (median)" in words
+    assert "7 steps when solved" in words
+    assert "failed on scenes 1000001" in words
+
+
+def test_the_words_of_a_floor_name_it_and_leave_out_what_there_is_not():
+    words = in_words(summary(False, floor="random", model=None))
+    assert "floor: random" in words
+    assert "per plan" not in words and "steps when solved" not in words
+
+
+def test_many_failures_are_not_all_listed():
+    words = in_words(summary(*[False] * 30))
+    assert words.endswith("1000011 ...")

@@ -1,0 +1,178 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from tiny_model import tiny_model
+
+from jepa_planner.evaluation.policies import (
+    NoopPolicy,
+    PixelPolicy,
+    RandomPolicy,
+    WorldModelPolicy,
+    floor_policy,
+    step_budgets,
+)
+from jepa_planner.evaluation.trials import Trial, TrialSettings, run_trials
+from jepa_planner_sim.collect import EVALUATION_SEED_START
+from jepa_planner_sim.envs import GoalImageError, PandaTaskEnv
+from jepa_planner_sim.tasks import TASKS
+
+ALL_TASKS = sorted(TASKS)
+
+
+class Enough(Exception):
+    """Raised by a policy that has seen what the test wants to know."""
+
+
+class SpyPolicy(NoopPolicy):
+    """Looks at what each trial starts with; with `only_look` it then breaks off."""
+
+    def __init__(self, only_look: bool = False) -> None:
+        self.seeds: list[int] = []
+        self._only_look = only_look
+
+    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+        self.seeds.append(seed)
+        self.env, self.goals, self.scene = env, goals, env.world.scene
+        if self._only_look:
+            raise Enough
+
+
+def start_of_a_trial(task: str, **settings) -> SpyPolicy:
+    spy = SpyPolicy(only_look=True)
+    with pytest.raises(Enough):
+        trials(spy, task, **settings)
+    return spy
+
+
+def trials(policy, task: str = "reach", episodes: int = 1, **settings) -> list[Trial]:
+    return list(run_trials(policy, TrialSettings(task, episodes, **settings)))
+
+
+@pytest.mark.parametrize("task", ALL_TASKS)
+def test_doing_nothing_never_solves_a_task(task):
+    (trial,) = trials(NoopPolicy(), task, goal_images="one")
+    assert not trial.success
+    assert trial.steps == TASKS[task].max_steps
+    assert trial.distance_m == pytest.approx(trial.start_distance_m, abs=0.005)
+
+
+@pytest.mark.parametrize("task", ALL_TASKS)
+def test_the_expert_as_a_policy_solves_every_task(task):
+    (trial,) = trials(floor_policy("expert"), task, goal_images="one", seed=4)
+    assert trial.success
+    assert trial.steps < TASKS[task].max_steps
+    assert trial.distance_m < 0.03
+
+
+def test_the_same_seeds_give_the_same_trials_and_others_give_others():
+    first = trials(RandomPolicy())
+    assert trials(RandomPolicy()) == first
+    assert trials(RandomPolicy(), seed=2) != first
+
+
+def test_trials_do_not_depend_on_those_before_them():
+    both = trials(RandomPolicy(), "grasp", episodes=2, seed=5, goal_images="one")
+    assert trials(RandomPolicy(), "grasp", episodes=1, seed=6, goal_images="one") == both[1:]
+
+
+def test_scenes_come_from_seeds_that_training_never_sees():
+    spy = SpyPolicy()
+    found = trials(spy, episodes=2, seed=3)
+    assert [trial.seed for trial in found] == spy.seeds == [1_000_003, 1_000_004]
+    assert TrialSettings("reach", 1).scene_seed(0) == EVALUATION_SEED_START == 1_000_000
+
+
+@pytest.mark.parametrize(("kind", "count"), [("dense", len(TASKS["pick_place"].dense)), ("3", 3), ("one", 1)])
+def test_the_policy_is_given_as_many_pictures_as_were_asked_for(kind, count):
+    goals = start_of_a_trial("pick_place", goal_images=kind).goals
+    assert [goal.shape for goal in goals] == [(2, 64, 64, 3)] * count
+
+
+def test_scenes_are_varied_as_asked_and_only_then():
+    assert len(start_of_a_trial("reach", vary=frozenset({"distractors"})).scene.objects) > 1
+    assert len(start_of_a_trial("reach").scene.objects) == 1
+
+
+def test_the_environment_is_closed_when_a_policy_fails():
+    assert not start_of_a_trial("reach").env.world._bullet.isConnected()
+
+
+def test_the_environment_is_closed_when_nobody_asks_for_more_trials():
+    spy = SpyPolicy()
+    running = run_trials(spy, TrialSettings("reach", 5))
+    next(running)
+    running.close()
+    assert not spy.env.world._bullet.isConnected()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": "juggle"}, r"unknown task 'juggle'; known are reach, grasp, push, pick_place"),
+        ({"episodes": 0}, "at least 1 episode and a seed from 0 up, got 0"),
+        ({"seed": -1}, "at least 1 episode and a seed from 0 up"),
+    ],
+)
+def test_wrong_settings_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        TrialSettings(**({"task": "reach", "episodes": 1} | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"goal_images": "9"}, GoalImageError, "'dense', 'one' or a count of 1 to 1"),
+        ({"vary": frozenset({"fog"})}, ValueError, "unknown perturbation fog; known are camera"),
+    ],
+)
+def test_conditions_that_the_scenes_do_not_have_are_refused(changes, error, message):
+    with pytest.raises(error, match=message):
+        trials(NoopPolicy(), **changes)
+
+
+def test_an_unknown_floor_is_named_with_the_known_ones():
+    with pytest.raises(ValueError, match="unknown floor 'lava'; known are noop, random, pixel, expert"):
+        floor_policy("lava")
+
+
+def test_the_pixel_floor_looks_ahead_and_leaves_the_world_as_it_was():
+    env = PandaTaskEnv("reach")
+    observation, _ = env.reset(seed=1_000_000, options={"goal_images": "one"})
+    policy = PixelPolicy(candidates=6)
+    policy.start(env, env.goal_images, 0)
+    action = policy.act(observation)
+    np.testing.assert_array_equal(env.world.state(), observation["state"])
+    np.testing.assert_array_equal(env.world.render(), observation["images"])
+    assert env.action_space.contains(action)
+    after = env.step(action)[0]["images"]
+    goal = env.goal_images[0].astype(float)
+    assert np.mean((after - goal) ** 2) <= np.mean((observation["images"] - goal) ** 2)
+    env.close()
+
+
+def test_the_last_goal_image_has_all_the_steps_that_the_task_allows():
+    assert step_budgets(3, 8, 45) == [8, 8, 45]
+    assert step_budgets(1, 8, 15) == [15]
+
+
+def test_the_planner_acts_within_bounds_counts_its_plans_and_says_how_it_ended():
+    policy = WorldModelPolicy(tiny_model())
+    (trial,) = trials(policy, "reach")
+    assert trial.steps == len(policy.plan_seconds) == TASKS["reach"].max_steps
+    assert all(seconds > 0 for seconds in policy.plan_seconds)
+    assert "step 15 of 15" in trial.ended
+
+
+def test_the_planner_decides_the_same_for_the_same_scene():
+    found = [trials(WorldModelPolicy(tiny_model()), "grasp", goal_images="3", seed=1) for _ in range(2)]
+    assert found[0] == found[1]
+
+
+def test_a_planner_that_believes_it_has_arrived_stays_where_it_is():
+    policy = WorldModelPolicy(tiny_model(reached_energy=1e9))
+    (trial,) = trials(policy, "reach")
+    assert not trial.success, "what the policy says of itself does not count"
+    assert policy.plan_seconds == []
+    assert "the last goal image is reached" in trial.ended
+    assert trial.distance_m == pytest.approx(trial.start_distance_m, abs=0.005)

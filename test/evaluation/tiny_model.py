@@ -1,0 +1,42 @@
+"""A world model of the right shape that knows nothing: for the loop around it."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from jepa_planner.planning.cem import CemSettings
+from jepa_planner.training.episodes import Episodes
+from jepa_planner.training.recipe import Recipe, contract
+from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.world_model import WorldModel
+
+
+def tiny_model(reached_energy: float = 0.0, steps_per_sub_goal: int = 2) -> WorldModel:
+    torch.manual_seed(0)
+    encoder = VideoEncoder(
+        EncoderConfig(
+            image_size=(64, 64), width=24, depth=1, heads=2, mlp_hidden=32, stem="conv", views=2, slots=4,
+            slot_channels=3,
+        )
+    )  # fmt: skip
+    predictor = ActionConditionedPredictor(
+        PredictorConfig(
+            latent_channels=3, grid=(1, 4), width=24, depth=1, heads=2, mlp_hidden=32, state_dim=8, action_dim=7,
+            slot_embedding=True, residual=True, output_norm="none", extrinsics=False,
+        )
+    )  # fmt: skip
+    with torch.no_grad():
+        predictor.predictor_proj.weight.normal_(std=0.3)
+        encoder.slot_norm.running_var.fill_(1e-4)  # frames that differ get latents that differ
+    frames = np.zeros((1, 2, 2, 64, 64, 3), np.uint8)
+    arm, actions, poses = np.zeros((1, 2, 8)), np.zeros((1, 1, 7)), np.zeros((1, 2, 4))
+    data = Episodes(frames, arm, actions, poses, ("reach",), np.zeros(1, int), ("front", "side"), 0.25)
+    made = contract(encoder, predictor, data, np.zeros((1, 2, 4, 3), np.float32), Recipe())
+    cem = CemSettings(horizon=2, samples=8, iterations=1, elites=2)
+    planning = replace(
+        made.planning, reached_energy=reached_energy, final_reached_energy=None, steps_per_sub_goal=steps_per_sub_goal,
+        cem=cem,
+    )  # fmt: skip
+    return WorldModel(replace(made, planning=planning), encoder, predictor)
