@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,6 +20,7 @@ PLANNER_MODULES = {
 """In the order in which they are brought down: first who decides, then who moves."""
 SIM_MODULE = {"sim_node": "jepa_planner_sim.sim_node"}
 STOP_TIMEOUT_S = 10.0
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def composed(with_sim: bool) -> list[Node]:
@@ -64,16 +67,22 @@ def ros_arguments(
     return arguments
 
 
+def spawn(command: Sequence[str]) -> subprocess.Popen:
+    """Starts a process that Ctrl-C does not reach, so that its starter ends it in order; it ends with its starter."""
+    libc = ctypes.CDLL(None)
+
+    def end_with_parent() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    return subprocess.Popen(command, start_new_session=True, preexec_fn=end_with_parent)
+
+
 class Processes:
     """One process per node; stopped in order, each with time to bring the arm to rest."""
 
     def __init__(self, with_sim: bool, arguments: Sequence[str]) -> None:
         modules = {**PLANNER_MODULES, **(SIM_MODULE if with_sim else {})}
-        # Sessions of their own: Ctrl-C reaches this process alone, which then stops them in order.
-        self.running = {
-            name: subprocess.Popen([sys.executable, "-m", module, *arguments], start_new_session=True)
-            for name, module in modules.items()
-        }
+        self.running = {name: spawn([sys.executable, "-m", module, *arguments]) for name, module in modules.items()}
 
     def dead(self) -> list[str]:
         """Names of nodes that have ended by themselves."""

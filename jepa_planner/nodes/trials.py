@@ -15,6 +15,7 @@ from rclpy.signals import SignalHandlerOptions
 from jepa_planner.evaluation.policies import step_budgets
 from jepa_planner.evaluation.trials import Trial, TrialSettings
 from jepa_planner.nodes.client import PlannerClient
+from jepa_planner.nodes.graph import spawn
 from jepa_planner.nodes.models import contract_of
 from jepa_planner.nodes.planner_node import wait_until
 
@@ -44,7 +45,7 @@ def simulated_planner(model: str | Path = "", speed: float = 1.0) -> Iterator[No
     ]
     if model:
         command += ["--model", str(model)]
-    process = subprocess.Popen(command, start_new_session=True)
+    process = spawn(command)
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         yield

@@ -109,3 +109,16 @@ def wait_for(condition) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_nodes_end_when_the_program_that_started_them_is_killed(tmp_path):
+    script = (
+        "import sys, time; from jepa_planner.nodes.graph import spawn;"
+        "print(spawn([sys.executable, '-c', 'import time; time.sleep(100)']).pid, flush=True); time.sleep(100)"
+    )
+    starter = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    child = int(starter.stdout.readline())
+    starter.kill()
+    starter.wait()
+    status = Path(f"/proc/{child}/status")
+    wait_for(lambda: not status.exists() or "State:\tZ" in status.read_text())
