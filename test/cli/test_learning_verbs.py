@@ -1,0 +1,175 @@
+"""collect, train and eval as a user types them, one after another, on the smallest of worlds."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from jepa_planner.cli.main import main
+from jepa_planner.planning.cem import CemSettings
+from jepa_planner.training import recipe
+from jepa_planner.training.collapse import CollapseReport
+from jepa_planner.training.encoder_training import EncoderTraining
+from jepa_planner.training.episodes import read_episodes
+from jepa_planner.training.predictor_training import PredictorTraining
+from jepa_planner.training.probes import probe_latents
+from jepa_planner.world_model.contract import PlanningSpec
+from jepa_planner.world_model.encoder import EncoderConfig
+from jepa_planner.world_model.predictor import PredictorConfig
+from jepa_planner.world_model.world_model import WorldModel
+
+PROMISED_KEYS = {
+    "task", "episodes", "successes", "success_rate", "wilson_low", "wilson_high", "plan_seconds_median",
+    "plan_seconds_p95", "floor", "seed", "model",
+}  # fmt: skip
+HEALTHY = CollapseReport(12, effective_rank=9.0, std_mean=1.0, std_min=0.8, dead_share=0.0, neighbour_ratio=0.3)
+COLLAPSED = CollapseReport(12, effective_rank=1.0, std_mean=0.0, std_min=0.0, dead_share=1.0, neighbour_ratio=1.0)
+SIZES = (
+    EncoderConfig(
+        image_size=(64, 64), width=24, depth=1, heads=2, mlp_hidden=32, stem="conv", views=2, slots=4, slot_channels=3
+    ),
+    PredictorConfig(
+        latent_channels=3, grid=(1, 4), width=24, depth=1, heads=2, mlp_hidden=32, state_dim=8, action_dim=7,
+        slot_embedding=True, residual=True, output_norm="none", extrinsics=False,
+    ),
+)  # fmt: skip
+
+
+PLANNING = PlanningSpec(
+    reached_energy=0.0, steps_per_sub_goal=4, cem=CemSettings(horizon=2, samples=8, iterations=1, elites=2)
+)
+
+
+@pytest.fixture
+def small_and_quick(monkeypatch):
+    """A model that knows nothing and so finds nothing reached."""
+    threads = torch.get_num_threads()
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr(recipe, "shipped_sizes", lambda episodes: SIZES)
+    monkeypatch.setattr(recipe, "SHIPPED_PLANNING", PLANNING)
+    monkeypatch.setattr(recipe, "EncoderTraining", partial(EncoderTraining, batch=4))
+    monkeypatch.setattr(recipe, "PredictorTraining", partial(PredictorTraining, batch=4))
+    monkeypatch.setattr(recipe, "probe_latents", partial(probe_latents, iterations=3))
+    monkeypatch.setattr(recipe, "measure_collapse", lambda *_: HEALTHY)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "episodes"
+    command = ["collect", str(folder), "--episodes", "3", "--steps", "8", "--seed", "7", "--processes", "1"]
+    assert main([*command, "--vary", "light"]) == 0
+    return folder
+
+
+def train(collected: Path, out: Path, *more: str) -> int:
+    few = ["--encoder-iterations", "2", "--predictor-iterations", "2"]
+    return main(
+        ["train", "--data", str(collected), "--out", str(out / "bundle"), "--run", str(out / "run"), *few, *more]
+    )
+
+
+def evaluate(report: Path, *arguments: str) -> dict:
+    assert main(["eval", *arguments, "--json", str(report)]) == 0
+    return json.loads(report.read_text())
+
+
+def complaint(capsys, *arguments: str) -> str:
+    """What the user reads when a command line makes no sense."""
+    try:
+        assert main(list(arguments)) == 2
+    except (ValueError, SystemExit) as error:
+        return f"{capsys.readouterr().err} {error}"
+    return capsys.readouterr().err
+
+
+def test_collect_writes_what_was_asked_for_and_says_so(collected, capsys):
+    episodes = read_episodes(collected)
+    assert episodes.images.shape == (3, 9, 2, 64, 64, 3)
+    assert episodes.seeds.tolist() == [7, 8, 9]
+    assert main(["collect", str(collected), "--episodes", "3", "--steps", "8", "--processes", "1"]) == 0
+    assert f"3 episodes of 8 steps in {collected} (0 shards newly written)" in capsys.readouterr().out
+
+
+def test_train_writes_a_bundle_and_eval_tries_it(collected, tmp_path, small_and_quick, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["jepa-planner", "train", "--data", "my episodes"])
+    assert train(collected, tmp_path, "--name", "tiny", "--seed", "5") == 0
+    printed = capsys.readouterr().out
+    assert f"bundle written to {tmp_path / 'bundle'}" in printed
+    contract = WorldModel.load(tmp_path / "bundle").contract
+    assert (contract.name, contract.training.seeds) == ("tiny", (5,))
+    assert contract.training.command.startswith("jepa-planner train --data ")
+    model = str(tmp_path / "bundle")
+    report = evaluate(tmp_path / "report.json", "--task", "reach", "--episodes", "1", "--seed", "2", "--model", model)
+    assert set(report) >= PROMISED_KEYS
+    assert (report["model"], report["floor"], report["seed"]) == (model, "none", 2)
+    assert report["trials"][0]["seed"] == 1_000_002
+    assert 0 < report["plan_seconds_median"] <= report["plan_seconds_p95"]
+    assert f"{report['successes']}/1 solved" in capsys.readouterr().out
+
+
+def test_a_collapsed_training_ends_with_status_1_and_without_a_bundle(
+    collected, tmp_path, small_and_quick, capsys, monkeypatch
+):
+    monkeypatch.setattr(recipe, "measure_collapse", lambda *_: COLLAPSED)
+    assert train(collected, tmp_path) == 1
+    assert "no bundle was written: COLLAPSED" in capsys.readouterr().err
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_the_noop_floor_solves_nothing_and_reports_it(tmp_path, capsys):
+    arguments = ["--task", "reach", "--episodes", "2", "--floor", "noop", "--goal-images", "one"]
+    report = evaluate(tmp_path / "deep" / "report.json", *arguments)
+    assert set(report) >= PROMISED_KEYS
+    assert (report["episodes"], report["successes"], report["success_rate"]) == (2, 0, 0.0)
+    assert (report["wilson_low"], report["model"], report["plan_seconds_median"]) == (0.0, None, None)
+    assert 0.5 < report["wilson_high"] < 0.7
+    assert "0/2 solved = 0%" in capsys.readouterr().out
+
+
+def test_varied_scenes_are_all_perturbations_and_chosen_ones_only_those(tmp_path):
+    common = ["--task", "reach", "--episodes", "1", "--floor", "noop", "--strength", "0.5"]
+    varied = evaluate(tmp_path / "a.json", *common, "--scenes", "varied")
+    assert varied["vary"] == ["camera", "colour", "distractors", "light", "size", "table"]
+    assert varied["strength"] == 0.5
+    assert evaluate(tmp_path / "b.json", *common, "--perturb", "table", "light")["vary"] == ["light", "table"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--task", "juggle"], "invalid choice: 'juggle'"),
+        (["--task", "reach", "--floor", "lava"], "invalid choice: 'lava'"),
+        (["--task", "reach", "--floor", "noop", "--episodes", "0"], "at least 1 episode"),
+        (["--task", "reach", "--floor", "noop", "--seed", "-1"], "a seed from 0 up"),
+        (["--task", "reach", "--floor", "noop", "--perturb", "fog"], "unknown perturbation fog; known are camera"),
+        (["--task", "grasp", "--floor", "noop", "--goal-images", "9"], "'dense', 'one' or a count of 1 to 4"),
+        (["--task", "reach", "--model", "/nowhere/model"], "/nowhere/model"),
+        (["--task", "reach", "--floor", "noop", "--ros"], "leave out --ros"),
+        ([], "--task"),
+    ],
+)
+def test_an_evaluation_that_makes_no_sense_is_refused_in_words(arguments, says, capsys):
+    assert says in complaint(capsys, "eval", *arguments)
+
+
+def test_training_without_episodes_is_refused_in_words(tmp_path, capsys):
+    arguments = ("--data", str(tmp_path / "none"), "--out", str(tmp_path / "b"), "--run", str(tmp_path / "r"))
+    assert "collect some with `jepa-planner collect" in complaint(capsys, "train", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--seed", "1000000"], "those above are for evaluation"),
+        (["--episodes", "0"], "at least 1"),
+        (["--vary", "fog", "--episodes", "1", "--processes", "1"], "unknown perturbation fog; known are camera"),
+        (["--episodes", "many"], "invalid int value"),
+    ],
+)
+def test_a_collection_that_makes_no_sense_is_refused_in_words(arguments, says, tmp_path, capsys):
+    assert says in complaint(capsys, "collect", str(tmp_path), *arguments)
+    assert list(tmp_path.iterdir()) == []
