@@ -1,15 +1,28 @@
 """Starts the planner's nodes, and the simulated robot where asked for, until Ctrl-C."""
 
+from __future__ import annotations
+
 import argparse
 import signal
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jepa_planner.nodes.graph import Processes
 
 HELP = "start the planner's nodes, with the simulated robot or for a real one"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sim", action="store_true", help="with the simulated arm, cameras and table")
-    parser.add_argument("--separate", action="store_true", help="one process per node instead of one for all")
+    parser.add_argument(
+        "--separate",
+        nargs="?",
+        const="all",
+        choices=["all", "sim"],
+        help="one process per node instead of one for all; `sim`: only the simulator apart from the planner, which"
+        " leaves planning a core of its own",
+    )
     parser.add_argument("--model", default="", metavar="DIR", help="model bundle (default: the one that ships)")
     parser.add_argument("--task", help="simulated scene at the start: reach, grasp, push or pick_place")
     parser.add_argument("--seed", type=int, help="seed of that scene")
@@ -20,28 +33,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from jepa_planner.nodes.graph import ros_arguments
+    from jepa_planner.nodes.graph import PLANNER_MODULES, SIM_MODULE, Processes, composed, ros_arguments
+    from jepa_planner.nodes.running import run
 
     parameters: dict[str, object] = {"use_sim_time": True} if args.sim else {}
     for name in ("model", "task", "seed", "speed"):
-        if getattr(args, name):
+        if getattr(args, name) not in (None, ""):
             parameters[name] = getattr(args, name)
     arguments = ros_arguments(parameters, args.params_file, args.namespace, args.log_level)
-    if args.separate:
-        return _separate(args.sim, arguments)
-    from jepa_planner.nodes.graph import composed
-    from jepa_planner.nodes.running import run
+    sim_modules = SIM_MODULE if args.sim else {}
+    if args.separate == "all":
+        return _wait(Processes({**PLANNER_MODULES, **sim_modules}, arguments))
+    if args.separate is None:
+        return run(lambda: composed(args.sim), arguments)
+    simulator = Processes(sim_modules, arguments)
+    code = run(lambda: composed(with_sim=False), arguments, lambda: not simulator.dead())
+    return code if simulator.stop() else 1
 
-    return run(lambda: composed(args.sim), arguments)
 
-
-def _separate(with_sim: bool, arguments: list[str]) -> int:
-    from jepa_planner.nodes.graph import Processes
-
+def _wait(processes: Processes) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    processes = Processes(with_sim, arguments)
     dead: list[str] = []
     while not dead and not ended.wait(0.5):
         dead = processes.dead()

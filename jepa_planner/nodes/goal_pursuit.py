@@ -55,7 +55,7 @@ class PursuitSettings:
     """See `config/mpc_node.yaml`; waits are on the wall clock."""
 
     settle_s: float = 0.03
-    arm_answer_timeout_s: float = 1.0
+    arm_answer_timeout_s: float = 2.0
     motion_timeout_s: float = 10.0
     goal_timeout_s: float = 600.0
     max_refusals: int = 3

@@ -80,8 +80,7 @@ def spawn(command: Sequence[str]) -> subprocess.Popen:
 class Processes:
     """One process per node; stopped in order, each with time to bring the arm to rest."""
 
-    def __init__(self, with_sim: bool, arguments: Sequence[str]) -> None:
-        modules = {**PLANNER_MODULES, **(SIM_MODULE if with_sim else {})}
+    def __init__(self, modules: dict[str, str], arguments: Sequence[str]) -> None:
         self.running = {name: spawn([sys.executable, "-m", module, *arguments]) for name, module in modules.items()}
 
     def dead(self) -> list[str]:

@@ -63,7 +63,7 @@ class MpcNode(PlannerNode):
         Parameter(
             "settle_s", 0.03, "An image counts when taken so long after the arm came to rest.", 0.0, 5.0, change=_REST
         ),
-        Parameter("arm_answer_timeout_s", 1.0, "Longest wait for the arm to take a plan.", 0.05, 60.0, change=_REST),
+        Parameter("arm_answer_timeout_s", 2.0, "Longest wait for the arm to take a plan.", 0.05, 60.0, change=_REST),
         Parameter("motion_timeout_s", 10.0, "Longest wait for the arm to rest and be seen.", 0.5, 600.0, change=_REST),
         Parameter("max_refusals", 3, "Plans that the arm may refuse in a row.", 1, 100, change=_REST),
     )

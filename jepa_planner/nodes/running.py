@@ -98,8 +98,15 @@ class Composition:
         return not any(thread.failed for thread in self._threads)
 
 
-def run(make_nodes: Callable[[], Sequence[Node]], arguments: Sequence[str] | None = None) -> int:
-    """Runs nodes until a signal; returns an exit status. Arguments are those of ROS (`--ros-args ...`)."""
+def run(
+    make_nodes: Callable[[], Sequence[Node]],
+    arguments: Sequence[str] | None = None,
+    still_wanted: Callable[[], bool] = lambda: True,
+) -> int:
+    """Runs nodes until a signal or until no longer wanted; returns an exit status.
+
+    Arguments are those of ROS (`--ros-args ...`).
+    """
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -112,11 +119,12 @@ def run(make_nodes: Callable[[], Sequence[Node]], arguments: Sequence[str] | Non
         rclpy.logging.get_logger("jepa_planner").fatal(str(error))
         rclpy.shutdown()
         return 1
-    while not ended.wait(1.0):
+    while not ended.wait(1.0) and still_wanted():
         pass
+    wanted = still_wanted()
     healthy = composition.stop()
     rclpy.shutdown()
-    return 0 if healthy else 1
+    return 0 if healthy and wanted else 1
 
 
 def run_node(node_class: Callable[[], Node], arguments: Sequence[str] | None = None) -> int:

@@ -38,6 +38,8 @@ def simulated_planner(model: str | Path = "", speed: float = 1.0) -> Iterator[No
         "jepa_planner.cli.main",
         "run",
         "--sim",
+        "--separate",
+        "sim",
         "--speed",
         str(speed),
         "--log-level",

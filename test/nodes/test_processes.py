@@ -31,7 +31,9 @@ def end(process: subprocess.Popen, with_signal: int) -> int:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("separate", [[], ["--separate"]], ids=["composed", "separate"])
+@pytest.mark.parametrize(
+    "separate", [[], ["--separate"], ["--separate", "sim"]], ids=["composed", "separate", "simulator apart"]
+)
 def test_run_and_goal_work_from_the_command_line(bundle, tmp_path, separate):
     log = tmp_path / "run.log"
     namespace = ["--namespace", f"cli{os.getpid()}{len(separate)}"]

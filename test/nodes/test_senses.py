@@ -1,0 +1,76 @@
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from jepa_planner.control.arm_executive import Mode
+from jepa_planner.nodes import senses
+from jepa_planner.nodes.senses import ArmReport, Observation, Senses
+
+
+class Clock:
+    def __init__(self, now_s: float = 100.0) -> None:
+        self.now_s = now_s
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def report(stamp_s: float, mode: Mode = Mode.HOLDING, reason: str = "") -> ArmReport:
+    pose = np.arange(6, dtype=float)
+    return ArmReport(stamp_s, mode, False, reason, 0.0, 0, 0, pose, pose + 0.5, 0.25, 0.75)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def fresh(clock) -> Senses:
+    fresh = Senses(image_timeout_s=1.0, arm_timeout_s=0.5, now_s=clock)
+    fresh.see(Observation(torch.zeros(2, 3), 100.0))
+    fresh.feel(report(100.0))
+    return fresh
+
+
+def test_fresh_senses_have_no_complaint(fresh):
+    assert (fresh.image_complaint(), fresh.arm_complaint()) == ("", "")
+
+
+def test_each_sense_grows_stale_by_its_own_limit(fresh, clock):
+    clock.now_s += 0.75
+    assert fresh.image_complaint() == ""
+    assert "joint state is stale" in fresh.arm_complaint()
+    clock.now_s += 0.5
+    assert "image is stale" in fresh.image_complaint()
+
+
+def test_an_arm_that_waits_says_why_itself(fresh):
+    fresh.feel(report(100.1, Mode.WAITING, "joint state is stale: 0.31 s old"))
+    assert fresh.arm_complaint() == "joint state is stale: 0.31 s old"
+
+
+def test_a_clock_that_stands_because_its_simulator_is_gone_is_noticed(fresh, monkeypatch):
+    later_s = time.monotonic() + 1.0 + senses.CLOCK_STANDS_S + 0.1
+    monkeypatch.setattr(senses.time, "monotonic", lambda: later_s)
+    assert "the clock stands" in fresh.image_complaint()
+    assert "the clock stands" in fresh.arm_complaint()
+
+
+def test_a_clock_that_begins_again_is_followed(fresh, clock):
+    clock.now_s = 1.0
+    fresh.see(Observation(torch.zeros(2, 3), 1.0))
+    fresh.feel(report(1.0))
+    assert (fresh.image_complaint(), fresh.arm_complaint()) == ("", "")
+
+
+def test_the_state_is_what_the_contract_of_a_model_names(fresh):
+    np.testing.assert_array_equal(fresh.arm.state(8), [0, 1, 2, 3, 4, 5, 0.25, 0.75])
+    np.testing.assert_array_equal(fresh.arm.state(7), [0, 1, 2, 3, 4, 5, 0.75])
+    assert fresh.arm.state(8).dtype == np.float32
+
+
+def test_the_next_action_starts_from_where_the_arm_was_told_to_be(fresh):
+    np.testing.assert_array_equal(fresh.arm.commanded, [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 0.25])
