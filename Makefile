@@ -32,8 +32,7 @@ lint: setup
 	$(VENV)/bin/ruff check .
 
 build: setup ## Build a wheel into dist/
-	$(PIP) build
-	$(PY) -m build --wheel --outdir dist .
+	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 clean: ## Remove everything that make made, .venv included
 	rm -rf $(VENV) build dist out install log *.egg-info .pytest_cache .ruff_cache .hypothesis

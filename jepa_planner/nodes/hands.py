@@ -79,6 +79,7 @@ class GoalHands:
 
     def __init__(self, node: Node, plans: PlanPublisher, handle: ServerGoalHandle) -> None:
         self.goals: list[Goal] = []
+        self._count = len(handle.request.goals)
         self._node = node
         self._plans = plans
         self._handle = handle
@@ -87,7 +88,7 @@ class GoalHands:
         """Publishes the plan of a decision and its statistics; returns the plan's id."""
         actions = decision.action[None] if decision.plan is None else decision.plan.actions.numpy()
         plan_id, _ = self._plans.publish(actions, observation, arm)
-        stats = PlanStats(plan_id=plan_id, sub_goal=decision.sub_goal, sub_goals=len(self.goals))
+        stats = PlanStats(plan_id=plan_id, sub_goal=decision.sub_goal, sub_goals=self._count)
         stats.step, stats.step_in_sub_goal = decision.total_steps, decision.steps_in_sub_goal
         stats.energy, stats.tolerance = decision.energy, self.goals[decision.sub_goal].tolerance
         if decision.plan is not None:
@@ -103,7 +104,7 @@ class GoalHands:
 
     def report(self, decision: Decision | None, status: str) -> None:
         """Sends feedback."""
-        feedback = ReachGoalImage.Feedback(status=status, sub_goals=len(self.goals))
+        feedback = ReachGoalImage.Feedback(status=status, sub_goals=self._count)
         if decision is not None:
             feedback.sub_goal, feedback.step = decision.sub_goal, decision.total_steps
             feedback.energy, feedback.tolerance = decision.energy, self.goals[decision.sub_goal].tolerance
