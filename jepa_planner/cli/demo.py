@@ -94,6 +94,8 @@ def _play(args: argparse.Namespace) -> tuple[dict[str, object], list, list]:
 
 
 def _show(feedback) -> None:
+    if not feedback.step:  # goal pictures are still being encoded
+        return
     print(
         f"  step {feedback.step:2d}  picture {feedback.sub_goal + 1} of {feedback.sub_goals}  "
         f"energy {feedback.energy:.3f}  planned in {feedback.seconds_per_plan:.2f} s",

@@ -75,3 +75,17 @@ class ActionSpace:
         elif name != "noop":
             raise ValueError(f"candidate {name!r} is unknown; known are 'noop', 'open', 'close'")
         return sequence
+
+
+def saturate_gripper(actions: Tensor, closedness: Tensor) -> Tensor:
+    """Action sequences [.., H, A] whose gripper changes are those that really happen from `closedness` on.
+
+    An open gripper cannot open further. Without this a search finds commands that do nothing on the arm but, hardly ever
+    seen in training, something in the predictor: it then rests centimetres before the goal.
+    """
+    actions = actions.clone()
+    for step in range(actions.shape[-2]):
+        after = (closedness + actions[..., step, GRIPPER]).clamp(0.0, 1.0)
+        actions[..., step, GRIPPER] = after - closedness
+        closedness = after
+    return actions

@@ -3,14 +3,14 @@
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from jepa_planner.planning.action_space import ActionSpace
+from jepa_planner.planning.action_space import GRIPPER, ActionSpace, saturate_gripper
 from jepa_planner.planning.energy import Energy, distance_to_goal
 from jepa_planner.planning.imagination import Imagination
 from jepa_planner.planning.noise import NoiseSource, SeededNoise
@@ -205,14 +205,16 @@ class RecedingHorizonController:
 
     def _move(self, energy: float, news: str) -> Decision:
         context, goal = self._context(), self._goal
+        closedness = context.states[-1, GRIPPER]
 
         def energy_of(actions: Tensor) -> Tensor:
-            return self._imagination.energies(context, goal.latent, actions)
+            return self._imagination.energies(context, goal.latent, saturate_gripper(actions, closedness))
 
         try:
             plan = self._optimiser.plan(energy_of, self._action_space, self._warm_start, self._noise)
         except NonFiniteEnergyError as error:
             return self._end(Reason.INVALID_ENERGY, energy, str(error))
+        plan = replace(plan, actions=saturate_gripper(plan.actions, closedness))
         excess = (plan.actions - self._action_space.clip(plan.actions)).abs()
         if not plan.actions.isfinite().all() or excess.max() > BOUND_SLACK:
             return self._end(Reason.INVALID_PLAN, energy)

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from jepa_planner.planning.action_space import ActionSpace
+from jepa_planner.planning.action_space import GRIPPER, ActionSpace, saturate_gripper
 
 BOUNDS = (0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.75)
 
@@ -63,3 +63,19 @@ def test_an_unknown_sequence_is_refused():
 def test_impossible_bounds_are_refused_by_name(given, name):
     with pytest.raises(ValueError, match=name):
         ActionSpace(**given)
+
+
+def test_an_open_gripper_cannot_open_further_and_a_closed_one_cannot_close():
+    actions = torch.zeros(2, 3, 7)
+    actions[0, :, GRIPPER] = torch.tensor([-0.8, 0.6, 0.9])
+    actions[1, :, GRIPPER] = torch.tensor([0.3, 0.3, -1.0])
+    happened = saturate_gripper(actions, torch.tensor(0.0))[..., GRIPPER]
+    torch.testing.assert_close(happened, torch.tensor([[0.0, 0.6, 0.4], [0.3, 0.3, -0.6]]))
+    assert actions[0, 0, GRIPPER] == -0.8, "the given actions are left as they are"
+
+
+def test_saturation_leaves_the_arm_axes_alone():
+    actions = torch.randn(4, 2, 7, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        saturate_gripper(actions, torch.tensor(0.5))[..., :GRIPPER], actions[..., :GRIPPER], rtol=0, atol=0
+    )
