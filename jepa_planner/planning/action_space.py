@@ -80,8 +80,8 @@ class ActionSpace:
 def saturate_gripper(actions: Tensor, closedness: Tensor) -> Tensor:
     """Action sequences [.., H, A] whose gripper changes are those that really happen from `closedness` on.
 
-    An open gripper cannot open further. Without this a search finds commands that do nothing on the arm but, hardly ever
-    seen in training, something in the predictor: it then rests centimetres before the goal.
+    An open gripper cannot open further. Without this a search finds commands that do nothing on the arm but something
+    in the predictor, which hardly ever saw them: it then rests centimetres before the goal.
     """
     actions = actions.clone()
     for step in range(actions.shape[-2]):
