@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from action_msgs.srv import CancelGoal
@@ -122,16 +123,20 @@ class PlannerClient:
     ) -> GoalResult:
         """Sends goals and waits for the outcome; setting `cancel` cancels them and the arm stops."""
         request = ReachGoalImage.Goal(goals=list(goals), max_steps=max_steps)
-        sent = self._reach.send_goal_async(request, feedback_callback=lambda message: on_feedback(message.feedback))
+        sent = self._ask(
+            lambda: self._reach.send_goal_async(
+                request, feedback_callback=lambda message: on_feedback(message.feedback)
+            )
+        )
         handle = self._wait(sent, "mpc_node", CALL_TIMEOUT_S)
         if not handle.accepted:
             raise PlannerError("mpc_node rejected the goal; its log says why")
-        ended = handle.get_result_async()
+        ended = self._ask(handle.get_result_async)
         if not self._until(lambda: ended.done() or (cancel is not None and cancel.is_set()), timeout_s):
-            self._wait(handle.cancel_goal_async(), "mpc_node", CALL_TIMEOUT_S)
+            self._wait(self._ask(handle.cancel_goal_async), "mpc_node", CALL_TIMEOUT_S)
             raise PlannerError(f"the goal did not end within {timeout_s:.0f} s and was cancelled")
         if not ended.done():
-            answer: CancelGoal.Response = self._wait(handle.cancel_goal_async(), "mpc_node", CALL_TIMEOUT_S)
+            answer: CancelGoal.Response = self._wait(self._ask(handle.cancel_goal_async), "mpc_node", CALL_TIMEOUT_S)
             if answer.return_code not in (CancelGoal.Response.ERROR_NONE, CancelGoal.Response.ERROR_GOAL_TERMINATED):
                 raise PlannerError("mpc_node did not take the cancellation")
         result = self._wait(ended, "mpc_node", CALL_TIMEOUT_S).result
@@ -151,10 +156,19 @@ class PlannerClient:
     def _call(self, client, request, timeout_s: float = CALL_TIMEOUT_S):
         if not self._until(client.service_is_ready, CALL_TIMEOUT_S):
             raise PlannerError(f"service {client.srv_name} is not there; start its node with `jepa-planner run`")
-        response = self._wait(client.call_async(request), client.srv_name, timeout_s)
+        response = self._wait(self._ask(lambda: client.call_async(request)), client.srv_name, timeout_s)
         if not response.success:
             raise PlannerError(f"{client.srv_name}: {response.message}")
         return response
+
+    def _ask(self, request: Callable[[], Any]) -> Any:
+        """Sends a request from the node's own thread: from another one, its answer can arrive before it is noted and
+        is then dropped.
+        """
+        sent: list[Any] = []
+        if not self._thread.call(lambda: sent.append(request()), CALL_TIMEOUT_S):
+            raise PlannerError("the client's own node does not run any more")
+        return sent[0]
 
     def _wait(self, future, who: str, timeout_s: float):
         if not self._until(future.done, timeout_s):
