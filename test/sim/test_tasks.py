@@ -59,6 +59,22 @@ def test_start_and_goal_are_apart_and_nothing_is_solved_at_the_start(env_of, tas
             assert info["distance_m"] >= {"reach": 0.08, "push": 0.08, "pick_place": 0.10}[task]
 
 
+def test_a_goal_that_the_expert_left_too_near_to_the_start_is_drawn_again(env_of, monkeypatch):
+    env = env_of("pick_place")
+    rehearse, offs_m = env._rehearse, [0.09, 0.0]
+
+    def stopped_short_the_first_time() -> bool:
+        success, off_m = rehearse(), offs_m.pop(0)
+        if off_m:
+            env.goal_m = env.world.object_pose()[0] + [off_m, 0.0, 0.0]
+        return success
+
+    monkeypatch.setattr(env, "_rehearse", stopped_short_the_first_time)
+    _, info = env.reset(seed=0)
+    assert offs_m == []
+    assert info["draws"] == 2 and info["distance_m"] >= 0.10
+
+
 @pytest.mark.parametrize("task", ALL_TASKS)
 def test_a_still_arm_solves_nothing(env_of, task):
     env = env_of(task)
