@@ -66,3 +66,21 @@ def test_an_interruption_ends_quietly_with_status_130(monkeypatch):
 
     verb_that(monkeypatch, interrupted)
     assert cli.main(["try-it"]) == 130
+
+
+def test_a_refused_input_is_one_line_with_status_2(monkeypatch, capsys):
+    def refusing(_: object) -> int:
+        raise ValueError("got 3 apples, expected pears")
+
+    verb_that(monkeypatch, refusing)
+    assert cli.main(["try-it"]) == 2
+    assert capsys.readouterr().err == "jepa-planner try-it: got 3 apples, expected pears\n"
+
+
+def test_a_defect_is_not_passed_off_as_a_refusal(monkeypatch):
+    def broken(_: object) -> int:
+        raise TypeError("a defect")
+
+    verb_that(monkeypatch, broken)
+    with pytest.raises(TypeError):
+        cli.main(["try-it"])

@@ -54,6 +54,12 @@ def test_all_but_motionless_latents_are_collapsed():
     assert measure(1e-5 * gaussian()).collapsed
 
 
+def test_latents_that_are_not_finite_are_collapsed():
+    spoilt = gaussian()
+    spoilt[3, 2] = np.nan
+    assert measure(spoilt).collapsed
+
+
 def test_the_effective_rank_follows_the_number_of_directions():
     ranks = [measure(of_rank(rank)).effective_rank for rank in (1, 4, 16)]
     assert ranks == sorted(ranks)
@@ -70,3 +76,9 @@ def test_dead_numbers_are_counted():
 def test_neighbours_in_time_are_closer_than_unrelated_frames_only_where_time_left_a_trace():
     assert measure(slow_walk()).neighbour_ratio < 0.3
     assert measure(gaussian()).neighbour_ratio == pytest.approx(1.0, abs=0.05)
+
+
+def test_latents_that_are_not_numbers_are_collapsed():
+    spoilt = gaussian()
+    spoilt[3, 2] = np.nan
+    assert measure(spoilt).collapsed
