@@ -70,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return module.main(parser.parse_args(rest))
     except KeyboardInterrupt:
         return 130
+    except ValueError as error:  # every refusal of an input is one, and says what was given and what was expected
+        print(f"jepa-planner {verb}: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ def measure_collapse(latents: np.ndarray, rng: np.random.Generator) -> CollapseR
     """Measure latents [E, T, N, D] of episodes."""
     frames = latents.reshape(len(latents), latents.shape[1], -1)
     flat = frames.reshape(-1, frames.shape[-1]).astype(np.float64)
+    if not np.all(np.isfinite(flat)):
+        return CollapseReport(flat.shape[1], np.nan, np.nan, np.nan, 1.0, 1.0)
     std = flat.std(axis=0)
     eigenvalues = np.clip(np.linalg.eigvalsh(np.cov(flat, rowvar=False)), 0.0, None)
     total = eigenvalues.sum()
