@@ -35,6 +35,8 @@ class Watchdog:
         """Says in words what is wrong with the last arrival; empty when it is fresh."""
         if self.stamp_s is None:
             return f"no {self.what} yet"
+        if now_s <= 0.0:
+            return "simulated time has not begun: nothing came on /clock"
         age_s = now_s - self.stamp_s
         if age_s > self.timeout_s:
             return f"{self.what} is stale: {age_s:.2f} s old, limit {self.timeout_s:.2f} s"

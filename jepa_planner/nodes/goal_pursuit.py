@@ -54,6 +54,7 @@ class Ended(Exception):
 class PursuitSettings:
     """See `config/mpc_node.yaml`; waits are on the wall clock."""
 
+    start_timeout_s: float = 10.0
     settle_s: float = 0.03
     arm_answer_timeout_s: float = 2.0
     motion_timeout_s: float = 10.0
@@ -169,7 +170,11 @@ class GoalPursuit:
                 raise Ended(Outcome.ARM_REFUSED, f"the arm refused {refusals} plans in a row; last: {refusal}")
 
     def _look(self) -> tuple[Observation, ArmReport]:
-        """Waits until the arm rests and an image shows it at rest; raises Ended naming what did not come."""
+        """Waits until the arm rests and an image shows it at rest; raises Ended naming what did not come.
+
+        Nodes find each other one by one, so the first look of a goal, before which nothing was commanded, is patient.
+        """
+        start_s = self._settings.start_timeout_s if self.last is None else 0.0
         began_s = wanted_since_s = time.monotonic()
         with self._senses.changed:
             while True:
@@ -182,15 +187,16 @@ class GoalPursuit:
                     raise Ended(Outcome.ARM_STOPPED, f"the arm is stopped: {arm.reason}")
                 waited_s = time.monotonic() - began_s
                 silent_arm, silent_camera = self._senses.arm_complaint(), self._senses.image_complaint()
-                if silent_arm and waited_s > self._senses.arm_timeout_s:
+                if silent_arm and waited_s > max(start_s, self._senses.arm_timeout_s):
                     raise Ended(Outcome.STALE_JOINT_STATE, silent_arm)
-                if silent_camera and time.monotonic() - wanted_since_s > self._senses.image_timeout_s:
+                unseen_s = time.monotonic() - wanted_since_s
+                if silent_camera and unseen_s > max(start_s, self._senses.image_timeout_s):
                     raise Ended(Outcome.STALE_IMAGE, silent_camera)
                 if not silent_arm and not silent_camera and arm.mode is Mode.HOLDING and not arm.moving:
                     settled_s = arm.rest_since_s + self._settings.settle_s
                     if observation.stamp_s >= settled_s and arm.stamp_s >= settled_s:
                         return observation, arm
-                if waited_s > self._settings.motion_timeout_s:
+                if waited_s > max(start_s, self._settings.motion_timeout_s):
                     state = "moving" if arm is not None and arm.moving else "seen at rest"
                     raise Ended(Outcome.ARM_REFUSED, f"the arm was not {state} and observed within {waited_s:.1f} s")
                 self._senses.changed.wait(0.02)

@@ -52,6 +52,7 @@ class MpcNode(PlannerNode):
         Parameter("samples", 0, "Candidates per iteration; 0: the model's.", 0, 100_000, change=_REST),
         Parameter("iterations", 0, "Iterations of the search; 0: the model's.", 0, 1000, change=_REST),
         Parameter("horizon", 0, "Steps that are imagined; 0: the model's.", 0, 64, change=_REST),
+        Parameter("start_timeout_s", 10.0, "Longest wait for a goal's first look.", 0.05, 600.0, change=_REST),
         Parameter("image_timeout_s", 1.0, "No image for so long ends the goal.", 0.05, 60.0),
         Parameter("joint_state_timeout_s", 1.0, "No joint state for so long ends the goal.", 0.05, 60.0),
         Parameter(
@@ -282,6 +283,7 @@ class MpcNode(PlannerNode):
     def _pursuit_settings(self) -> PursuitSettings:
         given = self.parameters
         return PursuitSettings(
+            start_timeout_s=given["start_timeout_s"],
             settle_s=given["settle_s"],
             arm_answer_timeout_s=given["arm_answer_timeout_s"],
             motion_timeout_s=given["motion_timeout_s"],

@@ -3,6 +3,12 @@ import pytest
 from jepa_planner.control.watchdog import Watchdog
 
 
+def test_time_that_has_not_begun_is_named_rather_than_a_stamp_in_the_future():
+    watchdog = Watchdog("image", 1.0)
+    watchdog.feed(4.5)
+    assert watchdog.complaint(0.0) == "simulated time has not begun: nothing came on /clock"
+
+
 def test_nothing_yet_is_a_complaint():
     assert Watchdog("image", 1.0).complaint(0.0) == "no image yet"
 

@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 import torch
-from harness import STALE_S, goal_of, picture
+from harness import PATIENCE_S, STALE_S, goal_of, picture
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.msg import Plan
 from jepa_planner.srv import Rollout
 from rclpy.parameter import Parameter
 from rclpy.time import Time
+from rosgraph_msgs.msg import Clock
 
-from jepa_planner.nodes.arm_node import ArmNode
+from jepa_planner.nodes.arm_node import STATE_PERIOD_S, ArmNode
 from jepa_planner.nodes.goal_pursuit import Outcome
 
 FAR = (picture(11), picture(12))
@@ -122,6 +123,25 @@ def test_a_camera_that_repeats_one_stamp_is_stale(rig):
     rig.robot.image_stamp = rig.robot.get_clock().now()
     assert rig.result(handle).outcome is Outcome.STALE_IMAGE
     rig.assert_at_rest()
+
+
+def test_a_goal_waits_for_simulated_time_to_begin(rig):
+    rig.planner(use_sim_time=True, start_timeout_s=PATIENCE_S)
+    handle = rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9))
+    seen = len(rig.robot.arm_states)
+    rig.until(lambda: len(rig.robot.arm_states) > seen + 2 * STALE_S / STATE_PERIOD_S)
+    assert not moves(rig)
+    clock = rig.robot.create_publisher(Clock, "/clock", 1)
+    rig.robot.create_timer(0.02, lambda: clock.publish(Clock(clock=rig.robot.get_clock().now().to_msg())))
+    assert rig.result(handle).outcome is Outcome.BUDGET_SPENT
+
+
+def test_simulated_time_that_never_begins_ends_the_goal_by_name(rig):
+    rig.planner(use_sim_time=True, start_timeout_s=STALE_S)
+    result = rig.result(rig.send_goals(ENDLESS))
+    assert result.outcome is Outcome.STALE_JOINT_STATE
+    assert "nothing came on /clock" in result.message
+    assert rig.commands_settle() == 0
 
 
 def test_silent_joint_states_end_the_goal_by_name(rig):
