@@ -11,12 +11,13 @@ A shard `episodes-000123.h5` holds E episodes of T actions each:
 | behaviour | str [E] | what was being done |
 
 File attributes: `format` (FORMAT), `time_step_s`, `views`, `state_channels`, `action_channels`, `seeds` (one per
-episode).
+episode), `vary` (what the scenes varied).
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +59,8 @@ class Episodes:
         return len(self.images)
 
 
-def write_shard(path: Path, episodes: Episodes) -> None:
-    """Write one shard; a crash leaves either the whole file or none."""
+def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = ()) -> None:
+    """Write one shard; a crash leaves either the whole file or none. `vary` names what the scenes varied."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with h5py.File(partial, "w") as file:
@@ -75,7 +76,24 @@ def write_shard(path: Path, episodes: Episodes) -> None:
         file.attrs["state_channels"] = list(STATE_CHANNELS)
         file.attrs["action_channels"] = list(ACTION_CHANNELS)
         file.attrs["seeds"] = episodes.seeds
+        file.attrs["vary"] = sorted(vary)
     os.replace(partial, path)
+
+
+def shard_settings(path: Path) -> dict[str, object]:
+    """How a shard was collected: seeds, steps, image size (px), vary. Raises EpisodeError where it cannot be read."""
+    try:
+        with h5py.File(path, "r") as file:
+            return {
+                "seeds": file.attrs["seeds"].tolist(),
+                "steps": file["actions"].shape[1],
+                "image size": file["images"].shape[-2],
+                "vary": [str(name) for name in file.attrs.get("vary", ())],
+            }
+    except (OSError, KeyError) as error:
+        raise EpisodeError(
+            f"{path} cannot be read as an episode shard: {error}; delete it to collect it again"
+        ) from error
 
 
 def read_episodes(folder: str | Path, limit: int | None = None) -> Episodes:
@@ -90,10 +108,10 @@ def read_episodes(folder: str | Path, limit: int | None = None) -> Episodes:
     count = 0
     for path in paths:
         shards.append(_read_shard(path))
-        if shards[-1].images.shape[1:] != shards[0].images.shape[1:] or shards[-1].views != shards[0].views:
+        if _setting(shards[-1]) != _setting(shards[0]):
             raise EpisodeError(
-                f"{path} holds images {shards[-1].images.shape[1:]} of views {shards[-1].views}, "
-                f"but {paths[0]} {shards[0].images.shape[1:]} of {shards[0].views}: one folder takes one setting"
+                f"{path} holds images, views and time step {_setting(shards[-1])}, "
+                f"but {paths[0]} {_setting(shards[0])}: one folder takes one setting"
             )
         count += len(shards[-1])
         if limit is not None and count >= limit:
@@ -106,6 +124,10 @@ def read_episodes(folder: str | Path, limit: int | None = None) -> Episodes:
         join("images"), join("states"), join("actions"), join("object_pose"),
         tuple(b for s in shards for b in s.behaviour)[:limit], join("seeds"), shards[0].views, shards[0].time_step_s,
     )  # fmt: skip
+
+
+def _setting(shard: Episodes) -> tuple[object, ...]:
+    return shard.images.shape[1:], shard.views, shard.time_step_s
 
 
 def _read_shard(path: Path) -> Episodes:
@@ -121,16 +143,31 @@ def _read_shard(path: Path) -> Episodes:
                 tuple(file["behaviour"].asstr()[:]), np.asarray(file.attrs["seeds"]), tuple(file.attrs["views"]),
                 float(file.attrs["time_step_s"]),
             )  # fmt: skip
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, TypeError) as error:
         raise EpisodeError(
             f"{path} cannot be read as an episode shard: {error}; delete it and collect again"
         ) from error
-    episodes, steps = shard.actions.shape[:2]
-    if shard.images.shape[:2] != (episodes, steps + 1) or shard.states.shape[:2] != (episodes, steps + 1):
-        raise EpisodeError(
-            f"{path}: {steps} actions need {steps + 1} images and states, "
-            f"got {shard.images.shape} and {shard.states.shape}"
-        )
-    if not (np.all(np.isfinite(shard.states)) and np.all(np.isfinite(shard.actions))):
-        raise EpisodeError(f"{path} holds states or actions that are not finite; delete it and collect again")
+    _check_shapes(path, shard)
+    for name in ("states", "actions", "object_pose"):
+        if not np.all(np.isfinite(getattr(shard, name))):
+            raise EpisodeError(f"{path} holds {name} that are not finite; delete it and collect again")
     return shard
+
+
+def _check_shapes(path: Path, shard: Episodes) -> None:
+    if shard.images.dtype != np.uint8 or shard.images.ndim != 6:
+        given = f"{shard.images.dtype} {list(shard.images.shape)}"
+        raise EpisodeError(f"{path}: images are {given}, expected uint8 [episodes, frames, views, height, width, 3]")
+    count, frames, _, height, width, _ = shard.images.shape
+    for name, expected in (
+        ("images", (count, frames, len(shard.views), height, width, 3)),
+        ("states", (count, frames, len(STATE_CHANNELS))),
+        ("actions", (count, frames - 1, len(ACTION_CHANNELS))),
+        ("object_pose", (count, frames, 4)),
+        ("behaviour", (count,)),
+        ("seeds", (count,)),
+    ):
+        if (given := np.shape(getattr(shard, name))) != expected:
+            raise EpisodeError(
+                f"{path}: {name} have shape {list(given)}; {count} episodes of {frames} images imply {list(expected)}"
+            )

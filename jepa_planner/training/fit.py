@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
@@ -92,7 +93,10 @@ def _save(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, itera
 def _resume(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> int:
     if not path.exists():
         return 0
-    saved = torch.load(path, weights_only=True)
+    try:
+        saved = torch.load(path, weights_only=True)
+    except (RuntimeError, EOFError, UnpicklingError) as error:
+        raise ValueError(f"{path} is damaged or no checkpoint: delete it to begin again") from error
     try:
         module.load_state_dict(saved["module"])
         optimiser.load_state_dict(saved["optimiser"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from jepa_planner.training.episodes import Episodes, write_shard
+from jepa_planner.training.episodes import EpisodeError, Episodes, shard_settings, write_shard
 from jepa_planner_sim.arm_driver import ACTION_PERIOD_S, ArmDriver
 from jepa_planner_sim.behaviours import behave, draw_behaviour
 from jepa_planner_sim.scene import sample_scene
@@ -43,10 +43,15 @@ class CollectSettings:
 
 
 def collect(folder: Path, settings: CollectSettings, processes: int) -> int:
-    """Collect the shards that the folder lacks; returns how many were written. Interrupt and call again to resume."""
+    """Collect the shards that the folder lacks; returns how many were written. Interrupt and call again to resume.
+
+    Raises EpisodeError where a shard that is there was made with other settings.
+    """
     shards = range((settings.episodes + settings.shard_episodes - 1) // settings.shard_episodes)
     paths = {index: folder / f"episodes-{index:06d}.h5" for index in shards}
     missing = [index for index, path in paths.items() if not path.exists()]
+    for index in sorted(set(shards) - set(missing)):
+        _check_kept(paths[index], settings, index)
     left = sum(_episodes_in(settings, index) for index in missing)
     with (
         ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool,
@@ -67,10 +72,27 @@ def _episodes_in(settings: CollectSettings, index: int) -> int:
     return min(settings.shard_episodes, settings.episodes - index * settings.shard_episodes)
 
 
+def _seeds_in(settings: CollectSettings, index: int) -> np.ndarray:
+    first = settings.seed + index * settings.shard_episodes
+    return np.arange(first, first + _episodes_in(settings, index))
+
+
+def _check_kept(path: Path, settings: CollectSettings, index: int) -> None:
+    """Raises EpisodeError where a shard that is there is not the one that would be collected."""
+    wanted = {
+        "seeds": _seeds_in(settings, index).tolist(),
+        "steps": settings.steps,
+        "image size": settings.image_size_px,
+        "vary": sorted(settings.vary),
+    }
+    found = shard_settings(path)
+    for name, value in wanted.items():
+        if found[name] != value:
+            raise EpisodeError(f"{path} was collected with {name} {found[name]}, not {value}: choose another folder")
+
+
 def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
-    first = index * settings.shard_episodes
-    count = _episodes_in(settings, index)
-    seeds = np.arange(settings.seed + first, settings.seed + first + count)
+    seeds = _seeds_in(settings, index)
     world = World(image_size_px=settings.image_size_px)
     try:
         records = [record_episode(world, np.random.default_rng(int(seed)), settings) for seed in seeds]
@@ -78,8 +100,8 @@ def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
         world.close()
     stacked = [np.stack([r[i] for r in records]) for i in range(4)]
     episodes = Episodes(*stacked, tuple(r[4] for r in records), seeds, tuple(world.cameras), ACTION_PERIOD_S)
-    write_shard(path, episodes)
-    return count
+    write_shard(path, episodes, settings.vary)
+    return len(seeds)
 
 
 def record_episode(

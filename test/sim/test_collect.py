@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from jepa_planner.training.episodes import read_episodes
+from jepa_planner.training.episodes import EpisodeError, read_episodes
 from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.behaviours import MIX, behave, draw_behaviour
 from jepa_planner_sim.collect import EVALUATION_SEED_START, CollectSettings, collect, record_episode
@@ -69,9 +69,26 @@ def test_an_interruption_ends_the_workers_at_once_and_keeps_what_is_done(collect
 
     monkeypatch.setattr("jepa_planner_sim.collect.as_completed", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        collect(tmp_path, replace(SMALL, episodes=400, steps=40), processes=1)
+        collect(tmp_path, replace(SMALL, episodes=400), processes=1)
     assert multiprocessing.active_children() == []
     assert [path.name for path in tmp_path.glob("*.h5")] == ["episodes-000000.h5"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"seed": 41}, r"seeds \[40, 41\], not \[41, 42\]"),
+        ({"steps": 4}, "steps 3, not 4"),
+        ({"image_size_px": 96}, "image size 64, not 96"),
+        ({"vary": frozenset({"light"})}, r"vary \[\], not \['light'\]"),
+    ],
+    ids=["seed", "steps", "image size", "vary"],
+)
+def test_a_folder_collected_with_other_settings_is_refused_and_kept(collected, change, says):
+    before = {path.name: path.stat().st_mtime_ns for path in collected.iterdir()}
+    with pytest.raises(EpisodeError, match=rf"episodes-000000\.h5 was collected with {says}"):
+        collect(collected, replace(SMALL, **change), processes=1)
+    assert {path.name: path.stat().st_mtime_ns for path in collected.iterdir()} == before
 
 
 def test_a_fault_in_a_worker_is_raised_here(tmp_path):

@@ -124,25 +124,49 @@ def test_other_channels_are_refused_by_name(tmp_path):
         read_episodes(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["images", "states"])
+@pytest.mark.parametrize("name", ["images", "states", "object_pose"])
 def test_a_shard_with_frames_missing_is_refused_by_name(tmp_path, name):
     shard(tmp_path, **{name: getattr(episodes(3, 4), name)[:, :-1]})
-    with pytest.raises(EpisodeError, match=r"episodes-000000\.h5: 4 actions need 5 images and states"):
+    with pytest.raises(EpisodeError, match=r"episodes-000000\.h5: \w+ have shape .* imply"):
         read_episodes(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["states", "actions"])
+@pytest.mark.parametrize("name", ["states", "actions", "object_pose"])
+def test_channels_too_few_are_refused_by_name(tmp_path, name):
+    shard(tmp_path, **{name: getattr(episodes(3, 4), name)[..., :-1]})
+    with pytest.raises(EpisodeError, match=rf"episodes-000000\.h5: {name} have shape"):
+        read_episodes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "images", [episodes(3, 4).images.astype(np.float32), episodes(3, 4).images[:, :, 0]], ids=["float", "no view axis"]
+)
+def test_images_of_another_kind_are_refused_by_name(tmp_path, images):
+    with h5py.File(shard(tmp_path), "a") as file:
+        del file["images"]
+        file["images"] = images
+    with pytest.raises(EpisodeError, match=r"episodes-000000\.h5: images are .*, expected uint8"):
+        read_episodes(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["states", "actions", "object_pose"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_numbers_that_are_not_finite_are_refused_by_name(tmp_path, name, value):
     spoilt = getattr(episodes(3, 4), name).copy()
     spoilt[1, 2, 3] = value
     shard(tmp_path, **{name: spoilt})
-    with pytest.raises(EpisodeError, match=r"episodes-000000\.h5 holds states or actions that are not finite"):
+    with pytest.raises(EpisodeError, match=rf"episodes-000000\.h5 holds {name} that are not finite"):
         read_episodes(tmp_path)
 
 
 @pytest.mark.parametrize(
-    "other", [episodes(3, 4, size_px=48), episodes(3, 5), replace(episodes(3, 4), views=("left", "right"))]
+    "other",
+    [
+        episodes(3, 4, size_px=48),
+        episodes(3, 5),
+        replace(episodes(3, 4), views=("left", "right")),
+        replace(episodes(3, 4), time_step_s=0.5),
+    ],
 )
 def test_shards_that_do_not_go_together_are_refused_with_both_names(tmp_path, other):
     shard(tmp_path, 0)

@@ -104,6 +104,15 @@ def test_a_checkpoint_of_another_size_is_refused_by_name(tmp_path):
         run(tmp_path, network(width=9))
 
 
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", None], ids=["empty", "text", "cut short"])
+def test_a_damaged_checkpoint_is_refused_by_name(tmp_path, content):
+    run(tmp_path, network())
+    path = tmp_path / "net.ckpt"
+    path.write_bytes(path.read_bytes()[:200] if content is None else content)
+    with pytest.raises(ValueError, match=r"net\.ckpt is damaged or no checkpoint: delete it to begin again"):
+        run(tmp_path, network())
+
+
 def test_two_names_share_a_folder_without_touching_each_other(tmp_path):
     first, second = network(), network()
     fit("one", first, losses_of(first), SETTINGS, tmp_path)
