@@ -12,16 +12,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _HERE = Path(__file__).parent
+_MODULES = {"import": "import_model"}
+"""Modules of verbs that cannot be module names, because Python keeps the word."""
 
 
 def verbs() -> dict[str, str]:
     """Returns each verb with its line of help, in alphabetical order."""
-    found = {}
-    for file in sorted(_HERE.glob("*.py")):
+    found, verb_of = {}, {module: verb for verb, module in _MODULES.items()}
+    for file in _HERE.glob("*.py"):
         text = _help_of(file)
         if text is not None:
-            found[file.stem.replace("_", "-")] = text
-    return found
+            found[verb_of.get(file.stem, file.stem.replace("_", "-"))] = text
+    return dict(sorted(found.items()))
 
 
 def _help_of(file: Path) -> str | None:
@@ -63,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb not in known:
         print(f"jepa-planner: no verb {verb!r}; choose one of: {', '.join(known)}", file=sys.stderr)
         return 2
-    module = importlib.import_module(f"jepa_planner.cli.{verb.replace('-', '_')}")
+    module = importlib.import_module(f"jepa_planner.cli.{_MODULES.get(verb, verb.replace('-', '_'))}")
     parser = argparse.ArgumentParser(prog=f"jepa-planner {verb}", description=module.HELP)
     module.add_arguments(parser)
     try:

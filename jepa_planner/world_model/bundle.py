@@ -1,11 +1,11 @@
 """Model bundles: a folder with `model.yaml` (the contract) and weights as safetensors."""
 
 import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-import safetensors.torch
 import torch
 import yaml
 from safetensors import SafetensorError
@@ -15,15 +15,24 @@ from jepa_planner.world_model.contract import Contract
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
 from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_plain
+from jepa_planner.world_model.weights_file import Weights, read_weights, weight_shapes, write_weights
 
 CONTRACT_FILE = "model.yaml"
-WEIGHT_FILES = ("encoder.safetensors", "predictor.safetensors")
+ENCODER_FILE, PREDICTOR_FILE = "encoder.safetensors", "predictor.safetensors"
 MAX_CONTRACT_BYTES = 1_000_000
 M = TypeVar("M", bound=nn.Module)
 
 
 class BundleError(ValueError):
     """A bundle is incomplete, altered or inconsistent; the message names the file and the field."""
+
+
+class _ContractDumper(yaml.SafeDumper):
+    """Numbers and names in one line, sentences one below the other."""
+
+    def represent_sequence(self, tag: str, sequence: Sequence, flow_style: bool | None = None) -> yaml.SequenceNode:
+        sentences = any(isinstance(item, str) and " " in item for item in sequence)
+        return super().represent_sequence(tag, sequence, False if sentences else flow_style)
 
 
 def save_bundle(
@@ -38,19 +47,30 @@ def save_bundle(
     Other files that `contract.files` lists stay listed, with their hash taken again. Raises BundleError where
     the modules are not those that the contract describes.
     """
-    folder = Path(folder)
     if encoder.config != contract.encoder or predictor.config != contract.predictor:
         raise BundleError("encoder or predictor: the module's sizes are not those in the contract")
+    modules = {ENCODER_FILE: encoder, PREDICTOR_FILE: predictor}
+    weights = {name: {key: (value,) for key, value in m.state_dict().items()} for name, m in modules.items()}
+    return write_bundle(Path(folder), contract, weights, dtype)
+
+
+def write_bundle(
+    folder: Path,
+    contract: Contract,
+    weights: Mapping[str, Weights],
+    dtype: torch.dtype,
+    mapped: bool = False,
+    advance: Callable[[int], object] = lambda _: None,
+) -> Contract:
+    """Writes files of weights by name, and the contract with the files' sha256, which it returns.
+
+    Other files that `contract.files` lists must be there. mapped and advance: see `write_weights`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, module in zip(WEIGHT_FILES, (encoder, predictor), strict=True):
-        tensors = {
-            key: value.detach().to("cpu", dtype if value.is_floating_point() else value.dtype).contiguous()
-            for key, value in module.state_dict().items()
-        }
-        safetensors.torch.save_file(tensors, folder / name)
-    names = sorted({*contract.files, *WEIGHT_FILES})
-    contract = replace(contract, files={name: sha256(_inside(folder, name)) for name in names})
-    text = yaml.safe_dump(to_plain(contract), sort_keys=False, width=110, default_flow_style=None)
+    hashes = {name: write_weights(folder / name, part, dtype, mapped, advance) for name, part in weights.items()}
+    hashes |= {name: sha256(_inside(folder, name)) for name in contract.files if name not in hashes}
+    contract = replace(contract, files=dict(sorted(hashes.items())))
+    text = yaml.dump(to_plain(contract), Dumper=_ContractDumper, sort_keys=False, width=110, default_flow_style=None)
     (folder / CONTRACT_FILE).write_text(text, encoding="utf-8")
     return contract
 
@@ -68,26 +88,33 @@ def load_contract(folder: str | Path) -> Contract:
         raise BundleError(f"{path}: {error}") from error
 
 
-def load_bundle(folder: str | Path) -> tuple[VideoEncoder, ActionConditionedPredictor, Contract]:
-    """Loads modules in eval mode, float32, on the CPU, after every listed file has matched its sha256.
+def load_bundle(
+    folder: str | Path, dtype: torch.dtype = torch.float32
+) -> tuple[VideoEncoder, ActionConditionedPredictor, Contract]:
+    """Loads modules in eval mode on the CPU, after every listed file has matched its sha256.
 
-    Raises BundleError naming the file or tensor at fault. Weights are safetensors: loading runs no code.
+    Matrices are held as dtype, all else as float32. Raises BundleError naming the file or tensor at fault, and for an
+    encoder alone. Weights are safetensors: loading runs no code.
     """
     folder = Path(folder)
     contract = load_contract(folder)
-    for name in WEIGHT_FILES:
-        if name not in contract.files:
-            raise BundleError(f"{folder / CONTRACT_FILE}: files: missing {name}")
-    for name, expected in contract.files.items():
-        path = _inside(folder, name)
-        if (given := sha256(path)) != expected:
-            raise BundleError(
-                f"{path}: sha256 is {given}, but {CONTRACT_FILE} says {expected}: the file was altered or cut "
-                "short; copy or train the bundle again"
-            )
-    encoder = _load_weights(folder / WEIGHT_FILES[0], VideoEncoder(contract.encoder))
-    predictor = _load_weights(folder / WEIGHT_FILES[1], ActionConditionedPredictor(contract.predictor))
+    if contract.predictor is None:
+        raise BundleError(
+            f"{folder / CONTRACT_FILE}: predictor is null: this bundle is an encoder alone, and planning needs a "
+            "predictor; train one on it with `jepa-planner train --predictor-only --init`"
+        )
+    _check_files(folder, contract, (ENCODER_FILE, PREDICTOR_FILE))
+    encoder = _load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype)
+    predictor = _load_weights(folder / PREDICTOR_FILE, lambda: ActionConditionedPredictor(contract.predictor), dtype)
     return encoder, predictor, contract
+
+
+def load_encoder(folder: str | Path, dtype: torch.dtype = torch.float32) -> tuple[VideoEncoder, Contract]:
+    """The encoder of any bundle, one without a predictor included; otherwise as `load_bundle`."""
+    folder = Path(folder)
+    contract = load_contract(folder)
+    _check_files(folder, contract, (ENCODER_FILE,))
+    return _load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype), contract
 
 
 def model_folder(given: str | Path = "") -> Path:
@@ -104,25 +131,38 @@ def model_folder(given: str | Path = "") -> Path:
     raise BundleError("no model bundle was found in models/: train one, or name its folder")
 
 
-def sha256(path: Path) -> str:
-    """Hash of a file's bytes in hexadecimal."""
+def sha256(path: Path, advance: Callable[[int], object] = lambda _: None) -> str:
+    """Hash of a file's bytes in hexadecimal; advance is called with the number of bytes read."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
+            advance(len(block))
     return digest.hexdigest()
 
 
-def name_mismatches(module: nn.Module, tensors: dict[str, torch.Tensor]) -> list[str]:
+def name_mismatches(module: nn.Module, shapes: Mapping[str, Sequence[int]]) -> list[str]:
     """Every tensor that is missing, unexpected or misshapen for a module, in words."""
-    wanted = module.state_dict()
-    problems = [f"missing {name} {list(wanted[name].shape)}" for name in wanted if name not in tensors]
-    problems += [f"unexpected {name} {list(tensors[name].shape)}" for name in tensors if name not in wanted]
-    for name in wanted.keys() & tensors.keys():
-        if wanted[name].shape != tensors[name].shape:
-            given, expected = list(tensors[name].shape), list(wanted[name].shape)
-            problems.append(f"misshapen {name}: {given}, expected {expected}")
+    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    problems = [f"missing {name} {list(wanted[name])}" for name in wanted if name not in shapes]
+    problems += [f"unexpected {name} {list(shapes[name])}" for name in shapes if name not in wanted]
+    for name in wanted.keys() & shapes.keys():
+        if wanted[name] != tuple(shapes[name]):
+            problems.append(f"misshapen {name}: {list(shapes[name])}, expected {list(wanted[name])}")
     return sorted(problems)
+
+
+def _check_files(folder: Path, contract: Contract, needed: Sequence[str]) -> None:
+    for name in needed:
+        if name not in contract.files:
+            raise BundleError(f"{folder / CONTRACT_FILE}: files: missing {name}")
+    for name, expected in contract.files.items():
+        path = _inside(folder, name)
+        if (given := sha256(path)) != expected:
+            raise BundleError(
+                f"{path}: sha256 is {given}, but {CONTRACT_FILE} says {expected}: the file was altered or cut "
+                "short; copy or train the bundle again"
+            )
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -135,12 +175,13 @@ def _inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _load_weights(path: Path, module: M) -> M:
+def _load_weights(path: Path, build: Callable[[], M], dtype: torch.dtype) -> M:
+    with torch.device("meta"):  # the weights come from the file: do not draw random ones first
+        module = build()
     try:
-        tensors = safetensors.torch.load_file(path)
+        if problems := name_mismatches(module, weight_shapes(path)):
+            raise BundleError(f"{path}: " + "; ".join(problems))
+        module.load_state_dict(read_weights(path, dtype), assign=True)
     except SafetensorError as error:
         raise BundleError(f"{path}: not a safetensors file ({error})") from error
-    if problems := name_mismatches(module, tensors):
-        raise BundleError(f"{path}: " + "; ".join(problems))
-    module.load_state_dict(tensors)
     return module.eval()

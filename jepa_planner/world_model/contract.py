@@ -26,12 +26,17 @@ class ContractError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSpec:
-    """Camera images: size in pixels that the encoder sees, one name per view, RGB normalisation."""
+    """Camera images: size in pixels that the encoder sees, one name per view, RGB normalisation.
+
+    crop_aspect: width over height of the centre crop; None stands for that of width and height, anything else is
+    squeezed into them.
+    """
 
     height: int
     width: int
     views: tuple[str, ...]
     crop: Literal["centre"] = "centre"
+    crop_aspect: float | None = None
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
@@ -95,19 +100,22 @@ class PlanningSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec:
-    """Where the weights come from."""
+    """Where the weights come from; source_files maps files that were imported to their sha256."""
 
     data: str
     command: str
     seeds: tuple[int, ...] = ()
     steps: dict[str, int] = field(default_factory=dict)
+    source_files: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
     """Everything that stands in `model.yaml`; `files` maps file names to their sha256.
 
-    Construction raises FieldError where a value is impossible or two sections contradict each other.
+    predictor None: the bundle is an encoder alone, and what stands about states, actions and planning is meant for the
+    predictor to come. notes: what is uncertain about the model, and what to try. Construction raises FieldError where
+    a value is impossible or two sections contradict each other.
     """
 
     name: str
@@ -121,15 +129,15 @@ class Contract:
     planning: PlanningSpec
     training: TrainingSpec
     encoder: EncoderConfig
-    predictor: PredictorConfig
+    predictor: PredictorConfig | None
     context_frames: int = 1
     format: int = FORMAT
+    notes: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         encoder, predictor, latent, action = self.encoder, self.predictor, self.latent, self.action
-        initial_std = self.planning.initial_std or action.max_abs
-        steps = self.context_frames - 1 + self.planning.cem.horizon
+        initial_std, crop_aspect = self.planning.initial_std or action.max_abs, self.image.crop_aspect
         for name, given, expected in (
             ("format", self.format, FORMAT),
             ("image.height and image.width", (self.image.height, self.image.width), encoder.image_size),
@@ -137,25 +145,34 @@ class Contract:
             ("latent.tokens", latent.tokens, encoder.latent_tokens),
             ("latent.channels", latent.channels, encoder.latent_channels),
             ("latent.grid", latent.grid, encoder.latent_grid),
-            ("predictor.latent_channels", predictor.latent_channels, encoder.latent_channels),
-            ("predictor.grid", predictor.grid, encoder.latent_grid),
-            ("predictor.state_dim", predictor.state_dim, len(self.state.channels)),
-            ("predictor.action_dim", predictor.action_dim, len(action.channels)),
             ("action.max_abs", len(action.max_abs), len(action.channels)),
             ("planning.initial_std", len(initial_std), len(action.channels)),
         ):
-            if given != expected:
-                raise FieldError(f"{name}: {given} does not fit the other fields, which imply {expected}")
+            _check_equal(name, given, expected)
         for name, holds, must in (
             ("state.channels", self.state.channels in STATE_LAYOUTS, f"be one of {STATE_LAYOUTS}"),
             ("action.channels", action.channels == ACTION_CHANNELS, f"be {ACTION_CHANNELS}"),
             ("action.max_abs", all(0.0 <= x < math.inf for x in action.max_abs), "be finite and >= 0"),
             ("action.time_step_s", 0.0 < action.time_step_s < math.inf, "be positive"),
+            ("image.crop_aspect", crop_aspect is None or 0.1 <= crop_aspect <= 10.0, "lie in 0.1 to 10"),
             ("context_frames", self.context_frames >= 1, "be at least 1"),
-            ("predictor.max_steps", steps <= predictor.max_steps, f"be at least {steps}"),
         ):
             if not holds:
                 raise FieldError(f"{name}: must {must}")
+        if predictor is not None:
+            self._check_predictor(predictor)
+
+    def _check_predictor(self, predictor: PredictorConfig) -> None:
+        for name, given, expected in (
+            ("predictor.latent_channels", predictor.latent_channels, self.encoder.latent_channels),
+            ("predictor.grid", predictor.grid, self.encoder.latent_grid),
+            ("predictor.state_dim", predictor.state_dim, len(self.state.channels)),
+            ("predictor.action_dim", predictor.action_dim, len(self.action.channels)),
+        ):
+            _check_equal(name, given, expected)
+        steps = self.context_frames - 1 + self.planning.cem.horizon
+        if steps > predictor.max_steps:
+            raise FieldError(f"predictor.max_steps: must be at least {steps}")
 
     def check_images(self, shape: Sequence[int]) -> None:
         """Raises ContractError unless images of this shape are [B, views, H, W, 3] and large enough."""
@@ -200,3 +217,8 @@ def _check_width(name: str, width: int, channels: tuple[str, ...]) -> None:
     if width != len(channels):
         names = ", ".join(channels)
         raise ContractError(f"{name}: {width} given; this model needs {len(channels)}: {names}")
+
+
+def _check_equal(name: str, given: object, implied: object) -> None:
+    if given != implied:
+        raise FieldError(f"{name}: {given} does not fit the other fields, which imply {implied}")

@@ -1,5 +1,7 @@
 """Camera pixels to encoder input; training, running and goal images all pass through here."""
 
+from fractions import Fraction
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,19 +15,22 @@ def preprocess(
     size: tuple[int, int],
     mean: tuple[float, float, float] = IMAGENET_MEAN,
     std: tuple[float, float, float] = IMAGENET_STD,
+    crop_aspect: float | None = None,
 ) -> Tensor:
-    """Centre crop to the aspect of `size`, bilinear resize without antialiasing, and normalisation.
+    """Centre crop, bilinear resize without antialiasing, and normalisation.
 
-    images: uint8 RGB [.., H, W, 3]; size: (height, width) in pixels. Returns float32 [.., 3, height, width]
-    of (pixel - 255*mean) / (255*std), as V-JEPA 2-AC does at run time. Raises ValueError for any other input.
+    images: uint8 RGB [.., H, W, 3]; size: (height, width) in pixels; crop_aspect: width over height of the crop, that
+    of `size` by default. Returns float32 [.., 3, height, width] of (pixel - 255*mean) / (255*std), as V-JEPA 2-AC does
+    at run time. Raises ValueError for any other input.
     """
     if images.dtype != torch.uint8 or images.ndim < 3 or images.shape[-1] != 3:
         raise ValueError(f"images are {images.dtype} {list(images.shape)}; expected uint8 RGB [.., H, W, 3]")
     height, width = size
-    rows = min(images.shape[-3], images.shape[-2] * height // width)
-    columns = min(images.shape[-2], images.shape[-3] * width // height)
+    aspect = Fraction(width, height) if crop_aspect is None else Fraction(crop_aspect).limit_denominator(1000)
+    rows = min(images.shape[-3], images.shape[-2] // aspect)
+    columns = min(images.shape[-2], images.shape[-3] * aspect // 1)
     if rows < 1 or columns < 1:
-        raise ValueError(f"images are {list(images.shape)}; nothing is left of them in the aspect of {size}")
+        raise ValueError(f"images are {list(images.shape)}; nothing is left of them in the aspect {aspect}")
     top, left = (images.shape[-3] - rows) // 2, (images.shape[-2] - columns) // 2
     x = images[..., top : top + rows, left : left + columns, :].movedim(-1, -3).float()
     if (rows, columns) != (height, width):

@@ -58,7 +58,7 @@ class WorldModel:
     @classmethod
     def load(cls, folder: str | Path, device: str | torch.device = "cpu", dtype: Dtype = "float32") -> "WorldModel":
         """Loads a model bundle; raises BundleError naming the file and field at fault."""
-        encoder, predictor, contract = load_bundle(folder)
+        encoder, predictor, contract = load_bundle(folder, getattr(torch, dtype))
         return cls(contract, encoder, predictor, device, dtype)
 
     @torch.inference_mode()
@@ -73,7 +73,8 @@ class WorldModel:
             raise ContractError(f"image: {images.dtype} given; expected uint8 RGB")
         self.contract.check_images(images.shape)
         image = self.contract.image
-        pixels = preprocess(images.to(self.device), (image.height, image.width), image.mean, image.std)
+        size = (image.height, image.width)
+        pixels = preprocess(images.to(self.device), size, image.mean, image.std, image.crop_aspect)
         with self._precision():
             return self.encoder(pixels).float()
 

@@ -1,5 +1,6 @@
 """What the V-JEPA 2-AC reference code computed with tiny random weights in the released layout."""
 
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -7,23 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jepa_planner.world_model.contract import (
-    STATE_LAYOUTS,
-    ActionSpec,
-    Contract,
-    EnergySpec,
-    ImageSpec,
-    LatentSpec,
-    PlanningSpec,
-    StateSpec,
-    TrainingSpec,
-)
-from jepa_planner.world_model.vjepa2_ac_checkpoint import load_checkpoint
-from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner.world_model.import_bundle import import_bundle
+from jepa_planner.world_model.vjepa2_ac_checkpoint import find_vjepa2_ac
+from jepa_planner.world_model.vjepa2_contract import ImportSettings, vjepa2_contract
+from jepa_planner.world_model.world_model import Dtype, WorldModel
 
 DATA = Path(__file__).parent.parent / "data"
 CHECKPOINT = DATA / "vjepa2_ac_tiny.pt"
 SIZE = (64, 64)
+_FOLDER = tempfile.TemporaryDirectory(prefix="reference_bundle_")
 
 
 @cache
@@ -32,23 +25,17 @@ def vectors() -> dict[str, Tensor]:
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def reference_world_model() -> WorldModel:
-    encoder, predictor = load_checkpoint(CHECKPOINT, SIZE)
-    contract = Contract(
-        name="tiny-vjepa2-ac",
-        version="1",
-        licence="none",
-        image=ImageSpec(height=64, width=64, views=("camera",)),
-        latent=LatentSpec(tokens=16, channels=128, grid=(4, 4)),
-        state=StateSpec(channels=STATE_LAYOUTS[0], frame="panda_link0", tcp_frame="tcp"),
-        action=ActionSpec(max_abs=(0.075, 0.075, 0.075, 0.0, 0.0, 0.0, 0.75), time_step_s=0.25),
-        energy=EnergySpec(kind="last_step_l1", scale=1.0),
-        planning=PlanningSpec(reached_energy=0.1, steps_per_sub_goal=4, gripper_deadband=0.25),
-        training=TrainingSpec(data="random weights", command="none"),
-        encoder=encoder.config,
-        predictor=predictor.config,
-    )
-    return WorldModel(contract, encoder, predictor)
+@cache
+def reference_bundle() -> Path:
+    """The tiny checkpoint, imported in fp32 as a user would."""
+    folder = Path(_FOLDER.name) / "tiny-vjepa2-ac"
+    found = find_vjepa2_ac(CHECKPOINT, SIZE)
+    import_bundle(found, vjepa2_contract(found, ImportSettings(name=folder.name), "none"), folder, torch.float32)
+    return folder
+
+
+def reference_world_model(dtype: Dtype = "float32") -> WorldModel:
+    return WorldModel.load(reference_bundle(), dtype=dtype)
 
 
 def relative_error(given: Tensor, expected: Tensor) -> float:

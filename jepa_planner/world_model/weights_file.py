@@ -1,0 +1,105 @@
+"""Weights to and from safetensors, one tensor at a time, so that memory holds one copy of them at most."""
+
+import ctypes
+import hashlib
+import json
+import mmap
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+Weights = Mapping[str, Sequence[Tensor]]
+"""Tensors by name, each as parts that are stacked along the first dimension; most have one part."""
+
+FORMAT_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64"}
+HEADER_ALIGNMENT = 8
+_MADV_PAGEOUT = 21  # madvise(2): give pages back now; file pages are read again, nothing is lost
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def stacked_shape(parts: Sequence[Tensor]) -> tuple[int, ...]:
+    """The shape of parts stacked along the first dimension."""
+    if len(parts) == 1:
+        return tuple(parts[0].shape)
+    return (sum(len(part) for part in parts), *parts[0].shape[1:])
+
+
+def write_weights(
+    path: Path,
+    weights: Weights,
+    dtype: torch.dtype,
+    mapped: bool = False,
+    advance: Callable[[int], object] = lambda _: None,
+) -> str:
+    """Writes a safetensors file and returns its sha256; floating-point tensors are stored as dtype.
+
+    mapped: the tensors are views of a file, whose pages are given back as soon as they were copied. advance is called
+    with the number of bytes written. Raises ValueError naming a tensor that is not finite in that dtype.
+    """
+    header, end = {}, 0
+    for name, parts in weights.items():
+        shape, kind = stacked_shape(parts), _stored_as(parts[0], dtype)
+        start, end = end, end + torch.Size(shape).numel() * kind.itemsize
+        header[name] = {"dtype": FORMAT_NAMES[kind], "shape": shape, "data_offsets": (start, end)}
+    head = json.dumps(header, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % HEADER_ALIGNMENT)
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for block in (len(head).to_bytes(8, "little"), head):
+            file.write(block)
+            digest.update(block)
+        for name, parts in weights.items():
+            for part in parts:
+                stored = part.detach().to("cpu", _stored_as(part, dtype)).contiguous()
+                if stored.is_floating_point() and not stored.isfinite().all():
+                    raise ValueError(f"{name}: holds numbers that are not finite as {dtype}")
+                block = stored.reshape(-1).view(torch.uint8).numpy()
+                file.write(block)
+                digest.update(block)
+                advance(block.nbytes)
+                if mapped:
+                    release_pages(part)
+    return digest.hexdigest()
+
+
+def weight_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes in a safetensors file by name, without reading the numbers; raises SafetensorError for other files."""
+    with safe_open(path, "pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no dict)
+
+
+def read_weights(path: Path, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Copies of all tensors of a safetensors file: matrices as dtype, other floating-point tensors as float32.
+
+    What is no matrix is small and loses most from rounding: norms, biases, statistics, embeddings of patches.
+    """
+    copies = {}
+    with safe_open(path, "pt") as file:
+        for name in file.keys():  # noqa: SIM118 (no dict)
+            view = file.get_tensor(name)
+            kind = dtype if view.ndim == 2 else torch.float32
+            copies[name] = view.to(kind if view.is_floating_point() else view.dtype, copy=True)
+            release_pages(view)
+    return copies
+
+
+def map_weights(path: Path) -> dict[str, Tensor]:
+    """Views of all tensors of a safetensors file; a page enters memory when it is looked at."""
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+
+
+def release_pages(view: Tensor) -> None:
+    """Takes a view of a mapped file out of memory, on Linux; looked at again, it is read again."""
+    start = -(-view.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
+    length = (view.data_ptr() + view.nbytes - start) // mmap.PAGESIZE * mmap.PAGESIZE
+    if length > 0 and _LIBC:
+        _LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_PAGEOUT)
+
+
+def _stored_as(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
+    return dtype if tensor.is_floating_point() else tensor.dtype
