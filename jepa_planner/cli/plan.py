@@ -1,0 +1,70 @@
+"""`jepa-planner plan`: a plan for two pictures, without an arm."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jepa_planner.cli.picture_arguments import add_picture_arguments, load_model, read_pair
+
+if TYPE_CHECKING:
+    from jepa_planner.planning.offline_plan import OfflinePlan
+
+HELP = "print the plan from one picture to another, offline"
+HEADINGS = ("dx m", "dy m", "dz m", "droll rad", "dpitch rad", "dyaw rad", "dclosedness")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    add_picture_arguments(parser)
+    parser.add_argument("--seed", type=int, default=0, help="of the search; the same seed gives the same plan")
+    for name, what in (
+        ("samples", "candidates per iteration"),
+        ("iterations", "of the search"),
+        ("horizon", "actions"),
+    ):
+        parser.add_argument(f"--{name}", type=int, default=None, help=f"{what}; the model's own by default")
+    parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the plan there too")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Encode, search, print."""
+    from dataclasses import replace
+
+    from jepa_planner.evaluation.picture_pair import context_and_goal
+    from jepa_planner.planning.offline_plan import plan_offline
+
+    pair = read_pair(args)
+    model = load_model(args)
+    chosen = {name: getattr(args, name) for name in ("samples", "iterations", "horizon")}
+    cem = replace(model.contract.planning.cem, **{name: value for name, value in chosen.items() if value is not None})
+    plan = plan_offline(model, *context_and_goal(model, pair), cem, args.seed)
+    planning = model.contract.planning
+    reached = planning.tolerances(1)[0]
+    print(f"{model.contract.name}, {cem.samples} candidates x {cem.iterations} iterations, seed {args.seed}")
+    print(in_words(plan, reached))
+    if args.json:
+        data = {
+            "model": model.contract.name, "seed": args.seed, "channels": list(model.contract.action.channels),
+            "actions": plan.actions.tolist(), "energy_now": plan.energy_now, "energies_after": plan.energies_after,
+            "reached_energy": reached, "seconds": plan.seconds,
+        }  # fmt: skip
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(data, indent=1) + "\n")
+    return 0
+
+
+def in_words(plan: OfflinePlan, reached_energy: float) -> str:
+    """The plan as a table, with what the model imagines of it."""
+    lines = [f"energy now {plan.energy_now:.4g} (a goal counts as reached at {reached_energy:.4g})"]
+    if not len(plan.actions):
+        return "\n".join([*lines, "the two pictures are the same to the model: there is nothing to plan"])
+    if plan.energy_now <= reached_energy:
+        lines.append("this goal counts as reached already: an arm would stay where it is")
+    lines.append("  ".join(["step", *HEADINGS, "energy after"]))
+    for step, (action, energy) in enumerate(zip(plan.actions.tolist(), plan.energies_after, strict=True), 1):
+        cells = [f"{value:+.4f}".rjust(len(title)) for value, title in zip(action, HEADINGS, strict=True)]
+        lines.append("  ".join([f"{step:4d}", *cells, f"{energy:.4g}".rjust(len("energy after"))]))
+    return "\n".join([*lines, f"planned in {plan.seconds:.2f} s"])

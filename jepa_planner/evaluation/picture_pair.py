@@ -1,0 +1,126 @@
+"""Two pictures from the same camera, the arm's state at the first, and, where known, the action between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from jepa_planner.planning.action_space import AXES
+from jepa_planner.world_model.poses import action_between
+from jepa_planner.world_model.world_model import Context
+
+if TYPE_CHECKING:
+    from jepa_planner.world_model.world_model import WorldModel
+
+ASPECT_SLACK = 0.01
+
+
+class PictureError(ValueError):
+    """Pictures or states cannot be read, or do not go together."""
+
+
+@dataclass(frozen=True)
+class PicturePair:
+    """image and goal uint8 [V, H, W, 3], one picture per view; state [S] at the image.
+
+    true_action [7]: the action that leads from image to goal, None where it is not known.
+    """
+
+    image: np.ndarray
+    goal: np.ndarray
+    state: np.ndarray
+    true_action: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        (now_height, now_width), (goal_height, goal_width) = self.image.shape[1:3], self.goal.shape[1:3]
+        if abs(now_width / now_height * goal_height / goal_width - 1.0) > ASPECT_SLACK:
+            raise PictureError(
+                f"the image is {now_width} x {now_height} pixels and the goal {goal_width} x {goal_height}: "
+                "both must be whole pictures of the same camera"
+            )
+        if self.true_action is not None and self.true_action.shape != (AXES,):
+            raise PictureError(f"a true action of {self.true_action.size} numbers given; expected {AXES}")
+        for name, given in (("state", self.state), ("true action", self.true_action)):
+            if given is not None and not np.isfinite(given).all():
+                raise PictureError(f"the {name} is {given.tolist()}; expected finite numbers")
+
+
+def pair_from_files(
+    images: Sequence[Path],
+    goals: Sequence[Path],
+    state: Sequence[float],
+    goal_state: Sequence[float] | None = None,
+    true_action: Sequence[float] | None = None,
+) -> PicturePair:
+    """A pair from picture files, one per view; goal_state gives the true action as the change of state."""
+    if goal_state is not None and true_action is not None:
+        raise PictureError("a goal state and a true action were given; one of them tells the other")
+    now = np.array(state, np.float32)
+    action = None if true_action is None else np.array(true_action, np.float32)
+    if goal_state is not None:
+        action = _change_of_state(now, np.array(goal_state, np.float32))
+    return PicturePair(_read_views(images), _read_views(goals), now, action)
+
+
+def pair_from_frames(path: Path, first: int = 0, last: int = -1) -> PicturePair:
+    """A pair from two frames of an .npz in the layout that V-JEPA 2-AC publishes its example in.
+
+    observations uint8 [1, T, H, W, 3], or [1, T, V, H, W, 3] with several views; states [1, T, S].
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            observations, states = arrays["observations"], arrays["states"]
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
+        raise PictureError(f"{path} has no arrays 'observations' and 'states' that can be read: {error}") from error
+    frames = observations.shape[1] if observations.ndim in (5, 6) else 0
+    if observations.dtype != np.uint8 or observations.shape[-1] != 3 or states.shape[:-1] != (1, frames):
+        raise PictureError(
+            f"{path}: observations {observations.dtype} {list(observations.shape)} and states {list(states.shape)}; "
+            "expected uint8 [1, T, H, W, 3] or [1, T, views, H, W, 3], and [1, T, channels]"
+        )
+    for number in (first, last):
+        if not -frames <= number < frames:
+            raise PictureError(f"{path}: frame {number} was asked for; it has {frames}, counted from 0")
+    image, goal = (observations[0, number] for number in (first, last))
+    if observations.ndim == 5:
+        image, goal = image[None], goal[None]
+    now, then = (states[0, number].astype(np.float32) for number in (first, last))
+    return PicturePair(image, goal, now, _change_of_state(now, then))
+
+
+def context_and_goal(model: WorldModel, pair: PicturePair) -> tuple[Context, Tensor]:
+    """The pair as the model sees it: a context of one observation, and the goal's latent [N, D].
+
+    Raises ContractError where pictures or state do not fit the model.
+    """
+    model.contract.check_state(len(pair.state))
+    latent, goal = (model.encode(picture[None])[0] for picture in (pair.image, pair.goal))
+    return Context(latent[None], torch.from_numpy(pair.state)[None], torch.zeros(0, AXES)), goal
+
+
+def _change_of_state(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    if start.shape != end.shape or len(start) < AXES:
+        raise PictureError(f"states of {len(start)} and {len(end)} numbers given; expected at least {AXES} in both")
+    return action_between(torch.from_numpy(start), torch.from_numpy(end)).numpy()
+
+
+def _read_views(paths: Sequence[Path]) -> np.ndarray:
+    pictures = [_read_picture(path) for path in paths]
+    if len(sizes := {picture.shape for picture in pictures}) > 1:
+        raise PictureError(f"the views have different sizes: {sorted(size[1::-1] for size in sizes)} (width, height)")
+    return np.stack(pictures)
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    try:
+        return np.asarray(Image.open(path).convert("RGB"))
+    except (OSError, UnidentifiedImageError) as error:
+        raise PictureError(f"cannot read the picture {path}: {error}") from error

@@ -1,0 +1,55 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from small_models import small_context, small_world_model
+
+from jepa_planner.planning.energy import SummedMse, distance_to_goal
+from jepa_planner.planning.offline_plan import OfflinePlan, plan_offline
+from jepa_planner.planning.plan import NonFiniteEnergyError
+from jepa_planner.world_model.world_model import Context
+
+MODEL = small_world_model()
+GOAL = small_context(1, seed=9).latents[0]
+
+
+def plan(seed: int = 0, context: Context | None = None, goal: torch.Tensor = GOAL, **settings) -> OfflinePlan:
+    cem = replace(MODEL.contract.planning.cem, **settings)
+    return plan_offline(MODEL, context or small_context(1), goal, cem, seed)
+
+
+def test_the_same_seed_gives_the_same_plan_and_another_seed_another():
+    one, same, other = plan(3), plan(3), plan(4)
+    assert torch.equal(one.actions, same.actions) and one.energies_after == same.energies_after
+    assert not torch.equal(one.actions, other.actions)
+
+
+def test_the_plan_obeys_the_contract():
+    actions = plan(samples=64).actions
+    assert actions.shape == (3, 7)
+    assert (actions.abs() <= torch.tensor(MODEL.contract.action.max_abs) + 1e-6).all()
+
+
+def test_the_energies_are_those_of_the_imagined_way():
+    context = small_context(1)
+    found = plan(context=context)
+    imagined = MODEL.rollout(context, found.actions[None])[0]
+    assert found.energies_after == pytest.approx([distance_to_goal(SummedMse(), x, GOAL, 7) for x in imagined])
+    assert found.energy_now == pytest.approx(distance_to_goal(SummedMse(), context.latents[0], GOAL, 7))
+
+
+def test_settings_of_the_search_are_those_that_were_asked_for():
+    assert len(plan(horizon=2).actions) == 2
+
+
+def test_a_goal_that_looks_like_now_needs_no_plan():
+    context = small_context(1)
+    found = plan(context=context, goal=context.latents[0])
+    assert found.actions.shape == (0, 7) and found.energies_after == () and found.energy_now == 0.0
+
+
+@pytest.mark.parametrize("part", ["latents", "states"])
+def test_a_broken_observation_gives_no_plan_and_says_why(part):
+    broken = replace(small_context(1), **{part: torch.full_like(getattr(small_context(1), part), torch.nan)})
+    with pytest.raises(NonFiniteEnergyError, match="NaN or infinite"):
+        plan(context=broken)
