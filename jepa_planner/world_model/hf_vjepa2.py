@@ -72,7 +72,7 @@ def rename(tensors: dict[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
         if parts:
             weights[f"blocks.{split[1]}.attn.qkv.{split[3]}"] = parts
             continue
-        for pattern, ours in RENAMED:
+        for pattern, ours in () if split else RENAMED:
             inner = re.sub(pattern, ours, inner)
         weights[inner] = (tensors[name],)
     return weights

@@ -11,7 +11,7 @@ from torch import Tensor
 from jepa_planner.world_model.import_bundle import import_bundle
 from jepa_planner.world_model.vjepa2_ac_checkpoint import find_vjepa2_ac
 from jepa_planner.world_model.vjepa2_contract import ImportSettings, vjepa2_contract
-from jepa_planner.world_model.world_model import Dtype, WorldModel
+from jepa_planner.world_model.world_model import WorldModel
 
 DATA = Path(__file__).parent.parent / "data"
 CHECKPOINT = DATA / "vjepa2_ac_tiny.pt"
@@ -34,7 +34,7 @@ def reference_bundle() -> Path:
     return folder
 
 
-def reference_world_model(dtype: Dtype = "float32") -> WorldModel:
+def reference_world_model(dtype: str = "float32") -> WorldModel:
     return WorldModel.load(reference_bundle(), dtype=dtype)
 
 
