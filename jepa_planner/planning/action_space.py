@@ -67,15 +67,6 @@ class ActionSpace:
         actions[..., GRIPPER].masked_fill_(actions[..., GRIPPER].abs() < self.gripper_deadband, 0.0)
         return actions
 
-    def constant_sequence(self, name: str, horizon: int) -> Tensor:
-        """A named sequence [H, A]: "noop" (nothing), "open" or "close" (the gripper in the first step)."""
-        sequence = torch.zeros(horizon, AXES)
-        if name in ("open", "close"):
-            sequence[0, GRIPPER] = self.max_abs[GRIPPER] * (1.0 if name == "close" else -1.0)
-        elif name != "noop":
-            raise ValueError(f"candidate {name!r} is unknown; known are 'noop', 'open', 'close'")
-        return sequence
-
 
 def saturate_gripper(actions: Tensor, closedness: Tensor) -> Tensor:
     """Action sequences [.., H, A] whose gripper changes are those that really happen from `closedness` on.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -12,27 +13,27 @@ from torch import Tensor
 
 from jepa_planner.planning.action_space import AXES, GRIPPER
 from jepa_planner.planning.noise import correlate_in_time
-from jepa_planner.planning.plan import NonFiniteEnergyError, Plan
+from jepa_planner.planning.proposals import best_guess_and_others, named_proposals
+from jepa_planner.planning.search import Search, candidates_around
+from jepa_planner.planning.settings import SearchSettings
 
 if TYPE_CHECKING:
     from jepa_planner.planning.action_space import ActionSpace
     from jepa_planner.planning.noise import NoiseSource
-    from jepa_planner.planning.plan import EnergyFunction
+    from jepa_planner.planning.plan import EnergyFunction, Plan
+    from jepa_planner.planning.search import Clock
 
 
 @dataclass(frozen=True, kw_only=True)
-class CemSettings:
+class CemSettings(SearchSettings):
     """Settings of the search; the defaults are those of V-JEPA 2-AC, and every extra is off.
 
     momentum_*: share of the old mean or spread that stays, for the arm's axes and for the gripper. answer:
     the final mean, or the best candidate met. The extras take the places of random samples, so they cost
-    nothing: noise_correlation over time (AR(1)), use_warm_start as the first mean, mean_as_candidate,
-    kept_elites of the iteration before, and seeded_candidates ("noop", "open", "close").
+    nothing: noise_correlation over time (AR(1)), use_warm_start, which makes the best guess of the proposals the first
+    mean and tries the others, mean_as_candidate, kept_elites of the iteration before, and seeded_candidates by name.
     """
 
-    horizon: int = 2
-    samples: int = 400
-    iterations: int = 10
     elites: int = 10
     momentum_mean: float = 0.15
     momentum_std: float = 0.15
@@ -46,93 +47,58 @@ class CemSettings:
     seeded_candidates: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         extras = self.kept_elites + self.mean_as_candidate + len(self.seeded_candidates)
-        for name, holds, must in (
-            ("horizon", self.horizon >= 1, "be at least 1"),
-            ("iterations", self.iterations >= 1, "be at least 1"),
+        self.require(
             ("elites", 2 <= self.elites <= self.samples, f"be 2 to samples ({self.samples})"),
             ("kept_elites", 0 <= self.kept_elites <= self.elites, f"be 0 to elites ({self.elites})"),
             ("samples", extras < self.samples, f"exceed the {extras} candidates that are not random"),
-            ("noise_correlation", 0.0 <= self.noise_correlation < 1.0, "lie in 0..1, 1 excluded"),
             ("answer", self.answer in ("mean", "best"), "be 'mean' or 'best'"),
-            *(
-                (name, 0.0 <= getattr(self, name) < 1.0, "lie in 0..1, 1 excluded")
-                for name in ("momentum_mean", "momentum_std", "momentum_mean_gripper", "momentum_std_gripper")
-            ),
-        ):
-            if not holds:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must {must}")
+        )
+        self.require_shares(
+            "noise_correlation", "momentum_mean", "momentum_std", "momentum_mean_gripper", "momentum_std_gripper"
+        )
 
 
 class CrossEntropyMethod:
     """`Optimiser` that repeats: draw samples around a mean, move mean and spread toward the best of them."""
 
-    def __init__(self, settings: CemSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: CemSettings, clock: Clock = time.monotonic) -> None:
+        self.settings, self.horizon = settings, settings.horizon
+        self._clock = clock
 
     def plan(
         self,
         energy_of: EnergyFunction,
         action_space: ActionSpace,
-        warm_start: Tensor | None,
+        proposals: Tensor | None,
         noise: NoiseSource,
+        deadline_s: float = math.inf,
     ) -> Plan:
         """See `Optimiser.plan`; the plan has `settings.horizon` steps."""
         settings = self.settings
-        started = time.perf_counter()
-        mean = self._first_mean(action_space, warm_start)
+        search = Search(energy_of, action_space, deadline_s, self._clock)
+        used = proposals if settings.use_warm_start else None
+        guess, others = best_guess_and_others(used, action_space, settings.horizon)
+        mean = torch.zeros(settings.horizon, AXES) if guess is None else guess
         std = action_space.std.expand(settings.horizon, -1)
-        means, stds = [], []
-        best, best_energy = mean, math.inf
-        kept = torch.empty(0, *mean.shape)
-        fixed = self._fixed_candidates(action_space)
+        fixed = torch.cat([named_proposals(settings.seeded_candidates, action_space, settings.horizon), others])
+        kept = fixed[:0]
+        correlate = partial(correlate_in_time, correlation=settings.noise_correlation)
+        history = []
         for iteration in range(settings.iterations):
+            candidates = candidates_around(mean, std, settings.samples, action_space, noise, correlate)
             extras = [fixed, kept] + ([mean[None]] if settings.mean_as_candidate else [])
-            candidates = self._candidates(mean, std, action_space, torch.cat(extras), noise)
-            energies = _finite(energy_of(candidates), f"iteration {iteration + 1}")
-            order = energies.topk(settings.elites, largest=False, sorted=True)
-            elites = candidates[order.indices]
-            if order.values[0].item() < best_energy:
-                best, best_energy = elites[0], order.values[0].item()
+            extras = action_space.clip(torch.cat(extras))[: settings.samples]
+            candidates[: len(extras)] = extras
+            energies = search.energies(candidates, f"iteration {iteration + 1}")
+            elites = candidates[energies.topk(settings.elites, largest=False, sorted=True).indices]
             mean, std = self._refit(mean, std, elites)
             kept = elites[: settings.kept_elites]
-            means.append(mean)
-            stds.append(std)
-        actions = action_space.finish((mean if settings.answer == "mean" else best).clone())
-        energy = _finite(energy_of(actions[None]), "the final plan").item()
-        return Plan(
-            actions=actions,
-            energy=energy,
-            evaluations=settings.samples * settings.iterations + 1,
-            seconds=time.perf_counter() - started,
-            means=torch.stack(means),
-            stds=torch.stack(stds),
-        )
-
-    def _first_mean(self, action_space: ActionSpace, warm_start: Tensor | None) -> Tensor:
-        shape = (self.settings.horizon, AXES)
-        if warm_start is None or not self.settings.use_warm_start:
-            return torch.zeros(shape)
-        if tuple(warm_start.shape) != shape:
-            raise ValueError(f"warm_start is {list(warm_start.shape)}; expected {list(shape)}")
-        return action_space.clip(warm_start.to("cpu", torch.float32))
-
-    def _fixed_candidates(self, action_space: ActionSpace) -> Tensor:
-        horizon = self.settings.horizon
-        named = [action_space.constant_sequence(name, horizon) for name in self.settings.seeded_candidates]
-        return torch.stack(named) if named else torch.empty(0, horizon, AXES)
-
-    def _candidates(
-        self, mean: Tensor, std: Tensor, action_space: ActionSpace, extras: Tensor, noise: NoiseSource
-    ) -> Tensor:
-        """Samples [K, H, A]; the first places go to `extras`, and held axes stay at 0."""
-        settings, axes = self.settings, action_space.free_axes
-        draws = noise((settings.horizon, settings.samples, len(axes)))
-        draws = correlate_in_time(draws, settings.noise_correlation).transpose(0, 1)
-        candidates = torch.zeros(settings.samples, settings.horizon, AXES)
-        candidates[:, :, axes] = draws * std[:, axes] + mean[:, axes]
-        candidates[: len(extras)] = extras
-        return action_space.clip(candidates)
+            history.append((mean, std))
+            if search.late:
+                break
+        return search.plan(mean if settings.answer == "mean" else None, history=history)
 
     def _refit(self, mean: Tensor, std: Tensor, elites: Tensor) -> tuple[Tensor, Tensor]:
         settings = self.settings
@@ -142,10 +108,3 @@ class CrossEntropyMethod:
         mean = elites.mean(dim=0) * (1.0 - stay_mean) + mean * stay_mean
         std = elites.std(dim=0) * (1.0 - stay_std) + std * stay_std
         return mean, std
-
-
-def _finite(energies: Tensor, when: str) -> Tensor:
-    broken = int((~energies.isfinite()).sum())
-    if broken:
-        raise NonFiniteEnergyError(f"{broken} of {energies.numel()} energies are NaN or infinite in {when}")
-    return energies.to("cpu", torch.float32)

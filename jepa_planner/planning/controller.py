@@ -15,6 +15,7 @@ from jepa_planner.planning.energy import Energy, distance_to_goal
 from jepa_planner.planning.imagination import Imagination
 from jepa_planner.planning.noise import NoiseSource, SeededNoise
 from jepa_planner.planning.plan import NonFiniteEnergyError, Optimiser, Plan
+from jepa_planner.planning.proposals import Proposals
 from jepa_planner.world_model.world_model import Context
 
 BOUND_SLACK = 1e-5
@@ -81,15 +82,16 @@ class Decision:
 class ControllerSettings:
     """context_frames: observations the model is given, fewer while there is no such history.
 
-    max_steps: actions over all goals; 0 leaves only the goals' own budgets.
+    max_steps: actions over all goals; 0 leaves only the goals' own budgets. deadline_s: time for each search.
     """
 
     context_frames: int = 1
     max_steps: int = 0
+    deadline_s: float = math.inf
 
     def __post_init__(self) -> None:
-        if self.context_frames < 1 or self.max_steps < 0:
-            raise ValueError(f"{self}: expected context_frames >= 1 and max_steps >= 0")
+        if self.context_frames < 1 or self.max_steps < 0 or not self.deadline_s > 0.0:
+            raise ValueError(f"{self}: expected context_frames >= 1, max_steps >= 0 and deadline_s > 0")
 
 
 class RecedingHorizonController:
@@ -107,10 +109,11 @@ class RecedingHorizonController:
         energy: Energy,
         settings: ControllerSettings,
         seed: int = 0,
+        proposals: Proposals | None = None,
     ) -> None:
         self._imagination, self._optimiser = imagination, optimiser
         self._action_space, self._energy = action_space, energy
-        self._settings, self._seed = settings, seed
+        self._settings, self._seed, self._proposals = settings, seed, proposals
         self._observed: deque[tuple[Tensor, Tensor]] = deque(maxlen=settings.context_frames)
         self._executed: deque[Tensor] = deque(maxlen=settings.context_frames - 1)
         self._goals: list[Goal] = []
@@ -125,7 +128,7 @@ class RecedingHorizonController:
         self._observed.clear()
         self._executed.clear()
         self._pending: Tensor | None = None
-        self._warm_start: Tensor | None = None
+        self._last_plan: Plan | None = None
         self._sub_goal = self._sub_goals_reached = self._steps_in_sub_goal = self._total_steps = 0
 
     def note_executed(self, action: np.ndarray | Tensor) -> None:
@@ -137,7 +140,7 @@ class RecedingHorizonController:
         if self._pending is None:
             raise RuntimeError("no decided action is waiting; call this once after a decision to move")
         self._pending = None
-        self._warm_start = None
+        self._last_plan = None
         self._steps_in_sub_goal -= 1
         self._total_steps -= 1
 
@@ -174,7 +177,7 @@ class RecedingHorizonController:
                 return self._end(Reason.BUDGET_SPENT, energy)
             left = "reached" if reached else "left after its step budget"
             news += f"; goal image {self._sub_goal + 1} {left} at energy {energy:.4g}"
-            self._sub_goal, self._steps_in_sub_goal, self._warm_start = self._sub_goal + 1, 0, None
+            self._sub_goal, self._steps_in_sub_goal, self._last_plan = self._sub_goal + 1, 0, None
 
     @property
     def _goal(self) -> Goal:
@@ -210,8 +213,9 @@ class RecedingHorizonController:
         def energy_of(actions: Tensor) -> Tensor:
             return self._imagination.energies(context, goal.latent, saturate_gripper(actions, closedness))
 
+        proposals, deadline_s = self._sequences_to_try(context), self._settings.deadline_s
         try:
-            plan = self._optimiser.plan(energy_of, self._action_space, self._warm_start, self._noise)
+            plan = self._optimiser.plan(energy_of, self._action_space, proposals, self._noise, deadline_s)
         except NonFiniteEnergyError as error:
             return self._end(Reason.INVALID_ENERGY, energy, str(error))
         plan = replace(plan, actions=saturate_gripper(plan.actions, closedness))
@@ -219,13 +223,23 @@ class RecedingHorizonController:
         if not plan.actions.isfinite().all() or excess.max() > BOUND_SLACK:
             return self._end(Reason.INVALID_PLAN, energy)
         self._pending = plan.actions[0]
-        self._warm_start = plan.shifted()
+        self._last_plan = plan
         self._steps_in_sub_goal += 1
         self._total_steps += 1
         where = f"goal image {self._sub_goal + 1} of {len(self._goals)}"
         count = f"step {self._steps_in_sub_goal} of {goal.budget_steps}"
         message = f"{where}, {count}, energy {energy:.4g} (tolerance {goal.tolerance:.4g}){news}"
         return self._decision(DecisionKind.MOVE, Reason.ON_THE_WAY, message, energy, plan)
+
+    def _sequences_to_try(self, context: Context) -> Tensor:
+        """What is left of the plan before, while it was for the same goal, and what the source proposes."""
+        horizon = self._optimiser.horizon
+        sequences = torch.zeros(0, horizon, len(self._action_space.max_abs))
+        if self._last_plan is not None:
+            sequences = self._last_plan.shifted()
+        if self._proposals is not None:
+            sequences = torch.cat([sequences, self._proposals(context, self._goal.latent, horizon)])
+        return sequences
 
     def _end(self, reason: Reason, energy: float, detail: str = "") -> Decision:
         self._noise = None

@@ -1,5 +1,6 @@
 """Sources of the Gaussian numbers that searches draw; passing one in makes a plan repeatable."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -41,3 +42,18 @@ def correlate_in_time(draws: Tensor, correlation: float) -> Tensor:
     for draw in draws[1:]:
         steps.append(correlation * steps[-1] + (1.0 - correlation**2) ** 0.5 * draw)
     return torch.stack(steps)
+
+
+def colour(draws: Tensor, exponent: float) -> Tensor:
+    """Turns independent draws [H, K, F] into noise of spectral density 1/frequency**exponent over H.
+
+    Standard normal at each step. The longest period is twice the horizon, so that its ends are not tied together.
+    """
+    if exponent == 0.0:
+        return draws
+    steps = torch.arange(len(draws), dtype=torch.float64)
+    frequencies = torch.fft.fftfreq(2 * len(draws), dtype=torch.float64).abs()
+    power = frequencies.clamp_min(frequencies[1]) ** -exponent
+    lags = (steps[:, None] - steps[None, :]).abs()
+    covariance = (power * torch.cos(2.0 * math.pi * frequencies * lags[..., None])).sum(dim=-1) / power.sum()
+    return torch.einsum("ts,skf->tkf", torch.linalg.cholesky(covariance).to(draws), draws)

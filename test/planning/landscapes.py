@@ -19,6 +19,30 @@ def quadratic(optimum: Tensor = OPTIMUM) -> Callable[[Tensor], Tensor]:
     return lambda actions: ((actions - optimum) / scale).square().sum(dim=(1, 2))
 
 
+class ScriptedClock:
+    """Seconds that pass only when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Recorder:
+    """A landscape that remembers the batches it was asked about; with a clock, each of them takes a second."""
+
+    def __init__(self, energy_of: Callable[[Tensor], Tensor], clock: ScriptedClock | None = None) -> None:
+        self._energy_of, self._clock = energy_of, clock
+        self.batches: list[Tensor] = []
+
+    def __call__(self, actions: Tensor) -> Tensor:
+        self.batches.append(actions.detach().clone().requires_grad_(actions.requires_grad))
+        if self._clock is not None:
+            self._clock.now_s += 1.0
+        return self._energy_of(actions)
+
+
 def settings(**changes) -> CemSettings:
     return CemSettings(**{"horizon": 2, "samples": 200, "iterations": 12, "elites": 20, **changes})
 

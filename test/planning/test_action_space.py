@@ -37,18 +37,6 @@ def test_the_dead_band_leaves_the_arm_and_the_input_alone():
     assert actions[0, 6] == 0.05
 
 
-@pytest.mark.parametrize(("name", "first"), [("noop", 0.0), ("open", -0.75), ("close", 0.75)])
-def test_named_sequences_move_only_the_gripper_in_the_first_step(name, first):
-    sequence = ActionSpace(BOUNDS).constant_sequence(name, 3)
-    assert sequence[0, 6] == first
-    assert sequence.abs().sum() == abs(first)
-
-
-def test_an_unknown_sequence_is_refused():
-    with pytest.raises(ValueError, match="'dance' is unknown; known are 'noop', 'open', 'close'"):
-        ActionSpace(BOUNDS).constant_sequence("dance", 2)
-
-
 @pytest.mark.parametrize(
     ("given", "name"),
     [

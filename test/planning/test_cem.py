@@ -1,6 +1,6 @@
 import pytest
 import torch
-from landscapes import OPTIMUM, SPACE, quadratic, settings
+from landscapes import OPTIMUM, SPACE, Recorder, quadratic, settings
 
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.cem import CemSettings, CrossEntropyMethod
@@ -8,19 +8,8 @@ from jepa_planner.planning.noise import SeededNoise
 from jepa_planner.planning.plan import NonFiniteEnergyError, Plan
 
 
-def search(seed: int = 0, energy_of=None, space: ActionSpace = SPACE, warm_start=None, **changes) -> Plan:
-    return CrossEntropyMethod(settings(**changes)).plan(energy_of or quadratic(), space, warm_start, SeededNoise(seed))
-
-
-class Recorder:
-    """A landscape that remembers the candidates it was asked about."""
-
-    def __init__(self) -> None:
-        self.batches: list[torch.Tensor] = []
-
-    def __call__(self, actions: torch.Tensor) -> torch.Tensor:
-        self.batches.append(actions.clone())
-        return quadratic()(actions)
+def search(seed: int = 0, energy_of=None, space: ActionSpace = SPACE, proposals=None, **changes) -> Plan:
+    return CrossEntropyMethod(settings(**changes)).plan(energy_of or quadratic(), space, proposals, SeededNoise(seed))
 
 
 @pytest.mark.parametrize("answer", ["mean", "best"])
@@ -50,15 +39,15 @@ def test_an_optimum_beyond_the_bounds_is_met_at_the_bounds():
 
 
 def test_no_candidate_leaves_the_bounds_and_held_axes_never_move():
-    landscape = Recorder()
-    search(energy_of=landscape, warm_start=torch.full((2, 7), 9.0), use_warm_start=True, mean_as_candidate=True)
+    landscape = Recorder(quadratic())
+    search(energy_of=landscape, proposals=torch.full((1, 2, 7), 9.0), use_warm_start=True, mean_as_candidate=True)
     candidates = torch.cat(landscape.batches)
     assert (candidates.abs() <= torch.tensor(SPACE.max_abs) + 1e-7).all()
     assert (candidates[:, :, 3:6] == 0).all()
 
 
 def test_the_gripper_dead_band_acts_on_the_plan_and_not_on_the_search():
-    landscape = Recorder()
+    landscape = Recorder(quadratic())
     space = ActionSpace(SPACE.max_abs, gripper_deadband=0.5)
     plan = search(energy_of=landscape, space=space)
     assert plan.actions[0, 6] == pytest.approx(0.6, abs=0.05)
@@ -70,21 +59,23 @@ def test_the_gripper_dead_band_acts_on_the_plan_and_not_on_the_search():
 
 def test_a_warm_start_is_the_first_mean_only_when_asked_for():
     narrow = ActionSpace(SPACE.max_abs, initial_std=(1e-4,) * 7)
-    given = {"space": narrow, "warm_start": OPTIMUM, "iterations": 1}
+    given = {"space": narrow, "proposals": OPTIMUM[None], "iterations": 1}
     assert torch.allclose(search(use_warm_start=True, **given).actions, OPTIMUM, atol=1e-3)
     assert torch.allclose(search(**given).actions, torch.zeros(2, 7), atol=1e-3)
 
 
 def test_the_mean_is_a_candidate_when_asked_for():
-    landscape = Recorder()
-    plan = search(energy_of=landscape, mean_as_candidate=True, warm_start=OPTIMUM, use_warm_start=True, answer="best")
+    landscape = Recorder(quadratic())
+    plan = search(
+        energy_of=landscape, mean_as_candidate=True, proposals=OPTIMUM[None], use_warm_start=True, answer="best"
+    )
     assert (landscape.batches[0] == OPTIMUM).all(dim=(1, 2)).sum() == 1
     assert torch.allclose(plan.actions, OPTIMUM, atol=1e-6)
     assert plan.energy == pytest.approx(0.0, abs=1e-9)
 
 
 def test_kept_elites_come_back_in_the_next_iteration():
-    landscape = Recorder()
+    landscape = Recorder(quadratic())
     search(energy_of=landscape, kept_elites=3, iterations=2)
     first, second = landscape.batches[:2]
     best = first[quadratic()(first).topk(3, largest=False).indices]
@@ -92,7 +83,7 @@ def test_kept_elites_come_back_in_the_next_iteration():
 
 
 def test_seeded_candidates_take_part_in_every_iteration():
-    landscape = Recorder()
+    landscape = Recorder(quadratic())
     search(energy_of=landscape, seeded_candidates=("noop", "open", "close"), iterations=2)
     for batch in landscape.batches[:2]:
         assert batch[:3, 0, 6].tolist() == [0.0, -1.0, 1.0]
@@ -100,7 +91,7 @@ def test_seeded_candidates_take_part_in_every_iteration():
 
 
 def test_noise_is_correlated_over_the_horizon_when_asked_for():
-    landscape = Recorder()
+    landscape = Recorder(quadratic())
     unclipped = ActionSpace(SPACE.max_abs, initial_std=(0.01,) * 7)
     search(energy_of=landscape, space=unclipped, noise_correlation=0.9, samples=4000, iterations=1)
     correlation = torch.corrcoef(landscape.batches[0][:, :, 0].T)[0, 1]
@@ -108,7 +99,7 @@ def test_noise_is_correlated_over_the_horizon_when_asked_for():
 
 
 def test_momentum_keeps_that_share_of_the_old_mean_for_arm_and_gripper_apart():
-    given = {"iterations": 1, "warm_start": OPTIMUM, "use_warm_start": True}
+    given = {"iterations": 1, "proposals": OPTIMUM[None], "use_warm_start": True}
     free = search(momentum_mean=0.0, momentum_mean_gripper=0.0, **given).means[0]
     held = search(momentum_mean=0.5, momentum_mean_gripper=0.25, **given).means[0]
     share = torch.tensor([0.5] * 6 + [0.25])
@@ -116,7 +107,7 @@ def test_momentum_keeps_that_share_of_the_old_mean_for_arm_and_gripper_apart():
 
 
 def test_evaluations_are_counted_with_the_final_plan():
-    landscape = Recorder()
+    landscape = Recorder(quadratic())
     plan = search(energy_of=landscape, iterations=3)
     assert plan.evaluations == sum(len(batch) for batch in landscape.batches) == 601
     assert plan.seconds > 0
@@ -141,9 +132,18 @@ def test_a_broken_energy_of_the_final_plan_is_named():
         search(energy_of=broken_alone)
 
 
-def test_a_warm_start_of_another_length_is_refused():
-    with pytest.raises(ValueError, match="warm_start is"):
-        search(warm_start=torch.zeros(3, 7), use_warm_start=True)
+def test_further_proposals_are_tried_in_every_iteration_when_a_warm_start_is_asked_for():
+    landscape = Recorder(quadratic())
+    others = 0.01 * torch.ones(2, 2, 7) * (torch.tensor(SPACE.max_abs) > 0)
+    search(energy_of=landscape, proposals=torch.cat([OPTIMUM[None], others]), use_warm_start=True, iterations=2)
+    for batch in landscape.batches[:2]:
+        assert torch.equal(batch[:2], others)
+
+
+def test_a_best_candidate_that_the_dead_band_leaves_alone_is_not_computed_again():
+    landscape = Recorder(quadratic())
+    plan = search(energy_of=landscape, iterations=3, answer="best")
+    assert plan.evaluations == sum(len(batch) for batch in landscape.batches) == 600
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from jepa_planner.planning.controller import (
 )
 from jepa_planner.planning.energy import SummedMse
 from jepa_planner.planning.plan import Plan
+from jepa_planner.world_model.world_model import Context
 
 REACHED_ENERGY = 1e-4
 
@@ -26,7 +27,13 @@ def goal(*xyz: float, budget_steps: int = 10, tolerance: float = REACHED_ENERGY)
 
 
 def controller(
-    imagination=None, optimiser=None, context_frames: int = 1, max_steps: int = 0, seed: int = 0, **search
+    imagination=None,
+    optimiser=None,
+    context_frames: int = 1,
+    max_steps: int = 0,
+    seed: int = 0,
+    proposals=None,
+    **search,
 ) -> RecedingHorizonController:
     return RecedingHorizonController(
         imagination or PointWorld(),
@@ -35,6 +42,7 @@ def controller(
         SummedMse(),
         ControllerSettings(context_frames, max_steps),
         seed,
+        proposals,
     )
 
 
@@ -58,14 +66,17 @@ def run(
 
 
 class FixedPlan:
-    """`Optimiser` that always gives the same actions and records its warm starts; moves nothing by default."""
+    """`Optimiser` that always gives the same actions and records what it was given; moves nothing by default."""
 
     def __init__(self, actions: torch.Tensor | None = None) -> None:
         self.actions = torch.zeros(2, 7) if actions is None else actions
-        self.warm_starts: list[torch.Tensor | None] = []
+        self.proposals: list[torch.Tensor | None] = []
+        self.deadlines_s: list[float] = []
+        self.horizon = len(self.actions)
 
-    def plan(self, energy_of, action_space, warm_start, noise) -> Plan:
-        self.warm_starts.append(warm_start)
+    def plan(self, energy_of, action_space, proposals, noise, deadline_s=math.inf) -> Plan:
+        self.proposals.append(proposals)
+        self.deadlines_s.append(deadline_s)
         energy_of(self.actions[None])
         return Plan(self.actions, energy=1.0, evaluations=1, seconds=0.0)
 
@@ -154,9 +165,37 @@ def test_the_rest_of_a_plan_is_the_next_warm_start_until_the_goal_changes():
     control.start([goal(9.0, 0.0, 0.0, budget_steps=2), goal(8.0, 0.0, 0.0)])
     for _ in range(3):
         control.step(*observe((0, 0, 0)))
-    first, second, third = optimiser.warm_starts
-    assert first is None and third is None
-    assert torch.equal(second, torch.stack([optimiser.actions[1], torch.zeros(7)]))
+    first, second, third = optimiser.proposals
+    assert len(first) == len(third) == 0
+    assert torch.equal(second, torch.stack([optimiser.actions[1], torch.zeros(7)])[None])
+
+
+def test_proposals_of_a_source_come_after_the_rest_of_the_plan_before():
+    asked = []
+
+    def source(context: Context, goal: torch.Tensor, horizon: int) -> torch.Tensor:
+        asked.append((context.latents[-1], goal, horizon))
+        return torch.full((3, horizon, 7), 0.03)
+
+    optimiser = FixedPlan()
+    control = controller(optimiser=optimiser, proposals=source)
+    control.start([goal(9.0, 0.0, 0.0)])
+    for _ in range(2):
+        control.step(*observe((0.1, 0, 0)))
+    assert [len(given) for given in optimiser.proposals] == [3, 4]
+    assert (optimiser.proposals[1][0] == 0).all() and (optimiser.proposals[1][1:] == 0.03).all()
+    latent, wanted, horizon = asked[0]
+    assert (latent[0, 0].item(), wanted[0, 0].item(), horizon) == (pytest.approx(0.1), 9.0, 2)
+
+
+def test_the_deadline_is_handed_to_the_search():
+    optimiser = FixedPlan()
+    control = RecedingHorizonController(
+        PointWorld(), optimiser, SPACE, SummedMse(), ControllerSettings(deadline_s=0.2), seed=0
+    )
+    control.start([goal(9.0, 0.0, 0.0)])
+    control.step(*observe((0, 0, 0)))
+    assert optimiser.deadlines_s == [0.2]
 
 
 def test_history_grows_to_the_context_and_pairs_states_with_the_actions_between():
@@ -322,9 +361,9 @@ def test_a_goal_that_is_not_finite_is_refused():
         goal(math.nan, 0.0, 0.0)
 
 
-@pytest.mark.parametrize("given", [(0, 0), (1, -1)])
+@pytest.mark.parametrize("given", [(0, 0), (1, -1), (1, 0, 0.0), (1, 0, math.nan)])
 def test_impossible_controller_settings_are_refused(given):
-    with pytest.raises(ValueError, match="context_frames >= 1 and max_steps >= 0"):
+    with pytest.raises(ValueError, match="context_frames >= 1, max_steps >= 0 and deadline_s > 0"):
         ControllerSettings(*given)
 
 

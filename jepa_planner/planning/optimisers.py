@@ -1,0 +1,35 @@
+"""The optimisers by name, as contracts, parameters and the command line give them."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from jepa_planner.planning.cem import CemSettings, CrossEntropyMethod
+from jepa_planner.planning.gradient import GradientRefinement, GradientSettings
+from jepa_planner.planning.icem import IcemSettings, ImprovedCem
+from jepa_planner.planning.mppi import MppiSettings, PathIntegral
+from jepa_planner.planning.plan import Optimiser
+from jepa_planner.planning.seeded_cem import SeededCem, SeededCemSettings
+from jepa_planner.planning.settings import SearchSettings
+
+OptimiserName = Literal["cem", "icem", "mppi", "gradient", "seeded_cem"]
+OPTIMISER_NAMES: tuple[str, ...] = get_args(OptimiserName)
+SETTINGS: dict[str, type[SearchSettings]] = {
+    "cem": CemSettings,
+    "icem": IcemSettings,
+    "mppi": MppiSettings,
+    "gradient": GradientSettings,
+    "seeded_cem": SeededCemSettings,
+}
+_OPTIMISERS = {
+    CemSettings: CrossEntropyMethod,
+    IcemSettings: ImprovedCem,
+    MppiSettings: PathIntegral,
+    GradientSettings: GradientRefinement,
+    SeededCemSettings: SeededCem,
+}
+
+
+def optimiser_of(settings: SearchSettings) -> Optimiser:
+    """The optimiser that settings are meant for."""
+    return _OPTIMISERS[type(settings)](settings)
