@@ -94,7 +94,7 @@ def _resume(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> 
     if not path.exists():
         return 0
     try:
-        saved = torch.load(path, weights_only=True)
+        saved = torch.load(path, weights_only=True, map_location="cpu")
     except (RuntimeError, EOFError, UnpicklingError) as error:
         raise ValueError(f"{path} is damaged or no checkpoint: delete it to begin again") from error
     try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,32 +16,41 @@ from jepa_planner.training.windows import WindowSampler
 from jepa_planner.world_model.poses import apply_action
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
 
+Difference = Literal["mse", "l1"]
+DIFFERENCES: dict[Difference, Callable[[Tensor], Tensor]] = {"mse": torch.square, "l1": torch.abs}
+
 
 @dataclass(frozen=True)
 class PredictorTraining:
-    """Settings of the second stage: windows hold the context and the longest rollout."""
+    """Settings of the second stage: windows hold the context and the longest rollout, or more for teacher forcing.
+
+    difference: how far a latent is from the true one, squared or absolute, averaged over its numbers.
+    """
 
     fit: FitSettings
     batch: int = 96
     context: int = 2
     rollout: int = 4
     rollout_weight: float = 1.0
+    teacher_frames: int = 0
+    difference: Difference = "mse"
 
     @property
     def window(self) -> int:
         """Frames per window."""
-        return self.context + self.rollout
+        return max(self.context + self.rollout, self.teacher_frames)
 
 
 def train_predictor(
     predictor: ActionConditionedPredictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray,
     settings: PredictorTraining, folder: Path, seed: int,
 ) -> None:  # fmt: skip
-    """Train in place on latents [E, T+1, N, D], states [E, T+1, S] and actions [E, T, A]."""
+    """Train in place, where the predictor is, on latents [E, T+1, N, D], states [E, T+1, S] and actions [E, T, A]."""
     sampler = WindowSampler(latents, states, actions, settings.window, settings.batch, seed)
+    device = predictor.state_mean.device
 
     def losses_at(iteration: int) -> dict[str, Tensor]:
-        return predictor_losses(predictor, *sampler.draw(iteration), settings)
+        return predictor_losses(predictor, *(part.to(device) for part in sampler.draw(iteration)), settings)
 
     fit("predictor", predictor, losses_at, settings.fit, folder)
     predictor.requires_grad_(False)
@@ -52,14 +63,44 @@ def predictor_losses(
 
     "teacher" is one-step error with the true past; "rollout" that of the predictor fed with its own output.
     """
+    size, context = DIFFERENCES[settings.difference], settings.context
+    end = context + settings.rollout
     forced = predictor.normalise_output(predictor(latents[:, :-1], actions, states[:, :-1]))
-    imagined = imagine(predictor, latents[:, : settings.context], states[:, : settings.context], actions)
+    imagined = imagine(predictor, latents[:, :context], states[:, :context], actions[:, : end - 1])
     losses = {
-        "teacher": (forced - latents[:, 1:]).pow(2).mean(),
-        "rollout": (imagined - latents[:, settings.context :]).pow(2).mean(),
+        "teacher": size(forced - latents[:, 1:]).mean(),
+        "rollout": size(imagined - latents[:, context:end]).mean(),
     }
     losses["total"] = losses["teacher"] + settings.rollout_weight * losses["rollout"]
     return losses
+
+
+@torch.inference_mode()
+def imagination_errors(
+    predictor: ActionConditionedPredictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray, context: int,
+    horizon: int, difference: Difference = "mse",
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Errors per step of imagined latents, and of copying the last one seen, over consecutive windows of episodes.
+
+    Shapes as in `train_predictor`; both errors are [E, windows, horizon].
+    """
+    size, device, window = DIFFERENCES[difference], predictor.state_mean.device, context + horizon
+    errors: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    for start in window_starts(states.shape[1], window):
+        frames, steps = slice(start, start + window), slice(start, start + window - 1)
+        parts = latents[:, frames], states[:, frames], actions[:, steps]
+        z, arm, act = (torch.tensor(part, device=device) for part in parts)
+        future = z[:, context:]
+        imagined = imagine(predictor, z[:, :context], arm[:, :context], act)
+        for found, guess in zip(errors, (imagined, z[:, context - 1 : context]), strict=True):
+            found.append(size(guess - future).mean((-1, -2)).cpu().numpy())
+    imagined_errors, copy_errors = (np.stack(found, axis=1) for found in errors)
+    return imagined_errors, copy_errors
+
+
+def window_starts(frames: int, window: int) -> range:
+    """First frames of consecutive windows."""
+    return range(0, frames - window + 1, window)
 
 
 def imagine(predictor: ActionConditionedPredictor, latents: Tensor, states: Tensor, actions: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from jepa_planner.training.episodes import Episodes
-from jepa_planner.training.predictor_training import imagine
+from jepa_planner.training.predictor_training import imagination_errors, window_starts
 from jepa_planner.training.windows import Split
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
 
@@ -50,7 +50,6 @@ def probe_latents(
     return report
 
 
-@torch.inference_mode()
 def prediction_error(
     predictor: ActionConditionedPredictor,
     latents: np.ndarray,
@@ -64,27 +63,18 @@ def prediction_error(
 
     Returns lists of `horizon` numbers named object_moves, object_moves_copy, arm_only, arm_only_copy.
     """
-    sums = {name: np.zeros(horizon) for name in ("object_moves", "object_moves_copy", "arm_only", "arm_only_copy")}
-    counts = {"object_moves": 0, "arm_only": 0}
+    states, actions = episodes.states[numbers], episodes.actions[numbers]
+    errors, copies = imagination_errors(predictor, latents[numbers], states, actions, context, horizon)
     window = context + horizon
-    for start in range(0, episodes.states.shape[1] - window + 1, window):
-        span = slice(start, start + window)
-        z = torch.from_numpy(latents[numbers, span])
-        states = torch.from_numpy(episodes.states[numbers, span])
-        actions = torch.from_numpy(episodes.actions[numbers, start : start + window - 1])
-        imagined = imagine(predictor, z[:, :context], states[:, :context], actions)
-        future = z[:, context:]
-        error = (imagined - future).pow(2).mean((-1, -2)).numpy()
-        copy = (z[:, context - 1 : context] - future).pow(2).mean((-1, -2)).numpy()
-        place = episodes.object_pose[numbers, span, :3][:, context - 1 :]
-        moves = np.linalg.norm(place - place[:, :1], axis=-1).max(axis=1) > MOVED_M
-        for kind, chosen in (("object_moves", moves), ("arm_only", ~moves)):
-            sums[kind] += error[chosen].sum(axis=0)
-            sums[f"{kind}_copy"] += copy[chosen].sum(axis=0)
-            counts[kind] += int(chosen.sum())
-    return {
-        name: (total / max(counts[name.removesuffix("_copy")], 1)).round(4).tolist() for name, total in sums.items()
-    }
+    starts = np.array(window_starts(states.shape[1], window))
+    places = episodes.object_pose[numbers][:, starts[:, None] + np.arange(context - 1, window), :3]
+    moves = np.linalg.norm(places - places[:, :, :1], axis=-1).max(axis=2) > MOVED_M
+    report = {}
+    for kind, chosen in (("object_moves", moves), ("arm_only", ~moves)):
+        for name, found in ((kind, errors), (f"{kind}_copy", copies)):
+            mean = found[chosen].sum(axis=0) / max(chosen.sum(), 1)
+            report[name] = mean.round(4).tolist()
+    return report
 
 
 def _flat(x: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_vjepa2_ac import import_tiny
 
 from jepa_planner.cli.main import main
 from jepa_planner.planning.cem import CemSettings
@@ -15,6 +16,7 @@ from jepa_planner.training.encoder_training import EncoderTraining
 from jepa_planner.training.episodes import read_episodes
 from jepa_planner.training.predictor_training import PredictorTraining
 from jepa_planner.training.probes import probe_latents
+from jepa_planner.world_model.bundle import load_contract
 from jepa_planner.world_model.contract import PlanningSpec
 from jepa_planner.world_model.encoder import EncoderConfig
 from jepa_planner.world_model.predictor import PredictorConfig
@@ -91,7 +93,8 @@ def test_collect_writes_what_was_asked_for_and_says_so(collected, capsys):
     episodes = read_episodes(collected)
     assert episodes.images.shape == (3, 9, 2, 64, 64, 3)
     assert episodes.seeds.tolist() == [7, 8, 9]
-    assert main(["collect", str(collected), "--episodes", "3", "--steps", "8", "--processes", "1"]) == 0
+    again = ["--episodes", "3", "--steps", "8", "--seed", "7", "--vary", "light", "--processes", "1"]
+    assert main(["collect", str(collected), *again]) == 0
     assert f"3 episodes of 8 steps in {collected} (0 shards newly written)" in capsys.readouterr().out
 
 
@@ -110,6 +113,33 @@ def test_train_writes_a_bundle_and_eval_tries_it(collected, tmp_path, small_and_
     assert report["trials"][0]["seed"] == 1_000_002
     assert 0 < report["plan_seconds_median"] <= report["plan_seconds_p95"]
     assert f"{report['successes']}/1 solved" in capsys.readouterr().out
+
+
+def test_a_predictor_goes_on_learning_from_where_a_bundle_is(collected, tmp_path, small_and_quick, capsys):
+    first = import_tiny(tmp_path / "first")
+    few = ["--predictor-iterations", "12", "--learning-rate", "5e-3", "--batch", "4", "--view", "side"]
+    paths = ["--data", str(collected), "--out", str(tmp_path / "tuned"), "--run", str(tmp_path / "run")]
+    assert main(["train", "--predictor-only", "--init", str(first), *paths, *few, "--name", "mine"]) == 0
+    said = capsys.readouterr().out
+    assert "l1 error of imagined latents on 1 held-out episodes of 3" in said
+    assert f"encoder unchanged: sha256 {load_contract(first).files['encoder.safetensors']}" in said
+    assert f"bundle written to {tmp_path / 'tuned'}" in said
+    assert WorldModel.load(tmp_path / "tuned").contract.name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--predictor-only"], "name it with --init"),
+        (["--init", "model", "--batch", "3"], "--init, --batch goes only with --predictor-only"),
+        (["--predictor-only", "--init", "model", "--encoder-iterations", "3"], "never goes with --predictor-only"),
+        (["--predictor-only", "--init", "nowhere"], "nowhere/model.yaml: no such file"),
+    ],
+)
+def test_a_fine_tuning_that_makes_no_sense_is_refused_in_words(arguments, says, collected, tmp_path, capsys):
+    paths = ["--data", str(collected), "--out", str(tmp_path / "b"), "--run", str(tmp_path / "r")]
+    assert says in complaint(capsys, "train", *paths, *arguments)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_collapsed_training_ends_with_status_1_and_without_a_bundle(

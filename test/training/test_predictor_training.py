@@ -8,7 +8,13 @@ from torch import Tensor
 
 from jepa_planner.training.encoder_training import EncoderTraining, encode_episodes, train_encoder
 from jepa_planner.training.fit import FitSettings
-from jepa_planner.training.predictor_training import PredictorTraining, imagine, predictor_losses, train_predictor
+from jepa_planner.training.predictor_training import (
+    PredictorTraining,
+    imagination_errors,
+    imagine,
+    predictor_losses,
+    train_predictor,
+)
 from jepa_planner.training.recipe import Recipe, contract
 from jepa_planner.training.windows import Split
 from jepa_planner.world_model.poses import apply_action
@@ -84,6 +90,39 @@ def test_the_total_weighs_the_rollout():
     losses = predictor_losses(predictor(), *window(), settings)
     torch.testing.assert_close(losses["total"], losses["teacher"] + 0.3 * losses["rollout"])
     assert losses["rollout"] > losses["teacher"] > 0
+
+
+def test_absolute_errors_are_those_of_v_jepa_2_ac():
+    module, (latents, states, actions) = predictor(), window()
+    losses = predictor_losses(module, latents, states, actions, replace(SETTINGS, difference="l1"))
+    forced = module.normalise_output(module(latents[:, :-1], actions, states[:, :-1]))
+    imagined = imagine(module, latents[:, :2], states[:, :2], actions)
+    torch.testing.assert_close(losses["teacher"], (forced - latents[:, 1:]).abs().mean())
+    torch.testing.assert_close(losses["rollout"], (imagined - latents[:, 2:]).abs().mean())
+
+
+def test_teacher_forcing_may_see_longer_windows_than_the_rollout():
+    settings = PredictorTraining(FitSettings(iterations=1), context=1, rollout=2, teacher_frames=6)
+    assert settings.window == 6 and replace(settings, teacher_frames=0).window == 3
+    module, (latents, states, actions) = predictor(), window(frames=6)
+    losses = predictor_losses(module, latents, states, actions, settings)
+    short = predictor_losses(module, latents[:, :3], states[:, :3], actions[:, :2], settings)
+    torch.testing.assert_close(losses["rollout"], short["rollout"])
+    assert losses["teacher"].item() != pytest.approx(short["teacher"].item())
+
+
+@pytest.mark.parametrize("difference", ["mse", "l1"])
+def test_errors_of_imagining_stand_beside_those_of_copying(difference):
+    latents = np.random.default_rng(0).normal(size=(6, 9, 4, 3)).astype(np.float32)
+    still = predictor(untrained=True).eval()  # residual: it predicts that nothing changes
+    found, copied = imagination_errors(still, latents, SOME.states, SOME.actions, 1, 3, difference)
+    assert found.shape == copied.shape == (6, 2, 3)
+    np.testing.assert_allclose(found, copied, rtol=1e-5)
+    off = latents[:, 5:8] - latents[:, 4:5]
+    expected = (np.abs(off) if difference == "l1" else off**2).mean((-1, -2))
+    np.testing.assert_allclose(copied[:, 1], expected, rtol=1e-5)
+    moving, _ = imagination_errors(predictor().eval(), latents, SOME.states, SOME.actions, 1, 3, difference)
+    assert not np.allclose(moving, copied)
 
 
 def test_training_lowers_the_loss_and_freezes_the_predictor(tmp_path):

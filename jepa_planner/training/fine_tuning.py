@@ -1,0 +1,232 @@
+"""A predictor that goes on learning from episodes of another arm or camera, behind an encoder that stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from jepa_planner.training.episodes import STATE_CHANNELS, Episodes, read_episodes
+from jepa_planner.training.fit import FitSettings
+from jepa_planner.training.latent_cache import cached_latents
+from jepa_planner.training.predictor_training import (
+    DIFFERENCES,
+    Difference,
+    PredictorTraining,
+    imagination_errors,
+    train_predictor,
+)
+from jepa_planner.training.windows import split, state_scaling
+from jepa_planner.world_model.bundle import (
+    ENCODER_FILE,
+    PREDICTOR_FILE,
+    load_bundle,
+    load_contract,
+    load_encoder,
+    write_bundle,
+)
+from jepa_planner.world_model.contract import Contract, TrainingSpec
+from jepa_planner.world_model.encoder import VideoEncoder
+from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.weights_file import map_weights, read_weights
+from jepa_planner.world_model.world_model import WorldModel
+
+NEW_PREDICTOR = {"width": 384, "depth": 6, "heads": 6, "mlp_hidden": 1536}
+"""Sizes of a predictor for a bundle that has none."""
+ROLLOUT: dict[Difference, int] = {"l1": 2, "mse": 4}
+TEACHER_FRAMES: dict[Difference, int] = {"l1": 8, "mse": 0}
+"""V-JEPA 2-AC learns from longer windows than it rolls out; the small model's are one and the same."""
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How to go on. views: the data's cameras in the order of the model's, by the model's own names if empty."""
+
+    seed: int = 0
+    iterations: int = 1500
+    learning_rate: float = 1e-4
+    batch: int = 32
+    episodes: int | None = None
+    views: tuple[str, ...] = ()
+    name: str = ""
+    command: str = ""
+    device: str = "cpu"
+
+
+class FineTuningError(ValueError):
+    """Data, model and run folder do not go together; the message says what to change."""
+
+
+def fine_tune(data: Path, init: Path, bundle: Path, run_folder: Path, settings: FineTuning) -> dict[str, object]:
+    """Trains the predictor of `init` on episodes and writes a bundle with the very same encoder file.
+
+    A bundle without a predictor gets a new one. Resumes from what `run_folder` holds. Returns the report: errors per
+    imagined step on held-out episodes before and after, measured on the bundles as they are on disk.
+    Raises EpisodeError, ContractError, BundleError or FineTuningError for what does not fit.
+    """
+    torch.set_num_threads(os.cpu_count() or 1)
+    if bundle.resolve() == init.resolve():
+        raise FineTuningError(f"{bundle} is the model to begin with: name another folder for the new one")
+    episodes = read_episodes(data, settings.episodes)
+    views = choose_views(load_contract(init).image.views, episodes.views, settings.views)
+    states = episodes.states[..., [STATE_CHANNELS.index(name) for name in load_contract(init).state.channels]]
+    parts = split(episodes)
+    seen = int(parts.train[-1]) + 1  # the held-out episodes come last: views, not copies
+    encoder, predictor, contract = _load(init, states[:seen], episodes.actions[:seen], settings.seed)
+    contract.check_images((1, len(views), *episodes.images.shape[3:]))
+    training = training_settings(contract, settings, episodes.images.shape[1])
+    content = _content_hash(episodes)
+    _check_same_run(run_folder, {**asdict(settings), "init": contract.files, "data": content})
+    model = WorldModel(contract, encoder, predictor, settings.device)
+    key = f"{contract.files[ENCODER_FILE]} {contract.image} {views} {content}"
+    latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, key, run_folder)
+
+    held_out = latents[seen:], states[seen:], episodes.actions[seen:]
+    before, copied = _errors(predictor, held_out, training)
+    predictor.requires_grad_(True)
+    train_predictor(
+        predictor, latents[:seen], states[:seen], episodes.actions[:seen], training, run_folder, settings.seed
+    )
+    tuned = describe(contract, episodes, latents, training.difference, settings)
+    tuned = _write(bundle, init, predictor, tuned)
+    predictor.load_state_dict(read_weights(bundle / PREDICTOR_FILE, torch.float32))
+    after, _ = _errors(predictor, held_out, training)
+    report = {
+        "episodes": len(episodes), "held_out_episodes": len(parts.held_out), "error": training.difference,
+        "copied": copied, "before": before, "after": after, "encoder_sha256": tuned.files[ENCODER_FILE],
+        "time_step_s": {"init": contract.action.time_step_s, "data": episodes.time_step_s},
+    }  # fmt: skip
+    (run_folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    return report
+
+
+def in_words(report: dict[str, object]) -> str:
+    """A few lines for a terminal."""
+    lines = [
+        f"{report['error']} error of imagined latents on {report['held_out_episodes']} held-out episodes of "
+        f"{report['episodes']}",
+        "step    before     after   copying the last picture",
+    ]
+    rows = zip(report["before"], report["after"], report["copied"], strict=True)  # type: ignore[call-overload]
+    lines += [f"{n:4d}  {b:8.4f}  {a:8.4f}  {c:8.4f}" for n, (b, a, c) in enumerate(rows, 1)]
+    steps = report["time_step_s"]
+    if steps["init"] != steps["data"]:  # type: ignore[index]
+        lines.append("time step: {init} s until now, {data} s from now on, as in the data".format(**steps))  # type: ignore[arg-type]
+    if report["after"][-1] >= report["before"][-1]:  # type: ignore[index]
+        lines.append(
+            "the predictor did not get better on held-out episodes: keep the first bundle, or try more episodes or a "
+            "lower --learning-rate"
+        )
+    return "\n".join([*lines, f"encoder unchanged: sha256 {report['encoder_sha256']}"])
+
+
+def choose_views(wanted: tuple[str, ...], offered: tuple[str, ...], chosen: tuple[str, ...]) -> list[int]:
+    """Which of the data's views stand for the model's, in the model's order; raises FineTuningError."""
+    names = chosen or wanted
+    if len(names) != len(wanted):
+        raise FineTuningError(f"{len(names)} views chosen; the model needs {len(wanted)}, for {', '.join(wanted)}")
+    if unknown := [name for name in names if name not in offered]:
+        raise FineTuningError(
+            f"the episodes have no view {', '.join(unknown)} but {', '.join(offered)}: say with --view which of them "
+            f"the model takes for {', '.join(wanted)}"
+        )
+    return [offered.index(name) for name in names]
+
+
+def training_settings(contract: Contract, settings: FineTuning, frames: int) -> PredictorTraining:
+    """What to minimise follows the energy that the model is planned with; windows fit into episodes of `frames`."""
+    difference: Difference = "l1" if contract.energy.kind.endswith("_l1") else "mse"
+    return PredictorTraining(
+        fit=FitSettings(settings.iterations, settings.learning_rate), batch=settings.batch,
+        context=contract.context_frames, rollout=ROLLOUT[difference],
+        teacher_frames=min(TEACHER_FRAMES[difference], frames, contract.predictor.max_steps), difference=difference,
+    )  # fmt: skip
+
+
+def describe(
+    contract: Contract, episodes: Episodes, latents: np.ndarray, difference: Difference, settings: FineTuning
+) -> Contract:
+    """The contract after training: where the weights come from now, the data's time step, its energy scale."""
+    one, other = np.random.default_rng(0).integers(0, latents.shape[:2], size=(2, 512, 2))
+    unrelated = torch.from_numpy(latents[tuple(one.T)] - latents[tuple(other.T)])
+    scale = DIFFERENCES[difference](unrelated).mean().item()
+    count, steps = episodes.actions.shape[:2]
+    name = settings.name or f"{contract.name}-tuned"
+    return replace(
+        contract,
+        name=name,
+        action=replace(contract.action, time_step_s=episodes.time_step_s),
+        energy=replace(contract.energy, scale=round(scale, 3)),
+        training=TrainingSpec(
+            data=f"predictor of {contract.name} ({contract.training.data}), then {count} episodes of {steps} steps",
+            command=settings.command, seeds=(settings.seed,), steps={"predictor": settings.iterations},
+            source_files=contract.training.source_files,
+        ),
+    )  # fmt: skip
+
+
+def _load(
+    init: Path, states: np.ndarray, actions: np.ndarray, seed: int
+) -> tuple[VideoEncoder, ActionConditionedPredictor, Contract]:
+    """Encoder, predictor and contract of a bundle; one that has no predictor gets one for these states and actions."""
+    if load_contract(init).predictor is not None:
+        return load_bundle(init)
+    encoder, contract = load_encoder(init)
+    slots = encoder.config.slots > 0
+    config = PredictorConfig(
+        latent_channels=contract.latent.channels, grid=contract.latent.grid, state_dim=len(contract.state.channels),
+        action_dim=len(contract.action.channels), slot_embedding=slots, residual=slots,
+        output_norm="none" if slots else "layernorm", extrinsics=False, **NEW_PREDICTOR,
+    )  # fmt: skip
+    torch.manual_seed(seed)
+    predictor = ActionConditionedPredictor(config)
+    predictor.set_scaling(*state_scaling(states), state_scaling(actions)[1])
+    return encoder, predictor.eval(), replace(contract, predictor=config)
+
+
+def _errors(
+    predictor: ActionConditionedPredictor, held_out: tuple[np.ndarray, ...], training: PredictorTraining
+) -> tuple[list[float], list[float]]:
+    """Mean error of each imagined step, and of copying the last picture seen."""
+    found = imagination_errors(predictor, *held_out, training.context, training.rollout, training.difference)
+    imagined, copied = (errors.mean((0, 1), dtype=np.float64).round(5).tolist() for errors in found)
+    return imagined, copied
+
+
+def _content_hash(episodes: Episodes) -> str:
+    digest = hashlib.sha256(repr((episodes.images.shape, episodes.views, episodes.time_step_s)).encode())
+    for part in (episodes.images, episodes.states, episodes.actions):
+        for episode in part:
+            digest.update(np.ascontiguousarray(episode))
+    return digest.hexdigest()
+
+
+def _check_same_run(folder: Path, settings: dict[str, object]) -> None:
+    """Notes what a run is about, so that its checkpoint is never taken for another's."""
+    note, checkpoint = folder / "fine_tuning.json", folder / "predictor.ckpt"
+    settings = json.loads(json.dumps({k: v for k, v in settings.items() if k not in ("name", "command", "device")}))
+    if checkpoint.exists():
+        noted = json.loads(note.read_text()) if note.exists() else {}
+        if other := [name for name, value in settings.items() if noted.get(name) != value]:
+            raise FineTuningError(
+                f"{checkpoint} is of a run with other {', '.join(other)}: use another --run, or delete it to begin anew"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps(settings, indent=1) + "\n")
+
+
+def _write(bundle: Path, init: Path, predictor: ActionConditionedPredictor, contract: Contract) -> Contract:
+    """Copies the encoder's file byte by byte; the predictor keeps the number type that the bundle's weights have."""
+    bundle.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(init / ENCODER_FILE, bundle / ENCODER_FILE)
+    contract = replace(contract, files={ENCODER_FILE: contract.files[ENCODER_FILE]})
+    source = init / (PREDICTOR_FILE if (init / PREDICTOR_FILE).exists() else ENCODER_FILE)
+    dtype = next(tensor.dtype for tensor in map_weights(source).values() if tensor.is_floating_point())
+    weights = {name: (tensor,) for name, tensor in predictor.state_dict().items()}
+    return write_bundle(bundle, contract, {PREDICTOR_FILE: weights}, dtype)

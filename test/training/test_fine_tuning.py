@@ -1,0 +1,261 @@
+"""Going on from the tiny checkpoint on episodes whose pictures show the arm."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_models import small_contract
+from tiny_training import ENCODER, PREDICTOR, encoder, episodes, predictor
+from tiny_vjepa2_ac import CHECKPOINT, import_tiny
+
+from jepa_planner.training import fine_tuning
+from jepa_planner.training.episodes import Episodes, write_shard
+from jepa_planner.training.fine_tuning import (
+    FineTuning,
+    FineTuningError,
+    choose_views,
+    fine_tune,
+    in_words,
+    training_settings,
+)
+from jepa_planner.training.recipe import Recipe, contract
+from jepa_planner.world_model.bundle import load_bundle, load_contract, save_bundle, sha256
+from jepa_planner.world_model.contract import ContractError
+from jepa_planner.world_model.import_bundle import import_bundle
+from jepa_planner.world_model.vjepa2_ac_checkpoint import find_vjepa2_encoder
+from jepa_planner.world_model.vjepa2_contract import ImportSettings, vjepa2_contract
+from jepa_planner.world_model.world_model import WorldModel
+
+SOME = episodes(count=8, steps=9, size_px=64)
+SHORT = FineTuning(iterations=6, learning_rate=3e-3, batch=4, views=("side",), command="jepa-planner train")
+
+
+@pytest.fixture(autouse=True)
+def one_core(monkeypatch):
+    threads = torch.get_num_threads()
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory) -> Path:
+    return import_tiny(tmp_path_factory.mktemp("models") / "first")
+
+
+def tune(folder: Path, init: Path, settings: FineTuning = SHORT, some: Episodes = SOME, data: str = "data") -> dict:
+    write_shard(folder / data / "episodes-000000.h5", some)
+    return fine_tune(folder / data, init, folder / "tuned", folder / "run", settings)
+
+
+def weights_of(bundle: Path) -> dict[str, torch.Tensor]:
+    return load_bundle(bundle)[1].state_dict()
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_the_error_falls_and_the_encoder_is_the_same_file(tmp_path, first):
+    before = weights_of(first)
+    report = tune(tmp_path, first, replace(SHORT, iterations=60))
+    assert len(report["before"]) == len(report["after"]) == len(report["copied"]) == 2
+    for before_error, after, copied in zip(report["before"], report["after"], report["copied"], strict=True):
+        assert after < 0.7 * before_error and after < copied
+    hashes = {sha256(folder / "encoder.safetensors") for folder in (first, tmp_path / "tuned")}
+    assert hashes == {report["encoder_sha256"]}
+    assert not same(before, weights_of(tmp_path / "tuned"))
+    assert same(before, weights_of(first))
+    assert json.loads((tmp_path / "run" / "report.json").read_text()) == report
+
+
+def test_the_error_afterwards_is_that_of_the_bundle_as_written(tmp_path, first):
+    report = tune(tmp_path, first)
+    again = fine_tune(
+        tmp_path / "data", tmp_path / "tuned", tmp_path / "next", tmp_path / "run2", replace(SHORT, iterations=1)
+    )
+    assert again["before"] == report["after"]
+
+
+def test_the_new_bundle_says_where_it_comes_from(tmp_path, first):
+    tune(tmp_path, first, some=replace(SOME, time_step_s=0.2))
+    old, new = load_contract(first), WorldModel.load(tmp_path / "tuned").contract
+    assert new.name == "tiny-tuned"
+    assert new.training.data.startswith("predictor of tiny (imported from vjepa2_ac_tiny.pt), then 8 episodes of 9")
+    assert new.training.command == "jepa-planner train" and new.training.steps == {"predictor": 6}
+    assert new.training.source_files == old.training.source_files
+    assert (new.action.time_step_s, old.action.time_step_s) == (0.2, 0.25)
+    assert 0 < new.energy.scale != old.energy.scale
+    assert (new.image, new.state, new.planning, new.notes) == (old.image, old.state, old.planning, old.notes)
+
+
+def test_the_numbers_keep_the_type_that_they_are_stored_in(tmp_path, first):
+    half = import_tiny(tmp_path / "half", torch.bfloat16)
+    tune(tmp_path, half)
+    sizes = [(folder / "predictor.safetensors").stat().st_size for folder in (half, tmp_path / "tuned", first)]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.02) and sizes[1] < 0.6 * sizes[2]
+
+
+def test_a_run_cut_short_goes_on_to_the_same_weights(tmp_path, first, monkeypatch):
+    tune(tmp_path / "whole", first)
+    fit = fine_tuning.train_predictor
+
+    def cut(*arguments):
+        *most, settings, folder, seed = arguments
+        fit(*most, replace(settings, fit=replace(settings.fit, checkpoint_every=2)), folder, seed)
+
+    class Cut(Exception):
+        pass
+
+    def power_cut(*_: object) -> None:
+        raise Cut
+
+    monkeypatch.setattr(fine_tuning, "train_predictor", cut)
+    with monkeypatch.context() as patch, pytest.raises(Cut):
+        patch.setattr(fine_tuning, "write_bundle", power_cut)
+        tune(tmp_path / "cut", first)
+    log = (tmp_path / "cut" / "run" / "predictor.jsonl").read_text()
+    tune(tmp_path / "cut", first)
+    assert (tmp_path / "cut" / "run" / "predictor.jsonl").read_text() == log
+    assert same(weights_of(tmp_path / "whole" / "tuned"), weights_of(tmp_path / "cut" / "tuned"))
+
+
+def test_latents_are_made_once(tmp_path, first, monkeypatch):
+    tune(tmp_path, first)
+    monkeypatch.setattr(WorldModel, "encode", lambda *_: pytest.fail("encoded again"))
+    (tmp_path / "run" / "predictor.ckpt").unlink()
+    tune(tmp_path, first, replace(SHORT, learning_rate=1e-3))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"learning_rate": 1e-3, "batch": 2}, "learning_rate, batch"),
+        ({"views": ("front",)}, "views"),
+    ],
+)
+def test_a_run_folder_of_another_training_is_refused_by_what_differs(change, named, tmp_path, first):
+    tune(tmp_path, first)
+    with pytest.raises(FineTuningError, match=f"of a run with other {named}: use another --run"):
+        tune(tmp_path, first, replace(SHORT, **change))
+
+
+def test_other_episodes_in_a_used_run_folder_are_refused(tmp_path, first):
+    tune(tmp_path, first)
+    other = replace(SOME, actions=SOME.actions * 0.5)
+    with pytest.raises(FineTuningError, match="other data"):
+        tune(tmp_path, first, some=other, data="more")
+
+
+def test_a_run_folder_of_a_whole_training_is_refused(tmp_path, first):
+    (tmp_path / "run").mkdir()
+    torch.save({}, tmp_path / "run" / "predictor.ckpt")
+    with pytest.raises(FineTuningError, match="of a run with other seed"):
+        tune(tmp_path, first)
+
+
+def test_seven_channel_models_learn_from_the_measured_gripper(tmp_path, first):
+    """Other commanded closedness changes nothing, other measured one does."""
+    commanded, measured = SOME.states.copy(), SOME.states.copy()
+    commanded[..., 6] = 1.0 - commanded[..., 6]
+    measured[..., 7] = 1.0 - measured[..., 7]
+    for name, states in (("plain", SOME.states), ("commanded", commanded), ("measured", measured)):
+        tune(tmp_path / name, first, some=replace(SOME, states=states))
+    plain, commanded, measured = (weights_of(tmp_path / name / "tuned") for name in ("plain", "commanded", "measured"))
+    assert same(plain, commanded) and not same(plain, measured)
+
+
+def test_held_out_episodes_teach_nothing(tmp_path, first):
+    changed = SOME.actions.copy()
+    changed[-1] *= -1.0
+    tune(tmp_path / "one", first)
+    tune(tmp_path / "other", first, some=replace(SOME, actions=changed))
+    assert same(weights_of(tmp_path / "one" / "tuned"), weights_of(tmp_path / "other" / "tuned"))
+
+
+def test_pictures_may_be_larger_than_the_models_but_not_smaller(tmp_path, first):
+    tune(tmp_path / "large", first, some=episodes(count=3, steps=4, size_px=96))
+    with pytest.raises(ContractError, match=r"32 x 32 pixels given; this model needs at least 64 x 64"):
+        tune(tmp_path / "small", first, some=episodes(count=3, steps=4, size_px=32))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen", "numbers"),
+    [
+        (("front", "side"), (), [0, 1]),
+        (("side",), (), [1]),
+        (("camera",), ("side",), [1]),
+        (("a", "b"), ("side", "front"), [1, 0]),
+    ],
+)
+def test_views_are_found_by_name_or_as_chosen(wanted, chosen, numbers):
+    assert choose_views(wanted, ("front", "side"), chosen) == numbers
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen", "says"),
+    [
+        (("camera",), (), "no view camera but front, side: say with --view which of them the model takes for camera"),
+        (("camera",), ("front", "side"), "2 views chosen; the model needs 1, for camera"),
+        (("front", "side"), ("front", "top"), "no view top"),
+    ],
+)
+def test_views_that_are_not_there_are_refused_with_those_that_are(wanted, chosen, says):
+    with pytest.raises(FineTuningError, match=says):
+        choose_views(wanted, ("front", "side"), chosen)
+
+
+def test_a_bundle_is_not_written_over_the_one_it_comes_from(tmp_path, first):
+    write_shard(tmp_path / "data" / "episodes-000000.h5", SOME)
+    with pytest.raises(FineTuningError, match="name another folder for the new one"):
+        fine_tune(tmp_path / "data", first, first / ".." / first.name, tmp_path / "run", SHORT)
+
+
+def test_the_objective_follows_the_energy_that_the_model_is_planned_with(first):
+    small = training_settings(small_contract(), SHORT, frames=10)
+    assert (small.difference, small.context, small.rollout, small.window) == ("mse", 2, 4, 6)
+    released = training_settings(load_contract(first), SHORT, frames=40)
+    assert (released.difference, released.context, released.rollout, released.window) == ("l1", 1, 2, 8)
+    assert training_settings(load_contract(first), SHORT, frames=5).window == 5
+
+
+def test_a_model_of_two_views_and_slots_goes_on_too(tmp_path):
+    some = episodes(count=6, steps=8)
+    made = contract(encoder(), predictor(), some, np.zeros((1, 2, 4, 3), np.float32), Recipe())
+    save_bundle(tmp_path / "slots", encoder(), predictor(), made)
+    report = tune(tmp_path, tmp_path / "slots", replace(SHORT, views=(), iterations=40), some=some)
+    assert report["error"] == "mse" and len(report["after"]) == 4
+    assert report["after"][-1] < report["before"][-1]
+    assert (load_contract(tmp_path / "tuned").encoder, load_contract(tmp_path / "tuned").predictor) == (
+        ENCODER,
+        PREDICTOR,
+    )
+
+
+def test_an_encoder_alone_gets_a_predictor(tmp_path, first, monkeypatch):
+    monkeypatch.setattr(fine_tuning, "NEW_PREDICTOR", {"width": 24, "depth": 1, "heads": 2, "mlp_hidden": 32})
+    found = find_vjepa2_encoder(CHECKPOINT, image_size=(64, 64))
+    alone = tmp_path / "alone"
+    import_bundle(found, vjepa2_contract(found, ImportSettings(name="alone"), "import"), alone, torch.float32)
+    report = tune(tmp_path, alone, replace(SHORT, iterations=20))
+    assert report["after"][0] < report["before"][0]
+    model = WorldModel.load(tmp_path / "tuned")
+    assert model.contract.predictor.width == 24
+    assert model.predictor.action_std[0].item() == pytest.approx(SOME.actions[:-1, :, 0].std(), rel=1e-3)
+
+
+def test_the_report_in_words_says_when_training_did_not_help():
+    report = {
+        "error": "l1", "episodes": 9, "held_out_episodes": 1, "before": [0.5, 0.6], "after": [0.2, 0.3],
+        "copied": [0.4, 0.7], "encoder_sha256": "abc", "time_step_s": {"init": 0.25, "data": 0.2},
+    }  # fmt: skip
+    said = in_words(report)
+    assert "   2    0.6000    0.3000    0.7000" in said
+    assert "time step: 0.25 s until now, 0.2 s from now on" in said
+    assert "did not get better" not in said
+    assert "did not get better" in in_words({**report, "after": [0.2, 0.6]})
+    assert "time step" not in in_words({**report, "time_step_s": {"init": 0.2, "data": 0.2}})
