@@ -48,6 +48,7 @@ class CemSettings(SearchSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.require_known_sequences("seeded_candidates")
         extras = self.kept_elites + self.mean_as_candidate + len(self.seeded_candidates)
         self.require(
             ("elites", 2 <= self.elites <= self.samples, f"be 2 to samples ({self.samples})"),

@@ -44,6 +44,7 @@ class GradientSettings(SearchSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.require_known_sequences("proposals")
         self.require(
             ("starts", 1 <= self.starts <= self.samples, f"be 1 to samples ({self.samples})"),
             ("step", 0.0 < self.step < math.inf, "be positive"),

@@ -43,6 +43,7 @@ class MppiSettings(SearchSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.require_known_sequences("proposals")
         self.require(("temperature", 0.0 < self.temperature < math.inf, "be positive"))
         self.require_shares("momentum_std", "noise_correlation")
 

@@ -44,6 +44,7 @@ class SeededCemSettings(SearchSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.require_known_sequences("proposals")
         self.require(
             ("elites", 2 <= self.elites <= self.samples, f"be 2 to samples ({self.samples})"),
             ("kept_elites", 0 <= self.kept_elites <= self.elites, f"be 0 to elites ({self.elites})"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from jepa_planner.planning.proposals import NAMED
+
 S = TypeVar("S", bound="SearchSettings")
 
 
@@ -32,6 +34,11 @@ class SearchSettings:
     def require_shares(self, *names: str) -> None:
         """Checks fields that are a share of something, 1 excluded."""
         self.require(*((name, 0.0 <= getattr(self, name) < 1.0, "lie in 0..1, 1 excluded") for name in names))
+
+    def require_known_sequences(self, name: str) -> None:
+        """Checks a field that lists sequences by name."""
+        unknown = [sequence for sequence in getattr(self, name) if sequence not in NAMED]
+        self.require((name, not unknown, f"name sequences among {', '.join(NAMED)}"))
 
     def resized(self: S, samples: int = 0, iterations: int = 0, horizon: int = 0) -> S:
         """The same search with other sizes, 0 leaving one as it is; numbers of elites keep their share of samples."""

@@ -6,6 +6,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from jepa_planner.planning.cem import CemSettings
+from jepa_planner.planning.gradient import GradientSettings
+from jepa_planner.planning.icem import IcemSettings
+from jepa_planner.planning.mppi import MppiSettings
+from jepa_planner.planning.optimisers import SETTINGS, OptimiserName
+from jepa_planner.planning.seeded_cem import SeededCemSettings
+from jepa_planner.planning.settings import SearchSettings
 from jepa_planner.world_model.encoder import EncoderConfig
 from jepa_planner.world_model.predictor import PredictorConfig
 from jepa_planner.world_model.preprocess import IMAGENET_MEAN, IMAGENET_STD
@@ -82,7 +88,8 @@ class PlanningSpec:
 
     reached_energy holds for every goal image but the last, which may ask for less: final_reached_energy, where given.
     gripper_deadband: planned gripper changes smaller than this become 0. initial_std: spread of the first
-    candidates per action channel; None stands for max_abs.
+    candidates per action channel; None stands for max_abs. optimiser: which of the searches below is used. deadline_s:
+    time for each search; None leaves it alone.
     """
 
     reached_energy: float
@@ -90,7 +97,27 @@ class PlanningSpec:
     gripper_deadband: float = 0.0
     initial_std: tuple[float, ...] | None = None
     final_reached_energy: float | None = None
+    optimiser: OptimiserName = "cem"
+    deadline_s: float | None = None
     cem: CemSettings = field(default_factory=CemSettings)
+    icem: IcemSettings | None = None
+    mppi: MppiSettings | None = None
+    gradient: GradientSettings | None = None
+    seeded_cem: SeededCemSettings | None = None
+
+    def __post_init__(self) -> None:
+        if self.deadline_s is not None and not 0.0 < self.deadline_s < math.inf:
+            raise ValueError(f"deadline_s is {self.deadline_s}; it must be positive, or null for none")
+
+    def search(self, optimiser: str = "") -> SearchSettings:
+        """Settings of an optimiser by name, or of the recommended one.
+
+        One without settings here has its own defaults and the horizon of cem. Raises ValueError for an unknown name.
+        """
+        name = optimiser or self.optimiser
+        if name not in SETTINGS:
+            raise ValueError(f"optimiser {name!r} is unknown; known are {', '.join(SETTINGS)}")
+        return getattr(self, name) or SETTINGS[name](horizon=self.cem.horizon)
 
     def tolerances(self, goals: int) -> list[float]:
         """The energy at which each of so many goal images counts as reached."""
@@ -170,7 +197,7 @@ class Contract:
             ("predictor.action_dim", predictor.action_dim, len(self.action.channels)),
         ):
             _check_equal(name, given, expected)
-        steps = self.context_frames - 1 + self.planning.cem.horizon
+        steps = self.context_frames - 1 + self.planning.search().horizon
         if steps > predictor.max_steps:
             raise FieldError(f"predictor.max_steps: must be at least {steps}")
 

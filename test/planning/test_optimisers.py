@@ -152,6 +152,13 @@ def test_impossible_sizes_are_refused_by_name(name, change):
         SETTINGS[name](**change)
 
 
+@every_optimiser
+def test_unknown_names_of_sequences_are_refused_where_they_stand(name):
+    field = "seeded_candidates" if name == "cem" else "proposals"
+    with pytest.raises(ValueError, match=f"^{field} is .*'dance'.*among noop, open, close, axes, diagonals"):
+        SETTINGS[name](**{field: ("noop", "dance")})
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [

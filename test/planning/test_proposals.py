@@ -39,11 +39,6 @@ def test_every_named_sequence_lies_within_the_bounds(name):
     assert torch.equal(NARROW.clip(sequences), sequences)
 
 
-def test_an_unknown_name_is_refused():
-    with pytest.raises(ValueError, match="'dance' is unknown; known are 'noop', 'open', 'close', 'axes', 'diagonals'"):
-        named_proposals(["noop", "dance"], SPACE, 2)
-
-
 def test_a_search_begins_with_the_best_guess_and_tries_it_first():
     given = torch.stack([torch.full((2, 7), 0.05), torch.full((2, 7), 9.0)])
     given[:, :, 3:6] = 0.0

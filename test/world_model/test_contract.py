@@ -4,6 +4,8 @@ import pytest
 from small_models import slot_encoder_config, slot_predictor_config, small_contract
 
 from jepa_planner.planning.cem import CemSettings
+from jepa_planner.planning.icem import IcemSettings
+from jepa_planner.planning.mppi import MppiSettings
 from jepa_planner.world_model.contract import ActionSpec, Contract, ContractError, ImageSpec, LatentSpec, StateSpec
 from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_plain
 
@@ -54,6 +56,45 @@ def test_search_settings_left_out_are_those_of_the_reference():
     plain = to_plain(GOOD)
     del plain["planning"]["cem"]
     assert from_plain(Contract, plain).planning.cem == CemSettings()
+
+
+def test_a_contract_that_names_no_optimiser_uses_cem_without_a_deadline():
+    plain = to_plain(GOOD)
+    for name in ("optimiser", "deadline_s", "icem", "mppi", "gradient", "seeded_cem"):
+        del plain["planning"][name]
+    planning = from_plain(Contract, plain).planning
+    assert planning.search() == GOOD.planning.cem
+    assert planning.deadline_s is None
+
+
+def test_the_optimiser_that_a_contract_names_is_used_with_its_settings_or_its_own_defaults():
+    plain = to_plain(GOOD)
+    plain["planning"] |= {"optimiser": "mppi", "deadline_s": 0.2, "mppi": {"horizon": 2, "temperature": 0.5}}
+    planning = from_plain(Contract, plain).planning
+    assert planning.search() == MppiSettings(horizon=2, temperature=0.5)
+    assert planning.search("icem") == IcemSettings(horizon=GOOD.planning.cem.horizon)
+    assert planning.deadline_s == 0.2
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"optimiser": "anneal"}, "planning.optimiser: expected one of 'cem'"),
+        ({"mppi": {"temperature": -1.0}}, "planning.mppi: temperature is -1.0"),
+        ({"deadline_s": 0.0}, "planning: deadline_s is 0.0"),
+        ({"optimiser": "icem", "icem": {"horizon": 9}}, "predictor.max_steps: must be at least 10"),
+    ],
+)
+def test_impossible_planning_is_refused_by_name(changes, name):
+    plain = to_plain(GOOD)
+    plain["planning"] |= changes
+    with pytest.raises(FieldError, match=name):
+        from_plain(Contract, plain)
+
+
+def test_an_unknown_optimiser_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="'anneal' is unknown; known are cem, icem, mppi, gradient, seeded_cem"):
+        GOOD.planning.search("anneal")
 
 
 @pytest.mark.parametrize(
