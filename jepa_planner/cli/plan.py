@@ -25,25 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("iterations", "of the search"),
         ("horizon", "actions"),
     ):
-        parser.add_argument(f"--{name}", type=int, default=None, help=f"{what}; the model's own by default")
+        parser.add_argument(f"--{name}", type=int, default=0, help=f"{what}; 0: the model's own")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the plan there too")
 
 
 def main(args: argparse.Namespace) -> int:
     """Encode, search, print."""
-    from dataclasses import replace
-
     from jepa_planner.evaluation.picture_pair import context_and_goal
     from jepa_planner.planning.offline_plan import plan_offline
 
     pair = read_pair(args)
     model = load_model(args)
-    chosen = {name: getattr(args, name) for name in ("samples", "iterations", "horizon")}
-    cem = replace(model.contract.planning.cem, **{name: value for name, value in chosen.items() if value is not None})
-    plan = plan_offline(model, *context_and_goal(model, pair), cem, args.seed)
+    search = model.contract.planning.cem.resized(args.samples, args.iterations, args.horizon)
+    plan = plan_offline(model, *context_and_goal(model, pair), search, args.seed)
     planning = model.contract.planning
     reached = planning.tolerances(1)[0]
-    print(f"{model.contract.name}, {cem.samples} candidates x {cem.iterations} iterations, seed {args.seed}")
+    print(f"{model.contract.name}, {search.samples} candidates x {search.iterations} iterations, seed {args.seed}")
     print(in_words(plan, reached))
     if args.json:
         data = {

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.cem import CemSettings, CrossEntropyMethod
 from jepa_planner.planning.controller import ControllerSettings, Goal, RecedingHorizonController
 from jepa_planner.planning.energy import distance_to_goal, latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.plan import NonFiniteEnergyError
+from jepa_planner.planning.settings import SearchSettings
 from jepa_planner.world_model.world_model import Context, WorldModel
 
 
@@ -29,14 +30,14 @@ class OfflinePlan:
     seconds: float
 
 
-def plan_offline(model: WorldModel, context: Context, goal: Tensor, cem: CemSettings, seed: int) -> OfflinePlan:
+def plan_offline(model: WorldModel, context: Context, goal: Tensor, search: SearchSettings, seed: int) -> OfflinePlan:
     """Plans as the controller does for a goal [N, D] from a context of one observation; the same seed, the same plan.
 
     Raises NonFiniteEnergyError or ValueError where model or input give no plan.
     """
     energy = latent_energy(model.contract.energy.kind)
     controller = RecedingHorizonController(
-        WorldModelImagination(model, energy), CrossEntropyMethod(cem), ActionSpace.from_contract(model.contract),
+        WorldModelImagination(model, energy), optimiser_of(search), ActionSpace.from_contract(model.contract),
         energy, ControllerSettings(), seed,
     )  # fmt: skip
     controller.start([Goal(goal.cpu(), budget_steps=1, tolerance=0.0)])

@@ -126,8 +126,8 @@ def test_the_search_may_be_changed_and_nonsense_is_refused(folder, tmp_path, cap
     assert main(["plan", *given(folder, "--horizon", "3", "--samples", "20", "--json", str(file))]) == 0
     assert len(json.loads(file.read_text())["actions"]) == 3
     assert "20 candidates" in capsys.readouterr().out
-    assert "elites is 4; it must be 2 to samples (2)" in complaint(capsys, "plan", *given(folder, "--samples", "2"))
-    assert "horizon" in complaint(capsys, "plan", *given(folder, "--horizon", "0"))
+    assert "samples is 1; it must be at least 2" in complaint(capsys, "plan", *given(folder, "--samples", "1"))
+    assert "horizon is -1; it must be at least 1" in complaint(capsys, "plan", *given(folder, "--horizon", "-1"))
 
 
 def test_the_same_picture_twice_needs_no_plan(folder, capsys):
