@@ -8,15 +8,15 @@ import numpy as np
 import pinocchio as pin
 
 NOMINAL_POSTURE_RAD = np.array([0.0, -0.30, 0.0, -2.30, 0.0, 2.00, 0.785])
-"""Elbow-up posture with the gripper down over the middle of the table; the null space is pulled toward it."""
+"""Elbow-up posture of the Panda with the gripper down over the middle of the table; its null space is pulled there."""
 
 
 class ArmKinematics:
-    """Poses of the tcp in the base frame and the joint positions [7] (rad) that reach them.
+    """Poses of the tcp in the base frame and the joint positions [joints] (rad) that reach them.
 
     Rotations are matrices [3, 3] from tcp to base. The inverse is damped least squares with a pull of the null space
     toward the nominal posture (Siciliano et al., Robotics, 3.5), which converges in one or two steps when poses
-    follow each other closely.
+    follow each other closely. An arm of six joints has no null space; seven joints are taken for a Panda's.
     """
 
     def __init__(self, robot_description: str | Path, tcp_frame: str = "tcp", joint_margin_rad: float = 0.0) -> None:
@@ -27,12 +27,17 @@ class ArmKinematics:
             raise ValueError(f"{robot_description} has no frame {tcp_frame!r}; its frames are {frames}")
         self._frame = self._model.getFrameId(tcp_frame)
         self.joint_names = tuple(self._model.names[1:])
+        if len(self.joint_names) not in (6, 7):
+            raise ValueError(
+                f"{robot_description} has {len(self.joint_names)} movable joints; expected an arm of 6 or 7"
+            )
+        self._has_null_space = len(self.joint_names) == len(NOMINAL_POSTURE_RAD)
         self.lower_rad = self._model.lowerPositionLimit + joint_margin_rad
         self.upper_rad = self._model.upperPositionLimit - joint_margin_rad
         self.velocity_rad_s = np.array(self._model.velocityLimit)
 
     def tcp_pose(self, q_rad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Position [3] (m) and rotation [3, 3] of the tcp for joint positions [7]."""
+        """Position [3] (m) and rotation [3, 3] of the tcp for joint positions [joints]."""
         pin.framesForwardKinematics(self._model, self._data, np.asarray(q_rad, dtype=float))
         pose = self._data.oMf[self._frame]
         return pose.translation.copy(), pose.rotation.copy()
@@ -51,7 +56,7 @@ class ArmKinematics:
         error = np.concatenate([xyz_m - pose.translation, pin.log3(rotation @ pose.rotation.T)])
         gram = jacobian @ jacobian.T
         gram[np.diag_indices(6)] += 1e-6
-        pull = 0.02 * (NOMINAL_POSTURE_RAD - q_rad)
+        pull = 0.02 * (NOMINAL_POSTURE_RAD - q_rad) if self._has_null_space else np.zeros(len(q_rad))
         step = pull + jacobian.T @ np.linalg.solve(gram, error - jacobian @ pull)
         return np.clip(q_rad + step, self.lower_rad, self.upper_rad), float(np.linalg.norm(error))
 
@@ -63,7 +68,7 @@ class ArmKinematics:
         tolerance: float = 1e-5,
         max_steps: int = 100,
     ) -> np.ndarray:
-        """Joint positions [7] that reach the pose from a seed; raises ValueError when the pose is out of reach."""
+        """Joint positions [joints] that reach the pose from a seed; raises ValueError when the pose is out of reach."""
         q = np.asarray(q_seed_rad, dtype=float)
         error = np.inf
         for _ in range(max_steps):

@@ -48,9 +48,8 @@ class ArmNode(PlannerNode):
         Parameter(
             "gripper_joints", ["panda_finger_joint1", "panda_finger_joint2"], "Finger joints; the first is commanded."
         ),
-        Parameter(
-            "gripper_open_m", 0.04, "Position of a finger joint when the gripper is open; 0 is closed.", 0.001, 0.2
-        ),
+        Parameter("gripper_open", 0.04, "Position (m or rad) of a finger joint when the gripper is open.", -4.0, 4.0),
+        Parameter("gripper_closed", 0.0, "Position of a finger joint when it is closed.", -4.0, 4.0),
         Parameter("joint_state_timeout_s", 0.25, "A joint state older than this brakes the arm.", 0.02, 5.0),
         Parameter("observation_timeout_s", 5.0, "A plan from an observation older than this is refused.", 0.1, 600.0),
         Parameter("motion_share", 0.88, "Share of a step's duration that its motion takes at least.", 0.1, 1.0),
@@ -80,7 +79,9 @@ class ArmNode(PlannerNode):
         self.executive = ArmExecutive(kinematics, limits, given["rate_hz"], settings)
         self._arm_joints = kinematics.joint_names
         self._fingers = tuple(given["gripper_joints"])
-        self._open_m = given["gripper_open_m"]
+        self._open, self._closed = given["gripper_open"], given["gripper_closed"]
+        if self._open == self._closed:
+            raise ValueError(f"gripper_open and gripper_closed are both {self._open}; expected two positions")
         self._base_frame = given["base_frame"]
         self._published_state: tuple | None = None
         self._published_at_s = -np.inf
@@ -139,8 +140,9 @@ class ArmNode(PlannerNode):
             self.get_logger().warning(f"joint state lacks {', '.join(missing)}", throttle_duration_sec=5.0)
             return
         q = np.array([position[name] for name in self._arm_joints])
-        opening = sum(position[name] for name in self._fingers) / len(self._fingers) / self._open_m
-        self.executive.measured(seconds(message.header.stamp), q, min(1.0, max(0.0, 1.0 - opening)))
+        finger = sum(position[name] for name in self._fingers) / len(self._fingers)
+        closedness = (finger - self._open) / (self._closed - self._open)
+        self.executive.measured(seconds(message.header.stamp), q, min(1.0, max(0.0, closedness)))
 
     def _on_plan(self, message: Plan) -> None:
         if not self.active:
@@ -197,7 +199,7 @@ class ArmNode(PlannerNode):
         self._send(setpoint)
         if setpoint.closedness != self._sent_closedness:
             self._sent_closedness = setpoint.closedness
-            target = self._open_m * (1.0 - setpoint.closedness)
+            target = self._open + setpoint.closedness * (self._closed - self._open)
             self._gripper.publish(self._trajectory(self._fingers[:1], [target], []))
 
     def _joint_trajectory(self, setpoint: Setpoint) -> None:

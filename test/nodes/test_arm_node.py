@@ -74,6 +74,15 @@ def test_a_target_outside_the_workspace_is_reached_only_up_to_its_border(rig, ar
     assert max(heights) == pytest.approx(LIMITS.workspace_max_m[2], abs=1e-3)
 
 
+def test_a_gripper_that_closes_with_a_growing_angle_is_understood(rig):
+    rig.robot.finger_m = 0.2
+    rig.arm(gripper_open=0.0, gripper_closed=0.8)
+    rig.until(rig.holding)
+    assert rig.state().closedness_measured == pytest.approx(0.25)
+    rig.send_plan(1, closedness=[1.0])
+    rig.until(lambda: rig.robot.grippers and rig.robot.grippers[-1].points[0].positions[0] == pytest.approx(0.8))
+
+
 def test_the_gripper_is_commanded_as_a_finger_position(rig, arm):
     rig.send_plan(1, closedness=[1.0])
     rig.until(lambda: rig.robot.grippers and rig.robot.grippers[-1].points[0].positions[0] == 0.0)
