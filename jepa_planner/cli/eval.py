@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jepa_planner.cli.search_arguments import add_search_arguments, chosen_search
+
 if TYPE_CHECKING:
     from jepa_planner.evaluation.trials import Trial, TrialSettings
 
@@ -40,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ros", action="store_true", help="run through the ROS 2 nodes")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
+    add_search_arguments(parser)
+    parser.add_argument("--deadline", type=float, default=None, metavar="S", help="seconds for each search")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -63,13 +67,22 @@ def main(args: argparse.Namespace) -> int:
         print(f"jepa-planner eval: {error}", file=sys.stderr)
         return 2
     seconds: list[float] = []
+    searching = {name for name in ("optimiser", "samples", "iterations", "horizon", "deadline") if getattr(args, name)}
+    if searching and (args.ros or args.floor != "none"):
+        why = "with --ros the search is that of mpc_node's parameters" if args.ros else "floors do not search"
+        print(f"{why}: leave out --{', --'.join(sorted(searching))}", file=sys.stderr)
+        return 2
+    search = deadline_s = None
     if args.ros:
         if args.floor != "none":
             print("floors have no nodes to run through: leave out --ros", file=sys.stderr)
             return 2
         running = _ros_trials(settings, folder, seconds)
     elif args.floor == "none":
-        running = run_trials(WorldModelPolicy(WorldModel.load(folder), seconds), settings)
+        model = WorldModel.load(folder)
+        search = chosen_search(args, model.contract.planning)
+        deadline_s = args.deadline or model.contract.planning.deadline_s
+        running = run_trials(WorldModelPolicy(model, seconds, search, deadline_s), settings)
     else:
         running = run_trials(floor_policy(args.floor), settings)
     trials = []
@@ -78,7 +91,8 @@ def main(args: argparse.Namespace) -> int:
             trials.append(trial)
             bar.update()
             bar.set_postfix(solved=f"{sum(t.success for t in trials)}/{len(trials)}")
-    summary = summarise(trials, settings, seconds, str(folder) if folder else None, args.floor, args.ros)
+    model_name = str(folder) if folder else None
+    summary = summarise(trials, settings, seconds, model_name, args.floor, args.ros, search, deadline_s)
     print(in_words(summary))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ import numpy as np
 import torch
 
 from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.cem import CrossEntropyMethod
 from jepa_planner.planning.controller import (
     ControllerSettings,
     Decision,
@@ -21,6 +21,8 @@ from jepa_planner.planning.controller import (
 )
 from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.optimisers import optimiser_of
+from jepa_planner.planning.settings import SearchSettings
 from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.envs import PandaTaskEnv
@@ -45,10 +47,15 @@ def step_budgets(goals: int, per_goal: int, max_steps: int) -> list[int]:
 
 @dataclass
 class WorldModelPolicy:
-    """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended."""
+    """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended.
+
+    search and deadline_s: the contract's where None. plan_seconds grows by the seconds of each look and plan.
+    """
 
     model: WorldModel
     plan_seconds: list[float] = field(default_factory=list)
+    search: SearchSettings | None = None
+    deadline_s: float | None = None
     last: Decision | None = None
 
     def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
@@ -59,10 +66,13 @@ class WorldModelPolicy:
         energy = latent_energy(self.model.contract.energy.kind)
         self._controller = RecedingHorizonController(
             WorldModelImagination(self.model, energy),
-            CrossEntropyMethod(planning.cem),
+            optimiser_of(self.search or planning.search()),
             ActionSpace.from_contract(self.model.contract),
             energy,
-            ControllerSettings(context_frames=self.model.contract.context_frames),
+            ControllerSettings(
+                context_frames=self.model.contract.context_frames,
+                deadline_s=self.deadline_s or planning.deadline_s or math.inf,
+            ),
             seed=seed,
         )
         self._controller.start(

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from jepa_planner.evaluation.statistics import percentile, wilson_interval
 from jepa_planner.evaluation.trials import Trial, TrialSettings
+from jepa_planner.planning.optimisers import name_of
+from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.world_model.strict_fields import to_plain
 
 
 def summarise(
@@ -16,8 +19,10 @@ def summarise(
     model: str | None,
     floor: str,
     ros: bool = False,
+    search: SearchSettings | None = None,
+    deadline_s: float | None = None,
 ) -> dict[str, object]:
-    """All numbers of an evaluation as plain JSON types."""
+    """All numbers of an evaluation as plain JSON types; search and deadline_s: those used, where a model planned."""
     successes = sum(t.success for t in trials)
     low, high = wilson_interval(successes, len(trials))
     return {
@@ -39,6 +44,8 @@ def summarise(
         "vary": sorted(settings.vary),
         "strength": settings.strength,
         "ros": ros,
+        "search": None if search is None else {"optimiser": name_of(search), **to_plain(search)},
+        "deadline_s": deadline_s,
         "trials": [dataclasses.asdict(t) for t in trials],
     }
 

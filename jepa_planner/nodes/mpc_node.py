@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -29,10 +29,12 @@ from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.remote_model import RemoteEncoder, RemoteImagination
 from jepa_planner.nodes.senses import ArmReport, Observation, Senses
 from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.cem import CemSettings, CrossEntropyMethod
 from jepa_planner.planning.controller import ControllerSettings, Goal, RecedingHorizonController
 from jepa_planner.planning.energy import latent_energy
-from jepa_planner.world_model.contract import Contract, ContractError
+from jepa_planner.planning.gradient import GradientSettings
+from jepa_planner.planning.optimisers import OPTIMISER_NAMES, optimiser_of
+from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.world_model.contract import ContractError
 
 PURSUIT_END_TIMEOUT_S = 5.0
 _REST = Change.AT_REST
@@ -49,9 +51,18 @@ class MpcNode(PlannerNode):
         Parameter("model", "", "Folder of the model bundle, for its contract; empty: the one that ships."),
         Parameter("base_frame", "panda_link0", "Frame of all poses; must be the model's."),
         Parameter("seed", 0, "Seed of the search: the same inputs give the same plans.", 0, 2**31 - 1, change=_REST),
+        Parameter("optimiser", "", "How plans are searched for; empty: the model's.", choices=OPTIMISER_NAMES),
         Parameter("samples", 0, "Candidates per iteration; 0: the model's.", 0, 100_000, change=_REST),
         Parameter("iterations", 0, "Iterations of the search; 0: the model's.", 0, 1000, change=_REST),
         Parameter("horizon", 0, "Steps that are imagined; 0: the model's.", 0, 64, change=_REST),
+        Parameter(
+            "deadline_s",
+            0.0,
+            "Time for a search, which then ends with its best plan so far; 0: the model's.",
+            0.0,
+            60.0,
+            change=_REST,
+        ),
         Parameter("start_timeout_s", 10.0, "Longest wait for a goal's first look.", 0.05, 600.0, change=_REST),
         Parameter("image_timeout_s", 1.0, "No image for so long ends the goal.", 0.05, 60.0),
         Parameter("joint_state_timeout_s", 1.0, "No joint state for so long ends the goal.", 0.05, 60.0),
@@ -85,6 +96,8 @@ class MpcNode(PlannerNode):
         self._contract = contract_of(given["model"])
         self._contract.check_frame(given["base_frame"])
         self._model_id = model_id(self._contract)
+        if self._predictor_node is None and isinstance(self._search_settings(), GradientSettings):
+            raise ValueError("optimiser gradient needs the predictor in this process; run the planner's nodes composed")
         self._senses = Senses(given["image_timeout_s"], given["joint_state_timeout_s"], self.now_s)
         time_step_s = self._contract.action.time_step_s
         self._plans = PlanPublisher(self, given["base_frame"], time_step_s, given["plan_valid_s"])
@@ -266,19 +279,24 @@ class MpcNode(PlannerNode):
             hands.goals.append(Goal(latent, budget, image.tolerance or tolerance))
         controller = RecedingHorizonController(
             self._imagination,
-            CrossEntropyMethod(self._search_settings(self._contract)),
+            optimiser_of(self._search_settings()),
             ActionSpace.from_contract(self._contract),
             latent_energy(self._contract.energy.kind),
-            ControllerSettings(self._contract.context_frames, request.max_steps),
+            ControllerSettings(
+                self._contract.context_frames,
+                request.max_steps,
+                given["deadline_s"] or planning.deadline_s or math.inf,
+            ),
             seed=given["seed"],
         )
         controller.start(hands.goals)
         return controller
 
-    def _search_settings(self, contract: Contract) -> CemSettings:
+    def _search_settings(self) -> SearchSettings:
         """The model's recommended search, with what parameters override."""
-        given = {name: self.parameters[name] for name in ("samples", "iterations", "horizon")}
-        return replace(contract.planning.cem, **{name: value for name, value in given.items() if value})
+        given = self.parameters
+        search = self._contract.planning.search(given["optimiser"])
+        return search.resized(given["samples"], given["iterations"], given["horizon"])
 
     def _pursuit_settings(self) -> PursuitSettings:
         given = self.parameters

@@ -22,7 +22,7 @@ class Change(Enum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter; `minimum` and `maximum` are inclusive, `choices` lists what a string may be."""
+    """One parameter; `minimum` and `maximum` are inclusive, `choices` lists what a string may be besides its default."""
 
     name: str
     default: Value
@@ -75,8 +75,8 @@ class Parameters:
     def _refuse_bad_choices(self, given: Iterable[RosParameter]) -> None:
         """The bounds are checked by rclpy when parameters are declared, choices only here."""
         for parameter in given:
-            choices = self._table[parameter.name].choices
-            if choices and parameter.value not in choices:
+            choices, default = self._table[parameter.name].choices, self._table[parameter.name].default
+            if choices and parameter.value not in (*choices, default):
                 raise ValueError(
                     f"parameter {parameter.name} is {parameter.value!r}; choose one of {', '.join(choices)}"
                 )
@@ -86,7 +86,7 @@ class Parameters:
             parameter = self._table.get(change.name)
             if parameter is None:
                 continue
-            if parameter.choices and change.value not in parameter.choices:
+            if parameter.choices and change.value not in (*parameter.choices, parameter.default):
                 return _refused(f"{change.name} must be one of {', '.join(parameter.choices)}, not {change.value!r}")
             if parameter.change is Change.UNCONFIGURED and self._is_configured():
                 return _refused(f"{change.name} may change only {parameter.change.value}")

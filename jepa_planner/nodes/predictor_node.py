@@ -53,7 +53,7 @@ class PredictorNode(PlannerNode):
     def _warm_up(self) -> None:
         """The first use of a model costs more than all later ones; better now than while an arm waits."""
         contract, device = self._model.contract, self._model.device
-        frames, horizon = contract.context_frames, contract.planning.cem.horizon
+        frames, horizon = contract.context_frames, contract.planning.search().horizon
         latent = torch.zeros(contract.latent.tokens, contract.latent.channels, device=device)
         states = torch.zeros(frames, len(contract.state.channels), device=device)
         actions = torch.zeros(frames - 1 + horizon, len(contract.action.channels), device=device)

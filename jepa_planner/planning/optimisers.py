@@ -30,6 +30,11 @@ _OPTIMISERS = {
 }
 
 
+def name_of(settings: SearchSettings) -> str:
+    """The name under which an optimiser with such settings is known."""
+    return next(name for name, kind in SETTINGS.items() if kind is type(settings))
+
+
 def optimiser_of(settings: SearchSettings) -> Optimiser:
     """The optimiser that settings are meant for."""
     return _OPTIMISERS[type(settings)](settings)

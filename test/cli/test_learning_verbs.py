@@ -113,6 +113,11 @@ def test_train_writes_a_bundle_and_eval_tries_it(collected, tmp_path, small_and_
     assert report["trials"][0]["seed"] == 1_000_002
     assert 0 < report["plan_seconds_median"] <= report["plan_seconds_p95"]
     assert f"{report['successes']}/1 solved" in capsys.readouterr().out
+    assert (report["search"]["optimiser"], report["search"]["samples"], report["deadline_s"]) == ("cem", 8, None)
+    chosen = ["--optimiser", "mppi", "--samples", "6", "--iterations", "2", "--horizon", "1", "--deadline", "5"]
+    common = ["--task", "reach", "--episodes", "1", "--model", model]
+    report = evaluate(tmp_path / "mppi.json", *common, *chosen)
+    assert (report["search"]["optimiser"], report["search"]["samples"], report["deadline_s"]) == ("mppi", 6, 5.0)
 
 
 def test_a_predictor_goes_on_learning_from_where_a_bundle_is(collected, tmp_path, small_and_quick, capsys):
@@ -180,6 +185,10 @@ def test_varied_scenes_are_all_perturbations_and_chosen_ones_only_those(tmp_path
         (["--task", "grasp", "--floor", "noop", "--goal-images", "9"], "'dense', 'one' or a count of 1 to 4"),
         (["--task", "reach", "--model", "/nowhere/model"], "/nowhere/model"),
         (["--task", "reach", "--floor", "noop", "--ros"], "leave out --ros"),
+        (["--task", "reach", "--floor", "noop", "--samples", "9"], "floors do not search: leave out --samples"),
+        (["--task", "reach", "--ros", "--deadline", "0.2"], "mpc_node's parameters: leave out --deadline"),
+        (["--task", "reach", "--optimiser", "anneal"], "'anneal' is unknown; known are cem, icem"),
+        (["--task", "reach", "--iterations", "-1"], "iterations is -1; it must be at least 1"),
         ([], "--task"),
     ],
 )
