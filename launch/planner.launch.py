@@ -1,6 +1,7 @@
 """The planner for a robot whose drivers run already: encoder, predictor, mpc and arm nodes.
 
-    ros2 launch jepa_planner planner.launch.py model:=/path/to/bundle namespace:=left composed:=false
+ros2 launch jepa_planner planner.launch.py model:=/path/to/bundle namespace:=left composed:=false
+ros2 launch jepa_planner planner.launch.py remap:="joint_trajectory:=/my_controller/joint_trajectory"
 """
 
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -18,6 +19,7 @@ ARGUMENTS = {
     "use_sim_time": ("false", "Take the time from /clock."),
     "params_file": ("", "Parameters that override those in config/."),
     "model": ("", "Folder of the model bundle; empty: the one that ships."),
+    "remap": ("", "Other names of topics: FROM:=TO, separated by spaces."),
     "composed": ("true", "All nodes in one process, or one process each."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
 }
@@ -31,6 +33,7 @@ def start(context) -> list[Node]:
     common = {
         "package": PACKAGE,
         "namespace": value["namespace"],
+        "remappings": [tuple(remap.split(":=")) for remap in value["remap"].split()],
         "ros_arguments": ["--log-level", value["log_level"]],
         "output": "screen",
     }

@@ -28,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="seed of that scene")
     parser.add_argument("--speed", type=float, help="simulated seconds per second (default 1)")
     parser.add_argument("--namespace", default="", help="put all names under this one")
+    parser.add_argument(
+        "--remap", action="append", default=[], metavar="FROM:=TO", help="another name for a topic; may be repeated"
+    )
     parser.add_argument("--params-file", action="append", default=[], metavar="FILE", help="ROS parameter file")
     parser.add_argument("--log-level", default="", help="debug, info, warn or error")
 
@@ -40,7 +43,9 @@ def main(args: argparse.Namespace) -> int:
     for name in ("model", "task", "seed", "speed"):
         if getattr(args, name) not in (None, ""):
             parameters[name] = getattr(args, name)
-    arguments = ros_arguments(parameters, args.params_file, args.namespace, args.log_level)
+    if wrong := [remap for remap in args.remap if len(remap.split(":=")) != 2]:
+        raise ValueError(f"--remap {wrong[0]}: expected FROM:=TO")
+    arguments = ros_arguments(parameters, args.params_file, args.namespace, args.log_level, args.remap)
     sim_modules = SIM_MODULE if args.sim else {}
     if args.separate == "all":
         return _wait(Processes({**PLANNER_MODULES, **sim_modules}, arguments))

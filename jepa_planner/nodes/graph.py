@@ -52,14 +52,20 @@ def ros_arguments(
     params_files: Sequence[str | Path] = (),
     namespace: str = "",
     log_level: str = "",
+    remaps: Sequence[str] = (),
 ) -> list[str]:
-    """The command line for nodes: shipped parameter files first, then the caller's, then single parameters."""
+    """The command line for nodes: shipped parameter files first, then the caller's, then single parameters.
+
+    remaps: FROM:=TO for names of topics, services and actions.
+    """
     arguments = ["--ros-args"]
     for file in (*config_files(), *params_files):
         arguments += ["--params-file", str(file)]
     for name, value in (parameters or {}).items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
         arguments += ["-p", f"{name}:={text}"]
+    for remap in remaps:
+        arguments += ["-r", remap]
     if namespace:
         arguments += ["-r", f"__ns:=/{namespace.strip('/')}"]
     if log_level:

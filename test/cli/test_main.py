@@ -60,6 +60,18 @@ def test_arguments_that_make_no_sense_end_with_status_2(monkeypatch, capsys):
     assert "invalid int value: 'many'" in capsys.readouterr().err
 
 
+def test_a_remap_that_is_none_is_refused(capsys):
+    assert cli.main(["run", "--remap", "joint_trajectory"]) == 2
+    assert "--remap joint_trajectory: expected FROM:=TO" in capsys.readouterr().err
+
+
+def test_a_verb_may_have_a_name_that_python_keeps_for_itself(capsys):
+    assert "import" in cli.verbs() and "import-model" not in cli.verbs()
+    with pytest.raises(SystemExit):
+        cli.main(["import", "--help"])
+    assert "usage: jepa-planner import" in capsys.readouterr().out
+
+
 def test_an_interruption_ends_quietly_with_status_130(monkeypatch):
     def interrupted(_: object) -> int:
         raise KeyboardInterrupt

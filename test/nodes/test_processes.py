@@ -99,6 +99,16 @@ def test_a_signal_in_mid_motion_brings_the_arm_to_rest_before_the_process_ends(r
     assert all(velocity == 0.0 for velocity in rig.robot.commands[-1].points[0].velocities)
 
 
+def test_a_topic_goes_by_another_name_where_the_driver_wants_it(rig, tmp_path):
+    arguments = ros_arguments(namespace=rig.namespace, remaps=["joint_trajectory:=my_controller/joint_trajectory"])
+    process = begin(sys.executable, "-m", "jepa_planner.nodes.arm_node", *arguments, log=tmp_path / "arm.log")
+    try:
+        rig.until(lambda: rig.robot.count_publishers(f"{rig.namespace}/my_controller/joint_trajectory") == 1)
+        assert rig.robot.count_publishers(f"{rig.namespace}/joint_trajectory") == 0
+    finally:
+        end(process, signal.SIGINT)
+
+
 def test_a_node_without_its_model_says_so_and_fails(tmp_path):
     arguments = ros_arguments({"model": str(tmp_path / "nowhere")})
     process = begin(sys.executable, "-m", "jepa_planner.nodes.encoder_node", *arguments, log=tmp_path / "log")
