@@ -50,6 +50,7 @@ class MpcNode(PlannerNode):
     PARAMETERS = (
         Parameter("model", "", "Folder of the model bundle, for its contract; empty: the one that ships."),
         Parameter("base_frame", "panda_link0", "Frame of all poses; must be the model's."),
+        Parameter("tcp_frame", "tcp", "What poses are of: tcp_frame of arm_node's limits; must be the model's."),
         Parameter("seed", 0, "Seed of the search: the same inputs give the same plans.", 0, 2**31 - 1, change=_REST),
         Parameter("optimiser", "", "How plans are searched for; empty: the model's.", choices=OPTIMISER_NAMES),
         Parameter("samples", 0, "Candidates per iteration; 0: the model's.", 0, 100_000, change=_REST),
@@ -94,7 +95,7 @@ class MpcNode(PlannerNode):
     def configure(self) -> None:
         given = self.parameters
         self._contract = contract_of(given["model"])
-        self._contract.check_frame(given["base_frame"])
+        self._contract.check_frame(given["base_frame"], given["tcp_frame"])
         self._model_id = model_id(self._contract)
         if self._predictor_node is None and isinstance(self._search_settings(), GradientSettings):
             raise ValueError("optimiser gradient needs the predictor in this process; run the planner's nodes composed")

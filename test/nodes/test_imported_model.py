@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from harness import Rig, goal_of, picture
+from rclpy.parameter import Parameter
 
 from jepa_planner.cli.main import main
 from jepa_planner.nodes.encoder_node import EncoderNode
@@ -80,6 +81,19 @@ def test_a_parameter_chooses_another_camera(rig):
 def test_goals_that_do_not_fit_the_model_are_rejected(rig, goal):
     rig.planner(**SEARCH)
     assert not rig.send_goals(goal).accepted
+
+
+def test_a_model_that_knows_another_tcp_than_the_arm_does_not_plan(ros, tmp_path):
+    rig = Rig(imported(tmp_path / "flange"))
+    node = MpcNode(**rig.options(model=rig.bundle))
+    try:
+        with pytest.raises(RuntimeError, match="mpc_node could not start"):
+            start([node])
+        assert node.set_parameters([Parameter("tcp_frame", value="panda_link8")])[0].successful
+        start([node])
+    finally:
+        node.destroy_node()
+        rig.close()
 
 
 @pytest.mark.parametrize("node", [EncoderNode, PredictorNode])
