@@ -36,7 +36,7 @@ def main(args: argparse.Namespace) -> int:
 
     pair = read_pair(args)
     model = load_model(args)
-    search = model.contract.planning.cem.resized(args.samples, args.iterations, args.horizon)
+    search = model.contract.planning.search().resized(args.samples, args.iterations, args.horizon)
     plan = plan_offline(model, *context_and_goal(model, pair), search, args.seed)
     planning = model.contract.planning
     reached = planning.tolerances(1)[0]

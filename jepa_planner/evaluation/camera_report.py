@@ -102,7 +102,7 @@ def assess(landscape: Landscape, truth: Truth | None, facts: ModelFacts) -> Came
 
 def place_in_words(axes: tuple[GridAxis, ...], values: np.ndarray) -> str:
     """For example "x +0.045 m, y -0.012 m"."""
-    return ", ".join(f"{a.name} {v:+.3f} {a.unit}" for a, v in zip(axes, values, strict=True))
+    return ", ".join(f"{a.name} {round(v, 3) + 0.0:+.3f} {a.unit}" for a, v in zip(axes, values, strict=True))
 
 
 def _about_pictures(landscape: Landscape, facts: ModelFacts) -> Iterator[Finding]:
