@@ -53,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
 def _play(args: argparse.Namespace) -> tuple[dict[str, object], list, list]:
     """Set the scene up, send the goal, record; returns the result, the goals and the film's moments."""
     from jepa_planner.evaluation.policies import step_budgets
-    from jepa_planner.nodes.client import PlannerClient
+    from jepa_planner.nodes.client import PlannerClient, keep_views
     from jepa_planner.nodes.film_recorder import FilmRecorder
     from jepa_planner.nodes.models import contract_of
     from jepa_planner.nodes.running import NodeThread
@@ -64,7 +64,9 @@ def _play(args: argparse.Namespace) -> tuple[dict[str, object], list, list]:
         thread = NodeThread(recorder, lambda: None)
         try:
             task = client.set_up_task(args.task, args.seed, args.goal_images)
-            per_goal = contract_of(args.model).planning.steps_per_sub_goal
+            contract = contract_of(args.model)
+            keep_views(task.goals, contract)
+            per_goal = contract.planning.steps_per_sub_goal
             for goal, steps in zip(task.goals, step_budgets(len(task.goals), per_goal, task.max_steps), strict=True):
                 goal.step_budget = steps
             start_m = client.task_status().distance_m

@@ -23,6 +23,7 @@ from jepa_planner.nodes.goal_pursuit import Outcome
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.srv import SetUpTask, TaskStatus
+from jepa_planner.world_model.contract import Contract
 
 CALL_TIMEOUT_S = 10.0
 SET_UP_TIMEOUT_S = 60.0
@@ -49,6 +50,16 @@ def goal_image(views: Sequence[np.ndarray], step_budget: int = 0, tolerance: flo
     """A goal from pictures, uint8 RGB [H, W, 3], one per view; 0 leaves budget and tolerance to the model."""
     images = [array_to_image(view) for view in views]
     return GoalImage(views=images, step_budget=step_budget, tolerance=tolerance)
+
+
+def keep_views(goals: Sequence[GoalImage], contract: Contract) -> None:
+    """Leaves the pictures of the model's cameras in goals of the simulator, which names them in frame_id.
+
+    Raises ContractError naming a camera that is not there.
+    """
+    for goal in goals:
+        cameras = [view.header.frame_id.removesuffix("_camera") for view in goal.views]
+        goal.views = [goal.views[place] for place in contract.pick_views(cameras)]
 
 
 class PlannerClient:

@@ -14,7 +14,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from jepa_planner.evaluation.policies import step_budgets
 from jepa_planner.evaluation.trials import Trial, TrialSettings
-from jepa_planner.nodes.client import PlannerClient
+from jepa_planner.nodes.client import PlannerClient, keep_views
 from jepa_planner.nodes.graph import spawn
 from jepa_planner.nodes.models import contract_of
 from jepa_planner.nodes.planner_node import wait_until
@@ -65,11 +65,13 @@ def run_ros_trials(
     client: PlannerClient, settings: TrialSettings, model: str | Path = "", plan_seconds: list[float] | None = None
 ) -> Iterator[Trial]:
     """Run the trials of `evaluation.trials` through running nodes; `plan_seconds` grows by the seconds of each plan."""
-    per_goal = contract_of(model).planning.steps_per_sub_goal
+    contract = contract_of(model)
+    per_goal = contract.planning.steps_per_sub_goal
     options = {"vary": sorted(settings.vary), "strength": settings.strength}
     for episode in range(settings.episodes):
         seed = settings.scene_seed(episode)
         task = client.set_up_task(settings.task, seed, settings.goal_images, options)
+        keep_views(task.goals, contract)
         start_m = client.task_status().distance_m
         for goal, budget in zip(task.goals, step_budgets(len(task.goals), per_goal, task.max_steps), strict=True):
             goal.step_budget = budget

@@ -216,6 +216,13 @@ class Contract:
                 "set a larger camera resolution"
             )
 
+    def pick_views(self, cameras: Sequence[str]) -> list[int]:
+        """Where this model's views stand among cameras; raises ContractError naming one that is not there."""
+        for view in self.image.views:
+            if view not in cameras:
+                raise ContractError(f"image.views: {view!r} is needed; the cameras given are {', '.join(cameras)}")
+        return [list(cameras).index(view) for view in self.image.views]
+
     def check_latent(self, shape: Sequence[int], name: str = "latent") -> None:
         """Raises ContractError unless the last two dimensions are tokens and channels of this model."""
         expected = (self.latent.tokens, self.latent.channels)

@@ -115,6 +115,12 @@ def test_larger_images_fit():
     GOOD.check_images((1, 2, 480, 640, 3))
 
 
+def test_views_are_found_among_other_cameras_in_any_order():
+    assert GOOD.pick_views(("wrist", "side", "front")) == [2, 1]
+    with pytest.raises(ContractError, match=r"image\.views: 'side' is needed; the cameras given are front, wrist"):
+        GOOD.pick_views(("front", "wrist"))
+
+
 def test_a_wrong_action_width_is_refused_by_name():
     GOOD.check_action(7)
     with pytest.raises(ContractError, match=r"action\.channels: 4 given; this model needs 7: dx_m"):
