@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,6 +74,17 @@ def test_the_picture_shows_the_truth_where_it_is_known(names, tmp_path):
     red = (np.abs(known.astype(int) - [255, 90, 54]).max(axis=-1) < 12).sum()
     assert red > 30
     assert (np.abs(unknown.astype(int) - [255, 90, 54]).max(axis=-1) < 12).sum() == 0
+
+
+def test_the_first_axis_runs_across(tmp_path):
+    """Energies that depend on x alone are upright stripes; the lowest, at x = 0.03 m, stands right of the middle."""
+    some = result(known=False)
+    stripes = replace(some.landscape, energies=np.tile(some.landscape.energies[:, 2:3], (1, 5)))
+    picture = drawn(tmp_path, replace(some, landscape=stripes))
+    darkest = np.abs(picture.astype(int) - [68, 1, 84]).max(axis=-1) < 6
+    left_half = darkest[:, : picture.shape[1] // 2]
+    rows, columns = np.nonzero(left_half)
+    assert np.ptp(rows) > 2 * np.ptp(columns)
 
 
 def test_the_picture_shows_what_the_model_sees_of_the_pictures(tmp_path):
