@@ -13,13 +13,7 @@ from sensor_msgs.msg import Image
 
 from jepa_planner.control.kinematics import rotation_from_rpy
 from jepa_planner.msg import Latent
-
-CHANNELS_BY_ENCODING = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
-MAX_IMAGE_SIDE_PX = 8192
-
-
-class ConversionError(ValueError):
-    """A message does not hold what its fields promise."""
+from jepa_planner.world_model.image_message import ConversionError, rgb_pixels
 
 
 def seconds(stamp: Time | Duration) -> float:
@@ -41,24 +35,7 @@ def duration_message(duration_s: float) -> Duration:
 
 def image_to_array(message: Image) -> np.ndarray:
     """Pixels as uint8 RGB [H, W, 3]; row padding, alpha and the order of channels are taken care of."""
-    channels = CHANNELS_BY_ENCODING.get(message.encoding)
-    if channels is None:
-        known = ", ".join(CHANNELS_BY_ENCODING)
-        raise ConversionError(f"image encoding is {message.encoding!r}, expected one of {known}")
-    height, width = message.height, message.width
-    if not (0 < height <= MAX_IMAGE_SIDE_PX and 0 < width <= MAX_IMAGE_SIDE_PX):
-        raise ConversionError(f"image is {width} x {height} px, expected 1 to {MAX_IMAGE_SIDE_PX} each")
-    row = width * channels
-    step = message.step or row
-    if step < row or len(message.data) != step * height:
-        raise ConversionError(
-            f"image has {len(message.data)} bytes in rows of {step}, expected {height} rows of at least {row} bytes"
-        )
-    pixels = np.frombuffer(message.data, dtype=np.uint8).reshape(height, step)[:, :row].reshape(height, width, channels)
-    if channels == 1:
-        return np.repeat(pixels, 3, axis=2)
-    rgb = pixels[..., :3]
-    return np.ascontiguousarray(rgb[..., ::-1] if message.encoding.startswith("bgr") else rgb)
+    return rgb_pixels(message.encoding, message.height, message.width, message.step, message.data)
 
 
 def array_to_image(pixels: np.ndarray, stamp: Time | None = None, frame_id: str = "") -> Image:
