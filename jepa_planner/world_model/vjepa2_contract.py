@@ -27,8 +27,8 @@ NOTES = (
     "random_resize_aspect_ratio 0.75 to 1.35) leave of a 16:9 picture a centre crop 1.35 times as wide as high, "
     "squeezed into the square. Try image.crop_aspect 1.35 (import --crop 1.35).",
     "time step: the paper says 4 frames per second. The published loader counts frames by the rate written in the video "
-    "file; where a file says 60 and was recorded at 15, as files of DROID do, a step lasts 1 s. Try action.time_step_s 1.0 "
-    "(import --time-step 1.0).",
+    "file; where a file says 60 and was recorded at 15, as files of DROID do, a step lasts 1 s. The two frames published "
+    "as an example of one step lie 0.13 m apart. Try action.time_step_s 1.0 (import --time-step 1.0).",
     "action size: the published code plans with steps of at most 0.05 m, 2 steps ahead, 400 candidates; the paper with "
     "0.075 m, 1 step ahead, 800 candidates. Try action.max_abs (import --max-step 0.075), planning.cem.horizon 1 and "
     "planning.cem.samples 800.",

@@ -23,7 +23,7 @@ from jepa_planner.world_model.world_model import Context, WorldModel
 
 CANDIDATES = 256
 LEAST_RANK_CORRELATION = 0.999
-STORED_BF16, ARITHMETIC_BF16, ARITHMETIC_FP16 = 1.5e-2, 1.5e-2, 1.5e-3
+STORED_BF16, ARITHMETIC_BF16, ARITHMETIC_FP16 = 5e-3, 1e-2, 1e-3
 """Largest error of a token or prediction, relative to the largest magnitude."""
 ENERGY_BF16 = 5e-4
 """Largest error of an energy by bf16 arithmetic, relative to the energy."""
