@@ -21,7 +21,7 @@ def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, default=None, metavar="DIR", help="bundle; the shipped one by default")
     parser.add_argument("--device", default="cpu", help="where the model runs, for example cuda")
     parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32")
-    pictures = parser.add_argument_group("pictures", "two pictures with --state, or --frames")
+    pictures = parser.add_argument_group("pictures", "two pictures with --state, or --frames, or --bag")
     pictures.add_argument("--image", type=Path, metavar="A", help="camera picture now")
     pictures.add_argument("--goal", type=Path, metavar="B", help="what it should look like, from the same camera")
     pictures.add_argument(
@@ -33,6 +33,12 @@ def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     )
     pictures.add_argument("--from", dest="first", type=int, default=0, metavar="T", help="frame of --frames taken as A")
     pictures.add_argument("--to", dest="last", type=int, default=-1, metavar="T", help="frame of --frames taken as B")
+    bag = parser.add_argument_group("pictures from a ROS 2 bag")
+    bag.add_argument("--bag", type=Path, metavar="DIR", help="instead: a recorded bag (needs the package rosbags)")
+    bag.add_argument("--image-topic", nargs="+", metavar="TOPIC", help="one per view, in the model's order")
+    bag.add_argument("--at", type=float, metavar="S", help="time of A, in seconds from the bag's beginning")
+    bag.add_argument("--goal-at", type=float, metavar="S", help="time of B")
+    bag.add_argument("--state-topic", metavar="TOPIC", help="of jepa_planner/ArmState; or give --state")
 
 
 def read_pair(
@@ -41,16 +47,40 @@ def read_pair(
     """The pictures and the state that the command line names; raises ValueError naming what is missing or too much."""
     from jepa_planner.evaluation.picture_pair import pair_from_files, pair_from_frames
 
-    single = {"--image": args.image, "--goal": args.goal, "--state": args.state}
+    files = {"--image": args.image, "--goal": args.goal, "--second-view": args.second_view}
+    states = {"--state": args.state, "--goal-state": goal_state, "--true-action": true_action}
+    bag = {"--image-topic": args.image_topic, "--at": args.at, "--goal-at": args.goal_at}
+    bag_only = {**bag, "--state-topic": args.state_topic}
     if args.frames:
-        others = {**single, "--second-view": args.second_view, "--goal-state": goal_state, "--true-action": true_action}
-        if given := [name for name, value in others.items() if value is not None]:
-            raise ValueError(f"--frames holds pictures and states: leave out {', '.join(given)}")
+        _refuse("--frames holds pictures and states", {**files, **states, "--bag": args.bag, **bag_only})
         return pair_from_frames(args.frames, args.first, args.last)
-    if missing := [name for name, value in single.items() if value is None]:
-        raise ValueError(f"{', '.join(missing)} missing: give --image, --goal and --state, or --frames")
+    if args.bag:
+        _refuse("--bag holds the pictures", {**files, "--true-action": true_action})
+        _require(bag, "--bag needs them")
+        return _from_bag(args, goal_state)
+    _refuse("without --bag", bag_only)
+    _require({"--image": args.image, "--goal": args.goal, "--state": args.state}, "or give --frames or --bag")
     second = args.second_view or []
     return pair_from_files([args.image, *second[:1]], [args.goal, *second[1:]], args.state, goal_state, true_action)
+
+
+def _from_bag(args: argparse.Namespace, goal_state: list[float] | None) -> PicturePair:
+    from jepa_planner.evaluation.bag_frames import BagMoments, pair_from_bag
+    from jepa_planner.world_model.bundle import load_contract, model_folder
+
+    moments = BagMoments(tuple(args.image_topic), args.at, args.goal_at, args.state_topic)
+    contract = load_contract(model_folder(args.model or ""))
+    return pair_from_bag(args.bag, moments, contract, args.state, goal_state)
+
+
+def _refuse(why: str, options: dict[str, object]) -> None:
+    if given := [name for name, value in options.items() if value is not None]:
+        raise ValueError(f"{why}: leave out {', '.join(given)}")
+
+
+def _require(options: dict[str, object], why: str) -> None:
+    if missing := [name for name, value in options.items() if value is None]:
+        raise ValueError(f"{', '.join(missing)} missing; {why}")
 
 
 def load_model(args: argparse.Namespace) -> WorldModel:

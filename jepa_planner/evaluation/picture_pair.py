@@ -66,8 +66,9 @@ def pair_from_files(
     now = np.array(state, np.float32)
     action = None if true_action is None else np.array(true_action, np.float32)
     if goal_state is not None:
-        action = _change_of_state(now, np.array(goal_state, np.float32))
-    return PicturePair(_read_views(images), _read_views(goals), now, action)
+        action = change_of_state(now, np.array(goal_state, np.float32))
+    now_views, goal_views = (stack_views([_read_picture(path) for path in paths]) for paths in (images, goals))
+    return PicturePair(now_views, goal_views, now, action)
 
 
 def pair_from_frames(path: Path, first: int = 0, last: int = -1) -> PicturePair:
@@ -93,7 +94,7 @@ def pair_from_frames(path: Path, first: int = 0, last: int = -1) -> PicturePair:
     if observations.ndim == 5:
         image, goal = image[None], goal[None]
     now, then = (states[0, number].astype(np.float32) for number in (first, last))
-    return PicturePair(image, goal, now, _change_of_state(now, then))
+    return PicturePair(image, goal, now, change_of_state(now, then))
 
 
 def context_and_goal(model: WorldModel, pair: PicturePair) -> tuple[Context, Tensor]:
@@ -106,14 +107,15 @@ def context_and_goal(model: WorldModel, pair: PicturePair) -> tuple[Context, Ten
     return Context(latent[None], torch.from_numpy(pair.state)[None], torch.zeros(0, AXES)), goal
 
 
-def _change_of_state(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def change_of_state(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """The action [7] between two states [S]; raises PictureError where they are too short or differ in length."""
     if start.shape != end.shape or len(start) < AXES:
         raise PictureError(f"states of {len(start)} and {len(end)} numbers given; expected at least {AXES} in both")
     return action_between(torch.from_numpy(start), torch.from_numpy(end)).numpy()
 
 
-def _read_views(paths: Sequence[Path]) -> np.ndarray:
-    pictures = [_read_picture(path) for path in paths]
+def stack_views(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """The pictures of one moment as [V, H, W, 3]; raises PictureError where their sizes differ."""
     if len(sizes := {picture.shape for picture in pictures}) > 1:
         raise PictureError(f"the views have different sizes: {sorted(size[1::-1] for size in sizes)} (width, height)")
     return np.stack(pictures)
