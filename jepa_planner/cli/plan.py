@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jepa_planner.cli.picture_arguments import add_picture_arguments, load_model, read_pair
+from jepa_planner.cli.search_arguments import add_search_arguments, chosen_search
 
 if TYPE_CHECKING:
     from jepa_planner.planning.offline_plan import OfflinePlan
@@ -20,12 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     add_picture_arguments(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the search; the same seed gives the same plan")
-    for name, what in (
-        ("samples", "candidates per iteration"),
-        ("iterations", "of the search"),
-        ("horizon", "actions"),
-    ):
-        parser.add_argument(f"--{name}", type=int, default=0, help=f"{what}; 0: the model's own")
+    add_search_arguments(parser)
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the plan there too")
 
 
@@ -33,14 +29,15 @@ def main(args: argparse.Namespace) -> int:
     """Encode, search, print."""
     from jepa_planner.evaluation.picture_pair import context_and_goal
     from jepa_planner.planning.offline_plan import plan_offline
+    from jepa_planner.planning.optimisers import name_of
 
     pair = read_pair(args)
     model = load_model(args)
-    search = model.contract.planning.search().resized(args.samples, args.iterations, args.horizon)
+    search = chosen_search(args, model.contract.planning)
     plan = plan_offline(model, *context_and_goal(model, pair), search, args.seed)
-    planning = model.contract.planning
-    reached = planning.tolerances(1)[0]
-    print(f"{model.contract.name}, {search.samples} candidates x {search.iterations} iterations, seed {args.seed}")
+    reached = model.contract.planning.tolerances(1)[0]
+    size = f"{search.samples} candidates x {search.iterations} iterations"
+    print(f"{model.contract.name}, {name_of(search)}: {size}, seed {args.seed}")
     print(in_words(plan, reached))
     if args.json:
         data = {

@@ -115,7 +115,7 @@ def test_a_plan_is_printed_with_units_and_energies_and_is_the_same_for_the_same_
     assert np.shape(one["actions"]) == (2, 7) and len(one["energies_after"]) == 2
     assert one["channels"][0] == "dx_m"
     said = capsys.readouterr().out
-    assert "tiny, 16 candidates x 2 iterations, seed 5" in said
+    assert "tiny, cem: 16 candidates x 2 iterations, seed 5" in said
     assert "step  dx m" in said and "energy after" in said
     assert f"energy now {one['energy_now']:.4g}" in said
     assert f"{one['actions'][1][2]:+.4f}" in said
@@ -126,6 +126,8 @@ def test_the_search_may_be_changed_and_nonsense_is_refused(folder, tmp_path, cap
     assert main(["plan", *given(folder, "--horizon", "3", "--samples", "20", "--json", str(file))]) == 0
     assert len(json.loads(file.read_text())["actions"]) == 3
     assert "20 candidates" in capsys.readouterr().out
+    assert main(["plan", *given(folder, "--optimiser", "mppi", "--samples", "12")]) == 0
+    assert "mppi: 12 candidates" in capsys.readouterr().out
     assert "samples is 1; it must be at least 2" in complaint(capsys, "plan", *given(folder, "--samples", "1"))
     assert "horizon is -1; it must be at least 1" in complaint(capsys, "plan", *given(folder, "--horizon", "-1"))
 
