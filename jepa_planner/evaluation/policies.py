@@ -23,11 +23,15 @@ from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.world_model.contract import STATE_LAYOUTS
 from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.tasks import script
+
+BASE_FRAME, TCP_FRAME = "panda_link0", "tcp"
+"""What the simulator's poses are given in and of."""
 
 
 class Policy(Protocol):
@@ -60,17 +64,21 @@ class WorldModelPolicy:
 
     def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
         """Encode the goal images; every goal but the last has the contract's step budget, the last one what is left."""
-        planning = self.model.contract.planning
-        latents = self.model.encode(np.stack(goals))
+        contract = self.model.contract
+        contract.check_frame(BASE_FRAME, TCP_FRAME)
+        self._views = contract.pick_views(tuple(env.world.cameras))
+        self._channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
+        planning = contract.planning
+        latents = self.model.encode(np.stack(goals)[:, self._views])
         budgets = step_budgets(len(goals), planning.steps_per_sub_goal, env.task.max_steps)
-        energy = latent_energy(self.model.contract.energy.kind)
+        energy = latent_energy(contract.energy.kind)
         self._controller = RecedingHorizonController(
             WorldModelImagination(self.model, energy),
             optimiser_of(self.search or planning.search()),
-            ActionSpace.from_contract(self.model.contract),
+            ActionSpace.from_contract(contract),
             energy,
             ControllerSettings(
-                context_frames=self.model.contract.context_frames,
+                context_frames=contract.context_frames,
                 deadline_s=self.deadline_s or planning.deadline_s or math.inf,
             ),
             seed=seed,
@@ -85,8 +93,8 @@ class WorldModelPolicy:
         if self.last is not None and self.last.kind is not DecisionKind.MOVE:
             return np.zeros(7, dtype=np.float32)
         started = time.perf_counter()
-        latent = self.model.encode(observation["images"][None])[0]
-        self.last = self._controller.step(latent, torch.from_numpy(observation["state"]))
+        latent = self.model.encode(observation["images"][None, self._views])[0]
+        self.last = self._controller.step(latent, torch.from_numpy(observation["state"][self._channels]))
         if self.last.action is None:
             return np.zeros(7, dtype=np.float32)
         self.plan_seconds.append(time.perf_counter() - started)

@@ -1,0 +1,45 @@
+"""A model that knows one camera and seven numbers of the arm, tried in a simulation that offers more."""
+
+from dataclasses import replace
+
+import pytest
+from reference_vectors import CHECKPOINT, SIZE, reference_world_model
+
+from jepa_planner.evaluation.policies import WorldModelPolicy
+from jepa_planner.evaluation.trials import TrialSettings, run_trials
+from jepa_planner.planning.cem import CemSettings
+from jepa_planner.world_model.contract import ContractError
+from jepa_planner.world_model.vjepa2_ac_checkpoint import find_vjepa2_ac
+from jepa_planner.world_model.vjepa2_contract import ImportSettings, vjepa2_contract
+from jepa_planner.world_model.world_model import WorldModel
+
+
+def model(**settings) -> WorldModel:
+    reference = reference_world_model()
+    contract = vjepa2_contract(find_vjepa2_ac(CHECKPOINT, SIZE), ImportSettings(name="tiny", **settings), "none")
+    search = CemSettings(horizon=1, samples=8, iterations=1, elites=2)
+    contract = replace(contract, planning=replace(contract.planning, cem=search))
+    return WorldModel(contract, reference.encoder, reference.predictor)
+
+
+def test_it_plans_with_its_own_view_and_channels():
+    seen = []
+    tiny = model(view="side", tcp_frame="tcp")
+    encode = tiny.encode
+    tiny.encode = lambda images: seen.append(images) or encode(images)
+    policy = WorldModelPolicy(tiny)
+    (trial,) = run_trials(policy, TrialSettings("reach", 1, goal_images="one"))
+    assert trial.steps > 0 and len(policy.plan_seconds) > 0
+    assert {images.shape for images in seen} == {(1, 1, 64, 64, 3)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"view": "wrist", "tcp_frame": "tcp"}, "image.views: 'wrist' is needed; the cameras given are front, side"),
+        ({"view": "side"}, "state.tcp_frame: 'tcp' given; this model was trained in 'panda_link8'"),
+    ],
+)
+def test_what_the_simulation_does_not_offer_is_refused_by_name(settings, message):
+    with pytest.raises(ContractError, match=message):
+        next(run_trials(WorldModelPolicy(model(**settings)), TrialSettings("reach", 1, goal_images="one")))
