@@ -9,11 +9,12 @@ import pytest
 
 from jepa_planner.training.episodes import EpisodeError, read_episodes
 from jepa_planner_sim.arm_driver import ACTION_MAX
-from jepa_planner_sim.behaviours import MIX, behave, draw_behaviour
+from jepa_planner_sim.behaviours import MIXES, behave
 from jepa_planner_sim.collect import EVALUATION_SEED_START, CollectSettings, collect, record_episode
 from jepa_planner_sim.scene import Scene
 from jepa_planner_sim.world import World
 
+EXPLORATION, DEMONSTRATION = MIXES["exploration"], MIXES["demonstration"]
 SMALL = CollectSettings(episodes=3, steps=3, seed=40, image_size_px=64, shard_episodes=2)
 
 
@@ -38,7 +39,7 @@ def test_what_was_collected_reads_back_with_the_seeds_and_settings(collected):
     assert episodes.seeds.tolist() == [40, 41, 42]
     assert episodes.views == ("front", "side")
     assert episodes.time_step_s == 0.25
-    assert set(episodes.behaviour) <= set(MIX)
+    assert set(episodes.behaviour) <= set(dict(EXPLORATION.shares))
 
 
 def test_a_second_call_writes_nothing(collected):
@@ -81,8 +82,9 @@ def test_an_interruption_ends_the_workers_at_once_and_keeps_what_is_done(collect
         ({"steps": 4}, "steps 3, not 4"),
         ({"image_size_px": 96}, "image size 64, not 96"),
         ({"vary": frozenset({"light"})}, r"vary \[\], not \['light'\]"),
+        ({"behaviour": "demonstration"}, "behaviour exploration, not demonstration"),
     ],
-    ids=["seed", "steps", "image size", "vary"],
+    ids=["seed", "steps", "image size", "vary", "behaviour"],
 )
 def test_a_folder_collected_with_other_settings_is_refused_and_kept(collected, change, says):
     before = {path.name: path.stat().st_mtime_ns for path in collected.iterdir()}
@@ -156,24 +158,45 @@ def test_settings_that_collect_nothing_are_refused(name):
         replace(SMALL, **{name: 0})
 
 
-@pytest.mark.parametrize("name", sorted(MIX))
+@pytest.mark.parametrize("name", [name for name, _ in EXPLORATION.shares])
 def test_every_behaviour_goes_on_without_end_and_within_bounds(world, name):
     world.build(Scene())
     rng = np.random.default_rng(0)
-    actions = np.stack([action for _, action in zip(range(60), behave(world, rng, name), strict=False)])
+    running = behave(world, rng, name, EXPLORATION)
+    actions = np.stack([action for _, action in zip(range(60), running, strict=False)])
     assert actions.shape == (60, 7)
     assert np.all(np.abs(actions) <= ACTION_MAX + 1e-9)
     assert actions.std(axis=0)[:3].max() > 0.0
 
 
-def test_behaviours_are_drawn_by_their_shares():
+@pytest.mark.parametrize("mix", MIXES.values(), ids=list(MIXES))
+def test_behaviours_are_drawn_by_their_shares(mix):
     rng = np.random.default_rng(0)
-    drawn = [draw_behaviour(rng) for _ in range(2000)]
-    assert sum(MIX.values()) == pytest.approx(1.0)
-    for name, share in MIX.items():
+    drawn = [mix.draw(rng) for _ in range(2000)]
+    assert sum(share for _, share in mix.shares) == pytest.approx(1.0)
+    for name, share in mix.shares:
         assert drawn.count(name) / 2000 == pytest.approx(share, abs=0.04)
+
+
+def test_demonstrations_hold_no_random_motion(world):
+    assert "random" not in dict(DEMONSTRATION.shares)
+    clean = replace(DEMONSTRATION, noise_levels_m=(0.0,), error_share=0.0)
+    wild = replace(clean, burst_chance=1.0)
+    turned = []
+    for mix in (clean, wild):
+        world.build(Scene())
+        running = behave(world, np.random.default_rng(1), "reach", mix)
+        actions = np.stack([action for _, action in zip(range(4), running, strict=False)])[:, :3]
+        turned.append(float((actions[1:] * actions[:-1]).sum(axis=1).min()))
+    assert turned[0] > 0.0 > turned[1], "a script that nothing disturbs goes straight on; the world here never moves"
+
+
+def test_a_demonstration_begins_otherwise_than_an_exploration_of_the_same_seed(world):
+    assert not np.array_equal(record(world, 49)[2], record(world, 49, behaviour="demonstration")[2])
 
 
 def test_an_unknown_behaviour_is_named_with_the_known_ones(world):
     with pytest.raises(ValueError, match="unknown behaviour 'dance'; known are place, push, grasp, reach, random"):
-        next(behave(world, np.random.default_rng(0), "dance"))
+        next(behave(world, np.random.default_rng(0), "dance", EXPLORATION))
+    with pytest.raises(ValueError, match="unknown behaviour 'dance'; known are exploration, demonstration"):
+        replace(SMALL, behaviour="dance")
