@@ -26,6 +26,7 @@ from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.bundle import (
     ENCODER_FILE,
     PREDICTOR_FILE,
+    SUB_GOALS_FILE,
     load_bundle,
     load_contract,
     load_encoder,
@@ -34,7 +35,7 @@ from jepa_planner.world_model.bundle import (
 from jepa_planner.world_model.contract import Contract, TrainingSpec
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
-from jepa_planner.world_model.weights_file import map_weights, read_weights
+from jepa_planner.world_model.weights_file import read_weights, stored_dtype
 from jepa_planner.world_model.world_model import WorldModel
 
 NEW_PREDICTOR = {"width": 384, "depth": 6, "heads": 6, "mlp_hidden": 1536}
@@ -222,11 +223,12 @@ def _check_same_run(folder: Path, settings: dict[str, object]) -> None:
 
 
 def _write(bundle: Path, init: Path, predictor: ActionConditionedPredictor, contract: Contract) -> Contract:
-    """Copies the encoder's file byte by byte; the predictor keeps the number type that the bundle's weights have."""
+    """Copies what rests on the encoder alone byte by byte; the predictor keeps the bundle's type of numbers."""
     bundle.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(init / ENCODER_FILE, bundle / ENCODER_FILE)
-    contract = replace(contract, files={ENCODER_FILE: contract.files[ENCODER_FILE]})
-    source = init / (PREDICTOR_FILE if (init / PREDICTOR_FILE).exists() else ENCODER_FILE)
-    dtype = next(tensor.dtype for tensor in map_weights(source).values() if tensor.is_floating_point())
+    kept = {name: sha for name, sha in contract.files.items() if name in (ENCODER_FILE, SUB_GOALS_FILE)}
+    for name in kept:
+        shutil.copyfile(init / name, bundle / name)
+    contract = replace(contract, files=kept)
+    dtype = stored_dtype(init / (PREDICTOR_FILE if (init / PREDICTOR_FILE).exists() else ENCODER_FILE))
     weights = {name: (tensor,) for name, tensor in predictor.state_dict().items()}
     return write_bundle(bundle, contract, {PREDICTOR_FILE: weights}, dtype)
