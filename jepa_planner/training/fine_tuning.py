@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ from jepa_planner.training.predictor_training import (
     imagination_errors,
     train_predictor,
 )
+from jepa_planner.training.run_folder import check_same_run, content_hash
 from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.bundle import (
     ENCODER_FILE,
@@ -61,7 +61,7 @@ class FineTuning:
 
 
 class FineTuningError(ValueError):
-    """Data, model and run folder do not go together; the message says what to change."""
+    """Data and model do not go together; the message says what to change."""
 
 
 def fine_tune(data: Path, init: Path, bundle: Path, run_folder: Path, settings: FineTuning) -> dict[str, object]:
@@ -69,7 +69,7 @@ def fine_tune(data: Path, init: Path, bundle: Path, run_folder: Path, settings: 
 
     A bundle without a predictor gets a new one. Resumes from what `run_folder` holds. Returns the report: errors per
     imagined step on held-out episodes before and after, measured on the bundles as they are on disk.
-    Raises EpisodeError, ContractError, BundleError or FineTuningError for what does not fit.
+    Raises EpisodeError, ContractError, BundleError, FineTuningError or RunFolderError for what does not fit.
     """
     torch.set_num_threads(os.cpu_count() or 1)
     if bundle.resolve() == init.resolve():
@@ -82,8 +82,12 @@ def fine_tune(data: Path, init: Path, bundle: Path, run_folder: Path, settings: 
     encoder, predictor, contract = _load(init, states[:seen], episodes.actions[:seen], settings.seed)
     contract.check_images((1, len(views), *episodes.images.shape[3:]))
     training = training_settings(contract, settings, episodes.images.shape[1])
-    content = _content_hash(episodes)
-    _check_same_run(run_folder, {**asdict(settings), "init": contract.files, "data": content})
+    content = content_hash(episodes)
+    about = {name: value for name, value in asdict(settings).items() if name not in ("name", "command", "device")}
+    check_same_run(
+        run_folder / "fine_tuning.json", run_folder / "predictor.ckpt",
+        {**about, "init": contract.files, "data": content},
+    )  # fmt: skip
     model = WorldModel(contract, encoder, predictor, settings.device)
     key = f"{contract.files[ENCODER_FILE]} {contract.image} {views} {content}"
     latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, key, run_folder)
@@ -198,28 +202,6 @@ def _errors(
     found = imagination_errors(predictor, *held_out, training.context, training.rollout, training.difference)
     imagined, copied = (errors.mean((0, 1), dtype=np.float64).round(5).tolist() for errors in found)
     return imagined, copied
-
-
-def _content_hash(episodes: Episodes) -> str:
-    digest = hashlib.sha256(repr((episodes.images.shape, episodes.views, episodes.time_step_s)).encode())
-    for part in (episodes.images, episodes.states, episodes.actions):
-        for episode in part:
-            digest.update(np.ascontiguousarray(episode))
-    return digest.hexdigest()
-
-
-def _check_same_run(folder: Path, settings: dict[str, object]) -> None:
-    """Notes what a run is about, so that its checkpoint is never taken for another's."""
-    note, checkpoint = folder / "fine_tuning.json", folder / "predictor.ckpt"
-    settings = json.loads(json.dumps({k: v for k, v in settings.items() if k not in ("name", "command", "device")}))
-    if checkpoint.exists():
-        noted = json.loads(note.read_text()) if note.exists() else {}
-        if other := [name for name, value in settings.items() if noted.get(name) != value]:
-            raise FineTuningError(
-                f"{checkpoint} is of a run with other {', '.join(other)}: use another --run, or delete it to begin anew"
-            )
-    folder.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(settings, indent=1) + "\n")
 
 
 def _write(bundle: Path, init: Path, predictor: ActionConditionedPredictor, contract: Contract) -> Contract:

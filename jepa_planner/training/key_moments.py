@@ -51,15 +51,15 @@ def key_moments(states: np.ndarray, thresholds: MomentThresholds | None = None) 
     return found
 
 
-def next_moments(states: np.ndarray, thresholds: MomentThresholds | None = None) -> np.ndarray:
-    """The frame of the first key moment after each frame of an episode: states [T+1, S] -> int [T+1].
+def next_moments(moments: np.ndarray) -> np.ndarray:
+    """The frame of the first key moment after each frame of an episode: bool [T+1] -> int [T+1].
 
     Where there is none it is T+1, one past the last frame.
     """
-    frames = len(states)
-    moments = np.flatnonzero(key_moments(states, thresholds))
-    after = np.searchsorted(moments, np.arange(frames), side="right")
-    return np.append(moments, frames)[after]
+    frames = len(moments)
+    places = np.flatnonzero(moments)
+    after = np.searchsorted(places, np.arange(frames), side="right")
+    return np.append(places, frames)[after]
 
 
 def _settled(frame: int, closedness: np.ndarray, lengths_m: np.ndarray, limits: MomentThresholds) -> int:

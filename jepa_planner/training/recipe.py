@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from jepa_planner.planning.cem import CemSettings
+from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.training.collapse import measure_collapse
 from jepa_planner.training.encoder_training import EncoderTraining, encode_episodes, train_encoder
-from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, read_episodes
+from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, read_episodes, shard_paths
 from jepa_planner.training.fit import FitSettings
 from jepa_planner.training.predictor_training import PredictorTraining, train_predictor
 from jepa_planner.training.probes import prediction_error, probe_latents
@@ -53,6 +54,7 @@ class Recipe:
     seed: int = 0
     encoder_iterations: int = 2200
     predictor_iterations: int = 1500
+    sub_goal_iterations: int = 6000
     episodes: int | None = None
     name: str = "panda-tabletop"
     command: str = ""
@@ -62,12 +64,26 @@ class Collapsed(RuntimeError):
     """The encoder's latents collapsed; training stopped, and the run folder holds the measures."""
 
 
-def run(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str, object]:
+def run(
+    data: Path, bundle: Path, run_folder: Path, recipe: Recipe, demonstrations: Path | None = None
+) -> dict[str, object]:
     """Train encoder, then predictor, probe both and write the bundle; resumes from what `run_folder` holds. Returns
     the report.
 
+    demonstrations: episodes from which the bundle then learns to imagine sub-goals.
     Raises EpisodeError for unusable data and Collapsed when the encoder is not worth a predictor.
     """
+    if demonstrations is not None:
+        shard_paths(demonstrations)  # not only after hours
+    report = _train_world_model(data, bundle, run_folder, recipe)
+    if demonstrations is not None:
+        settings = SubGoalRun(recipe.seed, recipe.sub_goal_iterations, command=recipe.command)
+        report["sub_goals"] = add_sub_goals(demonstrations, bundle, bundle, run_folder / "sub_goals", settings)
+        _write_report(run_folder, report)
+    return report
+
+
+def _train_world_model(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str, object]:
     torch.set_num_threads(os.cpu_count() or 1)
     episodes = read_episodes(data, recipe.episodes)
     parts = split(episodes)

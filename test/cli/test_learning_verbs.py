@@ -132,18 +132,49 @@ def test_a_predictor_goes_on_learning_from_where_a_bundle_is(collected, tmp_path
     assert WorldModel.load(tmp_path / "tuned").contract.name == "mine"
 
 
+def test_sub_goals_are_learned_after_the_predictor_or_added_to_a_bundle(collected, tmp_path, small_and_quick, capsys):
+    few = ["--demonstrations", str(collected), "--sub-goal-iterations", "2"]
+    assert train(collected, tmp_path, *few) == 0
+    assert '"foresight"' in capsys.readouterr().out
+    first = tmp_path / "bundle"
+    again = ["--init", str(first), "--out", str(tmp_path / "second"), "--run", str(tmp_path / "more"), "--seed", "4"]
+    assert main(["train", "--sub-goals-only", *few, *again]) == 0
+    said = capsys.readouterr().out
+    assert "3 demonstrations with" in said and f"bundle written to {tmp_path / 'second'}" in said
+    assert [load_contract(folder).sub_goals.training.seeds for folder in (first, tmp_path / "second")] == [(0,), (4,)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--predictor-only"], "name it with --init"),
-        (["--init", "model", "--batch", "3"], "--init, --batch goes only with --predictor-only"),
-        (["--predictor-only", "--init", "model", "--encoder-iterations", "3"], "never goes with --predictor-only"),
+        (["--predictor-only"], "--predictor-only needs --init"),
+        (["--init", "model", "--batch", "3"], "--batch, --init does not go with training encoder and predictor, which"),
+        (
+            ["--predictor-only", "--init", "model", "--encoder-iterations", "3"],
+            "--encoder-iterations does not go with --predictor-only",
+        ),
         (["--predictor-only", "--init", "nowhere"], "nowhere/model.yaml: no such file"),
+        (["--predictor-only", "--init", "m", "--demonstrations", "d"], "--demonstrations does not go with --pred"),
+        (["--predictor-only", "--sub-goals-only"], "one after the other"),
+        (["--sub-goals-only"], "--data does not go with --sub-goals-only, which takes --init, --demonstrations, --sub"),
     ],
 )
 def test_a_fine_tuning_that_makes_no_sense_is_refused_in_words(arguments, says, collected, tmp_path, capsys):
     paths = ["--data", str(collected), "--out", str(tmp_path / "b"), "--run", str(tmp_path / "r")]
     assert says in complaint(capsys, "train", *paths, *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "training encoder and predictor needs --data"),
+        (["--sub-goals-only"], "--sub-goals-only needs --init, --demonstrations"),
+        (["--sub-goals-only", "--init", "nowhere", "--demonstrations", "d"], "nowhere/model.yaml: no such file"),
+    ],
+)
+def test_a_training_that_lacks_something_is_refused_in_words(arguments, says, tmp_path, capsys):
+    assert says in complaint(capsys, "train", "--out", str(tmp_path / "b"), "--run", str(tmp_path / "r"), *arguments)
     assert list(tmp_path.iterdir()) == []
 
 
