@@ -21,8 +21,9 @@ def summarise(
     ros: bool = False,
     search: SearchSettings | None = None,
     deadline_s: float | None = None,
+    imagine_sub_goals: str | None = None,
 ) -> dict[str, object]:
-    """All numbers of an evaluation as plain JSON types; search and deadline_s: those used, where a model planned."""
+    """All numbers of an evaluation as plain JSON types; search and what follows: those used, where a model planned."""
     successes = sum(t.success for t in trials)
     low, high = wilson_interval(successes, len(trials))
     return {
@@ -46,6 +47,7 @@ def summarise(
         "ros": ros,
         "search": None if search is None else {"optimiser": name_of(search), **to_plain(search)},
         "deadline_s": deadline_s,
+        "imagine_sub_goals": imagine_sub_goals,
         "trials": [dataclasses.asdict(t) for t in trials],
     }
 

@@ -18,6 +18,7 @@ from jepa_planner.nodes.client import PlannerClient, keep_views
 from jepa_planner.nodes.graph import spawn
 from jepa_planner.nodes.models import contract_of
 from jepa_planner.nodes.planner_node import wait_until
+from jepa_planner.planning.sub_goals import ImagineMode
 
 STOP_TIMEOUT_S = 20.0
 HOLD_TIMEOUT_S = 2.0
@@ -25,7 +26,9 @@ PRIVATE_DOMAIN = 87
 
 
 @contextmanager
-def simulated_planner(model: str | Path = "", speed: float = 1.0) -> Iterator[None]:
+def simulated_planner(
+    model: str | Path = "", speed: float = 1.0, imagine_sub_goals: ImagineMode = "auto"
+) -> Iterator[None]:
     """`jepa-planner run --sim` in a process of its own and a DDS domain of its own, with rclpy ready in this one.
 
     An environment that names a ROS_DOMAIN_ID keeps it.
@@ -42,6 +45,8 @@ def simulated_planner(model: str | Path = "", speed: float = 1.0) -> Iterator[No
         "sim",
         "--speed",
         str(speed),
+        "--imagine-sub-goals",
+        imagine_sub_goals,
         "--log-level",
         "warn",
     ]
@@ -62,17 +67,24 @@ def simulated_planner(model: str | Path = "", speed: float = 1.0) -> Iterator[No
 
 
 def run_ros_trials(
-    client: PlannerClient, settings: TrialSettings, model: str | Path = "", plan_seconds: list[float] | None = None
+    client: PlannerClient,
+    settings: TrialSettings,
+    model: str | Path = "",
+    plan_seconds: list[float] | None = None,
+    imagine_sub_goals: ImagineMode = "auto",
 ) -> Iterator[Trial]:
-    """Run the trials of `evaluation.trials` through running nodes; `plan_seconds` grows by the seconds of each plan."""
+    """Run the trials of `evaluation.trials` through running nodes; `plan_seconds` grows by the seconds of each plan.
+
+    imagine_sub_goals: as mpc_node has it.
+    """
     contract = contract_of(model)
-    per_goal = contract.planning.steps_per_sub_goal
     options = {"vary": sorted(settings.vary), "strength": settings.strength}
     for episode in range(settings.episodes):
         seed = settings.scene_seed(episode)
         task = client.set_up_task(settings.task, seed, settings.goal_images, options)
         keep_views(task.goals, contract)
         start_m = client.task_status().distance_m
+        per_goal = contract.steps_per_goal_image(imagine_sub_goals, len(task.goals), task.max_steps)
         for goal, budget in zip(task.goals, step_budgets(len(task.goals), per_goal, task.max_steps), strict=True):
             goal.step_budget = budget
         seconds_of_step: dict[int, float] = {}

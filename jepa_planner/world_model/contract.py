@@ -12,7 +12,7 @@ from jepa_planner.planning.mppi import MppiSettings
 from jepa_planner.planning.optimisers import SETTINGS, OptimiserName
 from jepa_planner.planning.seeded_cem import SeededCemSettings
 from jepa_planner.planning.settings import SearchSettings
-from jepa_planner.planning.sub_goals import SubGoalSettings
+from jepa_planner.planning.sub_goals import ImagineMode, SubGoalSettings, imagines
 from jepa_planner.world_model.encoder import EncoderConfig
 from jepa_planner.world_model.predictor import PredictorConfig
 from jepa_planner.world_model.preprocess import IMAGENET_MEAN, IMAGENET_STD
@@ -222,6 +222,16 @@ class Contract:
             ("sub_goals.head.state_dim", head.state_dim, len(self.state.channels)),
         ):
             _check_equal(name, given, expected)
+
+    def imagines(self, mode: ImagineMode, goals: int) -> bool:
+        """Whether sub-goals are imagined on the way to so many goal images; raises ValueError where they cannot be."""
+        return imagines(mode, None if self.sub_goals is None else self.sub_goals.pursuit, goals)
+
+    def steps_per_goal_image(self, mode: ImagineMode, goals: int, max_steps: int = 0) -> int:
+        """Actions recommended for each of so many goal images; max_steps bounds them all, 0 does not."""
+        if self.imagines(mode, goals):
+            return self.sub_goals.pursuit.steps_per_goal_image(goals, max_steps)
+        return self.planning.steps_per_sub_goal
 
     def check_images(self, shape: Sequence[int]) -> None:
         """Raises ContractError unless images of this shape are [B, views, H, W, 3] and large enough."""

@@ -142,6 +142,20 @@ def test_sub_goals_are_learned_after_the_predictor_or_added_to_a_bundle(collecte
     said = capsys.readouterr().out
     assert "3 demonstrations with" in said and f"bundle written to {tmp_path / 'second'}" in said
     assert [load_contract(folder).sub_goals.training.seeds for folder in (first, tmp_path / "second")] == [(0,), (4,)]
+    common = ["--task", "reach", "--episodes", "1", "--model", str(first)]
+    imagined = evaluate(tmp_path / "auto.json", *common)
+    assert imagined["imagine_sub_goals"] == "auto"
+    assert "(imagined)" in imagined["trials"][0]["ended"]
+    plain = evaluate(tmp_path / "never.json", *common, "--imagine-sub-goals", "never")
+    assert plain["imagine_sub_goals"] == "never"
+    assert "(imagined)" not in plain["trials"][0]["ended"]
+
+
+def test_sub_goals_that_the_model_cannot_imagine_are_refused(collected, tmp_path, small_and_quick, capsys):
+    assert train(collected, tmp_path) == 0
+    arguments = ["--task", "reach", "--model", str(tmp_path / "bundle"), "--imagine-sub-goals", "always"]
+    for more in ([], ["--ros"]):
+        assert "the model imagines none: add them to it with" in complaint(capsys, "eval", *arguments, *more)
 
 
 @pytest.mark.parametrize(
@@ -219,6 +233,8 @@ def test_varied_scenes_are_all_perturbations_and_chosen_ones_only_those(tmp_path
         (["--task", "reach", "--floor", "noop", "--samples", "9"], "floors do not search: leave out --samples"),
         (["--task", "reach", "--ros", "--deadline", "0.2"], "mpc_node's parameters: leave out --deadline"),
         (["--task", "reach", "--optimiser", "anneal"], "'anneal' is unknown; known are cem, icem"),
+        (["--task", "reach", "--floor", "noop", "--imagine-sub-goals", "auto"], "floors imagine nothing: leave out"),
+        (["--task", "reach", "--imagine-sub-goals", "on"], "invalid choice: 'on'"),
         (["--task", "reach", "--iterations", "-1"], "iterations is -1; it must be at least 1"),
         ([], "--task"),
     ],

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from tiny_model import tiny_model
+from tiny_model import imagining, tiny_head, tiny_model
 
 from jepa_planner.evaluation.policies import (
     NoopPolicy,
@@ -36,6 +36,20 @@ class SpyPolicy(NoopPolicy):
         self.env, self.goals, self.scene = env, goals, env.world.scene
         if self._only_look:
             raise Enough
+
+
+class StopAfter:
+    """Lets a policy act so many times, and then breaks off."""
+
+    def __init__(self, policy: WorldModelPolicy, acts: int) -> None:
+        self._policy, self._left = policy, acts
+        self.start = policy.start
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        if self._left == 0:
+            raise Enough
+        self._left -= 1
+        return self._policy.act(observation)
 
 
 def start_of_a_trial(task: str, **settings) -> SpyPolicy:
@@ -162,6 +176,41 @@ def test_the_planner_acts_within_bounds_counts_its_plans_and_says_how_it_ended()
     assert trial.steps == len(policy.plan_seconds) == TASKS["reach"].max_steps
     assert all(seconds > 0 for seconds in policy.plan_seconds)
     assert "step 15 of 15" in trial.ended
+
+
+@pytest.mark.parametrize(
+    ("task", "goal_images", "mode", "imagined"),
+    [
+        ("pick_place", "one", "auto", True),
+        ("pick_place", "3", "auto", True),
+        ("grasp", "dense", "auto", False),
+        ("grasp", "dense", "always", True),
+        ("pick_place", "one", "never", False),
+    ],
+)
+def test_sub_goals_are_imagined_where_pictures_are_few_or_it_is_asked_for(task, goal_images, mode, imagined):
+    policy = WorldModelPolicy(imagining(tiny_model()), sub_goal_head=tiny_head(), imagine_sub_goals=mode)
+    running = run_trials(StopAfter(policy, 1), TrialSettings(task, 1, goal_images=goal_images))
+    with pytest.raises(Enough):
+        next(running)
+    assert (policy.last.imagined is not None) == imagined
+    assert ("moment 1 (imagined)" in policy.last.message) == imagined
+
+
+def test_goal_pictures_share_all_steps_where_sub_goals_are_imagined():
+    """Two steps are the tiny model's own budget for each picture; a third of pick_place's 45 is fifteen."""
+    found = {}
+    for mode in ("auto", "never"):
+        policy = WorldModelPolicy(imagining(tiny_model()), sub_goal_head=tiny_head(), imagine_sub_goals=mode)
+        with pytest.raises(Enough):
+            next(run_trials(StopAfter(policy, 1), TrialSettings("pick_place", 1, goal_images="3")))
+        found[mode] = policy.last.message.split(", ")[1]
+    assert found == {"auto": "step 1 of 15", "never": "step 1 of 2"}
+
+
+def test_a_model_that_imagines_nothing_is_not_asked_to():
+    with pytest.raises(ValueError, match="the model imagines none"):
+        trials(WorldModelPolicy(tiny_model(), imagine_sub_goals="always"), goal_images="one")
 
 
 def test_the_planner_decides_the_same_for_the_same_scene():
