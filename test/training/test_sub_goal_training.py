@@ -38,6 +38,7 @@ def world(episodes: int = 40, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np
 def trained(folder, seed: int = 0, settings: SubGoalTraining = SETTINGS) -> SubGoalHead:
     torch.manual_seed(0)
     head = SubGoalHead(CONFIG)
+    torch.seed()  # noise and dropout must not depend on what was drawn before
     train_sub_goal_head(head, *world(), settings, folder, seed)
     return head
 
