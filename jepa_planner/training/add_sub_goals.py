@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import torch
 
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes
-from jepa_planner.training.fit import FitSettings
+from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.key_moments import key_moments, next_moments
 from jepa_planner.training.latent_cache import cached_latents
 from jepa_planner.training.run_folder import check_same_run, content_hash
@@ -59,7 +58,7 @@ def add_sub_goals(
     moments of held-out episodes. Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for what
     does not fit.
     """
-    torch.set_num_threads(os.cpu_count() or 1)
+    use_all_cores()
     model = WorldModel.load(init)
     contract = model.contract
     config = SubGoalHeadConfig(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 
 from jepa_planner.training.episodes import STATE_CHANNELS, Episodes, read_episodes
-from jepa_planner.training.fit import FitSettings
+from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.latent_cache import cached_latents
 from jepa_planner.training.predictor_training import (
     DIFFERENCES,
@@ -71,7 +70,7 @@ def fine_tune(data: Path, init: Path, bundle: Path, run_folder: Path, settings: 
     imagined step on held-out episodes before and after, measured on the bundles as they are on disk.
     Raises EpisodeError, ContractError, BundleError, FineTuningError or RunFolderError for what does not fit.
     """
-    torch.set_num_threads(os.cpu_count() or 1)
+    use_all_cores()
     if bundle.resolve() == init.resolve():
         raise FineTuningError(f"{bundle} is the model to begin with: name another folder for the new one")
     episodes = read_episodes(data, settings.episodes)

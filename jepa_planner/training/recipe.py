@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.training.collapse import measure_collapse
 from jepa_planner.training.encoder_training import EncoderTraining, encode_episodes, train_encoder
 from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, read_episodes, shard_paths
-from jepa_planner.training.fit import FitSettings
+from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.predictor_training import PredictorTraining, train_predictor
 from jepa_planner.training.probes import prediction_error, probe_latents
 from jepa_planner.training.windows import split, state_scaling
@@ -84,7 +83,7 @@ def run(
 
 
 def _train_world_model(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str, object]:
-    torch.set_num_threads(os.cpu_count() or 1)
+    use_all_cores()
     episodes = read_episodes(data, recipe.episodes)
     parts = split(episodes)
     encoder_config, predictor_config = shipped_sizes(episodes)
