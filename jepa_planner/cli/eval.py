@@ -54,6 +54,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.policies import WorldModelPolicy, floor_policy
     from jepa_planner.evaluation.report import in_words, summarise
     from jepa_planner.evaluation.trials import TrialSettings, run_trials
+    from jepa_planner.planning.optimisers import optimiser_of
     from jepa_planner.world_model.bundle import model_folder
     from jepa_planner.world_model.world_model import WorldModel
     from jepa_planner_sim.scene import PERTURBATIONS
@@ -82,7 +83,7 @@ def main(args: argparse.Namespace) -> int:
         model = WorldModel.load(folder)
         search = chosen_search(args, model.contract.planning)
         deadline_s = args.deadline or model.contract.planning.deadline_s
-        running = run_trials(WorldModelPolicy(model, seconds, search, deadline_s), settings)
+        running = run_trials(WorldModelPolicy(model, seconds, optimiser_of(search), deadline_s), settings)
     else:
         running = run_trials(floor_policy(args.floor), settings)
     trials = []
