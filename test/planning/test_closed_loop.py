@@ -18,7 +18,7 @@ SIZES = {
     },
     "icem": {"samples": 64, "iterations": 3},
 }  # fmt: skip
-PIT_M, PIT_WIDTH_M, PIT_DEPTH = torch.tensor([0.2, 0.05, 0.0]), 0.06, 0.05
+PIT_M, PIT_WIDTH_M, PIT_DEPTH = torch.tensor([0.2, 0.1, 0.0]), 0.06, 0.05
 
 
 class WorldWithAPit:
