@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ros", action="store_true", help="run through the ROS 2 nodes")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
+    parser.add_argument("--backend", choices=["torch", "onnx"], default="torch", help="what runs the model")
     add_search_arguments(parser)
     parser.add_argument("--deadline", type=float, default=None, metavar="S", help="seconds for each search")
 
@@ -80,7 +81,8 @@ def main(args: argparse.Namespace) -> int:
             return 2
         running = _ros_trials(settings, folder, seconds)
     elif args.floor == "none":
-        model = WorldModel.load(folder)
+        model = WorldModel.load(folder, backend=args.backend)
+        print(f"{folder} runs on {model.backend}")
         search = chosen_search(args, model.contract.planning)
         deadline_s = args.deadline or model.contract.planning.deadline_s
         running = run_trials(WorldModelPolicy(model, seconds, optimiser_of(search), deadline_s), settings)
