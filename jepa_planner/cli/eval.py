@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--ros", action="store_true", help="run through the ROS 2 nodes")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
+    parser.add_argument("--backend", choices=["torch", "onnx"], default="torch", help="what runs the model")
     add_search_arguments(parser)
     parser.add_argument("--deadline", type=float, default=None, metavar="S", help="seconds for each search")
 
@@ -59,6 +60,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.policies import WorldModelPolicy, floor_policy
     from jepa_planner.evaluation.report import in_words, summarise
     from jepa_planner.evaluation.trials import TrialSettings, run_trials
+    from jepa_planner.planning.optimisers import optimiser_of
     from jepa_planner.world_model.bundle import load_contract, load_sub_goal_head, model_folder
     from jepa_planner.world_model.world_model import WorldModel
     from jepa_planner_sim.scene import PERTURBATIONS
@@ -90,10 +92,11 @@ def main(args: argparse.Namespace) -> int:
             return 2
         running = _ros_trials(settings, folder, seconds, imagine)
     elif args.floor == "none":
-        model = WorldModel.load(folder)
+        model = WorldModel.load(folder, backend=args.backend)
+        print(f"{folder} runs on {model.backend}")
         search = chosen_search(args, model.contract.planning)
         deadline_s = args.deadline or model.contract.planning.deadline_s
-        policy = WorldModelPolicy(model, seconds, search, deadline_s, load_sub_goal_head(folder), imagine)
+        policy = WorldModelPolicy(model, seconds, optimiser_of(search), deadline_s, load_sub_goal_head(folder), imagine)
         running = run_trials(policy, settings)
     else:
         running = run_trials(floor_policy(args.floor), settings)

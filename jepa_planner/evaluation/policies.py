@@ -22,7 +22,7 @@ from jepa_planner.planning.controller import (
 from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.optimisers import optimiser_of
-from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.planning.plan import Optimiser
 from jepa_planner.planning.sub_goals import ImagineMode, SubGoals
 from jepa_planner.world_model.contract import STATE_LAYOUTS
 from jepa_planner.world_model.sub_goal_head import SubGoalHead
@@ -55,13 +55,13 @@ def step_budgets(goals: int, per_goal: int, max_steps: int) -> list[int]:
 class WorldModelPolicy:
     """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended.
 
-    search and deadline_s: the contract's where None. plan_seconds grows by the seconds of each look and plan.
+    optimiser and deadline_s: the contract's where None. plan_seconds grows by the seconds of each look and plan.
     imagine_sub_goals: when sub_goal_head, the bundle's, is used.
     """
 
     model: WorldModel
     plan_seconds: list[float] = field(default_factory=list)
-    search: SearchSettings | None = None
+    optimiser: Optimiser | None = None
     deadline_s: float | None = None
     sub_goal_head: SubGoalHead | None = None
     imagine_sub_goals: ImagineMode = "never"
@@ -83,7 +83,7 @@ class WorldModelPolicy:
         energy = latent_energy(contract.energy.kind)
         self._controller = RecedingHorizonController(
             WorldModelImagination(self.model, energy),
-            optimiser_of(self.search or planning.search()),
+            self.optimiser or optimiser_of(planning.search()),
             ActionSpace.from_contract(contract),
             energy,
             ControllerSettings(

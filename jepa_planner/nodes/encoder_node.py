@@ -48,8 +48,9 @@ class EncoderNode(PlannerNode):
 
     def configure(self) -> None:
         given = self.parameters
-        self._model = world_model(given["model"], given["device"], given["dtype"])
+        self._model = world_model(given)
         self._model_id = model_id(self._model.contract)
+        self.get_logger().info(f"{self._model_id} runs on {self._model.backend}")
         image = self._model.contract.image
         self._model.encode(np.zeros((1, len(image.views), image.height, image.width, 3), np.uint8))  # warms it up
         self._tolerance_s = given["sync_tolerance_s"]
@@ -74,7 +75,12 @@ class EncoderNode(PlannerNode):
         self.destroy_lifecycle_publisher(self._latents)
 
     def health(self) -> tuple[bool, str, dict[str, object]]:
-        numbers = {"model": self._model_id, "encoded": self._encoded, "seconds_per_image": round(self._seconds, 4)}
+        numbers = {
+            "model": self._model_id,
+            "backend": self._model.backend,
+            "encoded": self._encoded,
+            "seconds_per_image": round(self._seconds, 4),
+        }
         trouble = self._trouble
         if self._seen_s is None or time.monotonic() - self._seen_s > SILENCE_S:
             trouble = f"no complete set of images within the last {SILENCE_S:.0f} s"

@@ -3,15 +3,18 @@
 from functools import cache
 from pathlib import Path
 
-from jepa_planner.nodes.parameters import Parameter
+from jepa_planner.nodes.parameters import Parameter, Parameters
 from jepa_planner.world_model.bundle import load_contract, model_folder
 from jepa_planner.world_model.contract import Contract
-from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner.world_model.world_model import BACKENDS, WorldModel
 
 MODEL_PARAMETERS = (
     Parameter("model", "", "Folder of the model bundle; empty: the one that ships."),
     Parameter("device", "cpu", "Where the model runs: cpu, cuda, cuda:0 ..."),
     Parameter("dtype", "float32", "Type of matrix products.", choices=("float32", "bfloat16", "float16")),
+    Parameter(
+        "backend", "torch", "What runs the model; onnx needs its ONNX files, else torch is used.", choices=BACKENDS
+    ),
 )
 
 
@@ -25,11 +28,12 @@ def contract_of(given: str | Path = "") -> Contract:
     return load_contract(model_folder(given))
 
 
-def world_model(given: str | Path = "", device: str = "cpu", dtype: str = "float32") -> WorldModel:
-    """Loads a bundle once per process. Raises BundleError, or RuntimeError for a device that is not there."""
-    return _load(model_folder(given).resolve(), device, dtype)
+def world_model(parameters: Parameters) -> WorldModel:
+    """Loads a node's bundle, once per process. Raises BundleError, or RuntimeError for a device that is not there."""
+    folder = model_folder(parameters["model"]).resolve()
+    return _load(folder, parameters["device"], parameters["dtype"], parameters["backend"])
 
 
 @cache
-def _load(folder: Path, device: str, dtype: str) -> WorldModel:
-    return WorldModel.load(folder, device, dtype)
+def _load(folder: Path, device: str, dtype: str, backend: str) -> WorldModel:
+    return WorldModel.load(folder, device, dtype, backend)

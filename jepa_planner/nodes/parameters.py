@@ -22,7 +22,7 @@ class Change(Enum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter; `minimum` and `maximum` are inclusive, `choices` lists what a string may be besides its default."""
+    """One parameter; `minimum` and `maximum` are inclusive, `choices`: what a string may be besides its default."""
 
     name: str
     default: Value

@@ -36,8 +36,9 @@ class PredictorNode(PlannerNode):
 
     def configure(self) -> None:
         given = self.parameters
-        self._model = world_model(given["model"], given["device"], given["dtype"])
+        self._model = world_model(given)
         self._model_id = model_id(self._model.contract)
+        self.get_logger().info(f"{self._model_id} runs on {self._model.backend}")
         self._energy = latent_energy(given["energy"] or self._model.contract.energy.kind)
         self.imagination = WorldModelImagination(self._model, self._energy)
         self._warm_up()
@@ -47,7 +48,12 @@ class PredictorNode(PlannerNode):
         self.destroy_service(self._service)
 
     def health(self) -> tuple[bool, str, dict[str, object]]:
-        numbers = {"model": self._model_id, "calls": self._calls, "seconds_per_call": round(self._seconds, 4)}
+        numbers = {
+            "model": self._model_id,
+            "backend": self._model.backend,
+            "calls": self._calls,
+            "seconds_per_call": round(self._seconds, 4),
+        }
         return not self._trouble, self._trouble, numbers
 
     def _warm_up(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from jepa_planner.planning.noise import correlate_in_time
 from jepa_planner.planning.proposals import starting_points
-from jepa_planner.planning.search import Search, candidates_around
+from jepa_planner.planning.search import GRADIENT_COST, Search, candidates_around
 from jepa_planner.planning.settings import SearchSettings
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MEAN_DECAY, SQUARE_DECAY = 0.7, 0.9  # of Adam's averages, short because there are few steps
 SMALLEST_SLOPE = 1e-8
+CANDIDATES_PER_START = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,13 @@ class GradientSettings(SearchSettings):
             ("step", 0.0 < self.step < math.inf, "be positive"),
         )
         self.require_shares("noise_correlation")
+
+    def sized(self, evaluations: int, iterations: int) -> GradientSettings:
+        """About so many evaluations: of as many starts as are affordable, each chosen from some ten candidates."""
+        per_start = GRADIENT_COST * iterations + 1
+        starts = max(1, evaluations // (per_start + CANDIDATES_PER_START))
+        samples = max(starts, 2, evaluations - starts * per_start)
+        return replace(self, samples=samples, iterations=iterations, starts=starts)
 
 
 class GradientRefinement:

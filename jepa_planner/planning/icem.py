@@ -53,6 +53,11 @@ class IcemSettings(SearchSettings):
         )
         self.require_shares("momentum")
 
+    def sized(self, evaluations: int, iterations: int) -> IcemSettings:
+        """About so many evaluations: the first iteration has the more of them, the faster they decay."""
+        of_first = sum(self.decay**-iteration for iteration in range(iterations))
+        return self.resized(max(2, round(evaluations / of_first)), iterations)
+
     def samples_in(self, iteration: int) -> int:
         """Candidates of an iteration, counted from 0."""
         return max(int(self.samples * self.decay**-iteration), min(2 * self.elites, self.samples))

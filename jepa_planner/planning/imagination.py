@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-import torch
 from torch import Tensor
+
+from jepa_planner.planning.confirmation import confirmed, cuts_of
 
 if TYPE_CHECKING:
     from jepa_planner.planning.energy import Energy
@@ -21,17 +23,26 @@ class Imagination(Protocol):
 
 
 class WorldModelImagination:
-    """A world model in this process; only one chunk of imagined latents is held at a time."""
+    """A world model in this process; only one chunk of imagined latents per thread is held at a time.
 
-    def __init__(self, model: WorldModel, energy: Energy) -> None:
+    Where the model runs rollouts in a rougher type than float32, energies near the `cuts` of the search are computed
+    again in float32, so that it takes the turns that it would take in float32: see `confirmed`. None: the cuts of the
+    contract's search; none at all: rough energies. Energies carry a gradient where the actions require one.
+    """
+
+    def __init__(self, model: WorldModel, energy: Energy, cuts: Sequence[int] | None = None) -> None:
         self._model, self._energy = model, energy
+        self._cuts = cuts_of(model.contract.planning.search()) if cuts is None else cuts
 
     def energies(self, context: Context, goal: Tensor, actions: Tensor) -> Tensor:
-        device = self._model.device
-        goal, actions = goal.to(device), actions.to(device)
-        parts, first = [], 0
-        for predicted in self._model.rollout_chunks(context, actions):
-            last = first + len(predicted)
-            parts.append(self._energy(predicted, goal, actions[first:last]))
-            first = last
-        return torch.cat(parts)
+        model, goal = self._model, goal.to(self._model.device)
+
+        def score(predicted: Tensor, actions: Tensor) -> Tensor:
+            return self._energy(predicted, goal, actions)
+
+        if actions.requires_grad or not self._cuts or model.engine.dtype == "float32":
+            return model.evaluate(context, actions, score)
+        if len(actions) <= max(self._cuts):
+            return model.evaluate(context, actions, score, exact=True)
+        rough = model.evaluate(context, actions, score)
+        return confirmed(rough, self._cuts, lambda chosen: model.evaluate(context, actions[chosen], score, exact=True))

@@ -40,6 +40,10 @@ class SearchSettings:
         unknown = [sequence for sequence in getattr(self, name) if sequence not in NAMED]
         self.require((name, not unknown, f"name sequences among {', '.join(NAMED)}"))
 
+    def sized(self: S, evaluations: int, iterations: int) -> S:
+        """About so many evaluations in so many iterations."""
+        return self.resized(max(2, evaluations // iterations), iterations)
+
     def resized(self: S, samples: int = 0, iterations: int = 0, horizon: int = 0) -> S:
         """The same search with other sizes, 0 leaving one as it is; numbers of elites keep their share of samples."""
         sizes = {"samples": samples, "iterations": iterations, "horizon": horizon}

@@ -100,8 +100,8 @@ def _map(path: Path) -> object:
         # torch's own message goes on to recommend loading the file with its code.
         what = re.search(r"(?:GLOBAL|Unsupported (?:class|operand|global)) ([\w.]+)", str(error))
         raise CheckpointError(
-            f"{path}: holds more than weights{f' ({what[1]})' if what else ''}, and loading it would run code: refused. "
-            "Where you trust its origin, save its tensors alone and import that"
+            f"{path}: holds more than weights{f' ({what[1]})' if what else ''}, and loading it would run code: "
+            "refused. Where you trust its origin, save its tensors alone and import that"
         ) from error
     except (RuntimeError, EOFError, LookupError, TypeError, AttributeError, ValueError) as error:
         reason = (str(error) or type(error).__name__).split(". ")[0]

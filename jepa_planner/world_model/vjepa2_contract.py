@@ -23,21 +23,22 @@ GRIPPER_MAX, GRIPPER_STD, GRIPPER_DEADBAND = 0.75, 1.0, 0.25
 STEPS_PER_GOAL_IMAGE = 10
 
 NOTES = (
-    "crop: the published planner crops the centre square. The published training settings (random_resize_scale 1.777, "
-    "random_resize_aspect_ratio 0.75 to 1.35) leave of a 16:9 picture a centre crop 1.35 times as wide as high, "
-    "squeezed into the square. Try image.crop_aspect 1.35 (import --crop 1.35).",
-    "time step: the paper says 4 frames per second. The published loader counts frames by the rate written in the video "
-    "file; where a file says 60 and was recorded at 15, as files of DROID do, a step lasts 1 s. The two frames published "
-    "as an example of one step lie 0.13 m apart. Try action.time_step_s 1.0 (import --time-step 1.0).",
-    "action size: the published code plans with steps of at most 0.05 m, 2 steps ahead, 400 candidates; the paper with "
-    "0.075 m, 1 step ahead, 800 candidates. Try action.max_abs (import --max-step 0.075), planning.cem.horizon 1 and "
-    "planning.cem.samples 800.",
-    "state: poses of DROID are those of the wrist flange (panda_link8 of a Franka), where roll is near +-pi when the "
-    "gripper points down; other arms name their frames with import --frame and --tcp-frame.",
-    "camera: trained on one outside camera of varying place. Which way the base's x and y axes point is not told to the "
-    "model but read off the picture: look at the energy landscape before the arm may move.",
-    "reached energy: none is published; 0 spends every goal image's steps as the reference does. Give a tolerance from "
-    "pictures of your own (import --reached-energy).",
+    "crop: the published planner crops the centre square. The published training settings (random_resize_scale "
+    "1.777, random_resize_aspect_ratio 0.75 to 1.35) leave of a 16:9 picture a centre crop 1.35 times as wide as "
+    "high, squeezed into the square. Try image.crop_aspect 1.35 (import --crop 1.35).",
+    "time step: the paper says 4 frames per second. The published loader counts frames by the rate written in the "
+    "video file; where a file says 60 and was recorded at 15, as files of DROID do, a step lasts 1 s. The two "
+    "frames published as an example of one step lie 0.13 m apart. Try action.time_step_s 1.0 (import --time-step "
+    "1.0).",
+    "action size: the published code plans with steps of at most 0.05 m, 2 steps ahead, 400 candidates; the paper "
+    "with 0.075 m, 1 step ahead, 800 candidates. Try action.max_abs (import --max-step 0.075), "
+    "planning.cem.horizon 1 and planning.cem.samples 800.",
+    "state: poses of DROID are those of the wrist flange (panda_link8 of a Franka), where roll is near +-pi when "
+    "the gripper points down; other arms name their frames with import --frame and --tcp-frame.",
+    "camera: trained on one outside camera of varying place. Which way the base's x and y axes point is not told "
+    "to the model but read off the picture: look at the energy landscape before the arm may move.",
+    "reached energy: none is published; 0 spends every goal image's steps as the reference does. Give a tolerance "
+    "from pictures of your own (import --reached-energy).",
 )
 
 

@@ -1,42 +1,32 @@
 """The world model in use: images to latents, and candidate actions to imagined latents."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import logging
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from jepa_planner.world_model.bundle import load_bundle
+from jepa_planner.world_model.context import Context
 from jepa_planner.world_model.contract import Contract, ContractError
 from jepa_planner.world_model.encoder import VideoEncoder
-from jepa_planner.world_model.poses import imagine_states
-from jepa_planner.world_model.predictor import ActionConditionedPredictor, StepCache
+from jepa_planner.world_model.predictor import ActionConditionedPredictor
 from jepa_planner.world_model.preprocess import preprocess
+from jepa_planner.world_model.rollouts.differentiable import differentiable_rollout
+from jepa_planner.world_model.rollouts.engine import RolloutEngine, Score
+from jepa_planner.world_model.rollouts.precision import checked_engine, matrix_dtype, resolve_dtype
 
-Dtype = Literal["float32", "bfloat16", "float16"]
-
-
-@dataclass(frozen=True)
-class Context:
-    """What was seen and done up to now, oldest first; the last frame is the present.
-
-    latents [T, N, D], states [T, S] and the actions [T-1, A] executed between them, all float32.
-    """
-
-    latents: Tensor
-    states: Tensor
-    actions: Tensor
+BACKENDS = ("torch", "onnx")
 
 
 class WorldModel:
     """Frozen encoder and predictor behind their contract, on one device.
 
-    A dtype below float32 runs matrix products in that type (autocast) and keeps results in float32; it pays
-    only on hardware that multiplies in it. chunk is how many candidates are imagined at a time: it bounds the
-    memory, and on a CPU keeps it in the cache.
+    dtype: number type of matrix products; results are float32. "auto" takes what the device multiplies fastest;
+    "int8" is for rollouts, and the encoder then runs in float32. Another type than float32 is used for rollouts only if
+    it ranks candidates as float32 does, see `checked_engine`. chunk: most candidates that are imagined at a time.
     """
 
     def __init__(
@@ -45,21 +35,43 @@ class WorldModel:
         encoder: VideoEncoder,
         predictor: ActionConditionedPredictor,
         device: str | torch.device = "cpu",
-        dtype: Dtype = "float32",
-        chunk: int = 128,
+        dtype: str = "float32",
+        chunk: int | None = None,
     ) -> None:
         self.contract = contract
         self.device = torch.device(device)
-        self.dtype = getattr(torch, dtype)
-        self.chunk = chunk
+        self._rollout_dtype = resolve_dtype(dtype, self.device)
+        self.dtype = matrix_dtype(self._rollout_dtype)
+        self._chunk = chunk
+        self.backend = "torch"
         self.encoder = encoder.to(self.device).eval().requires_grad_(False)
         self.predictor = predictor.to(self.device).eval().requires_grad_(False)
 
     @classmethod
-    def load(cls, folder: str | Path, device: str | torch.device = "cpu", dtype: Dtype = "float32") -> "WorldModel":
-        """Loads a model bundle; raises BundleError naming the file and field at fault."""
-        encoder, predictor, contract = load_bundle(folder, getattr(torch, dtype))
-        return cls(contract, encoder, predictor, device, dtype)
+    def load(
+        cls, folder: str | Path, device: str | torch.device = "cpu", dtype: str = "float32", backend: str = "torch"
+    ) -> "WorldModel":
+        """Loads a model bundle; raises BundleError naming the file and field at fault.
+
+        backend: "torch", or "onnx" for its ONNX files, which run in float32; where those or ONNX Runtime are missing, a
+        warning says so and torch is used. `backend` then tells what runs.
+        """
+        if backend not in BACKENDS:
+            raise ValueError(f"backend is {backend!r}; it must be one of {', '.join(BACKENDS)}")
+        dtype = resolve_dtype(dtype, torch.device(device))
+        encoder, predictor, contract = load_bundle(folder, matrix_dtype(dtype))
+        model = cls(contract, encoder, predictor, device, dtype)
+        if backend == "onnx":
+            model._use_onnx(Path(folder))
+        return model
+
+    def _use_onnx(self, folder: Path) -> None:
+        from jepa_planner.world_model.onnx_runtime import OnnxUnavailableError, load_onnx
+
+        try:
+            self.encoder, self.engine, self.backend = load_onnx(folder, self.contract)
+        except OnnxUnavailableError as error:
+            logging.getLogger(__name__).warning("backend onnx: %s. Torch is used instead", error)
 
     @torch.inference_mode()
     def encode(self, images: np.ndarray | Tensor) -> Tensor:
@@ -78,40 +90,32 @@ class WorldModel:
         with self._precision():
             return self.encoder(pixels).float()
 
+    @cached_property
+    def engine(self) -> RolloutEngine:
+        """What runs the rollouts, made and checked on first use; `engine.dtype` is the type they run in."""
+        contract = self.contract
+        horizon, max_abs = contract.planning.cem.horizon, contract.action.max_abs
+        return checked_engine(self.predictor, self._rollout_dtype, horizon, max_abs, chunk=self._chunk)
+
     def rollout(self, context: Context, actions: Tensor) -> Tensor:
         """Imagined latents after each action: actions [K, H, A] from one context -> float32 [K, H, N, D].
 
         Raises ContractError where context or actions do not fit the contract.
         """
-        return torch.cat(list(self.rollout_chunks(context, actions)))
+        return self.evaluate(context, actions, lambda latents, _: latents)
 
-    @torch.inference_mode()
-    def rollout_chunks(self, context: Context, actions: Tensor) -> Iterator[Tensor]:
-        """`rollout` in parts of at most `chunk` candidates, for callers that need only one part at a time.
+    def evaluate(self, context: Context, actions: Tensor, score: Score, exact: bool = False) -> Tensor:
+        """Scores [K, ..] of candidate actions [K, H, A], from a chunk of imagined latents at a time.
 
-        The past is run once and shared. Attention is causal over steps, so of each candidate only the newest
-        step is run, against the keys and values of the earlier ones. Imagined arm states follow
-        `apply_action`.
+        score: latents after each action [C, H, N, D] and actions [C, H, A] -> [C, ..]. exact: in float32. Gradients
+        flow to actions that require them; all candidates are then imagined in one piece. Raises ContractError.
         """
         self._check(context, actions)
-        latents, states, past = (x.to(self.device) for x in (context.latents, context.states, context.actions))
-        shared = self.predictor.new_cache()
-        with self._precision():
-            for step in range(len(past)):
-                self.predictor.step(latents[step, None], past[step, None], states[step, None], shared)
-        for part in actions.to(self.device).split(self.chunk):
-            yield self._imagine(latents[-1], states[-1], part, shared.expanded(len(part)))
-
-    def _imagine(self, latent: Tensor, state: Tensor, actions: Tensor, cache: StepCache) -> Tensor:
-        states = imagine_states(state, actions)
-        latent = latent.expand(len(actions), -1, -1)
-        imagined = []
-        with self._precision():
-            for step in range(actions.shape[1]):
-                predicted = self.predictor.step(latent, actions[:, step], states[:, step], cache)
-                latent = self.predictor.normalise_output(predicted.float())
-                imagined.append(latent)
-        return torch.stack(imagined, dim=1)
+        if actions.requires_grad and torch.is_grad_enabled():
+            actions = actions.to(self.device)
+            with self._precision():
+                return score(differentiable_rollout(self.predictor, context.to(self.device), actions), actions)
+        return self.engine.evaluate(context, actions, score, exact)
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)

@@ -63,6 +63,14 @@ def test_a_node_whose_model_is_not_there_stays_unconfigured(rig, name, tmp_path)
     assert manager.state() == "unconfigured"
 
 
+@pytest.mark.parametrize("name", ["encoder_node", "predictor_node"])
+def test_a_node_whose_model_has_no_onnx_files_works_in_torch_and_says_so(rig, name):
+    node = NODES[name](**parameters(rig, name, backend="onnx"))
+    rig.run(node)
+    assert Manager(rig, name).change(Transition.TRANSITION_CONFIGURE)
+    assert node.health()[2]["backend"] == "torch"
+
+
 def test_a_planner_for_another_base_frame_than_the_models_stays_unconfigured(rig):
     rig.run(MpcNode(**parameters(rig, "mpc_node", base_frame="world")))
     assert not Manager(rig, "mpc_node").change(Transition.TRANSITION_CONFIGURE)

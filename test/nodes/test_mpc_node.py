@@ -5,15 +5,17 @@ import pytest
 import torch
 from harness import PATIENCE_S, STALE_S, Rig, goal_of, picture
 from jepa_planner.action import ReachGoalImage
-from jepa_planner.msg import Plan
+from jepa_planner.msg import Plan, PlanStats
 from jepa_planner.srv import Rollout
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 from small_models import small_sub_goal_head, small_sub_goal_spec
 
+from jepa_planner.nodes import qos
 from jepa_planner.nodes.arm_node import STATE_PERIOD_S, ArmNode
 from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.planning.optimisers import OPTIMISER_NAMES
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.world_model.bundle import add_sub_goal_head
 
@@ -298,6 +300,24 @@ def test_search_settings_cannot_change_while_a_goal_is_pursued(rig):
     mpc, _, _ = rig.planner()
     ends(rig)
     assert not mpc.set_parameters([Parameter("samples", value=8)])[0].successful
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISER_NAMES)
+def test_every_optimiser_plans_through_the_nodes(rig, optimiser):
+    rig.planner(optimiser=optimiser, deadline_s=30.0)
+    result = rig.result(rig.send_goals(goal_of(*FAR, budget=2, tolerance=1e-9)))
+    assert (result.outcome, result.steps) == (Outcome.BUDGET_SPENT, 2), result.message
+
+
+def test_a_search_through_the_nodes_ends_at_its_deadline(rig):
+    """A thousand iterations, and a deadline in which only the first one fits."""
+    stats = []
+    rig.robot.create_subscription(PlanStats, "mpc_node/stats", stats.append, qos.STATE)
+    rig.planner(optimiser="mppi", samples=2, iterations=1000, deadline_s=1e-6)
+    result = rig.result(rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9)))
+    assert result.outcome is Outcome.BUDGET_SPENT
+    rig.until(lambda: stats)
+    assert stats[-1].evaluations == 2
 
 
 def test_a_rollout_with_the_wrong_number_of_actions_is_refused_with_what_was_expected(rig):

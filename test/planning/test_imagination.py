@@ -1,32 +1,73 @@
-from collections.abc import Iterator
-
 import pytest
 import torch
+from small_models import CHANNELS, SLOTS, small_actions, small_context, small_world_model
 
 from jepa_planner.planning.energy import ActionEffort, LastStepMse, WeightedSum
 from jepa_planner.planning.imagination import WorldModelImagination
-from jepa_planner.world_model.world_model import Context
 
 
-class AddingModel:
-    """Stands in for a world model: the latent [1, 7] is the sum of all actions."""
+class RoughlyImagining:
+    """A world model whose rollouts are off by a candidate's place in the list, unless they are asked to be exact."""
 
     device = torch.device("cpu")
 
-    def __init__(self, chunk: int) -> None:
-        self._chunk = chunk
+    def __init__(self, dtype: str = "int8") -> None:
+        self._model = small_world_model()
+        self.contract = self._model.contract
+        self.engine = type("Engine", (), {"dtype": dtype})
+        self.exact_calls: list[int] = []
 
-    def rollout_chunks(self, context: Context, actions: torch.Tensor) -> Iterator[torch.Tensor]:
-        for part in actions.split(self._chunk):
-            yield context.latents[-1] + part.cumsum(dim=1)[:, :, None]
+    def evaluate(self, context, actions, score, exact=False):
+        energies = self._model.evaluate(context, actions, score)
+        if exact:
+            self.exact_calls.append(len(actions))
+            return energies
+        return energies + 1e-3 * torch.arange(1, len(actions) + 1)
+
+
+def goal() -> torch.Tensor:
+    return torch.zeros(SLOTS, CHANNELS)
 
 
 @pytest.mark.parametrize("chunk", [1, 4, 100])
 def test_chunks_change_no_energy_and_each_candidate_meets_its_own_actions(chunk):
     energy = WeightedSum((1.0, LastStepMse()), (3.0, ActionEffort((1.0,) * 7)))
-    actions = torch.randn(10, 2, 7, generator=torch.Generator().manual_seed(0))
-    context = Context(torch.ones(1, 1, 7), torch.zeros(1, 8), torch.zeros(0, 7))
-    goal = torch.full((1, 7), 0.5)
-    energies = WorldModelImagination(AddingModel(chunk), energy).energies(context, goal, actions)
-    expected = (1.0 + actions.sum(dim=1) - 0.5).square().mean(dim=1) + 3.0 * actions.square().mean(dim=(1, 2))
-    assert torch.allclose(energies, expected, atol=1e-6)
+    model, context, actions = small_world_model(chunk=chunk), small_context(), small_actions(candidates=10)
+    energies = WorldModelImagination(model, energy).energies(context, goal(), actions)
+    outcome = small_world_model().rollout(context, actions)[:, -1]
+    expected = outcome.square().mean(dim=(1, 2)) + 3.0 * actions.square().mean(dim=(1, 2))
+    assert torch.allclose(energies, expected, atol=1e-5)
+
+
+def test_rough_energies_are_confirmed_at_the_cuts_of_the_search():
+    model, context, actions = RoughlyImagining(), small_context(), small_actions(candidates=20)
+    exact = WorldModelImagination(small_world_model(), LastStepMse()).energies(context, goal(), actions)
+    given = WorldModelImagination(model, LastStepMse()).energies(context, goal(), actions)
+    elites = model.contract.planning.cem.elites
+    assert sum(model.exact_calls) > 0
+    chosen, expected = (set(x.topk(elites, largest=False).indices.tolist()) for x in (given, exact))
+    assert chosen == expected
+    assert given.min() == exact.min()
+
+
+def test_as_few_candidates_as_are_cut_off_are_exact_at_once():
+    model, context, actions = RoughlyImagining(), small_context(), small_actions(candidates=4)
+    exact = WorldModelImagination(small_world_model(), LastStepMse()).energies(context, goal(), actions)
+    given = WorldModelImagination(model, LastStepMse(), cuts=(5,)).energies(context, goal(), actions)
+    assert model.exact_calls == [4]
+    assert torch.allclose(given, exact, atol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "cuts"), [("float32", None), ("int8", ())])
+def test_nothing_is_confirmed_where_rollouts_are_exact_or_rough_ones_will_do(dtype, cuts):
+    model = RoughlyImagining(dtype)
+    imagination = WorldModelImagination(model, LastStepMse(), cuts)
+    imagination.energies(small_context(), goal(), small_actions(candidates=12))
+    assert not model.exact_calls
+
+
+def test_energies_carry_a_gradient_where_the_actions_require_one():
+    actions = small_actions().requires_grad_()
+    energies = WorldModelImagination(small_world_model(), LastStepMse()).energies(small_context(), goal(), actions)
+    energies.sum().backward()
+    assert (actions.grad[..., :3].abs().sum(dim=(1, 2)) > 0).all()

@@ -118,7 +118,7 @@ def small_contract(**changes) -> Contract:
     return replace(defaults, **changes)
 
 
-def small_world_model(seed: int = 0, chunk: int = 128) -> WorldModel:
+def small_world_model(seed: int = 0, chunk: int | None = None) -> WorldModel:
     return WorldModel(small_contract(), small_encoder(seed), small_predictor(seed), chunk=chunk)
 
 

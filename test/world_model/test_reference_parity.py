@@ -6,12 +6,14 @@ from reference_vectors import SIZE, reference_world_model, relative_error, vecto
 
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.cem import CemSettings, CrossEntropyMethod
-from jepa_planner.planning.energy import LastStepL1
-from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.energy import Energy, LastStepL1
+from jepa_planner.planning.imagination import Imagination, WorldModelImagination
 from jepa_planner.planning.noise import ReplayedNoise
 from jepa_planner.world_model.poses import action_between, apply_action
 from jepa_planner.world_model.preprocess import preprocess
-from jepa_planner.world_model.world_model import Context
+from jepa_planner.world_model.rollouts.engine import RolloutEngine
+from jepa_planner.world_model.rollouts.plain import plain_rollout
+from jepa_planner.world_model.world_model import Context, WorldModel
 
 TOLERANCE, PLAN_TOLERANCE = 1e-5, 1e-4
 
@@ -58,8 +60,29 @@ def test_pose_difference_equals_the_reference():
     assert relative_error(action_between(states[0, 0], states[0, 1]), vectors()["pose_diff"]) < TOLERANCE
 
 
-@pytest.mark.parametrize("chunk", [64, 13])
-def test_a_replayed_cem_search_ends_with_the_plan_of_the_reference(chunk):
+def imagination_by(path: str) -> Imagination:
+    model, energy = reference_world_model(), LastStepL1()
+    if path == "plain":
+        return PlainImagination(model, energy)
+    if path == "fast, rough and confirmed":
+        model.engine = RolloutEngine(model.predictor, "bfloat16")
+    if path == "fast in chunks of 13":
+        model.engine = RolloutEngine(model.predictor, chunk=13, threads=2)
+    return WorldModelImagination(model, energy)
+
+
+class PlainImagination:
+    """`Imagination` by the plain path."""
+
+    def __init__(self, model: WorldModel, energy: Energy) -> None:
+        self._model, self._energy = model, energy
+
+    def energies(self, context: Context, goal: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        return self._energy(plain_rollout(self._model.predictor, context, actions), goal, actions)
+
+
+@pytest.mark.parametrize("path", ["plain", "fast", "fast in chunks of 13", "fast, rough and confirmed"])
+def test_a_replayed_cem_search_ends_with_the_plan_of_the_reference(path):
     horizon, samples, elites, iterations, mean, std, mean_gripper, std_gripper, max_norm = vectors()[
         "cem_args"
     ].tolist()
@@ -77,9 +100,7 @@ def test_a_replayed_cem_search_ends_with_the_plan_of_the_reference(chunk):
     )
     arm = (max_norm, max_norm, max_norm, 0.0, 0.0, 0.0)
     space = ActionSpace(max_abs=(*arm, 0.75), initial_std=(*arm, 1.0), gripper_deadband=0.25)
-    model = reference_world_model()
-    model.chunk = chunk
-    imagination = WorldModelImagination(model, LastStepL1())
+    imagination = imagination_by(path)
     start, goal = vectors()["latents"]
     context = Context(start[None], vectors()["states"][0, :1], torch.zeros(0, 7))
     noise = ReplayedNoise(vectors()["cem_draws"])

@@ -5,26 +5,12 @@ from small_models import small_actions, small_context, small_world_model
 
 from jepa_planner.world_model.bundle import save_bundle
 from jepa_planner.world_model.contract import ContractError
-from jepa_planner.world_model.poses import apply_action
+from jepa_planner.world_model.rollouts.plain import plain_rollout
 from jepa_planner.world_model.world_model import Context, WorldModel
 
 
 def camera_images(batch: int = 2, views: int = 2, size: tuple[int, int] = (32, 32)) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (batch, views, *size, 3), dtype=np.uint8)
-
-
-def plain_rollout(model: WorldModel, context: Context, actions: torch.Tensor) -> torch.Tensor:
-    """One candidate after the other, whole sequences rerun at each step: slow and simple."""
-    outcomes = []
-    for sequence in actions:
-        latents, states, done = list(context.latents), list(context.states), list(context.actions)
-        for action in sequence:
-            done.append(action)
-            stacked = (torch.stack(x)[None] for x in (latents, done, states))
-            latents.append(model.predictor.normalise_output(model.predictor(*stacked)[0, -1]))
-            states.append(apply_action(states[-1], action))
-        outcomes.append(torch.stack(latents[len(context.latents) :]))
-    return torch.stack(outcomes)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
@@ -34,7 +20,7 @@ def test_a_rollout_with_shared_past_equals_the_plain_one(frames, chunk):
     context, actions = small_context(frames), small_actions(candidates=5, horizon=4)
     rollout = model.rollout(context, actions)
     assert rollout.shape == (5, 4, 3, 4)
-    assert torch.allclose(rollout, plain_rollout(model, context, actions), atol=1e-5)
+    assert torch.allclose(rollout, plain_rollout(model.predictor, context, actions), atol=1e-5)
 
 
 @pytest.mark.parametrize("which", ["latents", "states", "actions"])
@@ -60,13 +46,22 @@ def test_a_later_action_does_not_change_an_earlier_outcome():
     assert not torch.allclose(before[:, 2], after[:, 2], atol=1e-4)
 
 
-def test_bfloat16_stays_near_float32_and_returns_float32():
-    model, context, actions = small_world_model(), small_context(), small_actions()
-    exact = model.rollout(context, actions)
-    model.dtype = torch.bfloat16
-    rounded = model.rollout(context, actions)
-    assert rounded.dtype == torch.float32
-    assert 0 < (exact - rounded).abs().max() < 0.1 * exact.abs().max()
+def test_gradients_reach_the_actions_and_agree_with_finite_differences():
+    model, context, actions = small_world_model(), small_context(), small_actions(candidates=2)
+    context = Context(model.rollout(context, actions)[0, :2], context.states, context.actions)  # of inference mode
+
+    def far(latents, actions):
+        return latents[:, -1].square().mean(dim=(1, 2))
+
+    actions.requires_grad_()
+    energies = model.evaluate(context, actions, far)
+    (gradient,) = torch.autograd.grad(energies.sum(), actions)
+    step = torch.zeros_like(actions)
+    step[:, 0, 1] = 1e-2
+    with torch.no_grad():
+        ahead, behind = (model.evaluate(context, actions + sign * step, far) for sign in (1.0, -1.0))
+    assert torch.allclose(energies, model.evaluate(context, actions.detach(), far), atol=1e-5)
+    assert torch.allclose((ahead - behind) / 2e-2, gradient[:, 0, 1], rtol=2e-2, atol=1e-4)
 
 
 def test_encoding_gives_latents_of_the_contract_from_any_larger_size():

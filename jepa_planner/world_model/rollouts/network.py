@@ -1,0 +1,94 @@
+"""One time step of many candidates through the predictor: what every rollout consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+
+import torch
+from torch import Tensor
+
+from jepa_planner.world_model.predictor import CONDITIONING_TOKENS, ActionConditionedPredictor
+from jepa_planner.world_model.rollouts.float_block import FloatBlock, FloatLinear, Watch
+from jepa_planner.world_model.rollouts.memory import LayerMemory, Turn, split_halves
+
+StepBlock = Callable[[Tensor, Turn, LayerMemory, int, int], Tensor]
+
+
+class StepNetwork:
+    """`ActionConditionedPredictor.step` and `normalise_output`, without gradients, over memories written in place.
+
+    Matrix products run in dtype. `with_blocks` gives the same network other blocks.
+    """
+
+    def __init__(self, predictor: ActionConditionedPredictor, dtype: torch.dtype) -> None:
+        config = predictor.config
+        self._predictor, self.config, self.dtype = predictor, config, dtype
+        self.tokens_per_step = CONDITIONING_TOKENS + config.latent_tokens
+        self._embed_latent, self._embed_action, self._embed_state, self._read_out = (
+            FloatLinear(linear, dtype)
+            for linear in (
+                predictor.predictor_embed, predictor.action_encoder, predictor.state_encoder, predictor.predictor_proj,
+            )
+        )  # fmt: skip
+        order = split_halves(config.width // config.heads)
+        tables = predictor.rotary_cosine, predictor.rotary_sine
+        self._cosine, self._signed_sine = (table[:, None, order].to(dtype) for table in tables)
+        self.blocks: Sequence[StepBlock] = [FloatBlock(block, dtype) for block in predictor.predictor_blocks]
+
+    def with_blocks(self, blocks: Sequence[StepBlock]) -> StepNetwork:
+        """The same network with other blocks between embedding and read-out."""
+        other = copy(self)
+        other.blocks = blocks
+        return other
+
+    def new_memory(self, candidates: int, steps: int) -> list[LayerMemory]:
+        """Room for so many candidates and steps, one memory per layer."""
+        shape = (candidates, steps * self.tokens_per_step, self.config.width)
+        device = self._cosine.device
+        return [LayerMemory(shape, self.config.heads, self.dtype, device) for _ in self.blocks]
+
+    def observe(self, latent: Tensor, action: Tensor, state: Tensor, step: int, memory: list[LayerMemory]) -> None:
+        """Adds a step to the memory whose outcome is known."""
+        self._run(self._embed(latent, action, state), step, memory, None)
+
+    def predict(
+        self,
+        latent: Tensor,
+        action: Tensor,
+        state: Tensor,
+        step: int,
+        memory: list[LayerMemory],
+        watches: Sequence[Watch] | None = None,
+    ) -> Tensor:
+        """The next latent [C, N, D] float32, normalised.
+
+        latent [C, N, D], or [1, N, D] where all candidates share it; action [C, A]; state [C, S]. step counts from
+        the first one in the memory, which grows. watches: one per layer.
+        """
+        x = self._run(self._embed(latent, action, state), step, memory, watches)
+        predicted = self._read_out(self._predictor.predictor_norm(x)).float()
+        return self._predictor.normalise_output(predicted + latent if self.config.residual else predicted)
+
+    def _embed(self, latent: Tensor, action: Tensor, state: Tensor) -> Tensor:
+        p = self._predictor
+        tokens = self._embed_latent(latent).float()
+        if self.config.slot_embedding:
+            tokens = tokens + p.slot_embed
+        acting = self._embed_action(action / p.action_std)[:, None].float()
+        arm = self._embed_state((state - p.state_mean) / p.state_std)[:, None].float()
+        return torch.cat([acting, arm, tokens.expand(len(action), -1, -1)], dim=1)
+
+    def _run(self, x: Tensor, step: int, memory: list[LayerMemory], watches: Sequence[Watch] | None) -> Tensor:
+        turn, seen = self.turn(step), step * self.tokens_per_step
+        for depth, (block, layer) in enumerate(zip(self.blocks, memory, strict=True)):
+            is_last = depth == len(self.blocks) - 1  # of which only the latent tokens are read
+            last = self.config.latent_tokens if is_last else self.tokens_per_step
+            watch = () if watches is None else (watches[depth],)
+            x = block(x, turn, layer, seen, last, *watch)
+        return x
+
+    def turn(self, step: int) -> Turn:
+        """Rotation of a step's queries and keys."""
+        rows = slice(step * self.tokens_per_step, (step + 1) * self.tokens_per_step)
+        return Turn(self._cosine[rows], self._signed_sine[rows])

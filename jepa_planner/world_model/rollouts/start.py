@@ -1,0 +1,63 @@
+"""Where the imagined futures of one context begin, and how one chunk of them is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from jepa_planner.world_model.context import Context
+from jepa_planner.world_model.rollouts.memory import LayerMemory
+from jepa_planner.world_model.rollouts.network import StepNetwork
+
+
+@dataclass(frozen=True)
+class Start:
+    """What all candidates share: the network, the present, and what earlier steps left in each layer's memory.
+
+    latent [1, N, D], state [S]; steps before the present; keys and values [tokens of these steps, width] per layer;
+    corrections [1, N, D] per imagined step are added to what the network predicts, where it has a known bias.
+    """
+
+    network: StepNetwork
+    latent: Tensor
+    state: Tensor
+    steps: int
+    keys: list[Tensor]
+    values: list[Tensor]
+    corrections: tuple[Tensor, ...] = ()
+
+    @classmethod
+    def from_context(cls, network: StepNetwork, context: Context) -> Start:
+        """Runs the steps before the present, once."""
+        steps = len(context.actions)
+        memory = network.new_memory(1, steps)
+        for step in range(steps):
+            seen = (x[step, None] for x in (context.latents, context.actions, context.states))
+            network.observe(*seen, step, memory)
+        keys, values = [layer.keys[0] for layer in memory], [layer.values[0] for layer in memory]
+        return cls(network, context.latents[-1:], context.states[-1], steps, keys, values)
+
+    def new_memory(self, candidates: int, horizon: int) -> list[LayerMemory]:
+        """Memories for so many candidates that begin with the shared steps."""
+        memory = self.network.new_memory(candidates, self.steps + horizon)
+        self.write_into(memory)
+        return memory
+
+    def write_into(self, memory: list[LayerMemory]) -> None:
+        """Makes the shared steps the first ones in each memory."""
+        shared = self.steps * self.network.tokens_per_step
+        for layer, keys, values in zip(memory, self.keys, self.values, strict=True):
+            layer.keys[:, :shared] = keys
+            layer.values[:, :shared] = values
+
+    def imagine(self, memory: list[LayerMemory], actions: Tensor, states: Tensor) -> Tensor:
+        """Latents after each action: actions [C, H, A] taken in states [C, H, S] -> float32 [C, H, N, D]."""
+        latent, imagined = self.latent, []
+        for step in range(actions.shape[1]):
+            latent = self.network.predict(latent, actions[:, step], states[:, step], self.steps + step, memory)
+            if self.corrections:
+                latent = latent + self.corrections[step]
+            imagined.append(latent)
+        return torch.stack(imagined, dim=1)

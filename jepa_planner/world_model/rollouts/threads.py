@@ -1,0 +1,33 @@
+"""How rollouts use a CPU's cores: one chunk of candidates per thread, and one core per chunk.
+
+Torch's own way, all threads inside every operation, makes them wait for each other thousands of times per plan. That
+is no faster on idle cores and many times slower as soon as anything else runs on one of them: docs/speed.md.
+"""
+
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import cache
+from threading import Barrier
+
+import torch
+
+
+def planning_threads() -> int:
+    """As many as torch was given: every core, OMP_NUM_THREADS, or the last `torch.set_num_threads`."""
+    return torch.get_num_threads()
+
+
+@cache
+def chunk_threads(threads: int) -> Executor:
+    """Threads in which a torch operation stays on one core; torch's number elsewhere remains what it was."""
+    given = torch.get_num_threads()
+    executor = ThreadPoolExecutor(threads, "rollout", initializer=_stay_on_one_core)
+    all_are_there = Barrier(threads)
+    for waiting in [executor.submit(all_are_there.wait) for _ in range(threads)]:
+        waiting.result()
+    torch.set_num_threads(given)
+    return executor
+
+
+def _stay_on_one_core() -> None:
+    torch.get_num_threads()  # reads torch's number for this thread, once and for all; only then it can be another
+    torch.set_num_threads(1)
