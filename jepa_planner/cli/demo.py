@@ -82,7 +82,7 @@ def _play(args: argparse.Namespace) -> tuple[dict[str, object], list, list]:
         "task": args.task,
         "seed": args.seed,
         "goal_images": len(task.goals),
-        "solved": bool(status.was_solved),
+        "solved": bool(status.solved),
         "outcome": ended.outcome.name.lower(),
         "message": ended.message,
         "steps": ended.steps,

@@ -45,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--imagine-sub-goals", choices=["auto", "always", "never"],
         help="between goal pictures: auto (default): where the model can and there are few pictures",
     )  # fmt: skip
+    parser.add_argument(
+        "--to-the-end", action="store_true", help="count what holds when all steps are spent, not the first success"
+    )
     parser.add_argument("--ros", action="store_true", help="run through the ROS 2 nodes")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
     parser.add_argument("--backend", choices=["torch", "onnx"], default="torch", help="what runs the model")
@@ -68,7 +71,9 @@ def main(args: argparse.Namespace) -> int:
     torch.set_num_threads(1)  # one thread is fastest at this size, and leaves a core to the simulator
     vary = frozenset(PERTURBATIONS if args.scenes == "varied" else args.perturb)
     try:
-        settings = TrialSettings(args.task, args.episodes, args.seed, args.goal_images, vary, args.strength)
+        settings = TrialSettings(
+            args.task, args.episodes, args.seed, args.goal_images, vary, args.strength, args.to_the_end
+        )
         folder = model_folder(args.model or "") if args.floor == "none" else None
     except ValueError as error:
         print(f"jepa-planner eval: {error}", file=sys.stderr)

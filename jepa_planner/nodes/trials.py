@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,7 +23,25 @@ from jepa_planner.planning.sub_goals import ImagineMode
 
 STOP_TIMEOUT_S = 20.0
 HOLD_TIMEOUT_S = 2.0
-PRIVATE_DOMAIN = 87
+DOMAINS = range(1, 101)
+FIRST_PORT, PORTS_PER_DOMAIN = 7410, 250
+
+
+def free_domain() -> int:
+    """A DDS domain that nobody on this machine uses, so that two planners never command one arm.
+
+    The first participant of domain d listens on UDP port 7410 + 250 d (DDSI-RTPS 2.5, 9.6.2). The search begins at a
+    place that differs between processes, for those that search at the same time. Raises RuntimeError where none is.
+    """
+    for turn in DOMAINS:
+        domain = DOMAINS[(os.getpid() + turn) % len(DOMAINS)]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first_participant:
+            try:
+                first_participant.bind(("", FIRST_PORT + PORTS_PER_DOMAIN * domain))
+            except OSError:
+                continue
+            return domain
+    raise RuntimeError(f"every DDS domain from {DOMAINS[0]} to {DOMAINS[-1]} is in use; name one in ROS_DOMAIN_ID")
 
 
 @contextmanager
@@ -33,7 +52,8 @@ def simulated_planner(
 
     An environment that names a ROS_DOMAIN_ID keeps it.
     """
-    os.environ.setdefault("ROS_DOMAIN_ID", str(PRIVATE_DOMAIN))
+    if "ROS_DOMAIN_ID" not in os.environ:
+        os.environ["ROS_DOMAIN_ID"] = str(free_domain())
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     command = [
         sys.executable,
@@ -98,6 +118,7 @@ def run_ros_trials(
         status = client.task_status()
         if plan_seconds is not None:
             plan_seconds.extend(seconds_of_step.values())
-        yield Trial(seed, bool(status.was_solved), result.steps, start_m, status.distance_m, result.message)
+        solved = status.solved if settings.to_the_end else status.was_solved
+        yield Trial(seed, bool(solved), result.steps, start_m, status.distance_m, result.message)
         client.stop_arm()
         client.reset_arm()

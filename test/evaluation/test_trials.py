@@ -5,6 +5,7 @@ import pytest
 from tiny_model import imagining, tiny_head, tiny_model
 
 from jepa_planner.evaluation.policies import (
+    ExpertPolicy,
     NoopPolicy,
     PixelPolicy,
     RandomPolicy,
@@ -225,3 +226,23 @@ def test_a_planner_that_believes_it_has_arrived_stays_where_it_is():
     assert policy.plan_seconds == []
     assert "the last goal image is reached" in trial.ended
     assert trial.distance_m == pytest.approx(trial.start_distance_m, abs=0.005)
+
+
+class GoesAwayAgain(ExpertPolicy):
+    """Solves the task, then leaves the goal."""
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        action = super().act(observation)
+        return action if self._acted else np.array([0, 0, 0.05, 0, 0, 0, 0], dtype=np.float32)
+
+
+def test_a_goal_that_was_left_again_counts_at_first_success_and_not_at_the_end():
+    (first,) = trials(GoesAwayAgain(), "reach")
+    (last,) = trials(GoesAwayAgain(), "reach", to_the_end=True)
+    assert first.success and first.distance_m < 0.02
+    assert not last.success and last.steps == TASKS["reach"].max_steps and last.distance_m > 0.02
+
+
+def test_a_goal_that_is_kept_counts_at_the_end_too():
+    (trial,) = trials(ExpertPolicy(), "reach", to_the_end=True)
+    assert trial.success and trial.steps == TASKS["reach"].max_steps
