@@ -33,6 +33,7 @@ def summarise(
         "success_rate": successes / len(trials),
         "wilson_low": round(low, 4),
         "wilson_high": round(high, 4),
+        "first_successes": None if ros else sum(t.first_success is not None for t in trials),
         "plan_seconds_median": round(percentile(plan_seconds, 50), 4) if plan_seconds else None,
         "plan_seconds_p95": round(percentile(plan_seconds, 95), 4) if plan_seconds else None,
         "steps_median": percentile([t.steps for t in trials if t.success], 50) if successes else None,
@@ -62,6 +63,8 @@ def in_words(summary: dict[str, object]) -> str:
         f"  {summary['successes']}/{summary['episodes']} solved = {summary['success_rate']:.0%}, "
         f"95 % interval {summary['wilson_low']:.0%} to {summary['wilson_high']:.0%}",
     ]
+    if summary["to_the_end"] and not summary["ros"]:
+        lines.append(f"  {summary['first_successes']}/{summary['episodes']} solved at some moment")
     if summary["plan_seconds_median"] is not None:
         lines.append(
             f"  {summary['plan_seconds_median']:.3f} s per plan (median), {summary['plan_seconds_p95']:.3f} s (95 %)"

@@ -43,7 +43,8 @@ class TrialSettings:
 class Trial:
     """How one trial went; distances in metres to what the goal image shows, at the start and at the end.
 
-    draws: scenes drawn until there was one that the scripted expert solves.
+    draws: scenes drawn until there was one that the scripted expert solves. first_success: after how many steps the
+    task was solved for the first time, None where it never was or nobody counted.
     """
 
     seed: int
@@ -53,6 +54,7 @@ class Trial:
     distance_m: float
     ended: str
     draws: int = 1
+    first_success: int | None = None
 
 
 def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
@@ -70,11 +72,12 @@ def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
             observation, info = env.reset(seed=seed, options=options)
             start_m, draws = info["distance_m"], info["draws"]
             policy.start(env, env.goal_images, seed)
-            steps, success, truncated = 0, False, False
+            steps, success, truncated, first_success = 0, False, False, None
             while not (truncated or (success and not settings.to_the_end)):
                 observation, _, success, truncated, info = env.step(policy.act(observation))
                 steps += 1
+                first_success = steps if success and first_success is None else first_success
             ended = policy.last.message if isinstance(policy, WorldModelPolicy) and policy.last is not None else ""
-            yield Trial(seed, success, steps, start_m, info["distance_m"], ended, draws)
+            yield Trial(seed, success, steps, start_m, info["distance_m"], ended, draws, first_success)
     finally:
         env.close()

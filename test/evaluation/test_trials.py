@@ -241,6 +241,7 @@ def test_a_goal_that_was_left_again_counts_at_first_success_and_not_at_the_end()
     (last,) = trials(GoesAwayAgain(), "reach", to_the_end=True)
     assert first.success and first.distance_m < 0.02
     assert not last.success and last.steps == TASKS["reach"].max_steps and last.distance_m > 0.02
+    assert first.first_success == last.first_success == first.steps
 
 
 def test_a_goal_that_is_kept_counts_at_the_end_too():
