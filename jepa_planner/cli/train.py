@@ -25,6 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="of the model (default: panda-tabletop, or the first model's with -tuned)")
     whole = parser.add_argument_group("training encoder and predictor")
     whole.add_argument("--encoder-iterations", type=int, help="default: 2200")
+    whole.add_argument(
+        "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, vicreg, barlow_twins, info_nce, "
+        "ema, inverse, state, or none, which collapses (default: sigreg+inverse+state)",
+    )  # fmt: skip
     only = parser.add_argument_group("going on from a bundle, its encoder frozen")
     only.add_argument("--predictor-only", action="store_true", help="train the predictor of --init alone")
     only.add_argument("--init", type=Path, metavar="BUNDLE", help="where to begin; one without predictor gets one")
@@ -49,7 +53,7 @@ def _train(args: argparse.Namespace, command: str) -> int:
         predictor_iterations=args.predictor_iterations,
         episodes=args.episodes,
         command=command,
-        **_given(args, "encoder_iterations", "name"),
+        **_given(args, "encoder_iterations", "objective", "name"),
     )
     try:
         report = run(args.data, args.out, args.run or Path("out/train"), recipe)
@@ -84,7 +88,7 @@ def _given(args: argparse.Namespace, *names: str) -> dict[str, object]:
 
 
 def _refuse_strangers(args: argparse.Namespace) -> None:
-    strangers = ("encoder_iterations",) if args.predictor_only else ONLY_WITH_PREDICTOR_ONLY
+    strangers = ("encoder_iterations", "objective") if args.predictor_only else ONLY_WITH_PREDICTOR_ONLY
     if given := [f"--{name.replace('_', '-')}" for name in strangers if getattr(args, name) is not None]:
         raise ValueError(
             f"{', '.join(given)} {'never goes' if args.predictor_only else 'goes only'} with --predictor-only"

@@ -16,6 +16,7 @@ from jepa_planner.training.collapse import measure_collapse
 from jepa_planner.training.encoder_training import EncoderTraining, encode_episodes, train_encoder
 from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, read_episodes
 from jepa_planner.training.fit import FitSettings
+from jepa_planner.training.objectives.joint import SHIPPED, names_in
 from jepa_planner.training.predictor_training import PredictorTraining, train_predictor
 from jepa_planner.training.probes import prediction_error, probe_latents
 from jepa_planner.training.windows import split, state_scaling
@@ -48,14 +49,20 @@ SHIPPED_PLANNING = PlanningSpec(
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long to train, and from which seed; sizes are those of the shipped model."""
+    """For what objective (see `JointObjective`) and how long to train, and from which seed; sizes are those of the
+    shipped model.
+    """
 
     seed: int = 0
+    objective: str = SHIPPED
     encoder_iterations: int = 2200
     predictor_iterations: int = 1500
     episodes: int | None = None
     name: str = "panda-tabletop"
     command: str = ""
+
+    def __post_init__(self) -> None:
+        names_in(self.objective)
 
 
 class Collapsed(RuntimeError):
@@ -73,14 +80,15 @@ def run(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str,
     parts = split(episodes)
     encoder_config, predictor_config = shipped_sizes(episodes)
     action_std = torch.tensor(ACTION_SCALE)
+    training = EncoderTraining(FitSettings(recipe.encoder_iterations), objective=recipe.objective)
     encoder = train_encoder(
-        episodes, parts, encoder_config, predictor_config, EncoderTraining(FitSettings(recipe.encoder_iterations)),
-        action_std, run_folder, recipe.seed,
-    )  # fmt: skip
+        episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed
+    )
     latents = encode_episodes(encoder, episodes.images)
     collapse = measure_collapse(latents, np.random.default_rng(recipe.seed))
     print(collapse)
-    report: dict[str, object] = {"episodes": len(episodes), "collapse": dataclasses.asdict(collapse)}
+    report: dict[str, object] = {"episodes": len(episodes), "objective": recipe.objective}
+    report["collapse"] = dataclasses.asdict(collapse)
     _write_report(run_folder, report)
     if collapse.collapsed:
         raise Collapsed(f"{collapse}; see {run_folder / 'report.json'}")

@@ -8,9 +8,10 @@ import pytest
 import torch
 from tiny_vjepa2_ac import import_tiny
 
+from jepa_planner.cli import probe
 from jepa_planner.cli.main import main
 from jepa_planner.planning.cem import CemSettings
-from jepa_planner.training import recipe
+from jepa_planner.training import probe_report, recipe
 from jepa_planner.training.collapse import CollapseReport
 from jepa_planner.training.encoder_training import EncoderTraining
 from jepa_planner.training.episodes import read_episodes
@@ -120,6 +121,43 @@ def test_train_writes_a_bundle_and_eval_tries_it(collected, tmp_path, small_and_
     assert (report["search"]["optimiser"], report["search"]["samples"], report["deadline_s"]) == ("mppi", 6, 5.0)
 
 
+def test_train_takes_the_objective_by_name_and_refuses_an_unknown_one(collected, tmp_path, small_and_quick, capsys):
+    assert train(collected, tmp_path, "--objective", "vicreg+inverse") == 0
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["objective"] == "vicreg+inverse"
+    paths = ("--data", str(collected), "--out", str(tmp_path / "b"), "--run", str(tmp_path / "r"))
+    assert "'byol' is unknown; known are sigreg" in complaint(capsys, "train", *paths, "--objective", "byol")
+    assert not (tmp_path / "b").exists() and not (tmp_path / "r").exists()
+
+
+def test_probe_reads_a_model_on_given_or_on_fresh_episodes(collected, tmp_path, small_and_quick, capsys, monkeypatch):
+    assert train(collected, tmp_path) == 0
+    model = str(tmp_path / "bundle")
+    monkeypatch.setattr(probe_report, "probe", partial(probe_report.probe, iterations=3))
+    found = tmp_path / "deep" / "probe.json"
+    assert main(["probe", "--model", model, "--data", str(collected), "--json", str(found)]) == 0
+    printed = capsys.readouterr().out
+    assert f"{model} on {collected}" in printed and "| object position | cm |" in printed
+    report = json.loads(found.read_text())
+    assert (report["model"], report["episodes"], report["held_out_episodes"]) == (model, 3, 1)
+    monkeypatch.setattr(probe, "FRESH_EPISODES", 4)
+    monkeypatch.setattr(probe, "FRESH_STEPS", 6)
+    fresh = str(tmp_path / "fresh")
+    assert main(["probe", "--model", model, "--fresh", fresh]) == 0
+    assert read_episodes(fresh).seeds.tolist() == [990_000, 990_001, 990_002, 990_003]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--held-out", "1.5"], "--held-out is 1.5; it must lie between 0 and 1"),
+        (["--model", "/nowhere/model"], "/nowhere/model"),
+        (["--data", "/nowhere/episodes"], "no episodes-*.h5 in /nowhere/episodes"),
+    ],
+)
+def test_a_probe_that_makes_no_sense_is_refused_in_words(arguments, says, capsys):
+    assert says in complaint(capsys, "probe", *arguments)
+
+
 def test_a_predictor_goes_on_learning_from_where_a_bundle_is(collected, tmp_path, small_and_quick, capsys):
     first = import_tiny(tmp_path / "first")
     few = ["--predictor-iterations", "12", "--learning-rate", "5e-3", "--batch", "4", "--view", "side"]
@@ -138,6 +176,7 @@ def test_a_predictor_goes_on_learning_from_where_a_bundle_is(collected, tmp_path
         (["--predictor-only"], "name it with --init"),
         (["--init", "model", "--batch", "3"], "--init, --batch goes only with --predictor-only"),
         (["--predictor-only", "--init", "model", "--encoder-iterations", "3"], "never goes with --predictor-only"),
+        (["--predictor-only", "--init", "model", "--objective", "none"], "--objective never goes with"),
         (["--predictor-only", "--init", "nowhere"], "nowhere/model.yaml: no such file"),
     ],
 )

@@ -132,7 +132,7 @@ def test_a_folder_without_episodes_is_named(tmp_path):
 def test_a_run_folder_of_other_sizes_is_refused_by_name(tmp_path, monkeypatch):
     run(tmp_path)
     monkeypatch.setattr(recipe, "shipped_sizes", lambda episodes: (replace(ENCODER, width=36), PREDICTOR))
-    with pytest.raises(ValueError, match=r"encoder\.ckpt is of a run with other sizes"):
+    with pytest.raises(ValueError, match=r"encoder\.ckpt is of a run with other settings"):
         run(tmp_path)
 
 
