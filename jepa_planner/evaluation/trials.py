@@ -15,7 +15,10 @@ from jepa_planner_sim.envs import PandaTaskEnv
 
 @dataclass(frozen=True)
 class TrialSettings:
-    """What is tried: a task of ENV_IDS, how many scenes from which seed on, goal images, and what the scenes vary."""
+    """What is tried: a task of ENV_IDS, how many scenes from which seed on, goal images, and what the scenes vary.
+
+    to_the_end: go on after the first success until the task's steps are spent, and count what holds then.
+    """
 
     task: str
     episodes: int
@@ -23,6 +26,7 @@ class TrialSettings:
     goal_images: str = "dense"
     vary: frozenset[str] = frozenset()
     strength: float = 1.0
+    to_the_end: bool = False
 
     def __post_init__(self) -> None:
         if self.task not in ENV_IDS:
@@ -54,7 +58,8 @@ class Trial:
 def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
     """Run the trials one after another, yielding each as it ends.
 
-    A trial ends at its first success or when the task's steps are spent; what the policy says of itself does not count.
+    A trial ends at its first success (unless `to_the_end`) or when the task's steps are spent; what the policy says of
+    itself does not count.
     """
     env = gymnasium.make(ENV_IDS[settings.task], disable_env_checker=True).unwrapped
     assert isinstance(env, PandaTaskEnv)
@@ -66,7 +71,7 @@ def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
             start_m, draws = info["distance_m"], info["draws"]
             policy.start(env, env.goal_images, seed)
             steps, success, truncated = 0, False, False
-            while not (success or truncated):
+            while not (truncated or (success and not settings.to_the_end)):
                 observation, _, success, truncated, info = env.step(policy.act(observation))
                 steps += 1
             ended = policy.last.message if isinstance(policy, WorldModelPolicy) and policy.last is not None else ""
