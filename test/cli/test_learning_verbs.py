@@ -156,6 +156,20 @@ def test_a_probe_that_makes_no_sense_is_refused_in_words(arguments, says, capsys
     assert says in complaint(capsys, "probe", *arguments)
 
 
+def test_ablate_trains_and_tries_each_objective_and_prints_a_table(collected, tmp_path, small_and_quick, capsys):
+    few = ["--encoder-iterations", "2", "--predictor-iterations", "2", "--encoder-batch", "4", "--scenes", "1"]
+    paths = ["--data", str(collected), "--out", str(tmp_path / "out")]
+    assert (
+        main(["ablate", *paths, *few, "--tasks", "reach", "--objectives", "none", "vicreg", "--episodes", "2", "3"])
+        == 0
+    )
+    printed = capsys.readouterr().out
+    assert "none-2: row 1 of 4" in printed and "vicreg-3: row 4 of 4" in printed
+    assert (tmp_path / "out" / "table.md").read_text().strip() in printed
+    assert "| vicreg | 3 |" in printed
+    assert "'byol' is unknown" in complaint(capsys, "ablate", *paths, "--objectives", "none", "byol")
+
+
 def test_a_predictor_goes_on_learning_from_where_a_bundle_is(collected, tmp_path, small_and_quick, capsys):
     first = import_tiny(tmp_path / "first")
     few = ["--predictor-iterations", "12", "--learning-rate", "5e-3", "--batch", "4", "--view", "side"]
