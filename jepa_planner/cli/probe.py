@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from jepa_planner.training.episodes import Episodes
 
 HELP = "read tcp, gripper and object out of a model's latents; compare imagined latents with copying"
-FRESH_EPISODES, FRESH_STEPS, FRESH_SEED = 160, 40, 990_000
+FRESH_EPISODES = 160
+FRESH_STEPS = 40
+FRESH_SEED = 990_000
 FRESH_HELD_OUT = 0.25
 
 
