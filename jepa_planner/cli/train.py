@@ -10,7 +10,15 @@ from pathlib import Path
 
 HELP = "train encoder and predictor on episodes, or a part of a bundle alone, and write a model bundle"
 GOES_WITH = {
-    "": ("data", "predictor_iterations", "encoder_iterations", "name", "demonstrations", "sub_goal_iterations"),
+    "": (
+        "data",
+        "objective",
+        "predictor_iterations",
+        "encoder_iterations",
+        "name",
+        "demonstrations",
+        "sub_goal_iterations",
+    ),
     "predictor_only": ("data", "predictor_iterations", "init", "name", "view", "learning_rate", "batch", "device"),
     "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations"),
 }
@@ -31,6 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="of the model (default: panda-tabletop, or the first model's with -tuned)")
     whole = parser.add_argument_group("training encoder and predictor")
     whole.add_argument("--encoder-iterations", type=int, help="default: 2200")
+    whole.add_argument(
+        "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, vicreg, barlow_twins, info_nce, "
+        "ema, inverse, state, or none, which collapses (default: sigreg+inverse+state)",
+    )  # fmt: skip
     only = parser.add_argument_group("going on from a bundle, its encoder frozen")
     only.add_argument("--init", type=Path, metavar="BUNDLE", help="where to begin")
     only.add_argument(
@@ -66,7 +78,7 @@ def _train(args: argparse.Namespace, command: str) -> int:
         seed=args.seed,
         episodes=args.episodes,
         command=command,
-        **_given(args, "encoder_iterations", "predictor_iterations", "sub_goal_iterations", "name"),
+        **_given(args, "objective", "encoder_iterations", "predictor_iterations", "sub_goal_iterations", "name"),
     )
     try:
         report = run(args.data, args.out, args.run or Path("out/train"), recipe, args.demonstrations)

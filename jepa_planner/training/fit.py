@@ -108,7 +108,7 @@ def _resume(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> 
         optimiser.load_state_dict(saved["optimiser"])
     except (RuntimeError, ValueError, KeyError) as error:
         raise ValueError(
-            f"{path} is of a run with other sizes: {error}; use another run folder or delete it"
+            f"{path} is of a run with other settings: {error}; use another run folder or delete it"
         ) from error
     return int(saved["iteration"])
 

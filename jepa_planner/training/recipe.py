@@ -16,6 +16,7 @@ from jepa_planner.training.collapse import measure_collapse
 from jepa_planner.training.encoder_training import EncoderTraining, encode_episodes, train_encoder
 from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, read_episodes, shard_paths
 from jepa_planner.training.fit import FitSettings, use_all_cores
+from jepa_planner.training.objectives.joint import SHIPPED, names_in
 from jepa_planner.training.predictor_training import PredictorTraining, train_predictor
 from jepa_planner.training.probes import prediction_error, probe_latents
 from jepa_planner.training.windows import split, state_scaling
@@ -48,15 +49,22 @@ SHIPPED_PLANNING = PlanningSpec(
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long to train, and from which seed; sizes are those of the shipped model."""
+    """For what objective (see `JointObjective`) and how long to train, and from which seed; sizes are those of the
+    shipped model.
+    """
 
     seed: int = 0
+    objective: str = SHIPPED
     encoder_iterations: int = 2200
+    encoder_batch: int = 48
     predictor_iterations: int = 1500
     sub_goal_iterations: int = 6000
     episodes: int | None = None
     name: str = "panda-tabletop"
     command: str = ""
+
+    def __post_init__(self) -> None:
+        names_in(self.objective)
 
 
 class Collapsed(RuntimeError):
@@ -88,14 +96,22 @@ def _train_world_model(data: Path, bundle: Path, run_folder: Path, recipe: Recip
     parts = split(episodes)
     encoder_config, predictor_config = shipped_sizes(episodes)
     action_std = torch.tensor(ACTION_SCALE)
+    training = EncoderTraining(
+        FitSettings(recipe.encoder_iterations), batch=recipe.encoder_batch, objective=recipe.objective
+    )
     encoder = train_encoder(
-        episodes, parts, encoder_config, predictor_config, EncoderTraining(FitSettings(recipe.encoder_iterations)),
-        action_std, run_folder, recipe.seed,
-    )  # fmt: skip
+        episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed
+    )
     latents = encode_episodes(encoder, episodes.images)
     collapse = measure_collapse(latents, np.random.default_rng(recipe.seed))
     print(collapse)
-    report: dict[str, object] = {"episodes": len(episodes), "collapse": dataclasses.asdict(collapse)}
+    readouts = probe_latents(latents, episodes, parts)
+    report: dict[str, object] = {
+        "episodes": len(episodes),
+        "objective": recipe.objective,
+        "collapse": dataclasses.asdict(collapse),
+        "readouts": {name: dataclasses.asdict(readout) for name, readout in readouts.items()},
+    }
     _write_report(run_folder, report)
     if collapse.collapsed:
         raise Collapsed(f"{collapse}; see {run_folder / 'report.json'}")
@@ -108,7 +124,6 @@ def _train_world_model(data: Path, bundle: Path, run_folder: Path, recipe: Recip
         PredictorTraining(FitSettings(recipe.predictor_iterations, learning_rate=8e-4)), run_folder, recipe.seed,
     )  # fmt: skip
     predictor.eval()
-    report["readouts"] = {name: dataclasses.asdict(r) for name, r in probe_latents(latents, episodes, parts).items()}
     report["prediction_error"] = prediction_error(predictor, latents, episodes, parts.held_out, horizon=4)
     _write_report(run_folder, report)
     save_bundle(bundle, encoder, predictor, contract(encoder, predictor, episodes, latents, recipe), torch.float16)

@@ -12,7 +12,6 @@ from tiny_training import ENCODER, PREDICTOR, encoder, episodes, predictor
 
 from jepa_planner.training import recipe
 from jepa_planner.training.collapse import CollapseReport, measure_collapse
-from jepa_planner.training.encoder_training import EncoderTraining
 from jepa_planner.training.episodes import EpisodeError, Episodes, write_shard
 from jepa_planner.training.predictor_training import PredictorTraining
 from jepa_planner.training.probes import probe_latents
@@ -22,7 +21,14 @@ from jepa_planner.world_model.world_model import Context, WorldModel
 
 SOME = episodes(count=8, steps=8)
 HEALTHY = CollapseReport(12, effective_rank=9.0, std_mean=1.0, std_min=0.8, dead_share=0.0, neighbour_ratio=0.3)
-SHORT = Recipe(seed=3, encoder_iterations=4, predictor_iterations=4, name="tiny", command="jepa-planner train tiny")
+SHORT = Recipe(
+    seed=3,
+    encoder_iterations=4,
+    encoder_batch=6,
+    predictor_iterations=4,
+    name="tiny",
+    command="jepa-planner train tiny",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +37,6 @@ def small_and_quick(monkeypatch):
     threads = torch.get_num_threads()
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     monkeypatch.setattr(recipe, "shipped_sizes", lambda episodes: (ENCODER, PREDICTOR))
-    monkeypatch.setattr(recipe, "EncoderTraining", partial(EncoderTraining, batch=6))
     monkeypatch.setattr(recipe, "PredictorTraining", partial(PredictorTraining, batch=6))
     monkeypatch.setattr(recipe, "probe_latents", partial(probe_latents, iterations=5))
     monkeypatch.setattr(recipe, "measure_collapse", lambda *_: HEALTHY)
@@ -118,7 +123,8 @@ def test_a_collapsed_encoder_stops_the_run_before_the_predictor_and_says_so(tmp_
     with pytest.raises(Collapsed, match=r"COLLAPSED: effective rank .*report\.json"):
         run(tmp_path, episodes(count=8, steps=8, blank=True))
     assert not (tmp_path / "bundle").exists() and not (tmp_path / "run" / "predictor.ckpt").exists()
-    assert json.loads((tmp_path / "run" / "report.json").read_text())["collapse"]["effective_rank"] < 4
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["collapse"]["effective_rank"] < 4 and report["readouts"]["object"]["mlp_median"] > 0
 
 
 def test_demonstrations_teach_the_bundle_to_imagine_sub_goals(tmp_path):
@@ -154,7 +160,7 @@ def test_a_folder_without_episodes_is_named(tmp_path):
 def test_a_run_folder_of_other_sizes_is_refused_by_name(tmp_path, monkeypatch):
     run(tmp_path)
     monkeypatch.setattr(recipe, "shipped_sizes", lambda episodes: (replace(ENCODER, width=36), PREDICTOR))
-    with pytest.raises(ValueError, match=r"encoder\.ckpt is of a run with other sizes"):
+    with pytest.raises(ValueError, match=r"encoder\.ckpt is of a run with other settings"):
         run(tmp_path)
 
 
