@@ -32,11 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--floor", choices=["none", "noop", "random", "pixel", "expert"], default="none", help="instead of the model"
     )
     parser.add_argument(
-        "--scenes", choices=["standard", "varied"], default="standard", help="varied: every --perturb at once"
+        "--scenes",
+        choices=["standard", "varied"],
+        default="standard",
+        help="varied: every --perturb at once but moving backgrounds",
     )
     parser.add_argument(
-        "--perturb", nargs="+", default=[], metavar="WHAT", help="camera light colour size distractors table"
-    )
+        "--perturb", nargs="+", default=[], metavar="WHAT",
+        help="camera light colour size distractors table, or a moving background: flicker moving_texture",
+    )  # fmt: skip
     parser.add_argument("--strength", type=float, default=1.0, help="scale of the perturbations' ranges")
     parser.add_argument(
         "--goal-images", default="dense", metavar="dense|K|one", help="how many pictures the planner is given"
