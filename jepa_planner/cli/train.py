@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whole.add_argument("--encoder-iterations", type=int, help="default: 2200")
     whole.add_argument(
         "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, vicreg, barlow_twins, info_nce, "
-        "ema, inverse, state, or none, which collapses (default: sigreg+inverse+state)",
+        "ema, inverse, state, or none, which collapses; pixels: a baseline that predicts pictures and is planned in "
+        "pixels (default: sigreg+inverse+state)",
     )  # fmt: skip
     only = parser.add_argument_group("going on from a bundle, its encoder frozen")
     only.add_argument("--init", type=Path, metavar="BUNDLE", help="where to begin")

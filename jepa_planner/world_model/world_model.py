@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jepa_planner.world_model.bundle import load_bundle
+from jepa_planner.planning.energy import PIXELS, Energy, InPixels, latent_energy
+from jepa_planner.world_model.bundle import load_bundle, load_decoder
 from jepa_planner.world_model.context import Context
 from jepa_planner.world_model.contract import Contract, ContractError
 from jepa_planner.world_model.encoder import VideoEncoder
+from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
 from jepa_planner.world_model.preprocess import preprocess
 from jepa_planner.world_model.rollouts.differentiable import differentiable_rollout
@@ -27,6 +29,7 @@ class WorldModel:
     dtype: number type of matrix products; results are float32. "auto" takes what the device multiplies fastest;
     "int8" is for rollouts, and the encoder then runs in float32. Another type than float32 is used for rollouts only if
     it ranks candidates as float32 does, see `checked_engine`. chunk: most candidates that are imagined at a time.
+    decoder: of a model that is planned in pixels.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class WorldModel:
         device: str | torch.device = "cpu",
         dtype: str = "float32",
         chunk: int | None = None,
+        decoder: PixelDecoder | None = None,
     ) -> None:
         self.contract = contract
         self.device = torch.device(device)
@@ -46,6 +50,7 @@ class WorldModel:
         self.backend = "torch"
         self.encoder = encoder.to(self.device).eval().requires_grad_(False)
         self.predictor = predictor.to(self.device).eval().requires_grad_(False)
+        self.decoder = None if decoder is None else decoder.to(self.device).eval().requires_grad_(False)
 
     @classmethod
     def load(
@@ -60,7 +65,7 @@ class WorldModel:
             raise ValueError(f"backend is {backend!r}; it must be one of {', '.join(BACKENDS)}")
         dtype = resolve_dtype(dtype, torch.device(device))
         encoder, predictor, contract = load_bundle(folder, matrix_dtype(dtype))
-        model = cls(contract, encoder, predictor, device, dtype)
+        model = cls(contract, encoder, predictor, device, dtype, decoder=load_decoder(folder))
         if backend == "onnx":
             model._use_onnx(Path(folder))
         return model
@@ -89,6 +94,14 @@ class WorldModel:
         pixels = preprocess(images.to(self.device), size, image.mean, image.std, image.crop_aspect)
         with self._precision():
             return self.encoder(pixels).float()
+
+    @cached_property
+    def energy(self) -> Energy:
+        """The contract's energy: of latents, or of the pixels that the decoder draws from them."""
+        kind = self.contract.energy.kind
+        if self.decoder is None:
+            return latent_energy(kind)
+        return InPixels(latent_energy(kind.removeprefix(PIXELS)), self.decoder.pixels)
 
     @cached_property
     def engine(self) -> RolloutEngine:

@@ -16,7 +16,7 @@ from jepa_planner.training.episodes import EpisodeError, Episodes, write_shard
 from jepa_planner.training.predictor_training import PredictorTraining
 from jepa_planner.training.probes import probe_latents
 from jepa_planner.training.recipe import Collapsed, Recipe
-from jepa_planner.world_model.bundle import load_sub_goal_head
+from jepa_planner.world_model.bundle import load_decoder, load_sub_goal_head
 from jepa_planner.world_model.world_model import Context, WorldModel
 
 SOME = episodes(count=8, steps=8)
@@ -109,6 +109,18 @@ def test_a_run_cut_short_after_the_encoder_goes_on_from_there_to_the_same_bundle
     assert (tmp_path / "cut" / "run" / "encoder.jsonl").read_text() == encoder_log
     files = [WorldModel.load(tmp_path / name / "bundle").contract.files for name in ("whole", "cut")]
     assert files[0] == files[1]
+
+
+def test_the_objective_pixels_gives_a_bundle_that_is_planned_in_pixels(tmp_path, monkeypatch):
+    run(tmp_path, settings=replace(SHORT, objective="pixels"))
+    contract = WorldModel.load(tmp_path / "bundle").contract
+    assert contract.energy.kind == "pixel_summed_mse"
+    first = load_decoder(tmp_path / "bundle").state_dict()
+    saved = torch.load(tmp_path / "run" / "encoder.ckpt", weights_only=True)["module"]
+    for name, tensor in first.items():
+        torch.testing.assert_close(tensor, saved[f"prediction.decoder.{name}"].half().float())
+    run(tmp_path / "again", settings=replace(SHORT, objective="pixels"))
+    assert WorldModel.load(tmp_path / "again" / "bundle").contract.files == contract.files
 
 
 def test_object_poses_are_for_probes_only(tmp_path):
