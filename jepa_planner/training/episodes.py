@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -59,6 +59,13 @@ class Episodes:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def part(self, numbers: np.ndarray) -> Episodes:
+        """Some of them, by number, in that order."""
+        arrays = {
+            name: getattr(self, name)[numbers] for name in ("images", "states", "actions", "object_pose", "seeds")
+        }
+        return replace(self, **arrays, behaviour=tuple(self.behaviour[number] for number in numbers))
 
 
 def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = (), mix: str = "") -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from jepa_planner.world_model.encoder import EncoderConfig
 
-CHANNELS = (128, 64, 32, 32)
+CHANNELS = (128, 64, 32, 16)
 COARSEST_PX = 2 ** len(CHANNELS)
 
 
@@ -34,6 +35,7 @@ class PixelDecoder(nn.Module):
     def forward(self, latents: Tensor) -> Tensor:
         batch = latents.shape[:-2]
         x = self.expand(latents.flatten(-2)).reshape(-1, *self._coarse[1:])
+        x = x.contiguous(memory_format=torch.channels_last)  # half the time on a CPU
         for layer in self.upsample:
             x = layer(F.gelu(x))
         return x.reshape(*batch, self.config.views, *x.shape[1:])

@@ -69,6 +69,13 @@ class Scene:
     motion: BackgroundMotion | None = None
 
 
+def check_perturbations(names: frozenset[str] | set[str]) -> None:
+    """Raises ValueError naming one that is none of PERTURBATIONS and MOTIONS."""
+    known = (*PERTURBATIONS, *MOTIONS)
+    if unknown := set(names) - set(known):
+        raise ValueError(f"unknown perturbation {', '.join(sorted(unknown))}; known are {', '.join(known)}")
+
+
 def sample_scene(
     rng: np.random.Generator, vary: frozenset[str] | set[str] = frozenset(), strength: float = 1.0
 ) -> Scene:
@@ -77,9 +84,7 @@ def sample_scene(
     `strength` scales the ranges, 1.0 being the documented ones. MOTIONS leave the generator as it was: the same seed
     means the same scene and task without them. Raises ValueError for an unknown name.
     """
-    known = (*PERTURBATIONS, *MOTIONS)
-    if unknown := set(vary) - set(known):
-        raise ValueError(f"unknown perturbation {', '.join(sorted(unknown))}; known are {', '.join(known)}")
+    check_perturbations(vary)
     cube = TableObject(
         xy_m=tuple(rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)), yaw_rad=float(rng.uniform(-0.25, 0.25))
     )

@@ -20,6 +20,14 @@ def assert_same(one: Episodes, other: Episodes) -> None:
         np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name), err_msg=field.name)
 
 
+def test_a_part_of_the_episodes_is_the_same_numbers_of_everything():
+    some = episodes(count=5, steps=2)
+    few = some.part(np.array([3, 1]))
+    assert len(few) == len(few.behaviour) == 2 and few.seeds.tolist() == [3, 1] and few.views == some.views
+    for name in ("images", "states", "actions", "object_pose"):
+        np.testing.assert_array_equal(getattr(few, name)[0], getattr(some, name)[3])
+
+
 def test_what_was_written_reads_back_the_same(tmp_path):
     written = replace(episodes(3, 4), behaviour=("reach", "push", "grasp"), time_step_s=0.5)
     write_shard(tmp_path / "episodes-000000.h5", written)
