@@ -12,6 +12,7 @@ import torch
 
 from jepa_planner.planning.cem import CemSettings
 from jepa_planner.planning.energy import PIXELS
+from jepa_planner.planning.mppi import MppiSettings
 from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.training.collapse import measure_collapse
 from jepa_planner.training.encoder_training import EncoderTraining, encode_episodes, train_encoder
@@ -45,6 +46,7 @@ SHIPPED_PLANNING = PlanningSpec(
         horizon=3, samples=128, iterations=3, elites=16, answer="best", noise_correlation=0.8, use_warm_start=True,
         mean_as_candidate=True, kept_elites=4, seeded_candidates=("noop", "open", "close"),
     ),
+    optimiser="mppi", mppi=MppiSettings(horizon=3, samples=32, iterations=6),
 )  # fmt: skip
 """Settings of the search that did best on scenes kept for tuning (seeds from 1,500,000 on)."""
 

@@ -9,7 +9,7 @@ import torch
 from jepa_planner.planning.sub_goals import SubGoal, SubGoals, SubGoalSettings, imagines
 from jepa_planner.world_model.sub_goal_head import Hypotheses
 
-SETTINGS = SubGoalSettings(arrived_distance=0.01, max_looks=3)
+SETTINGS = SubGoalSettings(arrived_distance=0.01, max_looks=3, back_distance=0.05)
 GOAL = torch.full((1, 2), 9.0)
 
 
@@ -32,8 +32,8 @@ class ScriptedHead:
         )
 
 
-def look(sub_goals: SubGoals, place: float, goal: torch.Tensor = GOAL) -> SubGoal:
-    state = torch.tensor([place] + 7 * [0.0])
+def look(sub_goals: SubGoals, place: float, goal: torch.Tensor = GOAL, tcp_m: float | None = None) -> SubGoal:
+    state = torch.tensor([place if tcp_m is None else tcp_m] + 7 * [0.0])
     return sub_goals.target(torch.full((1, 2), place), state, goal)
 
 
@@ -79,6 +79,22 @@ def test_a_guess_that_is_reached_already_is_not_chosen_unless_all_are():
     head = ScriptedHead([(0.05, 9.0), (2.0, 0.0), (3.0, 1.0)])
     assert place_of(followed(head, [0.0])[0]) == 3.0
     assert place_of(followed(ScriptedHead([(0.05, 1.0), (0.02, 2.0)]), [0.0])[0]) == pytest.approx(0.02)
+
+
+def test_a_moment_is_done_too_where_the_arm_stands_as_imagined_but_not_with_another_gripper():
+    sub_goals = SubGoals(ScriptedHead([(1.0, 1.0), (2.0, 0.0)]), SETTINGS)
+    assert [place_of(look(sub_goals, 0.5, tcp_m=tcp_m)) for tcp_m in (0.5, 0.98, 0.995)] == [1.0, 1.0, 2.0]
+    open_hand, closed_hand = SubGoals(ScriptedHead([(1.0, 0.0)]), SETTINGS), torch.tensor([1.0] + 5 * [0.0] + [1.0, 1.0])
+    targets = [open_hand.target(torch.full((1, 2), 0.5), closed_hand, GOAL) for _ in range(2)]
+    assert [target.number for target in targets] == [1, 1]
+
+
+def test_the_work_is_not_led_back_to_where_it_stood_before_unless_there_is_no_other_way():
+    head = ScriptedHead([(1.0, 1.0), (2.0, 0.0)], [(0.1, 1.0), (2.0, 0.0)])
+    assert [place_of(target) for target in followed(head, [0.0, 1.0])] == [1.0, 2.0]
+    assert place_of(followed(head, [0.0, 1.0], replace(SETTINGS, back_moments=0))[1]) == pytest.approx(0.1)
+    only_back = ScriptedHead([(1.0, 1.0)], [(0.1, 1.0)])
+    assert place_of(followed(only_back, [0.0, 1.0])[1]) == pytest.approx(0.1)
 
 
 def test_a_moment_that_is_looked_at_too_often_is_given_up_for_the_most_probable():
@@ -158,6 +174,8 @@ def test_goal_pictures_share_the_steps_evenly(goals, max_steps, steps):
         {"arrived_distance": -0.1},
         {"arrived_distance": float("nan")},
         {"goal_distance": -1.0},
+        {"arrived_m": float("nan")},
+        {"back_moments": -1},
         {"max_looks": 0},
         {"max_goal_images": 0},
         {"steps": 0},
