@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+
+from torch import Tensor
 
 from jepa_planner.evaluation.benchmark.subjects import Subject
 from jepa_planner.evaluation.benchmark.tables import Table, milliseconds
@@ -55,57 +57,67 @@ def compare(
     peaks: matmul operations per second by number type, of the types to try; "float32" is the first of them. `advance`
     is called repeats * (1 + types) times.
     """
-    search, device, problem = subject.search, subject.device, subject.problem(seed=0)
-    plain_energies, candidates = subject.plain_energies(problem), subject.candidates(search.samples)
+    search, device, candidates = subject.search, subject.device, subject.candidates(subject.search.samples)
     engines = {dtype: RolloutEngine(subject.predictor, dtype, threads=threads) for dtype in peaks}
-    plans = {dtype: subject.plan(subject.fast_energies(engine, problem)) for dtype, engine in engines.items()}
-    plain_s, fast_s = [], {dtype: [] for dtype in engines}
+    plain_s: list[float] = []
+    runs: dict[str, _Runs] = {dtype: _Runs() for dtype in engines}
     for number in range(repeats):
-        seconds, expected = clocked(partial(plain_energies, candidates), device)
+        problem = subject.problem(seed=number)  # of which no engine knows anything yet
+        seconds, expected = clocked(partial(subject.plain_energies(problem), candidates), device)
         plain_s.append(seconds)
         advance()
         for dtype, engine in engines.items():
-            fresh = subject.fast_energies(engine, subject.problem(seed=1 + number))  # nothing is known of it yet
-            seconds, _ = clocked(partial(subject.plan, fresh), device)
-            fast_s[dtype].append(seconds)
+            run, energies = runs[dtype], subject.fast_energies(engine, problem)
+            seconds, plan = clocked(partial(subject.plan, energies), device)
+            run.seconds.append(seconds)
+            run.plans.append(plan.actions)
+            if number == 0:
+                rough = subject.rough_energies(engine, problem)(candidates)
+                run.energy_difference = (rough - expected).abs().max().item()
             advance()
-    plain_plan_s, flops = (
-        min(plain_s) * search.iterations,
-        search_flops(subject.predictor.config, search, subject.frames - 1),
+    plain_plan_s = min(plain_s) * search.iterations
+    flops = search_flops(subject.predictor.config, search, subject.frames - 1)
+    fast = tuple(
+        FastPlan(
+            dtype=dtype,
+            plan=Timing(tuple(run.seconds)),
+            speedup=plain_plan_s / min(run.seconds),
+            peak_share=flops / min(run.seconds) / peaks[dtype],
+            energy_difference=run.energy_difference,
+            plan_difference=_largest_difference(run.plans, runs["float32"].plans),
+        )
+        for dtype, run in runs.items()
     )
-    found = []
-    for dtype, engine in engines.items():
-        rough = subject.rough_energies(engine, problem)(candidates)
-        timing = Timing(tuple(fast_s[dtype]))
-        found.append(
-            FastPlan(
-                dtype, timing, plain_plan_s / timing.best_s, flops / timing.best_s / peaks[dtype],
-                (rough - expected).abs().max().item(),
-                (plans[dtype].actions - plans["float32"].actions).abs().max().item(),
-            )
-        )  # fmt: skip
+    timing = Timing(tuple(plain_s))
     return Comparison(
-        subject.name, search.samples, search.iterations, search.horizon, Timing(tuple(plain_s)), plain_plan_s, flops,
-        tuple(found),
-    )  # fmt: skip
+        subject.name, search.samples, search.iterations, search.horizon, timing, plain_plan_s, flops, fast
+    )
+
+
+@dataclass
+class _Runs:
+    """What the rounds found out about one number type."""
+
+    seconds: list[float] = field(default_factory=list)
+    plans: list[Tensor] = field(default_factory=list)
+    energy_difference: float = 0.0
+
+
+def _largest_difference(plans: Sequence[Tensor], others: Sequence[Tensor]) -> float:
+    return max((a - b).abs().max().item() for a, b in zip(plans, others, strict=True))
 
 
 def comparison_table(title: str, results: Sequence[Comparison]) -> Table:
     """A row per horizon and path."""
-    columns = (
-        "", "plan, ms", "times plain", "of matmul peak", "energies off by", "plan off by",
-    )  # fmt: skip
+    columns = ("", "plan, ms", "times plain", "of matmul peak", "energies off by", "plan off by")
     rows = []
     for result in results:
         size = f"{result.samples} x {result.iterations}, horizon {result.horizon}"
         rows.append((f"{size}, plain float32", milliseconds(result.plain_plan_s), "1", "", "", ""))
-        rows += [
-            (
-                f"{size}, {fast.dtype}", milliseconds(fast.plan.best_s), f"{fast.speedup:.1f}", f"{fast.peak_share:.0%}",
-                f"{fast.energy_difference:.1e}", f"{fast.plan_difference:.1e}",
-            )
-            for fast in result.fast
-        ]  # fmt: skip
+        for fast in result.fast:
+            numbers = f"{fast.speedup:.1f}", f"{fast.peak_share:.0%}", f"{fast.energy_difference:.1e}"
+            name, plan_ms = f"{size}, {fast.dtype}", milliseconds(fast.plan.best_s)
+            rows.append((name, plan_ms, *numbers, f"{fast.plan_difference:.1e}"))
     notes = (
         f"Best of {len(results[0].plain_iteration.seconds)}. Plain: one iteration, times their number; see "
         "jepa_planner/world_model/rollouts/plain.py. Energies: before confirmation, largest difference to the plain "

@@ -24,6 +24,9 @@ from jepa_planner.world_model.rollouts.plain import plain_rollout
 from jepa_planner.world_model.world_model import WorldModel
 
 REFERENCE_SPACE = ActionSpace((0.05, 0.05, 0.05, 0.0, 0.0, 0.0, 0.75), gripper_deadband=0.25)
+ACTION_STD = 0.05
+VALUE_GAIN = 3.0
+"""Of random attention, which looks everywhere alike: so that the one action token still reaches the others."""
 MIDDLE_SIZE = PredictorConfig(latent_channels=384, grid=(8, 8), width=384, depth=6, heads=6, mlp_hidden=1536)
 FULL_SIZE = PredictorConfig(latent_channels=1408, grid=(16, 16), width=1024, depth=24, heads=16, mlp_hidden=4096)
 PAPER_SEARCH = CemSettings(horizon=1, samples=800, iterations=10)
@@ -95,14 +98,12 @@ class Subject:
         )
 
     def plain_energies(self, problem: Problem) -> EnergyFunction:
-        """Energies along the plain path, all candidates in one batch, the goal copied to each."""
+        """Energies along the plain path, all candidates in one batch."""
 
         @torch.inference_mode()
         def energies(actions: Tensor) -> Tensor:
             actions = actions.to(self.device)
-            predicted = plain_rollout(self.predictor, problem.context, actions)
-            goals = problem.goal.repeat(*predicted.shape[:2], 1, 1)
-            return self.energy(predicted, goals, actions)
+            return self.energy(plain_rollout(self.predictor, problem.context, actions), problem.goal, actions)
 
         return energies
 
@@ -138,7 +139,7 @@ def full_subject(device: torch.device) -> Subject:
 
 
 def random_predictor(config: PredictorConfig, device: torch.device, seed: int = 0) -> ActionConditionedPredictor:
-    """With weights of the size that training gives, so that every input shows in the output."""
+    """With random weights, and actions that show in the outcome about as much as after training."""
     with torch.device("meta"):
         predictor = ActionConditionedPredictor(config)
     generator = torch.Generator().manual_seed(seed)
@@ -150,6 +151,9 @@ def random_predictor(config: PredictorConfig, device: torch.device, seed: int = 
             std = owner.in_features**-0.5 if kind == "weight" else 0.02
             weights[name] = torch.empty(like.shape).normal_(std=std, generator=generator)
         else:  # norms and scalings
-            weights[name] = torch.full(like.shape, 1.0 if kind in ("weight", "state_std", "action_std") else 0.0)
+            weights[name] = torch.full(like.shape, 1.0 if kind in ("weight", "state_std") else 0.0)
+        if name.endswith("qkv.weight"):
+            weights[name][2 * config.width :] *= VALUE_GAIN
+    weights["action_std"] = torch.full_like(weights["action_std"], ACTION_STD)
     predictor.load_state_dict(weights, assign=True)
     return predictor.to(device).eval().requires_grad_(False)

@@ -113,21 +113,20 @@ class Suite:
 
     def scaling(self) -> Part:
         """How time grows, and what memory is held."""
-        rounds, samples = (1, scaling.SAMPLES[:3]) if self._quick else (5, scaling.SAMPLES)
-        horizons = scaling.HORIZONS[:4] if self._quick else scaling.HORIZONS
-        subjects = [bundle_subject(self.model())]
-        if not self._quick:
-            subjects.append(middle_subject(self._device, horizon=2).with_search(samples=20))
+        samples, horizons = scaling.SAMPLES, scaling.HORIZONS
+        bundle = bundle_subject(self.model())
+        work = [(scaling.scaling_in_samples, bundle, samples, 5), (scaling.scaling_in_horizon, bundle, horizons, 5)]
+        if self._quick:
+            work = [(measure, subject, sizes[:4], 1) for measure, subject, sizes, _ in work]
+        else:
+            middle = middle_subject(self._device, horizon=2).with_search(samples=20)
+            work.append((scaling.scaling_in_horizon, middle, horizons, 2))
         tables, numbers = [], []
-        pieces = rounds * len(self._dtypes) * (len(samples) + len(subjects) * len(horizons))
+        pieces = sum(len(sizes) * rounds for _, _, sizes, rounds in work) * len(self._dtypes)
         with self._progress("scaling", pieces) as advance:
-            for subject in subjects:
+            for measure, subject, sizes, rounds in work:
                 engines = [RolloutEngine(subject.predictor, dtype, threads=self._threads) for dtype in self._dtypes]
-                if subject is subjects[0]:
-                    found = [scaling.scaling_in_samples(subject, e, samples, rounds, advance) for e in engines]
-                    tables.append(scaling.scaling_table(f"Rollouts of {subject.name}", found))
-                    numbers += found
-                found = [scaling.scaling_in_horizon(subject, e, horizons, rounds, advance) for e in engines]
+                found = [measure(subject, engine, sizes, rounds, advance) for engine in engines]
                 tables.append(scaling.scaling_table(f"Rollouts of {subject.name}", found))
                 numbers += found
         peak_gb = peak_memory_bytes(self._device) / 1e9
