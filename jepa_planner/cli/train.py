@@ -55,8 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     only.add_argument("--device", help="where the model runs, for example cuda (default: cpu)")
     sub_goals = parser.add_argument_group("sub-goals imagined on the way to a goal picture")
     sub_goals.add_argument(
-        "--demonstrations", type=Path, metavar="DIR",
-        help="learn them, after the predictor, from episodes of `jepa-planner collect --behaviour demonstration`",
+        "--demonstrations", type=Path, nargs="+", metavar="DIR",
+        help="learn them, after the predictor, from the episodes of `jepa-planner collect --behaviour demonstration` "
+        "in these folders",
     )  # fmt: skip
     sub_goals.add_argument(
         "--sub-goals-only", action="store_true", help="add them to --init, whose encoder and predictor stay"
@@ -82,7 +83,7 @@ def _train(args: argparse.Namespace, command: str) -> int:
         **_given(args, "objective", "encoder_iterations", "predictor_iterations", "sub_goal_iterations", "name"),
     )
     try:
-        report = run(args.data, args.out, args.run or Path("out/train"), recipe, args.demonstrations)
+        report = run(args.data, args.out, args.run or Path("out/train"), recipe, args.demonstrations or ())
     except Collapsed as error:
         print(f"no bundle was written: {error}", file=sys.stderr)
         return 1

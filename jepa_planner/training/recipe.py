@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,18 +77,18 @@ class Collapsed(RuntimeError):
 
 
 def run(
-    data: Path, bundle: Path, run_folder: Path, recipe: Recipe, demonstrations: Path | None = None
+    data: Path, bundle: Path, run_folder: Path, recipe: Recipe, demonstrations: Sequence[Path] = ()
 ) -> dict[str, object]:
     """Train encoder, then predictor, probe both and write the bundle; resumes from what `run_folder` holds. Returns
     the report.
 
-    demonstrations: episodes from which the bundle then learns to imagine sub-goals.
+    demonstrations: folders of episodes from which the bundle then learns to imagine sub-goals.
     Raises EpisodeError for unusable data and Collapsed when the encoder is not worth a predictor.
     """
-    if demonstrations is not None:
-        shard_paths(demonstrations)  # not only after hours
+    for folder in demonstrations:
+        shard_paths(folder)  # not only after hours
     report = _train_world_model(data, bundle, run_folder, recipe)
-    if demonstrations is not None:
+    if demonstrations:
         settings = SubGoalRun(recipe.seed, recipe.sub_goal_iterations, command=recipe.command)
         report["sub_goals"] = add_sub_goals(demonstrations, bundle, bundle, run_folder / "sub_goals", settings)
         _write_report(run_folder, report)

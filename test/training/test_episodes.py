@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny_training import episodes
 
-from jepa_planner.training.episodes import FORMAT, EpisodeError, Episodes, read_episodes, write_shard
+from jepa_planner.training.episodes import FORMAT, EpisodeError, Episodes, read_episodes, seeds_in_words, write_shard
 
 
 def shard(folder: Path, number: int = 0, **changes: object) -> Path:
@@ -41,6 +41,16 @@ def test_shards_are_joined_in_the_order_of_their_names(tmp_path):
     for number in (2, 0, 1):
         shard(tmp_path, number)
     assert read_episodes(tmp_path).seeds.tolist() == [0, 1, 2, 100, 101, 102, 200, 201, 202]
+
+
+def test_several_folders_are_read_one_after_the_other(tmp_path):
+    shard(tmp_path / "b", 1), shard(tmp_path / "a", 0)
+    assert read_episodes([tmp_path / "b", tmp_path / "a"]).seeds.tolist() == [100, 101, 102, 0, 1, 2]
+
+
+@pytest.mark.parametrize(("seeds", "words"), [([3], "3 to 3"), ([7, 0, 1, 2, 8], "0 to 2 and 7 to 8")])
+def test_seeds_are_named_as_spans_without_the_gaps(seeds, words):
+    assert seeds_in_words(np.array(seeds)) == words
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(1, 1), (3, 3), (4, 4), (99, 6)])

@@ -143,7 +143,7 @@ def test_demonstrations_teach_the_bundle_to_imagine_sub_goals(tmp_path):
     write_shard(tmp_path / "demonstrations" / "episodes-000000.h5", episodes(count=4, steps=6, seed=1))
     settings, paths = replace(SHORT, sub_goal_iterations=3), [tmp_path / name for name in ("data", "bundle", "run")]
     plain = run(tmp_path)
-    report = recipe.run(*paths, settings, tmp_path / "demonstrations")
+    report = recipe.run(*paths, settings, [tmp_path / "demonstrations"])
     assert report == json.loads((tmp_path / "run" / "report.json").read_text())
     assert report.keys() - plain.keys() == {"sub_goals"} and report["sub_goals"]["demonstrations"] == 4
     spec = WorldModel.load(tmp_path / "bundle").contract.sub_goals
@@ -156,7 +156,7 @@ def test_demonstrations_that_are_not_there_are_missed_at_once_and_not_after_hour
     write_shard(tmp_path / "data" / "episodes-000000.h5", SOME)
     paths = [tmp_path / name for name in ("data", "bundle", "run")]
     with pytest.raises(EpisodeError, match=r"no episodes-\*\.h5 in .*nowhere"):
-        recipe.run(*paths, SHORT, tmp_path / "nowhere")
+        recipe.run(*paths, SHORT, [tmp_path / "data", tmp_path / "nowhere"])
     assert not (tmp_path / "run").exists()
 
 
