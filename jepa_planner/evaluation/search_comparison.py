@@ -57,13 +57,14 @@ class SuccessResult:
 
 
 def candidates(planning: PlanningSpec, names: Sequence[str], budgets: Sequence[int]) -> list[Candidate]:
-    """The model's own search, and each named one in every shape of ITERATIONS that fits a budget."""
-    found = [Candidate(planning.search())]
+    """The model's own search, and each named one, with its horizon, in every shape of ITERATIONS that fits a budget."""
+    found, horizon = [Candidate(planning.search())], planning.search().horizon
     for name in names:
         for budget in budgets:
             for iterations in ITERATIONS:
                 try:
-                    found.append(Candidate(planning.search(name).sized(budget, iterations), budget))
+                    search = planning.search(name).resized(horizon=horizon).sized(budget, iterations)
+                    found.append(Candidate(search, budget))
                 except ValueError:  # too few samples for that many elites and known candidates
                     continue
     return found

@@ -53,7 +53,7 @@ class _Demonstrations:
 def add_sub_goals(
     demonstrations: Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: SubGoalRun
 ) -> dict[str, object]:
-    """Trains a head on the episodes of folders and writes the bundle `init` with it to `bundle`, which may be the same folder.
+    """Trains a head on the episodes of folders and writes the bundle `init` with it to `bundle`, which may be `init`.
 
     Resumes from what `run_folder` holds. Returns the report: how well the head, as it is on disk, foresees the next
     moments of held-out episodes. Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for what

@@ -51,6 +51,6 @@ def tiny_model(reached_energy: float = 0.0, steps_per_sub_goal: int = 2) -> Worl
     cem = CemSettings(horizon=2, samples=8, iterations=1, elites=2)
     planning = replace(
         made.planning, reached_energy=reached_energy, final_reached_energy=None, steps_per_sub_goal=steps_per_sub_goal,
-        cem=cem,
+        optimiser="cem", cem=cem, mppi=None,
     )  # fmt: skip
     return WorldModel(replace(made, planning=planning), encoder, predictor)

@@ -84,7 +84,8 @@ def test_a_guess_that_is_reached_already_is_not_chosen_unless_all_are():
 def test_a_moment_is_done_too_where_the_arm_stands_as_imagined_but_not_with_another_gripper():
     sub_goals = SubGoals(ScriptedHead([(1.0, 1.0), (2.0, 0.0)]), SETTINGS)
     assert [place_of(look(sub_goals, 0.5, tcp_m=tcp_m)) for tcp_m in (0.5, 0.98, 0.995)] == [1.0, 1.0, 2.0]
-    open_hand, closed_hand = SubGoals(ScriptedHead([(1.0, 0.0)]), SETTINGS), torch.tensor([1.0] + 5 * [0.0] + [1.0, 1.0])
+    open_hand = SubGoals(ScriptedHead([(1.0, 0.0)]), SETTINGS)
+    closed_hand = torch.tensor([1.0] + 5 * [0.0] + [1.0, 1.0])
     targets = [open_hand.target(torch.full((1, 2), 0.5), closed_hand, GOAL) for _ in range(2)]
     assert [target.number for target in targets] == [1, 1]
 
