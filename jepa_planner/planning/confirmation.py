@@ -11,8 +11,8 @@ from torch import Tensor
 if TYPE_CHECKING:
     from jepa_planner.planning.settings import SearchSettings
 
-REACH = 3
-MARGIN_STDS = 3.0
+REACH = 2
+MARGIN_STDS = 4.0
 
 
 def cuts_of(search: SearchSettings) -> tuple[int, ...]:

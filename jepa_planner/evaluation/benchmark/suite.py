@@ -149,7 +149,7 @@ class Suite:
             for horizon in horizons:
                 subject = middle_subject(self._device, horizon)
                 if self._quick:
-                    subject = subject.with_search(samples=24, iterations=1)
+                    subject = subject.with_search(samples=60, iterations=2)
                 found.append(compare(subject, self.peaks, self._threads, repeats, advance))
         return Part((comparison_table(f"Predictor {subject.name}", found),), found)
 

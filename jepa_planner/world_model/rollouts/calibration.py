@@ -7,7 +7,7 @@ from torch import Tensor
 from jepa_planner.world_model.rollouts.int8_block import Int8Block, Int8Weights, Ranges
 from jepa_planner.world_model.rollouts.start import Start
 
-CALIBRATION_CANDIDATES = 8
+CALIBRATION_CANDIDATES = 4
 
 
 def calibrated(start: Start, weights: list[Int8Weights], actions: Tensor, states: Tensor) -> Start:

@@ -2,6 +2,7 @@ import pytest
 import torch
 from small_models import small_actions, small_context, small_predictor
 
+from jepa_planner.world_model.rollouts.calibration import CALIBRATION_CANDIDATES
 from jepa_planner.world_model.rollouts.engine import RolloutEngine
 from jepa_planner.world_model.rollouts.float_block import FloatLinear
 from jepa_planner.world_model.rollouts.int8_block import Grid, Int8Linear
@@ -50,11 +51,11 @@ def test_eight_bits_stay_near_float32(frames, changes):
     model, context, actions = predictor(**changes), small_context(frames), 20.0 * small_actions(40, horizon=4)
     exact, rough = (RolloutEngine(model, dtype).evaluate(context, actions, whole) for dtype in ("float32", "int8"))
     error, size = (x.square().mean().sqrt() for x in (exact - rough, exact))
-    assert 0.0 < error < 5e-3 * size
+    assert 0.0 < error < 6e-3 * size
 
 
 def test_what_all_candidates_share_is_not_off():
-    model, context, actions = predictor(), small_context(), small_actions(8)
+    model, context, actions = predictor(), small_context(), small_actions(CALIBRATION_CANDIDATES)
     exact, rough = (RolloutEngine(model, dtype).evaluate(context, actions, whole) for dtype in ("float32", "int8"))
     assert (exact - rough).mean(dim=0).abs().max() < 1e-5  # calibrated on just these
 
