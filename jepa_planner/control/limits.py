@@ -58,7 +58,7 @@ class SafetyLimits:
         path = Path(path)
         try:
             given = yaml.safe_load(path.read_text())
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
             raise LimitsError(f"cannot read limits from {path}: {error}") from error
         if not isinstance(given, dict):
             raise LimitsError(f"{path} holds {type(given).__name__}, expected one 'name: value' per limit")

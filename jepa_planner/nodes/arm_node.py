@@ -148,7 +148,7 @@ class ArmNode(PlannerNode):
         q = np.array([position[name] for name in self._arm_joints])
         finger = sum(position[name] for name in self._fingers) / len(self._fingers)
         closedness = (finger - self._open) / (self._closed - self._open)
-        self.executive.measured(seconds(message.header.stamp), q, min(1.0, max(0.0, closedness)))
+        self.executive.measured(seconds(message.header.stamp), q, float(np.clip(closedness, 0.0, 1.0)))
         if self._sent_closedness is None and self.executive.stream.ready:
             self._sent_closedness = self.executive.stream.closedness  # a gripper that may hold something is let alone
 

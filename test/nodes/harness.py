@@ -111,10 +111,12 @@ class Robot(Node):
 class Rig:
     """Starts nodes in a namespace of their own and talks to them; `robot` stands for the hardware."""
 
+    robot_class = Robot
+
     def __init__(self, bundle: str) -> None:
         self.namespace = f"/t{os.getpid()}_{next(_numbers)}"
         self.bundle = bundle
-        self.robot = Robot(self.namespace)
+        self.robot = self.robot_class(self.namespace)
         self.threads = [NodeThread(self.robot, lambda: None)]
         self.reach = ActionClient(self.robot, ReachGoalImage, "reach_goal_image")
         self.plans = self.robot.create_publisher(Plan, "plan", qos.COMMAND)
