@@ -35,7 +35,8 @@ faults: setup ## Put faults into the middle of motions, with default timeouts; p
 	FAULTS_WITH_DEFAULTS=1 $(PY) -m pytest -q test/nodes/test_faults.py -m "soak or not soak"
 
 soak: setup ## The long tests: an hour of goals, ten thousand bad inputs
-	$(PY) -m pytest -q -m soak
+	FUZZ_EXAMPLES=750 $(PY) -m pytest -q --timeout 3600 test/test_bad_input.py test/nodes/test_bad_messages.py
+	$(PY) -m pytest -q -s -m soak test/soak
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -142,7 +142,8 @@ class ArmExecutive:
     def reset(self, now_s: float) -> str:
         """Leaves a stop and takes the measured joints as the starting point; returns why it cannot, or nothing.
 
-        The gripper keeps its command: the measured width of one that holds an object would let go of it.
+        A gripper that was stopped short of its command, and is not open, holds something: it keeps its command, because
+        its measured width would let go.
         """
         if self.moving:
             return "the arm is still moving; try again when it rests"
@@ -150,7 +151,9 @@ class ArmExecutive:
             if self.mode is Mode.STOPPED:
                 self._explain(f"cannot reset: {complaint}")
             return complaint
-        self.stream.reset(self.measurement.q_rad, self.stream.closedness)
+        measured, commanded = _snap(self.measurement.closedness), self.stream.closedness
+        holds = 0.0 < measured < commanded
+        self.stream.reset(self.measurement.q_rad, commanded if holds else measured)
         self._enter(Mode.HOLDING, "reset")
         return ""
 

@@ -140,6 +140,8 @@ class ArmNode(PlannerNode):
         return self._pose
 
     def _on_joint_state(self, message: JointState) -> None:
+        if self.executive is None:  # came on its way while the node was cleaned up
+            return
         position = dict(zip(message.name, message.position, strict=False))
         missing = [name for name in (*self._arm_joints, *self._fingers) if name not in position]
         if missing:

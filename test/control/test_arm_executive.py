@@ -195,6 +195,16 @@ def test_a_reset_keeps_the_grip_on_what_the_gripper_holds(rig):
     assert rig.executive.stream.closedness == 1.0
 
 
+@pytest.mark.parametrize("opened", [0.0, 0.01])
+def test_a_reset_believes_a_gripper_that_somebody_opened(rig, opened):
+    rig.offer(closedness=1.0)
+    rig.tick(40)
+    rig.closedness = opened
+    rig.tick(2)
+    assert rig.executive.reset(rig.now_s) == ""
+    assert rig.executive.stream.closedness == 0.0
+
+
 @pytest.mark.parametrize("late_s", [0.02, 0.1, 0.2])
 def test_a_tick_that_comes_late_goes_on_from_where_the_way_to_rest_led_meanwhile(moving, late_s):
     before, way = moving.sent[-1], moving.executive.stream.way_to_rest()

@@ -142,7 +142,7 @@ class FaultRig(Rig):
         deadline_s = time.monotonic() + LONG_S
         while time.monotonic() < deadline_s:
             goal = ReachGoalImage.Goal(goals=[goal_of(*FAR, budget=budget, tolerance=1e-9)])
-            sent = self.reach.send_goal_async(goal)
+            sent = self.ask(lambda goal=goal: self.reach.send_goal_async(goal))
             if wait_until(sent.done, 10.0) and sent.result().accepted:
                 return sent.result()
         raise AssertionError("no planner takes a goal")
@@ -157,7 +157,7 @@ class FaultRig(Rig):
     ) -> None:
         """A fault in mid-motion ends with the arm at rest and a reason, and after it is mended work goes on."""
         goal = self.pursue()
-        ended = goal.get_result_async()
+        ended = self.ask(goal.get_result_async)
         self.until_in_motion()
         began_s = time.monotonic()
         inject()

@@ -176,15 +176,22 @@ class Rig:
         self.plans.publish(plan)
         return plan
 
+    def ask(self, request: Callable[[], object]):
+        """Sends a request from the robot's own thread: from another, the answer can come before it is noted."""
+        sent: list = []
+        assert self.thread(self.robot).call(lambda: sent.append(request()), PATIENCE_S)
+        return sent[0]
+
     def send_goals(self, *goals: GoalImage, max_steps: int = 0):
         """Sends goals and returns the handle once they are accepted or rejected."""
-        sent = self.reach.send_goal_async(ReachGoalImage.Goal(goals=list(goals), max_steps=max_steps))
+        request = ReachGoalImage.Goal(goals=list(goals), max_steps=max_steps)
+        sent = self.ask(lambda: self.reach.send_goal_async(request))
         self.until(sent.done)
         return sent.result()
 
     def result(self, handle) -> GoalResult:
         assert handle.accepted
-        ended = handle.get_result_async()
+        ended = self.ask(handle.get_result_async)
         self.until(ended.done)
         result = ended.result().result
         return GoalResult(

@@ -118,7 +118,8 @@ def test_feedback_tells_energy_sub_goal_and_seconds_per_plan(rig):
     rig.planner()
     heard = []
     goals = [goal_of(*FAR, budget=1, tolerance=1e-9), goal_of(*FAR, budget=1, tolerance=1e-9)]
-    sent = rig.reach.send_goal_async(ReachGoalImage.Goal(goals=goals), feedback_callback=heard.append)
+    request = ReachGoalImage.Goal(goals=goals)
+    sent = rig.ask(lambda: rig.reach.send_goal_async(request, feedback_callback=heard.append))
     rig.until(sent.done)
     rig.result(sent.result())
     moving = [message.feedback for message in heard if message.feedback.status == "moving"]
@@ -136,7 +137,7 @@ def ends(rig, after: int = 2):
 def test_cancelling_stops_the_arm(rig):
     rig.planner()
     handle = ends(rig)
-    cancelled = handle.cancel_goal_async()
+    cancelled = rig.ask(handle.cancel_goal_async)
     rig.until(cancelled.done)
     assert rig.result(handle).outcome is Outcome.CANCELLED
     rig.assert_at_rest()
