@@ -56,7 +56,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.report import in_words, summarise
     from jepa_planner.evaluation.trials import TrialSettings, run_trials
     from jepa_planner.planning.optimisers import optimiser_of
-    from jepa_planner.world_model.bundle import model_folder
+    from jepa_planner.world_model.bundle import load_familiarity, model_folder
     from jepa_planner.world_model.world_model import WorldModel
     from jepa_planner_sim.scene import PERTURBATIONS
 
@@ -85,7 +85,8 @@ def main(args: argparse.Namespace) -> int:
         print(f"{folder} runs on {model.backend}")
         search = chosen_search(args, model.contract.planning)
         deadline_s = args.deadline or model.contract.planning.deadline_s
-        running = run_trials(WorldModelPolicy(model, seconds, optimiser_of(search), deadline_s), settings)
+        policy = WorldModelPolicy(model, seconds, optimiser_of(search), deadline_s, load_familiarity(folder))
+        running = run_trials(policy, settings)
     else:
         running = run_trials(floor_policy(args.floor), settings)
     trials = []
