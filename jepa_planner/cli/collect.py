@@ -19,6 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vary", nargs="*", default=[], metavar="WHAT", help="camera light colour size distractors table"
     )
+    parser.add_argument(
+        "--behaviour", default="exploration", choices=["exploration", "demonstration"],
+        help="exploration: with mistakes, for encoder and predictor; demonstration: nearly clean, for sub-goals",
+    )  # fmt: skip
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
 
 
@@ -26,7 +30,9 @@ def main(args: argparse.Namespace) -> int:
     """Collect what is missing; interrupt and run again to resume."""
     from jepa_planner_sim.collect import CollectSettings, collect
 
-    settings = CollectSettings(args.episodes, args.steps, args.seed, args.image_size, frozenset(args.vary))
+    settings = CollectSettings(
+        args.episodes, args.steps, args.seed, args.image_size, frozenset(args.vary), args.behaviour
+    )
     written = collect(args.folder, settings, args.processes)
     print(f"{settings.episodes} episodes of {settings.steps} steps in {args.folder} ({written} shards newly written)")
     return 0

@@ -66,7 +66,7 @@ def _play(args: argparse.Namespace) -> tuple[dict[str, object], list, list]:
             task = client.set_up_task(args.task, args.seed, args.goal_images)
             contract = contract_of(args.model)
             keep_views(task.goals, contract)
-            per_goal = contract.planning.steps_per_sub_goal
+            per_goal = contract.steps_per_goal_image("auto", len(task.goals), task.max_steps)
             for goal, steps in zip(task.goals, step_budgets(len(task.goals), per_goal, task.max_steps), strict=True):
                 goal.step_budget = steps
             start_m = client.task_status().distance_m
@@ -82,7 +82,7 @@ def _play(args: argparse.Namespace) -> tuple[dict[str, object], list, list]:
         "task": args.task,
         "seed": args.seed,
         "goal_images": len(task.goals),
-        "solved": bool(status.was_solved),
+        "solved": bool(status.solved),
         "outcome": ended.outcome.name.lower(),
         "message": ended.message,
         "steps": ended.steps,
@@ -100,7 +100,7 @@ def _show(feedback) -> None:
         return
     print(
         f"  step {feedback.step:2d}  picture {feedback.sub_goal + 1} of {feedback.sub_goals}  "
-        f"energy {feedback.energy:.3f}  planned in {feedback.seconds_per_plan:.2f} s",
+        f"energy {feedback.energy:.3f}  planned in {feedback.seconds_per_plan:.2f} s  {feedback.status}",
         flush=True,
     )
 

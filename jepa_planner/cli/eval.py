@@ -13,6 +13,7 @@ from jepa_planner.cli.search_arguments import add_search_arguments, chosen_searc
 
 if TYPE_CHECKING:
     from jepa_planner.evaluation.trials import Trial, TrialSettings
+    from jepa_planner.planning.sub_goals import ImagineMode
 
 HELP = "measure closed-loop success on unseen scenes"
 
@@ -40,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--goal-images", default="dense", metavar="dense|K|one", help="how many pictures the planner is given"
     )
+    parser.add_argument(
+        "--imagine-sub-goals", choices=["auto", "always", "never"],
+        help="between goal pictures: auto (default): where the model can and there are few pictures",
+    )  # fmt: skip
+    parser.add_argument(
+        "--to-the-end", action="store_true", help="count what holds when all steps are spent, not the first success"
+    )
     parser.add_argument("--ros", action="store_true", help="run through the ROS 2 nodes")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
     parser.add_argument("--backend", choices=["torch", "onnx"], default="torch", help="what runs the model")
@@ -56,14 +64,16 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.report import in_words, summarise
     from jepa_planner.evaluation.trials import TrialSettings, run_trials
     from jepa_planner.planning.optimisers import optimiser_of
-    from jepa_planner.world_model.bundle import load_familiarity, model_folder
+    from jepa_planner.world_model.bundle import load_contract, load_familiarity, load_sub_goal_head, model_folder
     from jepa_planner.world_model.world_model import WorldModel
     from jepa_planner_sim.scene import PERTURBATIONS
 
     torch.set_num_threads(1)  # one thread is fastest at this size, and leaves a core to the simulator
     vary = frozenset(PERTURBATIONS if args.scenes == "varied" else args.perturb)
     try:
-        settings = TrialSettings(args.task, args.episodes, args.seed, args.goal_images, vary, args.strength)
+        settings = TrialSettings(
+            args.task, args.episodes, args.seed, args.goal_images, vary, args.strength, args.to_the_end
+        )
         folder = model_folder(args.model or "") if args.floor == "none" else None
     except ValueError as error:
         print(f"jepa-planner eval: {error}", file=sys.stderr)
@@ -74,18 +84,25 @@ def main(args: argparse.Namespace) -> int:
         why = "with --ros the search is that of mpc_node's parameters" if args.ros else "floors do not search"
         print(f"{why}: leave out --{', --'.join(sorted(searching))}", file=sys.stderr)
         return 2
+    if args.imagine_sub_goals and args.floor != "none":
+        print("floors imagine nothing: leave out --imagine-sub-goals", file=sys.stderr)
+        return 2
+    imagine = args.imagine_sub_goals or "auto"
+    if folder is not None:
+        load_contract(folder).imagines(imagine, goals=1)  # refuses what the model cannot do
     search = deadline_s = None
     if args.ros:
         if args.floor != "none":
             print("floors have no nodes to run through: leave out --ros", file=sys.stderr)
             return 2
-        running = _ros_trials(settings, folder, seconds)
+        running = _ros_trials(settings, folder, seconds, imagine)
     elif args.floor == "none":
         model = WorldModel.load(folder, backend=args.backend)
         print(f"{folder} runs on {model.backend}")
         search = chosen_search(args, model.contract.planning)
         deadline_s = args.deadline or model.contract.planning.deadline_s
-        policy = WorldModelPolicy(model, seconds, optimiser_of(search), deadline_s, load_familiarity(folder))
+        policy = WorldModelPolicy(model, seconds, optimiser_of(search), deadline_s, load_sub_goal_head(folder), imagine)
+        policy.familiarity = load_familiarity(folder)
         running = run_trials(policy, settings)
     else:
         running = run_trials(floor_policy(args.floor), settings)
@@ -96,7 +113,8 @@ def main(args: argparse.Namespace) -> int:
             bar.update()
             bar.set_postfix(solved=f"{sum(t.success for t in trials)}/{len(trials)}")
     model_name = str(folder) if folder else None
-    summary = summarise(trials, settings, seconds, model_name, args.floor, args.ros, search, deadline_s)
+    imagined = None if folder is None else imagine
+    summary = summarise(trials, settings, seconds, model_name, args.floor, args.ros, search, deadline_s, imagined)
     print(in_words(summary))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
@@ -104,10 +122,10 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ros_trials(settings: TrialSettings, folder: Path, seconds: list[float]) -> Iterator[Trial]:
+def _ros_trials(settings: TrialSettings, folder: Path, seconds: list[float], imagine: ImagineMode) -> Iterator[Trial]:
     from jepa_planner.nodes.client import PlannerClient
     from jepa_planner.nodes.trials import run_ros_trials, simulated_planner
 
-    with simulated_planner(folder), PlannerClient() as client:
+    with simulated_planner(folder, imagine_sub_goals=imagine), PlannerClient() as client:
         client.wait_for_planner()
-        yield from run_ros_trials(client, settings, folder, seconds)
+        yield from run_ros_trials(client, settings, folder, seconds, imagine)

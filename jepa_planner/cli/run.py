@@ -24,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " leaves planning a core of its own",
     )
     parser.add_argument("--model", default="", metavar="DIR", help="model bundle (default: the one that ships)")
+    parser.add_argument(
+        "--imagine-sub-goals",
+        choices=["auto", "always", "never"],
+        help="between goal pictures: auto (default): where the model can and there are few pictures",
+    )
     parser.add_argument("--task", help="simulated scene at the start: reach, grasp, push or pick_place")
     parser.add_argument("--seed", type=int, help="seed of that scene")
     parser.add_argument("--speed", type=float, help="simulated seconds per second (default 1)")
@@ -40,7 +45,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.nodes.running import run
 
     parameters: dict[str, object] = {"use_sim_time": True} if args.sim else {}
-    for name in ("model", "task", "seed", "speed"):
+    for name in ("model", "imagine_sub_goals", "task", "seed", "speed"):
         if getattr(args, name) not in (None, ""):
             parameters[name] = getattr(args, name)
     if wrong := [remap for remap in args.remap if len(remap.split(":=")) != 2]:

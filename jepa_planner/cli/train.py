@@ -1,4 +1,4 @@
-"""`jepa-planner train`: from episodes to a model bundle, from nothing or from the predictor of another bundle."""
+"""`jepa-planner train`: from episodes to a model bundle, from nothing or adding to what another bundle knows."""
 
 from __future__ import annotations
 
@@ -8,37 +8,67 @@ import shlex
 import sys
 from pathlib import Path
 
-HELP = "train encoder and predictor on episodes, or a bundle's predictor alone, and write a model bundle"
-ONLY_WITH_PREDICTOR_ONLY = ("init", "view", "learning_rate", "batch", "device")
+HELP = "train encoder and predictor on episodes, or a part of a bundle alone, and write a model bundle"
+GOES_WITH = {
+    "": (
+        "data",
+        "objective",
+        "predictor_iterations",
+        "encoder_iterations",
+        "name",
+        "demonstrations",
+        "sub_goal_iterations",
+    ),
+    "predictor_only": ("data", "predictor_iterations", "init", "name", "view", "learning_rate", "batch", "device"),
+    "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations"),
+}
+NEEDS = {"": ("data",), "predictor_only": ("data", "init"), "sub_goals_only": ("init", "demonstrations")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("--data", type=Path, required=True, help="folder of episodes from `jepa-planner collect`")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of episodes from `jepa-planner collect`")
     parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="where the bundle is written")
     parser.add_argument(
-        "--run", type=Path, help="logs and checkpoints; the same folder resumes (default: out/train or out/fine-tune)"
-    )
+        "--run", type=Path, metavar="DIR",
+        help="logs and checkpoints; the same folder resumes (default: out/train, out/fine-tune or out/sub-goals)",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--predictor-iterations", type=int, default=1500)
+    parser.add_argument("--predictor-iterations", type=int, help="default: 1500")
     parser.add_argument("--episodes", type=int, default=None, help="use only the first so many")
     parser.add_argument("--name", help="of the model (default: panda-tabletop, or the first model's with -tuned)")
     whole = parser.add_argument_group("training encoder and predictor")
     whole.add_argument("--encoder-iterations", type=int, help="default: 2200")
+    whole.add_argument(
+        "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, vicreg, barlow_twins, info_nce, "
+        "ema, inverse, state, or none, which collapses (default: sigreg+inverse+state)",
+    )  # fmt: skip
     only = parser.add_argument_group("going on from a bundle, its encoder frozen")
-    only.add_argument("--predictor-only", action="store_true", help="train the predictor of --init alone")
-    only.add_argument("--init", type=Path, metavar="BUNDLE", help="where to begin; one without predictor gets one")
+    only.add_argument("--init", type=Path, metavar="BUNDLE", help="where to begin")
+    only.add_argument(
+        "--predictor-only", action="store_true", help="train the predictor of --init alone; it gets one if it has none"
+    )
     only.add_argument("--view", nargs="+", metavar="NAME", help="the data's cameras, in the order of the model's")
     only.add_argument("--learning-rate", type=float, help="default: 1e-4")
     only.add_argument("--batch", type=int, help="windows per iteration (default: 32)")
     only.add_argument("--device", help="where the model runs, for example cuda (default: cpu)")
+    sub_goals = parser.add_argument_group("sub-goals imagined on the way to a goal picture")
+    sub_goals.add_argument(
+        "--demonstrations", type=Path, metavar="DIR",
+        help="learn them, after the predictor, from episodes of `jepa-planner collect --behaviour demonstration`",
+    )  # fmt: skip
+    sub_goals.add_argument(
+        "--sub-goals-only", action="store_true", help="add them to --init, whose encoder and predictor stay"
+    )
+    sub_goals.add_argument("--sub-goal-iterations", type=int, metavar="N", help="default: 6000")
 
 
 def main(args: argparse.Namespace) -> int:
     """Train, report, write the bundle."""
-    _refuse_strangers(args)
+    mode = _mode(args)
     command = shlex.join(["jepa-planner", *sys.argv[1:]])
-    return _fine_tune(args, command) if args.predictor_only else _train(args, command)
+    train = {"": _train, "predictor_only": _fine_tune, "sub_goals_only": _add_sub_goals}[mode]
+    return train(args, command)
 
 
 def _train(args: argparse.Namespace, command: str) -> int:
@@ -46,13 +76,12 @@ def _train(args: argparse.Namespace, command: str) -> int:
 
     recipe = Recipe(
         seed=args.seed,
-        predictor_iterations=args.predictor_iterations,
         episodes=args.episodes,
         command=command,
-        **_given(args, "encoder_iterations", "name"),
+        **_given(args, "objective", "encoder_iterations", "predictor_iterations", "sub_goal_iterations", "name"),
     )
     try:
-        report = run(args.data, args.out, args.run or Path("out/train"), recipe)
+        report = run(args.data, args.out, args.run or Path("out/train"), recipe, args.demonstrations)
     except Collapsed as error:
         print(f"no bundle was written: {error}", file=sys.stderr)
         return 1
@@ -66,11 +95,10 @@ def _fine_tune(args: argparse.Namespace, command: str) -> int:
 
     settings = FineTuning(
         seed=args.seed,
-        iterations=args.predictor_iterations,
         episodes=args.episodes,
         views=tuple(args.view or ()),
         command=command,
-        **_given(args, "learning_rate", "batch", "device", "name"),
+        **_given(args, "learning_rate", "batch", "device", "name", iterations="predictor_iterations"),
     )
     report = fine_tune(args.data, args.init, args.out, args.run or Path("out/fine-tune"), settings)
     print(in_words(report))
@@ -78,16 +106,39 @@ def _fine_tune(args: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def _given(args: argparse.Namespace, *names: str) -> dict[str, object]:
-    """What was given on the command line; the settings' own defaults stand for the rest."""
-    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+def _add_sub_goals(args: argparse.Namespace, command: str) -> int:
+    from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals, in_words
+
+    settings = SubGoalRun(
+        seed=args.seed, episodes=args.episodes, command=command, **_given(args, iterations="sub_goal_iterations")
+    )
+    report = add_sub_goals(args.demonstrations, args.init, args.out, args.run or Path("out/sub-goals"), settings)
+    print(in_words(report))
+    print(f"bundle written to {args.out}")
+    return 0
 
 
-def _refuse_strangers(args: argparse.Namespace) -> None:
-    strangers = ("encoder_iterations",) if args.predictor_only else ONLY_WITH_PREDICTOR_ONLY
-    if given := [f"--{name.replace('_', '-')}" for name in strangers if getattr(args, name) is not None]:
-        raise ValueError(
-            f"{', '.join(given)} {'never goes' if args.predictor_only else 'goes only'} with --predictor-only"
-        )
-    if args.predictor_only and args.init is None:
-        raise ValueError("--predictor-only begins with a bundle: name it with --init")
+def _given(args: argparse.Namespace, *names: str, **renamed: str) -> dict[str, object]:
+    """What was given on the command line, by the settings' names; their own defaults stand for the rest."""
+    names_of = {name: name for name in names} | renamed
+    return {name: value for name, given in names_of.items() if (value := getattr(args, given)) is not None}
+
+
+def _mode(args: argparse.Namespace) -> str:
+    """A key of GOES_WITH; raises ValueError where an argument does not go with it, or one is missing."""
+    if args.predictor_only and args.sub_goals_only:
+        raise ValueError("--predictor-only and --sub-goals-only: one after the other, please, each from a bundle")
+    mode = "predictor_only" if args.predictor_only else "sub_goals_only" if args.sub_goals_only else ""
+    what = _option(mode) if mode else "training encoder and predictor"
+    known = {name for names in GOES_WITH.values() for name in names}
+    given = {name for name in known if getattr(args, name) is not None}
+    if strangers := sorted(given - set(GOES_WITH[mode])):
+        takes = ", ".join(_option(name) for name in GOES_WITH[mode])
+        raise ValueError(f"{', '.join(map(_option, strangers))} does not go with {what}, which takes {takes}")
+    if missing := [_option(name) for name in NEEDS[mode] if name not in given]:
+        raise ValueError(f"{what} needs {', '.join(missing)}")
+    return mode
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

@@ -23,9 +23,11 @@ from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.plan import Optimiser
+from jepa_planner.planning.sub_goals import ImagineMode, SubGoals
 from jepa_planner.planning.wary_controller import WaryController
 from jepa_planner.world_model.contract import STATE_LAYOUTS
 from jepa_planner.world_model.familiarity import Familiarity
+from jepa_planner.world_model.sub_goal_head import SubGoalHead
 from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.envs import PandaTaskEnv
@@ -57,24 +59,31 @@ class WorldModelPolicy:
 
     optimiser and deadline_s: the contract's where None. plan_seconds grows by the seconds of each look and plan.
     familiarity: with the model's statistics, it ends at what the model does not know.
+    imagine_sub_goals: when sub_goal_head, the bundle's, is used.
     """
 
     model: WorldModel
     plan_seconds: list[float] = field(default_factory=list)
     optimiser: Optimiser | None = None
     deadline_s: float | None = None
+    sub_goal_head: SubGoalHead | None = None
+    imagine_sub_goals: ImagineMode = "never"
     familiarity: Familiarity | None = None
     last: Decision | None = None
 
     def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
         """Encode the goal images; every goal but the last has the contract's step budget, the last one what is left."""
-        contract = self.model.contract
+        contract, mode = self.model.contract, self.imagine_sub_goals
         contract.check_frame(BASE_FRAME, TCP_FRAME)
         self._views = contract.pick_views(tuple(env.world.cameras))
         self._channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
         planning = contract.planning
         latents = self.model.encode(np.stack(goals)[:, self._views])
-        budgets = step_budgets(len(goals), planning.steps_per_sub_goal, env.task.max_steps)
+        per_goal = contract.steps_per_goal_image(mode, len(goals), env.task.max_steps)
+        budgets = step_budgets(len(goals), per_goal, env.task.max_steps)
+        sub_goals = None
+        if contract.imagines(mode, len(goals)):
+            sub_goals = SubGoals(self.sub_goal_head, contract.sub_goals.pursuit)
         energy = latent_energy(contract.energy.kind)
         imagination = WorldModelImagination(self.model, energy)
         self._controller: RecedingHorizonController | WaryController = RecedingHorizonController(
@@ -87,6 +96,7 @@ class WorldModelPolicy:
                 deadline_s=self.deadline_s or planning.deadline_s or math.inf,
             ),
             seed=seed,
+            sub_goals=sub_goals,
         )
         self._controller.start(
             [Goal(*goal) for goal in zip(latents, budgets, planning.tolerances(len(goals)), strict=True)]

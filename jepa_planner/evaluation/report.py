@@ -21,8 +21,9 @@ def summarise(
     ros: bool = False,
     search: SearchSettings | None = None,
     deadline_s: float | None = None,
+    imagine_sub_goals: str | None = None,
 ) -> dict[str, object]:
-    """All numbers of an evaluation as plain JSON types; search and deadline_s: those used, where a model planned."""
+    """All numbers of an evaluation as plain JSON types; search and what follows: those used, where a model planned."""
     successes = sum(t.success for t in trials)
     low, high = wilson_interval(successes, len(trials))
     return {
@@ -32,6 +33,7 @@ def summarise(
         "success_rate": successes / len(trials),
         "wilson_low": round(low, 4),
         "wilson_high": round(high, 4),
+        "first_successes": None if ros else sum(t.first_success is not None for t in trials),
         "plan_seconds_median": round(percentile(plan_seconds, 50), 4) if plan_seconds else None,
         "plan_seconds_p95": round(percentile(plan_seconds, 95), 4) if plan_seconds else None,
         "steps_median": percentile([t.steps for t in trials if t.success], 50) if successes else None,
@@ -43,9 +45,11 @@ def summarise(
         "goal_images": settings.goal_images,
         "vary": sorted(settings.vary),
         "strength": settings.strength,
+        "to_the_end": settings.to_the_end,
         "ros": ros,
         "search": None if search is None else {"optimiser": name_of(search), **to_plain(search)},
         "deadline_s": deadline_s,
+        "imagine_sub_goals": imagine_sub_goals,
         "trials": [dataclasses.asdict(t) for t in trials],
     }
 
@@ -53,11 +57,14 @@ def summarise(
 def in_words(summary: dict[str, object]) -> str:
     """A few lines for a terminal."""
     who = summary["model"] if summary["floor"] == "none" else f"floor: {summary['floor']}"
+    when = ", judged at the end of all steps" if summary["to_the_end"] else ""
     lines = [
-        f"{summary['task']} ({summary['goal_images']} goal images), {who}",
+        f"{summary['task']} ({summary['goal_images']} goal images), {who}{when}",
         f"  {summary['successes']}/{summary['episodes']} solved = {summary['success_rate']:.0%}, "
         f"95 % interval {summary['wilson_low']:.0%} to {summary['wilson_high']:.0%}",
     ]
+    if summary["to_the_end"] and not summary["ros"]:
+        lines.append(f"  {summary['first_successes']}/{summary['episodes']} solved at some moment")
     if summary["plan_seconds_median"] is not None:
         lines.append(
             f"  {summary['plan_seconds_median']:.3f} s per plan (median), {summary['plan_seconds_p95']:.3f} s (95 %)"

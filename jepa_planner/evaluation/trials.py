@@ -15,7 +15,10 @@ from jepa_planner_sim.envs import PandaTaskEnv
 
 @dataclass(frozen=True)
 class TrialSettings:
-    """What is tried: a task of ENV_IDS, how many scenes from which seed on, goal images, and what the scenes vary."""
+    """What is tried: a task of ENV_IDS, how many scenes from which seed on, goal images, and what the scenes vary.
+
+    to_the_end: go on after the first success until the task's steps are spent, and count what holds then.
+    """
 
     task: str
     episodes: int
@@ -23,6 +26,7 @@ class TrialSettings:
     goal_images: str = "dense"
     vary: frozenset[str] = frozenset()
     strength: float = 1.0
+    to_the_end: bool = False
 
     def __post_init__(self) -> None:
         if self.task not in ENV_IDS:
@@ -39,7 +43,8 @@ class TrialSettings:
 class Trial:
     """How one trial went; distances in metres to what the goal image shows, at the start and at the end.
 
-    draws: scenes drawn until there was one that the scripted expert solves.
+    draws: scenes drawn until there was one that the scripted expert solves. first_success: after how many steps the
+    task was solved for the first time, None where it never was or nobody counted.
     """
 
     seed: int
@@ -49,12 +54,14 @@ class Trial:
     distance_m: float
     ended: str
     draws: int = 1
+    first_success: int | None = None
 
 
 def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
     """Run the trials one after another, yielding each as it ends.
 
-    A trial ends at its first success or when the task's steps are spent; what the policy says of itself does not count.
+    A trial ends at its first success (unless `to_the_end`) or when the task's steps are spent; what the policy says of
+    itself does not count.
     """
     env = gymnasium.make(ENV_IDS[settings.task], disable_env_checker=True).unwrapped
     assert isinstance(env, PandaTaskEnv)
@@ -65,11 +72,12 @@ def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
             observation, info = env.reset(seed=seed, options=options)
             start_m, draws = info["distance_m"], info["draws"]
             policy.start(env, env.goal_images, seed)
-            steps, success, truncated = 0, False, False
-            while not (success or truncated):
+            steps, success, truncated, first_success = 0, False, False, None
+            while not (truncated or (success and not settings.to_the_end)):
                 observation, _, success, truncated, info = env.step(policy.act(observation))
                 steps += 1
+                first_success = steps if success and first_success is None else first_success
             ended = policy.last.message if isinstance(policy, WorldModelPolicy) and policy.last is not None else ""
-            yield Trial(seed, success, steps, start_m, info["distance_m"], ended, draws)
+            yield Trial(seed, success, steps, start_m, info["distance_m"], ended, draws, first_success)
     finally:
         env.close()

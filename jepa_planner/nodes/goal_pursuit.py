@@ -161,7 +161,7 @@ class GoalPursuit:
             with self._sending:
                 self.check()
                 plan_id = self._hands.send(decision, observation, arm)
-            self._hands.report(decision, "moving")
+            self._hands.report(decision, "moving" if decision.imagined is None else f"moving to {decision.imagined}")
             refusal = self._wait_for_answer(plan_id)
             if not refusal:
                 refusals = 0

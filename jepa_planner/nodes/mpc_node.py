@@ -34,8 +34,9 @@ from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.gradient import GradientSettings
 from jepa_planner.planning.optimisers import OPTIMISER_NAMES, optimiser_of
 from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.planning.sub_goals import IMAGINE_MODES, SubGoals
 from jepa_planner.planning.wary_controller import WaryController, doubt_of_goal
-from jepa_planner.world_model.bundle import load_familiarity, model_folder
+from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head, model_folder
 from jepa_planner.world_model.contract import ContractError
 
 PURSUIT_END_TIMEOUT_S = 5.0
@@ -50,7 +51,9 @@ class MpcNode(PlannerNode):
     """
 
     PARAMETERS = (
-        Parameter("model", "", "Folder of the model bundle, for its contract; empty: the one that ships."),
+        Parameter(
+            "model", "", "Folder of the model bundle, for its contract and sub-goals; empty: the one that ships."
+        ),
         Parameter("base_frame", "panda_link0", "Frame of all poses; must be the model's."),
         Parameter("tcp_frame", "tcp", "What poses are of: tcp_frame of arm_node's limits; must be the model's."),
         Parameter("seed", 0, "Seed of the search: the same inputs give the same plans.", 0, 2**31 - 1, change=_REST),
@@ -65,6 +68,13 @@ class MpcNode(PlannerNode):
             0.0,
             60.0,
             change=_REST,
+        ),
+        Parameter(
+            "imagine_sub_goals",
+            "auto",
+            "Whether sub-goals are imagined on the way to a goal image; auto: where the model can and there are few "
+            "images.",
+            choices=IMAGINE_MODES,
         ),
         Parameter("start_timeout_s", 10.0, "Longest wait for a goal's first look.", 0.05, 600.0, change=_REST),
         Parameter("image_timeout_s", 1.0, "No image for so long ends the goal.", 0.05, 60.0),
@@ -103,6 +113,8 @@ class MpcNode(PlannerNode):
         self._model_id = model_id(self._contract)
         if self._predictor_node is None and isinstance(self._search_settings(), GradientSettings):
             raise ValueError("optimiser gradient needs the predictor in this process; run the planner's nodes composed")
+        self._contract.imagines(given["imagine_sub_goals"], goals=1)  # refuses what the model cannot do
+        self._sub_goal_head = load_sub_goal_head(model_folder(given["model"]))
         self._senses = Senses(given["image_timeout_s"], given["joint_state_timeout_s"], self.now_s)
         time_step_s = self._contract.action.time_step_s
         self._plans = PlanPublisher(self, given["base_frame"], time_step_s, given["plan_valid_s"])
@@ -276,13 +288,17 @@ class MpcNode(PlannerNode):
     def _prepare(self, request: ReachGoalImage.Goal, hands: GoalHands) -> RecedingHorizonController | WaryController:
         """Encodes the goals; runs in the pursuit's thread."""
         planning, given = self._contract.planning, self.parameters
-        tolerances = planning.tolerances(len(request.goals))
+        count, imagine = len(request.goals), given["imagine_sub_goals"]
+        tolerances = planning.tolerances(count)
         for number, (image, tolerance) in enumerate(zip(request.goals, tolerances, strict=True)):
-            hands.report(None, f"encoding goal image {number + 1} of {len(request.goals)}")
+            hands.report(None, f"encoding goal image {number + 1} of {count}")
             latent = self._encoder.encode(image.views)
             self._check_familiar(latent, number)
-            budget = image.step_budget or planning.steps_per_sub_goal
+            budget = image.step_budget or self._contract.steps_per_goal_image(imagine, count, request.max_steps)
             hands.goals.append(Goal(latent, budget, image.tolerance or tolerance))
+        sub_goals = None
+        if self._contract.imagines(imagine, count):
+            sub_goals = SubGoals(self._sub_goal_head, self._contract.sub_goals.pursuit)
         controller = RecedingHorizonController(
             self._imagination,
             optimiser_of(self._search_settings()),
@@ -294,6 +310,7 @@ class MpcNode(PlannerNode):
                 given["deadline_s"] or planning.deadline_s or math.inf,
             ),
             seed=given["seed"],
+            sub_goals=sub_goals,
         )
         controller.start(hands.goals)
         if self._familiarity is None or not given["wary"]:

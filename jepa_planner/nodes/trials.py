@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,19 +19,41 @@ from jepa_planner.nodes.client import PlannerClient, keep_views
 from jepa_planner.nodes.graph import spawn
 from jepa_planner.nodes.models import contract_of
 from jepa_planner.nodes.planner_node import wait_until
+from jepa_planner.planning.sub_goals import ImagineMode
 
 STOP_TIMEOUT_S = 20.0
 HOLD_TIMEOUT_S = 2.0
-PRIVATE_DOMAIN = 87
+DOMAINS = range(1, 101)
+FIRST_PORT, PORTS_PER_DOMAIN = 7410, 250
+
+
+def free_domain() -> int:
+    """A DDS domain that nobody on this machine uses, so that two planners never command one arm.
+
+    The first participant of domain d listens on UDP port 7410 + 250 d (DDSI-RTPS 2.5, 9.6.2). The search begins at a
+    place that differs between processes, for those that search at the same time. Raises RuntimeError where none is.
+    """
+    for turn in DOMAINS:
+        domain = DOMAINS[(os.getpid() + turn) % len(DOMAINS)]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first_participant:
+            try:
+                first_participant.bind(("", FIRST_PORT + PORTS_PER_DOMAIN * domain))
+            except OSError:
+                continue
+            return domain
+    raise RuntimeError(f"every DDS domain from {DOMAINS[0]} to {DOMAINS[-1]} is in use; name one in ROS_DOMAIN_ID")
 
 
 @contextmanager
-def simulated_planner(model: str | Path = "", speed: float = 1.0) -> Iterator[None]:
+def simulated_planner(
+    model: str | Path = "", speed: float = 1.0, imagine_sub_goals: ImagineMode = "auto"
+) -> Iterator[None]:
     """`jepa-planner run --sim` in a process of its own and a DDS domain of its own, with rclpy ready in this one.
 
     An environment that names a ROS_DOMAIN_ID keeps it.
     """
-    os.environ.setdefault("ROS_DOMAIN_ID", str(PRIVATE_DOMAIN))
+    if "ROS_DOMAIN_ID" not in os.environ:
+        os.environ["ROS_DOMAIN_ID"] = str(free_domain())
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     command = [
         sys.executable,
@@ -42,6 +65,8 @@ def simulated_planner(model: str | Path = "", speed: float = 1.0) -> Iterator[No
         "sim",
         "--speed",
         str(speed),
+        "--imagine-sub-goals",
+        imagine_sub_goals,
         "--log-level",
         "warn",
     ]
@@ -62,17 +87,24 @@ def simulated_planner(model: str | Path = "", speed: float = 1.0) -> Iterator[No
 
 
 def run_ros_trials(
-    client: PlannerClient, settings: TrialSettings, model: str | Path = "", plan_seconds: list[float] | None = None
+    client: PlannerClient,
+    settings: TrialSettings,
+    model: str | Path = "",
+    plan_seconds: list[float] | None = None,
+    imagine_sub_goals: ImagineMode = "auto",
 ) -> Iterator[Trial]:
-    """Run the trials of `evaluation.trials` through running nodes; `plan_seconds` grows by the seconds of each plan."""
+    """Run the trials of `evaluation.trials` through running nodes; `plan_seconds` grows by the seconds of each plan.
+
+    imagine_sub_goals: as mpc_node has it.
+    """
     contract = contract_of(model)
-    per_goal = contract.planning.steps_per_sub_goal
     options = {"vary": sorted(settings.vary), "strength": settings.strength}
     for episode in range(settings.episodes):
         seed = settings.scene_seed(episode)
         task = client.set_up_task(settings.task, seed, settings.goal_images, options)
         keep_views(task.goals, contract)
         start_m = client.task_status().distance_m
+        per_goal = contract.steps_per_goal_image(imagine_sub_goals, len(task.goals), task.max_steps)
         for goal, budget in zip(task.goals, step_budgets(len(task.goals), per_goal, task.max_steps), strict=True):
             goal.step_budget = budget
         seconds_of_step: dict[int, float] = {}
@@ -86,6 +118,7 @@ def run_ros_trials(
         status = client.task_status()
         if plan_seconds is not None:
             plan_seconds.extend(seconds_of_step.values())
-        yield Trial(seed, bool(status.was_solved), result.steps, start_m, status.distance_m, result.message)
+        solved = status.solved if settings.to_the_end else status.was_solved
+        yield Trial(seed, bool(solved), result.steps, start_m, status.distance_m, result.message)
         client.stop_arm()
         client.reset_arm()

@@ -16,6 +16,7 @@ from jepa_planner.planning.imagination import Imagination
 from jepa_planner.planning.noise import NoiseSource, SeededNoise
 from jepa_planner.planning.plan import NonFiniteEnergyError, Optimiser, Plan
 from jepa_planner.planning.proposals import Proposals
+from jepa_planner.planning.sub_goals import SubGoal, SubGoals
 from jepa_planner.world_model.world_model import Context
 
 BOUND_SLACK = 1e-5
@@ -65,7 +66,8 @@ class Decision:
     """What to do now, and what led to it.
 
     action [A] float32 for MOVE, else None; plan: whole plan for MOVE; energy from the observation to the
-    pursued goal; sub_goal: index of that goal; steps count actions, the present one included.
+    pursued goal; sub_goal: index of that goal; steps count actions, the present one included; imagined: what is
+    planned for instead of the goal itself, where sub-goals are imagined.
     """
 
     kind: DecisionKind
@@ -78,6 +80,7 @@ class Decision:
     total_steps: int
     action: np.ndarray | None = None
     plan: Plan | None = None
+    imagined: SubGoal | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,8 @@ class RecedingHorizonController:
     """Decides one action per observation; never touches the arm.
 
     A goal is left for the next when its energy is at or below its tolerance or its budget is spent; the last
-    goal ends the work. The same seed, goals and observations give the same decisions.
+    goal ends the work. With sub_goals, plans lead to what these imagine on the way; when a goal is left, they have no
+    say. The same seed, goals and observations give the same decisions.
     """
 
     def __init__(
@@ -112,10 +116,12 @@ class RecedingHorizonController:
         settings: ControllerSettings,
         seed: int = 0,
         proposals: Proposals | None = None,
+        sub_goals: SubGoals | None = None,
     ) -> None:
         self._imagination, self._optimiser = imagination, optimiser
         self._action_space, self._energy = action_space, energy
         self._settings, self._seed, self._proposals = settings, seed, proposals
+        self._sub_goals = sub_goals
         self._observed: deque[tuple[Tensor, Tensor]] = deque(maxlen=settings.context_frames)
         self._executed: deque[Tensor] = deque(maxlen=settings.context_frames - 1)
         self._goals: list[Goal] = []
@@ -131,6 +137,7 @@ class RecedingHorizonController:
         self._executed.clear()
         self._pending: Tensor | None = None
         self._last_plan: Plan | None = None
+        self._forget_sub_goals()
         self._sub_goal = self._sub_goals_reached = self._steps_in_sub_goal = self._total_steps = 0
 
     def note_executed(self, action: np.ndarray | Tensor) -> None:
@@ -180,6 +187,7 @@ class RecedingHorizonController:
             left = "reached" if reached else "left after its step budget"
             news += f"; goal image {self._sub_goal + 1} {left} at energy {energy:.4g}"
             self._sub_goal, self._steps_in_sub_goal, self._last_plan = self._sub_goal + 1, 0, None
+            self._forget_sub_goals()
 
     @property
     def _goal(self) -> Goal:
@@ -208,14 +216,22 @@ class RecedingHorizonController:
         executed = torch.stack(list(self._executed)) if self._executed else no_actions
         return Context(torch.stack(latents), torch.stack(states), executed)
 
+    def _forget_sub_goals(self) -> None:
+        if self._sub_goals is not None:
+            self._sub_goals.forget()
+
     def _move(self, energy: float, news: str) -> Decision:
         context, goal = self._context(), self._goal
         closedness = context.states[-1, GRIPPER]
+        target, imagined = goal.latent, None
+        if self._sub_goals is not None:
+            imagined = self._sub_goals.target(context.latents[-1], context.states[-1], goal.latent)
+            target, news = imagined.latent, f"; {imagined}{news}"
 
         def energy_of(actions: Tensor) -> Tensor:
-            return self._imagination.energies(context, goal.latent, saturate_gripper(actions, closedness))
+            return self._imagination.energies(context, target, saturate_gripper(actions, closedness))
 
-        proposals, deadline_s = self._sequences_to_try(context), self._settings.deadline_s
+        proposals, deadline_s = self._sequences_to_try(context, target), self._settings.deadline_s
         try:
             plan = self._optimiser.plan(energy_of, self._action_space, proposals, self._noise, deadline_s)
         except NonFiniteEnergyError as error:
@@ -231,16 +247,17 @@ class RecedingHorizonController:
         where = f"goal image {self._sub_goal + 1} of {len(self._goals)}"
         count = f"step {self._steps_in_sub_goal} of {goal.budget_steps}"
         message = f"{where}, {count}, energy {energy:.4g} (tolerance {goal.tolerance:.4g}){news}"
-        return self._decision(DecisionKind.MOVE, Reason.ON_THE_WAY, message, energy, plan)
+        decision = self._decision(DecisionKind.MOVE, Reason.ON_THE_WAY, message, energy, plan)
+        return replace(decision, imagined=imagined)
 
-    def _sequences_to_try(self, context: Context) -> Tensor:
+    def _sequences_to_try(self, context: Context, target: Tensor) -> Tensor:
         """What is left of the plan before, while it was for the same goal, and what the source proposes."""
         horizon = self._optimiser.horizon
         sequences = torch.zeros(0, horizon, len(self._action_space.max_abs))
         if self._last_plan is not None:
             sequences = self._last_plan.shifted()
         if self._proposals is not None:
-            sequences = torch.cat([sequences, self._proposals(context, self._goal.latent, horizon)])
+            sequences = torch.cat([sequences, self._proposals(context, target, horizon)])
         return sequences
 
     def _end(self, reason: Reason, energy: float, detail: str = "") -> Decision:

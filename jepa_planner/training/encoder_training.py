@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.fit import FitSettings, fit
-from jepa_planner.training.objectives import JointObjective, JointWeights
+from jepa_planner.training.objectives.joint import SHIPPED, JointObjective
 from jepa_planner.training.windows import Split, WindowSampler, state_scaling
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
@@ -21,12 +21,12 @@ from jepa_planner.world_model.preprocess import preprocess
 
 @dataclass(frozen=True)
 class EncoderTraining:
-    """Settings of the first stage."""
+    """Settings of the first stage; objective: names of terms, see `JointObjective`."""
 
     fit: FitSettings
     batch: int = 48
     window: int = 4
-    weights: JointWeights = field(default_factory=JointWeights)
+    objective: str = SHIPPED
 
 
 def train_encoder(
@@ -35,7 +35,7 @@ def train_encoder(
 ) -> VideoEncoder:  # fmt: skip
     """Train an encoder on the training episodes; `folder` receives log and checkpoints. Returns it in eval mode."""
     torch.manual_seed(seed)
-    objective = JointObjective(VideoEncoder(config), ActionConditionedPredictor(predictor), settings.weights)
+    objective = JointObjective(VideoEncoder(config), ActionConditionedPredictor(predictor), settings.objective)
     objective.predictor.set_scaling(*state_scaling(episodes.states[split.train]), action_std)
     last = int(split.train[-1]) + 1  # the held-out episodes come last: a view, not a copy
     sampler = WindowSampler(

@@ -11,7 +11,7 @@ A shard `episodes-000123.h5` holds E episodes of T actions each:
 | behaviour | str [E] | what was being done |
 
 File attributes: `format` (FORMAT), `time_step_s`, `views`, `state_channels`, `action_channels`, `seeds` (one per
-episode), `vary` (what the scenes varied).
+episode), `vary` (what the scenes varied), `mix` (how behaviours were mixed).
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ STATE_CHANNELS = (
     "closedness_measured",
 )
 ACTION_CHANNELS = ("dx_m", "dy_m", "dz_m", "droll_rad", "dpitch_rad", "dyaw_rad", "dclosedness")
+UNNAMED_MIX = "exploration"
+"""What shards hold that do not say how behaviours were mixed: they were collected before there was a choice."""
 
 
 class EpisodeError(ValueError):
@@ -60,8 +62,11 @@ class Episodes:
         return len(self.images)
 
 
-def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = ()) -> None:
-    """Write one shard; a crash leaves either the whole file or none. `vary` names what the scenes varied."""
+def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = (), mix: str = "") -> None:
+    """Write one shard; a crash leaves either the whole file or none.
+
+    `vary` names what the scenes varied, `mix` how behaviours were mixed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with h5py.File(partial, "w") as file:
@@ -78,11 +83,15 @@ def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = ()) -> Non
         file.attrs["action_channels"] = list(ACTION_CHANNELS)
         file.attrs["seeds"] = episodes.seeds
         file.attrs["vary"] = sorted(vary)
+        file.attrs["mix"] = mix
     os.replace(partial, path)
 
 
 def shard_settings(path: Path) -> dict[str, object]:
-    """How a shard was collected: seeds, steps, image size (px), vary. Raises EpisodeError where it cannot be read."""
+    """How a shard was collected: seeds, steps, image size (px), vary, behaviour.
+
+    Raises EpisodeError where it cannot be read.
+    """
     try:
         with h5py.File(path, "r") as file:
             return {
@@ -90,6 +99,7 @@ def shard_settings(path: Path) -> dict[str, object]:
                 "steps": file["actions"].shape[1],
                 "image size": file["images"].shape[-2],
                 "vary": [str(name) for name in file.attrs.get("vary", ())],
+                "behaviour": str(file.attrs.get("mix", UNNAMED_MIX)),
             }
     except (OSError, KeyError) as error:
         raise EpisodeError(
@@ -97,14 +107,20 @@ def shard_settings(path: Path) -> dict[str, object]:
         ) from error
 
 
+def shard_paths(folder: str | Path) -> list[Path]:
+    """The shards of a folder in the order of their names; raises EpisodeError where there is none."""
+    paths = sorted(Path(folder).glob("episodes-*.h5"))
+    if not paths:
+        raise EpisodeError(f"no episodes-*.h5 in {folder}: collect some with `jepa-planner collect {folder}`")
+    return paths
+
+
 def read_episodes(folder: str | Path, limit: int | None = None) -> Episodes:
     """Read the shards of a folder, in the order of their names, up to `limit` episodes.
 
     Raises EpisodeError naming the file and what is wrong with it.
     """
-    paths = sorted(Path(folder).glob("episodes-*.h5"))
-    if not paths:
-        raise EpisodeError(f"no episodes-*.h5 in {folder}: collect some with `jepa-planner collect {folder}`")
+    paths = shard_paths(folder)
     shards = []
     count = 0
     for path in paths:

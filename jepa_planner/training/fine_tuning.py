@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy as np
 import torch
 
 from jepa_planner.training.episodes import STATE_CHANNELS, Episodes, read_episodes
-from jepa_planner.training.fit import FitSettings
+from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.latent_cache import cached_latents
 from jepa_planner.training.predictor_training import (
     DIFFERENCES,
@@ -22,10 +20,12 @@ from jepa_planner.training.predictor_training import (
     imagination_errors,
     train_predictor,
 )
+from jepa_planner.training.run_folder import check_same_run, content_hash
 from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.bundle import (
     ENCODER_FILE,
     PREDICTOR_FILE,
+    SUB_GOALS_FILE,
     load_bundle,
     load_contract,
     load_encoder,
@@ -34,7 +34,7 @@ from jepa_planner.world_model.bundle import (
 from jepa_planner.world_model.contract import Contract, TrainingSpec
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
-from jepa_planner.world_model.weights_file import map_weights, read_weights
+from jepa_planner.world_model.weights_file import read_weights, stored_dtype
 from jepa_planner.world_model.world_model import WorldModel
 
 NEW_PREDICTOR = {"width": 384, "depth": 6, "heads": 6, "mlp_hidden": 1536}
@@ -60,7 +60,7 @@ class FineTuning:
 
 
 class FineTuningError(ValueError):
-    """Data, model and run folder do not go together; the message says what to change."""
+    """Data and model do not go together; the message says what to change."""
 
 
 def fine_tune(data: Path, init: Path, bundle: Path, run_folder: Path, settings: FineTuning) -> dict[str, object]:
@@ -68,9 +68,9 @@ def fine_tune(data: Path, init: Path, bundle: Path, run_folder: Path, settings: 
 
     A bundle without a predictor gets a new one. Resumes from what `run_folder` holds. Returns the report: errors per
     imagined step on held-out episodes before and after, measured on the bundles as they are on disk.
-    Raises EpisodeError, ContractError, BundleError or FineTuningError for what does not fit.
+    Raises EpisodeError, ContractError, BundleError, FineTuningError or RunFolderError for what does not fit.
     """
-    torch.set_num_threads(os.cpu_count() or 1)
+    use_all_cores()
     if bundle.resolve() == init.resolve():
         raise FineTuningError(f"{bundle} is the model to begin with: name another folder for the new one")
     episodes = read_episodes(data, settings.episodes)
@@ -81,8 +81,12 @@ def fine_tune(data: Path, init: Path, bundle: Path, run_folder: Path, settings: 
     encoder, predictor, contract = _load(init, states[:seen], episodes.actions[:seen], settings.seed)
     contract.check_images((1, len(views), *episodes.images.shape[3:]))
     training = training_settings(contract, settings, episodes.images.shape[1])
-    content = _content_hash(episodes)
-    _check_same_run(run_folder, {**asdict(settings), "init": contract.files, "data": content})
+    content = content_hash(episodes)
+    about = {name: value for name, value in asdict(settings).items() if name not in ("name", "command", "device")}
+    check_same_run(
+        run_folder / "fine_tuning.json", run_folder / "predictor.ckpt",
+        {**about, "init": contract.files, "data": content},
+    )  # fmt: skip
     model = WorldModel(contract, encoder, predictor, settings.device)
     key = f"{contract.files[ENCODER_FILE]} {contract.image} {views} {content}"
     latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, key, run_folder)
@@ -199,34 +203,13 @@ def _errors(
     return imagined, copied
 
 
-def _content_hash(episodes: Episodes) -> str:
-    digest = hashlib.sha256(repr((episodes.images.shape, episodes.views, episodes.time_step_s)).encode())
-    for part in (episodes.images, episodes.states, episodes.actions):
-        for episode in part:
-            digest.update(np.ascontiguousarray(episode))
-    return digest.hexdigest()
-
-
-def _check_same_run(folder: Path, settings: dict[str, object]) -> None:
-    """Notes what a run is about, so that its checkpoint is never taken for another's."""
-    note, checkpoint = folder / "fine_tuning.json", folder / "predictor.ckpt"
-    settings = json.loads(json.dumps({k: v for k, v in settings.items() if k not in ("name", "command", "device")}))
-    if checkpoint.exists():
-        noted = json.loads(note.read_text()) if note.exists() else {}
-        if other := [name for name, value in settings.items() if noted.get(name) != value]:
-            raise FineTuningError(
-                f"{checkpoint} is of a run with other {', '.join(other)}: use another --run, or delete it to begin anew"
-            )
-    folder.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(settings, indent=1) + "\n")
-
-
 def _write(bundle: Path, init: Path, predictor: ActionConditionedPredictor, contract: Contract) -> Contract:
-    """Copies the encoder's file byte by byte; the predictor keeps the number type that the bundle's weights have."""
+    """Copies what rests on the encoder alone byte by byte; the predictor keeps the bundle's type of numbers."""
     bundle.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(init / ENCODER_FILE, bundle / ENCODER_FILE)
-    contract = replace(contract, files={ENCODER_FILE: contract.files[ENCODER_FILE]})
-    source = init / (PREDICTOR_FILE if (init / PREDICTOR_FILE).exists() else ENCODER_FILE)
-    dtype = next(tensor.dtype for tensor in map_weights(source).values() if tensor.is_floating_point())
+    kept = {name: sha for name, sha in contract.files.items() if name in (ENCODER_FILE, SUB_GOALS_FILE)}
+    for name in kept:
+        shutil.copyfile(init / name, bundle / name)
+    contract = replace(contract, files=kept)
+    dtype = stored_dtype(init / (PREDICTOR_FILE if (init / PREDICTOR_FILE).exists() else ENCODER_FILE))
     weights = {name: (tensor,) for name, tensor in predictor.state_dict().items()}
     return write_bundle(bundle, contract, {PREDICTOR_FILE: weights}, dtype)

@@ -19,6 +19,12 @@ from tqdm import tqdm
 LOG_EVERY = 20
 
 
+def use_all_cores() -> None:
+    """Computes with a thread per core, unless OMP_NUM_THREADS says how many: on a busy machine fewer are faster."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(os.cpu_count() or 1)
+
+
 @dataclass(frozen=True)
 class FitSettings:
     """AdamW with linear warm-up and a cosine to zero; `checkpoint_every` counts iterations."""
@@ -102,7 +108,7 @@ def _resume(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> 
         optimiser.load_state_dict(saved["optimiser"])
     except (RuntimeError, ValueError, KeyError) as error:
         raise ValueError(
-            f"{path} is of a run with other sizes: {error}; use another run folder or delete it"
+            f"{path} is of a run with other settings: {error}; use another run folder or delete it"
         ) from error
     return int(saved["iteration"])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -84,18 +84,30 @@ def imagination_errors(
 
     Shapes as in `train_predictor`; both errors are [E, windows, horizon].
     """
-    size, device, window = DIFFERENCES[difference], predictor.state_mean.device, context + horizon
+    size = DIFFERENCES[difference]
     errors: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-    for start in window_starts(states.shape[1], window):
-        frames, steps = slice(start, start + window), slice(start, start + window - 1)
-        parts = latents[:, frames], states[:, frames], actions[:, steps]
-        z, arm, act = (torch.tensor(part, device=device) for part in parts)
-        future = z[:, context:]
-        imagined = imagine(predictor, z[:, :context], arm[:, :context], act)
-        for found, guess in zip(errors, (imagined, z[:, context - 1 : context]), strict=True):
+    for start, imagined, last in imagined_windows(predictor, latents, states, actions, context, horizon):
+        first = start + context
+        future = torch.tensor(latents[:, first : first + horizon], device=imagined.device)
+        for found, guess in zip(errors, (imagined, last), strict=True):
             found.append(size(guess - future).mean((-1, -2)).cpu().numpy())
     imagined_errors, copy_errors = (np.stack(found, axis=1) for found in errors)
     return imagined_errors, copy_errors
+
+
+def imagined_windows(
+    predictor: ActionConditionedPredictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray, context: int,
+    horizon: int,
+) -> Iterator[tuple[int, Tensor, Tensor]]:  # fmt: skip
+    """Of consecutive windows of episodes the first frame, the latents imagined after the context [E, horizon, N, D] and
+    the last one seen [E, 1, N, D]; shapes as in `train_predictor`.
+    """
+    device, window = predictor.state_mean.device, context + horizon
+    for start in window_starts(states.shape[1], window):
+        frames, steps = slice(start, start + context), slice(start, start + window - 1)
+        parts = latents[:, frames], states[:, frames], actions[:, steps]
+        seen, arm, act = (torch.tensor(part, device=device) for part in parts)
+        yield start, imagine(predictor, seen, arm, act), seen[:, -1:]
 
 
 def window_starts(frames: int, window: int) -> range:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,13 @@ import numpy as np
 import torch
 
 from jepa_planner.planning.cem import CemSettings
+from jepa_planner.planning.mppi import MppiSettings
+from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.training.collapse import measure_collapse
 from jepa_planner.training.encoder_training import EncoderTraining, encode_episodes, train_encoder
-from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, read_episodes
-from jepa_planner.training.fit import FitSettings
+from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, read_episodes, shard_paths
+from jepa_planner.training.fit import FitSettings, use_all_cores
+from jepa_planner.training.objectives.joint import SHIPPED, names_in
 from jepa_planner.training.predictor_training import PredictorTraining, train_predictor
 from jepa_planner.training.probes import prediction_error, probe_latents
 from jepa_planner.training.windows import split, state_scaling
@@ -42,45 +44,76 @@ SHIPPED_PLANNING = PlanningSpec(
         horizon=3, samples=128, iterations=3, elites=16, answer="best", noise_correlation=0.8, use_warm_start=True,
         mean_as_candidate=True, kept_elites=4, seeded_candidates=("noop", "open", "close"),
     ),
+    optimiser="mppi", mppi=MppiSettings(horizon=3, samples=32, iterations=6),
 )  # fmt: skip
 """Settings of the search that did best on scenes kept for tuning (seeds from 1,500,000 on)."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long to train, and from which seed; sizes are those of the shipped model."""
+    """For what objective (see `JointObjective`) and how long to train, and from which seed; sizes are those of the
+    shipped model.
+    """
 
     seed: int = 0
+    objective: str = SHIPPED
     encoder_iterations: int = 2200
+    encoder_batch: int = 48
     predictor_iterations: int = 1500
+    sub_goal_iterations: int = 6000
     episodes: int | None = None
     name: str = "panda-tabletop"
     command: str = ""
+
+    def __post_init__(self) -> None:
+        names_in(self.objective)
 
 
 class Collapsed(RuntimeError):
     """The encoder's latents collapsed; training stopped, and the run folder holds the measures."""
 
 
-def run(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str, object]:
+def run(
+    data: Path, bundle: Path, run_folder: Path, recipe: Recipe, demonstrations: Path | None = None
+) -> dict[str, object]:
     """Train encoder, then predictor, probe both and write the bundle; resumes from what `run_folder` holds. Returns
     the report.
 
+    demonstrations: episodes from which the bundle then learns to imagine sub-goals.
     Raises EpisodeError for unusable data and Collapsed when the encoder is not worth a predictor.
     """
-    torch.set_num_threads(os.cpu_count() or 1)
+    if demonstrations is not None:
+        shard_paths(demonstrations)  # not only after hours
+    report = _train_world_model(data, bundle, run_folder, recipe)
+    if demonstrations is not None:
+        settings = SubGoalRun(recipe.seed, recipe.sub_goal_iterations, command=recipe.command)
+        report["sub_goals"] = add_sub_goals(demonstrations, bundle, bundle, run_folder / "sub_goals", settings)
+        _write_report(run_folder, report)
+    return report
+
+
+def _train_world_model(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str, object]:
+    use_all_cores()
     episodes = read_episodes(data, recipe.episodes)
     parts = split(episodes)
     encoder_config, predictor_config = shipped_sizes(episodes)
     action_std = torch.tensor(ACTION_SCALE)
+    training = EncoderTraining(
+        FitSettings(recipe.encoder_iterations), batch=recipe.encoder_batch, objective=recipe.objective
+    )
     encoder = train_encoder(
-        episodes, parts, encoder_config, predictor_config, EncoderTraining(FitSettings(recipe.encoder_iterations)),
-        action_std, run_folder, recipe.seed,
-    )  # fmt: skip
+        episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed
+    )
     latents = encode_episodes(encoder, episodes.images)
     collapse = measure_collapse(latents, np.random.default_rng(recipe.seed))
     print(collapse)
-    report: dict[str, object] = {"episodes": len(episodes), "collapse": dataclasses.asdict(collapse)}
+    readouts = probe_latents(latents, episodes, parts)
+    report: dict[str, object] = {
+        "episodes": len(episodes),
+        "objective": recipe.objective,
+        "collapse": dataclasses.asdict(collapse),
+        "readouts": {name: dataclasses.asdict(readout) for name, readout in readouts.items()},
+    }
     _write_report(run_folder, report)
     if collapse.collapsed:
         raise Collapsed(f"{collapse}; see {run_folder / 'report.json'}")
@@ -93,7 +126,6 @@ def run(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str,
         PredictorTraining(FitSettings(recipe.predictor_iterations, learning_rate=8e-4)), run_folder, recipe.seed,
     )  # fmt: skip
     predictor.eval()
-    report["readouts"] = {name: dataclasses.asdict(r) for name, r in probe_latents(latents, episodes, parts).items()}
     report["prediction_error"] = prediction_error(predictor, latents, episodes, parts.held_out, horizon=4)
     _write_report(run_folder, report)
     save_bundle(bundle, encoder, predictor, contract(encoder, predictor, episodes, latents, recipe), torch.float16)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-
-from jepa_planner.training.episodes import Episodes
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Split:
     held_out: np.ndarray
 
 
-def split(episodes: Episodes, held_out_share: float = 0.05) -> Split:
+def split(episodes: Sized, held_out_share: float = 0.05) -> Split:
     """The last episodes, at least one, are held out."""
     count = max(1, round(len(episodes) * held_out_share))
     if len(episodes) <= count:

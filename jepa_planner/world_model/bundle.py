@@ -1,6 +1,7 @@
 """Model bundles: a folder with `model.yaml` (the contract) and weights as safetensors."""
 
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,16 +12,18 @@ import yaml
 from safetensors import SafetensorError
 from torch import nn
 
-from jepa_planner.world_model.contract import Contract, FamiliaritySpec
+from jepa_planner.world_model.contract import Contract, FamiliaritySpec, SubGoalSpec
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.familiarity import Familiarity, feature_count
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
 from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_plain
-from jepa_planner.world_model.weights_file import Weights, read_weights, weight_shapes, write_weights
+from jepa_planner.world_model.sub_goal_head import SubGoalHead
+from jepa_planner.world_model.weights_file import Weights, read_weights, stored_dtype, weight_shapes, write_weights
 
 CONTRACT_FILE = "model.yaml"
 ENCODER_FILE, PREDICTOR_FILE = "encoder.safetensors", "predictor.safetensors"
 FAMILIARITY_FILE = "familiarity.safetensors"
+SUB_GOALS_FILE = "sub_goals.safetensors"
 MAX_CONTRACT_BYTES = 1_000_000
 M = TypeVar("M", bound=nn.Module)
 
@@ -105,7 +108,7 @@ def load_bundle(
             f"{folder / CONTRACT_FILE}: predictor is null: this bundle is an encoder alone, and planning needs a "
             "predictor; train one on it with `jepa-planner train --predictor-only --init`"
         )
-    _check_files(folder, contract, (ENCODER_FILE, PREDICTOR_FILE))
+    _check_files(folder, contract, (ENCODER_FILE, PREDICTOR_FILE, *_sub_goal_files(contract)))
     encoder = _load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype)
     predictor = _load_weights(folder / PREDICTOR_FILE, lambda: ActionConditionedPredictor(contract.predictor), dtype)
     return encoder, predictor, contract
@@ -133,7 +136,8 @@ def load_familiarity(folder: str | Path) -> Familiarity | None:
     contract = load_contract(folder)
     if contract.familiarity is None:
         return None
-    _check_files(folder, contract, (FAMILIARITY_FILE,))
+    _check_listed(folder, contract, (FAMILIARITY_FILE,))
+    _check_hash(folder, FAMILIARITY_FILE, contract.files[FAMILIARITY_FILE])
     count = feature_count(contract.latent.tokens, contract.latent.channels)
     expected = {"mean": (count,), "whitening": (count, count), "tcp_weight": (count, 3)}
     expected |= {"tcp_bias": (3,), "tcp_min": (3,), "tcp_max": (3,)}
@@ -141,6 +145,38 @@ def load_familiarity(folder: str | Path) -> Familiarity | None:
     if (shapes := weight_shapes(path)) != expected:
         raise BundleError(f"{path}: tensors are {shapes}, expected {expected}")
     return Familiarity(**read_weights(path, torch.float32))
+
+
+def load_sub_goal_head(folder: str | Path) -> SubGoalHead | None:
+    """The head that imagines sub-goals, in eval mode on the CPU; None where the bundle has none.
+
+    Reads and checks no other weights, and raises as `load_bundle` does.
+    """
+    folder = Path(folder)
+    contract = load_contract(folder)
+    if contract.sub_goals is None:
+        return None
+    _check_listed(folder, contract, _sub_goal_files(contract))
+    _check_hash(folder, SUB_GOALS_FILE, contract.files[SUB_GOALS_FILE])
+    config = contract.sub_goals.head
+    return _load_weights(folder / SUB_GOALS_FILE, lambda: SubGoalHead(config), torch.float32).requires_grad_(False)
+
+
+def add_sub_goal_head(init: Path, folder: Path, head: SubGoalHead, spec: SubGoalSpec) -> Contract:
+    """Writes the bundle `init` with a head, in place of the one it may have had, into a folder, which may be its own.
+
+    The other files are copied byte by byte. The head's numbers keep the type that the encoder's are stored in. Returns
+    the contract. Raises BundleError where the head is not the one that spec describes.
+    """
+    if head.config != spec.head:
+        raise BundleError("sub_goals: the head's sizes are not those in the contract")
+    contract = replace(load_contract(init), sub_goals=spec)
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.resolve() != init.resolve():
+        for name in contract.files.keys() - {SUB_GOALS_FILE}:
+            shutil.copyfile(_inside(init, name), folder / name)
+    weights = {name: (tensor,) for name, tensor in head.state_dict().items()}
+    return write_bundle(folder, contract, {SUB_GOALS_FILE: weights}, stored_dtype(folder / ENCODER_FILE))
 
 
 def model_folder(given: str | Path = "") -> Path:
@@ -178,17 +214,29 @@ def name_mismatches(module: nn.Module, shapes: Mapping[str, Sequence[int]]) -> l
     return sorted(problems)
 
 
+def _sub_goal_files(contract: Contract) -> tuple[str, ...]:
+    return () if contract.sub_goals is None else (SUB_GOALS_FILE,)
+
+
 def _check_files(folder: Path, contract: Contract, needed: Sequence[str]) -> None:
+    _check_listed(folder, contract, needed)
+    for name, expected in contract.files.items():
+        _check_hash(folder, name, expected)
+
+
+def _check_listed(folder: Path, contract: Contract, needed: Sequence[str]) -> None:
     for name in needed:
         if name not in contract.files:
             raise BundleError(f"{folder / CONTRACT_FILE}: files: missing {name}")
-    for name, expected in contract.files.items():
-        path = _inside(folder, name)
-        if (given := sha256(path)) != expected:
-            raise BundleError(
-                f"{path}: sha256 is {given}, but {CONTRACT_FILE} says {expected}: the file was altered or cut "
-                "short; copy or train the bundle again"
-            )
+
+
+def _check_hash(folder: Path, name: str, expected: str) -> None:
+    path = _inside(folder, name)
+    if (given := sha256(path)) != expected:
+        raise BundleError(
+            f"{path}: sha256 is {given}, but {CONTRACT_FILE} says {expected}: the file was altered or cut "
+            "short; copy or train the bundle again"
+        )
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -12,10 +12,12 @@ from jepa_planner.planning.mppi import MppiSettings
 from jepa_planner.planning.optimisers import SETTINGS, OptimiserName
 from jepa_planner.planning.seeded_cem import SeededCemSettings
 from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.planning.sub_goals import ImagineMode, SubGoalSettings, imagines
 from jepa_planner.world_model.encoder import EncoderConfig
 from jepa_planner.world_model.predictor import PredictorConfig
 from jepa_planner.world_model.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from jepa_planner.world_model.strict_fields import FieldError
+from jepa_planner.world_model.sub_goal_head import SubGoalHeadConfig
 
 POSE = ("x_m", "y_m", "z_m", "roll_rad", "pitch_rad", "yaw_rad")
 STATE_LAYOUTS = (
@@ -155,12 +157,21 @@ class FamiliaritySpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SubGoalSpec:
+    """Sub-goals that the model imagines: sizes of the head, how they are pursued, where its weights come from."""
+
+    head: SubGoalHeadConfig
+    training: TrainingSpec
+    pursuit: SubGoalSettings = field(default_factory=SubGoalSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Contract:
     """Everything that stands in `model.yaml`; `files` maps file names to their sha256.
 
     predictor None: the bundle is an encoder alone, and what stands about states, actions and planning is meant for the
-    predictor to come. notes: what is uncertain about the model, and what to try. Construction raises FieldError where
-    a value is impossible or two sections contradict each other.
+    predictor to come. sub_goals None: the model imagines none. notes: what is uncertain about the model, and what to
+    try. Construction raises FieldError where a value is impossible or two sections contradict each other.
     """
 
     name: str
@@ -176,6 +187,7 @@ class Contract:
     encoder: EncoderConfig
     predictor: PredictorConfig | None
     familiarity: FamiliaritySpec | None = None
+    sub_goals: SubGoalSpec | None = None
     context_frames: int = 1
     format: int = FORMAT
     notes: tuple[str, ...] = ()
@@ -207,6 +219,8 @@ class Contract:
                 raise FieldError(f"{name}: must {must}")
         if predictor is not None:
             self._check_predictor(predictor)
+        if self.sub_goals is not None:
+            self._check_sub_goals(self.sub_goals.head)
 
     def _check_predictor(self, predictor: PredictorConfig) -> None:
         for name, given, expected in (
@@ -219,6 +233,24 @@ class Contract:
         steps = self.context_frames - 1 + self.planning.search().horizon
         if steps > predictor.max_steps:
             raise FieldError(f"predictor.max_steps: must be at least {steps}")
+
+    def _check_sub_goals(self, head: SubGoalHeadConfig) -> None:
+        for name, given, expected in (
+            ("sub_goals.head.latent_tokens", head.latent_tokens, self.latent.tokens),
+            ("sub_goals.head.latent_channels", head.latent_channels, self.latent.channels),
+            ("sub_goals.head.state_dim", head.state_dim, len(self.state.channels)),
+        ):
+            _check_equal(name, given, expected)
+
+    def imagines(self, mode: ImagineMode, goals: int) -> bool:
+        """Whether sub-goals are imagined on the way to so many goal images; raises ValueError where they cannot be."""
+        return imagines(mode, None if self.sub_goals is None else self.sub_goals.pursuit, goals)
+
+    def steps_per_goal_image(self, mode: ImagineMode, goals: int, max_steps: int = 0) -> int:
+        """Actions recommended for each of so many goal images; max_steps bounds them all, 0 does not."""
+        if self.imagines(mode, goals):
+            return self.sub_goals.pursuit.steps_per_goal_image(goals, max_steps)
+        return self.planning.steps_per_sub_goal
 
     def check_images(self, shape: Sequence[int]) -> None:
         """Raises ContractError unless images of this shape are [B, views, H, W, 3] and large enough."""

@@ -72,6 +72,11 @@ def weight_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no dict)
 
 
+def stored_dtype(path: Path) -> torch.dtype:
+    """The floating-point type of the first such tensor in a safetensors file."""
+    return next(tensor.dtype for tensor in map_weights(path).values() if tensor.is_floating_point())
+
+
 def read_weights(path: Path, dtype: torch.dtype) -> dict[str, Tensor]:
     """Copies of all tensors of a safetensors file: matrices as dtype, other floating-point tensors as float32.
 

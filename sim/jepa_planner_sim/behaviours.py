@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,40 +11,73 @@ from jepa_planner_sim import expert
 from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.expert import ScriptedExpert, Waypoint
 from jepa_planner_sim.scene import OBJECT_REGION_MAX_M, OBJECT_REGION_MIN_M
-from jepa_planner_sim.tasks import ASIDE_MAX_M, ASIDE_MIN_M, REACH_MAX_M, REACH_MIN_M
+from jepa_planner_sim.tasks import ASIDE_MAX_M, ASIDE_MIN_M, REACH_MAX_M, REACH_MIN_M, push_fits
 from jepa_planner_sim.world import World
 
-MIX = {"place": 0.46, "push": 0.20, "grasp": 0.12, "reach": 0.10, "random": 0.12}
-"""Share of the episodes that begin with each behaviour; when one is over, another is drawn."""
-ERROR_SHARE = 0.35
+
+@dataclass(frozen=True)
+class Mix:
+    """How episodes are made: the share of those that begin with each behaviour, and what goes wrong in them.
+
+    When a behaviour is over, another is drawn by the same shares. error_share: scripts that grasp beside the object.
+    noise_levels_m: one is drawn per episode and added to every scripted action. burst_chance: of some random actions in
+    a row, at each scripted step. corrected_share: scripts that come down beside where they should, and mend that.
+    careful: what lost the object is begun again, and what leaves the arm no room behind it is placed, not pushed.
+    """
+
+    shares: tuple[tuple[str, float], ...]
+    error_share: float
+    noise_levels_m: tuple[float, ...]
+    burst_chance: float
+    corrected_share: float = 0.0
+    careful: bool = False
+
+    def draw(self, rng: np.random.Generator) -> str:
+        """A behaviour by its share."""
+        names, shares = zip(*self.shares, strict=True)
+        return str(rng.choice(names, p=shares))
+
+
+MIXES = {
+    "exploration": Mix(
+        shares=(("place", 0.46), ("push", 0.20), ("grasp", 0.12), ("reach", 0.10), ("random", 0.12)),
+        error_share=0.35, noise_levels_m=(0.0, 0.006, 0.015), burst_chance=0.03,
+    ),
+    "demonstration": Mix(
+        shares=(("place", 0.47), ("push", 0.38), ("grasp", 0.08), ("reach", 0.07)),
+        error_share=0.15, noise_levels_m=(0.0, 0.003), burst_chance=0.0, corrected_share=0.3, careful=True,
+    ),
+}  # fmt: skip
+"""exploration: what actions do, mistakes included; demonstration: how things are done, nearly clean."""
 GRASP_ERROR_M = 0.015
-NOISE_LEVELS_M = (0.0, 0.006, 0.015)
-BURST_CHANCE = 0.03
+BESIDE_M = 0.02
+"""Spread of where the tcp comes down in scripts that mend it."""
+BESIDE_HEIGHT_M = 0.05
+PUSH_DRAWS = 30
 
 
-def behave(world: World, rng: np.random.Generator, first: str) -> Iterator[np.ndarray]:
+def behave(world: World, rng: np.random.Generator, first: str, mix: Mix) -> Iterator[np.ndarray]:
     """Yield actions [7] without end; the caller executes each before it asks for the next."""
-    noise_m = float(rng.choice(NOISE_LEVELS_M))
+    noise_m = float(rng.choice(mix.noise_levels_m))
     name = first
     while True:
+        lost = False
         if name == "random":
             yield from _wander(rng)
         else:
-            runner = ScriptedExpert(_script(name, world, rng))
+            runner = ScriptedExpert(_script(name, world, rng, mix))
             while not runner.done:
-                if rng.random() < BURST_CHANCE:
+                if rng.random() < mix.burst_chance:
                     for _ in range(int(rng.integers(1, 4))):
                         yield random_action(rng, gripper_chance=0.2)
                 action = runner.act(world)
                 action[:3] += rng.normal(0.0, noise_m, 3) if noise_m else 0.0
                 yield np.clip(action, -ACTION_MAX, ACTION_MAX)
                 runner.update(world)
-        name = draw_behaviour(rng)
-
-
-def draw_behaviour(rng: np.random.Generator) -> str:
-    """A name of MIX, by its share."""
-    return str(rng.choice(list(MIX), p=list(MIX.values())))
+                lost = mix.careful and runner.reached == "lifted" and not world.fingers_touch()
+                if lost:
+                    break
+        name = name if lost else mix.draw(rng)
 
 
 def random_action(rng: np.random.Generator, gripper_chance: float = 0.1) -> np.ndarray:
@@ -63,25 +97,19 @@ def _wander(rng: np.random.Generator) -> Iterator[np.ndarray]:
         yield np.clip(velocity, -ACTION_MAX, ACTION_MAX)
 
 
-def _script(name: str, world: World, rng: np.random.Generator) -> list[Waypoint]:
+def _script(name: str, world: World, rng: np.random.Generator, mix: Mix) -> list[Waypoint]:
     object_xy = world.object_pose()[0][:2]
     target = rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)
-    error = rng.normal(0.0, GRASP_ERROR_M, 3) * [1, 1, 0.5] if rng.random() < ERROR_SHARE else None
+    error = rng.normal(0.0, GRASP_ERROR_M, 3) * [1, 1, 0.5] if rng.random() < mix.error_share else None
     lift_m = float(rng.uniform(0.08, 0.20))
     aside = rng.uniform(ASIDE_MIN_M, ASIDE_MAX_M)
-    if name == "place":
-        return expert.place_script(target, lift_m, aside if rng.random() < 0.6 else None, error)
-    if name == "push":
-        axis = int(rng.integers(2))
-        gap = np.zeros(2)
-        gap[axis] = rng.choice([-1.0, 1.0]) * rng.uniform(0.05, 0.18)
-        gap[1 - axis] = gap[axis] * rng.uniform(-0.35, 0.35)
-        goal = np.clip(object_xy + gap, OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)
-        if np.linalg.norm(goal - object_xy) < 0.03:
-            goal = np.array([0.5, 0.0])
-        return expert.push_script(goal, aside if rng.random() < 0.6 else None)
+    if name == "push" and (goal := _push_goal(object_xy, rng, mix.careful)) is not None:
+        return _beside_first(expert.push_script(goal, aside if rng.random() < 0.6 else None), rng, mix)
+    if name in ("place", "push"):
+        script = expert.place_script(target, lift_m, aside if rng.random() < 0.6 else None, error)
+        return _beside_first(script, rng, mix)
     if name == "grasp":
-        script = expert.grasp_script(lift_m, error)
+        script = _beside_first(expert.grasp_script(lift_m, error), rng, mix)
         hover = np.array([*rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M), rng.uniform(0.05, 0.2)])
         return [*script, Waypoint(lambda _: hover, expert.CLOSED)] if rng.random() < 0.5 else script
     if name == "reach":
@@ -89,4 +117,28 @@ def _script(name: str, world: World, rng: np.random.Generator) -> list[Waypoint]
         points = [near if rng.random() < 0.4 else rng.uniform(REACH_MIN_M, REACH_MAX_M) for _ in range(3)]
         gripper = float(rng.choice([expert.OPEN, expert.CLOSED]))
         return [Waypoint(lambda _, p=p: p, gripper, tolerance_m=0.02, patience=8) for p in points]
-    raise ValueError(f"unknown behaviour {name!r}; known are {', '.join(MIX)}")
+    raise ValueError(f"unknown behaviour {name!r}; known are place, push, grasp, reach, random")
+
+
+def _push_goal(object_xy: np.ndarray, rng: np.random.Generator, careful: bool) -> np.ndarray | None:
+    """Where to push the object, nearly along x or y; a careful search for room behind it may find none: None."""
+    for _ in range(PUSH_DRAWS if careful else 1):
+        axis = int(rng.integers(2))
+        gap = np.zeros(2)
+        gap[axis] = rng.choice([-1.0, 1.0]) * rng.uniform(0.05, 0.18)
+        gap[1 - axis] = gap[axis] * rng.uniform(-0.35, 0.35)
+        goal = np.clip(object_xy + gap, OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)
+        far = np.linalg.norm(goal - object_xy) >= 0.03
+        if far and (not careful or push_fits(object_xy, goal)):
+            return goal
+    return None if careful else np.array([0.5, 0.0])
+
+
+def _beside_first(script: list[Waypoint], rng: np.random.Generator, mix: Mix) -> list[Waypoint]:
+    """Some scripts go low beside the place of their second stage before they go there."""
+    if mix.corrected_share == 0.0 or rng.random() >= mix.corrected_share:
+        return script
+    there = script[1]
+    offset = np.array([*rng.normal(0.0, BESIDE_M, 2), rng.uniform(0.0, BESIDE_HEIGHT_M)])
+    beside = Waypoint(lambda world: there.target_m(world) + offset, there.closedness, tolerance_m=0.015, patience=4)
+    return [script[0], beside, *script[1:]]

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from jepa_planner.training.episodes import EpisodeError, Episodes, shard_settings, write_shard
 from jepa_planner_sim.arm_driver import ACTION_PERIOD_S, ArmDriver
-from jepa_planner_sim.behaviours import behave, draw_behaviour
+from jepa_planner_sim.behaviours import MIXES, behave
 from jepa_planner_sim.scene import sample_scene
 from jepa_planner_sim.tasks import REACH_MAX_M, START_MIN_M
 from jepa_planner_sim.world import World
@@ -23,18 +23,21 @@ EVALUATION_SEED_START = 1_000_000
 
 @dataclass(frozen=True)
 class CollectSettings:
-    """What to collect; the same settings and seed give the same files."""
+    """What to collect; the same settings and seed give the same files. behaviour names one of MIXES."""
 
     episodes: int = 2000
     steps: int = 40
     seed: int = 0
     image_size_px: int = 64
     vary: frozenset[str] = frozenset()
+    behaviour: str = "exploration"
     shard_episodes: int = 20
 
     def __post_init__(self) -> None:
         if self.episodes < 1 or self.steps < 1 or self.shard_episodes < 1:
             raise ValueError(f"episodes, steps and shard size must be at least 1, got {self}")
+        if self.behaviour not in MIXES:
+            raise ValueError(f"unknown behaviour {self.behaviour!r}; known are {', '.join(MIXES)}")
         if not 0 <= self.seed <= EVALUATION_SEED_START - self.episodes:
             raise ValueError(
                 f"seeds {self.seed} to {self.seed + self.episodes} must lie in 0 to {EVALUATION_SEED_START}: "
@@ -84,6 +87,7 @@ def _check_kept(path: Path, settings: CollectSettings, index: int) -> None:
         "steps": settings.steps,
         "image size": settings.image_size_px,
         "vary": sorted(settings.vary),
+        "behaviour": settings.behaviour,
     }
     found = shard_settings(path)
     for name, value in wanted.items():
@@ -100,7 +104,7 @@ def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
         world.close()
     stacked = [np.stack([r[i] for r in records]) for i in range(4)]
     episodes = Episodes(*stacked, tuple(r[4] for r in records), seeds, tuple(world.cameras), ACTION_PERIOD_S)
-    write_shard(path, episodes, settings.vary)
+    write_shard(path, episodes, settings.vary, settings.behaviour)
     return len(seeds)
 
 
@@ -114,9 +118,10 @@ def record_episode(
     driver = ArmDriver(world)
     driver.place_tcp(rng.uniform(START_MIN_M, REACH_MAX_M), closedness=float(rng.random() < 0.15))
     world.advance(0.1)
-    first = draw_behaviour(rng)
+    mix = MIXES[settings.behaviour]
+    first = mix.draw(rng)
     images, states, actions, poses = [world.render()], [world.state()], [], [_pose(world)]
-    for _, action in zip(range(settings.steps), behave(world, rng, first), strict=False):
+    for _, action in zip(range(settings.steps), behave(world, rng, first, mix), strict=False):
         driver.execute(action)
         actions.append(action.astype(np.float32))
         images.append(world.render())

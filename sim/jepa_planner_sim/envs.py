@@ -88,7 +88,7 @@ class PandaTaskEnv(gymnasium.Env):
         self._steps += 1
         info = self._info()
         success = info["success"]
-        return self._observe(), float(success), success, self._steps >= self.task.max_steps and not success, info
+        return self._observe(), float(success), success, self._steps >= self.task.max_steps, info
 
     def draw_goal_images(self, kind: str) -> list[np.ndarray]:
         """Goal images, uint8 [V, H, W, 3] each: "dense" (all stages), "one" (only the end, the arm out of the way),

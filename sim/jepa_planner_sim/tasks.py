@@ -80,7 +80,7 @@ def sample_plan(task: Task, object_xy_m: np.ndarray, rng: np.random.Generator) -
             goal = np.array([*rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M), 0.0])
             near_object = False
             apart = float(np.linalg.norm(goal[:2] - object_xy_m))
-            if task.name == "push" and not _push_fits(object_xy_m, goal[:2]):
+            if task.name == "push" and not push_fits(object_xy_m, goal[:2]):
                 continue
         if apart < task.min_distance_m + 0.01 or near_object:
             continue
@@ -125,7 +125,7 @@ def achieved_now(task: Task, world: World, goal_m: np.ndarray) -> bool:
     return distance < 0.03 and not world.fingers_touch() and world.object_speed_m_s() < 0.01
 
 
-def _push_fits(start_xy_m: np.ndarray, goal_xy_m: np.ndarray) -> bool:
+def push_fits(start_xy_m: np.ndarray, goal_xy_m: np.ndarray) -> bool:
     """Whether a push is short, nearly along x or y (the gripper's flat sides), and has room behind the object."""
     gap = goal_xy_m - start_xy_m
     distance = float(np.linalg.norm(gap))

@@ -8,11 +8,11 @@ import pytest
 import torch
 from tiny_vjepa2_ac import import_tiny
 
+from jepa_planner.cli import probe
 from jepa_planner.cli.main import main
 from jepa_planner.planning.cem import CemSettings
-from jepa_planner.training import recipe
+from jepa_planner.training import probe_report, recipe
 from jepa_planner.training.collapse import CollapseReport
-from jepa_planner.training.encoder_training import EncoderTraining
 from jepa_planner.training.episodes import read_episodes
 from jepa_planner.training.predictor_training import PredictorTraining
 from jepa_planner.training.probes import probe_latents
@@ -51,7 +51,6 @@ def small_and_quick(monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     monkeypatch.setattr(recipe, "shipped_sizes", lambda episodes: SIZES)
     monkeypatch.setattr(recipe, "SHIPPED_PLANNING", PLANNING)
-    monkeypatch.setattr(recipe, "EncoderTraining", partial(EncoderTraining, batch=4))
     monkeypatch.setattr(recipe, "PredictorTraining", partial(PredictorTraining, batch=4))
     monkeypatch.setattr(recipe, "probe_latents", partial(probe_latents, iterations=3))
     monkeypatch.setattr(recipe, "measure_collapse", lambda *_: HEALTHY)
@@ -120,6 +119,57 @@ def test_train_writes_a_bundle_and_eval_tries_it(collected, tmp_path, small_and_
     assert (report["search"]["optimiser"], report["search"]["samples"], report["deadline_s"]) == ("mppi", 6, 5.0)
 
 
+def test_train_takes_the_objective_by_name_and_refuses_an_unknown_one(collected, tmp_path, small_and_quick, capsys):
+    assert train(collected, tmp_path, "--objective", "vicreg+inverse") == 0
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["objective"] == "vicreg+inverse"
+    paths = ("--data", str(collected), "--out", str(tmp_path / "b"), "--run", str(tmp_path / "r"))
+    assert "'byol' is unknown; known are sigreg" in complaint(capsys, "train", *paths, "--objective", "byol")
+    assert not (tmp_path / "b").exists() and not (tmp_path / "r").exists()
+
+
+def test_probe_reads_a_model_on_given_or_on_fresh_episodes(collected, tmp_path, small_and_quick, capsys, monkeypatch):
+    assert train(collected, tmp_path) == 0
+    model = str(tmp_path / "bundle")
+    monkeypatch.setattr(probe_report, "probe", partial(probe_report.probe, iterations=3))
+    found = tmp_path / "deep" / "probe.json"
+    assert main(["probe", "--model", model, "--data", str(collected), "--json", str(found)]) == 0
+    printed = capsys.readouterr().out
+    assert f"{model} on {collected}" in printed and "| object position | cm |" in printed
+    report = json.loads(found.read_text())
+    assert (report["model"], report["episodes"], report["held_out_episodes"]) == (model, 3, 1)
+    monkeypatch.setattr(probe, "FRESH_EPISODES", 4)
+    monkeypatch.setattr(probe, "FRESH_STEPS", 6)
+    fresh = str(tmp_path / "fresh")
+    assert main(["probe", "--model", model, "--fresh", fresh]) == 0
+    assert read_episodes(fresh).seeds.tolist() == [990_000, 990_001, 990_002, 990_003]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--held-out", "1.5"], "--held-out is 1.5; it must lie between 0 and 1"),
+        (["--model", "/nowhere/model"], "/nowhere/model"),
+        (["--data", "/nowhere/episodes"], "no episodes-*.h5 in /nowhere/episodes"),
+    ],
+)
+def test_a_probe_that_makes_no_sense_is_refused_in_words(arguments, says, capsys):
+    assert says in complaint(capsys, "probe", *arguments)
+
+
+def test_ablate_trains_and_tries_each_objective_and_prints_a_table(collected, tmp_path, small_and_quick, capsys):
+    few = ["--encoder-iterations", "2", "--predictor-iterations", "2", "--encoder-batch", "4", "--scenes", "1"]
+    paths = ["--data", str(collected), "--out", str(tmp_path / "out")]
+    assert (
+        main(["ablate", *paths, *few, "--tasks", "reach", "--objectives", "none", "vicreg", "--episodes", "2", "3"])
+        == 0
+    )
+    printed = capsys.readouterr().out
+    assert "none-2: row 1 of 4" in printed and "vicreg-3: row 4 of 4" in printed
+    assert (tmp_path / "out" / "table.md").read_text().strip() in printed
+    assert "| vicreg | 3 |" in printed
+    assert "'byol' is unknown" in complaint(capsys, "ablate", *paths, "--objectives", "none", "byol")
+
+
 def test_a_predictor_goes_on_learning_from_where_a_bundle_is(collected, tmp_path, small_and_quick, capsys):
     first = import_tiny(tmp_path / "first")
     few = ["--predictor-iterations", "12", "--learning-rate", "5e-3", "--batch", "4", "--view", "side"]
@@ -132,18 +182,67 @@ def test_a_predictor_goes_on_learning_from_where_a_bundle_is(collected, tmp_path
     assert WorldModel.load(tmp_path / "tuned").contract.name == "mine"
 
 
+def test_sub_goals_are_learned_after_the_predictor_or_added_to_a_bundle(collected, tmp_path, small_and_quick, capsys):
+    few = ["--demonstrations", str(collected), "--sub-goal-iterations", "2"]
+    assert train(collected, tmp_path, *few) == 0
+    assert '"foresight"' in capsys.readouterr().out
+    first = tmp_path / "bundle"
+    again = ["--init", str(first), "--out", str(tmp_path / "second"), "--run", str(tmp_path / "more"), "--seed", "4"]
+    assert main(["train", "--sub-goals-only", *few, *again]) == 0
+    said = capsys.readouterr().out
+    assert "3 demonstrations with" in said and f"bundle written to {tmp_path / 'second'}" in said
+    assert [load_contract(folder).sub_goals.training.seeds for folder in (first, tmp_path / "second")] == [(0,), (4,)]
+    common = ["--task", "reach", "--episodes", "1", "--model", str(first)]
+    imagined = evaluate(tmp_path / "auto.json", *common)
+    assert imagined["imagine_sub_goals"] == "auto"
+    assert "(imagined)" in imagined["trials"][0]["ended"]
+    plain = evaluate(tmp_path / "never.json", *common, "--imagine-sub-goals", "never")
+    assert plain["imagine_sub_goals"] == "never"
+    assert "(imagined)" not in plain["trials"][0]["ended"]
+
+
+def test_sub_goals_that_the_model_cannot_imagine_are_refused(collected, tmp_path, small_and_quick, capsys):
+    assert train(collected, tmp_path) == 0
+    arguments = ["--task", "reach", "--model", str(tmp_path / "bundle"), "--imagine-sub-goals", "always"]
+    for more in ([], ["--ros"]):
+        assert "the model imagines none: add them to it with" in complaint(capsys, "eval", *arguments, *more)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--predictor-only"], "name it with --init"),
-        (["--init", "model", "--batch", "3"], "--init, --batch goes only with --predictor-only"),
-        (["--predictor-only", "--init", "model", "--encoder-iterations", "3"], "never goes with --predictor-only"),
+        (
+            ["--predictor-only", "--init", "model", "--objective", "none"],
+            "--objective does not go with --predictor-only",
+        ),
+        (["--predictor-only"], "--predictor-only needs --init"),
+        (["--init", "model", "--batch", "3"], "--batch, --init does not go with training encoder and predictor, which"),
+        (
+            ["--predictor-only", "--init", "model", "--encoder-iterations", "3"],
+            "--encoder-iterations does not go with --predictor-only",
+        ),
         (["--predictor-only", "--init", "nowhere"], "nowhere/model.yaml: no such file"),
+        (["--predictor-only", "--init", "m", "--demonstrations", "d"], "--demonstrations does not go with --pred"),
+        (["--predictor-only", "--sub-goals-only"], "one after the other"),
+        (["--sub-goals-only"], "--data does not go with --sub-goals-only, which takes --init, --demonstrations, --sub"),
     ],
 )
 def test_a_fine_tuning_that_makes_no_sense_is_refused_in_words(arguments, says, collected, tmp_path, capsys):
     paths = ["--data", str(collected), "--out", str(tmp_path / "b"), "--run", str(tmp_path / "r")]
     assert says in complaint(capsys, "train", *paths, *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "training encoder and predictor needs --data"),
+        (["--sub-goals-only"], "--sub-goals-only needs --init, --demonstrations"),
+        (["--sub-goals-only", "--init", "nowhere", "--demonstrations", "d"], "nowhere/model.yaml: no such file"),
+    ],
+)
+def test_a_training_that_lacks_something_is_refused_in_words(arguments, says, tmp_path, capsys):
+    assert says in complaint(capsys, "train", "--out", str(tmp_path / "b"), "--run", str(tmp_path / "r"), *arguments)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -188,6 +287,8 @@ def test_varied_scenes_are_all_perturbations_and_chosen_ones_only_those(tmp_path
         (["--task", "reach", "--floor", "noop", "--samples", "9"], "floors do not search: leave out --samples"),
         (["--task", "reach", "--ros", "--deadline", "0.2"], "mpc_node's parameters: leave out --deadline"),
         (["--task", "reach", "--optimiser", "anneal"], "'anneal' is unknown; known are cem, icem"),
+        (["--task", "reach", "--floor", "noop", "--imagine-sub-goals", "auto"], "floors imagine nothing: leave out"),
+        (["--task", "reach", "--imagine-sub-goals", "on"], "invalid choice: 'on'"),
         (["--task", "reach", "--iterations", "-1"], "iterations is -1; it must be at least 1"),
         ([], "--task"),
     ],
@@ -208,6 +309,7 @@ def test_training_without_episodes_is_refused_in_words(tmp_path, capsys):
         (["--episodes", "0"], "at least 1"),
         (["--vary", "fog", "--episodes", "1", "--processes", "1"], "unknown perturbation fog; known are camera"),
         (["--episodes", "many"], "invalid int value"),
+        (["--behaviour", "dance"], "invalid choice: 'dance' (choose from 'exploration', 'demonstration')"),
     ],
 )
 def test_a_collection_that_makes_no_sense_is_refused_in_words(arguments, says, tmp_path, capsys):

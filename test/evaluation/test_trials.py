@@ -2,9 +2,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from tiny_model import tiny_model
+from tiny_model import imagining, tiny_head, tiny_model
 
 from jepa_planner.evaluation.policies import (
+    ExpertPolicy,
     NoopPolicy,
     PixelPolicy,
     RandomPolicy,
@@ -36,6 +37,20 @@ class SpyPolicy(NoopPolicy):
         self.env, self.goals, self.scene = env, goals, env.world.scene
         if self._only_look:
             raise Enough
+
+
+class StopAfter:
+    """Lets a policy act so many times, and then breaks off."""
+
+    def __init__(self, policy: WorldModelPolicy, acts: int) -> None:
+        self._policy, self._left = policy, acts
+        self.start = policy.start
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        if self._left == 0:
+            raise Enough
+        self._left -= 1
+        return self._policy.act(observation)
 
 
 def start_of_a_trial(task: str, **settings) -> SpyPolicy:
@@ -164,6 +179,41 @@ def test_the_planner_acts_within_bounds_counts_its_plans_and_says_how_it_ended()
     assert "step 15 of 15" in trial.ended
 
 
+@pytest.mark.parametrize(
+    ("task", "goal_images", "mode", "imagined"),
+    [
+        ("pick_place", "one", "auto", True),
+        ("pick_place", "3", "auto", True),
+        ("grasp", "dense", "auto", False),
+        ("grasp", "dense", "always", True),
+        ("pick_place", "one", "never", False),
+    ],
+)
+def test_sub_goals_are_imagined_where_pictures_are_few_or_it_is_asked_for(task, goal_images, mode, imagined):
+    policy = WorldModelPolicy(imagining(tiny_model()), sub_goal_head=tiny_head(), imagine_sub_goals=mode)
+    running = run_trials(StopAfter(policy, 1), TrialSettings(task, 1, goal_images=goal_images))
+    with pytest.raises(Enough):
+        next(running)
+    assert (policy.last.imagined is not None) == imagined
+    assert ("moment 1 (imagined)" in policy.last.message) == imagined
+
+
+def test_goal_pictures_share_all_steps_where_sub_goals_are_imagined():
+    """Two steps are the tiny model's own budget for each picture; a third of pick_place's 45 is fifteen."""
+    found = {}
+    for mode in ("auto", "never"):
+        policy = WorldModelPolicy(imagining(tiny_model()), sub_goal_head=tiny_head(), imagine_sub_goals=mode)
+        with pytest.raises(Enough):
+            next(run_trials(StopAfter(policy, 1), TrialSettings("pick_place", 1, goal_images="3")))
+        found[mode] = policy.last.message.split(", ")[1]
+    assert found == {"auto": "step 1 of 15", "never": "step 1 of 2"}
+
+
+def test_a_model_that_imagines_nothing_is_not_asked_to():
+    with pytest.raises(ValueError, match="the model imagines none"):
+        trials(WorldModelPolicy(tiny_model(), imagine_sub_goals="always"), goal_images="one")
+
+
 def test_the_planner_decides_the_same_for_the_same_scene():
     found = [trials(WorldModelPolicy(tiny_model()), "grasp", goal_images="3", seed=1) for _ in range(2)]
     assert found[0] == found[1]
@@ -176,3 +226,24 @@ def test_a_planner_that_believes_it_has_arrived_stays_where_it_is():
     assert policy.plan_seconds == []
     assert "the last goal image is reached" in trial.ended
     assert trial.distance_m == pytest.approx(trial.start_distance_m, abs=0.005)
+
+
+class GoesAwayAgain(ExpertPolicy):
+    """Solves the task, then leaves the goal."""
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        action = super().act(observation)
+        return action if self._acted else np.array([0, 0, 0.05, 0, 0, 0, 0], dtype=np.float32)
+
+
+def test_a_goal_that_was_left_again_counts_at_first_success_and_not_at_the_end():
+    (first,) = trials(GoesAwayAgain(), "reach")
+    (last,) = trials(GoesAwayAgain(), "reach", to_the_end=True)
+    assert first.success and first.distance_m < 0.02
+    assert not last.success and last.steps == TASKS["reach"].max_steps and last.distance_m > 0.02
+    assert first.first_success == last.first_success == first.steps
+
+
+def test_a_goal_that_is_kept_counts_at_the_end_too():
+    (trial,) = trials(ExpertPolicy(), "reach", to_the_end=True)
+    assert trial.success and trial.steps == TASKS["reach"].max_steps

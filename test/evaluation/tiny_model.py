@@ -8,9 +8,23 @@ import torch
 from jepa_planner.planning.cem import CemSettings
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.recipe import Recipe, contract
+from jepa_planner.world_model.contract import SubGoalSpec, TrainingSpec
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
 from jepa_planner.world_model.world_model import WorldModel
+
+
+def tiny_head() -> SubGoalHead:
+    torch.manual_seed(1)
+    return SubGoalHead(SubGoalHeadConfig(latent_tokens=4, latent_channels=3, state_dim=8, width=16, depth=1)).eval()
+
+
+def imagining(model: WorldModel) -> WorldModel:
+    """The same model with a contract that knows `tiny_head`."""
+    spec = SubGoalSpec(head=tiny_head().config, training=TrainingSpec(data="none", command="none"))
+    model.contract = replace(model.contract, sub_goals=spec)
+    return model
 
 
 def tiny_model(reached_energy: float = 0.0, steps_per_sub_goal: int = 2) -> WorldModel:

@@ -4,19 +4,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from harness import PATIENCE_S, STALE_S, goal_of, picture
+from harness import PATIENCE_S, STALE_S, Rig, goal_of, picture
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.msg import Plan, PlanStats
 from jepa_planner.srv import Rollout
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
+from small_models import small_sub_goal_head, small_sub_goal_spec
 
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.arm_node import STATE_PERIOD_S, ArmNode
 from jepa_planner.nodes.goal_pursuit import Outcome
 from jepa_planner.planning.optimisers import OPTIMISER_NAMES
-from jepa_planner.world_model.bundle import load_contract, write_familiarity
+from jepa_planner.planning.sub_goals import SubGoalSettings
+from jepa_planner.world_model.bundle import add_sub_goal_head, load_contract, write_familiarity
 from jepa_planner.world_model.contract import FamiliaritySpec
 from jepa_planner.world_model.familiarity import Familiarity
 
@@ -56,8 +58,6 @@ def test_a_goal_out_of_reach_ends_when_its_budget_is_spent(rig, composed):
 
 
 def test_nodes_apart_plan_what_nodes_in_one_process_plan(ros, bundle):
-    from harness import Rig
-
     plans = []
     for composed in (True, False):
         rig = Rig(bundle)
@@ -132,6 +132,48 @@ def ends(rig, after: int = 2):
     handle = rig.send_goals(ENDLESS)
     rig.until(lambda: len(moves(rig)) >= after)
     return handle
+
+
+@pytest.fixture(scope="session")
+def imagining_bundle(bundle, tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("imagining")
+    spec = small_sub_goal_spec(pursuit=SubGoalSettings(steps=6))
+    add_sub_goal_head(Path(bundle), folder, small_sub_goal_head(), spec)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("composed", "goals", "mode", "imagined"),
+    [(True, 1, "auto", True), (False, 1, "auto", True), (True, 4, "auto", False), (True, 1, "never", False)],
+)
+def test_feedback_tells_the_imagined_moment_and_how_near_it_is(ros, imagining_bundle, composed, goals, mode, imagined):
+    rig = Rig(imagining_bundle)
+    rig.planner(composed, imagine_sub_goals=mode)
+    heard = []
+    pictures = [goal_of(*FAR, budget=1, tolerance=1e-9)] * goals
+    sent = rig.reach.send_goal_async(ReachGoalImage.Goal(goals=pictures), feedback_callback=heard.append)
+    rig.until(sent.done)
+    result = rig.result(sent.result())
+    rig.until(lambda: any(message.feedback.step for message in heard))
+    rig.close()
+    status = next(message.feedback.status for message in heard if message.feedback.step)
+    assert status.startswith("moving to moment 1 (imagined), look 1, energy ") if imagined else status == "moving"
+    assert (result.outcome, result.steps) == (Outcome.BUDGET_SPENT, goals)
+
+
+def test_goal_images_without_budget_share_the_steps_that_imagining_takes(ros, imagining_bundle):
+    rig = Rig(imagining_bundle)
+    rig.planner()
+    results = [rig.result(rig.send_goals(*[goal_of(*FAR, tolerance=1e-9)] * 3, max_steps=most)) for most in (0, 3)]
+    rig.close()
+    assert [result.steps for result in results] == [6, 3]
+
+
+def test_a_model_that_imagines_no_sub_goals_is_not_asked_to(ros, bundle):
+    rig = Rig(bundle)
+    with pytest.raises(RuntimeError, match="mpc_node could not start"):
+        rig.planner(imagine_sub_goals="always")
+    rig.close()
 
 
 def test_cancelling_stops_the_arm(rig):

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from jepa_planner.training.episodes import EpisodeError, read_episodes
-from jepa_planner_sim.arm_driver import ACTION_MAX
-from jepa_planner_sim.behaviours import MIX, behave, draw_behaviour
+from jepa_planner_sim.arm_driver import ACTION_MAX, ArmDriver
+from jepa_planner_sim.behaviours import MIXES, _push_goal, behave
 from jepa_planner_sim.collect import EVALUATION_SEED_START, CollectSettings, collect, record_episode
 from jepa_planner_sim.scene import Scene
+from jepa_planner_sim.tasks import push_fits
 from jepa_planner_sim.world import World
 
+EXPLORATION, DEMONSTRATION = MIXES["exploration"], MIXES["demonstration"]
 SMALL = CollectSettings(episodes=3, steps=3, seed=40, image_size_px=64, shard_episodes=2)
 
 
@@ -38,7 +40,7 @@ def test_what_was_collected_reads_back_with_the_seeds_and_settings(collected):
     assert episodes.seeds.tolist() == [40, 41, 42]
     assert episodes.views == ("front", "side")
     assert episodes.time_step_s == 0.25
-    assert set(episodes.behaviour) <= set(MIX)
+    assert set(episodes.behaviour) <= set(dict(EXPLORATION.shares))
 
 
 def test_a_second_call_writes_nothing(collected):
@@ -81,8 +83,9 @@ def test_an_interruption_ends_the_workers_at_once_and_keeps_what_is_done(collect
         ({"steps": 4}, "steps 3, not 4"),
         ({"image_size_px": 96}, "image size 64, not 96"),
         ({"vary": frozenset({"light"})}, r"vary \[\], not \['light'\]"),
+        ({"behaviour": "demonstration"}, "behaviour exploration, not demonstration"),
     ],
-    ids=["seed", "steps", "image size", "vary"],
+    ids=["seed", "steps", "image size", "vary", "behaviour"],
 )
 def test_a_folder_collected_with_other_settings_is_refused_and_kept(collected, change, says):
     before = {path.name: path.stat().st_mtime_ns for path in collected.iterdir()}
@@ -156,24 +159,90 @@ def test_settings_that_collect_nothing_are_refused(name):
         replace(SMALL, **{name: 0})
 
 
-@pytest.mark.parametrize("name", sorted(MIX))
+@pytest.mark.parametrize("name", [name for name, _ in EXPLORATION.shares])
 def test_every_behaviour_goes_on_without_end_and_within_bounds(world, name):
     world.build(Scene())
     rng = np.random.default_rng(0)
-    actions = np.stack([action for _, action in zip(range(60), behave(world, rng, name), strict=False)])
+    running = behave(world, rng, name, EXPLORATION)
+    actions = np.stack([action for _, action in zip(range(60), running, strict=False)])
     assert actions.shape == (60, 7)
     assert np.all(np.abs(actions) <= ACTION_MAX + 1e-9)
     assert actions.std(axis=0)[:3].max() > 0.0
 
 
-def test_behaviours_are_drawn_by_their_shares():
+@pytest.mark.parametrize("mix", MIXES.values(), ids=list(MIXES))
+def test_behaviours_are_drawn_by_their_shares(mix):
     rng = np.random.default_rng(0)
-    drawn = [draw_behaviour(rng) for _ in range(2000)]
-    assert sum(MIX.values()) == pytest.approx(1.0)
-    for name, share in MIX.items():
+    drawn = [mix.draw(rng) for _ in range(2000)]
+    assert sum(share for _, share in mix.shares) == pytest.approx(1.0)
+    for name, share in mix.shares:
         assert drawn.count(name) / 2000 == pytest.approx(share, abs=0.04)
+
+
+def test_demonstrations_hold_no_random_motion(world):
+    assert "random" not in dict(DEMONSTRATION.shares)
+    clean = replace(DEMONSTRATION, noise_levels_m=(0.0,), error_share=0.0)
+    wild = replace(clean, burst_chance=1.0)
+    turned = []
+    for mix in (clean, wild):
+        world.build(Scene())
+        running = behave(world, np.random.default_rng(1), "reach", mix)
+        actions = np.stack([action for _, action in zip(range(4), running, strict=False)])[:, :3]
+        turned.append(float((actions[1:] * actions[:-1]).sum(axis=1).min()))
+    assert turned[0] > 0.0 > turned[1], "a script that nothing disturbs goes straight on; the world here never moves"
+
+
+def first_script(world: World, mix, seed: int, behaviour: str = "place", steps: int = 16):
+    """Tcp [T+1, 3], commanded closedness [T+1] and object poses [T+1, 4] of one behaviour in the plain scene."""
+    world.build(Scene())
+    driver = ArmDriver(world)
+    driver.place_tcp(np.array([0.40, -0.10, 0.20]))
+    rows = [(world.tcp_pose()[0], world.closedness_commanded, world.object_pose()[0])]
+    running = behave(world, np.random.default_rng(seed), behaviour, mix)
+    for _, action in zip(range(steps), running, strict=False):
+        driver.execute(action)
+        rows.append((world.tcp_pose()[0], world.closedness_commanded, world.object_pose()[0]))
+    return tuple(np.array(part) for part in zip(*rows, strict=True))
+
+
+def test_a_corrected_script_comes_down_beside_the_object_and_then_grasps_it(world, monkeypatch):
+    monkeypatch.setattr("jepa_planner_sim.behaviours.BESIDE_M", 0.05)
+    clean = replace(DEMONSTRATION, noise_levels_m=(0.0,), error_share=0.0, corrected_share=0.0)
+    straight = first_script(world, clean, 4)
+    corrected = first_script(world, replace(clean, corrected_share=1.0), 4)
+    for _, _, object_m in (straight, corrected):
+        assert object_m[:, 2].max() > 0.06, "both lift the object"
+    before = [tcp[: int(np.argmax(closed > 0.5))] for tcp, closed, _ in (straight, corrected)]
+    low = [tcp[tcp[:, 2] < 0.09] for tcp in before]
+    off_m = [np.linalg.norm(tcp[:, :2] - straight[2][0, :2], axis=1) for tcp in low]
+    assert off_m[0].max() < 0.01 < off_m[1].max()
+
+
+def test_a_careful_arm_that_lost_the_object_takes_it_again(world, monkeypatch):
+    monkeypatch.setattr("jepa_planner_sim.behaviours.GRASP_ERROR_M", 0.08)
+    mix = replace(DEMONSTRATION, noise_levels_m=(0.0,), error_share=1.0, corrected_share=0.0)
+    closings = []
+    for careful in (False, True):
+        _, closed, object_m = first_script(world, replace(mix, careful=careful), 1, steps=13)
+        assert object_m[:, 2].max() < 0.03, "it grasps beside the object"
+        closings.append(closed)
+    assert closings[0][-1] > 0.5 > closings[1][-1], "one carries nothing to its target, the other opens again"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_careful_arm_pushes_only_what_it_has_room_behind(world, seed):
+    in_a_corner = np.array([0.40, 0.14])
+    goal = _push_goal(in_a_corner, np.random.default_rng(seed), careful=True)
+    assert goal is None or push_fits(in_a_corner, goal)
+    assert _push_goal(np.array([0.5, 0.0]), np.random.default_rng(seed), careful=True) is not None
+
+
+def test_a_demonstration_begins_otherwise_than_an_exploration_of_the_same_seed(world):
+    assert not np.array_equal(record(world, 49)[2], record(world, 49, behaviour="demonstration")[2])
 
 
 def test_an_unknown_behaviour_is_named_with_the_known_ones(world):
     with pytest.raises(ValueError, match="unknown behaviour 'dance'; known are place, push, grasp, reach, random"):
-        next(behave(world, np.random.default_rng(0), "dance"))
+        next(behave(world, np.random.default_rng(0), "dance", EXPLORATION))
+    with pytest.raises(ValueError, match="unknown behaviour 'dance'; known are exploration, demonstration"):
+        replace(SMALL, behaviour="dance")

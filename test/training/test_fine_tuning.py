@@ -22,6 +22,7 @@ from jepa_planner.training.fine_tuning import (
     training_settings,
 )
 from jepa_planner.training.recipe import Recipe, contract
+from jepa_planner.training.run_folder import RunFolderError
 from jepa_planner.world_model.bundle import load_bundle, load_contract, save_bundle, sha256
 from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.import_bundle import import_bundle
@@ -140,21 +141,21 @@ def test_latents_are_made_once(tmp_path, first, monkeypatch):
 )
 def test_a_run_folder_of_another_training_is_refused_by_what_differs(change, named, tmp_path, first):
     tune(tmp_path, first)
-    with pytest.raises(FineTuningError, match=f"of a run with other {named}: use another --run"):
+    with pytest.raises(RunFolderError, match=f"of a run with other {named}: use another --run"):
         tune(tmp_path, first, replace(SHORT, **change))
 
 
 def test_other_episodes_in_a_used_run_folder_are_refused(tmp_path, first):
     tune(tmp_path, first)
     other = replace(SOME, actions=SOME.actions * 0.5)
-    with pytest.raises(FineTuningError, match="other data"):
+    with pytest.raises(RunFolderError, match="other data"):
         tune(tmp_path, first, some=other, data="more")
 
 
 def test_a_run_folder_of_a_whole_training_is_refused(tmp_path, first):
     (tmp_path / "run").mkdir()
     torch.save({}, tmp_path / "run" / "predictor.ckpt")
-    with pytest.raises(FineTuningError, match="of a run with other seed"):
+    with pytest.raises(RunFolderError, match="of a run with other seed"):
         tune(tmp_path, first)
 
 

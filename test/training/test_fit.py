@@ -100,7 +100,7 @@ def test_a_loss_that_is_no_number_stops_the_run_by_name_and_iteration(tmp_path, 
 
 def test_a_checkpoint_of_another_size_is_refused_by_name(tmp_path):
     run(tmp_path, network(width=8))
-    with pytest.raises(ValueError, match=r"net\.ckpt is of a run with other sizes"):
+    with pytest.raises(ValueError, match=r"net\.ckpt is of a run with other settings"):
         run(tmp_path, network(width=9))
 
 

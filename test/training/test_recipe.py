@@ -12,16 +12,23 @@ from tiny_training import ENCODER, PREDICTOR, encoder, episodes, predictor
 
 from jepa_planner.training import recipe
 from jepa_planner.training.collapse import CollapseReport, measure_collapse
-from jepa_planner.training.encoder_training import EncoderTraining
 from jepa_planner.training.episodes import EpisodeError, Episodes, write_shard
 from jepa_planner.training.predictor_training import PredictorTraining
 from jepa_planner.training.probes import probe_latents
 from jepa_planner.training.recipe import Collapsed, Recipe
+from jepa_planner.world_model.bundle import load_sub_goal_head
 from jepa_planner.world_model.world_model import Context, WorldModel
 
 SOME = episodes(count=8, steps=8)
 HEALTHY = CollapseReport(12, effective_rank=9.0, std_mean=1.0, std_min=0.8, dead_share=0.0, neighbour_ratio=0.3)
-SHORT = Recipe(seed=3, encoder_iterations=4, predictor_iterations=4, name="tiny", command="jepa-planner train tiny")
+SHORT = Recipe(
+    seed=3,
+    encoder_iterations=4,
+    encoder_batch=6,
+    predictor_iterations=4,
+    name="tiny",
+    command="jepa-planner train tiny",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +37,6 @@ def small_and_quick(monkeypatch):
     threads = torch.get_num_threads()
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     monkeypatch.setattr(recipe, "shipped_sizes", lambda episodes: (ENCODER, PREDICTOR))
-    monkeypatch.setattr(recipe, "EncoderTraining", partial(EncoderTraining, batch=6))
     monkeypatch.setattr(recipe, "PredictorTraining", partial(PredictorTraining, batch=6))
     monkeypatch.setattr(recipe, "probe_latents", partial(probe_latents, iterations=5))
     monkeypatch.setattr(recipe, "measure_collapse", lambda *_: HEALTHY)
@@ -117,7 +123,29 @@ def test_a_collapsed_encoder_stops_the_run_before_the_predictor_and_says_so(tmp_
     with pytest.raises(Collapsed, match=r"COLLAPSED: effective rank .*report\.json"):
         run(tmp_path, episodes(count=8, steps=8, blank=True))
     assert not (tmp_path / "bundle").exists() and not (tmp_path / "run" / "predictor.ckpt").exists()
-    assert json.loads((tmp_path / "run" / "report.json").read_text())["collapse"]["effective_rank"] < 4
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["collapse"]["effective_rank"] < 4 and report["readouts"]["object"]["mlp_median"] > 0
+
+
+def test_demonstrations_teach_the_bundle_to_imagine_sub_goals(tmp_path):
+    write_shard(tmp_path / "demonstrations" / "episodes-000000.h5", episodes(count=4, steps=6, seed=1))
+    settings, paths = replace(SHORT, sub_goal_iterations=3), [tmp_path / name for name in ("data", "bundle", "run")]
+    plain = run(tmp_path)
+    report = recipe.run(*paths, settings, tmp_path / "demonstrations")
+    assert report == json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report.keys() - plain.keys() == {"sub_goals"} and report["sub_goals"]["demonstrations"] == 4
+    spec = WorldModel.load(tmp_path / "bundle").contract.sub_goals
+    assert (spec.training.command, spec.training.seeds) == ("jepa-planner train tiny", (3,))
+    assert spec.training.steps == {"sub_goals": 3}
+    assert load_sub_goal_head(tmp_path / "bundle") is not None
+
+
+def test_demonstrations_that_are_not_there_are_missed_at_once_and_not_after_hours(tmp_path):
+    write_shard(tmp_path / "data" / "episodes-000000.h5", SOME)
+    paths = [tmp_path / name for name in ("data", "bundle", "run")]
+    with pytest.raises(EpisodeError, match=r"no episodes-\*\.h5 in .*nowhere"):
+        recipe.run(*paths, SHORT, tmp_path / "nowhere")
+    assert not (tmp_path / "run").exists()
 
 
 def test_only_as_many_episodes_are_used_as_were_asked_for(tmp_path):
@@ -132,7 +160,7 @@ def test_a_folder_without_episodes_is_named(tmp_path):
 def test_a_run_folder_of_other_sizes_is_refused_by_name(tmp_path, monkeypatch):
     run(tmp_path)
     monkeypatch.setattr(recipe, "shipped_sizes", lambda episodes: (replace(ENCODER, width=36), PREDICTOR))
-    with pytest.raises(ValueError, match=r"encoder\.ckpt is of a run with other sizes"):
+    with pytest.raises(ValueError, match=r"encoder\.ckpt is of a run with other settings"):
         run(tmp_path)
 
 

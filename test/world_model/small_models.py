@@ -14,10 +14,12 @@ from jepa_planner.world_model.contract import (
     LatentSpec,
     PlanningSpec,
     StateSpec,
+    SubGoalSpec,
     TrainingSpec,
 )
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
 from jepa_planner.world_model.world_model import Context, WorldModel
 
 SLOTS, CHANNELS = 3, 4
@@ -75,6 +77,22 @@ def small_predictor(seed: int = 0, **changes) -> ActionConditionedPredictor:
     for parameter in predictor.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     return predictor.eval()
+
+
+def sub_goal_head_config(**changes) -> SubGoalHeadConfig:
+    defaults = SubGoalHeadConfig(latent_tokens=SLOTS, latent_channels=CHANNELS, state_dim=8, width=16, depth=2)
+    return replace(defaults, **changes)
+
+
+def small_sub_goal_head(seed: int = 0, **changes) -> SubGoalHead:
+    """In eval mode, with random weights."""
+    torch.manual_seed(seed)
+    return SubGoalHead(sub_goal_head_config(**changes)).eval()
+
+
+def small_sub_goal_spec(**changes) -> SubGoalSpec:
+    defaults = SubGoalSpec(head=sub_goal_head_config(), training=TrainingSpec(data="none", command="none"))
+    return replace(defaults, **changes)
 
 
 def small_contract(**changes) -> Contract:

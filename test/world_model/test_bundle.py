@@ -5,9 +5,25 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from small_models import slot_encoder_config, small_contract, small_predictor, small_world_model
+from small_models import (
+    slot_encoder_config,
+    small_contract,
+    small_predictor,
+    small_sub_goal_head,
+    small_sub_goal_spec,
+    small_world_model,
+    sub_goal_head_config,
+)
 
-from jepa_planner.world_model.bundle import BundleError, load_bundle, load_contract, save_bundle, sha256
+from jepa_planner.world_model.bundle import (
+    BundleError,
+    add_sub_goal_head,
+    load_bundle,
+    load_contract,
+    load_sub_goal_head,
+    save_bundle,
+    sha256,
+)
 from jepa_planner.world_model.encoder import VideoEncoder
 
 
@@ -142,3 +158,76 @@ def test_tensors_of_another_shape_are_named(bundle):
     edit(bundle, lambda contract: contract["encoder"].update(mlp_hidden=40))
     with pytest.raises(BundleError, match=r"misshapen blocks\.0\.mlp\.fc1\.weight: \[32, 24\], expected \[40, 24\]"):
         load_bundle(bundle)
+
+
+def test_a_head_that_imagines_sub_goals_is_added_to_a_bundle_and_given_back(bundle):
+    assert load_sub_goal_head(bundle) is None
+    before, head, spec = load_contract(bundle), small_sub_goal_head(), small_sub_goal_spec()
+    add_sub_goal_head(bundle, bundle, head, spec)
+    contract = load_contract(bundle)
+    assert contract.sub_goals == spec
+    assert contract.files == before.files | {"sub_goals.safetensors": sha256(bundle / "sub_goals.safetensors")}
+    loaded = load_sub_goal_head(bundle)
+    assert not loaded.training and not any(parameter.requires_grad for parameter in loaded.parameters())
+    for name, tensor in head.state_dict().items():
+        assert torch.equal(tensor, loaded.state_dict()[name]), name
+    load_bundle(bundle)
+
+
+def test_a_head_is_added_to_a_copy_and_the_first_bundle_stays_as_it_was(bundle, tmp_path):
+    before = (bundle / "model.yaml").read_bytes()
+    add_sub_goal_head(bundle, tmp_path / "copy", small_sub_goal_head(), small_sub_goal_spec())
+    assert (bundle / "model.yaml").read_bytes() == before
+    assert load_sub_goal_head(bundle) is None
+    load_bundle(tmp_path / "copy")
+    assert load_sub_goal_head(tmp_path / "copy") is not None
+
+
+def test_a_second_head_takes_the_place_of_the_first(bundle, tmp_path):
+    for seed, folder in ((0, tmp_path / "first"), (1, tmp_path / "second")):
+        add_sub_goal_head(bundle, folder, small_sub_goal_head(seed), small_sub_goal_spec())
+        bundle = folder
+    weight = load_sub_goal_head(bundle).embed.weight
+    assert torch.equal(weight, small_sub_goal_head(1).embed.weight)
+
+
+def test_a_head_is_stored_in_the_type_of_the_encoder(tmp_path):
+    model = small_world_model()
+    save_bundle(tmp_path, model.encoder, model.predictor, model.contract, torch.float16)
+    add_sub_goal_head(tmp_path, tmp_path, small_sub_goal_head(), small_sub_goal_spec())
+    loaded = load_sub_goal_head(tmp_path).embed.weight
+    assert loaded.dtype == torch.float32
+    assert torch.equal(loaded, small_sub_goal_head().embed.weight.half().float())
+
+
+def test_a_head_of_other_sizes_than_its_contract_is_not_added(bundle):
+    before = (bundle / "model.yaml").read_bytes()
+    with pytest.raises(BundleError, match="sub_goals: the head's sizes are not those in the contract"):
+        add_sub_goal_head(bundle, bundle, small_sub_goal_head(width=8), small_sub_goal_spec())
+    assert (bundle / "model.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("load", [load_bundle, load_sub_goal_head])
+def test_a_head_that_is_missing_or_altered_is_refused_by_name(bundle, load):
+    add_sub_goal_head(bundle, bundle, small_sub_goal_head(), small_sub_goal_spec())
+    path = bundle / "sub_goals.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(BundleError, match=r"sub_goals\.safetensors: sha256 is"):
+        load(bundle)
+    path.unlink()
+    with pytest.raises(BundleError, match=r"sub_goals\.safetensors: listed under files"):
+        load(bundle)
+    edit(bundle, lambda contract: contract["files"].pop("sub_goals.safetensors"))
+    with pytest.raises(BundleError, match=r"files: missing sub_goals\.safetensors"):
+        load(bundle)
+
+
+def test_a_head_for_other_latents_than_the_models_is_refused_by_name(bundle):
+    spec = small_sub_goal_spec(head=sub_goal_head_config(latent_tokens=5))
+    with pytest.raises(ValueError, match=r"sub_goals\.head\.latent_tokens: 5 does not fit"):
+        add_sub_goal_head(bundle, bundle, small_sub_goal_head(latent_tokens=5), spec)
+
+
+def test_contracts_written_before_there_were_sub_goals_still_load(bundle):
+    edit(bundle, lambda contract: contract.pop("sub_goals"))
+    assert load_bundle(bundle)[2].sub_goals is None

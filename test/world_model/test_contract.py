@@ -1,7 +1,13 @@
 from dataclasses import replace
 
 import pytest
-from small_models import slot_encoder_config, slot_predictor_config, small_contract
+from small_models import (
+    slot_encoder_config,
+    slot_predictor_config,
+    small_contract,
+    small_sub_goal_spec,
+    sub_goal_head_config,
+)
 
 from jepa_planner.planning.cem import CemSettings
 from jepa_planner.planning.icem import IcemSettings
@@ -12,8 +18,9 @@ from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_pl
 GOOD = small_contract()
 
 
-def test_a_contract_survives_the_way_through_plain_data():
-    assert from_plain(Contract, to_plain(GOOD)) == GOOD
+@pytest.mark.parametrize("contract", [GOOD, small_contract(sub_goals=small_sub_goal_spec())], ids=["plain", "head"])
+def test_a_contract_survives_the_way_through_plain_data(contract):
+    assert from_plain(Contract, to_plain(contract)) == contract
 
 
 @pytest.mark.parametrize(
@@ -38,6 +45,12 @@ def test_a_contract_survives_the_way_through_plain_data():
         ({"state": StateSpec(channels=tuple("abcdefgh"), frame="base", tcp_frame="tcp")}, "state.channels"),
         ({"planning": replace(GOOD.planning, initial_std=(0.1,))}, "planning.initial_std"),
         ({"context_frames": 0}, "context_frames"),
+        (
+            {"sub_goals": small_sub_goal_spec(head=sub_goal_head_config(latent_tokens=9))},
+            "sub_goals.head.latent_tokens",
+        ),
+        ({"sub_goals": small_sub_goal_spec(head=sub_goal_head_config(latent_channels=9))}, "head.latent_channels"),
+        ({"sub_goals": small_sub_goal_spec(head=sub_goal_head_config(state_dim=7))}, "sub_goals.head.state_dim"),
     ],
 )
 def test_sections_that_contradict_each_other_are_refused_by_name(changes, name):

@@ -1,0 +1,181 @@
+"""Sub-goals that the planner imagines on the way to a goal picture: one is committed to, refined, and left."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
+
+import torch
+from torch import Tensor
+
+from jepa_planner.planning.action_space import GRIPPER
+
+if TYPE_CHECKING:
+    from jepa_planner.world_model.sub_goal_head import Hypotheses
+
+ImagineMode = Literal["auto", "always", "never"]
+"""When sub-goals are imagined; not on and off, which parameter files take for booleans."""
+IMAGINE_MODES: tuple[ImagineMode, ...] = get_args(ImagineMode)
+SAME_CLOSEDNESS = 0.3
+"""Commands of the gripper that differ by less are the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubGoalSettings:
+    """How imagined sub-goals are pursued; distances are mean squared differences of latents.
+
+    arrived_distance: at this one from the observation a sub-goal is done; so it is where the arm stands as imagined,
+    the tcp within arrived_m and the gripper commanded alike. max_looks: after so many looks at it, another is chosen
+    all the same. back_distance: one that lies so near to where the work stood one of the last back_moments moments ago,
+    and does no longer, leads back, and is chosen only where all do; back_moments 0 allows it. goal_distance: a sub-goal
+    that lies at most so far from the goal picture is replaced by the picture itself, which is exact; 0 never does that.
+    max_goal_images: lists of at most so many goal pictures leave gaps worth filling. steps: actions for all pictures of
+    such a list together, shared evenly.
+    """
+
+    arrived_distance: float = 0.05
+    arrived_m: float = 0.01
+    max_looks: int = 6
+    back_moments: int = 2
+    back_distance: float = 0.2
+    goal_distance: float = 0.0
+    max_goal_images: int = 3
+    steps: int = 45
+
+    def __post_init__(self) -> None:
+        distances = (self.arrived_distance, self.arrived_m, self.back_distance, self.goal_distance)
+        if not all(distance >= 0.0 for distance in distances):
+            raise ValueError(f"{self}: expected distances >= 0")
+        if min(self.max_looks, self.max_goal_images, self.steps) < 1 or self.back_moments < 0:
+            raise ValueError(
+                f"{self}: expected max_looks, max_goal_images and steps >= 1, and back_moments >= 0"
+            )
+
+    def steps_per_goal_image(self, goals: int, max_steps: int = 0) -> int:
+        """The even share of one of so many goal pictures, where max_steps (0: no limit) bounds them all."""
+        return max(1, min(self.steps, max_steps or self.steps) // goals)
+
+
+def imagines(mode: ImagineMode, settings: SubGoalSettings | None, goals: int) -> bool:
+    """Whether sub-goals are imagined for so many goal pictures; settings None: the model has no head for it.
+
+    Raises ValueError where they are wanted and cannot be.
+    """
+    if mode not in IMAGINE_MODES:
+        raise ValueError(f"imagine_sub_goals is {mode!r}; choose one of {', '.join(IMAGINE_MODES)}")
+    if mode == "always" and settings is None:
+        raise ValueError(
+            "imagine_sub_goals is 'always', but the model imagines none: add them to it with `jepa-planner train "
+            "--sub-goals-only`, or choose auto or never"
+        )
+    return mode != "never" and settings is not None and (mode == "always" or goals <= settings.max_goal_images)
+
+
+@dataclass(frozen=True)
+class SubGoal:
+    """The imagined moment that is pursued now.
+
+    latent [N, D] and arm state [S] at it; hypothesis: which of the head's guesses it is; number: how many have been
+    committed to for this goal picture, this one included; looks: observations made on the way to it, the present one
+    included; energy: mean squared difference of the present observation to it, and tolerance that at which it is done;
+    tcp_away_m: how far the tcp still has to go; is_goal: it is the goal picture itself.
+    """
+
+    latent: Tensor
+    state: Tensor
+    hypothesis: int
+    number: int
+    looks: int
+    energy: float
+    tolerance: float
+    tcp_away_m: float
+    is_goal: bool = False
+
+    def __str__(self) -> str:
+        which = "the goal picture itself" if self.is_goal else "imagined"
+        return (
+            f"moment {self.number} ({which}), look {self.looks}, energy {self.energy:.4g} (tolerance "
+            f"{self.tolerance:.4g}), tcp {100 * self.tcp_away_m:.1f} cm from there"
+        )
+
+
+class SubGoalHeadLike(Protocol):
+    """What guesses at next moments; see `world_model.sub_goal_head.SubGoalHead`."""
+
+    def __call__(self, latents: Tensor, states: Tensor, goals: Tensor) -> Hypotheses: ...
+
+
+class SubGoals:
+    """Chooses the latent to plan for between an observation and a goal picture.
+
+    The head is asked at every look. As long as a sub-goal is neither reached nor looked at too often, the guess that is
+    nearest to it takes its place: it grows sharper as the moment comes near. Then the most probable guess that is not
+    reached yet and does not lead back is committed to.
+    """
+
+    def __init__(self, head: SubGoalHeadLike, settings: SubGoalSettings) -> None:
+        self.settings = settings
+        self._head = head
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins anew, for another goal picture."""
+        self._held: tuple[Tensor, Tensor] | None = None  # as imagined, even where the picture stands in for it
+        self._before: deque[Tensor] = deque(maxlen=self.settings.back_moments + 1)  # observed when one was committed to
+        self._number = self._looks = 0
+
+    @torch.no_grad()
+    def target(self, latent: Tensor, state: Tensor, goal: Tensor) -> SubGoal:
+        """What to plan for now: observed latent [N, D], arm state [S], the goal picture's latent [N, D]."""
+        settings = self.settings
+        guesses = self._head(latent[None], state[None], goal[None])
+        latents, states = guesses.latents[0], guesses.states[0]
+        if self._held is None or self._looks >= settings.max_looks or self._arrived(latent, state, *self._held):
+            self._number, self._looks = self._number + 1, 0
+            self._before.append(latent)
+            chosen = self._next(latent, state, latents, states, guesses.logits[0])
+        else:
+            chosen = int(_distance(latents, self._held[0]).argmin())
+        self._looks += 1
+        there = states[chosen]
+        self._held = latents[chosen], there
+        is_goal = float(_distance(latents[chosen], goal)) <= settings.goal_distance
+        target = goal if is_goal else latents[chosen]
+        return SubGoal(
+            latent=target,
+            state=there,
+            hypothesis=chosen,
+            number=self._number,
+            looks=self._looks,
+            energy=float(_distance(target, latent)),
+            tolerance=settings.arrived_distance,
+            tcp_away_m=float((there[:3] - state[:3]).norm()),
+            is_goal=is_goal,
+        )
+
+    def _next(self, latent: Tensor, state: Tensor, latents: Tensor, states: Tensor, logits: Tensor) -> int:
+        """The guess to commit to: among those that lead on, else those not reached, else all."""
+        ahead = ~self._arrived(latent, state, latents, states)
+        for allowed in (ahead & ~self._leads_back(latent, latents), ahead):
+            if allowed.any():
+                return int(logits.masked_fill(~allowed, -torch.inf).argmax())
+        return int(logits.argmax())
+
+    def _arrived(self, latent: Tensor, state: Tensor, latents: Tensor, states: Tensor) -> Tensor:
+        """Whether observed latent and arm state are those of a moment, or [K] of several."""
+        arm_is_there = (states[..., :3] - state[:3]).norm(dim=-1) <= self.settings.arrived_m
+        gripper_is_too = (states[..., GRIPPER] - state[GRIPPER]).abs() <= SAME_CLOSEDNESS
+        return (_distance(latents, latent) <= self.settings.arrived_distance) | (arm_is_there & gripper_is_too)
+
+    def _leads_back(self, latent: Tensor, latents: Tensor) -> Tensor:
+        """Which of [K, N, D] lie about where the work stood at a moment before, and does not stand now."""
+        back = torch.zeros(len(latents), dtype=torch.bool)
+        for before in self._before:
+            if _distance(before, latent) > self.settings.back_distance:
+                back |= _distance(latents, before) <= self.settings.back_distance
+        return back
+
+
+def _distance(one: Tensor, other: Tensor) -> Tensor:
+    return (one - other).square().mean(dim=(-1, -2))

@@ -1,0 +1,130 @@
+"""Demonstrations and a bundle in, a bundle that imagines sub-goals out; encoder and predictor stay as they are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from jepa_planner.planning.sub_goals import SubGoalSettings
+from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes
+from jepa_planner.training.fit import FitSettings, use_all_cores
+from jepa_planner.training.key_moments import key_moments, next_moments
+from jepa_planner.training.latent_cache import cached_latents
+from jepa_planner.training.run_folder import check_same_run, content_hash
+from jepa_planner.training.sub_goal_training import SubGoalTraining, foresight, train_sub_goal_head
+from jepa_planner.training.windows import split, state_scaling
+from jepa_planner.world_model.bundle import ENCODER_FILE, add_sub_goal_head, load_sub_goal_head
+from jepa_planner.world_model.contract import SubGoalSpec, TrainingSpec
+from jepa_planner.world_model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
+from jepa_planner.world_model.world_model import WorldModel
+
+
+@dataclass(frozen=True)
+class SubGoalRun:
+    """How long to train, from which seed, on how many of the demonstrations (None: all)."""
+
+    seed: int = 0
+    iterations: int = 6000
+    episodes: int | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class _Demonstrations:
+    """What is left of episodes once they are encoded: arrays [E, T+1, ..], states in the model's channels."""
+
+    latents: np.ndarray
+    states: np.ndarray
+    next_moments: np.ndarray
+    moments_per_episode: float
+    content: str
+    in_words: str
+
+    def part(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        first, last = int(numbers[0]), int(numbers[-1]) + 1  # consecutive: views, not copies
+        return self.latents[first:last], self.states[first:last], self.next_moments[first:last]
+
+
+def add_sub_goals(
+    demonstrations: Path, init: Path, bundle: Path, run_folder: Path, settings: SubGoalRun
+) -> dict[str, object]:
+    """Trains a head on episodes and writes the bundle `init` with it to `bundle`, which may be the same folder.
+
+    Resumes from what `run_folder` holds. Returns the report: how well the head, as it is on disk, foresees the next
+    moments of held-out episodes. Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for what
+    does not fit.
+    """
+    use_all_cores()
+    model = WorldModel.load(init)
+    contract = model.contract
+    config = SubGoalHeadConfig(
+        latent_tokens=contract.latent.tokens,
+        latent_channels=contract.latent.channels,
+        state_dim=len(contract.state.channels),
+    )
+    data = _encoded(demonstrations, model, run_folder, settings.episodes)
+    about = {"seed": settings.seed, "iterations": settings.iterations, "encoder": contract.files[ENCODER_FILE]}
+    check_same_run(run_folder / "sub_goals.json", run_folder / "sub_goals.ckpt", {**about, "data": data.content})
+    parts = split(data.states)
+    training = sub_goal_training(settings.iterations)
+    torch.manual_seed(settings.seed)
+    head = SubGoalHead(config)
+    head.set_scaling(*state_scaling(data.states[parts.train]))
+    train_sub_goal_head(head, *data.part(parts.train), training, run_folder, settings.seed)
+    trained = TrainingSpec(
+        data=data.in_words, command=settings.command, seeds=(settings.seed,), steps={"sub_goals": settings.iterations}
+    )
+    pursuit = SubGoalSettings() if contract.sub_goals is None else contract.sub_goals.pursuit
+    add_sub_goal_head(init, bundle, head, SubGoalSpec(head=config, training=trained, pursuit=pursuit))
+    report = {
+        "demonstrations": len(data.states), "held_out": len(parts.held_out),
+        "moments_per_episode": round(data.moments_per_episode, 1),
+        "foresight": foresight(load_sub_goal_head(bundle), *data.part(parts.held_out), training.span),
+    }  # fmt: skip
+    (run_folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    return report
+
+
+def sub_goal_training(iterations: int) -> SubGoalTraining:
+    """The third stage's settings for so many iterations."""
+    return SubGoalTraining(
+        FitSettings(iterations, learning_rate=1.5e-3, weight_decay=0.05, warm_up=max(1, iterations // 20))
+    )
+
+
+def in_words(report: dict[str, object]) -> str:
+    """A few lines for a terminal."""
+    found: dict[str, float] = report["foresight"]  # type: ignore[assignment]
+    lines = [
+        f"{report['demonstrations']} demonstrations with {report['moments_per_episode']} key moments each; the next "
+        f"moment as foreseen in {report['held_out']} held-out ones:",
+        f"{'':24s} {'latent error':>12s}   tcp off by",
+    ]
+    rows = ("best", "best hypothesis"), ("most_probable", "most probable hypothesis"), ("copy", "copying the present")
+    return "\n".join(
+        [*lines, *(f"{words:24s} {found[key]:12.4f}   {found[f'{key}_tcp_cm']:7.1f} cm" for key, words in rows)]
+    )
+
+
+def _encoded(folder: Path, model: WorldModel, run_folder: Path, limit: int | None) -> _Demonstrations:
+    """Reads and encodes episodes; their pictures are not kept."""
+    episodes, contract = read_episodes(folder, limit), model.contract
+    views = contract.pick_views(episodes.views)
+    contract.check_images((1, len(views), *episodes.images.shape[3:]))
+    content = content_hash(episodes)
+    key = f"{contract.files[ENCODER_FILE]} {contract.image} {views} {content}"
+    latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, key, run_folder)
+    count, steps = episodes.actions.shape[:2]
+    moments = [key_moments(states) for states in episodes.states]
+    return _Demonstrations(
+        latents=latents,
+        states=episodes.states[..., [STATE_CHANNELS.index(name) for name in contract.state.channels]],
+        next_moments=np.stack([next_moments(frames) for frames in moments]),
+        moments_per_episode=float(np.mean(np.sum(moments, axis=1))),
+        content=content,
+        in_words=f"{count} episodes of {steps} steps, seeds {episodes.seeds.min()} to {episodes.seeds.max()}",
+    )

@@ -1,0 +1,35 @@
+"""What every term of an objective is given, and the shape that it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Generator, Tensor
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A batch of windows after encoder and predictor; latents are flattened to D numbers a frame.
+
+    latents [B, T, D]; predicted [B, T-1, D]: of frames 1 to T-1; arm [B, T, 4]: what a camera can see of the arm's own
+    state (ARM_CHANNELS), standardised; arm_change [B, T-1, 4]: its change in each step, in units of ARM_CHANGE_SCALE.
+    """
+
+    latents: Tensor
+    predicted: Tensor
+    arm: Tensor
+    arm_change: Tensor
+
+
+class Term(Protocol):
+    """One term of a training objective; modules with weights of their own are trained along."""
+
+    def __call__(self, encoded: Encoded, generator: Generator) -> Tensor:
+        """A loss (scalar); what is random in it comes from the generator."""
+
+
+ARM_CHANNELS = (0, 1, 2, 7)
+"""Channels of the arm state that a camera can see: x, y, z and the measured closedness."""
+ARM_CHANGE_SCALE = (0.03, 0.03, 0.03, 0.3)
+"""Typical change of those channels in one step (m, closedness), which makes the regression targets of unit size."""

@@ -1,0 +1,97 @@
+"""Encoder and predictor trained together for a sum of terms that is chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from jepa_planner.training.objectives.arm_terms import InverseDynamics, StateReadout
+from jepa_planner.training.objectives.barlow_twins import BarlowTwins
+from jepa_planner.training.objectives.encoded import ARM_CHANGE_SCALE, ARM_CHANNELS, Encoded
+from jepa_planner.training.objectives.info_nce import InfoNce
+from jepa_planner.training.objectives.prediction import MaskedTeacher, NextLatent
+from jepa_planner.training.objectives.sigreg import Sigreg
+from jepa_planner.training.objectives.vicreg import Vicreg
+from jepa_planner.world_model.encoder import VideoEncoder
+from jepa_planner.world_model.predictor import ActionConditionedPredictor
+
+SHIPPED = "sigreg+inverse+state"
+"""The objective of the shipped model."""
+NOTHING, TEACHER = "none", "ema"
+
+
+@dataclass(frozen=True)
+class TermSpec:
+    """How much a term counts beside the prediction, whose weight is 1, and how it is made for so many numbers."""
+
+    weight: float
+    make: Callable[[int], nn.Module]
+
+
+TERMS = {
+    "sigreg": TermSpec(0.1, lambda numbers: Sigreg()),
+    "vicreg": TermSpec(1.0, lambda numbers: Vicreg()),
+    "barlow_twins": TermSpec(1.0, lambda numbers: BarlowTwins()),
+    "info_nce": TermSpec(0.1, lambda numbers: InfoNce()),
+    "inverse": TermSpec(0.5, InverseDynamics),
+    "state": TermSpec(0.1, StateReadout),
+}
+NAMES = (*TERMS, TEACHER, NOTHING)
+
+
+def names_in(objective: str) -> tuple[str, ...]:
+    """The names that an objective such as "sigreg+inverse" adds up; empty for "none". Raises ValueError."""
+    names = tuple(objective.split("+"))
+    if unknown := [name for name in names if name not in NAMES]:
+        raise ValueError(f"objective {objective!r}: {unknown[0]!r} is unknown; known are {', '.join(NAMES)}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"objective {objective!r} names a term twice")
+    if NOTHING in names and len(names) > 1:
+        raise ValueError(f"objective {objective!r}: {NOTHING!r} stands alone")
+    return () if names == (NOTHING,) else names
+
+
+class JointObjective(nn.Module):
+    """Prediction of the next latent, and the terms that the objective's name adds to it.
+
+    No pixels are reconstructed and no object labels are used: the arm's state is its own measurement.
+    """
+
+    def __init__(self, encoder: VideoEncoder, predictor: ActionConditionedPredictor, objective: str = SHIPPED) -> None:
+        super().__init__()
+        names = names_in(objective)
+        self.objective = objective
+        numbers = encoder.config.latent_tokens * encoder.config.latent_channels
+        self.encoder = encoder
+        self.predictor = predictor
+        self.prediction = MaskedTeacher(encoder) if TEACHER in names else NextLatent()
+        self.terms = nn.ModuleDict({name: TERMS[name].make(numbers) for name in names if name != TEACHER})
+        self.register_buffer("change_scale", torch.tensor(ARM_CHANGE_SCALE), persistent=False)
+
+    def forward(self, images: Tensor, states: Tensor, actions: Tensor, generator: Generator) -> dict[str, Tensor]:
+        """images [B, T, V, 3, H, W], states [B, T, S], actions [B, T-1, A] -> named losses, "total" among them."""
+        found = self.prediction(self.encoder, self.predictor, images, states, actions, generator)
+        encoded = Encoded(found.latents.flatten(2), found.predicted.flatten(2), *self._arm(states))
+        losses = {"prediction": found.loss} | {name: term(encoded, generator) for name, term in self.terms.items()}
+        total = losses["prediction"]
+        for name in self.terms:
+            total = total + TERMS[name].weight * losses[name]
+        return losses | {"total": total}
+
+    def get_extra_state(self) -> str:
+        """Goes into checkpoints, so that none is taken for that of another objective."""
+        return self.objective
+
+    def set_extra_state(self, state: str) -> None:
+        """Raises ValueError for another objective's."""
+        if state != self.objective:
+            raise ValueError(f"it was trained for {state!r}, not for {self.objective!r}")
+
+    def _arm(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        channels = list(ARM_CHANNELS)
+        arm = states[..., channels]
+        standard = (arm - self.predictor.state_mean[channels]) / self.predictor.state_std[channels]
+        return standard, (arm[:, 1:] - arm[:, :-1]) / self.change_scale

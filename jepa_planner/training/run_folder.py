@@ -1,0 +1,37 @@
+"""What a run folder is about, noted beside its checkpoint, so that this is never taken for another run's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from jepa_planner.training.episodes import Episodes
+
+
+class RunFolderError(ValueError):
+    """A run folder holds the checkpoint of a run with other settings or data."""
+
+
+def content_hash(episodes: Episodes) -> str:
+    """Stands for all that training may see of episodes."""
+    digest = hashlib.sha256(repr((episodes.images.shape, episodes.views, episodes.time_step_s)).encode())
+    for part in (episodes.images, episodes.states, episodes.actions):
+        for episode in part:
+            digest.update(np.ascontiguousarray(episode))
+    return digest.hexdigest()
+
+
+def check_same_run(note: Path, checkpoint: Path, settings: dict[str, object]) -> None:
+    """Writes the note where there is no checkpoint yet; raises RunFolderError naming what differs from an older one."""
+    settings = json.loads(json.dumps(settings))
+    if checkpoint.exists():
+        noted = json.loads(note.read_text()) if note.exists() else {}
+        if other := [name for name, value in settings.items() if noted.get(name) != value]:
+            raise RunFolderError(
+                f"{checkpoint} is of a run with other {', '.join(other)}: use another --run, or delete it to begin anew"
+            )
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps(settings, indent=1) + "\n")

@@ -1,0 +1,98 @@
+"""What comes next on the way to a goal picture: several guesses at the latent and arm state of the next key moment."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+MAX_LATENT_NUMBERS = 8192
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubGoalHeadConfig:
+    """Sizes of a `SubGoalHead`; the first three describe the latents and arm states of its world model.
+
+    hypotheses: guesses at the next moment, for the same picture may be reached in several ways and at several paces.
+    """
+
+    latent_tokens: int
+    latent_channels: int
+    state_dim: int
+    hypotheses: int = 4
+    width: int = 512
+    depth: int = 3
+    dropout: float = 0.05
+
+    def __post_init__(self) -> None:
+        if min(self.hypotheses, self.width, self.depth) < 1 or not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"{self}: expected hypotheses, width and depth >= 1 and dropout in 0..1, 1 excluded")
+        if not 1 <= self.latent_numbers <= MAX_LATENT_NUMBERS:
+            raise ValueError(
+                f"latents have {self.latent_tokens} x {self.latent_channels} numbers; this head is made for latents of "
+                f"a few slots, at most {MAX_LATENT_NUMBERS} numbers"
+            )
+
+    @property
+    def latent_numbers(self) -> int:
+        """Numbers in one latent."""
+        return self.latent_tokens * self.latent_channels
+
+
+class Hypotheses(NamedTuple):
+    """Guesses at the next moment: latents [.., K, N, D], arm states [.., K, S] and logits [.., K] of their chances."""
+
+    latents: Tensor
+    states: Tensor
+    logits: Tensor
+
+
+class SubGoalHead(nn.Module):
+    """A residual MLP from the present latent and arm state and a goal's latent to `Hypotheses`.
+
+    It guesses how latent and state change. `set_scaling` brings states to unit size. Its output starts at random: from
+    zeros all hypotheses would be one and stay one, as the loss could not tell them apart.
+    """
+
+    def __init__(self, config: SubGoalHeadConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, numbers, states = config.width, config.latent_numbers, config.state_dim
+        self.embed = nn.Linear(2 * numbers + states, width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(width),
+                nn.Linear(width, width),
+                nn.GELU(),
+                nn.Dropout(config.dropout),
+                nn.Linear(width, width),
+            )
+            for _ in range(config.depth)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.logits = nn.Linear(width, config.hypotheses)
+        self.changes = nn.Linear(width, config.hypotheses * (numbers + states))
+        self.register_buffer("state_mean", torch.zeros(states))
+        self.register_buffer("state_std", torch.ones(states))
+
+    @torch.no_grad()
+    def set_scaling(self, state_mean: Tensor, state_std: Tensor) -> None:
+        """States enter and leave as (state - mean) / std inside; stored with the weights."""
+        self.state_mean.copy_(state_mean)
+        self.state_std.copy_(state_std)
+
+    def forward(self, latents: Tensor, states: Tensor, goals: Tensor) -> Hypotheses:
+        """latents and goals [B, N, D], states [B, S] -> hypotheses with the leading axis B."""
+        config = self.config
+        scaled = (states - self.state_mean) / self.state_std
+        x = self.embed(torch.cat([latents.flatten(1), scaled, goals.flatten(1)], dim=-1))
+        for block in self.blocks:
+            x = x + block(x)
+        x = self.norm(x)
+        changes = self.changes(x).unflatten(-1, (config.hypotheses, -1))
+        of_latents, of_states = changes.split([config.latent_numbers, config.state_dim], dim=-1)
+        return Hypotheses(
+            latents[:, None] + of_latents.unflatten(-1, latents.shape[1:]),
+            states[:, None] + of_states * self.state_std,
+            self.logits(x),
+        )

@@ -1,0 +1,186 @@
+"""Which imagined moment is planned for, with a head that says what the test wants it to say."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+
+from jepa_planner.planning.sub_goals import SubGoal, SubGoals, SubGoalSettings, imagines
+from jepa_planner.world_model.sub_goal_head import Hypotheses
+
+SETTINGS = SubGoalSettings(arrived_distance=0.01, max_looks=3, back_distance=0.05)
+GOAL = torch.full((1, 2), 9.0)
+
+
+class ScriptedHead:
+    """Guesses places on a line: at each call the next list of (place, logit), the last one from then on."""
+
+    def __init__(self, *answers: Sequence[tuple[float, float]]) -> None:
+        self._answers = list(answers)
+        self.asked: list[tuple[torch.Tensor, ...]] = []
+
+    def __call__(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
+        self.asked.append((latents, states, goals))
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        places = torch.tensor([place for place, _ in answer])
+        tcp = torch.nn.functional.pad(places[:, None], (0, 7))
+        return Hypotheses(
+            places[None, :, None, None].expand(1, -1, 1, 2),
+            tcp[None],
+            torch.tensor([[logit for _, logit in answer]]),
+        )
+
+
+def look(sub_goals: SubGoals, place: float, goal: torch.Tensor = GOAL, tcp_m: float | None = None) -> SubGoal:
+    state = torch.tensor([place if tcp_m is None else tcp_m] + 7 * [0.0])
+    return sub_goals.target(torch.full((1, 2), place), state, goal)
+
+
+def place_of(sub_goal: SubGoal) -> float:
+    return sub_goal.latent[0, 0].item()
+
+
+def followed(head: ScriptedHead, places: Sequence[float], settings: SubGoalSettings = SETTINGS) -> list[SubGoal]:
+    sub_goals = SubGoals(head, settings)
+    return [look(sub_goals, place) for place in places]
+
+
+def test_the_most_probable_guess_is_planned_for():
+    (target,) = followed(ScriptedHead([(1.0, 0.0), (2.0, 1.0), (3.0, 0.5)]), [0.0])
+    assert (target.hypothesis, place_of(target), target.state[0].item()) == (1, 2.0, 2.0)
+    assert (target.number, target.looks) == (1, 1)
+
+
+def test_the_head_is_asked_at_every_look_with_observation_and_goal():
+    head = ScriptedHead([(1.0, 0.0)])
+    followed(head, [0.0, 0.5])
+    latents, states, goals = head.asked[1]
+    assert latents.shape == (1, 1, 2) and latents[0, 0, 0] == 0.5 and states[0, 0] == 0.5
+    assert torch.equal(goals[0], GOAL)
+
+
+def test_the_guess_nearest_to_what_was_committed_to_refines_it_whatever_is_more_probable_by_then():
+    head = ScriptedHead([(1.0, 1.0), (5.0, 0.0)], [(5.0, 9.0), (1.2, 0.0)], [(1.5, 0.0), (0.9, 9.0)])
+    targets = followed(head, [0.0, 0.3, 0.6])
+    assert [place_of(target) for target in targets] == pytest.approx([1.0, 1.2, 1.5])
+    assert [target.hypothesis for target in targets] == [0, 1, 0]
+    assert [(target.number, target.looks) for target in targets] == [(1, 1), (1, 2), (1, 3)]
+
+
+def test_a_moment_that_is_reached_makes_way_for_the_next():
+    head = ScriptedHead([(1.0, 1.0), (2.0, 0.0)])
+    targets = followed(head, [0.0, 0.95, 1.0])
+    assert [place_of(target) for target in targets] == [1.0, 2.0, 2.0]
+    assert [(target.number, target.looks) for target in targets] == [(1, 1), (2, 1), (2, 2)]
+
+
+def test_a_guess_that_is_reached_already_is_not_chosen_unless_all_are():
+    head = ScriptedHead([(0.05, 9.0), (2.0, 0.0), (3.0, 1.0)])
+    assert place_of(followed(head, [0.0])[0]) == 3.0
+    assert place_of(followed(ScriptedHead([(0.05, 1.0), (0.02, 2.0)]), [0.0])[0]) == pytest.approx(0.02)
+
+
+def test_a_moment_is_done_too_where_the_arm_stands_as_imagined_but_not_with_another_gripper():
+    sub_goals = SubGoals(ScriptedHead([(1.0, 1.0), (2.0, 0.0)]), SETTINGS)
+    assert [place_of(look(sub_goals, 0.5, tcp_m=tcp_m)) for tcp_m in (0.5, 0.98, 0.995)] == [1.0, 1.0, 2.0]
+    open_hand, closed_hand = SubGoals(ScriptedHead([(1.0, 0.0)]), SETTINGS), torch.tensor([1.0] + 5 * [0.0] + [1.0, 1.0])
+    targets = [open_hand.target(torch.full((1, 2), 0.5), closed_hand, GOAL) for _ in range(2)]
+    assert [target.number for target in targets] == [1, 1]
+
+
+def test_the_work_is_not_led_back_to_where_it_stood_before_unless_there_is_no_other_way():
+    head = ScriptedHead([(1.0, 1.0), (2.0, 0.0)], [(0.1, 1.0), (2.0, 0.0)])
+    assert [place_of(target) for target in followed(head, [0.0, 1.0])] == [1.0, 2.0]
+    assert place_of(followed(head, [0.0, 1.0], replace(SETTINGS, back_moments=0))[1]) == pytest.approx(0.1)
+    only_back = ScriptedHead([(1.0, 1.0)], [(0.1, 1.0)])
+    assert place_of(followed(only_back, [0.0, 1.0])[1]) == pytest.approx(0.1)
+
+
+def test_a_moment_that_is_looked_at_too_often_is_given_up_for_the_most_probable():
+    head = ScriptedHead([(1.0, 1.0), (5.0, 0.0)], [(1.0, 0.0), (5.0, 1.0)])
+    targets = followed(head, [0.0] * 5)
+    assert [place_of(target) for target in targets] == [1.0, 1.0, 1.0, 5.0, 5.0]
+    assert [target.looks for target in targets] == [1, 2, 3, 1, 2]
+
+
+def test_energy_and_way_to_go_are_measured_from_the_observation():
+    target = followed(ScriptedHead([(1.0, 0.0)]), [0.8])[0]
+    assert target.energy == pytest.approx(0.04) and target.tolerance == 0.01
+    assert target.tcp_away_m == pytest.approx(0.2)
+    assert str(target) == "moment 1 (imagined), look 1, energy 0.04 (tolerance 0.01), tcp 20.0 cm from there"
+
+
+def test_the_goal_picture_takes_the_place_of_a_guess_that_is_nearly_the_same():
+    head, near = ScriptedHead([(8.9, 1.0), (5.0, 0.0)]), replace(SETTINGS, goal_distance=0.02)
+    exact, guessed = followed(head, [0.0], near)[0], followed(head, [0.0])[0]
+    assert exact.is_goal and place_of(exact) == 9.0 and exact.energy == pytest.approx(81.0)
+    assert "the goal picture itself" in str(exact)
+    assert not guessed.is_goal and place_of(guessed) == pytest.approx(8.9)
+
+
+def test_another_goal_picture_begins_anew():
+    sub_goals = SubGoals(ScriptedHead([(1.0, 1.0), (2.0, 0.0)], [(1.0, 0.0), (2.0, 1.0)]), SETTINGS)
+    look(sub_goals, 0.0)
+    sub_goals.forget()
+    target = look(sub_goals, 0.0)
+    assert (place_of(target), target.number, target.looks) == (2.0, 1, 1)
+
+
+def test_targets_hold_no_gradients_but_may_enter_a_search_by_gradients():
+    layer = torch.nn.Linear(1, 1)
+
+    def head(latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
+        return Hypotheses(layer(latents[..., None])[:, None, ..., 0], states[:, None], torch.zeros(1, 1))
+
+    target = look(SubGoals(head, SETTINGS), 1.0).latent
+    action = torch.ones(1, 2, requires_grad=True)
+    (target * action).sum().backward()
+    assert not target.requires_grad and torch.equal(action.grad, target)
+
+
+@pytest.mark.parametrize(
+    ("mode", "settings", "goals", "expected"),
+    [
+        ("auto", SETTINGS, 3, True),
+        ("auto", SETTINGS, 4, False),
+        ("auto", None, 1, False),
+        ("always", SETTINGS, 9, True),
+        ("never", SETTINGS, 1, False),
+        ("never", None, 1, False),
+    ],
+)
+def test_few_goal_pictures_are_what_moments_are_imagined_for(mode, settings, goals, expected):
+    assert imagines(mode, settings, goals) is expected
+
+
+def test_what_cannot_be_imagined_is_refused_in_words():
+    with pytest.raises(ValueError, match="the model imagines none: add them to it with `jepa-planner train"):
+        imagines("always", None, 1)
+    with pytest.raises(ValueError, match="'on'; choose one of auto, always, never"):
+        imagines("on", SETTINGS, 1)
+
+
+@pytest.mark.parametrize(
+    ("goals", "max_steps", "steps"), [(1, 0, 45), (3, 0, 15), (3, 30, 10), (1, 15, 15), (50, 0, 1)]
+)
+def test_goal_pictures_share_the_steps_evenly(goals, max_steps, steps):
+    assert SETTINGS.steps_per_goal_image(goals, max_steps) == steps
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"arrived_distance": -0.1},
+        {"arrived_distance": float("nan")},
+        {"goal_distance": -1.0},
+        {"arrived_m": float("nan")},
+        {"back_moments": -1},
+        {"max_looks": 0},
+        {"max_goal_images": 0},
+        {"steps": 0},
+    ],
+)
+def test_impossible_settings_are_refused(changes):
+    with pytest.raises(ValueError, match="expected"):
+        replace(SETTINGS, **changes)

@@ -1,0 +1,90 @@
+import pytest
+import torch
+from batches import generator
+from tiny_training import encoder, episodes, predictor
+from torch import Tensor
+
+from jepa_planner.training.objectives.joint import NAMES, SHIPPED, TERMS, JointObjective, names_in
+from jepa_planner.world_model.preprocess import preprocess
+
+
+def joint(objective: str = SHIPPED) -> JointObjective:
+    return JointObjective(encoder(), predictor(untrained=True), objective)
+
+
+def batch(frames: int = 4) -> tuple[Tensor, Tensor, Tensor]:
+    some = episodes(4, frames - 1)
+    images = preprocess(torch.from_numpy(some.images), (32, 32))
+    return images, torch.from_numpy(some.states), torch.from_numpy(some.actions)
+
+
+def losses_of(objective: JointObjective, seed: int = 0) -> dict[str, Tensor]:
+    return objective(*batch(), generator(seed))
+
+
+@pytest.mark.parametrize("objective", [SHIPPED, "none", "ema+inverse", *TERMS, "+".join(TERMS)])
+def test_the_total_is_the_prediction_and_the_weighted_sum_of_the_terms_that_were_named(objective):
+    losses = losses_of(joint(objective))
+    assert set(losses) == {"prediction", "total"} | (set(names_in(objective)) - {"ema"})
+    assert all(loss.isfinite() and loss > 0 for loss in losses.values())
+    weighted = sum(TERMS[name].weight * loss for name, loss in losses.items() if name in TERMS)
+    torch.testing.assert_close(losses["total"], losses["prediction"] + weighted)
+
+
+@pytest.mark.parametrize("term", ["prediction", *TERMS])
+def test_every_term_teaches_the_encoder(term):
+    objective = joint("+".join(TERMS))
+    with torch.no_grad():
+        objective.predictor.predictor_proj.weight.normal_(std=0.1)
+    losses_of(objective)[term].backward()
+    assert sum(p.grad.abs().sum() for p in objective.encoder.parameters() if p.grad is not None) > 0
+
+
+@pytest.mark.parametrize(
+    ("term", "taught"),
+    [("prediction", True), ("state", True), ("barlow_twins", True), ("info_nce", True), ("sigreg", False),
+     ("vicreg", False), ("inverse", False)],
+)  # fmt: skip
+def test_the_predictor_learns_from_what_it_has_a_part_in(term, taught):
+    objective = joint("+".join(TERMS))
+    losses_of(objective)[term].backward()
+    learns = any(p.grad is not None and p.grad.abs().sum() > 0 for p in objective.predictor.parameters())
+    assert learns == taught
+
+
+def test_the_same_generator_gives_the_same_losses():
+    objective = joint().eval()
+    one, same, other = (losses_of(objective, seed) for seed in (1, 1, 2))
+    assert one["total"] == same["total"] != other["total"]
+
+
+def test_a_still_arm_that_is_predicted_as_such_costs_the_arm_terms_nothing_but_noise():
+    objective = joint("inverse")
+    with torch.no_grad():
+        for parameter in objective.terms["inverse"].parameters():
+            parameter.zero_()
+    images, states, actions = batch()
+    still = states[:, :1].expand_as(states)
+    assert objective(images, still, actions, generator())["inverse"] == 0.0
+    assert objective(images, states, actions, generator())["inverse"] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("objective", "says"),
+    [
+        ("byol", f"'byol' is unknown; known are {', '.join(NAMES)}"),
+        ("", "'' is unknown"),
+        ("sigreg+", "'' is unknown"),
+        ("sigreg+inverse+sigreg", "names a term twice"),
+        ("none+inverse", "'none' stands alone"),
+    ],
+)
+def test_an_objective_that_makes_no_sense_is_refused_in_words(objective, says):
+    with pytest.raises(ValueError, match=says):
+        joint(objective)
+
+
+def test_a_checkpoint_of_another_objective_is_refused_by_name():
+    saved = joint("vicreg").state_dict()
+    with pytest.raises((ValueError, RuntimeError), match="trained for 'vicreg', not for 'sigreg'"):
+        joint("sigreg").load_state_dict(saved)
