@@ -59,7 +59,7 @@ def run_tests(folder: Path, *tests: str) -> int:
     # The copy comes before an editable installation; what else is on the path stays on it.
     path = [str(folder), str(folder / "sim"), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout", "300", *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout", "120", *tests]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True).returncode
 
 

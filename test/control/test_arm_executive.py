@@ -67,6 +67,7 @@ def test_the_arm_is_silent_again_when_it_rests(rig):
         ({"observed_at_s": 90.0}, "stale observation"),
         ({"xyz_m": np.array([np.nan, 0.0, 0.2])}, "finite"),
         ({"closedness": np.inf}, "finite"),
+        ({"valid_for_s": np.nan}, "finite"),
         ({"duration_s": 0.0}, "expected more than 0"),
         ({"duration_s": 1e9}, "at most"),
         ({"by_m": (0.2, 0.0, 0.0)}, "from the measured tcp"),

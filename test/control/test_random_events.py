@@ -36,7 +36,10 @@ def plans() -> st.SearchStrategy[Event]:
 
     times = st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.6, -3.0]), st.sampled_from([0.0, 0.0, 0.0, 0.0, 6.0])
     replays = st.sampled_from([False, False, False, True])
-    sane = st.builds(offer, triple(0.06), triple(0.1), st.floats(0.0, 1.0), st.floats(0.1, 1.0), *times, replays)
+    far = st.sampled_from([(0.1, 0.0, 0.0), (-0.1, 0.0, 0.0), (0.0, 0.1, 0.0), (0.0, 0.0, 0.1), (0.0, 0.0, -0.1)])
+    sane = st.builds(
+        offer, st.one_of(triple(0.06), far), triple(0.1), st.floats(0.0, 1.0), st.floats(0.1, 1.0), *times, replays
+    )
     wild = st.builds(offer, st.tuples(*[ANYTHING] * 3), triple(4.0), ANYTHING, ANYTHING, *times, replays)
     return st.one_of(sane, sane, sane, wild)
 

@@ -204,6 +204,7 @@ def test_silent_joint_states_brake_the_arm_and_name_it(rig, moving):
 
 def test_deactivation_brings_the_arm_to_rest_first(rig, moving):
     assert rig.thread(moving).call(moving.trigger_deactivate)
+    assert moving.executive.reason == "deactivated"
     rig.commands_settle()
     assert np.all(np.array(rig.robot.commands[-1].points[0].velocities) == 0.0)
     gone_m = np.linalg.norm(KINEMATICS.tcp_pose(rig.robot.q_rad)[0] - KINEMATICS.tcp_pose(HOME_RAD)[0])

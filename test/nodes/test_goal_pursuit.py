@@ -16,6 +16,9 @@ SETTINGS = PursuitSettings(
 )
 
 
+MAX_PLANS = 50
+
+
 class Clock:
     now_s = 100.0
 
@@ -41,6 +44,7 @@ class Hands:
         self.holds = 0
 
     def send(self, decision: Decision, observation: Observation, arm: ArmReport) -> int:
+        assert len(self.plans) < MAX_PLANS, "the pursuit has no end"
         self.plans.append(decision)
         self._world.after_plan(len(self.plans))
         return len(self.plans)
