@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, rotation_from_rpy
+from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, rotation_from_rpy, rotation_vector
 from jepa_planner.control.limits import SafetyLimits
-from jepa_planner.control.rehearsal import LAG_M, SLOWEST, Rehearsal, UnreachableError
+from jepa_planner.control.rehearsal import LAG_M, LAG_RAD, SLOWEST, Rehearsal, UnreachableError
 from jepa_planner.control.setpoint_stream import SetpointStream
 
 LIMITS = SafetyLimits.panda()
@@ -55,8 +55,10 @@ def test_the_tcp_setpoint_waits_for_joints_that_are_at_their_limit(monkeypatch):
     setpoints = run(made)
     speeds = np.abs([s.dq_rad_s for s in setpoints]) / (KINEMATICS.velocity_rad_s * FAST.joint_velocity_scale)
     assert np.max(speeds) == pytest.approx(1.0)
-    lag_m = [np.linalg.norm(KINEMATICS.tcp_pose(s.q_rad)[0] - s.xyz_m) for s in setpoints]
-    assert max(lag_m) <= LAG_M
+    for setpoint in setpoints:
+        xyz, rotation = KINEMATICS.tcp_pose(setpoint.q_rad)
+        assert np.linalg.norm(xyz - setpoint.xyz_m) <= LAG_M
+        assert np.linalg.norm(rotation_vector(setpoint.rotation @ rotation.T)) <= LAG_RAD
     np.testing.assert_allclose(setpoints[-1].rotation, HALF_TURN, atol=1e-3)
 
 
