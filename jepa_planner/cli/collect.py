@@ -16,9 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=40, help="actions per episode, 0.25 s each")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first episode; the others count up")
     parser.add_argument("--image-size", type=int, default=64, metavar="PX")
-    parser.add_argument(
-        "--vary", nargs="*", default=[], metavar="WHAT", help="camera light colour size distractors table"
-    )
+    parser.add_argument("--vary", nargs="*", default=[], metavar="WHAT", help="as `eval --perturb`")
     parser.add_argument(
         "--behaviour", default="exploration", choices=["exploration", "demonstration"],
         help="exploration: with mistakes, for encoder and predictor; demonstration: nearly clean, for sub-goals",

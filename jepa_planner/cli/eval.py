@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jepa_planner.cli.compute_arguments import add_compute_arguments
 from jepa_planner.cli.search_arguments import add_search_arguments, chosen_search
 
 if TYPE_CHECKING:
@@ -32,11 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--floor", choices=["none", "noop", "random", "pixel", "expert"], default="none", help="instead of the model"
     )
     parser.add_argument(
-        "--scenes", choices=["standard", "varied"], default="standard", help="varied: every --perturb at once"
+        "--scenes",
+        choices=["standard", "varied"],
+        default="standard",
+        help="varied: every --perturb at once but moving backgrounds",
     )
     parser.add_argument(
-        "--perturb", nargs="+", default=[], metavar="WHAT", help="camera light colour size distractors table"
-    )
+        "--perturb", nargs="+", default=[], metavar="WHAT",
+        help="camera light colour size distractors table, or a moving background: flicker moving_texture",
+    )  # fmt: skip
     parser.add_argument("--strength", type=float, default=1.0, help="scale of the perturbations' ranges")
     parser.add_argument(
         "--goal-images", default="dense", metavar="dense|K|one", help="how many pictures the planner is given"
@@ -51,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ros", action="store_true", help="run through the ROS 2 nodes")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
     parser.add_argument("--backend", choices=["torch", "onnx"], default="torch", help="what runs the model")
+    add_compute_arguments(parser)
     add_search_arguments(parser)
     parser.add_argument("--deadline", type=float, default=None, metavar="S", help="seconds for each search")
 
@@ -65,10 +71,12 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.trials import TrialSettings, run_trials
     from jepa_planner.planning.optimisers import optimiser_of
     from jepa_planner.world_model.bundle import load_contract, load_familiarity, load_sub_goal_head, model_folder
+    from jepa_planner.world_model.rollouts.threads import planning_threads
     from jepa_planner.world_model.world_model import WorldModel
     from jepa_planner_sim.scene import PERTURBATIONS
 
-    torch.set_num_threads(1)  # one thread is fastest at this size, and leaves a core to the simulator
+    threads = args.threads or planning_threads()
+    torch.set_num_threads(1)  # for all but rollouts: at this size their products are too small to share
     vary = frozenset(PERTURBATIONS if args.scenes == "varied" else args.perturb)
     try:
         settings = TrialSettings(
@@ -97,8 +105,8 @@ def main(args: argparse.Namespace) -> int:
             return 2
         running = _ros_trials(settings, folder, seconds, imagine)
     elif args.floor == "none":
-        model = WorldModel.load(folder, backend=args.backend)
-        print(f"{folder} runs on {model.backend}")
+        model = WorldModel.load(folder, dtype=args.dtype, backend=args.backend, threads=threads)
+        print(f"{folder} runs on {model.backend}, rollouts in {model.engine.dtype} on {threads} cores")
         search = chosen_search(args, model.contract.planning)
         deadline_s = args.deadline or model.contract.planning.deadline_s
         policy = WorldModelPolicy(model, seconds, optimiser_of(search), deadline_s, load_sub_goal_head(folder), imagine)

@@ -45,7 +45,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.camera_report import Truth, assess
     from jepa_planner.evaluation.landscape_report import LandscapeResult, as_plain_data, draw, in_words, model_facts
     from jepa_planner.evaluation.picture_pair import context_and_goal
-    from jepa_planner.planning.energy import distance_to_goal, latent_energy
+    from jepa_planner.planning.energy import distance_to_goal
     from jepa_planner.planning.imagination import WorldModelImagination
     from jepa_planner.planning.landscape import sweep
 
@@ -53,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
     model = load_model(args)
     axes = _grid(args, model.contract, pair.state, pair.true_action)
     context, goal = context_and_goal(model, pair)
-    energy = latent_energy(model.contract.energy.kind)
+    energy = model.energy
     imagination = WorldModelImagination(model, energy)
     energy_now = distance_to_goal(energy, context.latents[-1], goal, len(model.contract.action.channels))
     with tqdm(total=args.points ** len(axes) + 1, desc="imagine", unit="action", leave=False, delay=1.0) as bar:

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jepa_planner.cli.compute_arguments import add_compute_arguments
+
 if TYPE_CHECKING:
     from jepa_planner.evaluation.picture_pair import PicturePair
     from jepa_planner.world_model.world_model import WorldModel
@@ -20,7 +22,7 @@ def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     parser._negative_number_matcher = re.compile(r"^-\d*\.?\d+\.?([eE][-+]?\d+)?$")
     parser.add_argument("--model", type=Path, default=None, metavar="DIR", help="bundle; the shipped one by default")
     parser.add_argument("--device", default="cpu", help="where the model runs, for example cuda")
-    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32")
+    add_compute_arguments(parser)
     pictures = parser.add_argument_group("pictures", "two pictures with --state, or --frames, or --bag")
     pictures.add_argument("--image", type=Path, metavar="A", help="camera picture now")
     pictures.add_argument("--goal", type=Path, metavar="B", help="what it should look like, from the same camera")
@@ -88,4 +90,4 @@ def load_model(args: argparse.Namespace) -> WorldModel:
     from jepa_planner.world_model.bundle import model_folder
     from jepa_planner.world_model.world_model import WorldModel
 
-    return WorldModel.load(model_folder(args.model or ""), args.device, args.dtype)
+    return WorldModel.load(model_folder(args.model or ""), args.device, args.dtype, threads=args.threads or None)

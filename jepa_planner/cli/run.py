@@ -7,6 +7,8 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
+from jepa_planner.cli.compute_arguments import add_compute_arguments
+
 if TYPE_CHECKING:
     from jepa_planner.nodes.graph import Processes
 
@@ -29,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["auto", "always", "never"],
         help="between goal pictures: auto (default): where the model can and there are few pictures",
     )
+    add_compute_arguments(parser, dtype=None)
     parser.add_argument("--task", help="simulated scene at the start: reach, grasp, push or pick_place")
     parser.add_argument("--seed", type=int, help="seed of that scene")
     parser.add_argument("--speed", type=float, help="simulated seconds per second (default 1)")
@@ -45,7 +48,9 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.nodes.running import run
 
     parameters: dict[str, object] = {"use_sim_time": True} if args.sim else {}
-    for name in ("model", "imagine_sub_goals", "task", "seed", "speed"):
+    if args.threads:
+        parameters["threads"] = args.threads
+    for name in ("model", "dtype", "imagine_sub_goals", "task", "seed", "speed"):
         if getattr(args, name) not in (None, ""):
             parameters[name] = getattr(args, name)
     if wrong := [remap for remap in args.remap if len(remap.split(":=")) != 2]:

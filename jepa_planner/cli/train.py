@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whole.add_argument("--encoder-iterations", type=int, help="default: 2200")
     whole.add_argument(
         "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, vicreg, barlow_twins, info_nce, "
-        "ema, inverse, state, or none, which collapses (default: sigreg+inverse+state)",
+        "ema, inverse, state, or none, which collapses; pixels: a baseline that predicts pictures and is planned in "
+        "pixels (default: sigreg+inverse+state)",
     )  # fmt: skip
     only = parser.add_argument_group("going on from a bundle, its encoder frozen")
     only.add_argument("--init", type=Path, metavar="BUNDLE", help="where to begin")
@@ -54,8 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     only.add_argument("--device", help="where the model runs, for example cuda (default: cpu)")
     sub_goals = parser.add_argument_group("sub-goals imagined on the way to a goal picture")
     sub_goals.add_argument(
-        "--demonstrations", type=Path, metavar="DIR",
-        help="learn them, after the predictor, from episodes of `jepa-planner collect --behaviour demonstration`",
+        "--demonstrations", type=Path, nargs="+", metavar="DIR",
+        help="learn them, after the predictor, from the episodes of `jepa-planner collect --behaviour demonstration` "
+        "in these folders",
     )  # fmt: skip
     sub_goals.add_argument(
         "--sub-goals-only", action="store_true", help="add them to --init, whose encoder and predictor stay"
@@ -81,7 +83,7 @@ def _train(args: argparse.Namespace, command: str) -> int:
         **_given(args, "objective", "encoder_iterations", "predictor_iterations", "sub_goal_iterations", "name"),
     )
     try:
-        report = run(args.data, args.out, args.run or Path("out/train"), recipe, args.demonstrations)
+        report = run(args.data, args.out, args.run or Path("out/train"), recipe, args.demonstrations or ())
     except Collapsed as error:
         print(f"no bundle was written: {error}", file=sys.stderr)
         return 1

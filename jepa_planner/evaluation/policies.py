@@ -19,7 +19,6 @@ from jepa_planner.planning.controller import (
     Goal,
     RecedingHorizonController,
 )
-from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.plan import Optimiser
@@ -84,7 +83,7 @@ class WorldModelPolicy:
         sub_goals = None
         if contract.imagines(mode, len(goals)):
             sub_goals = SubGoals(self.sub_goal_head, contract.sub_goals.pursuit)
-        energy = latent_energy(contract.energy.kind)
+        energy = self.model.energy
         imagination = WorldModelImagination(self.model, energy)
         self._controller: RecedingHorizonController | WaryController = RecedingHorizonController(
             imagination,

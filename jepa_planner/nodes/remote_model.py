@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -15,6 +16,9 @@ from jepa_planner.nodes.conversions import array_to_latent, float_array, latent_
 from jepa_planner.nodes.goal_pursuit import Ended, Outcome
 from jepa_planner.srv import EncodeImages, Rollout
 from jepa_planner.world_model.world_model import Context
+
+CHECK_PERIOD_S = 0.02
+"""So long, at most, a search goes on that was interrupted while it waits for an answer."""
 
 
 class _Service:
@@ -31,13 +35,14 @@ class _Service:
         deadline_s = time.monotonic() + self._timeout_s
         if not self._client.service_is_ready():
             self._wait_until_ready(deadline_s, late)
+        answered = threading.Event()
         future = self._client.call_async(request)
-        while not future.done():
+        future.add_done_callback(lambda _: answered.set())
+        while not answered.wait(CHECK_PERIOD_S):
             self._check()
             if time.monotonic() > deadline_s:
                 self._client.remove_pending_request(future)
                 raise Ended(late, f"{self._client.srv_name} did not answer within {self._timeout_s:.1f} s")
-            time.sleep(0.001)
         response = future.result()
         if not response.success:
             raise Ended(failed, f"{self._client.srv_name}: {response.message}")

@@ -44,17 +44,19 @@ def free_domain() -> int:
     raise RuntimeError(f"every DDS domain from {DOMAINS[0]} to {DOMAINS[-1]} is in use; name one in ROS_DOMAIN_ID")
 
 
+def own_domain() -> None:
+    """Keeps this process and those that it starts to themselves; an environment that names a ROS_DOMAIN_ID keeps it."""
+    if "ROS_DOMAIN_ID" not in os.environ:
+        os.environ["ROS_DOMAIN_ID"] = str(free_domain())
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+
 @contextmanager
 def simulated_planner(
     model: str | Path = "", speed: float = 1.0, imagine_sub_goals: ImagineMode = "auto"
 ) -> Iterator[None]:
-    """`jepa-planner run --sim` in a process of its own and a DDS domain of its own, with rclpy ready in this one.
-
-    An environment that names a ROS_DOMAIN_ID keeps it.
-    """
-    if "ROS_DOMAIN_ID" not in os.environ:
-        os.environ["ROS_DOMAIN_ID"] = str(free_domain())
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    """`jepa-planner run --sim` in a process of its own and in `own_domain`, with rclpy ready in this one."""
+    own_domain()
     command = [
         sys.executable,
         "-m",

@@ -4,7 +4,7 @@ An energy is called with predicted latents [K, H, N, D] after each action, the g
 actions [K, H, A], and returns [K]. Terms add up through `WeightedSum`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -63,6 +63,18 @@ class WeightedSum:
         return torch.stack([weight * term(predicted, goal, actions) for weight, term in self._terms]).sum(dim=0)
 
 
+class InPixels:
+    """Another energy, of the pixels [.., P, 3] that are drawn from the latents [.., N, D] of predictions and goal."""
+
+    def __init__(self, energy: Energy, draw: Callable[[Tensor], Tensor]) -> None:
+        self._energy, self._draw = energy, draw
+
+    def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor:
+        return self._energy(self._draw(predicted), self._draw(goal), actions)
+
+
+PIXELS = "pixel_"
+"""What the kind of an energy in pixels begins with; the rest is one of LATENT_ENERGIES."""
 LATENT_ENERGIES = {
     "last_step_l1": LastStepL1,
     "last_step_mse": LastStepMse,
@@ -74,7 +86,8 @@ LATENT_ENERGIES = {
 def latent_energy(kind: str) -> Energy:
     """The energy of a name, as contracts and parameters give it; raises ValueError listing the known ones."""
     if kind not in LATENT_ENERGIES:
-        raise ValueError(f"energy {kind!r} is unknown; known are {', '.join(LATENT_ENERGIES)}")
+        of_pixels = " here; energies of pixels need the model's decoder, and no node has it" * kind.startswith(PIXELS)
+        raise ValueError(f"energy {kind!r} is unknown{of_pixels}; known are {', '.join(LATENT_ENERGIES)}")
     return LATENT_ENERGIES[kind]()
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.controller import ControllerSettings, Goal, RecedingHorizonController
-from jepa_planner.planning.energy import distance_to_goal, latent_energy
+from jepa_planner.planning.energy import distance_to_goal
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.plan import NonFiniteEnergyError
@@ -35,7 +35,7 @@ def plan_offline(model: WorldModel, context: Context, goal: Tensor, search: Sear
 
     Raises NonFiniteEnergyError or ValueError where model or input give no plan.
     """
-    energy = latent_energy(model.contract.energy.kind)
+    energy = model.energy
     controller = RecedingHorizonController(
         WorldModelImagination(model, energy), optimiser_of(search), ActionSpace.from_contract(model.contract),
         energy, ControllerSettings(), seed,

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jepa_planner.planning.energy import latent_energy
 from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes
 from jepa_planner.training.latent_cache import cached_latents
 from jepa_planner.training.windows import split
@@ -74,7 +73,7 @@ def part(examples: Examples, numbers: np.ndarray) -> Examples:
 
 def surprises(model: WorldModel, examples: Examples) -> Tensor:
     """Energies [E, T] between each observation and what the model imagines from the one before."""
-    energy, found = latent_energy(model.contract.energy.kind), []
+    energy, found = model.energy, []
     for latents, states, actions in zip(examples.latents, examples.states, examples.actions, strict=True):
         for time in range(len(actions)):
             context = Context(latents[time : time + 1], states[time : time + 1], actions[:0])

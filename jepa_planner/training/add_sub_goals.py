@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 
 from jepa_planner.planning.sub_goals import SubGoalSettings
-from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes
+from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes, seeds_in_words
 from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.key_moments import key_moments, next_moments
 from jepa_planner.training.latent_cache import cached_latents
@@ -50,9 +51,9 @@ class _Demonstrations:
 
 
 def add_sub_goals(
-    demonstrations: Path, init: Path, bundle: Path, run_folder: Path, settings: SubGoalRun
+    demonstrations: Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: SubGoalRun
 ) -> dict[str, object]:
-    """Trains a head on episodes and writes the bundle `init` with it to `bundle`, which may be the same folder.
+    """Trains a head on the episodes of folders and writes the bundle `init` with it to `bundle`, which may be the same folder.
 
     Resumes from what `run_folder` holds. Returns the report: how well the head, as it is on disk, foresees the next
     moments of held-out episodes. Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for what
@@ -110,9 +111,9 @@ def in_words(report: dict[str, object]) -> str:
     )
 
 
-def _encoded(folder: Path, model: WorldModel, run_folder: Path, limit: int | None) -> _Demonstrations:
+def _encoded(folders: Sequence[Path], model: WorldModel, run_folder: Path, limit: int | None) -> _Demonstrations:
     """Reads and encodes episodes; their pictures are not kept."""
-    episodes, contract = read_episodes(folder, limit), model.contract
+    episodes, contract = read_episodes(folders, limit), model.contract
     views = contract.pick_views(episodes.views)
     contract.check_images((1, len(views), *episodes.images.shape[3:]))
     content = content_hash(episodes)
@@ -126,5 +127,5 @@ def _encoded(folder: Path, model: WorldModel, run_folder: Path, limit: int | Non
         next_moments=np.stack([next_moments(frames) for frames in moments]),
         moments_per_episode=float(np.mean(np.sum(moments, axis=1))),
         content=content,
-        in_words=f"{count} episodes of {steps} steps, seeds {episodes.seeds.min()} to {episodes.seeds.max()}",
+        in_words=f"{count} episodes of {steps} steps, seeds {seeds_in_words(episodes.seeds)}",
     )

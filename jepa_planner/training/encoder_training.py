@@ -13,8 +13,10 @@ from tqdm import tqdm
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.fit import FitSettings, fit
 from jepa_planner.training.objectives.joint import SHIPPED, JointObjective
+from jepa_planner.training.objectives.prediction import NextPicture
 from jepa_planner.training.windows import Split, WindowSampler, state_scaling
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
 from jepa_planner.world_model.preprocess import preprocess
 
@@ -32,8 +34,11 @@ class EncoderTraining:
 def train_encoder(
     episodes: Episodes, split: Split, config: EncoderConfig, predictor: PredictorConfig, settings: EncoderTraining,
     action_std: Tensor, folder: Path, seed: int,
-) -> VideoEncoder:  # fmt: skip
-    """Train an encoder on the training episodes; `folder` receives log and checkpoints. Returns it in eval mode."""
+) -> tuple[VideoEncoder, PixelDecoder | None]:  # fmt: skip
+    """Train an encoder on the training episodes; `folder` receives log and checkpoints.
+
+    Returns it in eval mode, with the decoder that it was trained with if the objective predicts pixels.
+    """
     torch.manual_seed(seed)
     objective = JointObjective(VideoEncoder(config), ActionConditionedPredictor(predictor), settings.objective)
     objective.predictor.set_scaling(*state_scaling(episodes.states[split.train]), action_std)
@@ -48,7 +53,9 @@ def train_encoder(
         return objective(preprocess(images, config.image_size), states, actions, generator)
 
     fit("encoder", objective, losses_at, settings.fit, folder)
-    return objective.encoder.eval().requires_grad_(False)
+    objective.eval().requires_grad_(False)
+    prediction = objective.prediction
+    return objective.encoder, prediction.decoder if isinstance(prediction, NextPicture) else None
 
 
 @torch.inference_mode()

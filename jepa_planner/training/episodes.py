@@ -17,8 +17,8 @@ episode), `vary` (what the scenes varied), `mix` (how behaviours were mixed).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -60,6 +60,13 @@ class Episodes:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def part(self, numbers: np.ndarray) -> Episodes:
+        """Some of them, by number, in that order."""
+        arrays = {
+            name: getattr(self, name)[numbers] for name in ("images", "states", "actions", "object_pose", "seeds")
+        }
+        return replace(self, **arrays, behaviour=tuple(self.behaviour[number] for number in numbers))
 
 
 def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = (), mix: str = "") -> None:
@@ -115,12 +122,13 @@ def shard_paths(folder: str | Path) -> list[Path]:
     return paths
 
 
-def read_episodes(folder: str | Path, limit: int | None = None) -> Episodes:
-    """Read the shards of a folder, in the order of their names, up to `limit` episodes.
+def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None) -> Episodes:
+    """Read the shards of a folder, or of several one after the other, in the order of names, up to `limit` episodes.
 
     Raises EpisodeError naming the file and what is wrong with it.
     """
-    paths = shard_paths(folder)
+    folders = [folders] if isinstance(folders, str | Path) else folders
+    paths = [path for folder in folders for path in shard_paths(folder)]
     shards = []
     count = 0
     for path in paths:
@@ -128,7 +136,7 @@ def read_episodes(folder: str | Path, limit: int | None = None) -> Episodes:
         if _setting(shards[-1]) != _setting(shards[0]):
             raise EpisodeError(
                 f"{path} holds images, views and time step {_setting(shards[-1])}, "
-                f"but {paths[0]} {_setting(shards[0])}: one folder takes one setting"
+                f"but {paths[0]} {_setting(shards[0])}: episodes that are read together take one setting"
             )
         count += len(shards[-1])
         if limit is not None and count >= limit:
@@ -141,6 +149,13 @@ def read_episodes(folder: str | Path, limit: int | None = None) -> Episodes:
         join("images"), join("states"), join("actions"), join("object_pose"),
         tuple(b for s in shards for b in s.behaviour)[:limit], join("seeds"), shards[0].views, shards[0].time_step_s,
     )  # fmt: skip
+
+
+def seeds_in_words(seeds: np.ndarray) -> str:
+    """The seeds of episodes as spans without gaps, for example "0 to 19 and 100 to 139"."""
+    known = np.unique(seeds)
+    spans = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
+    return " and ".join(f"{span[0]} to {span[-1]}" for span in spans)
 
 
 def _setting(shard: Episodes) -> tuple[object, ...]:

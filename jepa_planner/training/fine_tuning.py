@@ -73,6 +73,8 @@ def fine_tune(data: Path, init: Path, bundle: Path, run_folder: Path, settings: 
     use_all_cores()
     if bundle.resolve() == init.resolve():
         raise FineTuningError(f"{bundle} is the model to begin with: name another folder for the new one")
+    if load_contract(init).energy.in_pixels:
+        raise FineTuningError(f"{init} predicts pixels; such models are trained from nothing, --objective pixels")
     episodes = read_episodes(data, settings.episodes)
     views = choose_views(load_contract(init).image.views, episodes.views, settings.views)
     states = episodes.states[..., [STATE_CHANNELS.index(name) for name in load_contract(init).state.channels]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,8 +13,10 @@ from torch import Tensor
 
 from jepa_planner.training.fit import FitSettings, fit
 from jepa_planner.training.windows import WindowSampler
+from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.poses import apply_action
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
+from jepa_planner.world_model.preprocess import preprocess
 
 Difference = Literal["mse", "l1"]
 DIFFERENCES: dict[Difference, Callable[[Tensor], Tensor]] = {"mse": torch.square, "l1": torch.abs}
@@ -41,35 +43,54 @@ class PredictorTraining:
         return max(self.context + self.rollout, self.teacher_frames)
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """What is predicted instead of latents: pictures uint8 [E, T+1, V, H, W, 3], drawn by a decoder that stays."""
+
+    images: np.ndarray
+    decoder: PixelDecoder
+
+
 def train_predictor(
     predictor: ActionConditionedPredictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray,
-    settings: PredictorTraining, folder: Path, seed: int,
+    settings: PredictorTraining, folder: Path, seed: int, pictures: Pictures | None = None,
 ) -> None:  # fmt: skip
-    """Train in place, where the predictor is, on latents [E, T+1, N, D], states [E, T+1, S] and actions [E, T, A]."""
+    """Train in place, where the predictor is, on latents [E, T+1, N, D], states [E, T+1, S] and actions [E, T, A].
+
+    pictures: of the same frames, where the loss is that of pixels rather than of latents.
+    """
     sampler = WindowSampler(latents, states, actions, settings.window, settings.batch, seed)
     device = predictor.state_mean.device
 
     def losses_at(iteration: int) -> dict[str, Tensor]:
-        return predictor_losses(predictor, *(part.to(device) for part in sampler.draw(iteration)), settings)
+        windows = [part.to(device) for part in sampler.draw(iteration)]
+        if pictures is None:
+            return predictor_losses(predictor, *windows, settings)
+        images = replace(sampler, frames=pictures.images).draw(iteration)[0]  # the same windows
+        true = preprocess(images.to(device), pictures.decoder.config.image_size)
+        return predictor_losses(predictor, *windows, settings, pictures.decoder, true)
 
     fit("predictor", predictor, losses_at, settings.fit, folder)
     predictor.requires_grad_(False)
 
 
 def predictor_losses(
-    predictor: ActionConditionedPredictor, latents: Tensor, states: Tensor, actions: Tensor, settings: PredictorTraining
-) -> dict[str, Tensor]:
+    predictor: ActionConditionedPredictor, latents: Tensor, states: Tensor, actions: Tensor,
+    settings: PredictorTraining, draw: Callable[[Tensor], Tensor] = lambda latents: latents, true: Tensor | None = None,
+) -> dict[str, Tensor]:  # fmt: skip
     """Losses on a window of latents [B, W, N, D], states [B, W, S], actions [B, W-1, A].
 
-    "teacher" is one-step error with the true past; "rollout" that of the predictor fed with its own output.
+    "teacher" is one-step error with the true past; "rollout" that of the predictor fed with its own output. What is
+    drawn from predicted latents is compared with the true [B, W, ..]: by default the latents themselves.
     """
     size, context = DIFFERENCES[settings.difference], settings.context
+    true = latents if true is None else true
     end = context + settings.rollout
     forced = predictor.normalise_output(predictor(latents[:, :-1], actions, states[:, :-1]))
     imagined = imagine(predictor, latents[:, :context], states[:, :context], actions[:, : end - 1])
     losses = {
-        "teacher": size(forced - latents[:, 1:]).mean(),
-        "rollout": size(imagined - latents[:, context:end]).mean(),
+        "teacher": size(draw(forced) - true[:, 1:]).mean(),
+        "rollout": size(draw(imagined) - true[:, context:end]).mean(),
     }
     losses["total"] = losses["teacher"] + settings.rollout_weight * losses["rollout"]
     return losses

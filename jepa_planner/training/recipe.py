@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from jepa_planner.planning.cem import CemSettings
+from jepa_planner.planning.energy import PIXELS
 from jepa_planner.planning.mppi import MppiSettings
 from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.training.collapse import measure_collapse
@@ -18,7 +20,7 @@ from jepa_planner.training.encoder_training import EncoderTraining, encode_episo
 from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, read_episodes, shard_paths
 from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.objectives.joint import SHIPPED, names_in
-from jepa_planner.training.predictor_training import PredictorTraining, train_predictor
+from jepa_planner.training.predictor_training import Pictures, PredictorTraining, train_predictor
 from jepa_planner.training.probes import prediction_error, probe_latents
 from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.bundle import save_bundle
@@ -34,6 +36,7 @@ from jepa_planner.world_model.contract import (
 )
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.preprocess import preprocess
 
 ACTION_MAX = (0.06, 0.06, 0.06, 0.0, 0.0, 0.0, 1.0)
 ACTION_SCALE = (0.03, 0.03, 0.03, 1.0, 1.0, 1.0, 0.5)
@@ -74,18 +77,18 @@ class Collapsed(RuntimeError):
 
 
 def run(
-    data: Path, bundle: Path, run_folder: Path, recipe: Recipe, demonstrations: Path | None = None
+    data: Path, bundle: Path, run_folder: Path, recipe: Recipe, demonstrations: Sequence[Path] = ()
 ) -> dict[str, object]:
     """Train encoder, then predictor, probe both and write the bundle; resumes from what `run_folder` holds. Returns
     the report.
 
-    demonstrations: episodes from which the bundle then learns to imagine sub-goals.
+    demonstrations: folders of episodes from which the bundle then learns to imagine sub-goals.
     Raises EpisodeError for unusable data and Collapsed when the encoder is not worth a predictor.
     """
-    if demonstrations is not None:
-        shard_paths(demonstrations)  # not only after hours
+    for folder in demonstrations:
+        shard_paths(folder)  # not only after hours
     report = _train_world_model(data, bundle, run_folder, recipe)
-    if demonstrations is not None:
+    if demonstrations:
         settings = SubGoalRun(recipe.seed, recipe.sub_goal_iterations, command=recipe.command)
         report["sub_goals"] = add_sub_goals(demonstrations, bundle, bundle, run_folder / "sub_goals", settings)
         _write_report(run_folder, report)
@@ -101,7 +104,7 @@ def _train_world_model(data: Path, bundle: Path, run_folder: Path, recipe: Recip
     training = EncoderTraining(
         FitSettings(recipe.encoder_iterations), batch=recipe.encoder_batch, objective=recipe.objective
     )
-    encoder = train_encoder(
+    encoder, decoder = train_encoder(
         episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed
     )
     latents = encode_episodes(encoder, episodes.images)
@@ -121,14 +124,19 @@ def _train_world_model(data: Path, bundle: Path, run_folder: Path, recipe: Recip
     predictor = ActionConditionedPredictor(predictor_config)
     predictor.set_scaling(*state_scaling(episodes.states[parts.train]), action_std)
     train = parts.train
+    pictures = None if decoder is None else Pictures(episodes.images[: len(train)], decoder)
     train_predictor(
         predictor, latents[train], episodes.states[train], episodes.actions[train],
         PredictorTraining(FitSettings(recipe.predictor_iterations, learning_rate=8e-4)), run_folder, recipe.seed,
+        pictures,
     )  # fmt: skip
     predictor.eval()
     report["prediction_error"] = prediction_error(predictor, latents, episodes, parts.held_out, horizon=4)
     _write_report(run_folder, report)
-    save_bundle(bundle, encoder, predictor, contract(encoder, predictor, episodes, latents, recipe), torch.float16)
+    described = contract(encoder, predictor, episodes, latents, recipe)
+    if decoder is not None:
+        described = planned_in_pixels(described, episodes)
+    save_bundle(bundle, encoder, predictor, described, torch.float16, decoder)
     return report
 
 
@@ -183,6 +191,23 @@ def contract(
         ),
         encoder=encoder.config, predictor=predictor.config, context_frames=2,
     )  # fmt: skip
+
+
+def planned_in_pixels(contract: Contract, episodes: Episodes) -> Contract:
+    """The same contract with the energy in pixels, and tolerances that are the same share of that of unrelated frames,
+    which for latents, standardised as they are, is 2.
+    """
+    images = episodes.images.reshape(-1, *episodes.images.shape[2:])
+    picks = np.random.default_rng(0).integers(len(images), size=(2, 256))
+    one, other = (preprocess(torch.from_numpy(images[pick]), contract.encoder.image_size) for pick in picks)
+    scale = float((one - other).square().mean())
+    planning = replace(
+        contract.planning,
+        reached_energy=contract.planning.reached_energy * scale / 2.0,
+        final_reached_energy=contract.planning.tolerances(1)[0] * scale / 2.0,
+    )
+    energy = EnergySpec(kind=f"{PIXELS}{contract.energy.kind}", scale=round(scale, 3))
+    return replace(contract, energy=energy, planning=planning)
 
 
 def _write_report(folder: Path, report: dict[str, object]) -> None:

@@ -15,6 +15,7 @@ from torch import nn
 from jepa_planner.world_model.contract import Contract, FamiliaritySpec, SubGoalSpec
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.familiarity import Familiarity, feature_count
+from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
 from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_plain
 from jepa_planner.world_model.sub_goal_head import SubGoalHead
@@ -23,7 +24,7 @@ from jepa_planner.world_model.weights_file import Weights, read_weights, stored_
 CONTRACT_FILE = "model.yaml"
 ENCODER_FILE, PREDICTOR_FILE = "encoder.safetensors", "predictor.safetensors"
 FAMILIARITY_FILE = "familiarity.safetensors"
-SUB_GOALS_FILE = "sub_goals.safetensors"
+SUB_GOALS_FILE, DECODER_FILE = "sub_goals.safetensors", "decoder.safetensors"
 MAX_CONTRACT_BYTES = 1_000_000
 M = TypeVar("M", bound=nn.Module)
 
@@ -46,15 +47,21 @@ def save_bundle(
     predictor: ActionConditionedPredictor,
     contract: Contract,
     dtype: torch.dtype = torch.float32,
+    decoder: PixelDecoder | None = None,
 ) -> Contract:
     """Writes weights (as float32, float16 or bfloat16) and contract; returns it with the files' sha256.
 
-    Other files that `contract.files` lists stay listed, with their hash taken again. Raises BundleError where
-    the modules are not those that the contract describes.
+    Other files that `contract.files` lists stay listed, with their hash taken again. decoder: of a model whose energy
+    is in pixels. Raises BundleError where the modules are not those that the contract describes.
     """
+    if contract.energy.in_pixels != (decoder is not None):
+        with_or_without = "without" if decoder is None else "with"
+        raise BundleError(f"energy.kind: {contract.energy.kind!r} does not fit a bundle {with_or_without} a decoder")
     if encoder.config != contract.encoder or predictor.config != contract.predictor:
         raise BundleError("encoder or predictor: the module's sizes are not those in the contract")
     modules = {ENCODER_FILE: encoder, PREDICTOR_FILE: predictor}
+    if decoder is not None:
+        modules[DECODER_FILE] = decoder
     weights = {name: {key: (value,) for key, value in m.state_dict().items()} for name, m in modules.items()}
     return write_bundle(Path(folder), contract, weights, dtype)
 
@@ -160,6 +167,20 @@ def load_sub_goal_head(folder: str | Path) -> SubGoalHead | None:
     _check_hash(folder, SUB_GOALS_FILE, contract.files[SUB_GOALS_FILE])
     config = contract.sub_goals.head
     return _load_weights(folder / SUB_GOALS_FILE, lambda: SubGoalHead(config), torch.float32).requires_grad_(False)
+
+
+def load_decoder(folder: str | Path) -> PixelDecoder | None:
+    """The decoder of a model that is planned in pixels, in eval mode on the CPU; None where the energy is of latents.
+
+    Reads and checks no other weights, and raises as `load_bundle` does.
+    """
+    folder = Path(folder)
+    contract = load_contract(folder)
+    if not contract.energy.in_pixels:
+        return None
+    _check_listed(folder, contract, (DECODER_FILE,))
+    _check_hash(folder, DECODER_FILE, contract.files[DECODER_FILE])
+    return _load_weights(folder / DECODER_FILE, lambda: PixelDecoder(contract.encoder), torch.float32)
 
 
 def add_sub_goal_head(init: Path, folder: Path, head: SubGoalHead, spec: SubGoalSpec) -> Contract:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from jepa_planner.planning.cem import CemSettings
+from jepa_planner.planning.energy import PIXELS
 from jepa_planner.planning.gradient import GradientSettings
 from jepa_planner.planning.icem import IcemSettings
 from jepa_planner.planning.mppi import MppiSettings
@@ -82,6 +83,11 @@ class EnergySpec:
 
     kind: str
     scale: float
+
+    @property
+    def in_pixels(self) -> bool:
+        """Whether the bundle has a decoder, and the energy compares the pixels that it draws."""
+        return self.kind.startswith(PIXELS)
 
 
 @dataclass(frozen=True, kw_only=True)

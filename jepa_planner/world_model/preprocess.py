@@ -39,3 +39,11 @@ def preprocess(
     shift = torch.tensor(mean, device=x.device).view(3, 1, 1) * 255.0
     scale = torch.tensor(std, device=x.device).view(3, 1, 1) * 255.0
     return (x - shift) / scale
+
+
+def as_pictures(
+    pixels: Tensor, mean: tuple[float, float, float] = IMAGENET_MEAN, std: tuple[float, float, float] = IMAGENET_STD
+) -> Tensor:
+    """What `preprocess` normalised, for people: float [.., 3, H, W] -> uint8 RGB [.., H, W, 3], clipped."""
+    shift, scale = (torch.tensor(part, device=pixels.device).view(3, 1, 1) * 255.0 for part in (mean, std))
+    return (pixels * scale + shift).round().clamp(0, 255).to(torch.uint8).movedim(-3, -1)

@@ -8,10 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jepa_planner.world_model.bundle import load_bundle
+from jepa_planner.planning.energy import PIXELS, Energy, InPixels, latent_energy
+from jepa_planner.world_model.bundle import load_bundle, load_decoder
 from jepa_planner.world_model.context import Context
 from jepa_planner.world_model.contract import Contract, ContractError
+from jepa_planner.world_model.device import usable_device
 from jepa_planner.world_model.encoder import VideoEncoder
+from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
 from jepa_planner.world_model.preprocess import preprocess
 from jepa_planner.world_model.rollouts.differentiable import differentiable_rollout
@@ -27,6 +30,8 @@ class WorldModel:
     dtype: number type of matrix products; results are float32. "auto" takes what the device multiplies fastest;
     "int8" is for rollouts, and the encoder then runs in float32. Another type than float32 is used for rollouts only if
     it ranks candidates as float32 does, see `checked_engine`. chunk: most candidates that are imagined at a time.
+    decoder: of a model that is planned in pixels.
+    threads: cores that rollouts use on a CPU; None: those that torch was given.
     """
 
     def __init__(
@@ -37,19 +42,27 @@ class WorldModel:
         device: str | torch.device = "cpu",
         dtype: str = "float32",
         chunk: int | None = None,
+        decoder: PixelDecoder | None = None,
+        threads: int | None = None,
     ) -> None:
         self.contract = contract
-        self.device = torch.device(device)
+        self.device = usable_device(device)
         self._rollout_dtype = resolve_dtype(dtype, self.device)
         self.dtype = matrix_dtype(self._rollout_dtype)
-        self._chunk = chunk
+        self._chunk, self._threads = chunk, threads
         self.backend = "torch"
         self.encoder = encoder.to(self.device).eval().requires_grad_(False)
         self.predictor = predictor.to(self.device).eval().requires_grad_(False)
+        self.decoder = None if decoder is None else decoder.to(self.device).eval().requires_grad_(False)
 
     @classmethod
     def load(
-        cls, folder: str | Path, device: str | torch.device = "cpu", dtype: str = "float32", backend: str = "torch"
+        cls,
+        folder: str | Path,
+        device: str | torch.device = "cpu",
+        dtype: str = "float32",
+        backend: str = "torch",
+        threads: int | None = None,
     ) -> "WorldModel":
         """Loads a model bundle; raises BundleError naming the file and field at fault.
 
@@ -58,9 +71,9 @@ class WorldModel:
         """
         if backend not in BACKENDS:
             raise ValueError(f"backend is {backend!r}; it must be one of {', '.join(BACKENDS)}")
-        dtype = resolve_dtype(dtype, torch.device(device))
+        dtype = resolve_dtype(dtype, usable_device(device))
         encoder, predictor, contract = load_bundle(folder, matrix_dtype(dtype))
-        model = cls(contract, encoder, predictor, device, dtype)
+        model = cls(contract, encoder, predictor, device, dtype, decoder=load_decoder(folder), threads=threads)
         if backend == "onnx":
             model._use_onnx(Path(folder))
         return model
@@ -91,11 +104,20 @@ class WorldModel:
             return self.encoder(pixels).float()
 
     @cached_property
+    def energy(self) -> Energy:
+        """The contract's energy: of latents, or of the pixels that the decoder draws from them."""
+        kind = self.contract.energy.kind
+        if self.decoder is None:
+            return latent_energy(kind)
+        return InPixels(latent_energy(kind.removeprefix(PIXELS)), self.decoder.pixels)
+
+    @cached_property
     def engine(self) -> RolloutEngine:
         """What runs the rollouts, made and checked on first use; `engine.dtype` is the type they run in."""
         contract = self.contract
-        horizon, max_abs = contract.planning.cem.horizon, contract.action.max_abs
-        return checked_engine(self.predictor, self._rollout_dtype, horizon, max_abs, chunk=self._chunk)
+        horizon, max_abs = contract.planning.search().horizon, contract.action.max_abs
+        options = {"chunk": self._chunk, "threads": self._threads}
+        return checked_engine(self.predictor, self._rollout_dtype, horizon, max_abs, **options)
 
     def rollout(self, context: Context, actions: Tensor) -> Tensor:
         """Imagined latents after each action: actions [K, H, A] from one context -> float32 [K, H, N, D].

@@ -8,11 +8,20 @@ import numpy as np
 
 PERTURBATIONS = ("camera", "light", "colour", "size", "distractors", "table")
 """What `sample_scene` can vary, each by itself or together; none of them in standard scenes."""
+MOTIONS = ("flicker", "moving_texture")
+"""Backgrounds that `sample_scene` can set in motion; they change nothing else of a scene, and "varied" has none."""
 
 OBJECT_REGION_MIN_M = np.array([0.40, -0.15])
 OBJECT_REGION_MAX_M = np.array([0.60, 0.15])
 STANDARD_CUBE_M = 0.045
 STANDARD_COLOUR = (0.85, 0.10, 0.10)
+
+FLICKER_GAIN = 0.35
+"""flicker: each colour of the background is multiplied by 1 - this to 1 + this, drawn anew every 0.05 s."""
+TEXTURE_LEVELS = 70.0
+"""moving_texture: waves of at most so many grey levels (of 255) are added to the background."""
+TEXTURE_STEP = 0.04
+"""moving_texture: the waves take a random step every 0.05 s, in picture widths (standard deviation along each side)."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,15 @@ class CameraShift:
 
 
 @dataclass(frozen=True)
+class BackgroundMotion:
+    """How strongly the background flickers and its texture moves (0: not at all), and the seed of both."""
+
+    flicker: float = 0.0
+    texture: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Scene:
     """Everything about a scene but the arm. The task's object comes first in `objects`; the others distract."""
 
@@ -48,17 +66,25 @@ class Scene:
     light_colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
     table_colour: tuple[float, float, float] = (0.72, 0.66, 0.56)
     table_texture_seed: int | None = None
+    motion: BackgroundMotion | None = None
+
+
+def check_perturbations(names: frozenset[str] | set[str]) -> None:
+    """Raises ValueError naming one that is none of PERTURBATIONS and MOTIONS."""
+    known = (*PERTURBATIONS, *MOTIONS)
+    if unknown := set(names) - set(known):
+        raise ValueError(f"unknown perturbation {', '.join(sorted(unknown))}; known are {', '.join(known)}")
 
 
 def sample_scene(
     rng: np.random.Generator, vary: frozenset[str] | set[str] = frozenset(), strength: float = 1.0
 ) -> Scene:
-    """Draw a scene: the cube's place and yaw always, and what `vary` names (of PERTURBATIONS).
+    """Draw a scene: the cube's place and yaw always, and what `vary` names (of PERTURBATIONS and MOTIONS).
 
-    `strength` scales the ranges, 1.0 being the documented ones. Raises ValueError for an unknown name.
+    `strength` scales the ranges, 1.0 being the documented ones. MOTIONS leave the generator as it was: the same seed
+    means the same scene and task without them. Raises ValueError for an unknown name.
     """
-    if unknown := set(vary) - set(PERTURBATIONS):
-        raise ValueError(f"unknown perturbation {', '.join(sorted(unknown))}; known are {', '.join(PERTURBATIONS)}")
+    check_perturbations(vary)
     cube = TableObject(
         xy_m=tuple(rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)), yaw_rad=float(rng.uniform(-0.25, 0.25))
     )
@@ -66,6 +92,10 @@ def sample_scene(
     for name in PERTURBATIONS:  # in a fixed order, so that a seed means the same scene
         if name in vary:
             scene = _PERTURB[name](scene, rng, strength)
+    if set(vary) & set(MOTIONS):
+        flicker, texture = (strength * (name in vary) for name in MOTIONS)
+        seed = int(rng.spawn(1)[0].integers(2**31))
+        scene = replace(scene, motion=BackgroundMotion(flicker, texture, seed))
     return scene
 
 

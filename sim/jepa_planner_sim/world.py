@@ -12,6 +12,7 @@ from pybullet_utils.bullet_client import BulletClient
 
 from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, rpy_from_rotation
 from jepa_planner.control.limits import SafetyLimits
+from jepa_planner_sim.background import animate
 from jepa_planner_sim.cameras import STANDARD_CAMERAS, Camera
 from jepa_planner_sim.scene import CameraShift, Scene, TableObject
 
@@ -102,14 +103,19 @@ class World:
     def render_view(self, name: str, size_px: int | None = None, shadow: bool = False) -> np.ndarray:
         """Picture of one camera, uint8 [H, W, 3]."""
         size = self.image_size_px if size_px is None else size_px
-        ambient = self.scene.light_ambient
-        _, _, rgba, _, _ = self._bullet.getCameraImage(
+        ambient, motion = self.scene.light_ambient, self.scene.motion
+        flags = pybullet.ER_NO_SEGMENTATION_MASK if motion is None else 0
+        _, _, rgba, _, bodies = self._bullet.getCameraImage(
             size, size, self._views[name], self._projections[name], renderer=pybullet.ER_TINY_RENDERER,
-            flags=pybullet.ER_NO_SEGMENTATION_MASK, shadow=int(shadow), lightDirection=self.scene.light_direction,
+            flags=flags, shadow=int(shadow), lightDirection=self.scene.light_direction,
             lightColor=self.scene.light_colour, lightAmbientCoeff=ambient,
             lightDiffuseCoeff=1.0 - ambient, lightSpecularCoeff=0.05,
         )  # fmt: skip
-        return np.ascontiguousarray(rgba[..., :3])
+        picture = np.ascontiguousarray(rgba[..., :3])
+        if motion is not None:
+            background = (bodies == self._table) | (bodies < 0)
+            animate(picture, background, motion, list(self.cameras).index(name), self.sim_time_s)
+        return picture
 
     def joint_positions(self) -> np.ndarray:
         """Measured arm joint positions [7] (rad)."""

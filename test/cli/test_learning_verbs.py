@@ -170,6 +170,36 @@ def test_ablate_trains_and_tries_each_objective_and_prints_a_table(collected, tm
     assert "'byol' is unknown" in complaint(capsys, "ablate", *paths, "--objectives", "none", "byol")
 
 
+def test_a_model_of_pixels_is_trained_tried_beside_another_and_drawn(collected, tmp_path, small_and_quick, capsys):
+    assert train(collected, tmp_path / "pixels", "--objective", "pixels") == 0
+    assert train(collected, tmp_path / "ours") == 0
+    models = ["--models", f"ours={tmp_path / 'ours' / 'bundle'}", f"pixels={tmp_path / 'pixels' / 'bundle'}"]
+    few = ["--tasks", "reach", "--conditions", "clean", "flicker", "--scenes", "1", "--out", str(tmp_path / "out")]
+    assert main(["compare", *models, *few]) == 0
+    written = (tmp_path / "out" / "table.md").read_text()
+    assert written.strip() in capsys.readouterr().out
+    assert "| ours | latents | clean |" in written and "| pixels | pixels | flicker |" in written
+    drawn = ["--picture", str(tmp_path / "a.png"), "--run", str(tmp_path / "run"), "--iterations", "2", "--steps", "2"]
+    assert main(["imagine", *models, "--data", str(collected), *drawn]) == 0
+    assert f"{tmp_path / 'a.png'}: episode of seed 9, from frame" in capsys.readouterr().out
+    assert (tmp_path / "a.png").exists() and not (tmp_path / "run" / "pixels").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["compare", "--models", "out/pixels"], "'out/pixels' given; expected NAME=DIR"),
+        (["compare", "--models", "a=/nowhere", "a=/nowhere"], "'a' is named twice"),
+        (["compare", "--models", "a=/nowhere"], "/nowhere/model.yaml: no such file"),
+        (["compare", "--models", "a=/nowhere", "--conditions", "fog"], "unknown perturbation fog"),
+        (["imagine", "--models", "a=/nowhere", "--data", "/nowhere", "--steps", "0"], "--steps is 0"),
+        (["imagine", "--models", "shipped=", "--data", "/nowhere"], "no episodes-*.h5 in /nowhere"),
+    ],
+)
+def test_a_comparison_that_makes_no_sense_is_refused_in_words(arguments, says, capsys):
+    assert says in complaint(capsys, *arguments)
+
+
 def test_a_predictor_goes_on_learning_from_where_a_bundle_is(collected, tmp_path, small_and_quick, capsys):
     first = import_tiny(tmp_path / "first")
     few = ["--predictor-iterations", "12", "--learning-rate", "5e-3", "--batch", "4", "--view", "side"]

@@ -36,7 +36,8 @@ def test_the_version_is_that_of_the_package(capsys):
 
 def test_an_unknown_verb_is_refused_with_the_known_ones(capsys):
     assert cli.main(["juggle"]) == 2
-    assert "no verb 'juggle'; choose one of: collect," in capsys.readouterr().err
+    assert f"no verb 'juggle'; choose one of: {', '.join(cli.verbs())}" in capsys.readouterr().err
+    assert {"collect", "train", "eval"} <= set(cli.verbs())
 
 
 @pytest.mark.parametrize("verb", ["collect", "train", "eval"])

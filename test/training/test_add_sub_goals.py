@@ -43,7 +43,7 @@ def learn(
     folder: Path, init: Path, settings: SubGoalRun = SHORT, some: Episodes = SOME, bundle: str = "bundle"
 ) -> dict[str, object]:
     write_shard(folder / "demonstrations" / "episodes-000000.h5", some)
-    return add_sub_goals(folder / "demonstrations", init, folder / bundle, folder / "run", settings)
+    return add_sub_goals([folder / "demonstrations"], init, folder / bundle, folder / "run", settings)
 
 
 def test_encoder_and_predictor_stay_and_a_head_comes_that_fits_them(tmp_path, first):
@@ -73,9 +73,18 @@ def test_a_bundle_is_added_to_where_it_stands_and_keeps_how_sub_goals_are_pursue
     yaml = bundle / "model.yaml"
     yaml.write_text(yaml.read_text().replace("max_looks: 6", "max_looks: 4"))
     before = sha256(bundle / "sub_goals.safetensors")
-    add_sub_goals(tmp_path / "demonstrations", bundle, bundle, tmp_path / "other", replace(SHORT, seed=3))
+    add_sub_goals([tmp_path / "demonstrations"], bundle, bundle, tmp_path / "other", replace(SHORT, seed=3))
     assert load_contract(bundle).sub_goals.pursuit == pursuit
     assert sha256(bundle / "sub_goals.safetensors") != before
+
+
+def test_several_folders_are_learned_from_and_named_by_their_seeds(tmp_path, first):
+    for number, folder in enumerate(("one", "two")):
+        write_shard(tmp_path / folder / "episodes-000000.h5", episodes(count=3, steps=10, seed=number))
+    report = add_sub_goals([tmp_path / "one", tmp_path / "two"], first, tmp_path / "bundle", tmp_path / "run", SHORT)
+    assert report["demonstrations"] == 6
+    says = "6 episodes of 10 steps, seeds 0 to 2 and 100 to 102"
+    assert load_contract(tmp_path / "bundle").sub_goals.training.data == says
 
 
 def test_the_report_tells_how_held_out_moments_are_foreseen(tmp_path, first):

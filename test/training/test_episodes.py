@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny_training import episodes
 
-from jepa_planner.training.episodes import FORMAT, EpisodeError, Episodes, read_episodes, write_shard
+from jepa_planner.training.episodes import FORMAT, EpisodeError, Episodes, read_episodes, seeds_in_words, write_shard
 
 
 def shard(folder: Path, number: int = 0, **changes: object) -> Path:
@@ -18,6 +18,14 @@ def shard(folder: Path, number: int = 0, **changes: object) -> Path:
 def assert_same(one: Episodes, other: Episodes) -> None:
     for field in fields(Episodes):
         np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name), err_msg=field.name)
+
+
+def test_a_part_of_the_episodes_is_the_same_numbers_of_everything():
+    some = episodes(count=5, steps=2)
+    few = some.part(np.array([3, 1]))
+    assert len(few) == len(few.behaviour) == 2 and few.seeds.tolist() == [3, 1] and few.views == some.views
+    for name in ("images", "states", "actions", "object_pose"):
+        np.testing.assert_array_equal(getattr(few, name)[0], getattr(some, name)[3])
 
 
 def test_what_was_written_reads_back_the_same(tmp_path):
@@ -33,6 +41,16 @@ def test_shards_are_joined_in_the_order_of_their_names(tmp_path):
     for number in (2, 0, 1):
         shard(tmp_path, number)
     assert read_episodes(tmp_path).seeds.tolist() == [0, 1, 2, 100, 101, 102, 200, 201, 202]
+
+
+def test_several_folders_are_read_one_after_the_other(tmp_path):
+    shard(tmp_path / "b", 1), shard(tmp_path / "a", 0)
+    assert read_episodes([tmp_path / "b", tmp_path / "a"]).seeds.tolist() == [100, 101, 102, 0, 1, 2]
+
+
+@pytest.mark.parametrize(("seeds", "words"), [([3], "3 to 3"), ([7, 0, 1, 2, 8], "0 to 2 and 7 to 8")])
+def test_seeds_are_named_as_spans_without_the_gaps(seeds, words):
+    assert seeds_in_words(np.array(seeds)) == words
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(1, 1), (3, 3), (4, 4), (99, 6)])

@@ -21,11 +21,12 @@ from jepa_planner.training.fine_tuning import (
     in_words,
     training_settings,
 )
-from jepa_planner.training.recipe import Recipe, contract
+from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels
 from jepa_planner.training.run_folder import RunFolderError
 from jepa_planner.world_model.bundle import load_bundle, load_contract, save_bundle, sha256
 from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.import_bundle import import_bundle
+from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.vjepa2_ac_checkpoint import find_vjepa2_encoder
 from jepa_planner.world_model.vjepa2_contract import ImportSettings, vjepa2_contract
 from jepa_planner.world_model.world_model import WorldModel
@@ -58,6 +59,15 @@ def weights_of(bundle: Path) -> dict[str, torch.Tensor]:
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_a_model_that_predicts_pixels_is_refused(tmp_path):
+    some = episodes(count=3, steps=8)
+    made = contract(encoder(), predictor(), some, np.zeros((1, 2, 4, 3), np.float32), Recipe())
+    made = planned_in_pixels(made, some)
+    save_bundle(tmp_path / "pixels", encoder(), predictor(), made, decoder=PixelDecoder(ENCODER))
+    with pytest.raises(FineTuningError, match="predicts pixels; such models are trained from nothing"):
+        tune(tmp_path, tmp_path / "pixels", some=some)
 
 
 def test_the_error_falls_and_the_encoder_is_the_same_file(tmp_path, first):

@@ -3,12 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_training import PREDICTOR, encoder, episodes, predictor
+from tiny_training import ENCODER, PREDICTOR, encoder, episodes, predictor
 from torch import Tensor
 
+from jepa_planner.training import predictor_training
 from jepa_planner.training.encoder_training import EncoderTraining, encode_episodes, train_encoder
 from jepa_planner.training.fit import FitSettings
 from jepa_planner.training.predictor_training import (
+    Pictures,
     PredictorTraining,
     imagination_errors,
     imagine,
@@ -17,7 +19,9 @@ from jepa_planner.training.predictor_training import (
 )
 from jepa_planner.training.recipe import Recipe, contract
 from jepa_planner.training.windows import Split
+from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.poses import apply_action
+from jepa_planner.world_model.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from jepa_planner.world_model.world_model import Context, WorldModel
 
 SETTINGS = PredictorTraining(FitSettings(iterations=4), batch=8)
@@ -101,6 +105,42 @@ def test_absolute_errors_are_those_of_v_jepa_2_ac():
     torch.testing.assert_close(losses["rollout"], (imagined - latents[:, 2:]).abs().mean())
 
 
+def test_what_is_drawn_from_predictions_may_be_compared_instead_of_latents():
+    module, (latents, states, actions) = predictor(), window()
+    true = torch.randn(*latents.shape[:2], 5)
+
+    def draw(predicted: torch.Tensor) -> torch.Tensor:
+        return predicted.flatten(-2)[..., :5]
+
+    losses = predictor_losses(module, latents, states, actions, SETTINGS, draw, true)
+    forced = module.normalise_output(module(latents[:, :-1], actions, states[:, :-1]))
+    imagined = imagine(module, latents[:, :2], states[:, :2], actions)
+    torch.testing.assert_close(losses["teacher"], (draw(forced) - true[:, 1:]).square().mean())
+    torch.testing.assert_close(losses["rollout"], (draw(imagined) - true[:, 2:]).square().mean())
+
+
+def test_a_predictor_of_pictures_sees_those_of_its_own_windows(tmp_path, monkeypatch):
+    """Latents and pictures that count the frames must agree on what they counted."""
+    frames = np.arange(6 * 9).reshape(6, 9)
+    latents = np.broadcast_to(frames[:, :, None, None], (6, 9, 4, 3)).astype(np.float32)
+    images = np.broadcast_to(frames[:, :, None, None, None, None], (6, 9, 2, 32, 32, 3)).astype(np.uint8)
+    seen = []
+
+    def losses(module, latents, states, actions, settings, draw, true):
+        channel = true[..., 0, 0, 0, 0]
+        seen.append((latents[..., 0, 0], channel * IMAGENET_STD[0] * 255 + IMAGENET_MEAN[0] * 255, draw))
+        return {"total": module.predictor_proj.bias.sum()}
+
+    monkeypatch.setattr(predictor_training, "predictor_losses", losses)
+    settings, decoder = replace(SETTINGS, fit=FitSettings(iterations=3)), PixelDecoder(ENCODER)
+    pictures = Pictures(images, decoder)
+    train_predictor(predictor(), latents, SOME.states, SOME.actions, settings, tmp_path, 0, pictures)
+    assert len(seen) == 3
+    for counted, shown, draw in seen:
+        torch.testing.assert_close(shown, counted, atol=1e-3, rtol=0)
+        assert draw is decoder
+
+
 def test_teacher_forcing_may_see_longer_windows_than_the_rollout():
     settings = PredictorTraining(FitSettings(iterations=1), context=1, rollout=2, teacher_frames=6)
     assert settings.window == 6 and replace(settings, teacher_frames=0).window == 3
@@ -147,7 +187,8 @@ def test_episodes_shorter_than_a_window_are_refused(tmp_path):
 def train_tiny_encoder(folder, seed: int = 0):
     settings = EncoderTraining(FitSettings(iterations=3), batch=4, window=3)
     sizes = encoder().config, PREDICTOR
-    return train_encoder(SOME, Split(np.arange(5), np.arange(5, 6)), *sizes, settings, torch.ones(7), folder, seed)
+    parts = Split(np.arange(5), np.arange(5, 6))
+    return train_encoder(SOME, parts, *sizes, settings, torch.ones(7), folder, seed)[0]
 
 
 def test_a_trained_encoder_is_frozen_and_the_same_for_the_same_seed(tmp_path):

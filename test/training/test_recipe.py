@@ -16,7 +16,7 @@ from jepa_planner.training.episodes import EpisodeError, Episodes, write_shard
 from jepa_planner.training.predictor_training import PredictorTraining
 from jepa_planner.training.probes import probe_latents
 from jepa_planner.training.recipe import Collapsed, Recipe
-from jepa_planner.world_model.bundle import load_sub_goal_head
+from jepa_planner.world_model.bundle import load_decoder, load_sub_goal_head
 from jepa_planner.world_model.world_model import Context, WorldModel
 
 SOME = episodes(count=8, steps=8)
@@ -111,6 +111,18 @@ def test_a_run_cut_short_after_the_encoder_goes_on_from_there_to_the_same_bundle
     assert files[0] == files[1]
 
 
+def test_the_objective_pixels_gives_a_bundle_that_is_planned_in_pixels(tmp_path, monkeypatch):
+    run(tmp_path, settings=replace(SHORT, objective="pixels"))
+    contract = WorldModel.load(tmp_path / "bundle").contract
+    assert contract.energy.kind == "pixel_summed_mse"
+    first = load_decoder(tmp_path / "bundle").state_dict()
+    saved = torch.load(tmp_path / "run" / "encoder.ckpt", weights_only=True)["module"]
+    for name, tensor in first.items():
+        torch.testing.assert_close(tensor, saved[f"prediction.decoder.{name}"].half().float())
+    run(tmp_path / "again", settings=replace(SHORT, objective="pixels"))
+    assert WorldModel.load(tmp_path / "again" / "bundle").contract.files == contract.files
+
+
 def test_object_poses_are_for_probes_only(tmp_path):
     run(tmp_path / "plain")
     run(tmp_path / "shuffled", replace(SOME, object_pose=SOME.object_pose[::-1].copy()))
@@ -131,7 +143,7 @@ def test_demonstrations_teach_the_bundle_to_imagine_sub_goals(tmp_path):
     write_shard(tmp_path / "demonstrations" / "episodes-000000.h5", episodes(count=4, steps=6, seed=1))
     settings, paths = replace(SHORT, sub_goal_iterations=3), [tmp_path / name for name in ("data", "bundle", "run")]
     plain = run(tmp_path)
-    report = recipe.run(*paths, settings, tmp_path / "demonstrations")
+    report = recipe.run(*paths, settings, [tmp_path / "demonstrations"])
     assert report == json.loads((tmp_path / "run" / "report.json").read_text())
     assert report.keys() - plain.keys() == {"sub_goals"} and report["sub_goals"]["demonstrations"] == 4
     spec = WorldModel.load(tmp_path / "bundle").contract.sub_goals
@@ -144,7 +156,7 @@ def test_demonstrations_that_are_not_there_are_missed_at_once_and_not_after_hour
     write_shard(tmp_path / "data" / "episodes-000000.h5", SOME)
     paths = [tmp_path / name for name in ("data", "bundle", "run")]
     with pytest.raises(EpisodeError, match=r"no episodes-\*\.h5 in .*nowhere"):
-        recipe.run(*paths, SHORT, tmp_path / "nowhere")
+        recipe.run(*paths, SHORT, [tmp_path / "data", tmp_path / "nowhere"])
     assert not (tmp_path / "run").exists()
 
 

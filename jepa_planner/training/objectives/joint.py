@@ -12,7 +12,7 @@ from jepa_planner.training.objectives.arm_terms import InverseDynamics, StateRea
 from jepa_planner.training.objectives.barlow_twins import BarlowTwins
 from jepa_planner.training.objectives.encoded import ARM_CHANGE_SCALE, ARM_CHANNELS, Encoded
 from jepa_planner.training.objectives.info_nce import InfoNce
-from jepa_planner.training.objectives.prediction import MaskedTeacher, NextLatent
+from jepa_planner.training.objectives.prediction import MaskedTeacher, NextLatent, NextPicture
 from jepa_planner.training.objectives.sigreg import Sigreg
 from jepa_planner.training.objectives.vicreg import Vicreg
 from jepa_planner.world_model.encoder import VideoEncoder
@@ -20,7 +20,9 @@ from jepa_planner.world_model.predictor import ActionConditionedPredictor
 
 SHIPPED = "sigreg+inverse+state"
 """The objective of the shipped model."""
-NOTHING, TEACHER = "none", "ema"
+NOTHING = "none"
+PREDICTIONS = {"ema": MaskedTeacher, "pixels": NextPicture}
+"""What may be predicted instead of the next latent itself."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ TERMS = {
     "inverse": TermSpec(0.5, InverseDynamics),
     "state": TermSpec(0.1, StateReadout),
 }
-NAMES = (*TERMS, TEACHER, NOTHING)
+NAMES = (*TERMS, *PREDICTIONS, NOTHING)
 
 
 def names_in(objective: str) -> tuple[str, ...]:
@@ -51,13 +53,16 @@ def names_in(objective: str) -> tuple[str, ...]:
         raise ValueError(f"objective {objective!r} names a term twice")
     if NOTHING in names and len(names) > 1:
         raise ValueError(f"objective {objective!r}: {NOTHING!r} stands alone")
+    if set(PREDICTIONS) <= set(names):
+        raise ValueError(f"objective {objective!r} names two predictions: {' and '.join(PREDICTIONS)}")
     return () if names == (NOTHING,) else names
 
 
 class JointObjective(nn.Module):
     """Prediction of the next latent, and the terms that the objective's name adds to it.
 
-    No pixels are reconstructed and no object labels are used: the arm's state is its own measurement.
+    No pixels are predicted, but by the baseline "pixels", and no object labels are used: the arm's state is its own
+    measurement.
     """
 
     def __init__(self, encoder: VideoEncoder, predictor: ActionConditionedPredictor, objective: str = SHIPPED) -> None:
@@ -67,8 +72,9 @@ class JointObjective(nn.Module):
         numbers = encoder.config.latent_tokens * encoder.config.latent_channels
         self.encoder = encoder
         self.predictor = predictor
-        self.prediction = MaskedTeacher(encoder) if TEACHER in names else NextLatent()
-        self.terms = nn.ModuleDict({name: TERMS[name].make(numbers) for name in names if name != TEACHER})
+        instead = [PREDICTIONS[name] for name in names if name in PREDICTIONS]
+        self.prediction = instead[0](encoder) if instead else NextLatent()
+        self.terms = nn.ModuleDict({name: TERMS[name].make(numbers) for name in names if name in TERMS})
         self.register_buffer("change_scale", torch.tensor(ARM_CHANGE_SCALE), persistent=False)
 
     def forward(self, images: Tensor, states: Tensor, actions: Tensor, generator: Generator) -> dict[str, Tensor]:

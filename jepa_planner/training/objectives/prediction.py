@@ -1,4 +1,4 @@
-"""The term that all objectives have: the next latent is predicted, from itself or from a teacher's."""
+"""What all objectives have: the next latent is predicted, its own or a teacher's, or the next picture."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from jepa_planner.world_model.encoder import VideoEncoder
+from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
 
 
@@ -75,6 +76,26 @@ class MaskedTeacher(nn.Module):
         draw = torch.rand(*images.shape[:-3], 1, rows, columns, generator=generator, device="cpu").to(images.device)
         seen = (draw >= self.hidden_share).repeat_interleave(patch, dim=-2).repeat_interleave(patch, dim=-1)
         return images * seen
+
+
+class NextPicture(nn.Module):
+    """The baseline that predicts pixels: squared error of the next pictures, drawn from predicted latents, and of the
+    present ones, drawn from latents as seen, so that one decoder serves both.
+    """
+
+    def __init__(self, encoder: VideoEncoder) -> None:
+        super().__init__()
+        self.decoder = PixelDecoder(encoder.config)
+
+    def forward(
+        self, encoder: VideoEncoder, predictor: ActionConditionedPredictor, images: Tensor, states: Tensor,
+        actions: Tensor, generator: Generator,
+    ) -> Predicted:  # fmt: skip
+        """Shapes as in `NextLatent`."""
+        latents = encode_windows(encoder, images)
+        predicted = predictor.normalise_output(predictor(latents[:, :-1], actions, states[:, :-1]))
+        drawn, foreseen = self.decoder(latents), self.decoder(predicted)
+        return Predicted(latents, predicted, (drawn - images).pow(2).mean() + (foreseen - images[:, 1:]).pow(2).mean())
 
 
 def encode_windows(encoder: VideoEncoder, images: Tensor) -> Tensor:

@@ -22,10 +22,10 @@ def losses_of(objective: JointObjective, seed: int = 0) -> dict[str, Tensor]:
     return objective(*batch(), generator(seed))
 
 
-@pytest.mark.parametrize("objective", [SHIPPED, "none", "ema+inverse", *TERMS, "+".join(TERMS)])
+@pytest.mark.parametrize("objective", [SHIPPED, "none", "ema+inverse", "pixels+state", *TERMS, "+".join(TERMS)])
 def test_the_total_is_the_prediction_and_the_weighted_sum_of_the_terms_that_were_named(objective):
     losses = losses_of(joint(objective))
-    assert set(losses) == {"prediction", "total"} | (set(names_in(objective)) - {"ema"})
+    assert set(losses) == {"prediction", "total"} | (set(names_in(objective)) & set(TERMS))
     assert all(loss.isfinite() and loss > 0 for loss in losses.values())
     weighted = sum(TERMS[name].weight * loss for name, loss in losses.items() if name in TERMS)
     torch.testing.assert_close(losses["total"], losses["prediction"] + weighted)
@@ -77,6 +77,7 @@ def test_a_still_arm_that_is_predicted_as_such_costs_the_arm_terms_nothing_but_n
         ("sigreg+", "'' is unknown"),
         ("sigreg+inverse+sigreg", "names a term twice"),
         ("none+inverse", "'none' stands alone"),
+        ("ema+pixels", "names two predictions: ema and pixels"),
     ],
 )
 def test_an_objective_that_makes_no_sense_is_refused_in_words(objective, says):

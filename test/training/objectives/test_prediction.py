@@ -3,7 +3,7 @@ import torch
 from batches import generator
 from tiny_training import encoder, episodes, predictor
 
-from jepa_planner.training.objectives.prediction import MaskedTeacher, NextLatent, encode_windows
+from jepa_planner.training.objectives.prediction import MaskedTeacher, NextLatent, NextPicture, encode_windows
 from jepa_planner.world_model.preprocess import preprocess
 
 
@@ -67,3 +67,23 @@ def test_the_teacher_follows_the_encoder_slowly_in_training_and_not_at_all_other
 def test_predictions_are_of_the_frames_after_the_first(make):
     found = make()(encoder(), predictor(), *batch(frames=4), generator())
     assert found.latents.shape == (4, 4, 4, 3) and found.predicted.shape == (4, 3, 4, 3)
+
+
+def test_next_pictures_and_those_that_are_seen_are_drawn_by_one_decoder():
+    images, states, actions = batch()
+    module, foresees, sees = NextPicture(encoder()), predictor(), encoder().eval()
+    found = module(sees, foresees, images, states, actions, generator())
+    latents = encode_windows(sees, images)
+    predicted = foresees(latents[:, :-1], actions, states[:, :-1])
+    present = (module.decoder(latents) - images).square().mean()
+    future = (module.decoder(predicted) - images[:, 1:]).square().mean()
+    torch.testing.assert_close(found.loss, present + future)
+    torch.testing.assert_close(found.predicted, predicted)
+
+
+def test_encoder_predictor_and_decoder_all_learn_from_pictures():
+    images, states, actions = batch()
+    modules = [encoder(), predictor(), NextPicture(encoder())]
+    modules[2](*modules[:2], images, states, actions, generator()).loss.backward()
+    for module in modules:
+        assert sum(p.grad.abs().sum() > 0 for p in module.parameters() if p.grad is not None) > 3

@@ -1,0 +1,96 @@
+"""How often a controller can look and plan."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from jepa_planner.evaluation.benchmark.encoding import noise_pictures
+from jepa_planner.evaluation.benchmark.subjects import bundle_subject
+from jepa_planner.evaluation.benchmark.tables import Table, milliseconds
+from jepa_planner.evaluation.benchmark.timing import Timing
+from jepa_planner.planning.controller import ControllerSettings, Goal, RecedingHorizonController
+from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.optimisers import name_of, optimiser_of
+from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.world_model.context import Context
+from jepa_planner.world_model.world_model import WorldModel
+
+STEPS_PER_GOAL = 5
+
+
+@dataclass(frozen=True)
+class Replanning:
+    """Looks and plans one after the other: seconds of each from the picture to the plan, evaluations of a search."""
+
+    backend: str
+    dtype: str
+    optimiser: str
+    samples: int
+    iterations: int
+    horizon: int
+    evaluations: int
+    look_and_plan: Timing
+
+    @property
+    def rate_hz(self) -> float:
+        """With the median."""
+        return 1.0 / self.look_and_plan.p50_s
+
+
+def time_replanning(
+    model: WorldModel, search: SearchSettings, plans: int, advance: Callable[[], object] = lambda: None
+) -> Replanning:
+    """The controller as evaluation and nodes run it, in a world that behaves as imagined; the first goal warms up.
+
+    Pictures of noise are encoded, but what the controller gets to see is where its last action led in imagination: so
+    it is on its way to goals within reach, as in use, with no simulator needed.
+    """
+    subject, pictures = bundle_subject(model), noise_pictures(model.contract.image)
+    controller = RecedingHorizonController(
+        WorldModelImagination(model, subject.energy), optimiser_of(search), subject.space, subject.energy,
+        ControllerSettings(context_frames=subject.frames),
+    )  # fmt: skip
+    seconds: list[float] = []
+    for number in range(1 + math.ceil(plans / STEPS_PER_GOAL)):
+        problem = subject.problem(seed=number)
+        controller.start([Goal(problem.goal.cpu(), budget_steps=STEPS_PER_GOAL, tolerance=0.0)])
+        latent, state = problem.context.latents[-1].cpu(), problem.context.states[-1].cpu()
+        for _ in range(STEPS_PER_GOAL):
+            began_s = time.perf_counter()
+            model.encode(pictures)
+            decision = controller.step(latent, state)
+            seconds.append(time.perf_counter() - began_s)
+            action = decision.plan.actions[:1]
+            latent = _imagined(model, latent, state, action)
+            advance()
+    return Replanning(
+        model.backend, model.engine.dtype, name_of(search), search.samples, search.iterations, search.horizon,
+        decision.plan.evaluations, Timing(tuple(seconds[STEPS_PER_GOAL:][:plans])),
+    )  # fmt: skip
+
+
+@torch.inference_mode()
+def _imagined(model: WorldModel, latent: torch.Tensor, state: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+    nothing_before = torch.zeros(0, action.shape[-1])
+    return model.rollout(Context(latent[None], state[None], nothing_before), action[None])[0, 0].cpu()
+
+
+def replanning_table(results: Sequence[Replanning]) -> Table:
+    """A row per way of planning."""
+    columns = ("look and plan", "evaluations", "median, ms", "95 %, ms", "Hz")
+    rows = []
+    for result in results:
+        size = f"{result.optimiser} {result.samples} x {result.iterations}, horizon {result.horizon}"
+        timing = result.look_and_plan
+        rows.append(
+            (
+                f"{size}, {result.backend}, {result.dtype}", str(result.evaluations), milliseconds(timing.p50_s),
+                milliseconds(timing.p95_s), f"{result.rate_hz:.1f}",
+            )
+        )  # fmt: skip
+    return Table("Replanning, from the picture to the plan", columns, tuple(rows))

@@ -1,0 +1,51 @@
+"""How many floating-point operations planning needs, counted from the sizes of a predictor.
+
+A multiplication and an addition are two operations. Norms, softmax, GELU and rotations are left out, as is usual: they
+are a few per cent of the operations, though not of the time.
+"""
+
+from __future__ import annotations
+
+from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.world_model.predictor import CONDITIONING_TOKENS, PredictorConfig
+
+
+def step_flops(config: PredictorConfig, steps_before: int) -> float:
+    """One more time step of one candidate, which attends to so many steps before it: what the fast path runs."""
+    return _tokens_flops(config, 1) + _attention_flops(config, 1, steps_before + 1)
+
+
+def sequence_flops(config: PredictorConfig, steps: int) -> float:
+    """A whole sequence of one candidate, every token against every other: what the plain path runs for each step."""
+    return _tokens_flops(config, steps) + _attention_flops(config, steps, steps)
+
+
+def fast_flops(config: PredictorConfig, horizon: int, past: int = 0) -> float:
+    """A rollout of one candidate from `past` steps that all share."""
+    return sum(step_flops(config, past + step) for step in range(horizon))
+
+
+def plain_flops(config: PredictorConfig, horizon: int, past: int = 0) -> float:
+    """The same with everything run again at each step."""
+    return sum(sequence_flops(config, past + step + 1) for step in range(horizon))
+
+
+def search_flops(config: PredictorConfig, search: SearchSettings, past: int = 0) -> float:
+    """A whole search along the fast path; what candidates share is not counted."""
+    return search.samples * search.iterations * fast_flops(config, search.horizon, past)
+
+
+def _tokens_flops(config: PredictorConfig, steps: int) -> float:
+    per_token = 2 * config.depth * (4 * config.width**2 + 2 * config.width * config.mlp_hidden)
+    into_and_out = 2 * 2 * config.latent_channels * config.width * config.latent_tokens
+    conditioning = 2 * config.width * (config.action_dim + config.state_dim)
+    return steps * (per_token * _tokens(config) + into_and_out + conditioning)
+
+
+def _attention_flops(config: PredictorConfig, steps: int, seen: int) -> float:
+    """Scores and weighted sums: 2 products of [queries, width] with [keys, width] per layer."""
+    return 2 * 2 * config.depth * config.width * (steps * _tokens(config)) * (seen * _tokens(config))
+
+
+def _tokens(config: PredictorConfig) -> int:
+    return CONDITIONING_TOKENS + config.latent_tokens

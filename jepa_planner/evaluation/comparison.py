@@ -1,0 +1,111 @@
+"""The same trials for several models under several conditions, side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from jepa_planner.evaluation.policies import WorldModelPolicy
+from jepa_planner.evaluation.report import summarise
+from jepa_planner.evaluation.trials import TrialSettings, run_trials
+from jepa_planner.world_model.bundle import load_contract
+from jepa_planner.world_model.world_model import WorldModel
+
+CLEAN = "clean"
+"""The condition without a perturbation; others name one, as `eval --perturb`."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What all models are given: tasks, conditions, scenes per task from which seed on, goal images."""
+
+    tasks: tuple[str, ...]
+    conditions: tuple[str, ...]
+    scenes: int
+    seed: int = 0
+    goal_images: str = "dense"
+
+    def settings(self, task: str, condition: str) -> TrialSettings:
+        """Those of one cell of the table; raises ValueError for what there is not."""
+        vary = frozenset() if condition == CLEAN else frozenset([condition])
+        return TrialSettings(task, self.scenes, self.seed, self.goal_images, vary)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How often a model solved a task under a condition; seconds per plan: median."""
+
+    model: str
+    space: str
+    condition: str
+    task: str
+    successes: int
+    trials: int
+    wilson_low: float
+    wilson_high: float
+    plan_seconds: float | None
+
+
+def try_model(name: str, folder: Path, task: str, condition: str, trials: Trials, out: Path) -> Cell:
+    """One cell; its evaluation is kept in `out` and read from there the next time.
+
+    Raises ValueError where what is kept is of another model, of other trials, or of weights that have changed.
+    """
+    contract, settings = load_contract(folder), trials.settings(task, condition)
+    asked = {
+        "model": str(folder), "files": contract.files, "seed": settings.seed, "episodes": settings.episodes,
+        "goal_images": settings.goal_images,
+    }  # fmt: skip
+    file = out / f"{name}-{condition}-{task}.json"
+    if file.exists():
+        summary = json.loads(file.read_text())
+        if differing := [key for key, value in asked.items() if summary[key] != value]:
+            raise ValueError(f"{file} was made with another {', '.join(differing)}: choose another --out, or delete it")
+    else:
+        summary = _evaluate(folder, settings) | {"files": contract.files}
+        out.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(summary, indent=1) + "\n")
+    space = "pixels" if contract.energy.in_pixels else "latents"
+    found = (summary[key] for key in ("successes", "episodes", "wilson_low", "wilson_high", "plan_seconds_median"))
+    return Cell(name, space, condition, task, *found)
+
+
+def _evaluate(folder: Path, settings: TrialSettings) -> dict[str, object]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as `eval`
+    seconds: list[float] = []
+    model = WorldModel.load(folder)
+    found = []
+    try:
+        policy = WorldModelPolicy(model, seconds)
+        with tqdm(run_trials(policy, settings), total=settings.episodes, desc=settings.task, unit="trial") as bar:
+            for trial in bar:
+                found.append(trial)
+                bar.set_postfix(solved=f"{sum(t.success for t in found)}/{len(found)}")
+    finally:
+        torch.set_num_threads(threads)
+    return summarise(found, settings, seconds, str(folder), "none", search=model.contract.planning.search())
+
+
+def table(cells: Sequence[Cell]) -> str:
+    """Markdown: a row per model and condition, a column per task."""
+    tasks = list(dict.fromkeys(cell.task for cell in cells))
+    lines = [f"| model | planned in | scenes | {' | '.join(tasks)} | s per plan |", "|---" * (len(tasks) + 4) + "|"]
+    rows: dict[tuple[str, str, str], dict[str, Cell]] = {}
+    for cell in cells:
+        rows.setdefault((cell.model, cell.space, cell.condition), {})[cell.task] = cell
+    for (model, space, condition), row in rows.items():
+        solved = [_in_words(row[task]) if task in row else "" for task in tasks]
+        seconds = [cell.plan_seconds for cell in row.values() if cell.plan_seconds is not None]
+        slowest = f"{max(seconds):.2f}" if seconds else ""
+        lines.append("| " + " | ".join([model, space, condition.replace("_", " "), *solved, slowest]) + " |")
+    return "\n".join(lines)
+
+
+def _in_words(cell: Cell) -> str:
+    return f"{cell.successes}/{cell.trials} ({cell.wilson_low:.0%} to {cell.wilson_high:.0%})"
