@@ -27,6 +27,7 @@ from jepa_planner_sim.joint_commands import JointCommands
 FAR = (picture(11), picture(12))
 QUIET_S = 0.6
 IN_MOTION_S = 0.03
+ANSWER_S = 10.0
 LONG_S = 5 * PATIENCE_S
 """Processes start slowly on a loaded machine."""
 STILL_RAD = 1e-6
@@ -120,8 +121,16 @@ class FaultRig(Rig):
     def until(self, condition: Callable[[], bool], timeout_s: float = LONG_S) -> None:
         super().until(condition, timeout_s)
 
-    def until_in_motion(self) -> None:
-        self.until(lambda: self.state().moving and time.monotonic() - self.robot.moved_at_s < IN_MOTION_S)
+    def in_motion(self) -> bool:
+        return self.state().moving and time.monotonic() - self.robot.moved_at_s < IN_MOTION_S
+
+    def pursue_until_in_motion(self):
+        """The result to come of a goal that moves the arm; one that ends before, of traces that fade, is sent again."""
+        while True:
+            ended = self.ask(self.pursue().get_result_async)
+            self.until(lambda ended=ended: self.in_motion() or ended.done())
+            if not ended.done():
+                return ended
 
     def send_signal(self, name: str, number: int) -> None:
         self.processes[name].send_signal(number)
@@ -143,7 +152,7 @@ class FaultRig(Rig):
         while time.monotonic() < deadline_s:
             goal = ReachGoalImage.Goal(goals=[goal_of(*FAR, budget=budget, tolerance=1e-9)])
             sent = self.ask(lambda goal=goal: self.reach.send_goal_async(goal))
-            if wait_until(sent.done, 10.0) and sent.result().accepted:
+            if wait_until(sent.done, ANSWER_S) and sent.result().accepted:
                 return sent.result()
         raise AssertionError("no planner takes a goal")
 
@@ -156,9 +165,7 @@ class FaultRig(Rig):
         words: str,
     ) -> None:
         """A fault in mid-motion ends with the arm at rest and a reason, and after it is mended work goes on."""
-        goal = self.pursue()
-        ended = self.ask(goal.get_result_async)
-        self.until_in_motion()
+        ended = self.pursue_until_in_motion()
         began_s = time.monotonic()
         inject()
         try:
