@@ -20,6 +20,7 @@ from jepa_planner.control.rehearsal import Rehearsal, lags
 REHEARSED_POINTS = 100
 STRETCH_ATTEMPTS = 4
 REST_POINTS = 4
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class SetpointStream:
         for _ in range(periods):
             self._advance()
         for name in ("current_position", "current_velocity", "current_acceleration"):
-            setattr(motion, name, getattr(self._input, name))
+            setattr(motion, name, _without_rounding(getattr(self._input, name)))
         if motion.minimum_duration is not None:
             left_s = motion.minimum_duration - self._followed_s
             motion.minimum_duration = left_s if left_s > 0.0 else None
@@ -196,8 +197,8 @@ class SetpointStream:
         self.pose()
         brake = self._new_input(from_rest=False)
         _aim_at_rest(brake)
-        trajectory = ruckig.Trajectory(6)
-        if self._profile.calculate(brake, trajectory) < 0 or trajectory.duration < self.period_s:
+        trajectory = self._plan(brake)
+        if trajectory is None or trajectory.duration < self.period_s:
             return [JointPoint(self.period_s, self._q_rad.copy(), np.zeros_like(self._q_rad))]
         times_s = trajectory.duration * np.arange(1, REST_POINTS + 1) / REST_POINTS
         positions = [self._q_rad]
@@ -214,9 +215,8 @@ class SetpointStream:
     def _stretch(self, motion: ruckig.InputParameter, reference: np.ndarray) -> None:
         """Gives a motion the time that its joints need. Raises UnreachableError."""
         for _ in range(STRETCH_ATTEMPTS):
-            trajectory = ruckig.Trajectory(6)
-            if (result := self._profile.calculate(motion, trajectory)) < 0:
-                raise ValueError(f"no profile within limits leads to {np.round(motion.target_position, 3)}: {result}")
+            if (trajectory := self._plan(motion)) is None:
+                raise ValueError(f"no profile within limits leads to {np.round(motion.target_position, 3).tolist()}")
             points = max(1, min(REHEARSED_POINTS, int(np.ceil(trajectory.duration / self.period_s))))
             period_s = max(self.period_s, trajectory.duration / points)
             poses = (np.asarray(trajectory.at_time((i + 1) * period_s)[0]) for i in range(points))
@@ -230,10 +230,7 @@ class SetpointStream:
         """One period on: position, rotation and velocity of the tcp, the joints' step, and whether it is the last."""
         if not self.ready:
             raise RuntimeError("no measured joint state yet: call reset(q_rad, closedness) first")
-        result = self._profile.update(self._input, self._output)
-        if result not in (ruckig.Result.Working, ruckig.Result.Finished):
-            raise RuntimeError(f"no profile within limits from the present state: {result}")
-        self._output.pass_to_input(self._input)
+        result = self._follow_profile()
         velocity = np.asarray(self._input.current_velocity)
         xyz, rotation = self.pose()
         wanted, _ = self._kinematics.inverse_step(xyz, rotation, self._q_rad, self._max_joint_step_rad)
@@ -245,6 +242,28 @@ class SetpointStream:
         if lags(self._kinematics, xyz, rotation, self._q_rad):
             xyz, rotation, velocity = self._go_on_from_joints(step)
         return xyz, rotation, velocity, step, result == ruckig.Result.Finished and excess <= 1.0
+
+    def _follow_profile(self) -> ruckig.Result:
+        """Takes the profile one period on. Where none is found it brakes, and where no brake is found it stands."""
+        for attempt in (lambda: None, lambda: _aim_at_rest(self._input)):
+            attempt()
+            try:
+                result = self._profile.update(self._input, self._output)
+            except ruckig.RuckigError:
+                continue
+            if result in (ruckig.Result.Working, ruckig.Result.Finished):
+                self._output.pass_to_input(self._input)
+                return result
+        self._input.current_velocity = self._input.current_acceleration = [0.0] * 6
+        return ruckig.Result.Finished
+
+    def _plan(self, motion: ruckig.InputParameter) -> ruckig.Trajectory | None:
+        """The whole profile of a motion, None where there is none."""
+        trajectory = ruckig.Trajectory(6)
+        try:
+            return trajectory if self._profile.calculate(motion, trajectory) >= 0 else None
+        except ruckig.RuckigError:
+            return None
 
     def _go_on_from_joints(self, step_rad: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Takes the profile back to where the joints are; returns position, rotation and velocity of the tcp there."""
@@ -263,7 +282,7 @@ class SetpointStream:
         limits, motion = self.limits, ruckig.InputParameter(6)
         if not from_rest:
             for name in ("current_position", "current_velocity", "current_acceleration"):
-                setattr(motion, name, getattr(self._input, name))
+                setattr(motion, name, _without_rounding(getattr(self._input, name)))
         motion.max_velocity = [limits.linear_velocity_m_s] * 3 + [limits.angular_velocity_rad_s] * 3
         motion.max_acceleration = [limits.linear_acceleration_m_s2] * 3 + [limits.angular_acceleration_rad_s2] * 3
         motion.max_jerk = [limits.linear_jerk_m_s3] * 3 + [limits.angular_jerk_rad_s3] * 3
@@ -277,3 +296,8 @@ def _aim_at_rest(motion: ruckig.InputParameter) -> None:
     motion.target_velocity = [0.0] * 6
     motion.target_acceleration = [0.0] * 6
     motion.minimum_duration = None
+
+
+def _without_rounding(numbers: list[float]) -> list[float]:
+    """What is left of velocities and accelerations that have come to zero defeats the search for a profile."""
+    return [0.0 if abs(number) < ROUNDING else number for number in numbers]

@@ -41,7 +41,7 @@ HOME_RAD = KINEMATICS.inverse(np.array([0.5, 0.0, 0.13]), np.eye(3), NOMINAL_POS
 FINGERS = ("panda_finger_joint1", "panda_finger_joint2")
 PATIENCE_S = 30.0
 """For what must happen sooner or later; a loaded machine is slow, not wrong."""
-STALE_S = 1.0
+STALE_S = 2.0
 """Timeouts of the nodes under test: long enough that a loaded machine does not trip them by itself."""
 _numbers = itertools.count()
 
