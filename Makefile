@@ -14,7 +14,7 @@ unexport PYTHONPATH LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE AMENT_PREFIX_
 # Several processes share few cores; one thread each is faster than all threads for all.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup test lint demo build clean
+.PHONY: help setup test lint demo build clean guards faults soak
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -27,6 +27,16 @@ demo: setup ## Watch the simulated arm do what a picture says; writes out/demo/
 
 test: lint ## Check the style and run every test
 	$(PY) -m pytest
+
+guards: setup ## Remove each safety guard in a copy, and show that its test then fails
+	$(PY) tools/check_guards.py
+
+faults: setup ## Put faults into the middle of motions, with default timeouts; prints a table
+	FAULTS_WITH_DEFAULTS=1 $(PY) -m pytest -q test/nodes/test_faults.py -m "soak or not soak"
+
+soak: setup ## The long tests: an hour of goals, ten thousand bad inputs
+	FUZZ_EXAMPLES=750 $(PY) -m pytest -q --timeout 3600 test/test_bad_input.py test/nodes/test_bad_messages.py
+	$(PY) -m pytest -q -s -m soak test/soak
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -70,7 +70,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.report import in_words, summarise
     from jepa_planner.evaluation.trials import TrialSettings, run_trials
     from jepa_planner.planning.optimisers import optimiser_of
-    from jepa_planner.world_model.bundle import load_contract, load_sub_goal_head, model_folder
+    from jepa_planner.world_model.bundle import load_contract, load_familiarity, load_sub_goal_head, model_folder
     from jepa_planner.world_model.rollouts.threads import planning_threads
     from jepa_planner.world_model.world_model import WorldModel
     from jepa_planner_sim.scene import PERTURBATIONS
@@ -110,6 +110,7 @@ def main(args: argparse.Namespace) -> int:
         search = chosen_search(args, model.contract.planning)
         deadline_s = args.deadline or model.contract.planning.deadline_s
         policy = WorldModelPolicy(model, seconds, optimiser_of(search), deadline_s, load_sub_goal_head(folder), imagine)
+        policy.familiarity = load_familiarity(folder)
         running = run_trials(policy, settings)
     else:
         running = run_trials(floor_policy(args.floor), settings)

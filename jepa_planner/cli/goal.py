@@ -34,12 +34,10 @@ def main(args: argparse.Namespace) -> int:
     if args.second_view and len(args.second_view) != len(args.images):
         print(f"{len(args.images)} pictures but {len(args.second_view)} of the second view", file=sys.stderr)
         return 2
-    try:
-        pictures = [_read(path) for path in args.images]
-        second = [_read(path) for path in args.second_view]
-    except OSError as error:
-        print(f"cannot read a goal picture: {error}", file=sys.stderr)
-        return 2
+    from jepa_planner.world_model.picture_file import read_picture
+
+    pictures = [read_picture(path) for path in args.images]
+    second = [read_picture(path) for path in args.second_view]
     moments = list(zip(pictures, second, strict=True)) if second else [(picture,) for picture in pictures]
 
     import rclpy
@@ -72,13 +70,6 @@ def _send(args: argparse.Namespace, moments: list[tuple], cancel: threading.Even
     if cancel.is_set():
         return 130
     return 0 if result.outcome is Outcome.REACHED else 1
-
-
-def _read(path: Path):
-    import numpy as np
-    from PIL import Image
-
-    return np.asarray(Image.open(path).convert("RGB"))
 
 
 def _show(feedback) -> None:

@@ -14,6 +14,7 @@ from jepa_planner.control.watchdog import FUTURE_TOLERANCE_S, Watchdog
 
 MAX_STEP_DURATION_S = 10.0
 CLOCK_TOLERANCE_S = 0.05
+MAX_SKIPPED_SETPOINTS = 1000
 _SNAP = 0.02
 
 
@@ -86,6 +87,7 @@ class ArmExecutive:
         self._watchdog = Watchdog("joint state", settings.joint_state_timeout_s)
         self._last_plan_id = 0
         self._last_now_s = -np.inf
+        self._streamed_until_s = -np.inf
 
     def measured(self, stamp_s: float, q_rad: np.ndarray, closedness: float) -> None:
         """Takes a joint state; one that is invalid or not newer than the last does not count as an arrival."""
@@ -111,10 +113,14 @@ class ArmExecutive:
             self.refuse(step, refusal)
             return refusal
         self._last_plan_id = step.plan_id
-        rotation = rotation_from_rpy(step.rpy_rad)
-        self.stream.follow(step.xyz_m, rotation, step.closedness, step.duration_s * self.settings.motion_share)
+        rotation, duration_s = rotation_from_rpy(step.rpy_rad), step.duration_s * self.settings.motion_share
+        try:
+            self.stream.follow(step.xyz_m, rotation, step.closedness, duration_s)
+        except ValueError as error:
+            self.refuse(step, str(error))
+            return str(error)
         self.accepted_plan_id = step.plan_id
-        self.moving, self._last = True, None
+        self.moving, self._last, self._streamed_until_s = True, None, now_s
         self._enter(Mode.MOVING, f"following plan {step.plan_id}")
         return ""
 
@@ -134,21 +140,30 @@ class ArmExecutive:
         self._brake(Mode.STOPPED, reason)
 
     def reset(self, now_s: float) -> str:
-        """Leaves a stop and takes the measured state as the starting point; returns why it cannot, or nothing."""
+        """Leaves a stop and takes the measured joints as the starting point; returns why it cannot, or nothing.
+
+        A gripper that was stopped short of its command, and is not open, holds something: it keeps its command, because
+        its measured width would let go.
+        """
         if self.moving:
             return "the arm is still moving; try again when it rests"
         if complaint := self._watchdog.complaint(now_s):
             if self.mode is Mode.STOPPED:
                 self._explain(f"cannot reset: {complaint}")
             return complaint
-        self.stream.reset(self.measurement.q_rad, _snap(self.measurement.closedness))
+        measured, commanded = _snap(self.measurement.closedness), self.stream.closedness
+        holds = 0.0 < measured < commanded
+        self.stream.reset(self.measurement.q_rad, commanded if holds else measured)
         self._enter(Mode.HOLDING, "reset")
         return ""
 
     def tick(self, now_s: float) -> Setpoint | None:
-        """Advances by one period; returns the setpoint to publish, or None while there is nothing to say."""
+        """Advances to now; returns the setpoint to publish, or None while there is nothing to say.
+
+        A tick that comes late finds the arm on its way to rest, and goes on from there; one that comes too late brakes.
+        """
         if now_s < self._last_now_s - CLOCK_TOLERANCE_S:
-            self._clock_jumped_back()
+            self._clock_jumped_back(now_s)
         self._last_now_s = now_s
         complaint = self._watchdog.complaint(now_s)
         if complaint and self.mode is not Mode.STOPPED:
@@ -159,7 +174,16 @@ class ArmExecutive:
             self._enter(Mode.HOLDING, "joint states arrive")
         if not self.moving:
             return None
+        silent_s = now_s - self._streamed_until_s
+        periods = round(silent_s / self.stream.period_s)
+        if periods < 1:
+            return None
+        self._streamed_until_s += periods * self.stream.period_s
         if self._last is None or self._last.moving:
+            if periods > 1:
+                self.stream.skip(min(periods - 1, MAX_SKIPPED_SETPOINTS))
+            if silent_s > self.settings.joint_state_timeout_s and self.mode is Mode.MOVING:
+                self._brake(Mode.BRAKING, f"no setpoint could be sent for {silent_s:.2f} s")
             self._last = self.stream.tick()
         else:  # one more setpoint closes the motion: where the arm is, at rest
             still = np.zeros(3)
@@ -213,8 +237,9 @@ class ArmExecutive:
     def _tracking_error_m(self) -> float:
         return float(np.linalg.norm(self.stream.pose()[0] - self.measurement.xyz_m))
 
-    def _clock_jumped_back(self) -> None:
+    def _clock_jumped_back(self, now_s: float) -> None:
         self._watchdog.forget()
+        self._streamed_until_s = now_s - self.stream.period_s
         self.rest_since_s = 0.0
         if self.mode is not Mode.STOPPED:
             self._brake(Mode.WAITING, "the clock jumped back")

@@ -42,23 +42,40 @@ class ArmKinematics:
         pose = self._data.oMf[self._frame]
         return pose.translation.copy(), pose.rotation.copy()
 
-    def inverse_step(self, xyz_m: np.ndarray, rotation: np.ndarray, q_rad: np.ndarray) -> tuple[np.ndarray, float]:
+    def inverse_step(
+        self, xyz_m: np.ndarray, rotation: np.ndarray, q_rad: np.ndarray, max_step_rad: np.ndarray | float = np.inf
+    ) -> tuple[np.ndarray, float]:
         """One damped step from `q_rad` toward the pose; returns joint positions within limits and the error left
         before it.
 
-        The error is the norm of (m, rad) stacked.
+        The error is the norm of (m, rad) stacked. The null space moves only as far as `max_step_rad` leaves room beside
+        what the pose needs, which it does not bound.
         """
-        jacobian = pin.computeFrameJacobian(
-            self._model, self._data, q_rad, self._frame, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
-        )
-        pin.updateFramePlacement(self._model, self._data, self._frame)
+        jacobian = self._jacobian(q_rad)
         pose = self._data.oMf[self._frame]
         error = np.concatenate([xyz_m - pose.translation, pin.log3(rotation @ pose.rotation.T)])
         gram = jacobian @ jacobian.T
-        gram[np.diag_indices(6)] += 1e-6
-        pull = 0.02 * (NOMINAL_POSTURE_RAD - q_rad) if self._has_null_space else np.zeros(len(q_rad))
-        step = pull + jacobian.T @ np.linalg.solve(gram, error - jacobian @ pull)
+        gram.flat[::7] += 1e-6
+        if not self._has_null_space:
+            step = jacobian.T @ np.linalg.solve(gram, error)
+        else:
+            pull = 0.02 * (NOMINAL_POSTURE_RAD - q_rad)
+            task, projected = (jacobian.T @ np.linalg.solve(gram, np.column_stack([error, jacobian @ pull]))).T
+            posture = pull - projected
+            room = (max_step_rad - np.abs(task)) / np.maximum(np.abs(posture), 1e-12)
+            step = task + min(1.0, max(0.0, float(np.min(room)))) * posture
         return np.clip(q_rad + step, self.lower_rad, self.upper_rad), float(np.linalg.norm(error))
+
+    def distance_to_singularity(self, q_rad: np.ndarray) -> float:
+        """Smallest singular value of the Jacobian (m and rad mixed): 0 where some motion of the tcp is impossible."""
+        return float(np.linalg.svd(self._jacobian(q_rad), compute_uv=False)[-1])
+
+    def _jacobian(self, q_rad: np.ndarray) -> np.ndarray:
+        """[6, joints] in axes of the base frame at the tcp; places the tcp frame as well."""
+        axes = pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
+        jacobian = pin.computeFrameJacobian(self._model, self._data, q_rad, self._frame, axes)
+        pin.updateFramePlacement(self._model, self._data, self._frame)
+        return jacobian
 
     def inverse(
         self,

@@ -18,7 +18,9 @@ class SafetyLimits:
     """Limits of the tcp and the joints; positions in metres in the base frame, closedness 0 open .. 1 closed.
 
     `workspace_min_m` and `workspace_max_m` are the corners of the box in which the tcp may be; the lower z is the
-    minimum height over the table. Velocity, acceleration and jerk limits hold per axis.
+    minimum height over the table. Velocity, acceleration and jerk limits hold per axis. Motions slow down within
+    `joint_slowdown_rad` of a joint limit's margin, and where the smallest singular value of the Jacobian falls below
+    `singularity_slowdown`.
     """
 
     robot_description: Path
@@ -33,7 +35,9 @@ class SafetyLimits:
     angular_jerk_rad_s3: float
     gripper_rate_per_s: float
     joint_margin_rad: float
+    joint_slowdown_rad: float
     joint_velocity_scale: float
+    singularity_slowdown: float
     max_step_m: float
 
     def __post_init__(self) -> None:
@@ -54,7 +58,7 @@ class SafetyLimits:
         path = Path(path)
         try:
             given = yaml.safe_load(path.read_text())
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
             raise LimitsError(f"cannot read limits from {path}: {error}") from error
         if not isinstance(given, dict):
             raise LimitsError(f"{path} holds {type(given).__name__}, expected one 'name: value' per limit")

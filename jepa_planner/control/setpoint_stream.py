@@ -15,6 +15,12 @@ from jepa_planner.control.kinematics import (
     rpy_from_rotation,
 )
 from jepa_planner.control.limits import SafetyLimits
+from jepa_planner.control.rehearsal import Rehearsal, lags
+
+REHEARSED_POINTS = 100
+STRETCH_ATTEMPTS = 4
+REST_POINTS = 4
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -38,26 +44,35 @@ class Setpoint:
         return rpy_from_rotation(self.rotation)
 
 
+@dataclass(frozen=True)
+class JointPoint:
+    """Joint positions and velocities (rad, rad/s), so long after the setpoint that they follow."""
+
+    after_s: float
+    q_rad: np.ndarray
+    dq_rad_s: np.ndarray
+
+
 class SetpointStream:
     """Turns tcp targets into joint setpoints at a fixed rate; always has something safe to send.
 
     Targets are clipped to the workspace. Between targets the tcp follows the time-optimal profile under the velocity,
     acceleration and jerk limits (Berscheid and Kroeger, Jerk-limited Real-time Trajectory Generation, 2021), so a new
-    target or a brake in mid-motion leaves no seam. A joint step beyond the joint velocity limit is shortened; the
-    pose is caught up later.
+    target or a brake in mid-motion leaves no seam. Each motion is rehearsed first, and takes longer where its joints
+    would be too fast. Whatever happens, a joint step beyond the joint velocity limit is shortened, and the profile then
+    goes on from where the joints are.
     """
 
     def __init__(self, kinematics: ArmKinematics, limits: SafetyLimits, rate_hz: float = 100.0) -> None:
         self.limits = limits
         self.period_s = 1.0 / rate_hz
         self._kinematics = kinematics
-        self._max_joint_step_rad = kinematics.velocity_rad_s * limits.joint_velocity_scale * self.period_s
+        self._rehearsal = Rehearsal(kinematics, limits)
+        self._max_joint_step_rad = self._rehearsal.max_speed_rad_s * self.period_s
         self._profile = ruckig.Ruckig(6, self.period_s)
-        self._input = ruckig.InputParameter(6)
+        self._input = self._new_input()
+        self._followed_s = 0.0
         self._output = ruckig.OutputParameter(6)
-        self._input.max_velocity = [limits.linear_velocity_m_s] * 3 + [limits.angular_velocity_rad_s] * 3
-        self._input.max_acceleration = [limits.linear_acceleration_m_s2] * 3 + [limits.angular_acceleration_rad_s2] * 3
-        self._input.max_jerk = [limits.linear_jerk_m_s3] * 3 + [limits.angular_jerk_rad_s3] * 3
         self._q_rad: np.ndarray | None = None
 
     @property
@@ -85,8 +100,9 @@ class SetpointStream:
     def follow(self, xyz_m: np.ndarray, rotation: np.ndarray, closedness: float, min_duration_s: float = 0.0) -> None:
         """Move to a tcp pose in the base frame, arriving at rest, no sooner than `min_duration_s`.
 
-        Raises ValueError for numbers that are not finite, RuntimeError before `reset`; the previous target then stays
-        in force.
+        It takes longer where the joints need the time. Raises ValueError for numbers that are not finite,
+        UnreachableError where the joints cannot follow, RuntimeError before `reset`; the previous target then stays in
+        force.
         """
         if not self.ready:
             raise RuntimeError("no measured joint state yet: call reset(q_rad, closedness) first")
@@ -96,17 +112,17 @@ class SetpointStream:
         if not (np.all(np.isfinite(xyz_m)) and np.all(np.isfinite(rotation)) and np.isfinite(closedness)):
             raise ValueError(f"target must be finite, got xyz {xyz_m}, closedness {closedness}")
         current_xyz, current_rotation = self.pose()
-        self._reference = current_rotation
-        self._input.current_position = [*current_xyz, 0.0, 0.0, 0.0]
-        self._input.control_interface = ruckig.ControlInterface.Position
-        self._input.synchronization = ruckig.Synchronization.Time
-        self._input.target_position = [
+        motion = self._new_input(from_rest=False)
+        motion.current_position = [*current_xyz, 0.0, 0.0, 0.0]
+        motion.control_interface = ruckig.ControlInterface.Position
+        motion.synchronization = ruckig.Synchronization.Time
+        motion.target_position = [
             *self.limits.clip_to_workspace(xyz_m),
             *rotation_vector(rotation @ current_rotation.T),
         ]
-        self._input.target_velocity = [0.0] * 6
-        self._input.target_acceleration = [0.0] * 6
-        self._input.minimum_duration = min_duration_s if min_duration_s > 0 else None
+        motion.minimum_duration = min_duration_s if min_duration_s > 0 else None
+        self._stretch(motion, current_rotation)
+        self._input, self._reference, self._followed_s = motion, current_rotation, 0.0
         self._target_closedness = float(np.clip(closedness, 0.0, 1.0))
 
     def move_by(self, action: np.ndarray, min_duration_s: float = 0.0) -> None:
@@ -141,36 +157,147 @@ class SetpointStream:
         """Slow to a standstill as fast as the limits allow and stay there; the gripper keeps its command."""
         if not self.ready:
             return
-        self._input.control_interface = ruckig.ControlInterface.Velocity
-        self._input.synchronization = ruckig.Synchronization.No  # an axis that waits for a slower one overruns its stop
-        self._input.target_velocity = [0.0] * 6
-        self._input.target_acceleration = [0.0] * 6
-        self._input.minimum_duration = None
+        _aim_at_rest(self._input)
         self._target_closedness = self._closedness
 
     def tick(self) -> Setpoint:
         """The next setpoint, one period later. Raises RuntimeError before `reset`."""
+        xyz, rotation, velocity, step, arrived = self._advance()
+        self._followed_s += self.period_s
+        gripper_step = self.limits.gripper_rate_per_s * self.period_s
+        self._closedness += float(np.clip(self._target_closedness - self._closedness, -gripper_step, gripper_step))
+        return Setpoint(
+            q_rad=self._q_rad.copy(), dq_rad_s=step / self.period_s, xyz_m=xyz.copy(), rotation=rotation,
+            linear_velocity_m_s=velocity[:3].copy(), angular_velocity_rad_s=velocity[3:].copy(),
+            closedness=self._closedness, moving=not arrived or self._closedness != self._target_closedness,
+        )  # fmt: skip
+
+    def skip(self, periods: int) -> None:
+        """Lets periods pass in which nothing could be sent, so that the arm was on its way to rest.
+
+        The target stays in force; from where the arm got to, it is reached so much later. Raises RuntimeError before
+        `reset`.
+        """
+        motion, self._input = self._input, self._new_input(from_rest=False)
+        _aim_at_rest(self._input)
+        for _ in range(periods):
+            self._advance()
+        for name in ("current_position", "current_velocity", "current_acceleration"):
+            setattr(motion, name, _without_rounding(getattr(self._input, name)))
+        if motion.minimum_duration is not None:
+            left_s = motion.minimum_duration - self._followed_s
+            motion.minimum_duration = left_s if left_s > 0.0 else None
+        self._input, self._followed_s = motion, 0.0
+
+    def way_to_rest(self) -> list[JointPoint]:
+        """How the arm comes to rest from the present setpoint as fast as the limits allow, should nothing follow it.
+
+        Raises RuntimeError before `reset`.
+        """
+        self.pose()
+        brake = self._new_input(from_rest=False)
+        _aim_at_rest(brake)
+        trajectory = self._plan(brake)
+        if trajectory is None or trajectory.duration < self.period_s:
+            return [JointPoint(self.period_s, self._q_rad.copy(), np.zeros_like(self._q_rad))]
+        times_s = trajectory.duration * np.arange(1, REST_POINTS + 1) / REST_POINTS
+        positions = [self._q_rad]
+        for time_s in times_s:
+            target = np.asarray(trajectory.at_time(time_s)[0])
+            aim = target[:3], rotation_from_vector(target[3:]) @ self._reference
+            positions.append(self._kinematics.inverse_step(*aim, positions[-1], 0.0)[0])
+        pace = (np.array(positions[2:]) - np.array(positions[:-2])) * REST_POINTS / (2.0 * trajectory.duration)
+        return [
+            JointPoint(float(time_s), q_rad, dq_rad_s)
+            for time_s, q_rad, dq_rad_s in zip(times_s, positions[1:], [*pace, 0.0 * self._q_rad], strict=True)
+        ]
+
+    def _stretch(self, motion: ruckig.InputParameter, reference: np.ndarray) -> None:
+        """Gives a motion the time that its joints need. Raises UnreachableError."""
+        for _ in range(STRETCH_ATTEMPTS):
+            if (trajectory := self._plan(motion)) is None:
+                raise ValueError(f"no profile within limits leads to {np.round(motion.target_position, 3).tolist()}")
+            points = max(1, min(REHEARSED_POINTS, int(np.ceil(trajectory.duration / self.period_s))))
+            period_s = max(self.period_s, trajectory.duration / points)
+            poses = (np.asarray(trajectory.at_time((i + 1) * period_s)[0]) for i in range(points))
+            path = ((pose[:3], rotation_from_vector(pose[3:]) @ reference) for pose in poses)
+            too_fast_by = self._rehearsal.too_fast_by(path, self._q_rad, period_s)
+            if too_fast_by <= 1.0:
+                return
+            motion.minimum_duration = trajectory.duration * too_fast_by
+
+    def _advance(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]:
+        """One period on: position, rotation and velocity of the tcp, the joints' step, and whether it is the last."""
         if not self.ready:
             raise RuntimeError("no measured joint state yet: call reset(q_rad, closedness) first")
-        result = self._profile.update(self._input, self._output)
-        if result in (ruckig.Result.Working, ruckig.Result.Finished):
-            self._output.pass_to_input(self._input)
-        else:
-            raise RuntimeError(f"no profile within limits from the present state: {result}")
-        pose = np.asarray(self._input.current_position)
+        result = self._follow_profile()
         velocity = np.asarray(self._input.current_velocity)
-        xyz, rotation = pose[:3], rotation_from_vector(pose[3:]) @ self._reference
-        wanted, _ = self._kinematics.inverse_step(xyz, rotation, self._q_rad)
+        xyz, rotation = self.pose()
+        wanted, _ = self._kinematics.inverse_step(xyz, rotation, self._q_rad, self._max_joint_step_rad)
         step = wanted - self._q_rad
         excess = float(np.max(np.abs(step) / self._max_joint_step_rad))
         if excess > 1.0:
             step /= excess
         self._q_rad = self._q_rad + step
-        gripper_step = self.limits.gripper_rate_per_s * self.period_s
-        self._closedness += float(np.clip(self._target_closedness - self._closedness, -gripper_step, gripper_step))
-        moving = result == ruckig.Result.Working or excess > 1.0 or self._closedness != self._target_closedness
-        return Setpoint(
-            q_rad=self._q_rad.copy(), dq_rad_s=step / self.period_s, xyz_m=xyz.copy(), rotation=rotation,
-            linear_velocity_m_s=velocity[:3].copy(), angular_velocity_rad_s=velocity[3:].copy(),
-            closedness=self._closedness, moving=moving,
-        )  # fmt: skip
+        if lags(self._kinematics, xyz, rotation, self._q_rad):
+            xyz, rotation, velocity = self._go_on_from_joints(step)
+        return xyz, rotation, velocity, step, result == ruckig.Result.Finished and excess <= 1.0
+
+    def _follow_profile(self) -> ruckig.Result:
+        """Takes the profile one period on. Where none is found it brakes, and where no brake is found it stands."""
+        for attempt in (lambda: None, lambda: _aim_at_rest(self._input)):
+            attempt()
+            try:
+                result = self._profile.update(self._input, self._output)
+            except ruckig.RuckigError:
+                continue
+            if result in (ruckig.Result.Working, ruckig.Result.Finished):
+                self._output.pass_to_input(self._input)
+                return result
+        self._input.current_velocity = self._input.current_acceleration = [0.0] * 6
+        return ruckig.Result.Finished
+
+    def _plan(self, motion: ruckig.InputParameter) -> ruckig.Trajectory | None:
+        """The whole profile of a motion, None where there is none."""
+        trajectory = ruckig.Trajectory(6)
+        try:
+            return trajectory if self._profile.calculate(motion, trajectory) >= 0 else None
+        except ruckig.RuckigError:
+            return None
+
+    def _go_on_from_joints(self, step_rad: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Takes the profile back to where the joints are; returns position, rotation and velocity of the tcp there."""
+        xyz, rotation = self._kinematics.tcp_pose(self._q_rad)
+        before_xyz, before = self._kinematics.tcp_pose(self._q_rad - step_rad)
+        way = np.concatenate([xyz - before_xyz, rotation_vector(rotation @ before.T)])
+        most = np.asarray(self._input.max_velocity)
+        velocity = np.clip(way / self.period_s, -most, most)
+        self._input.current_position = [*xyz, *rotation_vector(rotation @ self._reference.T)]
+        self._input.current_velocity = velocity
+        self._input.current_acceleration = [0.0] * 6
+        return xyz, rotation, velocity
+
+    def _new_input(self, from_rest: bool = True) -> ruckig.InputParameter:
+        """A motion within the limits, without a target; from the present setpoint unless from rest."""
+        limits, motion = self.limits, ruckig.InputParameter(6)
+        if not from_rest:
+            for name in ("current_position", "current_velocity", "current_acceleration"):
+                setattr(motion, name, _without_rounding(getattr(self._input, name)))
+        motion.max_velocity = [limits.linear_velocity_m_s] * 3 + [limits.angular_velocity_rad_s] * 3
+        motion.max_acceleration = [limits.linear_acceleration_m_s2] * 3 + [limits.angular_acceleration_rad_s2] * 3
+        motion.max_jerk = [limits.linear_jerk_m_s3] * 3 + [limits.angular_jerk_rad_s3] * 3
+        motion.target_velocity = motion.target_acceleration = [0.0] * 6
+        return motion
+
+
+def _aim_at_rest(motion: ruckig.InputParameter) -> None:
+    motion.control_interface = ruckig.ControlInterface.Velocity
+    motion.synchronization = ruckig.Synchronization.No  # an axis that waits for a slower one overruns its stop
+    motion.target_velocity = [0.0] * 6
+    motion.target_acceleration = [0.0] * 6
+    motion.minimum_duration = None
+
+
+def _without_rounding(numbers: list[float]) -> list[float]:
+    """What is left of velocities and accelerations that have come to zero defeats the search for a profile."""
+    return [0.0 if abs(number) < ROUNDING else number for number in numbers]

@@ -10,10 +10,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from jepa_planner.planning.action_space import AXES
+from jepa_planner.world_model.picture_file import PictureError, read_picture
 from jepa_planner.world_model.poses import action_between
 from jepa_planner.world_model.world_model import Context
 
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from jepa_planner.world_model.world_model import WorldModel
 
 ASPECT_SLACK = 0.01
-
-
-class PictureError(ValueError):
-    """Pictures or states cannot be read, or do not go together."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ def pair_from_files(
     action = None if true_action is None else np.array(true_action, np.float32)
     if goal_state is not None:
         action = change_of_state(now, np.array(goal_state, np.float32))
-    now_views, goal_views = (stack_views([_read_picture(path) for path in paths]) for paths in (images, goals))
+    now_views, goal_views = (stack_views([read_picture(path) for path in paths]) for paths in (images, goals))
     return PicturePair(now_views, goal_views, now, action)
 
 
@@ -119,10 +115,3 @@ def stack_views(pictures: Sequence[np.ndarray]) -> np.ndarray:
     if len(sizes := {picture.shape for picture in pictures}) > 1:
         raise PictureError(f"the views have different sizes: {sorted(size[1::-1] for size in sizes)} (width, height)")
     return np.stack(pictures)
-
-
-def _read_picture(path: Path) -> np.ndarray:
-    try:
-        return np.asarray(Image.open(path).convert("RGB"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise PictureError(f"cannot read the picture {path}: {error}") from error

@@ -23,7 +23,9 @@ from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.plan import Optimiser
 from jepa_planner.planning.sub_goals import ImagineMode, SubGoals
+from jepa_planner.planning.wary_controller import WaryController
 from jepa_planner.world_model.contract import STATE_LAYOUTS
+from jepa_planner.world_model.familiarity import Familiarity
 from jepa_planner.world_model.sub_goal_head import SubGoalHead
 from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.arm_driver import ACTION_MAX
@@ -55,6 +57,7 @@ class WorldModelPolicy:
     """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended.
 
     optimiser and deadline_s: the contract's where None. plan_seconds grows by the seconds of each look and plan.
+    familiarity: with the model's statistics, it ends at what the model does not know.
     imagine_sub_goals: when sub_goal_head, the bundle's, is used.
     """
 
@@ -64,6 +67,7 @@ class WorldModelPolicy:
     deadline_s: float | None = None
     sub_goal_head: SubGoalHead | None = None
     imagine_sub_goals: ImagineMode = "never"
+    familiarity: Familiarity | None = None
     last: Decision | None = None
 
     def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
@@ -80,8 +84,9 @@ class WorldModelPolicy:
         if contract.imagines(mode, len(goals)):
             sub_goals = SubGoals(self.sub_goal_head, contract.sub_goals.pursuit)
         energy = self.model.energy
-        self._controller = RecedingHorizonController(
-            WorldModelImagination(self.model, energy),
+        imagination = WorldModelImagination(self.model, energy)
+        self._controller: RecedingHorizonController | WaryController = RecedingHorizonController(
+            imagination,
             self.optimiser or optimiser_of(planning.search()),
             ActionSpace.from_contract(contract),
             energy,
@@ -95,6 +100,8 @@ class WorldModelPolicy:
         self._controller.start(
             [Goal(*goal) for goal in zip(latents, budgets, planning.tolerances(len(goals)), strict=True)]
         )
+        if self.familiarity is not None:
+            self._controller = WaryController(self._controller, self.familiarity, contract.familiarity, imagination)
         self.last = None
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped, TwistStamped
+from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -13,7 +14,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Mode, Step
 from jepa_planner.control.kinematics import ArmKinematics, rpy_from_rotation
 from jepa_planner.control.limits import SafetyLimits, shipped_config
-from jepa_planner.control.setpoint_stream import Setpoint
+from jepa_planner.control.setpoint_stream import JointPoint, Setpoint
 from jepa_planner.msg import ArmState, Plan
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import (
@@ -30,6 +31,8 @@ from jepa_planner.nodes.planner_node import PlannerNode
 
 BRAKING_TIMEOUT_S = 3.0
 STATE_PERIOD_S = 0.03
+SAME_CLOSEDNESS = 1e-6
+"""Plans and arm states carry closedness as float32; what rounding makes of it is no command."""
 
 
 class ArmNode(PlannerNode):
@@ -95,14 +98,17 @@ class ArmNode(PlannerNode):
             self.create_service(Trigger, "~/stop", self._on_stop),
             self.create_service(Trigger, "~/reset", self._on_reset),
         ]
-        self._timer = self.create_timer(self.executive.stream.period_s, self._tick)
+        simulated = self.get_parameter("use_sim_time").value  # a system clock that is set back would stop a timer
+        clock = self.get_clock() if simulated else Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = self.create_timer(self.executive.stream.period_s, self._tick, clock=clock)
 
     def deactivate(self) -> None:
         """Brakes and sends setpoints until the arm rests; paced by the wall clock, as simulated time may stand."""
         self.executive.hold("deactivated")
-        deadline = time.monotonic() + BRAKING_TIMEOUT_S
-        while self.executive.moving and time.monotonic() < deadline:
-            self._send_setpoint(self.executive.tick(self.now_s()))
+        now_s, began_s, passed_s = self.now_s(), time.monotonic(), 0.0
+        while self.executive.moving and passed_s < BRAKING_TIMEOUT_S:
+            passed_s = time.monotonic() - began_s
+            self._send_setpoint(self.executive.tick(now_s + passed_s))
             time.sleep(self.executive.stream.period_s)
 
     def cleanup(self) -> None:
@@ -134,6 +140,8 @@ class ArmNode(PlannerNode):
         return self._pose
 
     def _on_joint_state(self, message: JointState) -> None:
+        if self.executive is None:  # came on its way while the node was cleaned up
+            return
         position = dict(zip(message.name, message.position, strict=False))
         missing = [name for name in (*self._arm_joints, *self._fingers) if name not in position]
         if missing:
@@ -142,7 +150,9 @@ class ArmNode(PlannerNode):
         q = np.array([position[name] for name in self._arm_joints])
         finger = sum(position[name] for name in self._fingers) / len(self._fingers)
         closedness = (finger - self._open) / (self._closed - self._open)
-        self.executive.measured(seconds(message.header.stamp), q, min(1.0, max(0.0, closedness)))
+        self.executive.measured(seconds(message.header.stamp), q, float(np.clip(closedness, 0.0, 1.0)))
+        if self._sent_closedness is None and self.executive.stream.ready:
+            self._sent_closedness = self.executive.stream.closedness  # a gripper that may hold something is let alone
 
     def _on_plan(self, message: Plan) -> None:
         if not self.active:
@@ -197,13 +207,26 @@ class ArmNode(PlannerNode):
         if setpoint is None:
             return
         self._send(setpoint)
-        if setpoint.closedness != self._sent_closedness:
+        if self._sent_closedness is None or abs(setpoint.closedness - self._sent_closedness) > SAME_CLOSEDNESS:
             self._sent_closedness = setpoint.closedness
             target = self._open + setpoint.closedness * (self._closed - self._open)
             self._gripper.publish(self._trajectory(self._fingers[:1], [target], []))
 
     def _joint_trajectory(self, setpoint: Setpoint) -> None:
-        self._output.publish(self._trajectory(self._arm_joints, setpoint.q_rad.tolist(), setpoint.dq_rad_s.tolist()))
+        """The setpoint, and behind it the way to rest: where nothing follows, the arm brakes by itself."""
+        points = [JointPoint(0.0, setpoint.q_rad, setpoint.dq_rad_s)]
+        if np.any(setpoint.dq_rad_s):
+            points += self.executive.stream.way_to_rest()
+        message = self._trajectory(self._arm_joints, points[0].q_rad.tolist(), points[0].dq_rad_s.tolist())
+        message.points += [
+            JointTrajectoryPoint(
+                positions=point.q_rad.tolist(),
+                velocities=point.dq_rad_s.tolist(),
+                time_from_start=duration_message(self.executive.stream.period_s + point.after_s),
+            )
+            for point in points[1:]
+        ]
+        self._output.publish(message)
 
     def _trajectory(self, names: tuple[str, ...], positions: list[float], velocities: list[float]) -> JointTrajectory:
         """One point, one period ahead; a zero stamp means that it begins at once."""

@@ -39,6 +39,9 @@ class Outcome(IntEnum):
     INVALID_GOAL = 16
     INTERNAL_ERROR = 17
     INVALID_STATE = 18
+    UNFAMILIAR_IMAGE = 19
+    UNFAMILIAR_GOAL = 20
+    SURPRISED = 21
 
 
 class Ended(Exception):

@@ -35,7 +35,8 @@ from jepa_planner.planning.gradient import GradientSettings
 from jepa_planner.planning.optimisers import OPTIMISER_NAMES, optimiser_of
 from jepa_planner.planning.settings import SearchSettings
 from jepa_planner.planning.sub_goals import IMAGINE_MODES, SubGoals
-from jepa_planner.world_model.bundle import load_sub_goal_head, model_folder
+from jepa_planner.planning.wary_controller import WaryController, doubt_of_goal
+from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head, model_folder
 from jepa_planner.world_model.contract import ContractError
 
 PURSUIT_END_TIMEOUT_S = 5.0
@@ -89,6 +90,7 @@ class MpcNode(PlannerNode):
         ),
         Parameter("arm_answer_timeout_s", 2.0, "Longest wait for the arm to take a plan.", 0.05, 60.0, change=_REST),
         Parameter("motion_timeout_s", 10.0, "Longest wait for the arm to rest and be seen.", 0.5, 600.0, change=_REST),
+        Parameter("wary", True, "End goals at what the model does not know, where its bundle tells.", change=_REST),
         Parameter("max_refusals", 3, "Plans that the arm may refuse in a row.", 1, 100, change=_REST),
     )
 
@@ -106,6 +108,7 @@ class MpcNode(PlannerNode):
     def configure(self) -> None:
         given = self.parameters
         self._contract = contract_of(given["model"])
+        self._familiarity = load_familiarity(model_folder(given["model"]))
         self._contract.check_frame(given["base_frame"], given["tcp_frame"])
         self._model_id = model_id(self._contract)
         if self._predictor_node is None and isinstance(self._search_settings(), GradientSettings):
@@ -282,7 +285,7 @@ class MpcNode(PlannerNode):
             self._newest.interrupt(Outcome.CANCELLED, "cancelled by the sender")
         return CancelResponse.ACCEPT
 
-    def _prepare(self, request: ReachGoalImage.Goal, hands: GoalHands) -> RecedingHorizonController:
+    def _prepare(self, request: ReachGoalImage.Goal, hands: GoalHands) -> RecedingHorizonController | WaryController:
         """Encodes the goals; runs in the pursuit's thread."""
         planning, given = self._contract.planning, self.parameters
         count, imagine = len(request.goals), given["imagine_sub_goals"]
@@ -290,6 +293,7 @@ class MpcNode(PlannerNode):
         for number, (image, tolerance) in enumerate(zip(request.goals, tolerances, strict=True)):
             hands.report(None, f"encoding goal image {number + 1} of {count}")
             latent = self._encoder.encode(image.views)
+            self._check_familiar(latent, number)
             budget = image.step_budget or self._contract.steps_per_goal_image(imagine, count, request.max_steps)
             hands.goals.append(Goal(latent, budget, image.tolerance or tolerance))
         sub_goals = None
@@ -309,7 +313,15 @@ class MpcNode(PlannerNode):
             sub_goals=sub_goals,
         )
         controller.start(hands.goals)
-        return controller
+        if self._familiarity is None or not given["wary"]:
+            return controller
+        return WaryController(controller, self._familiarity, self._contract.familiarity, self._imagination)
+
+    def _check_familiar(self, goal: Tensor, number: int) -> None:
+        if self._familiarity is None or not self.parameters["wary"]:
+            return
+        if doubt := doubt_of_goal(goal.cpu(), self._familiarity, self._contract.familiarity):
+            raise Ended(Outcome.UNFAMILIAR_GOAL, f"goal image {number + 1} {doubt}")
 
     def _search_settings(self) -> SearchSettings:
         """The model's recommended search, with what parameters override."""

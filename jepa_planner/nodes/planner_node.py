@@ -7,6 +7,7 @@ from typing import ClassVar
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.parameters import Parameter, Parameters
@@ -94,14 +95,19 @@ class PlannerNode(LifecycleNode):
         return entities(state)
 
     def _diagnose(self) -> None:
-        healthy, message, numbers = self.health() if self.configured else (False, "not configured", {})
-        level = DiagnosticStatus.OK if healthy else DiagnosticStatus.WARN
-        values = [KeyValue(key=key, value=str(value)) for key, value in numbers.items()]
-        name = self.get_fully_qualified_name().lstrip("/")
-        status = DiagnosticStatus(level=level, name=name, message=message or "working", values=values)
-        array = DiagnosticArray(status=[status])
-        array.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(array)
+        health = self.health() if self.configured else (False, "not configured", {})
+        self._diagnostics.publish(diagnostics(self, *health))
+
+
+def diagnostics(node: Node, healthy: bool, message: str, numbers: dict[str, object]) -> DiagnosticArray:
+    """How a node is, for the topic `diagnostics`; the numbers are those behind the message."""
+    level = DiagnosticStatus.OK if healthy else DiagnosticStatus.WARN
+    values = [KeyValue(key=key, value=str(value)) for key, value in numbers.items()]
+    name = node.get_fully_qualified_name().lstrip("/")
+    status = DiagnosticStatus(level=level, name=name, message=message or "working", values=values)
+    array = DiagnosticArray(status=[status])
+    array.header.stamp = node.get_clock().now().to_msg()
+    return array
 
 
 def start(nodes: Iterable[PlannerNode]) -> None:

@@ -40,6 +40,8 @@ class Reason(Enum):
     INVALID_STATE = "the arm state holds NaN or infinite numbers"
     INVALID_ENERGY = "an energy is NaN or infinite"
     INVALID_PLAN = "the plan is not finite or leaves the action bounds"
+    UNFAMILIAR_IMAGE = "the picture is unlike what the model was trained on"
+    SURPRISED = "what came is not what was imagined"
 
 
 @dataclass(frozen=True)

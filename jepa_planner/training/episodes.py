@@ -25,6 +25,7 @@ import h5py
 import numpy as np
 
 FORMAT = "jepa_planner-episodes-1"
+MAX_SHARD_BYTES = 16 * 2**30
 STATE_CHANNELS = (
     "x_m",
     "y_m",
@@ -169,6 +170,11 @@ def _read_shard(path: Path) -> Episodes:
             channels = tuple(file.attrs["state_channels"]), tuple(file.attrs["action_channels"])
             if channels != (STATE_CHANNELS, ACTION_CHANNELS):
                 raise EpisodeError(f"{path} has channels {channels}, expected {(STATE_CHANNELS, ACTION_CHANNELS)}")
+            claimed = sum(file[name].nbytes for name in ("images", "states", "actions", "object_pose"))
+            if claimed > MAX_SHARD_BYTES:
+                raise EpisodeError(
+                    f"{path} claims {claimed} bytes of data, expected at most {MAX_SHARD_BYTES} in a shard"
+                )
             shard = Episodes(
                 file["images"][:], file["states"][:], file["actions"][:], file["object_pose"][:],
                 tuple(file["behaviour"].asstr()[:]), np.asarray(file.attrs["seeds"]), tuple(file.attrs["views"]),

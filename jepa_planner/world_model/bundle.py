@@ -12,8 +12,9 @@ import yaml
 from safetensors import SafetensorError
 from torch import nn
 
-from jepa_planner.world_model.contract import Contract, SubGoalSpec
+from jepa_planner.world_model.contract import Contract, FamiliaritySpec, SubGoalSpec
 from jepa_planner.world_model.encoder import VideoEncoder
+from jepa_planner.world_model.familiarity import Familiarity, feature_count
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
 from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_plain
@@ -22,6 +23,7 @@ from jepa_planner.world_model.weights_file import Weights, read_weights, stored_
 
 CONTRACT_FILE = "model.yaml"
 ENCODER_FILE, PREDICTOR_FILE = "encoder.safetensors", "predictor.safetensors"
+FAMILIARITY_FILE = "familiarity.safetensors"
 SUB_GOALS_FILE, DECODER_FILE = "sub_goals.safetensors", "decoder.safetensors"
 MAX_CONTRACT_BYTES = 1_000_000
 M = TypeVar("M", bound=nn.Module)
@@ -125,6 +127,31 @@ def load_encoder(folder: str | Path, dtype: torch.dtype = torch.float32) -> tupl
     contract = load_contract(folder)
     _check_files(folder, contract, (ENCODER_FILE,))
     return _load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype), contract
+
+
+def write_familiarity(folder: str | Path, familiarity: Familiarity, spec: FamiliaritySpec) -> Contract:
+    """Adds statistics of the training data to a bundle, or replaces them; returns its contract."""
+    folder = Path(folder)
+    contract = replace(load_contract(folder), familiarity=spec)
+    weights = {name: (tensor,) for name, tensor in familiarity.tensors().items()}
+    return write_bundle(folder, contract, {FAMILIARITY_FILE: weights}, torch.float32)
+
+
+def load_familiarity(folder: str | Path) -> Familiarity | None:
+    """Statistics of the training data, None where the bundle has none; raises BundleError as `load_bundle` does."""
+    folder = Path(folder)
+    contract = load_contract(folder)
+    if contract.familiarity is None:
+        return None
+    _check_listed(folder, contract, (FAMILIARITY_FILE,))
+    _check_hash(folder, FAMILIARITY_FILE, contract.files[FAMILIARITY_FILE])
+    count = feature_count(contract.latent.tokens, contract.latent.channels)
+    expected = {"mean": (count,), "whitening": (count, count), "tcp_weight": (count, 3)}
+    expected |= {"tcp_bias": (3,), "tcp_min": (3,), "tcp_max": (3,)}
+    path = folder / FAMILIARITY_FILE
+    if (shapes := weight_shapes(path)) != expected:
+        raise BundleError(f"{path}: tensors are {shapes}, expected {expected}")
+    return Familiarity(**read_weights(path, torch.float32))
 
 
 def load_sub_goal_head(folder: str | Path) -> SubGoalHead | None:

@@ -145,6 +145,24 @@ class TrainingSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FamiliaritySpec:
+    """Limits beyond which an observation is not what the model knows; see world_model/familiarity.py.
+
+    latent_distance: of the latent from training data. arm_error_m: between the tcp as the picture shows it and as the
+    joints do. surprise: energy between what was imagined and what came.
+    """
+
+    latent_distance: float
+    arm_error_m: float
+    surprise: float
+    data: str
+
+    def __post_init__(self) -> None:
+        if not all(0.0 < limit < math.inf for limit in (self.latent_distance, self.arm_error_m, self.surprise)):
+            raise ValueError(f"{self}: limits must be positive and finite")
+
+
+@dataclass(frozen=True, kw_only=True)
 class SubGoalSpec:
     """Sub-goals that the model imagines: sizes of the head, how they are pursued, where its weights come from."""
 
@@ -174,6 +192,7 @@ class Contract:
     training: TrainingSpec
     encoder: EncoderConfig
     predictor: PredictorConfig | None
+    familiarity: FamiliaritySpec | None = None
     sub_goals: SubGoalSpec | None = None
     context_frames: int = 1
     format: int = FORMAT

@@ -10,6 +10,7 @@ from jepa_planner_sim.world import World
 ACTION_PERIOD_S = 0.25
 MOTION_S = 0.22
 """A motion takes this long at least, and the rest of the period is for coming to rest."""
+MAX_TICKS = 100
 MAX_TRANSLATION_M = 0.06
 MAX_CLOSEDNESS_CHANGE = 1.0
 ACTION_MAX = np.array([MAX_TRANSLATION_M] * 3 + [0.0] * 3 + [MAX_CLOSEDNESS_CHANGE], dtype=np.float32)
@@ -34,13 +35,15 @@ class ArmDriver:
         self.reset()
 
     def execute(self, action: np.ndarray) -> None:
-        """Run one action period; the action is clipped to ACTION_MAX first. Raises ValueError for what is not seven
-        finite numbers.
+        """Run one action to its end, which takes one action period or what the joints need; the action is clipped to
+        ACTION_MAX first. Raises ValueError for what is not seven finite numbers.
         """
         if np.shape(action) != ACTION_MAX.shape:
             raise ValueError(f"an action is {len(ACTION_MAX)} numbers, got shape {np.shape(action)}")
         self._stream.move_by(np.clip(action, -ACTION_MAX, ACTION_MAX), MOTION_S)
-        for _ in range(round(ACTION_PERIOD_S / self._stream.period_s)):
+        ticks, moving = 0, True
+        while ticks < ACTION_PERIOD_S / self._stream.period_s or (moving and ticks < MAX_TICKS):
             setpoint = self._stream.tick()
             self.world.set_setpoint(setpoint.q_rad, setpoint.closedness)
             self.world.advance(self._stream.period_s)
+            ticks, moving = ticks + 1, setpoint.moving

@@ -6,6 +6,7 @@ import json
 import sys
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from jepa_planner.msg import GoalImage, GoalImages
 from jepa_planner.srv import SetUpTask, TaskStatus
@@ -19,6 +20,7 @@ from trajectory_msgs.msg import JointTrajectory
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import array_to_image, point, quaternion_from_rotation, time_message
 from jepa_planner.nodes.parameters import Parameter, Parameters
+from jepa_planner.nodes.planner_node import DIAGNOSTICS_PERIOD_S, diagnostics
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.joint_commands import FINGER_OPEN_M, JointCommands
 from jepa_planner_sim.task_judge import TaskJudge
@@ -61,7 +63,7 @@ class SimNode(Node):
         self._steps = 0
         self._goal_images = self.create_publisher(GoalImages, "goal_images", qos.LATCHED)
         self._set_up(given["task"], given["seed"], "dense", {})
-        self._clock = self.create_publisher(ClockMessage, "/clock", qos.SENSOR)
+        self._clock_topic = self.create_publisher(ClockMessage, "/clock", qos.SENSOR)
         self._joint_states = self.create_publisher(JointState, "joint_states", qos.SENSOR)
         self._tcp_pose = self.create_publisher(PoseStamped, "tcp_pose", qos.SENSOR)
         self._video = self.create_publisher(Image, "video/image_raw", qos.SENSOR)
@@ -80,6 +82,9 @@ class SimNode(Node):
         self._wall = Clock(clock_type=ClockType.STEADY_TIME)
         self._due_s = self._wall_s()
         self.create_timer(STEP_S / self._speed, self._advance, clock=self._wall)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", qos.STATE)
+        self._diagnosed = self._wall_s(), self._time_s
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=self._wall)
 
     def destroy_node(self) -> None:
         """Releases the physics server with the node."""
@@ -122,6 +127,16 @@ class SimNode(Node):
         for _ in range(behind):
             self._step()
 
+    def _diagnose(self) -> None:
+        """Healthy while simulated time runs at least half as fast as it was asked to."""
+        now = self._wall_s(), self._time_s
+        pace = (now[1] - self._diagnosed[1]) / max(1e-6, now[0] - self._diagnosed[0])
+        self._diagnosed = now
+        task, seed, *_ = self._request
+        numbers = {"task": task, "seed": seed, "simulated_s": round(self._time_s, 2), "pace": round(pace, 2)}
+        slow = "" if pace >= 0.5 * self._speed else f"the machine is too slow for speed {self._speed:g}"
+        self._diagnostics.publish(diagnostics(self, not slow, slow, numbers))
+
     def _step(self) -> None:
         self._world.set_setpoint(*self._commands.tick(STEP_S))
         self._world.advance(STEP_S)
@@ -129,7 +144,7 @@ class SimNode(Node):
         self._steps += 1
         self._judge.watch(self._world, STEP_S)
         stamp = time_message(self._time_s)
-        self._clock.publish(ClockMessage(clock=stamp))
+        self._clock_topic.publish(ClockMessage(clock=stamp))
         self._publish_arm(stamp)
         if self._steps % self._image_every == 0:
             self._publish_images(stamp)

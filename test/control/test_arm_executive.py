@@ -1,49 +1,9 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from arm_rig import HOME_RAD, KINEMATICS, LIMITS, PERIOD_S, Rig
 
 from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Mode, Step
-from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, rpy_from_rotation
-from jepa_planner.control.limits import SafetyLimits
-
-PERIOD_S = 0.01
-LIMITS = SafetyLimits.panda()
-KINEMATICS = ArmKinematics(LIMITS.robot_description, LIMITS.tcp_frame, LIMITS.joint_margin_rad)
-HOME_RAD = KINEMATICS.inverse(np.array([0.5, 0.0, 0.15]), np.eye(3), NOMINAL_POSTURE_RAD)
-
-
-class Rig:
-    """An executive whose arm obeys at once, and a clock that the test moves."""
-
-    def __init__(self, start_s: float = 100.0) -> None:
-        self.executive = ArmExecutive(KINEMATICS, LIMITS, 1.0 / PERIOD_S, ArmSettings())
-        self.now_s = start_s
-        self.q_rad = HOME_RAD
-        self.closedness = 0.0
-        self.sent = []
-        self.joint_states_arrive = True
-
-    def tick(self, times: int = 1) -> None:
-        for _ in range(times):
-            self.now_s += PERIOD_S
-            if self.joint_states_arrive:
-                self.executive.measured(self.now_s, self.q_rad, self.closedness)
-            setpoint = self.executive.tick(self.now_s)
-            if setpoint is not None:
-                self.sent.append(setpoint)
-                self.q_rad, self.closedness = setpoint.q_rad, setpoint.closedness
-
-    def step(self, plan_id: int = 1, by_m=(0.0, 0.0, 0.05), **changes) -> Step:
-        xyz, rotation = self.executive.stream.pose()
-        step = Step(plan_id, self.now_s, self.now_s, 0.5, 0.25, xyz + by_m, rpy_from_rotation(rotation), 0.0)
-        return replace(step, **changes)
-
-    def offer(self, *args, **changes) -> str:
-        return self.executive.offer(self.now_s, self.step(*args, **changes))
-
-    def xyz(self) -> np.ndarray:
-        return KINEMATICS.tcp_pose(self.q_rad)[0]
+from jepa_planner.control.kinematics import ArmKinematics
 
 
 @pytest.fixture
@@ -107,6 +67,7 @@ def test_the_arm_is_silent_again_when_it_rests(rig):
         ({"observed_at_s": 90.0}, "stale observation"),
         ({"xyz_m": np.array([np.nan, 0.0, 0.2])}, "finite"),
         ({"closedness": np.inf}, "finite"),
+        ({"valid_for_s": np.nan}, "finite"),
         ({"duration_s": 0.0}, "expected more than 0"),
         ({"duration_s": 1e9}, "at most"),
         ({"by_m": (0.2, 0.0, 0.0)}, "from the measured tcp"),
@@ -220,3 +181,77 @@ def test_an_invalid_joint_state_does_not_count_as_an_arrival(rig):
         rig.executive.measured(rig.now_s, np.full(7, np.nan), 0.0)
         rig.tick()
     assert rig.executive.mode is Mode.WAITING
+
+
+def test_a_reset_keeps_the_grip_on_what_the_gripper_holds(rig):
+    rig.offer(closedness=1.0)
+    rig.tick(40)
+    rig.closedness = 0.45  # as far as the fingers get around an object
+    rig.tick(2)
+    rig.executive.stop("button")
+    rig.tick(5)
+    rig.closedness = 0.45
+    rig.executive.measured(rig.now_s + 0.001, rig.q_rad, rig.closedness)
+    assert rig.executive.reset(rig.now_s) == ""
+    assert rig.executive.stream.closedness == 1.0
+
+
+@pytest.mark.parametrize("opened", [0.0, 0.01])
+def test_a_reset_believes_a_gripper_that_somebody_opened(rig, opened):
+    rig.offer(closedness=1.0)
+    rig.tick(40)
+    rig.closedness = opened
+    rig.tick(2)
+    assert rig.executive.reset(rig.now_s) == ""
+    assert rig.executive.stream.closedness == 0.0
+
+
+@pytest.mark.parametrize("late_s", [0.02, 0.1, 0.2])
+def test_a_tick_that_comes_late_goes_on_from_where_the_way_to_rest_led_meanwhile(moving, late_s):
+    before, way = moving.sent[-1], moving.executive.stream.way_to_rest()
+    moving.now_s += late_s
+    moving.tick()
+    assert moving.executive.mode is Mode.MOVING
+    times_s, path = [0.0, *(p.after_s for p in way)], np.array([before.q_rad, *(p.q_rad for p in way)])
+    joints = [np.interp(late_s, times_s, path[:, joint]) for joint in range(7)]
+    assert np.max(np.abs(moving.sent[-1].q_rad - joints)) < 0.015
+    assert np.linalg.norm(moving.sent[-1].xyz_m - KINEMATICS.tcp_pose(joints)[0]) < 0.006 + 1e-3
+    moving.tick(60)
+    assert moving.executive.reason == "plan 1 done"
+    np.testing.assert_allclose(moving.xyz() - KINEMATICS.tcp_pose(HOME_RAD)[0], (0.0, 0.0, 0.05), atol=1e-4)
+
+
+def test_a_tick_that_comes_too_soon_says_nothing(moving):
+    count = len(moving.sent)
+    moving.now_s -= 0.8 * PERIOD_S
+    moving.tick()
+    assert len(moving.sent) == count
+
+
+def test_a_process_that_fell_behind_brakes_along_the_way_to_rest_and_says_so(moving):
+    way = moving.executive.stream.way_to_rest()
+    moving.now_s += 0.5
+    moving.tick()
+    assert moving.executive.mode is Mode.BRAKING
+    assert "no setpoint could be sent for 0.51 s" in moving.executive.reason
+    moving.tick(40)
+    assert not moving.executive.moving
+    np.testing.assert_allclose(moving.sent[-1].xyz_m, KINEMATICS.tcp_pose(way[-1].q_rad)[0], atol=1e-3)
+
+
+def test_a_clock_that_jumps_ahead_disarms(moving):
+    moving.now_s += 3600.0
+    moving.executive.tick(moving.now_s)
+    assert moving.executive.mode is Mode.WAITING
+    assert "joint state is stale" in moving.executive.reason
+
+
+def test_a_target_that_the_joints_cannot_reach_is_refused_and_the_joint_named(rig):
+    narrow = ArmKinematics(LIMITS.robot_description, LIMITS.tcp_frame)
+    narrow.lower_rad, narrow.upper_rad = HOME_RAD - 0.01, HOME_RAD + 0.01
+    rig.executive = ArmExecutive(narrow, LIMITS, 1.0 / PERIOD_S, ArmSettings())
+    rig.tick(2)
+    refusal = rig.offer(plan_id=9)
+    assert "panda_joint" in refusal and "from its margin" in refusal
+    rig.tick(20)
+    assert rig.sent == []

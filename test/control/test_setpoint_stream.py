@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import ruckig
 
 from jepa_planner.control.kinematics import (
     NOMINAL_POSTURE_RAD,
@@ -190,3 +191,52 @@ def test_a_reset_in_mid_motion_forgets_the_motion():
         assert not setpoint.moving
         np.testing.assert_allclose(setpoint.xyz_m, START_M, atol=1e-4)
         assert setpoint.closedness == 0.0
+
+
+def test_what_rounding_leaves_of_a_motion_that_has_ended_is_no_motion():
+    """Ruckig finds no profile for these numbers, which a motion left behind after half an hour of goals."""
+    place = np.array([0.528953957273947, -0.05319484707677255, 0.01499999999999999])
+    stream = SetpointStream(KINEMATICS, LIMITS)
+    stream.reset(KINEMATICS.inverse(place, np.eye(3), NOMINAL_POSTURE_RAD), 0.0)
+    stream.follow(place, np.eye(3), 0.0)
+    stream._input.current_position = [*place, 0.0, 0.0, 0.0]
+    stream._input.current_velocity = [1.69446853161316e-20, 8.103888182096297e-19, 0.0, 0.0, 0.0, 0.0]
+    stream._input.current_acceleration = [1.713335894058636e-18, -2.220446049250313e-16, 0.0, 0.0, 0.0, 0.0]
+    turn = [3.049980671346988e-16, -3.411173064335925e-16, -2.320306734729e-17]
+    stream._input.target_position = [*place[:2], 0.015, *turn]
+    with pytest.raises(ruckig.RuckigError):
+        ruckig.Ruckig(6, 0.01).update(stream._input, ruckig.OutputParameter(6))
+    np.testing.assert_allclose(run_to_rest(stream)[-1].xyz_m, place, atol=1e-6)
+
+
+@pytest.mark.parametrize("after", range(14, 26))
+def test_setpoints_may_be_skipped_at_the_very_end_of_a_motion(after):
+    for number in range(12):
+        rng = np.random.default_rng(number)
+        stream = stream_at_home()
+        target = beside_start(*rng.uniform(-0.06, 0.06, 3))
+        stream.follow(target, np.eye(3), 0.0, 0.22)
+        run(stream, after)
+        stream.skip(1 + number % 3)
+        np.testing.assert_allclose(run_to_rest(stream)[-1].xyz_m, target, atol=1e-6)
+
+
+def test_a_stream_without_a_profile_brakes_and_stays(monkeypatch):
+    """Whatever happens inside, something safe comes out."""
+    stream = stream_at_home()
+    stream.follow(beside_start(0.1, 0.0, 0.0), np.eye(3), 0.0)
+    moving = run(stream, 8)[-1]
+    update, calls = stream._profile.update, []
+
+    class Broken:
+        def update(self, motion, output):
+            calls.append(motion.control_interface)
+            if motion.control_interface == ruckig.ControlInterface.Position:
+                raise ruckig.RuckigError("a test")
+            return update(motion, output)
+
+    monkeypatch.setattr(stream, "_profile", Broken())
+    setpoints = run(stream, 40)
+    assert np.linalg.norm(setpoints[-1].linear_velocity_m_s) < 1e-9
+    assert 0.0 < setpoints[-1].xyz_m[0] - moving.xyz_m[0] < 0.04
+    assert calls.count(ruckig.ControlInterface.Position) == 1

@@ -24,3 +24,15 @@ def rig(ros, bundle) -> Iterator[Rig]:
     rig = Rig(bundle)
     yield rig
     rig.close()
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    from fault_rig import TABLE
+
+    if TABLE:
+        terminalreporter.section("faults in mid-motion")
+        terminalreporter.write_line("| fault | seconds to a stationary arm | reason given | work went on |")
+        terminalreporter.write_line("|---|---|---|---|")
+        for row in TABLE:
+            went_on = "yes" if row.resumed else "no"
+            terminalreporter.write_line(f"| {row.fault} | {row.still_after_s:.2f} | {row.reason} | {went_on} |")

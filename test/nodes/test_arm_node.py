@@ -7,6 +7,7 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
 from jepa_planner.nodes import qos
+from jepa_planner.nodes.conversions import seconds
 
 
 def call(rig, name: str) -> Trigger.Response:
@@ -143,6 +144,34 @@ def test_a_plan_from_an_observation_before_the_last_motion_ended_is_refused(rig,
     assert "stale observation" in rig.state().reason
 
 
+def test_every_trajectory_ends_at_rest_so_that_the_arm_brakes_when_nothing_follows(rig, arm):
+    rig.send_plan(1, (0.04, -0.03, 0.02))
+    rig.until(lambda: rig.state().plan_id == 1 and not rig.state().moving)
+    rig.commands_settle()
+    assert any(len(command.points) > 1 for command in rig.robot.commands)
+    for command in rig.robot.commands:
+        assert np.all(np.array(command.points[-1].velocities) == 0.0)
+        times_s = [seconds(point.time_from_start) for point in command.points]
+        assert times_s[0] == pytest.approx(0.01)
+        assert np.all(np.diff(times_s) > 0.0)
+        q = np.array([point.positions for point in command.points])
+        steps = np.abs(np.diff(q, axis=0)) / np.diff(times_s)[:, None]
+        assert np.all(steps <= KINEMATICS.velocity_rad_s * LIMITS.joint_velocity_scale)
+        assert all(LIMITS.inside_workspace(KINEMATICS.tcp_pose(joints)[0], tolerance_m=1e-3) for joints in q)
+
+
+def test_a_gripper_that_may_hold_something_is_let_alone_until_a_plan_changes_it(rig):
+    rig.robot.finger_m = 0.022
+    rig.arm()
+    rig.until(rig.holding)
+    rig.send_plan(1)
+    rig.until(lambda: rig.state().plan_id == 1 and not rig.state().moving)
+    rig.commands_settle()
+    assert rig.robot.grippers == []
+    rig.send_plan(2, closedness=[1.0])
+    rig.until(lambda: rig.robot.grippers and abs(rig.robot.grippers[-1].points[0].positions[0]) < 1e-6)
+
+
 def test_a_stop_is_latched_until_a_reset(rig, moving):
     assert call(rig, "stop").success
     assert rig.state().mode == ArmState.MODE_STOPPED
@@ -175,6 +204,7 @@ def test_silent_joint_states_brake_the_arm_and_name_it(rig, moving):
 
 def test_deactivation_brings_the_arm_to_rest_first(rig, moving):
     assert rig.thread(moving).call(moving.trigger_deactivate)
+    assert moving.executive.reason == "deactivated"
     rig.commands_settle()
     assert np.all(np.array(rig.robot.commands[-1].points[0].velocities) == 0.0)
     gone_m = np.linalg.norm(KINEMATICS.tcp_pose(rig.robot.q_rad)[0] - KINEMATICS.tcp_pose(HOME_RAD)[0])

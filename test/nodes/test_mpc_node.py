@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from jepa_planner.nodes.arm_node import STATE_PERIOD_S, ArmNode
 from jepa_planner.nodes.goal_pursuit import Outcome
 from jepa_planner.planning.optimisers import OPTIMISER_NAMES
 from jepa_planner.planning.sub_goals import SubGoalSettings
-from jepa_planner.world_model.bundle import add_sub_goal_head
+from jepa_planner.world_model.bundle import add_sub_goal_head, load_contract, write_familiarity
+from jepa_planner.world_model.contract import FamiliaritySpec
+from jepa_planner.world_model.familiarity import Familiarity
 
 FAR = (picture(11), picture(12))
 """Goal pictures that the small model's random weights never reach."""
@@ -66,6 +69,45 @@ def test_nodes_apart_plan_what_nodes_in_one_process_plan(ros, bundle):
         np.testing.assert_allclose([mine.x, mine.y, mine.z], [other.x, other.y, other.z], atol=1e-5)
 
 
+def wary_bundle(bundle: str, folder: Path, **limits: float) -> str:
+    """The bundle with statistics of two unrelated latents, and limits that nothing exceeds but for those given."""
+    shutil.copytree(bundle, folder)
+    latent = load_contract(bundle).latent
+    rng = torch.Generator().manual_seed(0)
+    latents = torch.randn(500, latent.tokens, latent.channels, generator=rng)
+    known = Familiarity.of(latents, torch.randn(500, 8, generator=rng))
+    generous = {"latent_distance": 1e6, "arm_error_m": 1e6, "surprise": 1e6}
+    write_familiarity(folder, known, FamiliaritySpec(**{**generous, **limits}, data="a test"))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("limit", "outcome", "words", "moves_first"),
+    [
+        ("latent_distance", Outcome.UNFAMILIAR_GOAL, "goal image 1 is unlike", False),
+        ("arm_error_m", Outcome.UNFAMILIAR_IMAGE, "from where the joints say", False),
+        ("surprise", Outcome.SURPRISED, "from what was imagined", True),
+    ],
+)
+@pytest.mark.parametrize("composed", [True, False], ids=["composed", "apart"])
+def test_what_the_model_does_not_know_ends_the_goal_by_name(
+    rig, bundle, tmp_path, composed, limit, outcome, words, moves_first
+):
+    rig.bundle = wary_bundle(bundle, tmp_path / "wary", **{limit: 1e-9})
+    rig.planner(composed)
+    result = rig.result(rig.send_goals(ENDLESS))
+    assert result.outcome is outcome, result.message
+    assert words in result.message
+    rig.assert_at_rest()
+    assert bool(rig.robot.commands) == moves_first
+
+
+def test_a_planner_that_is_told_not_to_be_wary_moves_on(rig, bundle, tmp_path):
+    rig.bundle = wary_bundle(bundle, tmp_path / "wary", latent_distance=1e-9, arm_error_m=1e-9, surprise=1e-9)
+    rig.planner(wary=False)
+    assert rig.result(rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9))).outcome is Outcome.BUDGET_SPENT
+
+
 def test_max_steps_bounds_all_goals_together(rig):
     rig.planner()
     result = rig.result(rig.send_goals(ENDLESS, ENDLESS, max_steps=2))
@@ -76,7 +118,8 @@ def test_feedback_tells_energy_sub_goal_and_seconds_per_plan(rig):
     rig.planner()
     heard = []
     goals = [goal_of(*FAR, budget=1, tolerance=1e-9), goal_of(*FAR, budget=1, tolerance=1e-9)]
-    sent = rig.reach.send_goal_async(ReachGoalImage.Goal(goals=goals), feedback_callback=heard.append)
+    request = ReachGoalImage.Goal(goals=goals)
+    sent = rig.ask(lambda: rig.reach.send_goal_async(request, feedback_callback=heard.append))
     rig.until(sent.done)
     rig.result(sent.result())
     moving = [message.feedback for message in heard if message.feedback.status == "moving"]
@@ -136,7 +179,7 @@ def test_a_model_that_imagines_no_sub_goals_is_not_asked_to(ros, bundle):
 def test_cancelling_stops_the_arm(rig):
     rig.planner()
     handle = ends(rig)
-    cancelled = handle.cancel_goal_async()
+    cancelled = rig.ask(handle.cancel_goal_async)
     rig.until(cancelled.done)
     assert rig.result(handle).outcome is Outcome.CANCELLED
     rig.assert_at_rest()

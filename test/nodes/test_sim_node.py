@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from harness import PATIENCE_S
 from jepa_planner.msg import GoalImages
 from jepa_planner.srv import SetUpTask, TaskStatus
@@ -115,3 +116,12 @@ def test_a_task_that_cannot_be_set_up_is_refused_by_name(rig, changes, named):
 def test_a_client_without_a_planner_says_what_is_missing(rig):
     with pytest.raises(PlannerError, match="no mpc_node takes goals"):
         rig.client.wait_for_planner(0.1)
+
+
+def test_the_simulator_tells_how_it_is(rig):
+    heard = rig.listen(DiagnosticArray, "diagnostics", qos.STATE)
+    rig.until(lambda: heard)
+    (status,) = heard[-1].status
+    assert status.name == "sim_test/sim_node"
+    assert {"task", "simulated_s", "pace"} <= {value.key for value in status.values}
+    assert status.level == DiagnosticStatus.OK or "too slow" in status.message

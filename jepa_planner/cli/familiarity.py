@@ -1,0 +1,31 @@
+"""`jepa-planner familiarity`: what a model's training data looked like, so that it knows what it does not know."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "add to a model bundle what its training data looked like, so that unfamiliar scenes end a goal"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument(
+        "--data", required=True, type=Path, metavar="DIR", help="episodes that the model was trained on"
+    )
+    parser.add_argument("--model", default="", metavar="DIR", help="model bundle; the shipped one by default")
+    parser.add_argument("--episodes", type=int, default=None, metavar="N", help="take only the first N")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Encode, measure, write."""
+    from jepa_planner.training.add_familiarity import add_familiarity
+    from jepa_planner.world_model.bundle import model_folder
+
+    folder = model_folder(args.model)
+    spec = add_familiarity(args.data, folder, args.episodes)
+    print(f"{folder} now ends a goal at")
+    print(f"  a latent further than {spec.latent_distance:.2f} from the training data's")
+    print(f"  a picture that shows the tcp more than {spec.arm_error_m:.3f} m from where the joints say")
+    print(f"  an energy above {spec.surprise:.3g} between what was imagined and what came")
+    return 0

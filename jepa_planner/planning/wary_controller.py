@@ -1,0 +1,100 @@
+"""A controller that stops when it sees what its model does not know, instead of moving on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jepa_planner.planning.controller import Decision, DecisionKind, Reason, RecedingHorizonController
+from jepa_planner.planning.imagination import Imagination
+from jepa_planner.world_model.context import Context
+from jepa_planner.world_model.contract import FamiliaritySpec
+from jepa_planner.world_model.familiarity import Familiarity
+
+
+class WaryController:
+    """Steps as the controller inside does, unless an observation is beyond the limits of `spec`.
+
+    Three doubts: the latent is unlike training data; it shows the arm elsewhere than the joint states (a covered, moved
+    or stuck camera); or it is not what was imagined for the last action.
+    """
+
+    def __init__(
+        self,
+        controller: RecedingHorizonController,
+        familiarity: Familiarity,
+        spec: FamiliaritySpec,
+        imagination: Imagination,
+    ) -> None:
+        self._controller, self._imagination = controller, imagination
+        self._familiarity, self._spec = familiarity, spec
+        self._before: tuple[Tensor, Tensor, Tensor] | None = None
+        self._last: Decision | None = None
+
+    def step(self, latent: np.ndarray | Tensor, state: np.ndarray | Tensor) -> Decision:
+        """As the controller's `step`; gives up with UNFAMILIAR_IMAGE or SURPRISED and the number behind it."""
+        latent = torch.as_tensor(latent, dtype=torch.float32, device="cpu")
+        state = torch.as_tensor(state, dtype=torch.float32, device="cpu")
+        reason, detail = self._doubt(latent, state)
+        if reason is not None:
+            return self._give_up(reason, detail)
+        self._last = self._controller.step(latent, state)
+        action = self._last.action
+        self._before = None if action is None else (latent, state, torch.from_numpy(action))
+        return self._last
+
+    def note_executed(self, action: np.ndarray | Tensor) -> None:
+        """As the controller's."""
+        self._controller.note_executed(action)
+        if self._before is not None:
+            self._before = (*self._before[:2], torch.as_tensor(action, dtype=torch.float32, device="cpu"))
+
+    def _doubt(self, latent: Tensor, state: Tensor) -> tuple[Reason | None, str]:
+        """NaN raises no doubt: the controller ends by its own name for it."""
+        distance = float(self._familiarity.distance(latent))
+        if distance > self._spec.latent_distance:
+            return Reason.UNFAMILIAR_IMAGE, f"distance {distance:.2f}, limit {self._spec.latent_distance:.2f}"
+        error_m = float(self._familiarity.arm_error_m(latent, state))
+        if error_m > self._spec.arm_error_m:
+            detail = f"it shows the tcp {error_m:.3f} m from where the joints say, limit {self._spec.arm_error_m:.3f} m"
+            return Reason.UNFAMILIAR_IMAGE, detail
+        if self._before is not None:
+            surprise = self._surprise(latent)
+            if surprise > self._spec.surprise:
+                return (
+                    Reason.SURPRISED,
+                    f"energy {surprise:.3g} from what was imagined, limit {self._spec.surprise:.3g}",
+                )
+        return None, ""
+
+    def _surprise(self, latent: Tensor) -> float:
+        """Energy between this observation and what the model imagines for the last action from the one before."""
+        before, state, action = self._before
+        context = Context(before[None], state[None], action[None][:0])
+        return float(self._imagination.energies(context, latent, action[None, None])[0])
+
+    def _give_up(self, reason: Reason, detail: str) -> Decision:
+        last = self._last
+        return Decision(
+            kind=DecisionKind.GAVE_UP,
+            reason=reason,
+            message=f"{reason.value}: {detail}",
+            energy=math.nan,
+            sub_goal=0 if last is None else last.sub_goal,
+            sub_goals_reached=0 if last is None else last.sub_goals_reached,
+            steps_in_sub_goal=0 if last is None else last.steps_in_sub_goal,
+            total_steps=0 if last is None else last.total_steps,
+        )
+
+
+def doubt_of_goal(goal: Tensor, familiarity: Familiarity, spec: FamiliaritySpec) -> str:
+    """Why a goal's latent [N, D] is not worth pursuing, in words; empty where nothing speaks against it."""
+    distance, outside_m = float(familiarity.distance(goal)), float(familiarity.outside_m(goal))
+    if distance > spec.latent_distance:
+        return f"is unlike what the model was trained on: distance {distance:.2f}, limit {spec.latent_distance:.2f}"
+    if outside_m > spec.arm_error_m:
+        return f"shows the tcp {outside_m:.3f} m outside of where the model knows it, limit {spec.arm_error_m:.3f} m"
+    return ""

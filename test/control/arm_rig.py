@@ -1,0 +1,47 @@
+"""An executive without ROS, its arm, and a clock that the test moves."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Step
+from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, rpy_from_rotation
+from jepa_planner.control.limits import SafetyLimits
+
+PERIOD_S = 0.01
+LIMITS = SafetyLimits.panda()
+KINEMATICS = ArmKinematics(LIMITS.robot_description, LIMITS.tcp_frame, LIMITS.joint_margin_rad)
+HOME_RAD = KINEMATICS.inverse(np.array([0.5, 0.0, 0.15]), np.eye(3), NOMINAL_POSTURE_RAD)
+
+
+class Rig:
+    """An executive whose arm obeys at once, and a clock that the test moves."""
+
+    def __init__(self, start_s: float = 100.0) -> None:
+        self.executive = ArmExecutive(KINEMATICS, LIMITS, 1.0 / PERIOD_S, ArmSettings())
+        self.now_s = start_s
+        self.q_rad = HOME_RAD
+        self.closedness = 0.0
+        self.sent = []
+        self.joint_states_arrive = True
+
+    def tick(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.now_s += PERIOD_S
+            if self.joint_states_arrive:
+                self.executive.measured(self.now_s, self.q_rad, self.closedness)
+            setpoint = self.executive.tick(self.now_s)
+            if setpoint is not None:
+                self.sent.append(setpoint)
+                self.q_rad, self.closedness = setpoint.q_rad, setpoint.closedness
+
+    def step(self, plan_id: int = 1, by_m=(0.0, 0.0, 0.05), **changes) -> Step:
+        xyz, rotation = self.executive.stream.pose()
+        step = Step(plan_id, self.now_s, self.now_s, 0.5, 0.25, xyz + by_m, rpy_from_rotation(rotation), 0.0)
+        return replace(step, **changes)
+
+    def offer(self, *args, **changes) -> str:
+        return self.executive.offer(self.now_s, self.step(*args, **changes))
+
+    def xyz(self) -> np.ndarray:
+        return KINEMATICS.tcp_pose(self.q_rad)[0]

@@ -1,0 +1,125 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, rotation_from_rpy, rotation_vector
+from jepa_planner.control.limits import SafetyLimits
+from jepa_planner.control.rehearsal import LAG_M, LAG_RAD, SLOWEST, Rehearsal, UnreachableError
+from jepa_planner.control.setpoint_stream import SetpointStream
+
+LIMITS = SafetyLimits.panda()
+KINEMATICS = ArmKinematics(LIMITS.robot_description, LIMITS.tcp_frame, LIMITS.joint_margin_rad)
+START_M = np.array([0.4, 0.0, 0.15])
+HOME_RAD = KINEMATICS.inverse(START_M, np.eye(3), NOMINAL_POSTURE_RAD)
+HALF_TURN = rotation_from_rpy([0.0, 0.0, 1.2])
+FAST = replace(LIMITS, joint_velocity_scale=0.2)
+
+
+def beside_start(dx: float, dy: float, dz: float) -> np.ndarray:
+    return START_M + np.array([dx, dy, dz])
+
+
+def stream(limits: SafetyLimits) -> SetpointStream:
+    made = SetpointStream(KINEMATICS, limits)
+    made.reset(HOME_RAD, 0.0)
+    return made
+
+
+def run(made: SetpointStream) -> list:
+    setpoints = [made.tick()]
+    while setpoints[-1].moving:
+        setpoints.append(made.tick())
+        assert len(setpoints) < 1000, "never came to rest"
+    return setpoints
+
+
+def test_a_motion_takes_longer_where_the_joints_would_be_too_fast():
+    plain, slow = stream(LIMITS), stream(FAST)
+    for made in (plain, slow):
+        made.follow(START_M, HALF_TURN, 0.0)
+    quick, stretched = run(plain), run(slow)
+    assert len(stretched) > 1.5 * len(quick)
+    limit_rad_s = KINEMATICS.velocity_rad_s * FAST.joint_velocity_scale
+    assert np.max(np.abs([s.dq_rad_s for s in stretched]) / limit_rad_s) <= 1.0
+    lag_m = [np.linalg.norm(KINEMATICS.tcp_pose(s.q_rad)[0] - s.xyz_m) for s in stretched]
+    assert max(lag_m) < 1e-3
+    np.testing.assert_allclose(stretched[-1].rotation, HALF_TURN, atol=1e-6)
+
+
+def test_the_tcp_setpoint_waits_for_joints_that_are_at_their_limit(monkeypatch):
+    """Even a motion that was never rehearsed does not run ahead of its joints."""
+    monkeypatch.setattr(Rehearsal, "too_fast_by", lambda *_: 0.0)
+    made = stream(FAST)
+    made.follow(START_M, HALF_TURN, 0.0)
+    setpoints = run(made)
+    speeds = np.abs([s.dq_rad_s for s in setpoints]) / (KINEMATICS.velocity_rad_s * FAST.joint_velocity_scale)
+    assert np.max(speeds) == pytest.approx(1.0)
+    for setpoint in setpoints:
+        xyz, rotation = KINEMATICS.tcp_pose(setpoint.q_rad)
+        assert np.linalg.norm(xyz - setpoint.xyz_m) <= LAG_M
+        assert np.linalg.norm(rotation_vector(setpoint.rotation @ rotation.T)) <= LAG_RAD
+    np.testing.assert_allclose(setpoints[-1].rotation, HALF_TURN, atol=1e-3)
+
+
+def test_a_target_that_the_joints_cannot_follow_to_is_refused_and_the_joint_named():
+    made = stream(LIMITS)
+    made.follow(beside_start(0.0, 0.05, 0.0), np.eye(3), 0.0)
+    with pytest.raises(UnreachableError, match=r"panda_joint\d is 0\.000 rad from its margin"):
+        made.follow(START_M, rotation_from_rpy([0.0, -1.2, 0.0]), 0.0)
+    np.testing.assert_allclose(run(made)[-1].xyz_m, beside_start(0.0, 0.05, 0.0), atol=1e-6)
+
+
+def test_a_joint_slows_down_toward_its_margin_and_not_away_from_it():
+    rehearsal, q = Rehearsal(KINEMATICS, LIMITS), HOME_RAD.copy()
+    full = rehearsal.max_speed_rad_s
+    q[5] = KINEMATICS.upper_rad[5] - LIMITS.joint_slowdown_rad / 2
+    toward = rehearsal.allowed_speed_rad_s(q, np.ones(7)) / full
+    assert toward[5] == pytest.approx(0.5) and toward[0] == 1.0
+    assert rehearsal.allowed_speed_rad_s(q, -np.ones(7))[5] == full[5]
+    q[5] = KINEMATICS.upper_rad[5]
+    assert rehearsal.allowed_speed_rad_s(q, np.ones(7))[5] == pytest.approx(SLOWEST * full[5])
+
+
+def test_every_joint_slows_down_near_a_singularity():
+    stretched = NOMINAL_POSTURE_RAD.copy()
+    stretched[3] = KINEMATICS.upper_rad[3]
+    distance = KINEMATICS.distance_to_singularity(stretched)
+    assert distance < KINEMATICS.distance_to_singularity(NOMINAL_POSTURE_RAD)
+    wary = Rehearsal(KINEMATICS, replace(LIMITS, singularity_slowdown=4 * distance))
+    np.testing.assert_allclose(wary.allowed_speed_rad_s(stretched, -np.ones(7)), 0.25 * wary.max_speed_rad_s)
+
+
+def test_motions_near_a_joint_limit_are_slower_than_far_from_it():
+    near = SetpointStream(KINEMATICS, replace(LIMITS, joint_slowdown_rad=2.0))
+    far = SetpointStream(KINEMATICS, replace(LIMITS, joint_slowdown_rad=1e-3))
+    durations = []
+    for made in (near, far):
+        made.reset(HOME_RAD, 0.0)
+        made.follow(beside_start(-0.04, 0.0, -0.1), np.eye(3), 0.0)
+        durations.append(len(run(made)))
+    assert durations[0] > 1.5 * durations[1]
+
+
+def test_the_way_to_rest_begins_as_the_arm_moves_and_ends_at_rest():
+    made = stream(LIMITS)
+    made.follow(beside_start(0.1, 0.05, 0.0), np.eye(3), 0.0)
+    before = [made.tick() for _ in range(15)][-1]
+    way = made.way_to_rest()
+    times_s = np.array([point.after_s for point in way])
+    q = np.array([before.q_rad, *(point.q_rad for point in way)])
+    assert np.all(np.diff(times_s) > 0)
+    assert np.all(way[-1].dq_rad_s == 0.0) and np.any(before.dq_rad_s)
+    pace = np.abs(np.diff(q, axis=0)) / np.diff([0.0, *times_s])[:, None]
+    assert np.all(pace <= 1.1 * np.max(np.abs(before.dq_rad_s)))
+    assert np.all(np.diff(np.max(pace, axis=1)) < 0)
+    made.brake()
+    rest = run(made)[-1]
+    np.testing.assert_allclose(KINEMATICS.tcp_pose(way[-1].q_rad)[0], rest.xyz_m, atol=1e-3)
+
+
+def test_the_way_to_rest_of_a_resting_arm_stays_where_it_is():
+    made = stream(LIMITS)
+    (point,) = made.way_to_rest()
+    np.testing.assert_array_equal(point.q_rad, HOME_RAD)
+    assert not np.any(point.dq_rad_s)

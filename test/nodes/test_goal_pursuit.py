@@ -1,0 +1,227 @@
+"""Look, think, move, without ROS: a clock that the test moves, hands that remember."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from jepa_planner.control.arm_executive import Mode
+from jepa_planner.nodes.goal_pursuit import GoalPursuit, Outcome, PursuitSettings
+from jepa_planner.nodes.senses import ArmReport, Observation, Senses
+from jepa_planner.planning.controller import Decision, DecisionKind, Reason
+
+SETTINGS = PursuitSettings(
+    start_timeout_s=0.1, arm_answer_timeout_s=5.0, motion_timeout_s=0.5, goal_timeout_s=10.0, max_refusals=2
+)
+
+
+MAX_PLANS = 50
+
+
+class Clock:
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def report(stamp_s: float = 100.0, **changes) -> ArmReport:
+    values = {
+        "mode": Mode.HOLDING, "moving": False, "reason": "a test", "rest_since_s": 0.0, "plan_id": 0,
+        "refused_plan_id": 0, "pose": np.zeros(6), "commanded_pose": np.zeros(6), "closedness_commanded": 0.0,
+        "closedness_measured": 0.0,
+    }  # fmt: skip
+    return ArmReport(stamp_s=stamp_s, **{**values, **changes})
+
+
+class Hands:
+    """Remembers plans and holds; answers a plan as an arm that moves at once and rests again."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.plans: list[Decision] = []
+        self.holds = 0
+
+    def send(self, decision: Decision, observation: Observation, arm: ArmReport) -> int:
+        assert len(self.plans) < MAX_PLANS, "the pursuit has no end"
+        self.plans.append(decision)
+        self._world.after_plan(len(self.plans))
+        return len(self.plans)
+
+    def hold(self) -> None:
+        self.holds += 1
+
+    def report(self, decision: Decision | None, status: str) -> None:
+        pass
+
+
+class Controller:
+    """Moves for ever; `during` is called while it thinks."""
+
+    def __init__(self) -> None:
+        self.during = lambda: None
+        self.steps = 0
+
+    def step(self, latent, state) -> Decision:
+        self.during()
+        self.steps += 1
+        return Decision(
+            DecisionKind.MOVE, Reason.ON_THE_WAY, "", 1.0, 0, 0, self.steps, self.steps, action=np.zeros(7, np.float32)
+        )
+
+    def note_executed(self, action) -> None:
+        pass
+
+
+class World:
+    """A pursuit with all around it; senses are fresh until the test says otherwise."""
+
+    def __init__(self, goal_stamp_s: float = 0.0) -> None:
+        self.clock, self.hands, self.controller = Clock(), Hands(self), Controller()
+        self.senses = Senses(image_timeout_s=0.5, arm_timeout_s=0.5, now_s=self.clock)
+        self.pursuit = GoalPursuit(
+            lambda: self.controller, self.senses, self.hands, SETTINGS, self.clock, 8, goal_stamp_s=goal_stamp_s
+        )
+        self.after_plan = self.arrive
+
+    def arrive(self, plan_id: int = 0, image: bool = True, arm: bool = True) -> None:
+        """A second later, news of both: the arm has taken the plan and rests."""
+        self.clock.now_s += 1.0
+        now_s = self.clock.now_s
+        if arm:
+            self.senses.feel(report(now_s, plan_id=plan_id, rest_since_s=now_s - 0.5))
+        if image:
+            self.senses.see(Observation(torch.zeros(2, 2), now_s))
+
+    def silence_after(self, plans: int, **arrivals: bool) -> None:
+        """From that plan on, only these arrive."""
+        self.after_plan = lambda plan_id: self.arrive(plan_id, **(arrivals if plan_id >= plans else {}))
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    made.arrive()
+    return made
+
+
+def test_nothing_is_sent_before_the_first_image():
+    world = World()
+    world.arrive(image=False)
+    assert world.pursuit.run().outcome is Outcome.STALE_IMAGE
+    assert world.hands.plans == []
+
+
+def test_nothing_is_sent_before_the_first_joint_state():
+    world = World()
+    world.arrive(arm=False)
+    assert world.pursuit.run().outcome is Outcome.STALE_JOINT_STATE
+    assert world.hands.plans == []
+
+
+def test_an_old_image_ends_the_goal_by_name(world):
+    world.silence_after(2, image=False)
+    end = world.pursuit.run()
+    assert end.outcome is Outcome.STALE_IMAGE
+    assert "image is stale: 1.00 s old, limit 0.50 s" in end.message
+    assert len(world.hands.plans) == 2 and world.hands.holds
+
+
+def test_a_latent_that_repeats_its_stamp_ends_the_goal_by_name(world):
+    """A frozen camera keeps sending, with the stamp of its last picture."""
+
+    def freeze(plan_id: int) -> None:
+        world.arrive(plan_id, image=plan_id < 2)
+        world.senses.see(Observation(torch.zeros(2, 2), 102.0))
+
+    world.after_plan = freeze
+    end = world.pursuit.run()
+    assert end.outcome is Outcome.STALE_IMAGE
+    assert len(world.hands.plans) == 2
+
+
+def test_an_old_joint_state_ends_the_goal_by_name(world):
+    def silence(plan_id: int) -> None:
+        world.arrive(plan_id)
+        if plan_id == 2:
+            world.clock.now_s += 1.0
+            world.senses.see(Observation(torch.zeros(2, 2), world.clock.now_s))
+
+    world.after_plan = silence
+    end = world.pursuit.run()
+    assert end.outcome is Outcome.STALE_JOINT_STATE
+    assert "joint state is stale" in end.message
+    assert len(world.hands.plans) == 2 and world.hands.holds
+
+
+def test_an_old_goal_image_ends_the_goal_by_name():
+    world = World(goal_stamp_s=95.0)
+    world.arrive()
+    end = world.pursuit.run()
+    assert end.outcome is Outcome.STALE_GOAL
+    assert "limit 10.0 s" in end.message
+    assert 0 < len(world.hands.plans) <= 5
+
+
+def test_no_plan_leaves_after_a_cancellation(world):
+    """Not even one that was cancelled while it was thought out and already judged."""
+
+    class Late:
+        """Lets the cancellation in at the last moment: when the pursuit takes the lock to send."""
+
+        def __enter__(self):
+            world.pursuit._interruption = cancelled
+
+        def __exit__(self, *_):
+            pass
+
+    world.pursuit.interrupt(Outcome.CANCELLED, "a test")
+    cancelled, world.pursuit._interruption = world.pursuit._interruption, None
+    world.pursuit._sending = Late()
+    assert world.pursuit.run().outcome is Outcome.CANCELLED
+    assert world.hands.plans == []
+
+
+def test_a_cancellation_holds_the_arm_at_once(world):
+    """It does not wait for the thread that thinks."""
+    thinking, may_end, held = threading.Event(), threading.Event(), []
+
+    def think() -> None:
+        thinking.set()
+        may_end.wait(10.0)
+
+    world.controller.during = think
+    thread = threading.Thread(target=world.pursuit.run)
+    thread.start()
+    assert thinking.wait(10.0)
+    world.pursuit.interrupt(Outcome.CANCELLED, "a test")
+    held.append(world.hands.holds)
+    may_end.set()
+    thread.join(10.0)
+    assert held == [1]
+    assert world.hands.plans == []
+
+
+def test_a_stopped_arm_ends_the_goal_by_name(world):
+    world.after_plan = lambda plan_id: world.senses.feel(report(101.5, plan_id=1, mode=Mode.STOPPED, reason="button"))
+    end = world.pursuit.run()
+    assert (end.outcome, end.message) == (Outcome.ARM_STOPPED, "the arm is stopped: button")
+
+
+def test_a_picture_from_before_the_arm_came_to_rest_is_not_planned_on(world):
+    def early(plan_id: int) -> None:
+        world.arrive(plan_id)
+        world.senses.feel(report(world.clock.now_s + 0.1, plan_id=plan_id, rest_since_s=world.clock.now_s + 0.05))
+
+    world.after_plan = early
+    assert world.pursuit.run().outcome is Outcome.ARM_REFUSED
+    assert len(world.hands.plans) == 1
+
+
+def test_a_planner_that_breaks_holds_the_arm_and_says_how(world):
+    world.controller.during = lambda: 1 / 0
+    end = world.pursuit.run()
+    assert end.outcome is Outcome.INTERNAL_ERROR
+    assert "ZeroDivisionError" in end.message
+    assert world.hands.holds == 1

@@ -1,0 +1,110 @@
+import numpy as np
+import torch
+
+from jepa_planner.planning.controller import Decision, DecisionKind, Reason
+from jepa_planner.planning.wary_controller import WaryController, doubt_of_goal
+from jepa_planner.world_model.contract import FamiliaritySpec
+from jepa_planner.world_model.familiarity import Familiarity
+
+SPEC = FamiliaritySpec(latent_distance=3.0, arm_error_m=0.05, surprise=1.0, data="a test")
+STATE = torch.tensor([0.5, 0.0, 0.1, 0, 0, 0, 0, 0])
+LATENT = torch.zeros(2, 2)
+
+
+class Inner:
+    """Decides to move by 1 on every channel, and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.seen, self.noted = [], []
+
+    def step(self, latent, state) -> Decision:
+        self.seen.append(latent)
+        numbers = {"sub_goal": 1, "sub_goals_reached": 1, "steps_in_sub_goal": 2, "total_steps": len(self.seen)}
+        return Decision(
+            DecisionKind.MOVE, Reason.ON_THE_WAY, "moving", 2.0, action=np.ones(7, np.float32), **numbers
+        )  # fmt: skip
+
+    def note_executed(self, action) -> None:
+        self.noted.append(action)
+
+
+class Imagines:
+    """Imagines that actions add their first number to every channel; energies are mean squares."""
+
+    def energies(self, context, goal, actions):
+        imagined = context.latents[-1] + actions[:, 0, 0, None, None]
+        return (imagined - goal).square().mean(dim=(1, 2))
+
+
+def wary(spec: FamiliaritySpec = SPEC) -> tuple[WaryController, Inner]:
+    inner = Inner()
+    return WaryController(inner, known(), spec, Imagines()), inner
+
+
+def known() -> Familiarity:
+    eye = torch.eye(4)
+    return Familiarity(
+        mean=torch.zeros(4),
+        whitening=eye,
+        tcp_weight=eye[:, :3],
+        tcp_bias=STATE[:3],
+        tcp_min=STATE[:3] - 0.2,
+        tcp_max=STATE[:3] + 0.2,
+    )
+
+
+def test_what_is_familiar_is_left_to_the_controller():
+    controller, inner = wary()
+    assert controller.step(LATENT, STATE).reason is Reason.ON_THE_WAY
+    assert len(inner.seen) == 1
+
+
+def test_a_latent_far_from_training_data_ends_the_work_by_name():
+    controller, inner = wary()
+    decision = controller.step(LATENT + 4.0, STATE)
+    assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.UNFAMILIAR_IMAGE)
+    assert "distance 4.00, limit 3.00" in decision.message
+    assert decision.action is None and inner.seen == []
+
+
+def test_a_picture_that_shows_the_arm_elsewhere_ends_the_work_by_name():
+    controller, _ = wary()
+    elsewhere = STATE.clone()
+    elsewhere[1] = 0.2
+    decision = controller.step(LATENT, elsewhere)
+    assert decision.reason is Reason.UNFAMILIAR_IMAGE
+    assert "0.200 m from where the joints say" in decision.message
+
+
+def lenient() -> WaryController:
+    return wary(FamiliaritySpec(latent_distance=99.0, arm_error_m=99.0, surprise=0.5, data="a test"))[0]
+
+
+def test_what_was_imagined_is_no_surprise_and_anything_else_is():
+    controller = lenient()
+    controller.step(LATENT, STATE)
+    assert controller.step(LATENT + 1.0, STATE).reason is Reason.ON_THE_WAY
+    decision = controller.step(LATENT + 1.0, STATE)
+    assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.SURPRISED)
+    assert "energy 1 from what was imagined, limit 0.5" in decision.message
+    assert (decision.sub_goal, decision.total_steps) == (1, 2)
+
+
+def test_an_action_that_was_not_executed_is_not_imagined():
+    controller = lenient()
+    controller.step(LATENT, STATE)
+    controller.note_executed(np.zeros(7))
+    assert controller.step(LATENT, STATE).reason is Reason.ON_THE_WAY
+
+
+def test_a_latent_of_nan_is_left_to_the_controllers_own_name_for_it():
+    controller, inner = wary()
+    controller.step(torch.full((2, 2), float("nan")), STATE)
+    assert len(inner.seen) == 1
+
+
+def test_a_goal_is_doubted_where_its_picture_or_the_arm_in_it_is_unknown():
+    assert doubt_of_goal(LATENT, known(), SPEC) == ""
+    assert "distance 4.00, limit 3.00" in doubt_of_goal(LATENT + 4.0, known(), SPEC)
+    outside = torch.tensor([[0.5, 0.0], [0.0, 0.0]])
+    assert "shows the tcp 0.300 m outside" in doubt_of_goal(outside, known(), SPEC)
