@@ -178,6 +178,7 @@ class GoalPursuit:
         Nodes find each other one by one, so the first look of a goal, before which nothing was commanded, is patient.
         """
         start_s = self._settings.start_timeout_s if self.last is None else 0.0
+        asked_s = self._now_s() if self.last is None else 0.0  # before the goal came, others may have moved the scene
         began_s = wanted_since_s = time.monotonic()
         with self._senses.changed:
             while True:
@@ -196,7 +197,7 @@ class GoalPursuit:
                 if silent_camera and unseen_s > max(start_s, self._senses.image_timeout_s):
                     raise Ended(Outcome.STALE_IMAGE, silent_camera)
                 if not silent_arm and not silent_camera and arm.mode is Mode.HOLDING and not arm.moving:
-                    settled_s = arm.rest_since_s + self._settings.settle_s
+                    settled_s = max(asked_s, arm.rest_since_s + self._settings.settle_s)
                     if observation.stamp_s >= settled_s and arm.stamp_s >= settled_s:
                         return observation, arm
                 if waited_s > max(start_s, self._settings.motion_timeout_s):
