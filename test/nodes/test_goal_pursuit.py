@@ -120,6 +120,14 @@ def test_nothing_is_sent_before_the_first_joint_state():
     assert world.hands.plans == []
 
 
+def test_a_picture_from_before_the_goal_is_not_planned_from(world):
+    """Whoever sends a goal may have moved the scene just before."""
+    world.clock.now_s += 0.2
+    end = world.pursuit.run()
+    assert end.outcome is Outcome.ARM_REFUSED and "observed within" in end.message
+    assert world.hands.plans == []
+
+
 def test_an_old_image_ends_the_goal_by_name(world):
     world.silence_after(2, image=False)
     end = world.pursuit.run()

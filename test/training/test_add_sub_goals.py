@@ -19,16 +19,10 @@ from jepa_planner.training.run_folder import RunFolderError
 from jepa_planner.world_model.bundle import load_bundle, load_contract, load_sub_goal_head, save_bundle, sha256
 from jepa_planner.world_model.contract import ContractError
 
+pytestmark = pytest.mark.usefixtures("one_core")
+
 SOME = episodes(count=6, steps=10)
 SHORT = SubGoalRun(seed=2, iterations=5, command="jepa-planner train --sub-goals-only")
-
-
-@pytest.fixture(autouse=True)
-def one_core(monkeypatch):
-    threads = torch.get_num_threads()
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

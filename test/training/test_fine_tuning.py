@@ -31,16 +31,10 @@ from jepa_planner.world_model.vjepa2_ac_checkpoint import find_vjepa2_encoder
 from jepa_planner.world_model.vjepa2_contract import ImportSettings, vjepa2_contract
 from jepa_planner.world_model.world_model import WorldModel
 
+pytestmark = pytest.mark.usefixtures("one_core")
+
 SOME = episodes(count=8, steps=9, size_px=64)
 SHORT = FineTuning(iterations=6, learning_rate=3e-3, batch=4, views=("side",), command="jepa-planner train")
-
-
-@pytest.fixture(autouse=True)
-def one_core(monkeypatch):
-    threads = torch.get_num_threads()
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
