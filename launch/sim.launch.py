@@ -1,6 +1,6 @@
 """The planner with the simulated arm, cameras and table.
 
-    ros2 launch jepa_planner sim.launch.py task:=push seed:=1000001 speed:=2.0
+ros2 launch jepa_planner sim.launch.py task:=push seed:=1000001 speed:=2.0
 """
 
 from launch.actions import DeclareLaunchArgument, OpaqueFunction

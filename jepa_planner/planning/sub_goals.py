@@ -48,9 +48,7 @@ class SubGoalSettings:
         if not all(distance >= 0.0 for distance in distances):
             raise ValueError(f"{self}: expected distances >= 0")
         if min(self.max_looks, self.max_goal_images, self.steps) < 1 or self.back_moments < 0:
-            raise ValueError(
-                f"{self}: expected max_looks, max_goal_images and steps >= 1, and back_moments >= 0"
-            )
+            raise ValueError(f"{self}: expected max_looks, max_goal_images and steps >= 1, and back_moments >= 0")
 
     def steps_per_goal_image(self, goals: int, max_steps: int = 0) -> int:
         """The even share of one of so many goal pictures, where max_steps (0: no limit) bounds them all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import time
@@ -126,6 +127,8 @@ class Rig:
             if thread.node is not self.robot:
                 thread.call(thread.node.trigger_shutdown)
             thread.stop()
+        self.threads.clear()
+        gc.collect()  # DDS services end with their node's memory: hundreds at once hold the interpreter for seconds
 
     def run(self, *nodes: Node) -> None:
         start(nodes)
