@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,15 @@ if TYPE_CHECKING:
 
 REACH = 2
 MARGIN_STDS = 4.0
+ALL = sys.maxsize
+"""The cut of searches in which every candidate counts by its energy: all must be exact."""
 
 
 def cuts_of(search: SearchSettings) -> tuple[int, ...]:
-    """After how many of the best a search draws lines: the best one, elites that are kept, all elites."""
-    found = {getattr(search, name, 1) for name in ("kept_elites", "elites")}
+    """After how many of the best a search draws lines: the best, elites that are kept, elites, starts of gradients."""
+    if search.weighs_all:
+        return (ALL,)
+    found = {getattr(search, name, 1) for name in ("kept_elites", "elites", "starts")}
     return tuple(sorted({1, *found} - {0}))
 
 

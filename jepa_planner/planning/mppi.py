@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -40,6 +40,7 @@ class MppiSettings(SearchSettings):
     momentum_std: float = 0.4
     noise_correlation: float = 0.6
     proposals: tuple[str, ...] = ("noop", "open", "close", "axes")
+    weighs_all: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from jepa_planner.planning.proposals import NAMED
 
@@ -17,6 +17,8 @@ class SearchSettings:
     horizon: int = 2
     samples: int = 400
     iterations: int = 10
+    weighs_all: ClassVar[bool] = False
+    """Whether each candidate moves the plan by its energy, rather than by being among the best."""
 
     def __post_init__(self) -> None:
         self.require(

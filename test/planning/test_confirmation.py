@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from jepa_planner.planning.cem import CemSettings
-from jepa_planner.planning.confirmation import confirmed, cuts_of
+from jepa_planner.planning.confirmation import ALL, confirmed, cuts_of
+from jepa_planner.planning.gradient import GradientSettings
 from jepa_planner.planning.mppi import MppiSettings
 
 
@@ -70,4 +71,5 @@ def test_energies_that_are_not_numbers_come_through(where):
 def test_cuts_are_where_a_search_chooses():
     assert cuts_of(CemSettings(elites=16, kept_elites=4, samples=128)) == (1, 4, 16)
     assert cuts_of(CemSettings(elites=10)) == (1, 10)
-    assert cuts_of(MppiSettings()) == (1,)
+    assert cuts_of(GradientSettings(starts=2)) == (1, 2)
+    assert cuts_of(MppiSettings()) == (ALL,)

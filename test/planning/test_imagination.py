@@ -2,8 +2,10 @@ import pytest
 import torch
 from small_models import CHANNELS, SLOTS, small_actions, small_context, small_world_model
 
+from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.energy import ActionEffort, LastStepMse, WeightedSum
 from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.mppi import MppiSettings
 
 
 class RoughlyImagining:
@@ -56,6 +58,14 @@ def test_as_few_candidates_as_are_cut_off_are_exact_at_once():
     given = WorldModelImagination(model, LastStepMse(), cuts=(5,)).energies(context, goal(), actions)
     assert model.exact_calls == [4]
     assert torch.allclose(given, exact, atol=1e-6)
+
+
+def test_all_candidates_are_exact_where_each_one_counts():
+    model = RoughlyImagining()
+    WorldModelImagination(model, LastStepMse(), cuts_of(MppiSettings())).energies(
+        small_context(), goal(), small_actions(candidates=20)
+    )
+    assert model.exact_calls == [20]
 
 
 @pytest.mark.parametrize(("dtype", "cuts"), [("float32", None), ("int8", ())])

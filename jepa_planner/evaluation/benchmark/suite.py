@@ -144,7 +144,7 @@ class Suite:
 
     def middle(self) -> Part:
         """A predictor 384 wide, 6 deep, on 64 tokens, plain and fast."""
-        repeats, horizons, found = (1 if self._quick else 2), (2, 4), []
+        repeats, horizons, found = 1, (2, 4), []
         with self._progress("middle", len(horizons) * repeats * (1 + len(self._dtypes))) as advance:
             for horizon in horizons:
                 subject = middle_subject(self._device, horizon)
