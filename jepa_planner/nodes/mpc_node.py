@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import threading
 
@@ -15,10 +14,11 @@ from torch import Tensor
 
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.control.arm_executive import Mode
-from jepa_planner.msg import ArmState, GoalImage, Latent
+from jepa_planner.msg import ArmState, Latent
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import ConversionError, image_to_array, latent_to_array, numbers, seconds
+from jepa_planner.nodes.conversions import ConversionError, latent_to_array, numbers, seconds
 from jepa_planner.nodes.encoder_node import EncoderNode
+from jepa_planner.nodes.goal_preparation import GoalPreparation, search_settings
 from jepa_planner.nodes.goal_pursuit import Ended, GoalPursuit, Outcome, PursuitSettings
 from jepa_planner.nodes.hands import GoalHands, PlanPublisher
 from jepa_planner.nodes.local_model import LocalEncoder, LocalImagination
@@ -28,15 +28,10 @@ from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.remote_model import RemoteEncoder, RemoteImagination
 from jepa_planner.nodes.senses import ArmReport, Observation, Senses
-from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.controller import ControllerSettings, Goal, RecedingHorizonController
-from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.gradient import GradientSettings
-from jepa_planner.planning.optimisers import OPTIMISER_NAMES, optimiser_of
-from jepa_planner.planning.settings import SearchSettings
-from jepa_planner.planning.sub_goals import IMAGINE_MODES, SubGoals
-from jepa_planner.planning.wary_controller import WaryController, doubt_of_goal
-from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head, model_folder
+from jepa_planner.planning.optimisers import OPTIMISER_NAMES
+from jepa_planner.planning.sub_goals import IMAGINE_MODES
+from jepa_planner.world_model.bundle import model_folder
 from jepa_planner.world_model.contract import ContractError
 
 PURSUIT_END_TIMEOUT_S = 5.0
@@ -108,13 +103,11 @@ class MpcNode(PlannerNode):
     def configure(self) -> None:
         given = self.parameters
         self._contract = contract_of(given["model"])
-        self._familiarity = load_familiarity(model_folder(given["model"]))
         self._contract.check_frame(given["base_frame"], given["tcp_frame"])
         self._model_id = model_id(self._contract)
-        if self._predictor_node is None and isinstance(self._search_settings(), GradientSettings):
+        if self._predictor_node is None and isinstance(search_settings(self._contract, given), GradientSettings):
             raise ValueError("optimiser gradient needs the predictor in this process; run the planner's nodes composed")
         self._contract.imagines(given["imagine_sub_goals"], goals=1)  # refuses what the model cannot do
-        self._sub_goal_head = load_sub_goal_head(model_folder(given["model"]))
         self._senses = Senses(given["image_timeout_s"], given["joint_state_timeout_s"], self.now_s)
         time_step_s = self._contract.action.time_step_s
         self._plans = PlanPublisher(self, given["base_frame"], time_step_s, given["plan_valid_s"])
@@ -128,6 +121,9 @@ class MpcNode(PlannerNode):
             self._imagination = LocalImagination(self._predictor_node, self._check)
         else:
             self._imagination = RemoteImagination(self, self._model_id, given["predictor_timeout_s"], self._check)
+        self._preparation = GoalPreparation(
+            self._contract, model_folder(given["model"]), given, self._encoder, self._imagination
+        )
         self._server = ActionServer(
             self,
             ReachGoalImage,
@@ -206,25 +202,11 @@ class MpcNode(PlannerNode):
         try:
             if not self.active:
                 raise ValueError("the planner is not active")
-            if not goal.goals:
-                raise ValueError("no goal image was given")
-            for number, image in enumerate(goal.goals):
-                self._check_goal_image(image, f"goal image {number + 1}")
+            self._preparation.check(goal)
         except ValueError as error:
             self.get_logger().error(f"goal rejected: {error}")
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT
-
-    def _check_goal_image(self, goal: GoalImage, name: str) -> None:
-        try:
-            views = [image_to_array(view) for view in goal.views]
-            if any(view.shape != views[0].shape for view in views):
-                raise ConversionError("its views differ in size")
-            self._contract.check_images((1, len(views), *(views[0].shape if views else (0, 0, 3))))
-        except (ConversionError, ContractError) as error:
-            raise ValueError(f"{name}: {error}") from error
-        if not (np.isfinite(goal.tolerance) and goal.tolerance >= 0):
-            raise ValueError(f"{name}: tolerance is {goal.tolerance}, expected a finite number of at least 0")
 
     def _begin(self, handle: ServerGoalHandle) -> None:
         """Starts a thread for the new goal; the one before it is interrupted and waited for."""
@@ -233,7 +215,7 @@ class MpcNode(PlannerNode):
         settings = self._pursuit_settings()
         stamps_s = [seconds(view.header.stamp) for goal in handle.request.goals for view in goal.views]
         pursuit = GoalPursuit(
-            lambda: self._prepare(handle.request, hands),
+            lambda: self._preparation.controller(handle.request, hands),
             self._senses,
             hands,
             settings,
@@ -284,50 +266,6 @@ class MpcNode(PlannerNode):
         if self._newest is not None:
             self._newest.interrupt(Outcome.CANCELLED, "cancelled by the sender")
         return CancelResponse.ACCEPT
-
-    def _prepare(self, request: ReachGoalImage.Goal, hands: GoalHands) -> RecedingHorizonController | WaryController:
-        """Encodes the goals; runs in the pursuit's thread."""
-        planning, given = self._contract.planning, self.parameters
-        count, imagine = len(request.goals), given["imagine_sub_goals"]
-        tolerances = planning.tolerances(count)
-        for number, (image, tolerance) in enumerate(zip(request.goals, tolerances, strict=True)):
-            hands.report(None, f"encoding goal image {number + 1} of {count}")
-            latent = self._encoder.encode(image.views)
-            self._check_familiar(latent, number)
-            budget = image.step_budget or self._contract.steps_per_goal_image(imagine, count, request.max_steps)
-            hands.goals.append(Goal(latent, budget, image.tolerance or tolerance))
-        sub_goals = None
-        if self._contract.imagines(imagine, count):
-            sub_goals = SubGoals(self._sub_goal_head, self._contract.sub_goals.pursuit)
-        controller = RecedingHorizonController(
-            self._imagination,
-            optimiser_of(self._search_settings()),
-            ActionSpace.from_contract(self._contract),
-            latent_energy(self._contract.energy.kind),
-            ControllerSettings(
-                self._contract.context_frames,
-                request.max_steps,
-                given["deadline_s"] or planning.deadline_s or math.inf,
-            ),
-            seed=given["seed"],
-            sub_goals=sub_goals,
-        )
-        controller.start(hands.goals)
-        if self._familiarity is None or not given["wary"]:
-            return controller
-        return WaryController(controller, self._familiarity, self._contract.familiarity, self._imagination)
-
-    def _check_familiar(self, goal: Tensor, number: int) -> None:
-        if self._familiarity is None or not self.parameters["wary"]:
-            return
-        if doubt := doubt_of_goal(goal.cpu(), self._familiarity, self._contract.familiarity):
-            raise Ended(Outcome.UNFAMILIAR_GOAL, f"goal image {number + 1} {doubt}")
-
-    def _search_settings(self) -> SearchSettings:
-        """The model's recommended search, with what parameters override."""
-        given = self.parameters
-        search = self._contract.planning.search(given["optimiser"])
-        return search.resized(given["samples"], given["iterations"], given["horizon"])
 
     def _pursuit_settings(self) -> PursuitSettings:
         given = self.parameters

@@ -1,0 +1,103 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from controlled import REACHED_ENERGY, FixedPlan, controller, goal, observe, run
+
+from jepa_planner.planning.controller import (
+    DecisionKind,
+    Reason,
+)
+from jepa_planner.planning.sub_goals import SubGoals, SubGoalSettings
+from jepa_planner.world_model.sub_goal_head import Hypotheses
+from jepa_planner.world_model.world_model import Context
+
+CORNER = (0.2, 0.0, 0.0)
+
+
+class AroundTheCorner:
+    """A head whose first guess is a corner, until that lies behind, and then the goal; the other is far away."""
+
+    def __init__(self) -> None:
+        self.goals: list[torch.Tensor] = []
+
+    def __call__(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
+        self.goals.append(goals[0])
+        turned = latents[0, 0, 0] > 0.18
+        next_moment = goals[0] if turned else torch.tensor([CORNER])
+        places = torch.stack([next_moment, torch.full((1, 3), 5.0)])[None]
+        return Hypotheses(places, torch.nn.functional.pad(places[:, :, 0], (0, 5)), torch.tensor([[1.0, 0.0]]))
+
+
+def around_the_corner(head=None, **settings) -> SubGoals:
+    return SubGoals(
+        head or AroundTheCorner(), SubGoalSettings(**{"arrived_distance": 1e-4, "max_looks": 9, **settings})
+    )
+
+
+def test_plans_lead_to_imagined_moments_and_the_goal_picture_ends_the_goal():
+    way = [goal(0.2, 0.2, 0.0)]
+    straight, _ = run(controller(), way)
+    decisions, position = run(controller(sub_goals=around_the_corner()), way)
+    assert all(abs(decision.action[1]) < 0.02 for decision in decisions[:2]), "first to the corner"
+    assert straight[0].action[1] > 0.05
+    assert decisions[-1].kind is DecisionKind.REACHED and decisions[-1].energy <= REACHED_ENERGY
+    assert np.abs(position - [0.2, 0.2, 0.0]).max() < 0.03
+    numbers = [decision.imagined.number for decision in decisions[:-1]]
+    assert numbers == sorted(numbers) and numbers[0] == 1 and numbers[-1] == 2
+    assert decisions[-1].imagined is None
+
+
+def test_a_decision_says_which_moment_is_pursued_and_how_near_it_is():
+    control = controller(sub_goals=around_the_corner())
+    control.start([goal(0.2, 0.2, 0.0)])
+    decision = control.step(*observe((0.1, 0, 0)))
+    assert decision.message.startswith("goal image 1 of 1, step 1 of 10, energy 0.01667 (tolerance 0.0001)")
+    assert (
+        "; moment 1 (imagined), look 1, energy 0.003333 (tolerance 0.0001), tcp 10.0 cm from there" in decision.message
+    )
+    assert decision.energy == pytest.approx((0.1**2 + 0.2**2) / 3), "that to the goal picture"
+    assert torch.equal(decision.imagined.latent, torch.tensor([CORNER]))
+
+
+def test_without_sub_goals_nothing_is_imagined():
+    control = controller()
+    control.start([goal(0.2, 0.2, 0.0)])
+    decision = control.step(*observe((0, 0, 0)))
+    assert decision.imagined is None and "moment" not in decision.message
+
+
+def test_moments_are_imagined_toward_each_goal_picture_in_turn_and_anew_for_each():
+    head = AroundTheCorner()
+    control = controller(optimiser=FixedPlan(), sub_goals=around_the_corner(head))
+    control.start([goal(8.0, 0.0, 0.0, budget_steps=2), goal(9.0, 0.0, 0.0)])
+    decisions = [control.step(*observe((0, 0, 0))) for _ in range(3)]
+    assert [wanted[0, 0].item() for wanted in head.goals] == [8.0, 8.0, 9.0]
+    assert [(d.imagined.number, d.imagined.looks) for d in decisions] == [(1, 1), (1, 2), (1, 1)]
+    control.start([goal(8.0, 0.0, 0.0)])
+    assert control.step(*observe((0, 0, 0))).imagined.looks == 1
+
+
+def test_proposals_are_asked_for_toward_the_imagined_moment():
+    asked = []
+
+    def source(context: Context, goal: torch.Tensor, horizon: int) -> torch.Tensor:
+        asked.append(goal)
+        return torch.zeros(1, horizon, 7)
+
+    control = controller(optimiser=FixedPlan(), proposals=source, sub_goals=around_the_corner())
+    control.start([goal(0.2, 0.2, 0.0)])
+    control.step(*observe((0, 0, 0)))
+    assert torch.equal(asked[0], torch.tensor([CORNER]))
+
+
+def test_a_head_that_imagines_no_numbers_ends_the_goal_by_name():
+    def broken(latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
+        nothing = torch.full((1, 2, *latents.shape[1:]), math.nan)
+        return Hypotheses(nothing, states[:, None].expand(-1, 2, -1), torch.zeros(1, 2))
+
+    control = controller(sub_goals=SubGoals(broken, SubGoalSettings()))
+    control.start([goal(0.2, 0.2, 0.0)])
+    decision = control.step(*observe((0, 0, 0)))
+    assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.INVALID_ENERGY)
