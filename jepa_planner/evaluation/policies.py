@@ -22,11 +22,10 @@ from jepa_planner.planning.controller import (
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.plan import Optimiser
-from jepa_planner.planning.sub_goals import ImagineMode, SubGoals
+from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike, SubGoals
 from jepa_planner.planning.wary_controller import WaryController
 from jepa_planner.world_model.contract import STATE_LAYOUTS
 from jepa_planner.world_model.familiarity import Familiarity
-from jepa_planner.world_model.sub_goal_head import SubGoalHead
 from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.envs import PandaTaskEnv
@@ -65,7 +64,7 @@ class WorldModelPolicy:
     plan_seconds: list[float] = field(default_factory=list)
     optimiser: Optimiser | None = None
     deadline_s: float | None = None
-    sub_goal_head: SubGoalHead | None = None
+    sub_goal_head: SubGoalHeadLike | None = None
     imagine_sub_goals: ImagineMode = "never"
     familiarity: Familiarity | None = None
     last: Decision | None = None

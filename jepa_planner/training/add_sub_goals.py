@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from jepa_planner.planning.sub_goals import SubGoalSettings
-from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes, seeds_in_words
+from jepa_planner.training.demonstrations import encoded_demonstrations
 from jepa_planner.training.fit import FitSettings, use_all_cores
-from jepa_planner.training.key_moments import key_moments, next_moments
-from jepa_planner.training.latent_cache import cached_latents
-from jepa_planner.training.run_folder import check_same_run, content_hash
+from jepa_planner.training.run_folder import check_same_run
 from jepa_planner.training.sub_goal_training import SubGoalTraining, foresight, train_sub_goal_head
 from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.bundle import ENCODER_FILE, add_sub_goal_head, load_sub_goal_head
@@ -32,22 +29,6 @@ class SubGoalRun:
     iterations: int = 6000
     episodes: int | None = None
     command: str = ""
-
-
-@dataclass(frozen=True)
-class _Demonstrations:
-    """What is left of episodes once they are encoded: arrays [E, T+1, ..], states in the model's channels."""
-
-    latents: np.ndarray
-    states: np.ndarray
-    next_moments: np.ndarray
-    moments_per_episode: float
-    content: str
-    in_words: str
-
-    def part(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        first, last = int(numbers[0]), int(numbers[-1]) + 1  # consecutive: views, not copies
-        return self.latents[first:last], self.states[first:last], self.next_moments[first:last]
 
 
 def add_sub_goals(
@@ -67,7 +48,7 @@ def add_sub_goals(
         latent_channels=contract.latent.channels,
         state_dim=len(contract.state.channels),
     )
-    data = _encoded(demonstrations, model, run_folder, settings.episodes)
+    data = encoded_demonstrations(demonstrations, model, run_folder, settings.episodes)
     about = {"seed": settings.seed, "iterations": settings.iterations, "encoder": contract.files[ENCODER_FILE]}
     check_same_run(run_folder / "sub_goals.json", run_folder / "sub_goals.ckpt", {**about, "data": data.content})
     parts = split(data.states)
@@ -108,24 +89,4 @@ def in_words(report: dict[str, object]) -> str:
     rows = ("best", "best hypothesis"), ("most_probable", "most probable hypothesis"), ("copy", "copying the present")
     return "\n".join(
         [*lines, *(f"{words:24s} {found[key]:12.4f}   {found[f'{key}_tcp_cm']:7.1f} cm" for key, words in rows)]
-    )
-
-
-def _encoded(folders: Sequence[Path], model: WorldModel, run_folder: Path, limit: int | None) -> _Demonstrations:
-    """Reads and encodes episodes; their pictures are not kept."""
-    episodes, contract = read_episodes(folders, limit), model.contract
-    views = contract.pick_views(episodes.views)
-    contract.check_images((1, len(views), *episodes.images.shape[3:]))
-    content = content_hash(episodes)
-    key = f"{contract.files[ENCODER_FILE]} {contract.image} {views} {content}"
-    latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, key, run_folder)
-    count, steps = episodes.actions.shape[:2]
-    moments = [key_moments(states) for states in episodes.states]
-    return _Demonstrations(
-        latents=latents,
-        states=episodes.states[..., [STATE_CHANNELS.index(name) for name in contract.state.channels]],
-        next_moments=np.stack([next_moments(frames) for frames in moments]),
-        moments_per_episode=float(np.mean(np.sum(moments, axis=1))),
-        content=content,
-        in_words=f"{count} episodes of {steps} steps, seeds {seeds_in_words(episodes.seeds)}",
     )

@@ -1,0 +1,112 @@
+"""Ways to reach what one goal picture shows, in the same scenes with the same latents and demonstrations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from jepa_planner.evaluation.flat_policy import FlatPolicy
+from jepa_planner.evaluation.policies import Policy, WorldModelPolicy
+from jepa_planner.evaluation.report import summarise
+from jepa_planner.evaluation.retrieval import RetrievedMoments
+from jepa_planner.evaluation.statistics import wilson_interval
+from jepa_planner.evaluation.trials import TrialSettings, run_trials
+from jepa_planner.planning.sub_goals import SubGoalHeadLike
+from jepa_planner.training.demonstrations import Demonstrations, encoded_demonstrations
+from jepa_planner.world_model.bundle import load_sub_goal_head
+from jepa_planner.world_model.world_model import WorldModel
+
+WAYS = {
+    "imagined": "search toward imagined moments",
+    "retrieved": "search toward moments of the demonstration that fits best",
+    "search alone": "search toward the goal picture",
+    "flat policy": "no search: a policy from latents to actions",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """How often one way solved a task."""
+
+    way: str
+    task: str
+    successes: int
+    trials: int
+
+
+class Ways:
+    """Makes the policy of each way; what must be prepared is prepared when it is first asked for."""
+
+    def __init__(self, bundle: Path, demonstrations: Sequence[Path], run_folder: Path, iterations: int) -> None:
+        self._folders, self._run_folder, self._iterations = demonstrations, run_folder, iterations
+        self._model = WorldModel.load(bundle)
+        self._model.contract.imagines("always", goals=1)  # refuses a bundle that cannot
+        self.model_name, self.files = str(bundle), self._model.contract.files
+        self._makers: dict[str, Callable[[], Policy]] = {
+            "imagined": lambda: self._searching(load_sub_goal_head(bundle)),
+            "retrieved": lambda: self._searching(RetrievedMoments(self._demonstrations())),
+            "search alone": lambda: WorldModelPolicy(self._model),
+            "flat policy": self._flat_policy,
+        }
+
+    def policy(self, way: str) -> Policy:
+        """A new one."""
+        return self._makers[way]()
+
+    def _searching(self, head: SubGoalHeadLike) -> WorldModelPolicy:
+        return WorldModelPolicy(self._model, sub_goal_head=head, imagine_sub_goals="always")
+
+    def _flat_policy(self) -> FlatPolicy:
+        demonstrations = self._demonstrations()
+        policy = FlatPolicy(self._model, demonstrations)
+        policy.train(demonstrations, self._iterations, self._run_folder)
+        return policy
+
+    def _demonstrations(self) -> Demonstrations:
+        return encoded_demonstrations(self._folders, self._model, self._run_folder)
+
+
+def try_ways(ways: Ways, names: Sequence[str], trials: Sequence[TrialSettings], out: Path) -> list[Row]:
+    """Each way in the same trials; each cell's trials are kept in `out` and read from there the next time.
+
+    Raises ValueError where what is kept is of another model.
+    """
+    torch.set_num_threads(1)  # as `eval`
+    rows = []
+    for name in names:
+        policy = None
+        for settings in trials:
+            file = out / f"{name.replace(' ', '_')}-{settings.task}-{settings.seed}-{settings.episodes}.json"
+            if file.exists():
+                found = json.loads(file.read_text())
+                if found["files"] != ways.files:
+                    raise ValueError(f"{file} was made with another model: choose another --out, or delete it")
+            else:
+                policy = policy or ways.policy(name)
+                running = run_trials(policy, settings)
+                done = list(tqdm(running, total=settings.episodes, desc=f"{name}, {settings.task}", unit="trial"))
+                found = summarise(done, settings, [], ways.model_name, "none") | {"files": ways.files}
+                out.mkdir(parents=True, exist_ok=True)
+                file.write_text(json.dumps(found, indent=1) + "\n")
+            rows.append(Row(name, settings.task, found["successes"], found["episodes"]))
+    return rows
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Markdown: a row per way, a column per task."""
+    tasks = list(dict.fromkeys(row.task for row in rows))
+    lines = [f"| way | {' | '.join(tasks)} |", "|---" * (len(tasks) + 1) + "|"]
+    for way in dict.fromkeys(row.way for row in rows):
+        of_tasks = {row.task: row for row in rows if row.way == way}
+        lines.append(f"| {WAYS[way]} | " + " | ".join(_in_words(of_tasks[task]) for task in tasks) + " |")
+    return "\n".join(lines)
+
+
+def _in_words(row: Row) -> str:
+    low, high = wilson_interval(row.successes, row.trials)
+    return f"{row.successes}/{row.trials} ({low:.0%} to {high:.0%})"

@@ -1,0 +1,95 @@
+"""Acting without imagining anything: a policy from the present and the goal picture's latent straight to an action."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from jepa_planner.planning.action_space import GRIPPER, ActionSpace, saturate_gripper
+from jepa_planner.training.demonstrations import Demonstrations
+from jepa_planner.training.fit import FitSettings, fit
+from jepa_planner.training.windows import split, state_scaling
+from jepa_planner.world_model.contract import STATE_LAYOUTS
+from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner_sim.envs import PandaTaskEnv
+
+BATCH, SPAN, LATENT_NOISE = 256, 32, 0.1
+"""As in training the head that imagines sub-goals."""
+
+
+class FlatNetwork(nn.Module):
+    """The residual MLP of `SubGoalHead` with an action [A] as its output, in units of the largest one."""
+
+    def __init__(self, numbers: int, states: int, actions: int, width: int = 512, depth: int = 3) -> None:
+        super().__init__()
+        self.embed = nn.Linear(2 * numbers + states, width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+            for _ in range(depth)
+        )
+        self.act = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, actions))
+
+    def forward(self, latents: Tensor, states: Tensor, goals: Tensor) -> Tensor:
+        """latents and goals [B, N, D], scaled states [B, S] -> [B, A]."""
+        x = self.embed(torch.cat([latents.flatten(1), states, goals.flatten(1)], dim=-1))
+        for block in self.blocks:
+            x = x + block(x)
+        return self.act(x)
+
+
+class FlatPolicy:
+    """`Policy` for one goal picture; learned from demonstrations with goals set in hindsight (squared error)."""
+
+    def __init__(self, model: WorldModel, demonstrations: Demonstrations) -> None:
+        contract = model.contract
+        self._model, self._space = model, ActionSpace.from_contract(contract)
+        self._scale = torch.tensor(self._space.max_abs).clamp_min(1e-6)
+        self._mean, self._std = state_scaling(demonstrations.states[split(demonstrations.states).train])
+        numbers = contract.latent.tokens * contract.latent.channels
+        self._network = FlatNetwork(numbers, len(self._mean), len(self._scale))
+
+    def train(self, demonstrations: Demonstrations, iterations: int, folder: Path, seed: int = 0) -> None:
+        """Resumes from what the folder holds."""
+        train = split(demonstrations.states).train
+        actions = torch.from_numpy(demonstrations.actions[: train[-1] + 1]) / self._scale
+        episodes, steps = actions.shape[:2]
+
+        def losses_at(iteration: int) -> dict[str, Tensor]:
+            rng = np.random.default_rng([seed, iteration])
+            episode, now = rng.integers(episodes, size=BATCH), rng.integers(steps, size=BATCH)
+            goal = rng.integers(now + 1, np.minimum(now + SPAN, steps) + 1)
+            noise = np.float32(LATENT_NOISE)
+            present, wanted = (
+                torch.from_numpy(x + noise * rng.standard_normal(x.shape, dtype=np.float32))
+                for x in (demonstrations.latents[episode, now], demonstrations.latents[episode, goal])
+            )
+            states = (torch.from_numpy(demonstrations.states[episode, now]) - self._mean) / self._std
+            error = (self._network(present, states, wanted) - actions[episode, now]).square()
+            return {"total": error.mean()}
+
+        torch.manual_seed(seed)
+        fit("flat_policy", self._network, losses_at, FitSettings(iterations, learning_rate=1e-3), folder)
+
+    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+        """Encode the goal picture. Raises ValueError for several."""
+        if len(goals) != 1:
+            raise ValueError(f"{len(goals)} goal pictures given; a flat policy is given one")
+        contract = self._model.contract
+        self._views = contract.pick_views(tuple(env.world.cameras))
+        self._channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
+        self._goal = self._model.encode(goals[0][None, self._views])
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """One look, one action."""
+        latent = self._model.encode(observation["images"][None, self._views])
+        return self.action(latent, torch.from_numpy(observation["state"][self._channels]).float(), self._goal)
+
+    @torch.inference_mode()
+    def action(self, latent: Tensor, state: Tensor, goal: Tensor) -> np.ndarray:
+        """Within the bounds, [A]: latent and goal [1, N, D], arm state [S]."""
+        action = self._network(latent, ((state - self._mean) / self._std)[None], goal) * self._scale
+        return saturate_gripper(self._space.finish(action), state[GRIPPER])[0].numpy()

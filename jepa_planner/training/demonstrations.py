@@ -1,0 +1,62 @@
+"""Demonstrations as what learns from them sees them: latents, arm states, actions, and the next key moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes, seeds_in_words
+from jepa_planner.training.key_moments import key_moments, next_moments
+from jepa_planner.training.latent_cache import cached_latents
+from jepa_planner.training.run_folder import content_hash
+from jepa_planner.world_model.bundle import ENCODER_FILE
+from jepa_planner.world_model.world_model import WorldModel
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """What is left of episodes once they are encoded: latents [E, T+1, N, D], states [E, T+1, S] in the model's
+    channels, next_moments int [E, T+1], actions [E, T, A].
+    """
+
+    latents: np.ndarray
+    states: np.ndarray
+    next_moments: np.ndarray
+    actions: np.ndarray
+    moments_per_episode: float
+    content: str
+    in_words: str
+
+    def part(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Latents, states and next moments of consecutive episodes: views, not copies."""
+        first, last = int(numbers[0]), int(numbers[-1]) + 1
+        return self.latents[first:last], self.states[first:last], self.next_moments[first:last]
+
+
+def encoded_demonstrations(
+    folders: Sequence[Path], model: WorldModel, run_folder: Path, limit: int | None = None
+) -> Demonstrations:
+    """Reads and encodes the episodes of folders, only once per `run_folder`; their pictures are not kept.
+
+    Raises EpisodeError or ContractError for what does not fit the model.
+    """
+    episodes, contract = read_episodes(folders, limit), model.contract
+    views = contract.pick_views(episodes.views)
+    contract.check_images((1, len(views), *episodes.images.shape[3:]))
+    content = content_hash(episodes)
+    key = f"{contract.files[ENCODER_FILE]} {contract.image} {views} {content}"
+    latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, key, run_folder)
+    count, steps = episodes.actions.shape[:2]
+    moments = [key_moments(states) for states in episodes.states]
+    return Demonstrations(
+        latents=latents,
+        states=episodes.states[..., [STATE_CHANNELS.index(name) for name in contract.state.channels]],
+        next_moments=np.stack([next_moments(frames) for frames in moments]),
+        actions=episodes.actions,
+        moments_per_episode=float(np.mean(np.sum(moments, axis=1))),
+        content=content,
+        in_words=f"{count} episodes of {steps} steps, seeds {seeds_in_words(episodes.seeds)}",
+    )
