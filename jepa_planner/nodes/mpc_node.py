@@ -35,6 +35,8 @@ from jepa_planner.world_model.bundle import model_folder
 from jepa_planner.world_model.contract import ContractError
 
 PURSUIT_END_TIMEOUT_S = 5.0
+RESULT_KEPT_S = 30
+"""For who asks late; rclpy keeps a goal with all its pictures for as long, 900 s by default."""
 _REST = Change.AT_REST
 
 
@@ -132,6 +134,7 @@ class MpcNode(PlannerNode):
             goal_callback=self._judge_goal,
             handle_accepted_callback=self._begin,
             cancel_callback=self._cancel,
+            result_timeout=RESULT_KEPT_S,
         )
 
     def deactivate(self) -> None:
