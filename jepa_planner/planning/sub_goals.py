@@ -30,7 +30,7 @@ class SubGoalSettings:
     all the same. back_distance: one that lies so near to where the work stood one of the last back_moments moments ago,
     and does no longer, leads back, and is chosen only where all do; back_moments 0 allows it. goal_distance: a sub-goal
     that lies at most so far from the goal picture is replaced by the picture itself, which is exact; 0 never does that.
-    max_goal_images: lists of at most so many goal pictures leave gaps worth filling. steps: actions for all pictures of
+    near_goal: at this distance of the observation the picture itself is pursued, whatever the guesses. max_goal_images: lists of at most so many goal pictures leave gaps worth filling. steps: actions for all pictures of
     such a list together, shared evenly.
     """
 
@@ -39,12 +39,13 @@ class SubGoalSettings:
     max_looks: int = 6
     back_moments: int = 2
     back_distance: float = 0.2
-    goal_distance: float = 0.0
+    goal_distance: float = 0.15
+    near_goal: float = 0.5
     max_goal_images: int = 3
     steps: int = 45
 
     def __post_init__(self) -> None:
-        distances = (self.arrived_distance, self.arrived_m, self.back_distance, self.goal_distance)
+        distances = (self.arrived_distance, self.arrived_m, self.back_distance, self.goal_distance, self.near_goal)
         if not all(distance >= 0.0 for distance in distances):
             raise ValueError(f"{self}: expected distances >= 0")
         if min(self.max_looks, self.max_goal_images, self.steps) < 1 or self.back_moments < 0:
@@ -138,7 +139,8 @@ class SubGoals:
         self._looks += 1
         there = states[chosen]
         self._held = latents[chosen], there
-        is_goal = float(_distance(latents[chosen], goal)) <= settings.goal_distance
+        is_near = float(_distance(latent, goal)) <= settings.near_goal
+        is_goal = is_near or float(_distance(latents[chosen], goal)) <= settings.goal_distance
         target = goal if is_goal else latents[chosen]
         return SubGoal(
             latent=target,

@@ -41,7 +41,7 @@ from jepa_planner.world_model.preprocess import preprocess
 ACTION_MAX = (0.06, 0.06, 0.06, 0.0, 0.0, 0.0, 1.0)
 ACTION_SCALE = (0.03, 0.03, 0.03, 1.0, 1.0, 1.0, 0.5)
 SHIPPED_PLANNING = PlanningSpec(
-    reached_energy=0.01, final_reached_energy=0.008, steps_per_sub_goal=8, gripper_deadband=0.25,
+    reached_energy=0.01, final_reached_energy=0.005, steps_per_sub_goal=8, gripper_deadband=0.25,
     initial_std=(0.04, 0.04, 0.04, 0.0, 0.0, 0.0, 1.0),
     cem=CemSettings(
         horizon=3, samples=128, iterations=3, elites=16, answer="best", noise_correlation=0.8, use_warm_start=True,

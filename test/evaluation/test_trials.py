@@ -195,7 +195,7 @@ def test_sub_goals_are_imagined_where_pictures_are_few_or_it_is_asked_for(task, 
     with pytest.raises(Enough):
         next(running)
     assert (policy.last.imagined is not None) == imagined
-    assert ("moment 1 (imagined)" in policy.last.message) == imagined
+    assert ("moment 1 (" in policy.last.message) == imagined
 
 
 def test_goal_pictures_share_all_steps_where_sub_goals_are_imagined():

@@ -32,7 +32,10 @@ class AroundTheCorner:
 
 def around_the_corner(head=None, **settings) -> SubGoals:
     return SubGoals(
-        head or AroundTheCorner(), SubGoalSettings(**{"arrived_distance": 1e-4, "max_looks": 9, **settings})
+        head or AroundTheCorner(),
+        SubGoalSettings(
+            **{"arrived_distance": 1e-4, "max_looks": 9, "goal_distance": 0.0, "near_goal": 0.0, **settings}
+        ),
     )
 
 

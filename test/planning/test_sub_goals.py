@@ -9,7 +9,7 @@ import torch
 from jepa_planner.planning.sub_goals import SubGoal, SubGoals, SubGoalSettings, imagines
 from jepa_planner.world_model.sub_goal_head import Hypotheses
 
-SETTINGS = SubGoalSettings(arrived_distance=0.01, max_looks=3, back_distance=0.05)
+SETTINGS = SubGoalSettings(arrived_distance=0.01, max_looks=3, back_distance=0.05, goal_distance=0.0, near_goal=0.0)
 GOAL = torch.full((1, 2), 9.0)
 
 
@@ -118,6 +118,13 @@ def test_the_goal_picture_takes_the_place_of_a_guess_that_is_nearly_the_same():
     assert exact.is_goal and place_of(exact) == 9.0 and exact.energy == pytest.approx(81.0)
     assert "the goal picture itself" in str(exact)
     assert not guessed.is_goal and place_of(guessed) == pytest.approx(8.9)
+
+
+def test_near_the_goal_picture_guesses_do_not_count():
+    head, near = ScriptedHead([(5.0, 1.0), (2.0, 0.0)]), replace(SETTINGS, near_goal=1.0)
+    far_off, close_by = followed(head, [7.5], near)[0], followed(head, [8.5], near)[0]
+    assert not far_off.is_goal and place_of(far_off) == 5.0
+    assert close_by.is_goal and place_of(close_by) == 9.0
 
 
 def test_another_goal_picture_begins_anew():
