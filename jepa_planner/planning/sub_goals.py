@@ -30,7 +30,8 @@ class SubGoalSettings:
     all the same. back_distance: one that lies so near to where the work stood one of the last back_moments moments ago,
     and does no longer, leads back, and is chosen only where all do; back_moments 0 allows it. goal_distance: a sub-goal
     that lies at most so far from the goal picture is replaced by the picture itself, which is exact; 0 never does that.
-    near_goal: at this distance of the observation the picture itself is pursued, whatever the guesses. max_goal_images: lists of at most so many goal pictures leave gaps worth filling. steps: actions for all pictures of
+    near_goal: at this distance of the observation the picture itself is pursued, whatever the guesses.
+    max_goal_images: lists of at most so many goal pictures leave gaps worth filling. steps: actions for all pictures of
     such a list together, shared evenly.
     """
 

@@ -100,7 +100,7 @@ def test_a_head_that_imagines_no_numbers_ends_the_goal_by_name():
         nothing = torch.full((1, 2, *latents.shape[1:]), math.nan)
         return Hypotheses(nothing, states[:, None].expand(-1, 2, -1), torch.zeros(1, 2))
 
-    control = controller(sub_goals=SubGoals(broken, SubGoalSettings()))
+    control = controller(sub_goals=SubGoals(broken, SubGoalSettings(near_goal=0.0)))
     control.start([goal(0.2, 0.2, 0.0)])
     decision = control.step(*observe((0, 0, 0)))
     assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.INVALID_ENERGY)
