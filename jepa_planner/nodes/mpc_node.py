@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from queue import Queue
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from jepa_planner.nodes.hands import GoalHands, PlanPublisher
 from jepa_planner.nodes.local_model import LocalEncoder, LocalImagination
 from jepa_planner.nodes.models import contract_of, model_id
 from jepa_planner.nodes.parameters import Change, Parameter
-from jepa_planner.nodes.planner_node import PlannerNode
+from jepa_planner.nodes.planner_node import PlannerNode, wait_until
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.remote_model import RemoteEncoder, RemoteImagination
 from jepa_planner.nodes.senses import ArmReport, Observation, Senses
@@ -96,7 +97,6 @@ class MpcNode(PlannerNode):
         self._predictor_node = predictor
         self._newest: GoalPursuit | None = None
         self._running: GoalPursuit | None = None
-        self._thread: threading.Thread | None = None
         self._outcome = ""
         super().__init__("mpc_node", **options)
         if encoder is not None:
@@ -126,6 +126,8 @@ class MpcNode(PlannerNode):
         self._preparation = GoalPreparation(
             self._contract, model_folder(given["model"]), given, self._encoder, self._imagination
         )
+        self._work: Queue[tuple[GoalPursuit, Future] | None] = Queue()
+        threading.Thread(target=self._pursue, args=(self._work,), name="pursuit", daemon=True).start()
         self._server = ActionServer(
             self,
             ReachGoalImage,
@@ -141,10 +143,10 @@ class MpcNode(PlannerNode):
         """Ends the goal that is being pursued; the arm is told to hold."""
         if self._newest is not None:
             self._newest.interrupt(Outcome.DEACTIVATED, "the planner was deactivated")
-        if self._thread is not None:
-            self._thread.join(PURSUIT_END_TIMEOUT_S)
+        wait_until(lambda: not self._work.unfinished_tasks, PURSUIT_END_TIMEOUT_S)
 
     def cleanup(self) -> None:
+        self._work.put(None)
         self._server.destroy()
         for subscription in self._subscriptions_:
             self.destroy_subscription(subscription)
@@ -212,8 +214,8 @@ class MpcNode(PlannerNode):
         return GoalResponse.ACCEPT
 
     def _begin(self, handle: ServerGoalHandle) -> None:
-        """Starts a thread for the new goal; the one before it is interrupted and waited for."""
-        before, self._running_before = self._newest, self._thread
+        """The new goal begins when the one before it, which is interrupted, has come to its end."""
+        before = self._newest
         hands = GoalHands(self, self._plans, handle)
         settings = self._pursuit_settings()
         stamps_s = [seconds(view.header.stamp) for goal in handle.request.goals for view in goal.views]
@@ -232,9 +234,8 @@ class MpcNode(PlannerNode):
         handle.execute()
 
     async def _execute(self, handle: ServerGoalHandle) -> ReachGoalImage.Result:
-        pursuit, before, done = self._newest, self._running_before, Future()
-        self._thread = threading.Thread(target=self._pursue, args=(pursuit, before, done), name="pursuit", daemon=True)
-        self._thread.start()
+        pursuit, done = self._newest, Future()
+        self._work.put((pursuit, done))
         end: Ended = await done
         if self._newest is pursuit:
             self._newest = None
@@ -255,15 +256,16 @@ class MpcNode(PlannerNode):
             final_energy=float("nan") if last is None else last.energy,
         )
 
-    def _pursue(self, pursuit: GoalPursuit, before: threading.Thread | None, done: Future) -> None:
-        if before is not None:
-            before.join()
-        self._running = pursuit
-        end = pursuit.run()
-        self._running = None
-        done.set_result(end)
-        if self.executor is not None:  # it sleeps until something arrives, and a future is nothing that arrives
-            self.executor.wake()
+    def _pursue(self, work: Queue[tuple[GoalPursuit, Future] | None]) -> None:
+        """One goal after another, always in the same thread: each new one would keep memory of its own."""
+        while (job := work.get()) is not None:
+            self._running, done = job
+            end = self._running.run()
+            self._running = None
+            done.set_result(end)
+            work.task_done()
+            if self.executor is not None:  # it sleeps until something arrives, and a future is nothing that arrives
+                self.executor.wake()
 
     def _cancel(self, handle: ServerGoalHandle) -> CancelResponse:
         if self._newest is not None:

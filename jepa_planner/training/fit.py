@@ -58,9 +58,11 @@ def fit(
     )
     checkpoint = folder / f"{name}.ckpt"
     first = _resume(checkpoint, module, optimiser)
+    log_file = folder / f"{name}.jsonl"
+    _keep_log_until(first, log_file)
     started = time.monotonic()
     module.train()
-    with (folder / f"{name}.jsonl").open("a") as log, tqdm(total=settings.iterations, initial=first, desc=name) as bar:
+    with log_file.open("a") as log, tqdm(total=settings.iterations, initial=first, desc=name) as bar:
         for iteration in range(first, settings.iterations):
             for group in optimiser.param_groups:
                 group["lr"] = settings.learning_rate * _schedule(iteration, settings)
@@ -111,6 +113,14 @@ def _resume(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> 
             f"{path} is of a run with other settings: {error}; use another run folder or delete it"
         ) from error
     return int(saved["iteration"])
+
+
+def _keep_log_until(iteration: int, log: Path) -> None:
+    """Takes out what was logged after the checkpoint that a run goes on from: it comes again."""
+    lines = log.read_text().splitlines(keepends=True) if log.exists() else []
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["iteration"] < iteration]
+    if kept != lines:
+        log.write_text("".join(kept))
 
 
 def _keep_freed_memory() -> None:

@@ -81,8 +81,8 @@ def sample_scene(
 ) -> Scene:
     """Draw a scene: the cube's place and yaw always, and what `vary` names (of PERTURBATIONS and MOTIONS).
 
-    `strength` scales the ranges, 1.0 being the documented ones. MOTIONS leave the generator as it was: the same seed
-    means the same scene and task without them. Raises ValueError for an unknown name.
+    `strength` scales the ranges, 1.0 being the documented ones and 0 the standard scene. MOTIONS leave the generator as
+    it was: the same seed means the same scene and task without them. Raises ValueError for an unknown name.
     """
     check_perturbations(vary)
     cube = TableObject(
@@ -90,7 +90,7 @@ def sample_scene(
     )
     scene = Scene(objects=(cube,))
     for name in PERTURBATIONS:  # in a fixed order, so that a seed means the same scene
-        if name in vary:
+        if name in vary and strength > 0.0:
             scene = _PERTURB[name](scene, rng, strength)
     if set(vary) & set(MOTIONS):
         flicker, texture = (strength * (name in vary) for name in MOTIONS)

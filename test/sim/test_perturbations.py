@@ -97,6 +97,10 @@ def test_strength_scales_how_far_things_vary():
     assert sizes[0] == 0.0 < sizes[1] < sizes[2] <= 0.015
 
 
+def test_without_strength_the_scene_is_the_standard_one():
+    assert scene(4, PERTURBATIONS, 0.0) == scene(4)
+
+
 def test_no_strength_makes_a_scene_that_cannot_be_built(world):
     for strength in (0.0, 5.0):
         for seed in range(3):

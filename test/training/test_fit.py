@@ -63,6 +63,15 @@ def test_an_interrupted_run_ends_with_the_same_weights_as_one_that_was_not(tmp_p
     assert_same(run(tmp_path / "cut", network()), whole)
 
 
+def test_an_interrupted_run_logs_no_iteration_twice(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, network(), stop_at=24)  # after a checkpoint at 20, and that iteration is logged
+    with (tmp_path / "net.jsonl").open("a") as log:
+        log.write('{"iteration": 24, "tot')
+    run(tmp_path, network())
+    assert [record["iteration"] for record in log_of(tmp_path)] == [0, 20, 29]
+
+
 def test_an_interruption_before_the_first_checkpoint_starts_over(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", network(), stop_at=3)
