@@ -14,7 +14,7 @@ unexport PYTHONPATH LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE AMENT_PREFIX_
 # Several processes share few cores; one thread each is faster than all threads for all.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup test lint demo build clean guards faults soak
+.PHONY: help setup test lint demo build clean guards faults soak model
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -37,6 +37,12 @@ faults: setup ## Put faults into the middle of motions, with default timeouts; p
 soak: setup ## The long tests: an hour of goals, ten thousand bad inputs
 	FUZZ_EXAMPLES=750 $(PY) -m pytest -q --timeout 3600 test/test_bad_input.py test/nodes/test_bad_messages.py
 	$(PY) -m pytest -q -s -m soak test/soak
+
+model: setup ## Train the shipped model anew from nothing, into out/model: about three hours on two cores; resumes
+	$(VENV)/bin/jepa-planner collect out/episodes --episodes 1640
+	$(VENV)/bin/jepa-planner collect out/demonstrations --behaviour demonstration --episodes 3000 --steps 44 --seed 30000
+	$(VENV)/bin/jepa-planner train --data out/episodes --demonstrations out/demonstrations --out out/model
+	$(VENV)/bin/jepa-planner familiarity --data out/episodes --model out/model
 
 lint: setup
 	$(VENV)/bin/ruff check .
