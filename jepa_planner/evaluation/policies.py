@@ -57,7 +57,8 @@ class WorldModelPolicy:
 
     optimiser and deadline_s: the contract's where None. plan_seconds grows by the seconds of each look and plan.
     familiarity: with the model's statistics, it ends at what the model does not know.
-    imagine_sub_goals: when sub_goal_head, the bundle's, is used.
+    imagine_sub_goals: when sub_goal_head, the bundle's, is used. From `start` on, goal_latents [G, N, D] are those of
+    the goal pictures, views and channels what the model takes of an observation.
     """
 
     model: WorldModel
@@ -73,10 +74,10 @@ class WorldModelPolicy:
         """Encode the goal images; every goal but the last has the contract's step budget, the last one what is left."""
         contract, mode = self.model.contract, self.imagine_sub_goals
         contract.check_frame(BASE_FRAME, TCP_FRAME)
-        self._views = contract.pick_views(tuple(env.world.cameras))
-        self._channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
+        self.views = contract.pick_views(tuple(env.world.cameras))
+        self.channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
         planning = contract.planning
-        latents = self.model.encode(np.stack(goals)[:, self._views])
+        latents = self.goal_latents = self.model.encode(np.stack(goals)[:, self.views])
         per_goal = contract.steps_per_goal_image(mode, len(goals), env.task.max_steps)
         budgets = step_budgets(len(goals), per_goal, env.task.max_steps)
         sub_goals = None
@@ -108,8 +109,8 @@ class WorldModelPolicy:
         if self.last is not None and self.last.kind is not DecisionKind.MOVE:
             return np.zeros(7, dtype=np.float32)
         started = time.perf_counter()
-        latent = self.model.encode(observation["images"][None, self._views])[0]
-        self.last = self._controller.step(latent, torch.from_numpy(observation["state"][self._channels]))
+        latent = self.model.encode(observation["images"][None, self.views])[0]
+        self.last = self._controller.step(latent, torch.from_numpy(observation["state"][self.channels]))
         if self.last.action is None:
             return np.zeros(7, dtype=np.float32)
         self.plan_seconds.append(time.perf_counter() - started)

@@ -1,0 +1,86 @@
+"""Which step from pictures to actions failed, from numbers that show one thing at a time, and in a real scene."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny_model import tiny_model
+
+from jepa_planner.cli.main import main
+from jepa_planner.evaluation.blame import Cause, Evidence, Examiner, most_frequent, tally
+from jepa_planner.evaluation.policies import WorldModelPolicy
+from jepa_planner.evaluation.trials import TrialSettings
+from jepa_planner.world_model.bundle import save_bundle
+from jepa_planner_sim.collect import EVALUATION_SEED_START
+
+GOOD = Evidence(
+    now_to_goal=1.0, success_to_goal=0.1, now_to_target=0.5, way_to_target=0.1, is_imagined=True, staying=1.5,
+    expert=1.0, plan=1.4, expert_imagined=1.2, plan_imagined=1.1,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"success_to_goal": None}, Cause.OUT_OF_REACH),
+        ({"success_to_goal": 0.99}, Cause.PERCEPTION),
+        ({"way_to_target": 0.6}, Cause.SUB_GOAL),
+        ({"way_to_target": 0.6, "is_imagined": False}, Cause.PREDICTION),
+        ({"expert": 1.6}, Cause.ENERGY),
+        ({"plan": 0.9}, Cause.NONE),
+        ({"expert_imagined": 0.9}, Cause.SEARCH),
+        ({}, Cause.PREDICTION),
+    ],
+)
+def test_the_first_step_that_failed_is_named(changes, cause):
+    assert replace(GOOD, **changes).cause is cause
+
+
+def test_an_episode_fails_for_what_failed_most_often_and_looks_without_a_fault_do_not_count():
+    assert most_frequent([Cause.NONE, Cause.NONE, Cause.ENERGY, Cause.SEARCH, Cause.ENERGY]) is Cause.ENERGY
+    assert most_frequent([Cause.NONE]) is most_frequent([]) is Cause.NONE
+
+
+def test_a_tally_has_a_row_for_every_cause():
+    lines = tally([Cause.ENERGY, Cause.ENERGY, Cause.SEARCH]).splitlines()
+    assert len(lines) == 2 + len(Cause)
+    assert [line[-4:] for line in lines if line.startswith(("| energy", "| search", "| perception"))] == [
+        " 0 |", " 2 |", " 1 |",
+    ]  # fmt: skip
+
+
+def test_an_examination_leaves_the_world_as_it_was(monkeypatch):
+    examine, moved_m = Examiner._examine, []
+
+    def watched(examiner, env, *rest):
+        before = np.concatenate([env.world.tcp_pose()[0], env.world.object_pose()[0]])
+        found = examine(examiner, env, *rest)
+        after = np.concatenate([env.world.tcp_pose()[0], env.world.object_pose()[0]])
+        moved_m.append(np.abs(after - before).max())
+        return found
+
+    monkeypatch.setattr(Examiner, "_examine", watched)
+    found = Examiner(WorldModelPolicy(tiny_model())).episode(TrialSettings("push", 1), EVALUATION_SEED_START)
+    assert len(found) == len(moved_m) == 8
+    assert max(moved_m) < 1e-3
+    assert all(np.isfinite([look.expert, look.plan, look.expert_imagined, look.plan_imagined]).all() for look in found)
+
+
+def test_the_episodes_that_an_evaluation_lost_are_examined(tmp_path, capsys):
+    model = tiny_model()
+    save_bundle(tmp_path / "bundle", model.encoder, model.predictor, model.contract)
+    file = tmp_path / "eval.json"
+    evaluated = ["eval", "--task", "reach", "--episodes", "2", "--model", str(tmp_path / "bundle"), "--json", str(file)]
+    assert main(evaluated) == 0
+    lost = sum(not trial["success"] for trial in json.loads(file.read_text())["trials"])
+    capsys.readouterr()
+    assert main(["blame", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert said.count("scene 10000") == lost and "| prediction |" in said
+
+
+def test_an_evaluation_of_a_floor_is_refused(tmp_path, capsys):
+    (tmp_path / "floor.json").write_text(json.dumps({"floor": "noop"}))
+    assert main(["blame", str(tmp_path / "floor.json")]) == 2
+    assert "is of no model" in capsys.readouterr().err
