@@ -225,10 +225,10 @@ def test_sub_goals_are_learned_after_the_predictor_or_added_to_a_bundle(collecte
     common = ["--task", "reach", "--episodes", "1", "--model", str(first)]
     imagined = evaluate(tmp_path / "auto.json", *common)
     assert imagined["imagine_sub_goals"] == "auto"
-    assert "(imagined)" in imagined["trials"][0]["ended"]
+    assert "; moment " in imagined["trials"][0]["ended"]
     plain = evaluate(tmp_path / "never.json", *common, "--imagine-sub-goals", "never")
     assert plain["imagine_sub_goals"] == "never"
-    assert "(imagined)" not in plain["trials"][0]["ended"]
+    assert "moment" not in plain["trials"][0]["ended"]
 
 
 def test_sub_goals_that_the_model_cannot_imagine_are_refused(collected, tmp_path, small_and_quick, capsys):

@@ -137,7 +137,7 @@ def ends(rig, after: int = 2):
 @pytest.fixture(scope="session")
 def imagining_bundle(bundle, tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("imagining")
-    spec = small_sub_goal_spec(pursuit=SubGoalSettings(steps=6))
+    spec = small_sub_goal_spec(pursuit=SubGoalSettings(steps=6, goal_distance=0.0, near_goal=0.0))
     add_sub_goal_head(Path(bundle), folder, small_sub_goal_head(), spec)
     return str(folder)
 
