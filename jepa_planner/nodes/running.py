@@ -99,6 +99,7 @@ class Composition:
         self.ended.wait(LAST_WORDS_S if not self.ended.is_set() else 0.0)
         for thread in self._threads:
             thread.stop()
+        gc.unfreeze()  # what is frozen is not taken down at exit, of which libraries complain
         return not any(thread.failed for thread in self._threads)
 
 
