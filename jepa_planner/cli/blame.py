@@ -33,7 +33,13 @@ def main(args: argparse.Namespace) -> int:
     if said.get("floor") != "none":
         raise ValueError(f"{args.evaluation} is of no model: expected what `jepa-planner eval --json` wrote for one")
     settings = TrialSettings(
-        said["task"], said["episodes"], said["seed"], said["goal_images"], frozenset(said["vary"]), said["strength"]
+        said["task"],
+        said["episodes"],
+        said["seed"],
+        said["goal_images"],
+        frozenset(said["vary"]),
+        said["strength"],
+        said["to_the_end"],
     )
     lost = [trial["seed"] for trial in said["trials"] if not trial["success"]][: args.most]
     folder = model_folder(args.model or said["model"])

@@ -103,7 +103,7 @@ class Examiner:
         self._imagination = WorldModelImagination(policy.model, policy.model.energy)
 
     def episode(self, settings: TrialSettings, seed: int) -> list[Evidence]:
-        """What was found in one scene, until it was solved or its steps were spent."""
+        """What was found in one scene, for as long as `run_trials` plays it."""
         env = gymnasium.make(ENV_IDS[settings.task], disable_env_checker=True).unwrapped
         assert isinstance(env, PandaTaskEnv)
         options = {"goal_images": settings.goal_images, "vary": settings.vary, "strength": settings.strength}
@@ -114,7 +114,7 @@ class Examiner:
             self._policy.start(env, env.goal_images, seed)
             solved = truncated = False
             step = 0
-            while not (solved or truncated):
+            while not (truncated or (solved and not settings.to_the_end)):
                 action = self._policy.act(observation)
                 decision = self._policy.last
                 if step % LOOK_EVERY == 0 and decision.plan is not None:

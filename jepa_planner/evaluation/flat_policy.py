@@ -14,6 +14,7 @@ from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.training.fit import FitSettings, fit
 from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.contract import STATE_LAYOUTS
+from jepa_planner.world_model.sub_goal_head import residual_blocks
 from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.envs import PandaTaskEnv
 
@@ -27,10 +28,7 @@ class FlatNetwork(nn.Module):
     def __init__(self, numbers: int, states: int, actions: int, width: int = 512, depth: int = 3) -> None:
         super().__init__()
         self.embed = nn.Linear(2 * numbers + states, width)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
-            for _ in range(depth)
-        )
+        self.blocks = residual_blocks(width, depth, dropout=0.05)
         self.act = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, actions))
 
     def forward(self, latents: Tensor, states: Tensor, goals: Tensor) -> Tensor:

@@ -47,6 +47,16 @@ class Hypotheses(NamedTuple):
     logits: Tensor
 
 
+def residual_blocks(width: int, depth: int, dropout: float) -> nn.ModuleList:
+    """What is added, one after the other, to numbers [.., width]."""
+    return nn.ModuleList(
+        nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width)
+        )
+        for _ in range(depth)
+    )
+
+
 class SubGoalHead(nn.Module):
     """A residual MLP from the present latent and arm state and a goal's latent to `Hypotheses`.
 
@@ -59,16 +69,7 @@ class SubGoalHead(nn.Module):
         self.config = config
         width, numbers, states = config.width, config.latent_numbers, config.state_dim
         self.embed = nn.Linear(2 * numbers + states, width)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(
-                nn.LayerNorm(width),
-                nn.Linear(width, width),
-                nn.GELU(),
-                nn.Dropout(config.dropout),
-                nn.Linear(width, width),
-            )
-            for _ in range(config.depth)
-        )
+        self.blocks = residual_blocks(width, config.depth, config.dropout)
         self.norm = nn.LayerNorm(width)
         self.logits = nn.Linear(width, config.hypotheses)
         self.changes = nn.Linear(width, config.hypotheses * (numbers + states))

@@ -67,6 +67,17 @@ def test_an_examination_leaves_the_world_as_it_was(monkeypatch):
     assert all(np.isfinite([look.expert, look.plan, look.expert_imagined, look.plan_imagined]).all() for look in found)
 
 
+def test_what_was_judged_at_the_end_is_examined_to_the_end(monkeypatch):
+    """A world that is solved from the first step on: only an evaluation to the end goes on."""
+    monkeypatch.setattr("jepa_planner_sim.envs.achieved_now", lambda task, world, goal_m: True)
+    monkeypatch.setattr("jepa_planner_sim.envs.PandaTaskEnv._far_from_solved", lambda env: True)
+    looks = [
+        len(Examiner(WorldModelPolicy(tiny_model())).episode(settings, EVALUATION_SEED_START))
+        for settings in (TrialSettings("reach", 1), TrialSettings("reach", 1, to_the_end=True))
+    ]
+    assert looks == [1, 4]
+
+
 def test_the_episodes_that_an_evaluation_lost_are_examined(tmp_path, capsys):
     model = tiny_model()
     save_bundle(tmp_path / "bundle", model.encoder, model.predictor, model.contract)
