@@ -16,6 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=40, help="actions per episode, 0.25 s each")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first episode; the others count up")
     parser.add_argument("--image-size", type=int, default=64, metavar="PX")
+    parser.add_argument(
+        "--scenes", choices=["standard", "varied"], default="standard",
+        help="varied: from standard to a little wider than `eval --scenes varied`, the gripper turning as needed",
+    )  # fmt: skip
     parser.add_argument("--vary", nargs="*", default=[], metavar="WHAT", help="as `eval --perturb`")
     parser.add_argument(
         "--behaviour", default="exploration", choices=["exploration", "demonstration"],
@@ -27,10 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Collect what is missing; interrupt and run again to resume."""
     from jepa_planner_sim.collect import CollectSettings, collect
+    from jepa_planner_sim.scene import VARIED
 
-    settings = CollectSettings(
-        args.episodes, args.steps, args.seed, args.image_size, frozenset(args.vary), args.behaviour
-    )
+    if args.vary and args.scenes == "varied":
+        raise ValueError("--scenes varied varies everything: leave out --vary")
+    vary = frozenset({VARIED} if args.scenes == "varied" else args.vary)
+    settings = CollectSettings(args.episodes, args.steps, args.seed, args.image_size, vary, args.behaviour)
     written = collect(args.folder, settings, args.processes)
     print(f"{settings.episodes} episodes of {settings.steps} steps in {args.folder} ({written} shards newly written)")
     return 0

@@ -27,7 +27,6 @@ from jepa_planner.planning.wary_controller import WaryController
 from jepa_planner.world_model.contract import STATE_LAYOUTS
 from jepa_planner.world_model.familiarity import Familiarity
 from jepa_planner.world_model.world_model import WorldModel
-from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.tasks import script
@@ -133,11 +132,11 @@ class RandomPolicy:
 
     def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
         """Seed the generator."""
-        self._rng = np.random.default_rng(seed)
+        self._rng, self._max = np.random.default_rng(seed), env.action_max
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         """A random action."""
-        return self._rng.uniform(-ACTION_MAX, ACTION_MAX).astype(np.float32)
+        return self._rng.uniform(-self._max, self._max).astype(np.float32)
 
 
 class PixelPolicy:
@@ -165,7 +164,8 @@ class PixelPolicy:
         share = max(1, self._env.task.max_steps // len(self._goals))
         goal = self._goals[min(self._step // share, len(self._goals) - 1)]
         self._step += 1
-        candidates = self._rng.uniform(-ACTION_MAX, ACTION_MAX, (self._candidates, 7)).astype(np.float32)
+        bound = self._env.action_max
+        candidates = self._rng.uniform(-bound, bound, (self._candidates, 7)).astype(np.float32)
         candidates[: len(candidates) // 2, 6] = 0.0
         candidates[0] = 0.0
         return min(candidates, key=lambda action: self._difference(action, goal))

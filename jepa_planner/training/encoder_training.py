@@ -23,12 +23,16 @@ from jepa_planner.world_model.preprocess import preprocess
 
 @dataclass(frozen=True)
 class EncoderTraining:
-    """Settings of the first stage; objective: names of terms, see `JointObjective`."""
+    """Settings of the first stage; objective: names of terms, see `JointObjective`.
+
+    per_episode: so many windows of a batch are of the same episode.
+    """
 
     fit: FitSettings
     batch: int = 48
     window: int = 4
     objective: str = SHIPPED
+    per_episode: int = 1
 
 
 def train_encoder(
@@ -44,13 +48,15 @@ def train_encoder(
     objective.predictor.set_scaling(*state_scaling(episodes.states[split.train]), action_std)
     last = int(split.train[-1]) + 1  # the held-out episodes come last: a view, not a copy
     sampler = WindowSampler(
-        episodes.images[:last], episodes.states[:last], episodes.actions[:last], settings.window, settings.batch, seed
-    )
+        episodes.images[:last], episodes.states[:last], episodes.actions[:last], settings.window, settings.batch, seed,
+        settings.per_episode,
+    )  # fmt: skip
 
     def losses_at(iteration: int) -> dict[str, Tensor]:
         images, states, actions = sampler.draw(iteration)
         generator = torch.Generator().manual_seed(seed * 1_000_003 + iteration)
-        return objective(preprocess(images, config.image_size), states, actions, generator)
+        pixels = preprocess(images, config.image_size)
+        return objective(pixels, states, actions, generator, settings.per_episode)
 
     fit("encoder", objective, losses_at, settings.fit, folder)
     objective.eval().requires_grad_(False)

@@ -20,6 +20,7 @@ from jepa_planner.training.encoder_training import EncoderTraining, encode_episo
 from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, read_episodes, shard_paths
 from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.objectives.joint import SHIPPED, names_in
+from jepa_planner.training.objectives.scene_sigreg import WINDOWS_PER_SCENE
 from jepa_planner.training.predictor_training import Pictures, PredictorTraining, train_predictor
 from jepa_planner.training.probes import prediction_error, probe_latents
 from jepa_planner.training.windows import split, state_scaling
@@ -38,11 +39,12 @@ from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
 from jepa_planner.world_model.preprocess import preprocess
 
-ACTION_MAX = (0.06, 0.06, 0.06, 0.0, 0.0, 0.0, 1.0)
-ACTION_SCALE = (0.03, 0.03, 0.03, 1.0, 1.0, 1.0, 0.5)
+ACTION_MAX = (0.06, 0.06, 0.06, 0.0, 0.0, 0.2, 1.0)
+"""Bounds of what is planned; axes along which nothing moved in the episodes are held."""
+ACTION_SCALE = (0.03, 0.03, 0.03, 1.0, 1.0, 0.1, 0.5)
 SHIPPED_PLANNING = PlanningSpec(
     reached_energy=0.01, final_reached_energy=0.005, steps_per_sub_goal=8, gripper_deadband=0.25,
-    initial_std=(0.04, 0.04, 0.04, 0.0, 0.0, 0.0, 1.0),
+    initial_std=(0.04, 0.04, 0.04, 0.0, 0.0, 0.15, 1.0),
     cem=CemSettings(
         horizon=3, samples=128, iterations=3, elites=16, answer="best", noise_correlation=0.8, use_warm_start=True,
         mean_as_candidate=True, kept_elites=4, seeded_candidates=("noop", "open", "close"),
@@ -102,8 +104,9 @@ def _train_world_model(data: Path, bundle: Path, run_folder: Path, recipe: Recip
     encoder_config, predictor_config = shipped_sizes(episodes)
     action_std = torch.tensor(ACTION_SCALE)
     training = EncoderTraining(
-        FitSettings(recipe.encoder_iterations), batch=recipe.encoder_batch, objective=recipe.objective
-    )
+        FitSettings(recipe.encoder_iterations), batch=recipe.encoder_batch, objective=recipe.objective,
+        per_episode=WINDOWS_PER_SCENE if "scene_sigreg" in names_in(recipe.objective) else 1,
+    )  # fmt: skip
     encoder, decoder = train_encoder(
         episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed
     )
@@ -180,7 +183,7 @@ def contract(
         image=ImageSpec(height=height, width=width, views=episodes.views),
         latent=LatentSpec(tokens=config.latent_tokens, channels=config.latent_channels, grid=config.latent_grid),
         state=StateSpec(channels=STATE_CHANNELS, frame="panda_link0", tcp_frame="tcp"),
-        action=ActionSpec(max_abs=ACTION_MAX, time_step_s=episodes.time_step_s),
+        action=ActionSpec(max_abs=action_max(episodes), time_step_s=episodes.time_step_s),
         energy=EnergySpec(kind="summed_mse", scale=round(unrelated, 3)),
         planning=SHIPPED_PLANNING,
         training=TrainingSpec(
@@ -191,6 +194,12 @@ def contract(
         ),
         encoder=encoder.config, predictor=predictor.config, context_frames=2,
     )  # fmt: skip
+
+
+def action_max(episodes: Episodes) -> tuple[float, ...]:
+    """Bounds of what is planned with a model of these episodes."""
+    moved = np.abs(episodes.actions).max(axis=(0, 1)) > 0.0
+    return tuple(bound * bool(axis) for bound, axis in zip(ACTION_MAX, moved, strict=True))
 
 
 def planned_in_pixels(contract: Contract, episodes: Episodes) -> Contract:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class WindowSampler:
-    """Draws `batch` windows of `frames` consecutive frames from arrays [E, T+1, ...] (frames) and [E, T, ...]
-    (actions).
+    """Draws `batch` windows of `window` consecutive frames from arrays [E, T+1, ...] (frames) and [E, T, ...]
+    (actions), `per_episode` in a row from the same episode.
     """
 
     frames: np.ndarray
@@ -22,15 +22,19 @@ class WindowSampler:
     window: int
     batch: int
     seed: int
+    per_episode: int = 1
 
     def __post_init__(self) -> None:
+        if self.batch % self.per_episode:
+            raise ValueError(f"a batch of {self.batch} windows cannot hold {self.per_episode} of each episode")
         if self.frames.shape[1] < self.window:
             raise ValueError(f"episodes of {self.frames.shape[1]} frames are shorter than windows of {self.window}")
 
     def draw(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
         """Frames [B, W, ...], states [B, W, S] and actions [B, W-1, A]; the same iteration gives the same windows."""
         rng = np.random.default_rng([self.seed, iteration])
-        episode = rng.integers(self.frames.shape[0], size=self.batch)[:, None]
+        drawn = rng.integers(self.frames.shape[0], size=self.batch // self.per_episode)
+        episode = drawn.repeat(self.per_episode)[:, None]
         start = rng.integers(self.frames.shape[1] - self.window + 1, size=self.batch)[:, None]
         steps = start + np.arange(self.window)
         frames = torch.from_numpy(self.frames[episode, steps])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import numpy as np
 
+from jepa_planner.control.kinematics import rotation_from_rpy
 from jepa_planner.control.setpoint_stream import SetpointStream
+from jepa_planner_sim.scene import TURNING
 from jepa_planner_sim.world import World
 
 ACTION_PERIOD_S = 0.25
@@ -12,9 +16,17 @@ MOTION_S = 0.22
 """A motion takes this long at least, and the rest of the period is for coming to rest."""
 MAX_TICKS = 100
 MAX_TRANSLATION_M = 0.06
+MAX_YAW_RAD = 0.2
 MAX_CLOSEDNESS_CHANGE = 1.0
-ACTION_MAX = np.array([MAX_TRANSLATION_M] * 3 + [0.0] * 3 + [MAX_CLOSEDNESS_CHANGE], dtype=np.float32)
-"""Bounds of one action [7]: dx, dy, dz (m), droll, dpitch, dyaw (rad, held at zero), dclosedness."""
+ACTION_MAX = np.array([MAX_TRANSLATION_M] * 3 + [0.0, 0.0, MAX_YAW_RAD, MAX_CLOSEDNESS_CHANGE], dtype=np.float32)
+"""Bounds of one action [7]: dx, dy, dz (m), droll, dpitch (held at zero), dyaw (rad), dclosedness."""
+UPRIGHT_ACTION_MAX = ACTION_MAX * np.array([1, 1, 1, 1, 1, 0, 1], dtype=np.float32)
+"""The same for scenes in which the gripper need not turn."""
+
+
+def action_max(vary: Set[str]) -> np.ndarray:
+    """Bounds of an action [7] in scenes that vary so."""
+    return ACTION_MAX if vary & TURNING else UPRIGHT_ACTION_MAX
 
 
 class ArmDriver:
@@ -28,9 +40,10 @@ class ArmDriver:
         """Take the arm's measured state as the starting point; call after the arm was placed or the world restored."""
         self._stream.reset(self.world.joint_positions(), self.world.closedness_commanded)
 
-    def place_tcp(self, xyz_m: np.ndarray, closedness: float = 0.0) -> None:
-        """Put the tcp at a point with the gripper down, at rest."""
-        q = self.world.kinematics.inverse(np.asarray(xyz_m, dtype=float), np.eye(3), self.world.joint_positions())
+    def place_tcp(self, xyz_m: np.ndarray, closedness: float = 0.0, yaw_rad: float = 0.0) -> None:
+        """Put the tcp at a point with the gripper down and turned by `yaw_rad`, at rest."""
+        rotation = rotation_from_rpy(np.array([0.0, 0.0, yaw_rad]))
+        q = self.world.kinematics.inverse(np.asarray(xyz_m, dtype=float), rotation, self.world.joint_positions())
         self.world.place_arm(q, closedness)
         self.reset()
 

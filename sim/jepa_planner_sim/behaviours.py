@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from jepa_planner_sim import expert
-from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.expert import ScriptedExpert, Waypoint
 from jepa_planner_sim.scene import OBJECT_REGION_MAX_M, OBJECT_REGION_MIN_M
 from jepa_planner_sim.tasks import ASIDE_MAX_M, ASIDE_MIN_M, REACH_MAX_M, REACH_MIN_M, push_fits
@@ -23,6 +22,7 @@ class Mix:
     noise_levels_m: one is drawn per episode and added to every scripted action. burst_chance: of some random actions in
     a row, at each scripted step. corrected_share: scripts that come down beside where they should, and mend that.
     careful: what lost the object is begun again, and what leaves the arm no room behind it is placed, not pushed.
+    other_share: scripts that handle another object than the first, where there is one that can be grasped.
     """
 
     shares: tuple[tuple[str, float], ...]
@@ -31,6 +31,7 @@ class Mix:
     burst_chance: float
     corrected_share: float = 0.0
     careful: bool = False
+    other_share: float = 0.0
 
     def draw(self, rng: np.random.Generator) -> str:
         """A behaviour by its share."""
@@ -41,82 +42,103 @@ class Mix:
 MIXES = {
     "exploration": Mix(
         shares=(("place", 0.46), ("push", 0.20), ("grasp", 0.12), ("reach", 0.10), ("random", 0.12)),
-        error_share=0.35, noise_levels_m=(0.0, 0.006, 0.015), burst_chance=0.03,
+        error_share=0.35, noise_levels_m=(0.0, 0.006, 0.015), burst_chance=0.03, other_share=0.2,
     ),
     "demonstration": Mix(
         shares=(("place", 0.47), ("push", 0.38), ("grasp", 0.08), ("reach", 0.07)),
         error_share=0.15, noise_levels_m=(0.0, 0.003), burst_chance=0.0, corrected_share=0.3, careful=True,
+        other_share=0.2,
     ),
 }  # fmt: skip
 """exploration: what actions do, mistakes included; demonstration: how things are done, nearly clean."""
+YAW = 5
 GRASP_ERROR_M = 0.015
 BESIDE_M = 0.02
 """Spread of where the tcp comes down in scripts that mend it."""
 BESIDE_HEIGHT_M = 0.05
+YAW_NOISE_RAD_PER_M = 4.0
+"""Scripted turns are as much noisier than scripted steps, where the gripper turns at all."""
+REACH_YAW_RAD = 0.9
 PUSH_DRAWS = 30
 
 
-def behave(world: World, rng: np.random.Generator, first: str, mix: Mix) -> Iterator[np.ndarray]:
-    """Yield actions [7] without end; the caller executes each before it asks for the next."""
+def behave(
+    world: World, rng: np.random.Generator, first: str, mix: Mix, action_max: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Yield actions [7] within `action_max` without end; the caller executes each before it asks for the next."""
+    turns = bool(action_max[YAW] > 0.0)
     noise_m = float(rng.choice(mix.noise_levels_m))
     name = first
     while True:
         lost = False
         if name == "random":
-            yield from _wander(rng)
+            yield from _wander(rng, action_max)
         else:
-            runner = ScriptedExpert(_script(name, world, rng, mix))
+            index = _object(world, rng, mix)
+            runner = ScriptedExpert(_script(name, world, rng, mix, index, turns))
             while not runner.done:
                 if rng.random() < mix.burst_chance:
                     for _ in range(int(rng.integers(1, 4))):
-                        yield random_action(rng, gripper_chance=0.2)
+                        yield random_action(rng, action_max, gripper_chance=0.2)
                 action = runner.act(world)
                 action[:3] += rng.normal(0.0, noise_m, 3) if noise_m else 0.0
-                yield np.clip(action, -ACTION_MAX, ACTION_MAX)
+                if turns and noise_m:
+                    action[YAW] += rng.normal(0.0, YAW_NOISE_RAD_PER_M * noise_m)
+                yield np.clip(action, -action_max, action_max)
                 runner.update(world)
-                lost = mix.careful and runner.reached == "lifted" and not world.fingers_touch()
+                lost = mix.careful and runner.reached == "lifted" and not world.fingers_touch(index)
                 if lost:
                     break
         name = name if lost else mix.draw(rng)
 
 
-def random_action(rng: np.random.Generator, gripper_chance: float = 0.1) -> np.ndarray:
+def random_action(rng: np.random.Generator, action_max: np.ndarray, gripper_chance: float = 0.1) -> np.ndarray:
     """An action [7] drawn evenly within bounds; the gripper changes rarely, and then by any amount."""
-    action = rng.uniform(-ACTION_MAX, ACTION_MAX)
+    action = rng.uniform(-action_max, action_max)
     if rng.random() >= gripper_chance:
         action[6] = 0.0
     return action
 
 
-def _wander(rng: np.random.Generator) -> Iterator[np.ndarray]:
+def _wander(rng: np.random.Generator, action_max: np.ndarray) -> Iterator[np.ndarray]:
     """Some steps of a random walk with memory."""
-    velocity = random_action(rng)
+    velocity = random_action(rng, action_max)
     for _ in range(int(rng.integers(8, 20))):
-        velocity = 0.6 * velocity + 0.6 * random_action(rng)
+        velocity = 0.6 * velocity + 0.6 * random_action(rng, action_max)
         velocity[6] = rng.choice([-1.0, 1.0, rng.uniform(-1, 1)]) if rng.random() < 0.12 else 0.0
-        yield np.clip(velocity, -ACTION_MAX, ACTION_MAX)
+        yield np.clip(velocity, -action_max, action_max)
 
 
-def _script(name: str, world: World, rng: np.random.Generator, mix: Mix) -> list[Waypoint]:
-    object_xy = world.object_pose()[0][:2]
+def _object(world: World, rng: np.random.Generator, mix: Mix) -> int:
+    """Number of the object that a script handles: the first, or now and then another that does not roll away."""
+    others = [i for i, item in enumerate(world.scene.objects) if i > 0 and item.shape != "sphere"]
+    return int(rng.choice(others)) if others and rng.random() < mix.other_share else 0
+
+
+def _script(name: str, world: World, rng: np.random.Generator, mix: Mix, index: int, turns: bool) -> list[Waypoint]:
+    object_xy = world.object_pose(index)[0][:2]
     target = rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)
     error = rng.normal(0.0, GRASP_ERROR_M, 3) * [1, 1, 0.5] if rng.random() < mix.error_share else None
     lift_m = float(rng.uniform(0.08, 0.20))
     aside = rng.uniform(ASIDE_MIN_M, ASIDE_MAX_M)
     if name == "push" and (goal := _push_goal(object_xy, rng, mix.careful)) is not None:
-        return _beside_first(expert.push_script(goal, aside if rng.random() < 0.6 else None), rng, mix)
+        return _beside_first(expert.push_script(goal, aside if rng.random() < 0.6 else None, index), rng, mix)
     if name in ("place", "push"):
-        script = expert.place_script(target, lift_m, aside if rng.random() < 0.6 else None, error)
+        script = expert.place_script(target, lift_m, aside if rng.random() < 0.6 else None, error, index)
         return _beside_first(script, rng, mix)
     if name == "grasp":
-        script = _beside_first(expert.grasp_script(lift_m, error), rng, mix)
+        script = _beside_first(expert.grasp_script(lift_m, error, index), rng, mix)
         hover = np.array([*rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M), rng.uniform(0.05, 0.2)])
         return [*script, Waypoint(lambda _: hover, expert.CLOSED)] if rng.random() < 0.5 else script
     if name == "reach":
         near = np.array([*(object_xy + rng.normal(0, 0.05, 2)), rng.uniform(0.03, 0.12)])
         points = [near if rng.random() < 0.4 else rng.uniform(REACH_MIN_M, REACH_MAX_M) for _ in range(3)]
         gripper = float(rng.choice([expert.OPEN, expert.CLOSED]))
-        return [Waypoint(lambda _, p=p: p, gripper, tolerance_m=0.02, patience=8) for p in points]
+        yaws = rng.uniform(-REACH_YAW_RAD, REACH_YAW_RAD, 3) if turns else (None,) * 3
+        return [
+            Waypoint(lambda _, p=p: p, gripper, tolerance_m=0.02, patience=8, yaw_rad=lambda _, y=y: y)
+            for p, y in zip(points, yaws, strict=True)
+        ]
     raise ValueError(f"unknown behaviour {name!r}; known are place, push, grasp, reach, random")
 
 
@@ -140,5 +162,7 @@ def _beside_first(script: list[Waypoint], rng: np.random.Generator, mix: Mix) ->
         return script
     there = script[1]
     offset = np.array([*rng.normal(0.0, BESIDE_M, 2), rng.uniform(0.0, BESIDE_HEIGHT_M)])
-    beside = Waypoint(lambda world: there.target_m(world) + offset, there.closedness, tolerance_m=0.015, patience=4)
+    beside = replace(
+        there, target_m=lambda world: there.target_m(world) + offset, name="", tolerance_m=0.015, patience=4
+    )
     return [script[0], beside, *script[1:]]

@@ -11,9 +11,15 @@ import numpy as np
 from tqdm import tqdm
 
 from jepa_planner.training.episodes import EpisodeError, Episodes, shard_settings, write_shard
-from jepa_planner_sim.arm_driver import ACTION_PERIOD_S, ArmDriver
+from jepa_planner_sim.arm_driver import ACTION_PERIOD_S, ArmDriver, action_max
 from jepa_planner_sim.behaviours import MIXES, behave
-from jepa_planner_sim.scene import sample_scene
+from jepa_planner_sim.scene import (
+    UNSEEN,
+    VARIED,
+    check_perturbations,
+    sample_scene,
+    sample_training_scene,
+)
 from jepa_planner_sim.tasks import REACH_MAX_M, START_MIN_M
 from jepa_planner_sim.world import World
 
@@ -23,7 +29,10 @@ EVALUATION_SEED_START = 1_000_000
 
 @dataclass(frozen=True)
 class CollectSettings:
-    """What to collect; the same settings and seed give the same files. behaviour names one of MIXES."""
+    """What to collect; the same settings and seed give the same files. behaviour names one of MIXES.
+
+    vary: names as `sample_scene` takes them, or VARIED alone, which is `sample_training_scene`.
+    """
 
     episodes: int = 2000
     steps: int = 40
@@ -38,6 +47,10 @@ class CollectSettings:
             raise ValueError(f"episodes, steps and shard size must be at least 1, got {self}")
         if self.behaviour not in MIXES:
             raise ValueError(f"unknown behaviour {self.behaviour!r}; known are {', '.join(MIXES)}")
+        if unseen := sorted(self.vary & set(UNSEEN)):
+            raise ValueError(f"{', '.join(unseen)} cannot be collected: it shows what a model does with the unseen")
+        if self.vary != {VARIED}:
+            check_perturbations(self.vary)
         if not 0 <= self.seed <= EVALUATION_SEED_START - self.episodes:
             raise ValueError(
                 f"seeds {self.seed} to {self.seed + self.episodes} must lie in 0 to {EVALUATION_SEED_START}: "
@@ -114,14 +127,18 @@ def record_episode(
     """Images [T+1, V, H, W, 3], states [T+1, 8], actions [T, 7], object poses [T+1, 4] and the first behaviour of one
     episode.
     """
-    world.build(sample_scene(rng, settings.vary))
+    scene = sample_training_scene(rng) if settings.vary == {VARIED} else sample_scene(rng, settings.vary)
+    world.build(scene)
     driver = ArmDriver(world)
-    driver.place_tcp(rng.uniform(START_MIN_M, REACH_MAX_M), closedness=float(rng.random() < 0.15))
+    driver.place_tcp(
+        rng.uniform(START_MIN_M, REACH_MAX_M), closedness=float(rng.random() < 0.15), yaw_rad=scene.start_yaw_rad
+    )
     world.advance(0.1)
     mix = MIXES[settings.behaviour]
     first = mix.draw(rng)
     images, states, actions, poses = [world.render()], [world.state()], [], [_pose(world)]
-    for _, action in zip(range(settings.steps), behave(world, rng, first, mix), strict=False):
+    running = behave(world, rng, first, mix, action_max(settings.vary))
+    for _, action in zip(range(settings.steps), running, strict=False):
         driver.execute(action)
         actions.append(action.astype(np.float32))
         images.append(world.render())

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from jepa_planner_sim.arm_driver import ACTION_MAX, ArmDriver
+from jepa_planner_sim.arm_driver import ACTION_MAX, ArmDriver, action_max
 from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.scene import sample_scene
 from jepa_planner_sim.tasks import HOLD_STEPS, TASKS, achieved_now, distance_m, sample_plan, script
@@ -26,7 +26,7 @@ class PandaTaskEnv(gymnasium.Env):
     |---|---|---|---|
     | observation | images | uint8 [V, H, W, 3] | RGB, views in the order "front", "side" |
     | observation | state | float32 [8] | xyz m, roll pitch yaw rad, closedness commanded and measured |
-    | action | | float32 [7] | dx dy dz m within 0.06, three rotations held at 0, dclosedness within 1 |
+    | action | | float32 [7] | dx dy dz m within 0.06, droll dpitch held at 0, dyaw rad within 0.2, dclosedness |
 
     One step is 0.25 s. The reward is 1.0 in the step that solves the task, which ends the episode, else 0.0. `info`
     has `success` and `distance_m`; that of `reset` also `draws`: scenes drawn until the expert solves one. Reset
@@ -65,16 +65,18 @@ class PandaTaskEnv(gymnasium.Env):
             raise ValueError(
                 f"unknown reset option {', '.join(sorted(unknown))}; known are vary, strength, goal_images"
             )
+        vary = frozenset(options.get("vary", ()))
+        self.action_max = action_max(vary)
         self._draws = 0
         while True:  # a draw in which the expert fails, or ends near to where it started, is no task
-            scene = sample_scene(self.np_random, frozenset(options.get("vary", ())), options.get("strength", 1.0))
+            scene = sample_scene(self.np_random, vary, options.get("strength", 1.0))
             self.world.build(scene)
             plan = sample_plan(self.task, np.array(scene.objects[0].xy_m), self.np_random)
             if plan is None:
                 continue
             self.plan = plan
             self._draws += 1
-            self.driver.place_tcp(self.plan.start_tcp_m)
+            self.driver.place_tcp(self.plan.start_tcp_m, yaw_rad=scene.start_yaw_rad)
             self.world.advance(0.1)
             self._steps = self._held_steps = 0
             if self._rehearse() and self._far_from_solved():

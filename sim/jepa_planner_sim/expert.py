@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from jepa_planner_sim.arm_driver import ACTION_MAX, MAX_TRANSLATION_M
+from jepa_planner_sim.arm_driver import ACTION_MAX, MAX_TRANSLATION_M, MAX_YAW_RAD
 from jepa_planner_sim.world import World
 
 OPEN, CLOSED = 0.0, 1.0
@@ -15,6 +16,10 @@ CLEARANCE_M = 0.11
 GRASP_HEIGHT_M = 0.020
 PUSH_STANDOFF_M = 0.066
 PUSH_STEP_M = 0.04
+SELF_ALIGNING_RAD = 0.32
+"""The fingers turn an object that lies askew by less than this; the gripper then need not."""
+TURNED_RAD = 0.05
+FARTHEST_TURN_RAD = 1.75
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class Waypoint:
     over.
 
     The stage ends when the tcp is within `tolerance_m` of the target and `dwell` actions have passed, or after
-    `patience` actions. `name` is empty for stages that make no goal image.
+    `patience` actions. `name` is empty for stages that make no goal image. `yaw_rad` says where the gripper should be
+    turned to; None leaves it as it is.
     """
 
     target_m: Callable[[World], np.ndarray]
@@ -32,6 +38,13 @@ class Waypoint:
     tolerance_m: float = 0.008
     dwell: int = 1
     patience: int = 12
+    yaw_rad: Callable[[World], float | None] = lambda _: None
+
+    def gap(self, world: World) -> tuple[np.ndarray, float]:
+        """What is left to the target: metres [3] and radians."""
+        yaw = self.yaw_rad(world)
+        turn = 0.0 if yaw is None else math.remainder(yaw - world.tcp_yaw_rad(), math.tau)
+        return self.target_m(world) - world.tcp_pose()[0], turn
 
 
 class ScriptedExpert:
@@ -51,10 +64,11 @@ class ScriptedExpert:
     def act(self, world: World) -> np.ndarray:
         """The next action; `update` must be called after it was executed."""
         waypoint = self._waypoints[min(self._stage, len(self._waypoints) - 1)]
-        offset = waypoint.target_m(world) - world.tcp_pose()[0]
+        offset, turn = waypoint.gap(world)
         offset *= min(1.0, MAX_TRANSLATION_M / max(float(np.max(np.abs(offset))), 1e-9))
+        turn = float(np.clip(turn, -MAX_YAW_RAD, MAX_YAW_RAD))
         gripper = waypoint.closedness - world.closedness_commanded
-        return np.clip(np.array([*offset, 0.0, 0.0, 0.0, gripper]), -ACTION_MAX, ACTION_MAX)
+        return np.clip(np.array([*offset, 0.0, 0.0, turn, gripper]), -ACTION_MAX, ACTION_MAX)
 
     def update(self, world: World) -> None:
         """Look at the world after an action; `reached` names the stage that just ended, or is empty."""
@@ -63,7 +77,8 @@ class ScriptedExpert:
             return
         waypoint = self._waypoints[self._stage]
         self._actions_in_stage += 1
-        near = np.linalg.norm(waypoint.target_m(world) - world.tcp_pose()[0]) < waypoint.tolerance_m
+        offset, turn = waypoint.gap(world)
+        near = np.linalg.norm(offset) < waypoint.tolerance_m and abs(turn) < TURNED_RAD
         if (near and self._actions_in_stage >= waypoint.dwell) or self._actions_in_stage >= waypoint.patience:
             self.reached = waypoint.name
             self._stage += 1
@@ -75,17 +90,39 @@ def reach_script(goal_m: np.ndarray) -> list[Waypoint]:
     return [Waypoint(lambda _: goal_m, OPEN, "reached", tolerance_m=0.004)]
 
 
-def grasp_script(lift_m: float = 0.14, grasp_error_m: np.ndarray | None = None) -> list[Waypoint]:
-    """Take the first object and hold it at `lift_m`; `grasp_error_m` [3] is added to where the object is grasped."""
+def turned_across(world: World, across_rad: float, period_rad: float | None) -> float | None:
+    """Where to turn the gripper so that it stands at `across_rad`, or at a multiple of the period from there.
+
+    None where it stands well enough already.
+    """
+    if period_rad is None:
+        return None
+    now = world.tcp_yaw_rad()
+    turn = math.remainder(across_rad - now, period_rad)
+    if abs(turn) <= SELF_ALIGNING_RAD:
+        return None
+    yaw = now + turn
+    return yaw - math.copysign(period_rad, yaw) if abs(yaw) > FARTHEST_TURN_RAD else yaw
+
+
+def grasp_script(lift_m: float = 0.14, grasp_error_m: np.ndarray | None = None, index: int = 0) -> list[Waypoint]:
+    """Take an object of the scene and hold it at `lift_m`; `grasp_error_m` [3] is added to where it is grasped."""
     error = np.zeros(3) if grasp_error_m is None else grasp_error_m
     place: dict[str, np.ndarray] = {}
+    turned: dict[str, float | None] = {}
 
     def over(height_m: float) -> Callable[[World], np.ndarray]:
         def target(world: World) -> np.ndarray:
-            object_m = world.object_pose()[0]
+            object_m = world.object_pose(index)[0]
             return np.array([object_m[0], object_m[1], height_m]) + error
 
         return target
+
+    def across(world: World) -> float | None:
+        if "grasp" not in turned:
+            item = world.scene.objects[index]
+            turned["grasp"] = turned_across(world, world.object_pose(index)[1], item.grasp_period_rad)
+        return turned["grasp"]
 
     def hold(world: World) -> np.ndarray:
         return place.setdefault("grasp", world.tcp_pose()[0])
@@ -94,8 +131,8 @@ def grasp_script(lift_m: float = 0.14, grasp_error_m: np.ndarray | None = None) 
         return np.array([*hold(world)[:2], lift_m])
 
     return [
-        Waypoint(over(CLEARANCE_M), OPEN, "above", tolerance_m=0.02),
-        Waypoint(over(GRASP_HEIGHT_M), OPEN, "at", tolerance_m=0.007),
+        Waypoint(over(CLEARANCE_M), OPEN, "above", tolerance_m=0.02, yaw_rad=across),
+        Waypoint(over(GRASP_HEIGHT_M), OPEN, "at", tolerance_m=0.007, yaw_rad=across),
         Waypoint(hold, CLOSED, "grasped", tolerance_m=0.03, dwell=2),
         Waypoint(lifted, CLOSED, "lifted", tolerance_m=0.01),
     ]
@@ -106,14 +143,15 @@ def place_script(
     lift_m: float = 0.14,
     retreat_m: np.ndarray | None = None,
     grasp_error_m: np.ndarray | None = None,
+    index: int = 0,
 ) -> list[Waypoint]:
-    """Take the first object, put it down at `target_xy_m` and leave: straight up, and then to `retreat_m` [3] if
+    """Take an object of the scene, put it down at `target_xy_m` and leave: straight up, and then to `retreat_m` [3] if
     given.
     """
     above = np.array([*target_xy_m, lift_m])
     down = np.array([*target_xy_m, GRASP_HEIGHT_M + 0.003])
     script = [
-        *grasp_script(lift_m, grasp_error_m),
+        *grasp_script(lift_m, grasp_error_m, index),
         Waypoint(lambda _: above, CLOSED, "carried", tolerance_m=0.01),
         Waypoint(lambda _: down, CLOSED, "lowered", tolerance_m=0.008),
         Waypoint(lambda _: down, OPEN, "placed", tolerance_m=0.03, dwell=1),
@@ -124,8 +162,8 @@ def place_script(
     return script
 
 
-def push_script(target_xy_m: np.ndarray, retreat_m: np.ndarray | None = None) -> list[Waypoint]:
-    """Push the first object over the table to `target_xy_m` with the closed gripper, along the line from where it
+def push_script(target_xy_m: np.ndarray, retreat_m: np.ndarray | None = None, index: int = 0) -> list[Waypoint]:
+    """Push an object of the scene over the table to `target_xy_m` with the closed gripper, along the line from where it
     stood.
 
     The push is slow, so that the object sticks to the gripper instead of sliding on, and steers against drift from
@@ -133,28 +171,35 @@ def push_script(target_xy_m: np.ndarray, retreat_m: np.ndarray | None = None) ->
     """
     target = np.asarray(target_xy_m, dtype=float)
     start: dict[str, np.ndarray] = {}
+    turned: dict[str, float | None] = {}
 
     def line(world: World) -> tuple[np.ndarray, np.ndarray, float]:
         """Direction of the push, the direction to its left, and its length."""
-        gap = target - start.setdefault("object", world.object_pose()[0][:2])
+        gap = target - start.setdefault("object", world.object_pose(index)[0][:2])
         length = float(np.linalg.norm(gap))
         along = gap / length
         return along, np.array([-along[1], along[0]]), length
 
+    def across(world: World) -> float | None:
+        if "push" not in turned:
+            along = line(world)[0]
+            turned["push"] = turned_across(world, math.atan2(along[1], along[0]), math.pi / 2)
+        return turned["push"]
+
     def behind(height_m: float) -> Callable[[World], np.ndarray]:
         def at(world: World) -> np.ndarray:
             along, _, _ = line(world)
-            return np.array([*(world.object_pose()[0][:2] - along * PUSH_STANDOFF_M), height_m])
+            return np.array([*(world.object_pose(index)[0][:2] - along * PUSH_STANDOFF_M), height_m])
 
         return at
 
     def pushed(share: float) -> Callable[[World], np.ndarray]:
         def at(world: World) -> np.ndarray:
             along, left, length = line(world)
-            object_xy, tcp_xy = world.object_pose()[0][:2], world.tcp_pose()[0][:2]
+            object_xy, tcp_xy = world.object_pose(index)[0][:2], world.tcp_pose()[0][:2]
             moved = object_xy - start["object"]
             remaining = share * length - float(np.dot(moved, along))
-            if not world.fingers_touch():
+            if not world.fingers_touch(index):
                 return np.array([*(tcp_xy + PUSH_STEP_M / 2 * along), GRASP_HEIGHT_M])
             advance = float(np.clip(0.8 * remaining, 0.0, PUSH_STEP_M))
             sideways = float(np.clip(-np.dot(moved, left), -0.01, 0.01))
@@ -163,8 +208,8 @@ def push_script(target_xy_m: np.ndarray, retreat_m: np.ndarray | None = None) ->
         return at
 
     script = [
-        Waypoint(behind(CLEARANCE_M), CLOSED, "over", tolerance_m=0.02),
-        Waypoint(behind(GRASP_HEIGHT_M), CLOSED, "behind", tolerance_m=0.01),
+        Waypoint(behind(CLEARANCE_M), CLOSED, "over", tolerance_m=0.02, yaw_rad=across),
+        Waypoint(behind(GRASP_HEIGHT_M), CLOSED, "behind", tolerance_m=0.01, yaw_rad=across),
         Waypoint(pushed(0.5), CLOSED, "halfway", tolerance_m=0.010),
         Waypoint(pushed(1.0), CLOSED, "pushed", tolerance_m=0.003),
     ]
@@ -172,7 +217,7 @@ def push_script(target_xy_m: np.ndarray, retreat_m: np.ndarray | None = None) ->
 
         def back(world: World) -> np.ndarray:
             along, _, _ = line(world)
-            return np.array([*(world.object_pose()[0][:2] - along * PUSH_STANDOFF_M), GRASP_HEIGHT_M + 0.01])
+            return np.array([*(world.object_pose(index)[0][:2] - along * PUSH_STANDOFF_M), GRASP_HEIGHT_M + 0.01])
 
         def up(world: World) -> np.ndarray:
             return np.array([*world.tcp_pose()[0][:2], CLEARANCE_M])

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import colorsys
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-PERTURBATIONS = ("camera", "light", "colour", "size", "distractors", "table")
+PERTURBATIONS = ("camera", "light", "colour", "size", "distractors", "table", "shape", "yaw", "start")
 """What `sample_scene` can vary, each by itself or together; none of them in standard scenes."""
+UNSEEN = ("unseen_shape", "unseen_colour")
+"""For evaluation alone: shapes and a band of colours that are never collected, and that PERTURBATIONS never draw."""
+VARIED = "varied"
+"""To collect with: scenes from standard to wider than what evaluation draws, see `sample_training_scene`."""
+TURNING = frozenset({"shape", "yaw", "start", VARIED})
+"""Those for which the gripper must turn; without them its yaw stays 0."""
 MOTIONS = ("flicker", "moving_texture")
 """Backgrounds that `sample_scene` can set in motion; they change nothing else of a scene, and "varied" has none."""
+TRAINING_STRENGTH = 1.3
+TRAINING_STANDARD_SHARE = 0.25
 
 OBJECT_REGION_MIN_M = np.array([0.40, -0.15])
 OBJECT_REGION_MAX_M = np.array([0.60, 0.15])
 STANDARD_CUBE_M = 0.045
+EDGE_RANGE_M = 0.015
 STANDARD_COLOUR = (0.85, 0.10, 0.10)
+UNSEEN_HUES = (0.72, 0.86)
+"""Purple, as hue of HSV: the band of colours that only "unseen_colour" draws."""
+UNSEEN_SHAPES = ("hexagon", "cross")
 
 FLICKER_GAIN = 0.35
 """flicker: each colour of the background is multiplied by 1 - this to 1 + this, drawn anew every 0.05 s."""
@@ -26,13 +40,27 @@ TEXTURE_STEP = 0.04
 
 @dataclass(frozen=True)
 class TableObject:
-    """A box, cylinder or sphere on the table; `size_m` is the edge or diameter, `xy_m` its centre in the base frame."""
+    """An upright object on the table; `xy_m` is its centre in the base frame.
+
+    extents_m: length, width (across which it is grasped) and height; a round one's first two are its diameter, those of
+    a hexagon and a cross the distance between opposite faces.
+    """
 
     shape: str = "box"
-    size_m: float = STANDARD_CUBE_M
+    extents_m: tuple[float, float, float] = (STANDARD_CUBE_M,) * 3
     colour: tuple[float, float, float] = STANDARD_COLOUR
     xy_m: tuple[float, float] = (0.5, 0.0)
     yaw_rad: float = 0.0
+
+    @property
+    def grasp_period_rad(self) -> float | None:
+        """A grasp stays as good when the gripper turns by this; None: it does not matter how far it turns."""
+        length, width, _ = self.extents_m
+        if self.shape in ("cylinder", "sphere"):
+            return None
+        if self.shape == "hexagon":
+            return math.pi / 3
+        return math.pi / 2 if length - width < 0.005 else math.pi
 
 
 @dataclass(frozen=True)
@@ -67,11 +95,12 @@ class Scene:
     table_colour: tuple[float, float, float] = (0.72, 0.66, 0.56)
     table_texture_seed: int | None = None
     motion: BackgroundMotion | None = None
+    start_yaw_rad: float = 0.0
 
 
 def check_perturbations(names: frozenset[str] | set[str]) -> None:
-    """Raises ValueError naming one that is none of PERTURBATIONS and MOTIONS."""
-    known = (*PERTURBATIONS, *MOTIONS)
+    """Raises ValueError naming one that is none of PERTURBATIONS, UNSEEN and MOTIONS."""
+    known = (*PERTURBATIONS, *UNSEEN, *MOTIONS)
     if unknown := set(names) - set(known):
         raise ValueError(f"unknown perturbation {', '.join(sorted(unknown))}; known are {', '.join(known)}")
 
@@ -79,7 +108,7 @@ def check_perturbations(names: frozenset[str] | set[str]) -> None:
 def sample_scene(
     rng: np.random.Generator, vary: frozenset[str] | set[str] = frozenset(), strength: float = 1.0
 ) -> Scene:
-    """Draw a scene: the cube's place and yaw always, and what `vary` names (of PERTURBATIONS and MOTIONS).
+    """Draw a scene: the cube's place and yaw always, and what `vary` names (of PERTURBATIONS, UNSEEN and MOTIONS).
 
     `strength` scales the ranges, 1.0 being the documented ones and 0 the standard scene. MOTIONS leave the generator as
     it was: the same seed means the same scene and task without them. Raises ValueError for an unknown name.
@@ -89,7 +118,7 @@ def sample_scene(
         xy_m=tuple(rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)), yaw_rad=float(rng.uniform(-0.25, 0.25))
     )
     scene = Scene(objects=(cube,))
-    for name in PERTURBATIONS:  # in a fixed order, so that a seed means the same scene
+    for name in _PERTURB:  # in a fixed order, so that a seed means the same scene
         if name in vary and strength > 0.0:
             scene = _PERTURB[name](scene, rng, strength)
     if set(vary) & set(MOTIONS):
@@ -97,6 +126,12 @@ def sample_scene(
         seed = int(rng.spawn(1)[0].integers(2**31))
         scene = replace(scene, motion=BackgroundMotion(flicker, texture, seed))
     return scene
+
+
+def sample_training_scene(rng: np.random.Generator) -> Scene:
+    """A scene to learn from: a standard one, or one with all PERTURBATIONS at once, up to TRAINING_STRENGTH strong."""
+    strength = TRAINING_STRENGTH * math.sqrt(rng.random()) * (rng.random() >= TRAINING_STANDARD_SHARE)
+    return sample_scene(rng, frozenset(PERTURBATIONS), strength)
 
 
 def _perturb_camera(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
@@ -121,26 +156,67 @@ def _perturb_light(scene: Scene, rng: np.random.Generator, strength: float) -> S
 
 
 def _perturb_colour(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
-    colour = np.clip((1 - strength) * np.array(STANDARD_COLOUR) + strength * rng.uniform(0.05, 0.95, 3), 0, 1)
-    return _with_target(scene, colour=tuple(colour))
+    while True:  # half way from red to blue is purple
+        colour = np.clip((1 - strength) * np.array(STANDARD_COLOUR) + strength * np.array(_colour(rng)), 0, 1)
+        if not _unseen(colour):
+            return _with_target(scene, colour=tuple(colour))
 
 
 def _perturb_size(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
-    size = STANDARD_CUBE_M + rng.uniform(-0.015, 0.015) * strength
-    return _with_target(scene, size_m=float(np.clip(size, 0.02, 0.07)))
+    edge_m = _within(STANDARD_CUBE_M + rng.uniform(-EDGE_RANGE_M, EDGE_RANGE_M) * strength, strength)
+    return _with_target(scene, extents_m=(edge_m,) * 3)
+
+
+def _perturb_shape(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+    """A cube, a box that is longer than wide, or an upright cylinder."""
+    shape = str(rng.choice(["cube", "box", "cylinder"]))
+    stretch, taller = rng.uniform(0.1, 0.35) * strength, rng.uniform(-0.3, 0.3) * strength
+    edge_m = scene.objects[0].extents_m[0]
+    if shape == "cube":
+        return scene
+    height_m = _within(edge_m * (1 + taller), strength)
+    if shape == "cylinder":
+        return _with_target(scene, shape=shape, extents_m=(edge_m, edge_m, height_m))
+    length_m, width_m = (_within(edge_m * (1 + sign * stretch), strength) for sign in (1, -1))
+    return _with_target(scene, extents_m=(length_m, width_m, height_m))
+
+
+def _within(edge_m: float, strength: float) -> float:
+    """3 to 6 cm at strengths up to 1, wider beyond, and never what no gripper could hold."""
+    reach_m = EDGE_RANGE_M * max(strength, 1.0)
+    low_m, high_m = max(STANDARD_CUBE_M - reach_m, 0.02), min(STANDARD_CUBE_M + reach_m, 0.07)
+    return float(np.clip(edge_m, low_m, high_m))
+
+
+def _perturb_yaw(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+    turn = float(rng.uniform(-math.pi / 2, math.pi / 2)) * min(strength, 1.0)
+    return _with_target(scene, yaw_rad=scene.objects[0].yaw_rad * (1.0 - min(strength, 1.0)) + turn)
+
+
+def _perturb_start(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+    return replace(scene, start_yaw_rad=float(rng.uniform(-0.5, 0.5)) * strength)
+
+
+def _unseen_shape(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+    del strength  # a shape is seen or unseen
+    return _with_target(scene, shape=str(rng.choice(UNSEEN_SHAPES)))
+
+
+def _unseen_colour(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+    del strength
+    hue, saturation, value = rng.uniform(*UNSEEN_HUES), rng.uniform(0.6, 0.95), rng.uniform(0.5, 0.95)
+    return _with_target(scene, colour=colorsys.hsv_to_rgb(hue, saturation, value))
 
 
 def _perturb_distractors(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
     others: list[TableObject] = []
-    for _ in range(int(rng.integers(1, 1 + max(1, round(3 * strength))))):
+    for _ in range(int(rng.integers(0, 1 + round(3 * strength)))):
         for _attempt in range(50):
             xy = rng.uniform(OBJECT_REGION_MIN_M - 0.04, OBJECT_REGION_MAX_M + 0.04)
             if all(np.linalg.norm(xy - np.array(o.xy_m)) > 0.09 for o in (*scene.objects, *others)):
                 shape = str(rng.choice(["box", "cylinder", "sphere"]))
-                colour = tuple(rng.uniform(0.05, 0.95, 3))
-                others.append(
-                    TableObject(shape, float(rng.uniform(0.03, 0.05)), colour, tuple(xy), float(rng.uniform(-3.1, 3.1)))
-                )
+                extents_m = (float(rng.uniform(0.03, 0.05)),) * 3
+                others.append(TableObject(shape, extents_m, _colour(rng), tuple(xy), float(rng.uniform(-3.1, 3.1))))
                 break
     return replace(scene, objects=(*scene.objects, *others))
 
@@ -148,6 +224,19 @@ def _perturb_distractors(scene: Scene, rng: np.random.Generator, strength: float
 def _perturb_table(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
     colour = np.clip(np.array(scene.table_colour) + rng.uniform(-0.3, 0.3, 3) * strength, 0, 1)
     return replace(scene, table_colour=tuple(colour), table_texture_seed=int(rng.integers(2**31)))
+
+
+def _colour(rng: np.random.Generator) -> tuple[float, float, float]:
+    """Any colour but those of UNSEEN_HUES; nearly grey ones have no hue to speak of."""
+    while True:
+        colour = rng.uniform(0.05, 0.95, 3)
+        if not _unseen(colour):
+            return tuple(colour)
+
+
+def _unseen(colour: np.ndarray) -> bool:
+    hue, saturation, _ = colorsys.rgb_to_hsv(*colour)
+    return saturation >= 0.25 and UNSEEN_HUES[0] <= hue <= UNSEEN_HUES[1]
 
 
 def _with_target(scene: Scene, **changes: object) -> Scene:
@@ -161,4 +250,9 @@ _PERTURB = {
     "size": _perturb_size,
     "distractors": _perturb_distractors,
     "table": _perturb_table,
+    "shape": _perturb_shape,
+    "yaw": _perturb_yaw,
+    "start": _perturb_start,
+    "unseen_shape": _unseen_shape,
+    "unseen_colour": _unseen_colour,
 }

@@ -108,8 +108,7 @@ def distance_m(task: Task, world: World, goal_m: np.ndarray) -> float:
         return float(np.linalg.norm(world.tcp_pose()[0] - goal_m))
     object_m = world.object_pose()[0]
     if task.name == "grasp":
-        size = world.scene.objects[0].size_m
-        return max(0.0, 0.04 - float(object_m[2] - size / 2))
+        return max(0.0, 0.04 - float(object_m[2] - world.scene.objects[0].extents_m[2] / 2))
     return float(np.linalg.norm(object_m - goal_m))
 
 

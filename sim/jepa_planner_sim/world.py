@@ -14,7 +14,8 @@ from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, 
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner_sim.background import animate
 from jepa_planner_sim.cameras import STANDARD_CAMERAS, Camera
-from jepa_planner_sim.scene import CameraShift, Scene, TableObject
+from jepa_planner_sim.objects import load_object
+from jepa_planner_sim.scene import CameraShift, Scene
 
 PHYSICS_STEP_S = 1 / 200
 FINGER_STROKE_M = 0.04
@@ -59,7 +60,7 @@ class World:
         for body in self._objects:
             self._bullet.removeBody(body)
         self.scene = scene
-        self._objects = [self._load_object(o) for o in scene.objects]
+        self._objects = [load_object(self._bullet, item) for item in scene.objects]
         self._views = {
             name: camera.view_matrix(scene.camera_shifts.get(name, CameraShift()))
             for name, camera in self.cameras.items()
@@ -134,6 +135,10 @@ class World:
         """Measured tcp position [3] (m) and rotation [3, 3]."""
         return self.kinematics.tcp_pose(self.joint_positions())
 
+    def tcp_yaw_rad(self) -> float:
+        """How far the gripper is turned about the vertical."""
+        return float(rpy_from_rotation(self.tcp_pose()[1])[2])
+
     def state(self) -> np.ndarray:
         """The arm's state, float32 [8]."""
         xyz, rotation = self.tcp_pose()
@@ -204,35 +209,6 @@ class World:
         table = self._bullet.createMultiBody(0, collision, visual, [0.62, 0.0, -half[2]])
         self._bullet.changeDynamics(table, -1, lateralFriction=1.0)
         return table
-
-    def _load_object(self, item: TableObject) -> int:
-        half = item.size_m / 2
-        shapes = {
-            "box": (pybullet.GEOM_BOX, {"halfExtents": [half] * 3}, {"halfExtents": [half] * 3}),
-            "cylinder": (
-                pybullet.GEOM_CYLINDER,
-                {"radius": half, "height": item.size_m},
-                {"radius": half, "length": item.size_m},
-            ),
-            "sphere": (pybullet.GEOM_SPHERE, {"radius": half}, {"radius": half}),
-        }
-        if item.shape not in shapes:
-            raise ValueError(f"unknown object shape {item.shape!r}; known are {', '.join(shapes)}")
-        kind, collision_size, visual_size = shapes[item.shape]
-        collision = self._bullet.createCollisionShape(kind, **collision_size)
-        visual = self._bullet.createVisualShape(kind, **visual_size, rgbaColor=(*item.colour, 1.0))
-        orientation = self._bullet.getQuaternionFromEuler([0.0, 0.0, item.yaw_rad])
-        body = self._bullet.createMultiBody(0.08, collision, visual, [*item.xy_m, half], orientation)
-        self._bullet.changeDynamics(
-            body,
-            -1,
-            lateralFriction=0.8,
-            spinningFriction=0.005,
-            rollingFriction=0.001,
-            linearDamping=0.1,
-            angularDamping=0.1,
-        )
-        return body
 
     def _texture(self, seed: int) -> int:
         """A smooth random pattern for the table top."""

@@ -21,6 +21,7 @@ from jepa_planner.world_model.contract import PlanningSpec
 from jepa_planner.world_model.encoder import EncoderConfig
 from jepa_planner.world_model.predictor import PredictorConfig
 from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner_sim.scene import PERTURBATIONS
 
 PROMISED_KEYS = {
     "task", "episodes", "successes", "success_rate", "wilson_low", "wilson_high", "plan_seconds_median",
@@ -298,7 +299,7 @@ def test_the_noop_floor_solves_nothing_and_reports_it(tmp_path, capsys):
 def test_varied_scenes_are_all_perturbations_and_chosen_ones_only_those(tmp_path):
     common = ["--task", "reach", "--episodes", "1", "--floor", "noop", "--strength", "0.5"]
     varied = evaluate(tmp_path / "a.json", *common, "--scenes", "varied")
-    assert varied["vary"] == ["camera", "colour", "distractors", "light", "size", "table"]
+    assert varied["vary"] == sorted(PERTURBATIONS)
     assert varied["strength"] == 0.5
     assert evaluate(tmp_path / "b.json", *common, "--perturb", "table", "light")["vary"] == ["light", "table"]
 

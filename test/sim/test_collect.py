@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jepa_planner.training.episodes import EpisodeError, read_episodes
-from jepa_planner_sim.arm_driver import ACTION_MAX, ArmDriver
+from jepa_planner_sim.arm_driver import ACTION_MAX, UPRIGHT_ACTION_MAX, ArmDriver
 from jepa_planner_sim.behaviours import MIXES, _push_goal, behave
 from jepa_planner_sim.collect import EVALUATION_SEED_START, CollectSettings, collect, record_episode
 from jepa_planner_sim.scene import Scene
@@ -163,7 +163,7 @@ def test_settings_that_collect_nothing_are_refused(name):
 def test_every_behaviour_goes_on_without_end_and_within_bounds(world, name):
     world.build(Scene())
     rng = np.random.default_rng(0)
-    running = behave(world, rng, name, EXPLORATION)
+    running = behave(world, rng, name, EXPLORATION, ACTION_MAX)
     actions = np.stack([action for _, action in zip(range(60), running, strict=False)])
     assert actions.shape == (60, 7)
     assert np.all(np.abs(actions) <= ACTION_MAX + 1e-9)
@@ -186,7 +186,7 @@ def test_demonstrations_hold_no_random_motion(world):
     turned = []
     for mix in (clean, wild):
         world.build(Scene())
-        running = behave(world, np.random.default_rng(1), "reach", mix)
+        running = behave(world, np.random.default_rng(1), "reach", mix, UPRIGHT_ACTION_MAX)
         actions = np.stack([action for _, action in zip(range(4), running, strict=False)])[:, :3]
         turned.append(float((actions[1:] * actions[:-1]).sum(axis=1).min()))
     assert turned[0] > 0.0 > turned[1], "a script that nothing disturbs goes straight on; the world here never moves"
@@ -198,7 +198,7 @@ def first_script(world: World, mix, seed: int, behaviour: str = "place", steps: 
     driver = ArmDriver(world)
     driver.place_tcp(np.array([0.40, -0.10, 0.20]))
     rows = [(world.tcp_pose()[0], world.closedness_commanded, world.object_pose()[0])]
-    running = behave(world, np.random.default_rng(seed), behaviour, mix)
+    running = behave(world, np.random.default_rng(seed), behaviour, mix, UPRIGHT_ACTION_MAX)
     for _, action in zip(range(steps), running, strict=False):
         driver.execute(action)
         rows.append((world.tcp_pose()[0], world.closedness_commanded, world.object_pose()[0]))
@@ -243,6 +243,6 @@ def test_a_demonstration_begins_otherwise_than_an_exploration_of_the_same_seed(w
 
 def test_an_unknown_behaviour_is_named_with_the_known_ones(world):
     with pytest.raises(ValueError, match="unknown behaviour 'dance'; known are place, push, grasp, reach, random"):
-        next(behave(world, np.random.default_rng(0), "dance", EXPLORATION))
+        next(behave(world, np.random.default_rng(0), "dance", EXPLORATION, ACTION_MAX))
     with pytest.raises(ValueError, match="unknown behaviour 'dance'; known are exploration, demonstration"):
         replace(SMALL, behaviour="dance")

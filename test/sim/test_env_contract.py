@@ -37,7 +37,7 @@ def test_observations_and_actions_have_the_documented_shapes(env_of, task):
     observation, _ = env.reset(seed=0)
     assert observation["images"].shape == (2, 64, 64, 3) and observation["images"].dtype == np.uint8
     assert observation["state"].shape == (8,) and observation["state"].dtype == np.float32
-    np.testing.assert_allclose(env.action_space.high, [0.06] * 3 + [0.0] * 3 + [1.0])
+    np.testing.assert_allclose(env.action_space.high, [0.06] * 3 + [0.0, 0.0, 0.2, 1.0])
     np.testing.assert_allclose(env.action_space.low, -env.action_space.high)
 
 
@@ -84,10 +84,19 @@ def test_a_reset_without_a_seed_goes_on_to_another_scene(env_of):
 def test_actions_are_clipped_to_their_bounds(env_of):
     env = env_of("reach")
     env.reset(seed=1)
-    bounded = states_after(env, np.tile(ACTION_MAX * [-1, 1, 1, 0, 0, 0, 1], (2, 1)))
+    bounded = states_after(env, np.tile(ACTION_MAX * [-1, 1, 1, 0, 0, 1, 1], (2, 1)))
     env.reset(seed=1)
     wild = states_after(env, np.tile([-9.0, 9.0, 9.0, 2.0, -2.0, 2.0, 50.0], (2, 1)))
     np.testing.assert_array_equal(bounded, wild)
+
+
+def test_an_action_turns_the_gripper_by_what_it_says_within_its_period(env_of):
+    env = env_of("reach")
+    start = env.reset(seed=2, options={"vary": ["start"]})[0]["state"]
+    assert abs(start[5]) > 0.05, "varied starts are turned"
+    state = env.step(ACTION_MAX * np.array([0, 0, 0, 0, 0, -1, 0]))[0]["state"]
+    np.testing.assert_allclose(state[3:6] - start[3:6], [0.0, 0.0, -0.2], atol=0.01)
+    np.testing.assert_allclose(state[:3], start[:3], atol=0.003)
 
 
 def test_an_action_moves_the_tcp_by_what_it_says(env_of):

@@ -134,7 +134,7 @@ def test_going_back_restores_bodies_joints_time_and_gripper(world):
 
 @pytest.mark.parametrize("shape", ["box", "cylinder", "sphere"])
 def test_every_shape_rests_on_the_table(world, shape):
-    world.build(cube_at(0.5, 0.05, shape=shape, size_m=0.04))
+    world.build(cube_at(0.5, 0.05, shape=shape, extents_m=(0.04,) * 3))
     world.advance(0.5)
     xyz, _ = world.object_pose()
     np.testing.assert_allclose(xyz, [0.5, 0.05, 0.02], atol=0.003)

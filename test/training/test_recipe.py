@@ -182,4 +182,12 @@ def test_the_shipped_sizes_follow_the_pictures(monkeypatch):
     assert (encoder_sizes.image_size, encoder_sizes.views) == ((64, 64), 2)
     assert (encoder_sizes.slots, encoder_sizes.slot_channels) == (8, 16)
     assert (predictor_sizes.latent_tokens, predictor_sizes.latent_channels) == (8, 16)
-    assert np.all(np.array(recipe.ACTION_MAX)[3:6] == 0.0)
+
+
+def test_axes_along_which_nothing_moved_are_held(monkeypatch):
+    monkeypatch.undo()
+    still, turning = episodes(1, 1, size_px=64), episodes(1, 1, size_px=64)
+    still.actions[..., 3:6] = 0.0
+    turning.actions[..., 3:6] = [0.0, 0.0, 0.1]
+    assert recipe.action_max(still)[3:6] == (0.0, 0.0, 0.0)
+    assert recipe.action_max(turning)[3:6] == (0.0, 0.0, 0.2)

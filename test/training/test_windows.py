@@ -10,10 +10,12 @@ from jepa_planner.training.windows import WindowSampler, split, state_scaling
 EPISODES, STEPS = 5, 9
 
 
-def numbered_sampler(window: int = 4, batch: int = 64, seed: int = 0) -> WindowSampler:
+def numbered_sampler(window: int = 4, batch: int = 64, seed: int = 0, per_episode: int = 1) -> WindowSampler:
     """Every frame, state and action is its episode's and its step's number."""
     places = np.stack(np.meshgrid(np.arange(EPISODES), np.arange(STEPS + 1), indexing="ij"), axis=-1)
-    return WindowSampler(places, places.astype(np.float32), places[:, :-1].astype(np.float32), window, batch, seed)
+    return WindowSampler(
+        places, places.astype(np.float32), places[:, :-1].astype(np.float32), window, batch, seed, per_episode
+    )
 
 
 def test_windows_are_consecutive_frames_of_one_episode_with_their_states_and_actions():
@@ -36,6 +38,15 @@ def test_windows_come_from_every_place_of_every_episode():
     sampler = numbered_sampler()
     starts = torch.cat([sampler.draw(iteration)[0][:, 0] for iteration in range(20)])
     assert {tuple(start) for start in starts.tolist()} == {(e, t) for e in range(EPISODES) for t in range(STEPS - 2)}
+
+
+def test_several_windows_in_a_row_are_of_one_episode_if_asked():
+    frames, _, _ = numbered_sampler(per_episode=8).draw(0)
+    episode, start = frames[:, 0, 0].reshape(8, 8), frames[:, 0, 1].reshape(8, 8)
+    assert torch.equal(episode, episode[:, :1].expand(-1, 8))
+    assert episode[:, 0].unique().numel() > 2 and start[0].unique().numel() > 2
+    with pytest.raises(ValueError, match="a batch of 64 windows cannot hold 7 of each episode"):
+        numbered_sampler(per_episode=7)
 
 
 def test_a_window_may_be_a_whole_episode_but_not_more():

@@ -7,6 +7,7 @@ from torch import Generator, Tensor, nn
 
 from jepa_planner.training.objectives.encoded import ARM_CHANNELS, Encoded
 
+YAW_IMPORTANCE = 2.0
 GRIPPER_IMPORTANCE = 8.0
 
 
@@ -20,7 +21,7 @@ class InverseDynamics(nn.Module):
     def __init__(self, numbers: int) -> None:
         super().__init__()
         self.read = nn.Sequential(nn.Linear(2 * numbers, 256), nn.GELU(), nn.Linear(256, len(ARM_CHANNELS)))
-        importance = torch.tensor([1.0, 1.0, 1.0, GRIPPER_IMPORTANCE])
+        importance = torch.tensor([1.0, 1.0, 1.0, YAW_IMPORTANCE, GRIPPER_IMPORTANCE])
         self.register_buffer("importance", importance / importance.mean(), persistent=False)
 
     def forward(self, encoded: Encoded, generator: Generator) -> Tensor:

@@ -12,14 +12,16 @@ from torch import Generator, Tensor
 class Encoded:
     """A batch of windows after encoder and predictor; latents are flattened to D numbers a frame.
 
-    latents [B, T, D]; predicted [B, T-1, D]: of frames 1 to T-1; arm [B, T, 4]: what a camera can see of the arm's own
-    state (ARM_CHANNELS), standardised; arm_change [B, T-1, 4]: its change in each step, in units of ARM_CHANGE_SCALE.
+    latents [B, T, D]; predicted [B, T-1, D]: of frames 1 to T-1; arm [B, T, 5]: what a camera can see of the arm's own
+    state (ARM_CHANNELS), standardised; arm_change [B, T-1, 5]: its change in each step, in units of ARM_CHANGE_SCALE.
+    windows_per_scene: so many windows in a row show the same scene.
     """
 
     latents: Tensor
     predicted: Tensor
     arm: Tensor
     arm_change: Tensor
+    windows_per_scene: int = 1
 
 
 class Term(Protocol):
@@ -29,7 +31,7 @@ class Term(Protocol):
         """A loss (scalar); what is random in it comes from the generator."""
 
 
-ARM_CHANNELS = (0, 1, 2, 7)
-"""Channels of the arm state that a camera can see: x, y, z and the measured closedness."""
-ARM_CHANGE_SCALE = (0.03, 0.03, 0.03, 0.3)
-"""Typical change of those channels in one step (m, closedness), which makes the regression targets of unit size."""
+ARM_CHANNELS = (0, 1, 2, 5, 7)
+"""Channels of the arm state that a camera can see: x, y, z, yaw and the measured closedness."""
+ARM_CHANGE_SCALE = (0.03, 0.03, 0.03, 0.1, 0.3)
+"""Typical change of those channels in one step (m, rad, closedness), which makes the targets of unit size."""

@@ -13,6 +13,7 @@ from jepa_planner.training.objectives.barlow_twins import BarlowTwins
 from jepa_planner.training.objectives.encoded import ARM_CHANGE_SCALE, ARM_CHANNELS, Encoded
 from jepa_planner.training.objectives.info_nce import InfoNce
 from jepa_planner.training.objectives.prediction import MaskedTeacher, NextLatent, NextPicture
+from jepa_planner.training.objectives.scene_sigreg import SceneSigreg
 from jepa_planner.training.objectives.sigreg import Sigreg
 from jepa_planner.training.objectives.vicreg import Vicreg
 from jepa_planner.world_model.encoder import VideoEncoder
@@ -35,6 +36,7 @@ class TermSpec:
 
 TERMS = {
     "sigreg": TermSpec(0.1, lambda numbers: Sigreg()),
+    "scene_sigreg": TermSpec(0.1, lambda numbers: SceneSigreg()),
     "vicreg": TermSpec(1.0, lambda numbers: Vicreg()),
     "barlow_twins": TermSpec(1.0, lambda numbers: BarlowTwins()),
     "info_nce": TermSpec(0.1, lambda numbers: InfoNce()),
@@ -77,10 +79,12 @@ class JointObjective(nn.Module):
         self.terms = nn.ModuleDict({name: TERMS[name].make(numbers) for name in names if name in TERMS})
         self.register_buffer("change_scale", torch.tensor(ARM_CHANGE_SCALE), persistent=False)
 
-    def forward(self, images: Tensor, states: Tensor, actions: Tensor, generator: Generator) -> dict[str, Tensor]:
+    def forward(
+        self, images: Tensor, states: Tensor, actions: Tensor, generator: Generator, windows_per_scene: int = 1
+    ) -> dict[str, Tensor]:
         """images [B, T, V, 3, H, W], states [B, T, S], actions [B, T-1, A] -> named losses, "total" among them."""
         found = self.prediction(self.encoder, self.predictor, images, states, actions, generator)
-        encoded = Encoded(found.latents.flatten(2), found.predicted.flatten(2), *self._arm(states))
+        encoded = Encoded(found.latents.flatten(2), found.predicted.flatten(2), *self._arm(states), windows_per_scene)
         losses = {"prediction": found.loss} | {name: term(encoded, generator) for name, term in self.terms.items()}
         total = losses["prediction"]
         for name in self.terms:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from jepa_planner.training.objectives.encoded import Encoded
+from jepa_planner.training.objectives.encoded import ARM_CHANNELS, Encoded
 
 BATCH, FRAMES, NUMBERS = 64, 4, 16
 SPOILT: dict[str, Callable[[Tensor], Tensor]] = {
@@ -28,7 +28,7 @@ def gaussian(seed: int = 0, spread: float = 1.0) -> Tensor:
 
 def encoded(latents: Tensor, predicted: Tensor | None = None) -> Encoded:
     """With perfect predictions unless others are given."""
-    arm = torch.zeros(*latents.shape[:2], 4)
+    arm = torch.zeros(*latents.shape[:2], len(ARM_CHANNELS))
     return Encoded(latents, latents[:, 1:] if predicted is None else predicted, arm, arm[:, 1:])
 
 
