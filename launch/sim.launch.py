@@ -20,7 +20,7 @@ ARGUMENTS = {
     "model": ("", "Folder of the model bundle; empty: the one that ships."),
     "composed": ("true", "All nodes in one process, or one process each."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
-    "task": ("pick_place", "Scene at the start: reach, grasp, push or pick_place."),
+    "task": ("pick_place", "Scene at the start: reach, grasp, push, pick_place, stack or rearrange."),
     "seed": ("1000000", "Seed of that scene."),
     "speed": ("1.0", "Simulated seconds per second."),
 }

@@ -21,7 +21,7 @@ HELP = "measure closed-loop success on unseen scenes"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("--task", required=True, choices=["reach", "grasp", "push", "pick_place"])
+    parser.add_argument("--task", required=True, choices=["reach", "grasp", "push", "pick_place", "stack", "rearrange"])
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument(
         "--seed", type=int, default=0, help="first scene is 1,000,000 + SEED; training scenes lie below"
@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--perturb", nargs="+", default=[], metavar="WHAT",
-        help="camera light colour size distractors table, or a moving background: flicker moving_texture",
+        help="camera light colour size distractors table shape yaw start, what training never shows: unseen_shape "
+        "unseen_colour, or a moving background: flicker moving_texture",
     )  # fmt: skip
     parser.add_argument("--strength", type=float, default=1.0, help="scale of the perturbations' ranges")
     parser.add_argument(

@@ -110,7 +110,7 @@ class Examiner:
         found: list[Evidence] = []
         try:
             observation, _ = env.reset(seed=seed, options=options)
-            self._aside = settings.goal_images == "one" and settings.task in ("push", "pick_place")
+            self._aside = settings.goal_images == "one" and settings.task not in ("reach", "grasp")
             self._policy.start(env, env.goal_images, seed)
             solved = truncated = False
             step = 0

@@ -17,6 +17,9 @@ from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.tasks import TASKS
 
+ONE_CUBE = [name for name, task in TASKS.items() if task.cubes == 1]
+"""Tasks of the scenes that models are measured in; others hold things that a model may never have seen."""
+
 SEED_START = 2_000_000
 """Scenes that neither training nor the evaluation of success uses."""
 PATCH = slice(20, 44)
@@ -131,8 +134,8 @@ def report(doubts: Doubts, clean: int, varied: int) -> Iterator[str]:
     """Lines of a table: false alarms over so many clean episodes, detection on distorted and varied ones."""
     kept: list[Drive] = []
     alarms: dict[str, int] = {}
-    for task in TASKS:
-        for drive in drives(task, clean // len(TASKS)):
+    for task in ONE_CUBE:
+        for drive in drives(task, clean // len(ONE_CUBE)):
             kept.append(drive)
             found = doubts.of_goals(drive.goals) or doubts.of_observations(drive.images, drive.states, drive.actions)
             alarms[found] = alarms.get(found, 0) + 1
@@ -152,7 +155,7 @@ def report(doubts: Doubts, clean: int, varied: int) -> Iterator[str]:
     )
     yield f"| frozen picture with fresh stamps | {frozen}/{len(kept)} within the episode |"
     for what, strength in (("camera", 2.0), ("light", 2.0), ("colour", 1.0), ("distractors", 1.0), ("table", 1.0)):
-        moved = [d for task in TASKS for d in drives(task, varied // len(TASKS), frozenset({what}), strength)]
+        moved = [d for task in ONE_CUBE for d in drives(task, varied // len(ONE_CUBE), frozenset({what}), strength)]
         caught = sum(bool(doubts.of_observations(d.images, d.states, d.actions)) for d in moved)
         yield f"| other {what} (strength {strength:g}) | {caught}/{len(moved)} within the episode |"
     goals = unreachable_goals()

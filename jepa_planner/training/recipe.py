@@ -40,7 +40,8 @@ from jepa_planner.world_model.predictor import ActionConditionedPredictor, Predi
 from jepa_planner.world_model.preprocess import preprocess
 
 ACTION_MAX = (0.06, 0.06, 0.06, 0.0, 0.0, 0.2, 1.0)
-"""Bounds of what is planned; axes along which nothing moved in the episodes are held."""
+"""Bounds of what is planned; the yaw is held where the gripper never turned in the episodes."""
+YAW = 5
 ACTION_SCALE = (0.03, 0.03, 0.03, 1.0, 1.0, 0.1, 0.5)
 SHIPPED_PLANNING = PlanningSpec(
     reached_energy=0.01, final_reached_energy=0.005, steps_per_sub_goal=8, gripper_deadband=0.25,
@@ -198,8 +199,8 @@ def contract(
 
 def action_max(episodes: Episodes) -> tuple[float, ...]:
     """Bounds of what is planned with a model of these episodes."""
-    moved = np.abs(episodes.actions).max(axis=(0, 1)) > 0.0
-    return tuple(bound * bool(axis) for bound, axis in zip(ACTION_MAX, moved, strict=True))
+    turned = bool(np.any(episodes.actions[..., YAW]))
+    return tuple(bound if axis != YAW or turned else 0.0 for axis, bound in enumerate(ACTION_MAX))
 
 
 def planned_in_pixels(contract: Contract, episodes: Episodes) -> Contract:

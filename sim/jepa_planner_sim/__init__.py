@@ -9,6 +9,8 @@ ENV_IDS = {
     "grasp": "jepa_planner/PandaGrasp-v0",
     "push": "jepa_planner/PandaPush-v0",
     "pick_place": "jepa_planner/PandaPickPlace-v0",
+    "stack": "jepa_planner/PandaStack-v0",
+    "rearrange": "jepa_planner/PandaRearrange-v0",
 }
 
 for _task, _env_id in ENV_IDS.items():

@@ -23,6 +23,7 @@ class Mix:
     a row, at each scripted step. corrected_share: scripts that come down beside where they should, and mend that.
     careful: what lost the object is begun again, and what leaves the arm no room behind it is placed, not pushed.
     other_share: scripts that handle another object than the first, where there is one that can be grasped.
+    stack_share: objects that are put onto the second one, where there is one that can bear it.
     """
 
     shares: tuple[tuple[str, float], ...]
@@ -32,6 +33,7 @@ class Mix:
     corrected_share: float = 0.0
     careful: bool = False
     other_share: float = 0.0
+    stack_share: float = 0.0
 
     def draw(self, rng: np.random.Generator) -> str:
         """A behaviour by its share."""
@@ -42,12 +44,13 @@ class Mix:
 MIXES = {
     "exploration": Mix(
         shares=(("place", 0.46), ("push", 0.20), ("grasp", 0.12), ("reach", 0.10), ("random", 0.12)),
-        error_share=0.35, noise_levels_m=(0.0, 0.006, 0.015), burst_chance=0.03, other_share=0.2,
+        error_share=0.35, noise_levels_m=(0.0, 0.006, 0.015), burst_chance=0.03, other_share=0.4,
+        stack_share=0.3,
     ),
     "demonstration": Mix(
         shares=(("place", 0.47), ("push", 0.38), ("grasp", 0.08), ("reach", 0.07)),
         error_share=0.15, noise_levels_m=(0.0, 0.003), burst_chance=0.0, corrected_share=0.3, careful=True,
-        other_share=0.2,
+        other_share=0.4, stack_share=0.3,
     ),
 }  # fmt: skip
 """exploration: what actions do, mistakes included; demonstration: how things are done, nearly clean."""
@@ -115,6 +118,12 @@ def _object(world: World, rng: np.random.Generator, mix: Mix) -> int:
     return int(rng.choice(others)) if others and rng.random() < mix.other_share else 0
 
 
+def _stacks(world: World, rng: np.random.Generator, mix: Mix, index: int) -> bool:
+    """Whether the first object goes onto the second instead of onto the table: sometimes, where that can bear it."""
+    on = world.scene.objects[1:2]
+    return bool(on) and index == 0 and on[0].shape == "box" and rng.random() < mix.stack_share
+
+
 def _script(name: str, world: World, rng: np.random.Generator, mix: Mix, index: int, turns: bool) -> list[Waypoint]:
     object_xy = world.object_pose(index)[0][:2]
     target = rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)
@@ -123,6 +132,8 @@ def _script(name: str, world: World, rng: np.random.Generator, mix: Mix, index: 
     aside = rng.uniform(ASIDE_MIN_M, ASIDE_MAX_M)
     if name == "push" and (goal := _push_goal(object_xy, rng, mix.careful)) is not None:
         return _beside_first(expert.push_script(goal, aside if rng.random() < 0.6 else None, index), rng, mix)
+    if name in ("place", "push") and _stacks(world, rng, mix, index):
+        return _beside_first(expert.stack_script(aside if rng.random() < 0.6 else None, lift_m + 0.03), rng, mix)
     if name in ("place", "push"):
         script = expert.place_script(target, lift_m, aside if rng.random() < 0.6 else None, error, index)
         return _beside_first(script, rng, mix)

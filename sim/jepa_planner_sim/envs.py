@@ -11,7 +11,7 @@ from gymnasium import spaces
 from jepa_planner_sim.arm_driver import ACTION_MAX, ArmDriver, action_max
 from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.scene import sample_scene
-from jepa_planner_sim.tasks import HOLD_STEPS, TASKS, achieved_now, distance_m, sample_plan, script
+from jepa_planner_sim.tasks import HOLD_STEPS, TASKS, achieved_now, distance_m, sample_plan, script, shown_m
 from jepa_planner_sim.world import World
 
 
@@ -69,9 +69,9 @@ class PandaTaskEnv(gymnasium.Env):
         self.action_max = action_max(vary)
         self._draws = 0
         while True:  # a draw in which the expert fails, or ends near to where it started, is no task
-            scene = sample_scene(self.np_random, vary, options.get("strength", 1.0))
+            scene = sample_scene(self.np_random, vary, options.get("strength", 1.0), self.task.cubes)
             self.world.build(scene)
-            plan = sample_plan(self.task, np.array(scene.objects[0].xy_m), self.np_random)
+            plan = sample_plan(self.task, scene, self.np_random)
             if plan is None:
                 continue
             self.plan = plan
@@ -98,7 +98,7 @@ class PandaTaskEnv(gymnasium.Env):
 
         The world is left as it was. Raises GoalImageError for a count that the task does not have.
         """
-        if self.task.name in ("push", "pick_place") and kind == "one":
+        if self.task.name not in ("reach", "grasp") and kind == "one":
             names: tuple[str, ...] = ("aside",)
         elif kind == "dense":
             names = self.task.dense
@@ -150,9 +150,9 @@ class PandaTaskEnv(gymnasium.Env):
             runner.update(self.world)
             if runner.reached in image_names and runner.reached:
                 images[runner.reached] = self.world.render()
-        end_m = self.world.tcp_pose()[0] if self.task.name == "reach" else self.world.object_pose()[0]
-        drawn_m = self.plan.goal_m if self.task.name != "push" else np.array([*self.plan.goal_m[:2], end_m[2]])
-        near = self.task.name == "grasp" or np.linalg.norm((end_m - drawn_m)[:2]) < 0.03
+        end_m = shown_m(self.task, self.world)
+        off_m = np.linalg.norm((end_m - self.plan.goal_m)[..., :2], axis=-1)
+        near = self.task.name == "grasp" or np.max(off_m) < 0.03
         success = bool(near and achieved_now(self.task, self.world, end_m))
         self.world.restore(saved)
         self.driver.reset()

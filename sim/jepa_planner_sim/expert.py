@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from jepa_planner_sim.arm_driver import ACTION_MAX, MAX_TRANSLATION_M, MAX_YAW_RAD
+from jepa_planner_sim.scene import STANDARD_CUBE_M
 from jepa_planner_sim.world import World
 
 OPEN, CLOSED = 0.0, 1.0
 CLEARANCE_M = 0.11
 GRASP_HEIGHT_M = 0.020
+STACK_LIFT_M = 0.16
 PUSH_STANDOFF_M = 0.066
 PUSH_STEP_M = 0.04
 SELF_ALIGNING_RAD = 0.32
@@ -157,6 +159,33 @@ def place_script(
         Waypoint(lambda _: down, OPEN, "placed", tolerance_m=0.03, dwell=1),
         Waypoint(lambda _: above, OPEN, "left", tolerance_m=0.02),
     ]
+    if retreat_m is not None:
+        script.append(Waypoint(lambda _: retreat_m, OPEN, "aside", tolerance_m=0.02))
+    return script
+
+
+def stack_script(retreat_m: np.ndarray | None = None, lift_m: float = STACK_LIFT_M) -> list[Waypoint]:
+    """Take the first object, put it on the second, and leave."""
+
+    def over(height_m: float) -> Callable[[World], np.ndarray]:
+        def target(world: World) -> np.ndarray:
+            below_m = world.object_pose(1)[0]
+            return np.array([*below_m[:2], height_m + below_m[2] + world.scene.objects[1].extents_m[2] / 2])
+
+        return target
+
+    place = place_script(np.zeros(2), lift_m, retreat_m)
+    low, high = over(GRASP_HEIGHT_M + 0.003), over(lift_m - STANDARD_CUBE_M)
+    targets = {"carried": high, "lowered": low, "placed": low, "left": high}
+    return [replace(point, target_m=targets.get(point.name, point.target_m)) for point in place]
+
+
+def rearrange_script(places_xy_m: np.ndarray, retreat_m: np.ndarray | None = None) -> list[Waypoint]:
+    """Put one object after the other to its place [N, 2]; stages are named with the object's number."""
+    script = []
+    for number, place in enumerate(places_xy_m):
+        for point in place_script(place, index=number):
+            script.append(replace(point, name=f"{point.name} {number}"))
     if retreat_m is not None:
         script.append(Waypoint(lambda _: retreat_m, OPEN, "aside", tolerance_m=0.02))
     return script

@@ -20,12 +20,18 @@ MOTIONS = ("flicker", "moving_texture")
 """Backgrounds that `sample_scene` can set in motion; they change nothing else of a scene, and "varied" has none."""
 TRAINING_STRENGTH = 1.3
 TRAINING_STANDARD_SHARE = 0.25
+TRAINING_CUBES = (0.6, 0.2, 0.2)
+"""Shares of scenes with one, two and three cubes."""
 
 OBJECT_REGION_MIN_M = np.array([0.40, -0.15])
 OBJECT_REGION_MAX_M = np.array([0.60, 0.15])
 STANDARD_CUBE_M = 0.045
 EDGE_RANGE_M = 0.015
 STANDARD_COLOUR = (0.85, 0.10, 0.10)
+COMPANION_COLOURS = ((0.10, 0.55, 0.20), (0.10, 0.30, 0.80))
+"""Of the second and the third cube, where a task has so many."""
+APART_M = 0.09
+"""Least distance between the centres of two objects when a scene is drawn."""
 UNSEEN_HUES = (0.72, 0.86)
 """Purple, as hue of HSV: the band of colours that only "unseen_colour" draws."""
 UNSEEN_SHAPES = ("hexagon", "cross")
@@ -106,9 +112,10 @@ def check_perturbations(names: frozenset[str] | set[str]) -> None:
 
 
 def sample_scene(
-    rng: np.random.Generator, vary: frozenset[str] | set[str] = frozenset(), strength: float = 1.0
+    rng: np.random.Generator, vary: frozenset[str] | set[str] = frozenset(), strength: float = 1.0, cubes: int = 1
 ) -> Scene:
-    """Draw a scene: the cube's place and yaw always, and what `vary` names (of PERTURBATIONS, UNSEEN and MOTIONS).
+    """Draw a scene: the cubes' places and yaws always, and what `vary` names (of PERTURBATIONS, UNSEEN and MOTIONS) of
+    the first of them.
 
     `strength` scales the ranges, 1.0 being the documented ones and 0 the standard scene. MOTIONS leave the generator as
     it was: the same seed means the same scene and task without them. Raises ValueError for an unknown name.
@@ -118,6 +125,11 @@ def sample_scene(
         xy_m=tuple(rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)), yaw_rad=float(rng.uniform(-0.25, 0.25))
     )
     scene = Scene(objects=(cube,))
+    for colour in COMPANION_COLOURS[: cubes - 1]:
+        xy_m = _free_place(rng, scene.objects, 0.0)
+        if xy_m is not None:
+            companion = TableObject(colour=colour, xy_m=xy_m, yaw_rad=float(rng.uniform(-0.25, 0.25)))
+            scene = replace(scene, objects=(*scene.objects, companion))
     for name in _PERTURB:  # in a fixed order, so that a seed means the same scene
         if name in vary and strength > 0.0:
             scene = _PERTURB[name](scene, rng, strength)
@@ -129,9 +141,12 @@ def sample_scene(
 
 
 def sample_training_scene(rng: np.random.Generator) -> Scene:
-    """A scene to learn from: a standard one, or one with all PERTURBATIONS at once, up to TRAINING_STRENGTH strong."""
+    """A scene to learn from: a standard one, or one with all PERTURBATIONS at once, up to TRAINING_STRENGTH strong;
+    with one cube, or two or three.
+    """
     strength = TRAINING_STRENGTH * math.sqrt(rng.random()) * (rng.random() >= TRAINING_STANDARD_SHARE)
-    return sample_scene(rng, frozenset(PERTURBATIONS), strength)
+    cubes = int(rng.choice([1, 2, 3], p=TRAINING_CUBES))
+    return sample_scene(rng, frozenset(PERTURBATIONS), strength, cubes)
 
 
 def _perturb_camera(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
@@ -209,16 +224,25 @@ def _unseen_colour(scene: Scene, rng: np.random.Generator, strength: float) -> S
 
 
 def _perturb_distractors(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
-    others: list[TableObject] = []
     for _ in range(int(rng.integers(0, 1 + round(3 * strength)))):
-        for _attempt in range(50):
-            xy = rng.uniform(OBJECT_REGION_MIN_M - 0.04, OBJECT_REGION_MAX_M + 0.04)
-            if all(np.linalg.norm(xy - np.array(o.xy_m)) > 0.09 for o in (*scene.objects, *others)):
-                shape = str(rng.choice(["box", "cylinder", "sphere"]))
-                extents_m = (float(rng.uniform(0.03, 0.05)),) * 3
-                others.append(TableObject(shape, extents_m, _colour(rng), tuple(xy), float(rng.uniform(-3.1, 3.1))))
-                break
-    return replace(scene, objects=(*scene.objects, *others))
+        xy_m = _free_place(rng, scene.objects, 0.04)
+        if xy_m is not None:
+            shape = str(rng.choice(["box", "cylinder", "sphere"]))
+            extents_m = (float(rng.uniform(0.03, 0.05)),) * 3
+            item = TableObject(shape, extents_m, _colour(rng), xy_m, float(rng.uniform(-3.1, 3.1)))
+            scene = replace(scene, objects=(*scene.objects, item))
+    return scene
+
+
+def _free_place(
+    rng: np.random.Generator, objects: tuple[TableObject, ...], margin_m: float
+) -> tuple[float, float] | None:
+    """Where nothing stands near, in the objects' region and a margin about it; None where no draw found that."""
+    for _ in range(50):
+        xy_m = rng.uniform(OBJECT_REGION_MIN_M - margin_m, OBJECT_REGION_MAX_M + margin_m)
+        if all(np.linalg.norm(xy_m - np.array(item.xy_m)) > APART_M for item in objects):
+            return tuple(xy_m)
+    return None
 
 
 def _perturb_table(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:

@@ -7,8 +7,8 @@ import pytest
 
 from jepa_planner_sim.envs import GoalImageError, PandaTaskEnv
 from jepa_planner_sim.expert import ScriptedExpert
-from jepa_planner_sim.scene import OBJECT_REGION_MAX_M, OBJECT_REGION_MIN_M
-from jepa_planner_sim.tasks import HOLD_STEPS, TASKS, sample_plan, script
+from jepa_planner_sim.scene import Scene, TableObject, sample_scene
+from jepa_planner_sim.tasks import HOLD_STEPS, TASKS, distance_m, sample_plan, script
 from jepa_planner_sim.world import World
 
 ALL_TASKS = sorted(TASKS)
@@ -56,7 +56,7 @@ def test_start_and_goal_are_apart_and_nothing_is_solved_at_the_start(env_of, tas
         if task == "grasp":
             assert np.linalg.norm(env.world.tcp_pose()[0] - env.world.object_pose()[0]) >= 0.08
         else:
-            assert info["distance_m"] >= {"reach": 0.08, "push": 0.08, "pick_place": 0.10}[task]
+            assert info["distance_m"] >= TASKS[task].min_distance_m
 
 
 def test_a_goal_that_the_expert_left_too_near_to_the_start_is_drawn_again(env_of, monkeypatch):
@@ -87,19 +87,57 @@ def test_a_still_arm_solves_nothing(env_of, task):
 def test_starts_and_goals_are_drawn_apart_wherever_the_object_stands(task):
     rng = np.random.default_rng(0)
     for _ in range(200):
-        object_xy = rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)
-        if (plan := sample_plan(TASKS[task], object_xy, rng)) is None:
+        scene = sample_scene(rng, cubes=TASKS[task].cubes)
+        if (plan := sample_plan(TASKS[task], scene, rng)) is None:
             continue
-        begin = plan.start_tcp_m if task in ("reach", "grasp") else np.array([*object_xy, 0.0])
-        end = np.array([*object_xy, 0.02]) if task == "grasp" else plan.goal_m
-        assert np.linalg.norm(end - begin) >= TASKS[task].min_distance_m
+        objects_m = np.array([[*item.xy_m, 0.0] for item in scene.objects])
+        begin = plan.start_tcp_m if task in ("reach", "grasp") else objects_m[: TASKS[task].moved]
+        end = objects_m[0] + [0.0, 0.0, 0.02] if task == "grasp" else plan.goal_m
+        assert np.min(np.linalg.norm(end - begin, axis=-1)) >= TASKS[task].min_distance_m
+
+
+def test_a_place_to_rearrange_to_is_free_when_its_turn_comes():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        scene = sample_scene(rng, cubes=3)
+        if (plan := sample_plan(TASKS["rearrange"], scene, rng)) is None:
+            continue
+        table = [np.array(item.xy_m) for item in scene.objects]
+        for number, goal in enumerate(plan.goal_m):
+            table[number] = goal[:2]
+            others = [xy for other, xy in enumerate(table) if other != number]
+            assert np.min(np.linalg.norm(np.array(others) - goal[:2], axis=1)) >= 0.09
+
+
+def test_a_task_of_several_cubes_has_no_plan_for_fewer():
+    scene = sample_scene(np.random.default_rng(0))
+    assert sample_plan(TASKS["stack"], scene, np.random.default_rng(0)) is None
+
+
+def test_a_stacked_cube_lies_on_the_other_and_a_dropped_one_beside_it_does_not_count(env_of):
+    env = env_of("stack")
+    env.reset(seed=4)
+    assert let_the_expert_try(env)[0]
+    top, below = env.world.object_pose(0)[0], env.world.object_pose(1)[0]
+    np.testing.assert_allclose(top - below, [0.0, 0.0, 0.045], atol=0.02)
+    assert distance_m(env.task, env.world, env.goal_m + np.array([0.045, 0.0, -0.045])) > 0.03
+
+
+def test_a_rearrangement_is_as_far_as_the_farthest_of_its_objects(env_of):
+    env = env_of("rearrange")
+    env.reset(seed=4)
+    now = np.array([env.world.object_pose(number)[0] for number in range(3)])
+    off_m = [0.0, 0.0, 0.07]
+    assert distance_m(env.task, env.world, now + np.outer([0, 1, 0], off_m)) == pytest.approx(0.07)
+    assert distance_m(env.task, env.world, now) == 0.0
 
 
 def test_an_object_in_a_corner_leaves_no_room_for_a_push_but_for_the_rest(env_of):
     rng = np.random.default_rng(0)
-    assert sample_plan(TASKS["push"], CORNER_WITHOUT_ROOM_M, rng) is None
+    scene = Scene(objects=(TableObject(xy_m=tuple(CORNER_WITHOUT_ROOM_M)),))
+    assert sample_plan(TASKS["push"], scene, rng) is None
     for task in ("reach", "grasp", "pick_place"):
-        assert sample_plan(TASKS[task], CORNER_WITHOUT_ROOM_M, rng) is not None
+        assert sample_plan(TASKS[task], scene, rng) is not None
 
 
 def test_a_seed_that_draws_such_a_corner_still_gives_a_push(env_of):
@@ -136,7 +174,7 @@ def test_a_placed_cube_counts_only_when_it_is_let_go(env_of):
 def test_dense_goal_images_show_a_scene_that_changes_on_its_way(env_of, task):
     env = env_of(task)
     observation, _ = env.reset(seed=2, options={"goal_images": "dense"})
-    assert len(env.goal_images) == len(TASKS[task].dense) <= 8
+    assert len(env.goal_images) == len(TASKS[task].dense) <= 8 * TASKS[task].moved
     way = [observation["images"], *env.goal_images]
     for before, after in pairwise(way):
         assert after.shape == before.shape and after.dtype == np.uint8

@@ -184,7 +184,7 @@ def test_the_shipped_sizes_follow_the_pictures(monkeypatch):
     assert (predictor_sizes.latent_tokens, predictor_sizes.latent_channels) == (8, 16)
 
 
-def test_axes_along_which_nothing_moved_are_held(monkeypatch):
+def test_the_yaw_is_held_where_the_gripper_never_turned(monkeypatch):
     monkeypatch.undo()
     still, turning = episodes(1, 1, size_px=64), episodes(1, 1, size_px=64)
     still.actions[..., 3:6] = 0.0
