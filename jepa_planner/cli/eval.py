@@ -52,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="between goal pictures: auto (default): where the model can and there are few pictures",
     )  # fmt: skip
     parser.add_argument(
+        "--views", nargs="+", default=[], metavar="VIEW", help="of the model's cameras, those that are there"
+    )
+    parser.add_argument(
         "--to-the-end", action="store_true", help="count what holds when all steps are spent, not the first success"
     )
     parser.add_argument("--ros", action="store_true", help="run through the ROS 2 nodes")
@@ -93,12 +96,16 @@ def main(args: argparse.Namespace) -> int:
         why = "with --ros the search is that of mpc_node's parameters" if args.ros else "floors do not search"
         print(f"{why}: leave out --{', --'.join(sorted(searching))}", file=sys.stderr)
         return 2
+    if args.views and (args.ros or args.floor != "none"):
+        why = "with --ros the views are those of the nodes' parameters" if args.ros else "floors see nothing"
+        print(f"{why}: leave out --views", file=sys.stderr)
+        return 2
     if args.imagine_sub_goals and args.floor != "none":
         print("floors imagine nothing: leave out --imagine-sub-goals", file=sys.stderr)
         return 2
     imagine = args.imagine_sub_goals or "auto"
     if folder is not None:
-        load_contract(folder).imagines(imagine, goals=1)  # refuses what the model cannot do
+        load_contract(folder, args.views).imagines(imagine, goals=1)  # refuses what the model cannot do
     search = deadline_s = None
     if args.ros:
         if args.floor != "none":
@@ -106,7 +113,7 @@ def main(args: argparse.Namespace) -> int:
             return 2
         running = _ros_trials(settings, folder, seconds, imagine)
     elif args.floor == "none":
-        model = WorldModel.load(folder, dtype=args.dtype, backend=args.backend, threads=threads)
+        model = WorldModel.load(folder, dtype=args.dtype, backend=args.backend, threads=threads, views=args.views)
         print(f"{folder} runs on {model.backend}, rollouts in {model.engine.dtype} on {threads} cores")
         search = chosen_search(args, model.contract.planning)
         deadline_s = args.deadline or model.contract.planning.deadline_s

@@ -1,5 +1,6 @@
 """Model bundles for nodes: where they are, and one copy per process however many nodes use it."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from jepa_planner.world_model.contract import Contract
 from jepa_planner.world_model.rollouts.precision import DTYPES
 from jepa_planner.world_model.world_model import BACKENDS, WorldModel
 
+VIEWS = Parameter("views", [""], "Of the model's views, those that there are cameras for; empty: all of them.")
 MODEL_PARAMETERS = (
     Parameter("model", "", "Folder of the model bundle; empty: the one that ships."),
+    VIEWS,
     Parameter("device", "cpu", "Where the model runs: cpu, cuda, cuda:0 ..."),
     Parameter(
         "dtype", "float32", "Type of matrix products; auto: the fastest here, confirmed in float32.", choices=DTYPES
@@ -27,17 +30,18 @@ def model_id(contract: Contract) -> str:
     return f"{contract.name} {contract.version} {contract.files.get('encoder.safetensors', '')[:12]}".strip()
 
 
-def contract_of(given: str | Path = "") -> Contract:
-    """Reads a bundle's contract without its weights."""
-    return load_contract(model_folder(given))
+def contract_of(given: str | Path = "", views: Sequence[str] = ()) -> Contract:
+    """Reads a bundle's contract without its weights; views: those that are there, empty names aside, if not all."""
+    return load_contract(model_folder(given), [view for view in views if view])
 
 
 def world_model(parameters: Parameters) -> WorldModel:
     """Loads a node's bundle, once per process. Raises BundleError, or RuntimeError for a device that is not there."""
     folder = model_folder(parameters["model"]).resolve()
-    return _load(folder, *(parameters[name] for name in ("device", "dtype", "backend", "threads")))
+    views = tuple(view for view in parameters["views"] if view)
+    return _load(folder, *(parameters[name] for name in ("device", "dtype", "backend", "threads")), views)
 
 
 @cache
-def _load(folder: Path, device: str, dtype: str, backend: str, threads: int) -> WorldModel:
-    return WorldModel.load(folder, device, dtype, backend, threads or None)
+def _load(folder: Path, device: str, dtype: str, backend: str, threads: int, views: tuple[str, ...]) -> WorldModel:
+    return WorldModel.load(folder, device, dtype, backend, threads or None, views)

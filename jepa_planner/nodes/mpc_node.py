@@ -23,7 +23,7 @@ from jepa_planner.nodes.goal_preparation import GoalPreparation, search_settings
 from jepa_planner.nodes.goal_pursuit import Ended, GoalPursuit, Outcome, PursuitSettings
 from jepa_planner.nodes.hands import GoalHands, PlanPublisher
 from jepa_planner.nodes.local_model import LocalEncoder, LocalImagination
-from jepa_planner.nodes.models import contract_of, model_id
+from jepa_planner.nodes.models import VIEWS, contract_of, model_id
 from jepa_planner.nodes.parameters import Change, Parameter
 from jepa_planner.nodes.planner_node import PlannerNode, wait_until
 from jepa_planner.nodes.predictor_node import PredictorNode
@@ -52,6 +52,7 @@ class MpcNode(PlannerNode):
         Parameter(
             "model", "", "Folder of the model bundle, for its contract and sub-goals; empty: the one that ships."
         ),
+        VIEWS,
         Parameter("base_frame", "panda_link0", "Frame of all poses; must be the model's."),
         Parameter("tcp_frame", "tcp", "What poses are of: tcp_frame of arm_node's limits; must be the model's."),
         Parameter("seed", 0, "Seed of the search: the same inputs give the same plans.", 0, 2**31 - 1, change=_REST),
@@ -104,7 +105,7 @@ class MpcNode(PlannerNode):
 
     def configure(self) -> None:
         given = self.parameters
-        self._contract = contract_of(given["model"])
+        self._contract = contract_of(given["model"], given["views"])
         self._contract.check_frame(given["base_frame"], given["tcp_frame"])
         self._model_id = model_id(self._contract)
         if self._predictor_node is None and isinstance(search_settings(self._contract, given), GradientSettings):

@@ -14,6 +14,7 @@ from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.fit import FitSettings, fit
 from jepa_planner.training.objectives.joint import SHIPPED, JointObjective
 from jepa_planner.training.objectives.prediction import NextPicture
+from jepa_planner.training.view_dropout import draw_lone_views
 from jepa_planner.training.windows import Split, WindowSampler, state_scaling
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
@@ -62,6 +63,22 @@ def train_encoder(
     objective.eval().requires_grad_(False)
     prediction = objective.prediction
     return objective.encoder, prediction.decoder if isinstance(prediction, NextPicture) else None
+
+
+def encode_some_alone(
+    encoder: VideoEncoder, images: np.ndarray, latents: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """The latents [E, T+1, N, D] of episodes, some of them as a single view shows them where the encoder can do with
+    any.
+    """
+    if not encoder.config.any_view:
+        return latents
+    lone, latents = draw_lone_views(len(images), encoder.config.views, rng), latents.copy()
+    for view in range(encoder.config.views):
+        chosen = np.flatnonzero(lone == view)
+        if len(chosen):
+            latents[chosen] = encode_episodes(encoder.of_views([view]), images[chosen][:, :, [view]])
+    return latents
 
 
 @torch.inference_mode()

@@ -16,7 +16,12 @@ from jepa_planner.planning.energy import PIXELS
 from jepa_planner.planning.mppi import MppiSettings
 from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.training.collapse import measure_collapse
-from jepa_planner.training.encoder_training import EncoderTraining, encode_episodes, train_encoder
+from jepa_planner.training.encoder_training import (
+    EncoderTraining,
+    encode_episodes,
+    encode_some_alone,
+    train_encoder,
+)
 from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, read_episodes, shard_paths
 from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.objectives.joint import SHIPPED, names_in
@@ -128,9 +133,10 @@ def _train_world_model(data: Path, bundle: Path, run_folder: Path, recipe: Recip
     predictor = ActionConditionedPredictor(predictor_config)
     predictor.set_scaling(*state_scaling(episodes.states[parts.train]), action_std)
     train = parts.train
+    seen = encode_some_alone(encoder, episodes.images[: len(train)], latents[train], np.random.default_rng(recipe.seed))
     pictures = None if decoder is None else Pictures(episodes.images[: len(train)], decoder)
     train_predictor(
-        predictor, latents[train], episodes.states[train], episodes.actions[train],
+        predictor, seen, episodes.states[train], episodes.actions[train],
         PredictorTraining(FitSettings(recipe.predictor_iterations, learning_rate=8e-4)), run_folder, recipe.seed,
         pictures,
     )  # fmt: skip
@@ -157,6 +163,7 @@ def shipped_sizes(episodes: Episodes) -> tuple[EncoderConfig, PredictorConfig]:
         views=views,
         slots=8,
         slot_channels=16,
+        any_view=views > 1,
     )
     predictor = PredictorConfig(
         latent_channels=encoder.latent_channels, grid=encoder.latent_grid, width=192, depth=3, heads=3, mlp_hidden=768,

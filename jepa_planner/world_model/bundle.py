@@ -87,26 +87,30 @@ def write_bundle(
     return contract
 
 
-def load_contract(folder: str | Path) -> Contract:
-    """Reads `model.yaml` alone; raises BundleError naming an unknown, missing or contradictory field."""
+def load_contract(folder: str | Path, views: Sequence[str] = ()) -> Contract:
+    """Reads `model.yaml` alone; raises BundleError naming an unknown, missing or contradictory field.
+
+    views: those of the model's that are there, if not all; see `Contract.of_views`.
+    """
     path = Path(folder) / CONTRACT_FILE
     if not path.is_file():
         raise BundleError(f"{path}: no such file; a model bundle is a folder with {CONTRACT_FILE} and weights")
     if (size := path.stat().st_size) > MAX_CONTRACT_BYTES:
         raise BundleError(f"{path}: {size} bytes; a contract has at most {MAX_CONTRACT_BYTES}")
     try:
-        return from_plain(Contract, yaml.safe_load(path.read_text(encoding="utf-8")))
+        contract = from_plain(Contract, yaml.safe_load(path.read_text(encoding="utf-8")))
     except (FieldError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise BundleError(f"{path}: {error}") from error
+    return contract.of_views(views)
 
 
 def load_bundle(
-    folder: str | Path, dtype: torch.dtype = torch.float32
+    folder: str | Path, dtype: torch.dtype = torch.float32, views: Sequence[str] = ()
 ) -> tuple[VideoEncoder, ActionConditionedPredictor, Contract]:
     """Loads modules in eval mode on the CPU, after every listed file has matched its sha256.
 
-    Matrices are held as dtype, all else as float32. Raises BundleError naming the file or tensor at fault, and for an
-    encoder alone. Weights are safetensors: loading runs no code.
+    Matrices are held as dtype, all else as float32. views: see `load_contract`. Raises BundleError naming the file or
+    tensor at fault, and for an encoder alone. Weights are safetensors: loading runs no code.
     """
     folder = Path(folder)
     contract = load_contract(folder)
@@ -118,7 +122,10 @@ def load_bundle(
     _check_files(folder, contract, (ENCODER_FILE, PREDICTOR_FILE, *_sub_goal_files(contract)))
     encoder = _load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype)
     predictor = _load_weights(folder / PREDICTOR_FILE, lambda: ActionConditionedPredictor(contract.predictor), dtype)
-    return encoder, predictor, contract
+    seen = contract.of_views(views)
+    if seen is not contract:
+        encoder = encoder.of_views([contract.image.views.index(view) for view in seen.image.views])
+    return encoder, predictor, seen
 
 
 def load_encoder(folder: str | Path, dtype: torch.dtype = torch.float32) -> tuple[VideoEncoder, Contract]:

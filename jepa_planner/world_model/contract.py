@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from jepa_planner.planning.cem import CemSettings
@@ -272,6 +272,22 @@ class Contract:
                 f"image.height and image.width: {given} pixels given; this model needs at least {needed}: "
                 "set a larger camera resolution"
             )
+
+    def of_views(self, views: Sequence[str]) -> "Contract":
+        """The contract of the same model when only these of its views are there, in the contract's order.
+
+        No views stand for all. Raises ContractError where the model does not have them or has not learned to do without
+        the others.
+        """
+        names = self.image.views
+        if unknown := [view for view in views if view not in names]:
+            raise ContractError(f"image.views: {unknown[0]!r} given; this model has {', '.join(names)}")
+        kept = tuple(name for name in names if name in views or not views)
+        if kept == names:
+            return self
+        if not self.encoder.any_view:
+            raise ContractError(f"image.views: {', '.join(kept)} given; this model needs all of {', '.join(names)}")
+        return replace(self, image=replace(self.image, views=kept), encoder=replace(self.encoder, views=len(kept)))
 
     def pick_views(self, cameras: Sequence[str]) -> list[int]:
         """Where this model's views stand among cameras; raises ContractError naming one that is not there."""

@@ -1,6 +1,7 @@
 """Images to latents: the V-JEPA 2 vision transformer, and the additions that make it work at a small size."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -16,12 +17,12 @@ CONV_STEM_CHANNELS = (32, 64, 128)
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """Sizes of a `VideoEncoder`; the defaults are the paper's layout, the last four settings depart from it.
+    """Sizes of a `VideoEncoder`; the defaults are the paper's layout, the last settings depart from it.
 
     stem "conv" puts four 3x3 convolutions of stride 2 with BatchNorm before the transformer instead of one
     patch projection, and works on single frames. views > 1 concatenates the tokens of all cameras, each with
-    a learned view embedding. slots > 0 appends that many learned query tokens and makes them, read out to
-    slot_channels numbers each, the latents.
+    a learned view embedding; with any_view it has learned to do with any one of them. slots > 0 appends that
+    many learned query tokens and makes them, read out to slot_channels numbers each, the latents.
     """
 
     image_size: tuple[int, int]
@@ -35,6 +36,7 @@ class EncoderConfig:
     views: int = 1
     slots: int = 0
     slot_channels: int = 0
+    any_view: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_size", tuple(self.image_size))
@@ -46,6 +48,8 @@ class EncoderConfig:
             raise ValueError(f"patch_size is {self.patch_size}; the conv stem has a stride of 16")
         if (self.slots > 0) != (self.slot_channels > 0):
             raise ValueError(f"slots ({self.slots}) and slot_channels ({self.slot_channels}) go together")
+        if self.any_view and not self.slots:
+            raise ValueError("any_view needs slots: latents of patches are as many as there are views")
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -126,7 +130,7 @@ class VideoEncoder(nn.Module):
             self.patch_embed = PatchEmbed(config.patch_size, config.tubelet_size, config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads, config.mlp_hidden) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width, eps=NORM_EPS)
-        if config.views > 1:
+        if config.views > 1 or config.any_view:
             self.view_embed = nn.Parameter(0.02 * torch.randn(config.views, 1, config.width))
         if config.slots:
             self.slot_queries = nn.Parameter(torch.randn(config.slots, config.width))
@@ -148,16 +152,25 @@ class VideoEncoder(nn.Module):
 
         Raises ValueError where the images do not have the configured views and size.
         """
+        return self.read(self.embed(images))
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Patch tokens of all views, [B, V, 3, H, W] -> [B, V, rows*columns, width]; raises as `tokens`."""
         expected = (self.config.views, 3, *self.config.image_size)
         if images.ndim != 5 or tuple(images.shape[1:]) != expected:
             raise ValueError(f"images are {list(images.shape)}; expected {['B', *expected]}")
         x = self.patch_embed(images.flatten(0, 1)).unflatten(0, images.shape[:2])
-        if self.config.views > 1:
-            x = x + self.view_embed
-        x = x.flatten(1, 2)
+        return x + self.view_embed if hasattr(self, "view_embed") else x
+
+    def read(self, embedded: Tensor) -> Tensor:
+        """From patch tokens of all or, with any_view, of some views [B, v, rows*columns, width] to `tokens`."""
+        missing = self.config.views - embedded.shape[1]
+        x = embedded.flatten(1, 2)
+        tables = (self.rotary_cosine, self.rotary_sine)
+        if missing:  # positions are the same in each view
+            tables = tuple(table[missing * embedded.shape[2] :] for table in tables)
         if self.config.slots:
             x = torch.cat([x, self.slot_queries.to(x.dtype).expand(len(x), -1, -1)], dim=1)
-        tables = (self.rotary_cosine, self.rotary_sine)
         for block in self.blocks[:-1]:
             x = block(x, tables)
         # Of the last block only the latents are read; with slots that leaves out most of its work.
@@ -165,7 +178,20 @@ class VideoEncoder(nn.Module):
         return self.slot_readout(x) if self.config.slots else x
 
     def forward(self, images: Tensor) -> Tensor:
-        x = self.tokens(images).float()
+        return self.normalise(self.tokens(images))
+
+    def normalise(self, tokens: Tensor) -> Tensor:
+        """From `tokens` to latents."""
+        x = tokens.float()
         if self.config.slots:
             return self.slot_norm(x.flatten(1)).unflatten(1, (self.config.slots, -1))
         return F.layer_norm(x, x.shape[-1:], eps=LATENT_NORM_EPS)
+
+    def of_views(self, views: Sequence[int]) -> "VideoEncoder":
+        """The same encoder for some of its views alone, by number; raises ValueError where it cannot do with them."""
+        if not self.config.any_view or not views or not set(views) < set(range(self.config.views)):
+            raise ValueError(f"views {list(views)} of {self.config.views}: this encoder was not trained for some alone")
+        narrow = VideoEncoder(replace(self.config, views=len(views)))
+        weights = self.state_dict()
+        narrow.load_state_dict(weights | {"view_embed": weights["view_embed"][list(views)]})
+        return narrow.train(self.training).requires_grad_(next(self.parameters()).requires_grad)

@@ -1,6 +1,7 @@
 """The world model in use: images to latents, and candidate actions to imagined latents."""
 
 import logging
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -63,17 +64,21 @@ class WorldModel:
         dtype: str = "float32",
         backend: str = "torch",
         threads: int | None = None,
+        views: Sequence[str] = (),
     ) -> "WorldModel":
         """Loads a model bundle; raises BundleError naming the file and field at fault.
 
-        backend: "torch", or "onnx" for its ONNX files, which run in float32; where those or ONNX Runtime are missing, a
-        warning says so and torch is used. `backend` then tells what runs.
+        views: those of the model's that are there, if not all; its contract then names only them. backend: "torch", or
+        "onnx" for its ONNX files, which run in float32; where those or ONNX Runtime are missing, a warning says so and
+        torch is used. `backend` then tells what runs.
         """
         if backend not in BACKENDS:
             raise ValueError(f"backend is {backend!r}; it must be one of {', '.join(BACKENDS)}")
         dtype = resolve_dtype(dtype, usable_device(device))
-        encoder, predictor, contract = load_bundle(folder, matrix_dtype(dtype))
+        encoder, predictor, contract = load_bundle(folder, matrix_dtype(dtype), views)
         model = cls(contract, encoder, predictor, device, dtype, decoder=load_decoder(folder), threads=threads)
+        if backend == "onnx" and views:
+            raise ValueError("backend onnx has an encoder for all views: leave out views, or use torch")
         if backend == "onnx":
             model._use_onnx(Path(folder))
         return model

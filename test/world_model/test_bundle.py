@@ -8,6 +8,7 @@ import yaml
 from small_models import (
     slot_encoder_config,
     small_contract,
+    small_encoder,
     small_predictor,
     small_sub_goal_head,
     small_sub_goal_spec,
@@ -24,7 +25,9 @@ from jepa_planner.world_model.bundle import (
     save_bundle,
     sha256,
 )
+from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.encoder import VideoEncoder
+from jepa_planner.world_model.world_model import WorldModel
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +58,34 @@ def test_a_bundle_gives_back_what_was_saved(bundle):
             assert torch.equal(tensor, loaded.state_dict()[name]), name
         assert not loaded.training
     assert set(contract.files) == {"encoder.safetensors", "predictor.safetensors"}
+
+
+@pytest.fixture
+def any_view_bundle(tmp_path) -> Path:
+    encoder, model = small_encoder(any_view=True), small_world_model()
+    contract = small_contract(encoder=encoder.config)
+    save_bundle(tmp_path / "any", encoder, model.predictor, contract)
+    return tmp_path / "any"
+
+
+def test_a_model_may_be_loaded_for_the_cameras_that_are_there(any_view_bundle):
+    both, side = WorldModel.load(any_view_bundle), WorldModel.load(any_view_bundle, views=["side"])
+    assert side.contract.image.views == ("side",) == load_contract(any_view_bundle, ["side"]).image.views
+    pictures = torch.randint(0, 255, (2, 2, 32, 32, 3), dtype=torch.uint8)
+    assert side.encode(pictures[:, [1]]).shape == both.encode(pictures).shape
+    with pytest.raises(ContractError, match=r"image\.views: 2 given; this model needs 1, in order: side"):
+        side.encode(pictures)
+    everything = WorldModel.load(any_view_bundle, views=["side", "front"])
+    torch.testing.assert_close(everything.encode(pictures), both.encode(pictures))
+
+
+def test_cameras_that_a_model_lacks_or_cannot_do_without_are_named(bundle, any_view_bundle):
+    with pytest.raises(ContractError, match=r"image\.views: 'wrist' given; this model has front, side"):
+        WorldModel.load(any_view_bundle, views=["wrist"])
+    with pytest.raises(ContractError, match=r"image\.views: front given; this model needs all of front, side"):
+        WorldModel.load(bundle, views=["front"])
+    with pytest.raises(ValueError, match="backend onnx has an encoder for all views"):
+        WorldModel.load(any_view_bundle, backend="onnx", views=["front"])
 
 
 def test_half_precision_on_disk_loads_as_float32(tmp_path):

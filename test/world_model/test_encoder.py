@@ -82,3 +82,34 @@ def test_impossible_sizes_are_refused_by_name(changes, name):
 def test_heads_that_do_not_divide_the_width_are_refused():
     with pytest.raises(ValueError, match="multiple of heads"):
         VideoEncoder(slot_encoder_config(heads=5))
+
+
+def any_view_encoder() -> VideoEncoder:
+    torch.manual_seed(0)
+    return VideoEncoder(slot_encoder_config(any_view=True)).eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("view", [0, 1])
+def test_a_missing_view_leaves_nothing_in_its_place(view):
+    encoder = any_view_encoder()
+    alone, given = encoder.of_views([view]), images()
+    assert alone.config.views == 1 and not alone.training
+    latents = alone(given[:, [view]])
+    torch.testing.assert_close(latents, encoder.normalise(encoder.read(encoder.embed(given)[:, [view]])))
+    assert not torch.allclose(latents, encoder(given), atol=1e-3)
+    assert not torch.allclose(latents, encoder.of_views([1 - view])(given[:, [view]]), atol=1e-3), (
+        "views are told apart"
+    )
+
+
+@pytest.mark.parametrize("views", [[], [2], [0, 1]])
+def test_only_some_of_the_views_can_stand_alone(views):
+    with pytest.raises(ValueError, match="not trained for some alone"):
+        any_view_encoder().of_views(views)
+
+
+def test_an_encoder_that_needs_all_views_cannot_do_with_one():
+    with pytest.raises(ValueError, match="not trained for some alone"):
+        small_encoder().of_views([0])
+    with pytest.raises(ValueError, match="any_view needs slots"):
+        patch_config(any_view=True)

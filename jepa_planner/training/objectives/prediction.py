@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
+from jepa_planner.training.view_dropout import encode_windows
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
@@ -32,7 +33,7 @@ class NextLatent(nn.Module):
         actions: Tensor, generator: Generator,
     ) -> Predicted:  # fmt: skip
         """images [B, T, V, 3, H, W], states [B, T, S], actions [B, T-1, A]."""
-        latents = encode_windows(encoder, images)
+        latents = encode_windows(encoder, images, generator)
         predicted = predictor.normalise_output(predictor(latents[:, :-1], actions, states[:, :-1]))
         return Predicted(latents, predicted, (predicted - latents[:, 1:]).pow(2).mean())
 
@@ -59,8 +60,8 @@ class MaskedTeacher(nn.Module):
         if self.training:
             self.follow(encoder)
         with torch.no_grad():
-            targets = encode_windows(self.teacher, images[:, 1:])
-        latents = encode_windows(encoder, self.hide(images, encoder.config.patch_size, generator))
+            targets = encode_windows(self.teacher, images[:, 1:], generator)
+        latents = encode_windows(encoder, self.hide(images, encoder.config.patch_size, generator), generator)
         predicted = predictor.normalise_output(predictor(latents[:, :-1], actions, states[:, :-1]))
         return Predicted(latents, predicted, (predicted - targets).pow(2).mean())
 
@@ -92,12 +93,7 @@ class NextPicture(nn.Module):
         actions: Tensor, generator: Generator,
     ) -> Predicted:  # fmt: skip
         """Shapes as in `NextLatent`."""
-        latents = encode_windows(encoder, images)
+        latents = encode_windows(encoder, images, generator)
         predicted = predictor.normalise_output(predictor(latents[:, :-1], actions, states[:, :-1]))
         drawn, foreseen = self.decoder(latents), self.decoder(predicted)
         return Predicted(latents, predicted, (drawn - images).pow(2).mean() + (foreseen - images[:, 1:]).pow(2).mean())
-
-
-def encode_windows(encoder: VideoEncoder, images: Tensor) -> Tensor:
-    """Latents [B, T, N, D] of windows [B, T, V, 3, H, W]."""
-    return encoder(images.flatten(0, 1)).unflatten(0, images.shape[:2])

@@ -3,7 +3,8 @@ import torch
 from batches import generator
 from tiny_training import encoder, episodes, predictor
 
-from jepa_planner.training.objectives.prediction import MaskedTeacher, NextLatent, NextPicture, encode_windows
+from jepa_planner.training.objectives.prediction import MaskedTeacher, NextLatent, NextPicture
+from jepa_planner.training.view_dropout import encode_windows
 from jepa_planner.world_model.preprocess import preprocess
 
 
@@ -45,8 +46,8 @@ def test_hidden_patches_are_hidden_from_the_encoder_alone():
     student = encoder().eval()
     prediction = MaskedTeacher(student, hidden_share=1.0).eval()
     found = prediction(student, predictor(untrained=True), images, states, actions, generator())
-    assert torch.equal(found.latents, encode_windows(student, 0.0 * images))
-    whole = encode_windows(student, images)[:, 1:]
+    assert torch.equal(found.latents, encode_windows(student, 0.0 * images, generator()))
+    whole = encode_windows(student, images, generator())[:, 1:]
     torch.testing.assert_close(found.loss, (found.predicted - whole).pow(2).mean())
 
 
@@ -73,7 +74,7 @@ def test_next_pictures_and_those_that_are_seen_are_drawn_by_one_decoder():
     images, states, actions = batch()
     module, foresees, sees = NextPicture(encoder()), predictor(), encoder().eval()
     found = module(sees, foresees, images, states, actions, generator())
-    latents = encode_windows(sees, images)
+    latents = encode_windows(sees, images, generator())
     predicted = foresees(latents[:, :-1], actions, states[:, :-1])
     present = (module.decoder(latents) - images).square().mean()
     future = (module.decoder(predicted) - images[:, 1:]).square().mean()
