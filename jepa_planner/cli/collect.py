@@ -6,6 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
+from jepa_planner.parallel import add_parallel_arguments
+
 HELP = "collect simulated episodes for training"
 
 
@@ -25,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--behaviour", default="exploration", choices=["exploration", "demonstration"],
         help="exploration: with mistakes, for encoder and predictor; demonstration: nearly clean, for sub-goals",
     )  # fmt: skip
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    add_parallel_arguments(parser, processes=os.cpu_count() or 1)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -37,6 +39,6 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError("--scenes varied varies everything: leave out --vary")
     vary = frozenset({VARIED} if args.scenes == "varied" else args.vary)
     settings = CollectSettings(args.episodes, args.steps, args.seed, args.image_size, vary, args.behaviour)
-    written = collect(args.folder, settings, args.processes)
+    written = collect(args.folder, settings, args.processes, args.cluster)
     print(f"{settings.episodes} episodes of {settings.steps} steps in {args.folder} ({written} shards newly written)")
     return 0

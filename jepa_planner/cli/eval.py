@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from jepa_planner.cli.compute_arguments import add_compute_arguments
 from jepa_planner.cli.search_arguments import add_search_arguments, chosen_search
+from jepa_planner.parallel import add_parallel_arguments
 
 if TYPE_CHECKING:
     from jepa_planner.evaluation.trials import Trial, TrialSettings
@@ -61,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
     parser.add_argument("--backend", choices=["torch", "onnx"], default="torch", help="what runs the model")
     add_compute_arguments(parser)
+    add_parallel_arguments(parser, processes=1)
     add_search_arguments(parser)
     parser.add_argument("--deadline", type=float, default=None, metavar="S", help="seconds for each search")
 
@@ -70,16 +72,16 @@ def main(args: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
-    from jepa_planner.evaluation.policies import WorldModelPolicy, floor_policy
+    from jepa_planner.evaluation.policies import WorldModelPolicy
     from jepa_planner.evaluation.report import in_words, summarise
+    from jepa_planner.evaluation.spread_trials import Contestant, spread_trials
     from jepa_planner.evaluation.trials import TrialSettings, run_trials
-    from jepa_planner.planning.optimisers import optimiser_of
-    from jepa_planner.world_model.bundle import load_contract, load_familiarity, load_sub_goal_head, model_folder
+    from jepa_planner.world_model.bundle import load_contract, model_folder
     from jepa_planner.world_model.rollouts.threads import planning_threads
-    from jepa_planner.world_model.world_model import WorldModel
     from jepa_planner_sim.scene import PERTURBATIONS
 
-    threads = args.threads or planning_threads()
+    spread = args.processes > 1 or bool(args.cluster)
+    threads = args.threads or (1 if spread else planning_threads())
     torch.set_num_threads(1)  # for all but rollouts: at this size their products are too small to share
     vary = frozenset(PERTURBATIONS if args.scenes == "varied" else args.perturb)
     try:
@@ -107,27 +109,36 @@ def main(args: argparse.Namespace) -> int:
     if folder is not None:
         load_contract(folder, args.views).imagines(imagine, goals=1)  # refuses what the model cannot do
     search = deadline_s = None
+    if args.ros and spread:
+        print("one robot is tried at a time: leave out --ros, or --processes and --cluster", file=sys.stderr)
+        return 2
     if args.ros:
         if args.floor != "none":
             print("floors have no nodes to run through: leave out --ros", file=sys.stderr)
             return 2
         running = _ros_trials(settings, folder, seconds, imagine)
-    elif args.floor == "none":
-        model = WorldModel.load(folder, dtype=args.dtype, backend=args.backend, threads=threads, views=args.views)
-        print(f"{folder} runs on {model.backend}, rollouts in {model.engine.dtype} on {threads} cores")
-        search = chosen_search(args, model.contract.planning)
-        deadline_s = args.deadline or model.contract.planning.deadline_s
-        policy = WorldModelPolicy(model, seconds, optimiser_of(search), deadline_s, load_sub_goal_head(folder), imagine)
-        policy.familiarity = load_familiarity(folder)
-        running = run_trials(policy, settings)
     else:
-        running = run_trials(floor_policy(args.floor), settings)
+        if folder is not None:
+            planning = load_contract(folder).planning
+            search, deadline_s = chosen_search(args, planning), args.deadline or planning.deadline_s
+        contestant = Contestant(
+            folder, args.floor, search, deadline_s, imagine, args.dtype, args.backend, threads, tuple(args.views)
+        )
+        policy = contestant.policy(seconds)  # in this process at least to find out what is wrong with it
+        if isinstance(policy, WorldModelPolicy):
+            model = policy.model
+            print(f"{folder} runs on {model.backend}, rollouts in {model.engine.dtype} on {threads} cores")
+        if spread:
+            running = spread_trials(contestant, settings, seconds, args.processes, args.cluster)
+        else:
+            running = run_trials(policy, settings)
     trials = []
     with tqdm(total=args.episodes, desc=args.task, unit="trial") as bar:
         for trial in running:
             trials.append(trial)
             bar.update()
             bar.set_postfix(solved=f"{sum(t.success for t in trials)}/{len(trials)}")
+    trials.sort(key=lambda trial: trial.seed)
     model_name = str(folder) if folder else None
     imagined = None if folder is None else imagine
     summary = summarise(trials, settings, seconds, model_name, args.floor, args.ros, search, deadline_s, imagined)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from jepa_planner.parallel import in_parallel
 from jepa_planner.training.episodes import EpisodeError, Episodes, shard_settings, write_shard
 from jepa_planner_sim.arm_driver import ACTION_PERIOD_S, ArmDriver, action_max
 from jepa_planner_sim.behaviours import MIXES, behave
@@ -58,10 +57,10 @@ class CollectSettings:
             )
 
 
-def collect(folder: Path, settings: CollectSettings, processes: int) -> int:
+def collect(folder: Path, settings: CollectSettings, processes: int, cluster: str = "") -> int:
     """Collect the shards that the folder lacks; returns how many were written. Interrupt and call again to resume.
 
-    Raises EpisodeError where a shard that is there was made with other settings.
+    processes, cluster: see `in_parallel`. Raises EpisodeError where a shard that is there was made with other settings.
     """
     shards = range((settings.episodes + settings.shard_episodes - 1) // settings.shard_episodes)
     paths = {index: folder / f"episodes-{index:06d}.h5" for index in shards}
@@ -69,18 +68,10 @@ def collect(folder: Path, settings: CollectSettings, processes: int) -> int:
     for index in sorted(set(shards) - set(missing)):
         _check_kept(paths[index], settings, index)
     left = sum(_episodes_in(settings, index) for index in missing)
-    with (
-        ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool,
-        tqdm(total=settings.episodes, initial=settings.episodes - left, unit="episode") as bar,
-    ):
-        jobs = [pool.submit(_collect_shard, paths[index], settings, index) for index in missing]
-        try:
-            for job in as_completed(jobs):
-                bar.update(job.result())
-        except BaseException:  # an interruption or a fault: leaving the pool would wait for all the other shards
-            for worker in multiprocessing.active_children():
-                worker.terminate()
-            raise
+    jobs = [(paths[index].absolute(), settings, index) for index in missing]
+    with tqdm(total=settings.episodes, initial=settings.episodes - left, unit="episode") as bar:
+        for count in in_parallel(_collect_shard, jobs, processes, cluster):
+            bar.update(count)
     return len(missing)
 
 

@@ -1,5 +1,8 @@
-import multiprocessing
-from collections.abc import Iterator
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,17 +66,23 @@ def test_after_an_interruption_only_what_is_missing_is_collected_and_it_is_the_s
             np.testing.assert_array_equal(file[name][:], values)
 
 
-def test_an_interruption_ends_the_workers_at_once_and_keeps_what_is_done(collected, tmp_path, monkeypatch):
-    (tmp_path / "episodes-000000.h5").write_bytes((collected / "episodes-000000.h5").read_bytes())
-
-    def interrupted(jobs: list) -> Iterator:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("jepa_planner_sim.collect.as_completed", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        collect(tmp_path, replace(SMALL, episodes=400), processes=1)
-    assert multiprocessing.active_children() == []
-    assert [path.name for path in tmp_path.glob("*.h5")] == ["episodes-000000.h5"]
+def test_an_interruption_ends_the_workers_at_once_and_keeps_what_is_done(collected, tmp_path):
+    shutil.copy(collected / "episodes-000000.h5", tmp_path)
+    code = (
+        "from pathlib import Path; from jepa_planner_sim.collect import CollectSettings, collect; "
+        f"collect(Path({str(tmp_path)!r}), CollectSettings(episodes=4000, steps=3, seed=40, shard_episodes=2), 2)"
+    )
+    running = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, start_new_session=True)
+    while not (tmp_path / "episodes-000002.h5").exists():
+        assert running.poll() is None, running.stderr.read()
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    assert running.wait(20) != 0
+    time.sleep(0.5)
+    written = sorted(path.name for path in tmp_path.glob("*.h5"))
+    time.sleep(2.0)
+    assert sorted(path.name for path in tmp_path.glob("*.h5")) == written, "no worker goes on"
+    assert written[0] == "episodes-000000.h5" and len(written) < 100
 
 
 @pytest.mark.parametrize(
@@ -97,7 +106,16 @@ def test_a_folder_collected_with_other_settings_is_refused_and_kept(collected, c
 def test_a_fault_in_a_worker_is_raised_here(tmp_path):
     with pytest.raises(ValueError, match="unknown perturbation gravity"):
         collect(tmp_path, replace(SMALL, vary=frozenset({"gravity"})), processes=1)
-    assert multiprocessing.active_children() == []
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(FileExistsError):
+        collect(tmp_path / "file", SMALL, processes=2)
+
+
+def test_two_processes_collect_what_one_would(collected, tmp_path):
+    assert collect(tmp_path, SMALL, processes=2) == 2
+    one, two = read_episodes(collected), read_episodes(tmp_path)
+    np.testing.assert_array_equal(one.images, two.images)
+    np.testing.assert_array_equal(one.actions, two.actions)
 
 
 def test_other_processes_collect_what_this_one_would(collected, world):
