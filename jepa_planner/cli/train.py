@@ -18,6 +18,7 @@ GOES_WITH = {
         "name",
         "demonstrations",
         "sub_goal_iterations",
+        "device",
     ),
     "predictor_only": ("data", "predictor_iterations", "init", "name", "view", "learning_rate", "batch", "device"),
     "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations"),
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--predictor-iterations", type=int, help="default: 1500")
     parser.add_argument("--episodes", type=int, default=None, help="use only the first so many")
+    parser.add_argument("--device", help="where the model is trained, for example cuda (default: cpu)")
     parser.add_argument("--name", help="of the model (default: panda-tabletop, or the first model's with -tuned)")
     whole = parser.add_argument_group("training encoder and predictor")
     whole.add_argument("--encoder-iterations", type=int, help="default: 2200")
@@ -52,7 +54,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     only.add_argument("--view", nargs="+", metavar="NAME", help="the data's cameras, in the order of the model's")
     only.add_argument("--learning-rate", type=float, help="default: 1e-4")
     only.add_argument("--batch", type=int, help="windows per iteration (default: 32)")
-    only.add_argument("--device", help="where the model runs, for example cuda (default: cpu)")
     sub_goals = parser.add_argument_group("sub-goals imagined on the way to a goal picture")
     sub_goals.add_argument(
         "--demonstrations", type=Path, nargs="+", metavar="DIR",
@@ -80,15 +81,18 @@ def _train(args: argparse.Namespace, command: str) -> int:
         seed=args.seed,
         episodes=args.episodes,
         command=command,
-        **_given(args, "objective", "encoder_iterations", "predictor_iterations", "sub_goal_iterations", "name"),
+        **_given(
+            args, "objective", "encoder_iterations", "predictor_iterations", "sub_goal_iterations", "name", "device"
+        ),
     )
     try:
         report = run(args.data, args.out, args.run or Path("out/train"), recipe, args.demonstrations or ())
     except Collapsed as error:
         print(f"no bundle was written: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(report, indent=1))
-    print(f"bundle written to {args.out}")
+    if report:  # of several processes, the first one has it
+        print(json.dumps(report, indent=1))
+        print(f"bundle written to {args.out}")
     return 0
 
 

@@ -34,6 +34,7 @@ class EncoderTraining:
     window: int = 4
     objective: str = SHIPPED
     per_episode: int = 1
+    device: str = "cpu"
 
 
 def train_encoder(
@@ -42,11 +43,12 @@ def train_encoder(
 ) -> tuple[VideoEncoder, PixelDecoder | None]:  # fmt: skip
     """Train an encoder on the training episodes; `folder` receives log and checkpoints.
 
-    Returns it in eval mode, with the decoder that it was trained with if the objective predicts pixels.
+    Returns it in eval mode on its device, with the decoder that it was trained with if the objective predicts pixels.
     """
     torch.manual_seed(seed)
     objective = JointObjective(VideoEncoder(config), ActionConditionedPredictor(predictor), settings.objective)
     objective.predictor.set_scaling(*state_scaling(episodes.states[split.train]), action_std)
+    objective.to(settings.device)
     last = int(split.train[-1]) + 1  # the held-out episodes come last: a view, not a copy
     sampler = WindowSampler(
         episodes.images[:last], episodes.states[:last], episodes.actions[:last], settings.window, settings.batch, seed,
@@ -54,7 +56,7 @@ def train_encoder(
     )  # fmt: skip
 
     def losses_at(iteration: int) -> dict[str, Tensor]:
-        images, states, actions = sampler.draw(iteration)
+        images, states, actions = (part.to(settings.device) for part in sampler.draw(iteration))
         generator = torch.Generator().manual_seed(seed * 1_000_003 + iteration)
         pixels = preprocess(images, config.image_size)
         return objective(pixels, states, actions, generator, settings.per_episode)
@@ -85,8 +87,8 @@ def encode_some_alone(
 def encode_episodes(encoder: VideoEncoder, images: np.ndarray, batch: int = 256) -> np.ndarray:
     """Latents float32 [E, T+1, N, D] of images uint8 [E, T+1, V, H, W, 3]."""
     frames = images.reshape(-1, *images.shape[2:])
-    parts = []
+    device, parts = next(encoder.parameters()).device, []
     for start in tqdm(range(0, len(frames), batch), desc="encode", unit_scale=batch, unit="frame"):
-        pixels = preprocess(torch.from_numpy(frames[start : start + batch]), encoder.config.image_size)
-        parts.append(encoder(pixels).numpy())
+        pixels = preprocess(torch.from_numpy(frames[start : start + batch]).to(device), encoder.config.image_size)
+        parts.append(encoder(pixels).cpu().numpy())
     return np.concatenate(parts).reshape(*images.shape[:2], *parts[0].shape[1:])

@@ -16,11 +16,16 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from jepa_planner.training import distributed
+
 LOG_EVERY = 20
 
 
 def use_all_cores() -> None:
-    """Computes with a thread per core, unless OMP_NUM_THREADS says how many: on a busy machine fewer are faster."""
+    """Computes with a thread per core, unless OMP_NUM_THREADS says how many: on a busy machine fewer are faster.
+
+    torchrun says 1.
+    """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(os.cpu_count() or 1)
 
@@ -43,8 +48,8 @@ def fit(
     """Minimise `losses_at(iteration)["total"]` over the module's parameters.
 
     `losses_at` must draw its data from the iteration number alone: then a run that was interrupted and continues from
-    `folder/NAME.ckpt` sees the same data as one that was not. Losses are appended to `folder/NAME.jsonl`.
-    Raises FloatingPointError when the loss is not finite.
+    `folder/NAME.ckpt` sees the same data as one that was not. Losses are appended to `folder/NAME.jsonl`. Of several
+    processes (see `distributed`) the first one writes. Raises FloatingPointError when the loss is not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _keep_freed_memory()
@@ -58,11 +63,16 @@ def fit(
     )
     checkpoint = folder / f"{name}.ckpt"
     first = _resume(checkpoint, module, optimiser)
-    log_file = folder / f"{name}.jsonl"
-    _keep_log_until(first, log_file)
+    writes = distributed.rank() == 0
+    log_file = folder / f"{name}.jsonl" if writes else Path(os.devnull)
+    if writes:
+        _keep_log_until(first, log_file)
     started = time.monotonic()
     module.train()
-    with log_file.open("a") as log, tqdm(total=settings.iterations, initial=first, desc=name) as bar:
+    with (
+        log_file.open("a") as log,
+        tqdm(total=settings.iterations, initial=first, desc=name, disable=not writes) as bar,
+    ):
         for iteration in range(first, settings.iterations):
             for group in optimiser.param_groups:
                 group["lr"] = settings.learning_rate * _schedule(iteration, settings)
@@ -73,6 +83,7 @@ def fit(
                 )
             optimiser.zero_grad(set_to_none=True)
             losses["total"].backward()
+            distributed.average_gradients(parameters)
             nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
             optimiser.step()
             bar.update()
@@ -83,7 +94,9 @@ def fit(
                 log.write(json.dumps({"iteration": iteration, "seconds": seconds, **record}) + "\n")
                 log.flush()
             if (iteration + 1) % settings.checkpoint_every == 0 or iteration + 1 == settings.iterations:
-                _save(checkpoint, module, optimiser, iteration + 1)
+                distributed.average_buffers(module)
+                if writes:
+                    _save(checkpoint, module, optimiser, iteration + 1)
     module.eval()
 
 

@@ -16,6 +16,7 @@ from jepa_planner.planning.energy import PIXELS
 from jepa_planner.planning.mppi import MppiSettings
 from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.training.collapse import measure_collapse
+from jepa_planner.training.distributed import join_group, leave_group, own_device, rank
 from jepa_planner.training.encoder_training import (
     EncoderTraining,
     encode_episodes,
@@ -73,6 +74,7 @@ class Recipe:
     predictor_iterations: int = 1500
     sub_goal_iterations: int = 6000
     episodes: int | None = None
+    device: str = "cpu"
     name: str = "panda-tabletop"
     command: str = ""
 
@@ -90,13 +92,15 @@ def run(
     """Train encoder, then predictor, probe both and write the bundle; resumes from what `run_folder` holds. Returns
     the report.
 
-    demonstrations: folders of episodes from which the bundle then learns to imagine sub-goals.
+    demonstrations: folders of episodes from which the bundle then learns to imagine sub-goals. Of several processes
+    (see `distributed`) all train encoder and predictor, and the first one does the rest; the others return {}.
     Raises EpisodeError for unusable data and Collapsed when the encoder is not worth a predictor.
     """
     for folder in demonstrations:
         shard_paths(folder)  # not only after hours
+    join_group(recipe.device)
     report = _train_world_model(data, bundle, run_folder, recipe)
-    if demonstrations:
+    if demonstrations and report:
         settings = SubGoalRun(recipe.seed, recipe.sub_goal_iterations, command=recipe.command)
         report["sub_goals"] = add_sub_goals(demonstrations, bundle, bundle, run_folder / "sub_goals", settings)
         _write_report(run_folder, report)
@@ -105,12 +109,13 @@ def run(
 
 def _train_world_model(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str, object]:
     use_all_cores()
+    device = own_device(recipe.device)
     episodes = read_episodes(data, recipe.episodes)
     parts = split(episodes)
     encoder_config, predictor_config = shipped_sizes(episodes)
     action_std = torch.tensor(ACTION_SCALE)
     training = EncoderTraining(
-        FitSettings(recipe.encoder_iterations), batch=recipe.encoder_batch, objective=recipe.objective,
+        FitSettings(recipe.encoder_iterations), batch=recipe.encoder_batch, objective=recipe.objective, device=device,
         per_episode=WINDOWS_PER_SCENE if "scene_sigreg" in names_in(recipe.objective) else 1,
     )  # fmt: skip
     encoder, decoder = train_encoder(
@@ -132,6 +137,7 @@ def _train_world_model(data: Path, bundle: Path, run_folder: Path, recipe: Recip
     torch.manual_seed(recipe.seed + 1)
     predictor = ActionConditionedPredictor(predictor_config)
     predictor.set_scaling(*state_scaling(episodes.states[parts.train]), action_std)
+    predictor.to(device)
     train = parts.train
     seen = encode_some_alone(encoder, episodes.images[: len(train)], latents[train], np.random.default_rng(recipe.seed))
     pictures = None if decoder is None else Pictures(episodes.images[: len(train)], decoder)
@@ -141,6 +147,12 @@ def _train_world_model(data: Path, bundle: Path, run_folder: Path, recipe: Recip
         pictures,
     )  # fmt: skip
     predictor.eval()
+    first = rank() == 0
+    leave_group()
+    if not first:
+        return {}
+    for module in filter(None, (encoder, predictor, decoder)):
+        module.cpu()
     report["prediction_error"] = prediction_error(predictor, latents, episodes, parts.held_out, horizon=4)
     _write_report(run_folder, report)
     described = contract(encoder, predictor, episodes, latents, recipe)
@@ -228,4 +240,5 @@ def planned_in_pixels(contract: Contract, episodes: Episodes) -> Contract:
 
 
 def _write_report(folder: Path, report: dict[str, object]) -> None:
-    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    if rank() == 0:
+        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.training.distributed import draw_seed
+
 
 @dataclass(frozen=True)
 class WindowSampler:
@@ -31,8 +33,10 @@ class WindowSampler:
             raise ValueError(f"episodes of {self.frames.shape[1]} frames are shorter than windows of {self.window}")
 
     def draw(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Frames [B, W, ...], states [B, W, S] and actions [B, W-1, A]; the same iteration gives the same windows."""
-        rng = np.random.default_rng([self.seed, iteration])
+        """Frames [B, W, ...], states [B, W, S] and actions [B, W-1, A]; the same iteration gives the same
+        windows, to each of several processes others.
+        """
+        rng = np.random.default_rng(draw_seed(self.seed, iteration))
         drawn = rng.integers(self.frames.shape[0], size=self.batch // self.per_episode)
         episode = drawn.repeat(self.per_episode)[:, None]
         start = rng.integers(self.frames.shape[1] - self.window + 1, size=self.batch)[:, None]
