@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pybullet
 
+from jepa_planner_sim.bullet import pybullet
 from jepa_planner_sim.scene import CameraShift
 
 NO_SHIFT = CameraShift()

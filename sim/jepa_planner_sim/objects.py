@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pybullet
-from pybullet_utils.bullet_client import BulletClient
 
+from jepa_planner_sim.bullet import BulletClient, pybullet
 from jepa_planner_sim.scene import TableObject
 
 MASS_KG = 0.08

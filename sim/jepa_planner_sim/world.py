@@ -6,13 +6,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import pybullet
 import pybullet_data
-from pybullet_utils.bullet_client import BulletClient
 
 from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, rpy_from_rotation
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner_sim.background import animate
+from jepa_planner_sim.bullet import pybullet, start_server
 from jepa_planner_sim.cameras import STANDARD_CAMERAS, Camera
 from jepa_planner_sim.objects import load_object
 from jepa_planner_sim.scene import CameraShift, Scene
@@ -42,7 +41,7 @@ class World:
         self.kinematics = ArmKinematics(
             self.limits.robot_description, self.limits.tcp_frame, self.limits.joint_margin_rad
         )
-        self._bullet = BulletClient(pybullet.DIRECT)
+        self._bullet = start_server()
         self._bullet.setTimeStep(PHYSICS_STEP_S)
         self._bullet.setGravity(0, 0, -9.81)
         self._arm = self._load_arm()
