@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--behaviour", default="exploration", choices=["exploration", "demonstration"],
         help="exploration: with mistakes, for encoder and predictor; demonstration: nearly clean, for sub-goals",
     )  # fmt: skip
+    parser.add_argument(
+        "--adapter", default="", metavar="MODULE:CLASS", help="a scene of your own instead of the simulator that ships"
+    )
     add_parallel_arguments(parser, processes=os.cpu_count() or 1)
 
 
@@ -38,7 +41,9 @@ def main(args: argparse.Namespace) -> int:
     if args.vary and args.scenes == "varied":
         raise ValueError("--scenes varied varies everything: leave out --vary")
     vary = frozenset({VARIED} if args.scenes == "varied" else args.vary)
-    settings = CollectSettings(args.episodes, args.steps, args.seed, args.image_size, vary, args.behaviour)
+    settings = CollectSettings(
+        args.episodes, args.steps, args.seed, args.image_size, vary, args.behaviour, adapter=args.adapter
+    )
     written = collect(args.folder, settings, args.processes, args.cluster)
     print(f"{settings.episodes} episodes of {settings.steps} steps in {args.folder} ({written} shards newly written)")
     return 0

@@ -22,7 +22,10 @@ HELP = "measure closed-loop success on unseen scenes"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("--task", required=True, choices=["reach", "grasp", "push", "pick_place", "stack", "rearrange"])
+    parser.add_argument(
+        "--task", required=True, metavar="TASK",
+        help="reach, grasp, push, pick_place, stack or rearrange, or a scene of your own: an adapter as MODULE:CLASS",
+    )  # fmt: skip
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument(
         "--seed", type=int, default=0, help="first scene is 1,000,000 + SEED; training scenes lie below"

@@ -28,7 +28,9 @@ NEEDS = {"": ("data",), "predictor_only": ("data", "init"), "sub_goals_only": ("
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of episodes from `jepa-planner collect`")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", metavar="DIR", help="folders of episodes from `jepa-planner collect`"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="where the bundle is written")
     parser.add_argument(
         "--run", type=Path, metavar="DIR",

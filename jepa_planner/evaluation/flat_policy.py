@@ -77,7 +77,7 @@ class FlatPolicy:
         if len(goals) != 1:
             raise ValueError(f"{len(goals)} goal pictures given; a flat policy is given one")
         contract = self._model.contract
-        self._views = contract.pick_views(tuple(env.world.cameras))
+        self._views = contract.pick_views(env.views)
         self._channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
         self._goal = self._model.encode(goals[0][None, self._views])
 

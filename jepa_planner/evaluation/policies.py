@@ -27,6 +27,7 @@ from jepa_planner.planning.wary_controller import WaryController
 from jepa_planner.world_model.contract import STATE_LAYOUTS
 from jepa_planner.world_model.familiarity import Familiarity
 from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner_sim.adapter import SceneAdapter
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.tasks import script
@@ -35,10 +36,14 @@ BASE_FRAME, TCP_FRAME = "panda_link0", "tcp"
 """What the simulator's poses are given in and of."""
 
 
+Scene = PandaTaskEnv | SceneAdapter
+"""What is planned in: the simulator that ships, or an environment of your own."""
+
+
 class Policy(Protocol):
     """Chooses actions from observations; `start` is called once per trial."""
 
-    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+    def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Begin a trial with goal images, uint8 [V, H, W, 3] each."""
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
@@ -69,16 +74,16 @@ class WorldModelPolicy:
     familiarity: Familiarity | None = None
     last: Decision | None = None
 
-    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+    def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Encode the goal images; every goal but the last has the contract's step budget, the last one what is left."""
         contract, mode = self.model.contract, self.imagine_sub_goals
         contract.check_frame(BASE_FRAME, TCP_FRAME)
-        self.views = contract.pick_views(tuple(env.world.cameras))
+        self.views = contract.pick_views(env.views)
         self.channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
         planning = contract.planning
         latents = self.goal_latents = self.model.encode(np.stack(goals)[:, self.views])
-        per_goal = contract.steps_per_goal_image(mode, len(goals), env.task.max_steps)
-        budgets = step_budgets(len(goals), per_goal, env.task.max_steps)
+        per_goal = contract.steps_per_goal_image(mode, len(goals), env.max_steps)
+        budgets = step_budgets(len(goals), per_goal, env.max_steps)
         sub_goals = None
         if contract.imagines(mode, len(goals)):
             sub_goals = SubGoals(self.sub_goal_head, contract.sub_goals.pursuit)
@@ -119,7 +124,7 @@ class WorldModelPolicy:
 class NoopPolicy:
     """Does nothing: what is solved without acting is no task."""
 
-    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+    def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Nothing to prepare."""
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
@@ -130,7 +135,7 @@ class NoopPolicy:
 class RandomPolicy:
     """Even random actions within bounds."""
 
-    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+    def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Seed the generator."""
         self._rng, self._max = np.random.default_rng(seed), env.action_max
 
@@ -150,7 +155,7 @@ class PixelPolicy:
     def __init__(self, candidates: int = 24) -> None:
         self._candidates = candidates
 
-    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+    def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Keep the world for look-ahead."""
         self._env, self._goals, self._rng, self._step = (
             env,
@@ -161,7 +166,7 @@ class PixelPolicy:
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         """The best of the tried actions."""
-        share = max(1, self._env.task.max_steps // len(self._goals))
+        share = max(1, self._env.max_steps // len(self._goals))
         goal = self._goals[min(self._step // share, len(self._goals) - 1)]
         self._step += 1
         bound = self._env.action_max
@@ -171,20 +176,16 @@ class PixelPolicy:
         return min(candidates, key=lambda action: self._difference(action, goal))
 
     def _difference(self, action: np.ndarray, goal: np.ndarray) -> float:
-        world, driver = self._env.world, self._env.driver
-        saved = world.save()
-        driver.execute(action)
-        picture = world.render().astype(np.float32)
-        world.restore(saved)
-        driver.reset()
-        return float(np.mean((picture - goal) ** 2))
+        return float(np.mean((self._env.foresee(action).astype(np.float32) - goal) ** 2))
 
 
 class ExpertPolicy:
     """The scripted expert with the simulator's knowledge: not a floor but the ceiling."""
 
-    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+    def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Begin the script of the task."""
+        if not isinstance(env, PandaTaskEnv):
+            raise ValueError("the scripted expert knows the tasks of the simulator that ships, and no others")
         self._world, self._runner, self._acted = env.world, ScriptedExpert(script(env.task, env.plan)), False
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:

@@ -9,13 +9,15 @@ import gymnasium
 
 from jepa_planner.evaluation.policies import Policy, WorldModelPolicy
 from jepa_planner_sim import ENV_IDS
+from jepa_planner_sim.adapter import SceneAdapter, load_adapter
 from jepa_planner_sim.collect import EVALUATION_SEED_START
 from jepa_planner_sim.envs import PandaTaskEnv
 
 
 @dataclass(frozen=True)
 class TrialSettings:
-    """What is tried: a task of ENV_IDS, how many scenes from which seed on, goal images, and what the scenes vary.
+    """What is tried: a task of ENV_IDS or a SceneAdapter as MODULE:CLASS, how many scenes from which seed on, goal
+    images, and what the scenes vary.
 
     to_the_end: go on after the first success until the task's steps are spent, and count what holds then.
     """
@@ -29,8 +31,10 @@ class TrialSettings:
     to_the_end: bool = False
 
     def __post_init__(self) -> None:
-        if self.task not in ENV_IDS:
-            raise ValueError(f"unknown task {self.task!r}; known are {', '.join(ENV_IDS)}")
+        if self.task not in ENV_IDS and ":" not in self.task:
+            raise ValueError(
+                f"unknown task {self.task!r}; known are {', '.join(ENV_IDS)}, and adapters as MODULE:CLASS"
+            )
         if self.episodes < 1 or self.seed < 0:
             raise ValueError(f"expected at least 1 episode and a seed from 0 up, got {self.episodes} and {self.seed}")
 
@@ -63,8 +67,7 @@ def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
     A trial ends at its first success (unless `to_the_end`) or when the task's steps are spent; what the policy says of
     itself does not count.
     """
-    env = gymnasium.make(ENV_IDS[settings.task], disable_env_checker=True).unwrapped
-    assert isinstance(env, PandaTaskEnv)
+    env = make_scene(settings.task)
     options = {"goal_images": settings.goal_images, "vary": settings.vary, "strength": settings.strength}
     try:
         for episode in range(settings.episodes):
@@ -81,3 +84,12 @@ def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
             yield Trial(seed, success, steps, start_m, info["distance_m"], ended, draws, first_success)
     finally:
         env.close()
+
+
+def make_scene(task: str) -> PandaTaskEnv | SceneAdapter:
+    """The environment of a task, or of an adapter; raises AdapterError."""
+    if ":" in task:
+        return load_adapter(task)
+    env = gymnasium.make(ENV_IDS[task], disable_env_checker=True).unwrapped
+    assert isinstance(env, PandaTaskEnv)
+    return env

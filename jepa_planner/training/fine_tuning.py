@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -63,7 +64,9 @@ class FineTuningError(ValueError):
     """Data and model do not go together; the message says what to change."""
 
 
-def fine_tune(data: Path, init: Path, bundle: Path, run_folder: Path, settings: FineTuning) -> dict[str, object]:
+def fine_tune(
+    data: Path | Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: FineTuning
+) -> dict[str, object]:
     """Trains the predictor of `init` on episodes and writes a bundle with the very same encoder file.
 
     A bundle without a predictor gets a new one. Resumes from what `run_folder` holds. Returns the report: errors per

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.planning.cem import CemSettings
 from jepa_planner.planning.energy import PIXELS
 from jepa_planner.planning.mppi import MppiSettings
@@ -46,7 +47,7 @@ from jepa_planner.world_model.predictor import ActionConditionedPredictor, Predi
 from jepa_planner.world_model.preprocess import preprocess
 
 ACTION_MAX = (0.06, 0.06, 0.06, 0.0, 0.0, 0.2, 1.0)
-"""Bounds of what is planned; the yaw is held where the gripper never turned in the episodes."""
+"""Bounds of what is planned; yaw and gripper are held where they never moved in the episodes."""
 YAW = 5
 ACTION_SCALE = (0.03, 0.03, 0.03, 1.0, 1.0, 0.1, 0.5)
 SHIPPED_PLANNING = PlanningSpec(
@@ -87,7 +88,7 @@ class Collapsed(RuntimeError):
 
 
 def run(
-    data: Path, bundle: Path, run_folder: Path, recipe: Recipe, demonstrations: Sequence[Path] = ()
+    data: Path | Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe, demonstrations: Sequence[Path] = ()
 ) -> dict[str, object]:
     """Train encoder, then predictor, probe both and write the bundle; resumes from what `run_folder` holds. Returns
     the report.
@@ -107,7 +108,9 @@ def run(
     return report
 
 
-def _train_world_model(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str, object]:
+def _train_world_model(
+    data: Path | Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe
+) -> dict[str, object]:
     use_all_cores()
     device = own_device(recipe.device)
     episodes = read_episodes(data, recipe.episodes)
@@ -218,8 +221,8 @@ def contract(
 
 def action_max(episodes: Episodes) -> tuple[float, ...]:
     """Bounds of what is planned with a model of these episodes."""
-    turned = bool(np.any(episodes.actions[..., YAW]))
-    return tuple(bound if axis != YAW or turned else 0.0 for axis, bound in enumerate(ACTION_MAX))
+    moved = {axis: bool(np.any(episodes.actions[..., axis])) for axis in (YAW, GRIPPER)}
+    return tuple(bound if moved.get(axis, True) else 0.0 for axis, bound in enumerate(ACTION_MAX))
 
 
 def planned_in_pixels(contract: Contract, episodes: Episodes) -> Contract:

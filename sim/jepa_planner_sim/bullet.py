@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """What is printed meanwhile is dropped, by C code as well; output before and after stays."""
     libc = ctypes.CDLL(None)
 
@@ -34,15 +34,15 @@ def _silence() -> Iterator[None]:
         os.close(nowhere)
 
 
-with _silence():
+with silence():
     import pybullet
     from pybullet_utils.bullet_client import BulletClient
 
 
 def start_server() -> BulletClient:
     """A physics server of its own, without a window."""
-    with _silence():
+    with silence():
         return BulletClient(pybullet.DIRECT)
 
 
-__all__ = ["BulletClient", "pybullet", "start_server"]
+__all__ = ["BulletClient", "pybullet", "silence", "start_server"]

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from jepa_planner.parallel import in_parallel
 from jepa_planner.training.episodes import EpisodeError, Episodes, shard_settings, write_shard
+from jepa_planner_sim.adapter import SceneAdapter, load_adapter
 from jepa_planner_sim.arm_driver import ACTION_PERIOD_S, ArmDriver, action_max
 from jepa_planner_sim.behaviours import MIXES, behave
 from jepa_planner_sim.scene import (
@@ -26,11 +27,18 @@ EVALUATION_SEED_START = 1_000_000
 """Scenes from this seed on are for evaluation and never collected."""
 
 
+Record = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str]
+"""Images [T+1, V, H, W, 3], states [T+1, 8], actions [T, 7], object poses [T+1, 4] and the first behaviour of one
+episode.
+"""
+
+
 @dataclass(frozen=True)
 class CollectSettings:
     """What to collect; the same settings and seed give the same files. behaviour names one of MIXES.
 
-    vary: names as `sample_scene` takes them, or VARIED alone, which is `sample_training_scene`.
+    vary: names as `sample_scene` takes them, or VARIED alone, which is `sample_training_scene`. adapter: a SceneAdapter
+    as MODULE:CLASS, which then says what lies on the table and what is done with it.
     """
 
     episodes: int = 2000
@@ -40,12 +48,17 @@ class CollectSettings:
     vary: frozenset[str] = frozenset()
     behaviour: str = "exploration"
     shard_episodes: int = 20
+    adapter: str = ""
 
     def __post_init__(self) -> None:
         if self.episodes < 1 or self.steps < 1 or self.shard_episodes < 1:
             raise ValueError(f"episodes, steps and shard size must be at least 1, got {self}")
         if self.behaviour not in MIXES:
             raise ValueError(f"unknown behaviour {self.behaviour!r}; known are {', '.join(MIXES)}")
+        if self.adapter and (self.vary or self.behaviour != "exploration"):
+            raise ValueError(
+                "an adapter draws its own scenes and behaves in its own way: leave out what varies, and how"
+            )
         if unseen := sorted(self.vary & set(UNSEEN)):
             raise ValueError(f"{', '.join(unseen)} cannot be collected: it shows what a model does with the unseen")
         if self.vary != {VARIED}:
@@ -91,7 +104,7 @@ def _check_kept(path: Path, settings: CollectSettings, index: int) -> None:
         "steps": settings.steps,
         "image size": settings.image_size_px,
         "vary": sorted(settings.vary),
-        "behaviour": settings.behaviour,
+        "behaviour": settings.adapter or settings.behaviour,
     }
     found = shard_settings(path)
     for name, value in wanted.items():
@@ -101,23 +114,38 @@ def _check_kept(path: Path, settings: CollectSettings, index: int) -> None:
 
 def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
     seeds = _seeds_in(settings, index)
-    world = World(image_size_px=settings.image_size_px)
+    if settings.adapter:
+        scene = load_adapter(settings.adapter, image_size_px=settings.image_size_px)
+        views, time_step_s = scene.views, scene.time_step_s
+    else:
+        scene = World(image_size_px=settings.image_size_px)
+        views, time_step_s = tuple(scene.cameras), ACTION_PERIOD_S
+    record = record_scene if settings.adapter else record_episode
     try:
-        records = [record_episode(world, np.random.default_rng(int(seed)), settings) for seed in seeds]
+        records = [record(scene, np.random.default_rng(int(seed)), settings) for seed in seeds]
     finally:
-        world.close()
+        scene.close()
     stacked = [np.stack([r[i] for r in records]) for i in range(4)]
-    episodes = Episodes(*stacked, tuple(r[4] for r in records), seeds, tuple(world.cameras), ACTION_PERIOD_S)
-    write_shard(path, episodes, settings.vary, settings.behaviour)
+    episodes = Episodes(*stacked, tuple(r[4] for r in records), seeds, views, time_step_s)
+    write_shard(path, episodes, settings.vary, settings.adapter or settings.behaviour)
     return len(seeds)
 
 
-def record_episode(
-    world: World, rng: np.random.Generator, settings: CollectSettings
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str]:
-    """Images [T+1, V, H, W, 3], states [T+1, 8], actions [T, 7], object poses [T+1, 4] and the first behaviour of one
-    episode.
-    """
+def record_scene(scene: SceneAdapter, rng: np.random.Generator, settings: CollectSettings) -> Record:
+    """An episode in a scene of your own; see `Record`."""
+    scene.build(int(rng.integers(2**31)))
+    images, states, actions, poses = [scene.pictures()], [scene.state()], [], [scene.object_pose()]
+    for _, action in zip(range(settings.steps), scene.explore(rng), strict=False):
+        scene.act(action)
+        actions.append(action.astype(np.float32))
+        images.append(scene.pictures())
+        states.append(scene.state())
+        poses.append(scene.object_pose())
+    return np.stack(images), np.stack(states), np.stack(actions), np.stack(poses), settings.adapter
+
+
+def record_episode(world: World, rng: np.random.Generator, settings: CollectSettings) -> Record:
+    """An episode in the simulated world; see `Record`."""
     scene = sample_training_scene(rng) if settings.vary == {VARIED} else sample_scene(rng, settings.vary)
     world.build(scene)
     driver = ArmDriver(world)

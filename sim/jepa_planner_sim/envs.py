@@ -46,9 +46,10 @@ class PandaTaskEnv(gymnasium.Env):
         self._render_size_px = render_size_px
         self.world = World(image_size_px=image_size_px)
         self.driver = ArmDriver(self.world)
-        views = len(self.world.cameras)
+        self.views = tuple(self.world.cameras)
+        self.max_steps = self.task.max_steps
         self.observation_space = spaces.Dict(
-            images=spaces.Box(0, 255, (views, image_size_px, image_size_px, 3), np.uint8),
+            images=spaces.Box(0, 255, (len(self.views), image_size_px, image_size_px, 3), np.uint8),
             state=spaces.Box(-np.inf, np.inf, (8,), np.float32),
         )
         self.action_space = spaces.Box(-ACTION_MAX, ACTION_MAX, dtype=np.float32)
@@ -117,6 +118,15 @@ class PandaTaskEnv(gymnasium.Env):
             )
         images = self._run_expert(set(names), aside=names == ("aside",))[0]
         return [images[name] for name in names]
+
+    def foresee(self, action: np.ndarray) -> np.ndarray:
+        """The pictures that an action would lead to; the world stays as it is."""
+        saved = self.world.save()
+        self.driver.execute(action)
+        pictures = self.world.render()
+        self.world.restore(saved)
+        self.driver.reset()
+        return pictures
 
     def render(self) -> np.ndarray | None:
         """The front view, uint8 [H, W, 3], in mode "rgb_array"."""

@@ -1,0 +1,129 @@
+"""Your own scene: a Gymnasium environment with a picture and delta actions, made fit for collecting, training and
+trials by a class with a few methods.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from jepa_planner_sim.arm_driver import UPRIGHT_ACTION_MAX
+
+
+class AdapterError(ValueError):
+    """A name that does not lead to an adapter."""
+
+
+class SceneAdapter(gymnasium.Env, ABC):
+    """What the planner asks of a scene; subclasses say how the environment at hand does it.
+
+    views: names of the cameras, in the order of the pictures. action_max: bounds of an action [7]: dx, dy, dz (m),
+    three rotations (rad), dclosedness (0 open .. 1 closed); 0 holds an axis. max_steps: of a trial. time_step_s: of an
+    action. goal_images: those of the last `reset`, uint8 [V, H, W, 3] each.
+    """
+
+    views: tuple[str, ...] = ("camera",)
+    action_max: np.ndarray = UPRIGHT_ACTION_MAX
+    max_steps: int = 30
+    time_step_s: float = 0.25
+    goal_images: list[np.ndarray]
+
+    @abstractmethod
+    def build(self, seed: int) -> int:
+        """Draw scene, start and goal; the same seed gives the same ones. Returns how many draws it took."""
+
+    @abstractmethod
+    def pictures(self) -> np.ndarray:
+        """What the cameras see, uint8 RGB [V, H, W, 3]."""
+
+    @abstractmethod
+    def state(self) -> np.ndarray:
+        """The arm's state, float32 [8]: x, y, z (m), roll, pitch, yaw (rad) of the tcp in the base frame, closedness
+        commanded and measured.
+        """
+
+    @abstractmethod
+    def act(self, action: np.ndarray) -> None:
+        """Carry out an action [7] within `action_max`, to its end."""
+
+    @abstractmethod
+    def draw_goal_images(self, kind: str) -> list[np.ndarray]:
+        """Pictures that show the goal, "dense", "one" or a count; the scene stays as it is."""
+
+    @abstractmethod
+    def distance_m(self) -> float:
+        """How far the scene is from the goal."""
+
+    @abstractmethod
+    def solved(self) -> bool:
+        """Whether the goal is reached at this moment."""
+
+    @abstractmethod
+    def foresee(self, action: np.ndarray) -> np.ndarray:
+        """The pictures that an action would lead to; the scene stays as it is. For the floor "pixel" alone."""
+
+    def object_pose(self) -> np.ndarray:
+        """x, y, z (m), yaw (rad) of the object, float32 [4]: for probes alone."""
+        return np.zeros(4, np.float32)
+
+    def explore(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """Actions [7] without end, to learn from; by default a random walk that rarely moves the gripper."""
+        while True:
+            velocity = rng.uniform(-self.action_max, self.action_max)
+            for _ in range(int(rng.integers(3, 9))):
+                velocity = 0.6 * velocity + 0.6 * rng.uniform(-self.action_max, self.action_max)
+                velocity[6] = rng.uniform(-1.0, 1.0) * self.action_max[6] * (rng.random() < 0.1)
+                yield np.clip(velocity, -self.action_max, self.action_max)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """As `PandaTaskEnv.reset`; of its options `goal_images` alone."""
+        super().reset(seed=seed)
+        options = options or {}
+        if options.get("vary") or set(options) - {"vary", "strength", "goal_images"}:
+            raise ValueError(f"reset options of this scene are goal_images, got {options}")
+        draws = self.build(int(self.np_random.integers(2**31)) if seed is None else seed)
+        self._steps = 0
+        if not hasattr(self, "observation_space"):
+            seen = self.pictures().shape
+            self.observation_space = spaces.Dict(
+                images=spaces.Box(0, 255, seen, np.uint8), state=spaces.Box(-np.inf, np.inf, (8,), np.float32)
+            )
+            self.action_space = spaces.Box(-self.action_max, self.action_max, dtype=np.float32)
+        self.goal_images = self.draw_goal_images(str(options["goal_images"])) if "goal_images" in options else []
+        return self._observe(), {**self._info(), "draws": draws}
+
+    def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+        """One action; the reward is 1.0 in the step that solves the task, else 0.0."""
+        action = np.asarray(action, dtype=float)
+        if action.shape != self.action_max.shape or not np.all(np.isfinite(action)):
+            raise ValueError(f"an action is {len(self.action_max)} finite numbers, got {action}")
+        self.act(np.clip(action, -self.action_max, self.action_max))
+        self._steps += 1
+        info = self._info()
+        return self._observe(), float(info["success"]), info["success"], self._steps >= self.max_steps, info
+
+    def _observe(self) -> dict[str, np.ndarray]:
+        return {"images": self.pictures(), "state": self.state()}
+
+    def _info(self) -> dict[str, Any]:
+        return {"success": self.solved(), "distance_m": self.distance_m()}
+
+
+def load_adapter(name: str, **options: object) -> SceneAdapter:
+    """The adapter that MODULE:CLASS names. Raises AdapterError saying what is wrong with the name."""
+    module_name, _, class_name = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise AdapterError(f"{name!r}: {error}; expected MODULE:CLASS, a SceneAdapter that can be imported") from error
+    if not (isinstance(found, type) and issubclass(found, SceneAdapter)):
+        raise AdapterError(f"{name!r} is no SceneAdapter")
+    return found(**options)
