@@ -81,7 +81,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.trials import TrialSettings, run_trials
     from jepa_planner.world_model.bundle import load_contract, model_folder
     from jepa_planner.world_model.rollouts.threads import planning_threads
-    from jepa_planner_sim.scene import PERTURBATIONS
+    from jepa_planner_sim.scene_draws import PERTURBATIONS
 
     spread = args.processes > 1 or bool(args.cluster)
     threads = args.threads or (1 if spread else planning_threads())

@@ -11,17 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-import gymnasium
 import numpy as np
 import torch
 from torch import Tensor
 
 from jepa_planner.evaluation.policies import WorldModelPolicy
-from jepa_planner.evaluation.trials import TrialSettings
+from jepa_planner.evaluation.trials import TrialSettings, make_scene
 from jepa_planner.planning.controller import Decision
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.world_model.context import Context
-from jepa_planner_sim import ENV_IDS
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.tasks import achieved_now, script
@@ -104,8 +102,11 @@ class Examiner:
 
     def episode(self, settings: TrialSettings, seed: int) -> list[Evidence]:
         """What was found in one scene, for as long as `run_trials` plays it."""
-        env = gymnasium.make(ENV_IDS[settings.task], disable_env_checker=True).unwrapped
-        assert isinstance(env, PandaTaskEnv)
+        env = make_scene(settings.task, self._policy.image_size_px)
+        if not isinstance(env, PandaTaskEnv):
+            raise ValueError(
+                f"{settings.task}: blame needs the scripted expert, which knows the tasks of the simulator alone"
+            )
         options = {"goal_images": settings.goal_images, "vary": settings.vary, "strength": settings.strength}
         found: list[Evidence] = []
         try:

@@ -44,6 +44,7 @@ class FlatPolicy:
 
     def __init__(self, model: WorldModel, demonstrations: Demonstrations) -> None:
         contract = model.contract
+        self.image_size_px = contract.image.height
         self._model, self._space = model, ActionSpace.from_contract(contract)
         self._scale = torch.tensor(self._space.max_abs).clamp_min(1e-6)
         self._mean, self._std = state_scaling(demonstrations.states[split(demonstrations.states).train])

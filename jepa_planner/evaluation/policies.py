@@ -32,6 +32,7 @@ from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.tasks import script
 
+FLOOR_PX = 64
 BASE_FRAME, TCP_FRAME = "panda_link0", "tcp"
 """What the simulator's poses are given in and of."""
 
@@ -41,7 +42,9 @@ Scene = PandaTaskEnv | SceneAdapter
 
 
 class Policy(Protocol):
-    """Chooses actions from observations; `start` is called once per trial."""
+    """Chooses actions from observations; `start` is called once per trial. image_size_px: of pictures it is given."""
+
+    image_size_px: int
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Begin a trial with goal images, uint8 [V, H, W, 3] each."""
@@ -73,6 +76,11 @@ class WorldModelPolicy:
     imagine_sub_goals: ImagineMode = "never"
     familiarity: Familiarity | None = None
     last: Decision | None = None
+
+    @property
+    def image_size_px(self) -> int:
+        """That of the model."""
+        return self.model.contract.image.height
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Encode the goal images; every goal but the last has the contract's step budget, the last one what is left."""
@@ -124,6 +132,8 @@ class WorldModelPolicy:
 class NoopPolicy:
     """Does nothing: what is solved without acting is no task."""
 
+    image_size_px = FLOOR_PX
+
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Nothing to prepare."""
 
@@ -134,6 +144,8 @@ class NoopPolicy:
 
 class RandomPolicy:
     """Even random actions within bounds."""
+
+    image_size_px = FLOOR_PX
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Seed the generator."""
@@ -151,6 +163,8 @@ class PixelPolicy:
     Tries `candidates` random actions and no action in the simulator itself, and takes the one whose picture differs
     least (mean squared) from the goal image; goes on to the next goal image after an even share of the steps.
     """
+
+    image_size_px = FLOOR_PX
 
     def __init__(self, candidates: int = 24) -> None:
         self._candidates = candidates
@@ -181,6 +195,8 @@ class PixelPolicy:
 
 class ExpertPolicy:
     """The scripted expert with the simulator's knowledge: not a floor but the ceiling."""
+
+    image_size_px = FLOOR_PX
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Begin the script of the task."""

@@ -67,7 +67,7 @@ def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
     A trial ends at its first success (unless `to_the_end`) or when the task's steps are spent; what the policy says of
     itself does not count.
     """
-    env = make_scene(settings.task)
+    env = make_scene(settings.task, policy.image_size_px)
     options = {"goal_images": settings.goal_images, "vary": settings.vary, "strength": settings.strength}
     try:
         for episode in range(settings.episodes):
@@ -86,10 +86,10 @@ def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
         env.close()
 
 
-def make_scene(task: str) -> PandaTaskEnv | SceneAdapter:
+def make_scene(task: str, image_size_px: int) -> PandaTaskEnv | SceneAdapter:
     """The environment of a task, or of an adapter; raises AdapterError."""
     if ":" in task:
-        return load_adapter(task)
-    env = gymnasium.make(ENV_IDS[task], disable_env_checker=True).unwrapped
+        return load_adapter(task, image_size_px=image_size_px)
+    env = gymnasium.make(ENV_IDS[task], disable_env_checker=True, image_size_px=image_size_px).unwrapped
     assert isinstance(env, PandaTaskEnv)
     return env

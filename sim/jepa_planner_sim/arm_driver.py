@@ -8,7 +8,7 @@ import numpy as np
 
 from jepa_planner.control.kinematics import rotation_from_rpy
 from jepa_planner.control.setpoint_stream import SetpointStream
-from jepa_planner_sim.scene import TURNING
+from jepa_planner_sim.scene_draws import TURNING
 from jepa_planner_sim.world import World
 
 ACTION_PERIOD_S = 0.25

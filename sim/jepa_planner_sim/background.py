@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from jepa_planner_sim.scene import FLICKER_GAIN, TEXTURE_LEVELS, TEXTURE_STEP, BackgroundMotion
+from jepa_planner_sim.scene import BackgroundMotion
 
+FLICKER_GAIN = 0.35
+"""flicker: each colour of the background is multiplied by 1 - this to 1 + this, drawn anew every 0.05 s."""
+TEXTURE_LEVELS = 70.0
+"""moving_texture: waves of at most so many grey levels (of 255) are added to the background."""
+TEXTURE_STEP = 0.04
+"""moving_texture: the waves take a random step every 0.05 s, in picture widths (standard deviation along each side)."""
 PERIOD_S = 0.05
 """How long a background stands still; an action of 0.25 s sees five of them."""
 WAVES = 6

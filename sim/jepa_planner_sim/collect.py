@@ -13,7 +13,7 @@ from jepa_planner.training.episodes import EpisodeError, Episodes, shard_setting
 from jepa_planner_sim.adapter import SceneAdapter, load_adapter
 from jepa_planner_sim.arm_driver import ACTION_PERIOD_S, ArmDriver, action_max
 from jepa_planner_sim.behaviours import MIXES, behave
-from jepa_planner_sim.scene import (
+from jepa_planner_sim.scene_draws import (
     UNSEEN,
     VARIED,
     check_perturbations,

@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 from jepa_planner_sim.arm_driver import ACTION_MAX, ArmDriver, action_max
 from jepa_planner_sim.expert import ScriptedExpert
-from jepa_planner_sim.scene import sample_scene
+from jepa_planner_sim.scene_draws import sample_scene
 from jepa_planner_sim.tasks import HOLD_STEPS, TASKS, achieved_now, distance_m, sample_plan, script, shown_m
 from jepa_planner_sim.world import World
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from jepa_planner_sim import expert
 from jepa_planner_sim.expert import Waypoint
-from jepa_planner_sim.scene import APART_M, OBJECT_REGION_MAX_M, OBJECT_REGION_MIN_M, Scene
+from jepa_planner_sim.scene import OBJECT_REGION_MAX_M, OBJECT_REGION_MIN_M, Scene
+from jepa_planner_sim.scene_draws import APART_M
 from jepa_planner_sim.world import World
 
 REACH_MIN_M = np.array([0.37, -0.18, 0.03])

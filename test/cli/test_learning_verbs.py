@@ -21,7 +21,7 @@ from jepa_planner.world_model.contract import PlanningSpec
 from jepa_planner.world_model.encoder import EncoderConfig
 from jepa_planner.world_model.predictor import PredictorConfig
 from jepa_planner.world_model.world_model import WorldModel
-from jepa_planner_sim.scene import PERTURBATIONS
+from jepa_planner_sim.scene_draws import PERTURBATIONS
 
 PROMISED_KEYS = {
     "task", "episodes", "successes", "success_rate", "wilson_low", "wilson_high", "plan_seconds_median",

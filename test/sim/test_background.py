@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from jepa_planner_sim.arm_driver import ArmDriver
+from jepa_planner_sim.background import FLICKER_GAIN
 from jepa_planner_sim.envs import PandaTaskEnv
-from jepa_planner_sim.scene import FLICKER_GAIN, MOTIONS, BackgroundMotion, Scene, TableObject, sample_scene
+from jepa_planner_sim.scene import BackgroundMotion, Scene, TableObject
+from jepa_planner_sim.scene_draws import MOTIONS, sample_scene
 from jepa_planner_sim.world import World
 
 

@@ -8,7 +8,7 @@ from gymnasium.utils.env_checker import check_env
 from jepa_planner_sim import ENV_IDS
 from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.envs import PandaTaskEnv
-from jepa_planner_sim.scene import PERTURBATIONS
+from jepa_planner_sim.scene_draws import PERTURBATIONS
 from jepa_planner_sim.tasks import TASKS
 
 ALL_TASKS = sorted(ENV_IDS)

@@ -9,13 +9,15 @@ import pytest
 from jepa_planner_sim.scene import (
     OBJECT_REGION_MAX_M,
     OBJECT_REGION_MIN_M,
-    PERTURBATIONS,
     STANDARD_COLOUR,
     STANDARD_CUBE_M,
+    Scene,
+)
+from jepa_planner_sim.scene_draws import (
+    PERTURBATIONS,
     UNSEEN,
     UNSEEN_HUES,
     UNSEEN_SHAPES,
-    Scene,
     sample_scene,
     sample_training_scene,
 )

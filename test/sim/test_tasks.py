@@ -7,7 +7,8 @@ import pytest
 
 from jepa_planner_sim.envs import GoalImageError, PandaTaskEnv
 from jepa_planner_sim.expert import ScriptedExpert
-from jepa_planner_sim.scene import Scene, TableObject, sample_scene
+from jepa_planner_sim.scene import Scene, TableObject
+from jepa_planner_sim.scene_draws import sample_scene
 from jepa_planner_sim.tasks import HOLD_STEPS, TASKS, distance_m, sample_plan, script
 from jepa_planner_sim.world import World
 
