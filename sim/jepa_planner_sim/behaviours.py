@@ -21,7 +21,8 @@ class Mix:
     When a behaviour is over, another is drawn by the same shares. error_share: scripts that grasp beside the object.
     noise_levels_m: one is drawn per episode and added to every scripted action. burst_chance: of some random actions in
     a row, at each scripted step. corrected_share: scripts that come down beside where they should, and mend that.
-    careful: what lost the object is begun again, and what leaves the arm no room behind it is placed, not pushed.
+    careful: what lost the object is begun again, pushes that missed are mended, and what leaves the arm no room behind
+    it is placed, not pushed.
     other_share: scripts that handle another object than the first, where there is one that can be grasped.
     stack_share: objects that are put onto the second one, where there is one that can bear it.
     """
@@ -59,6 +60,8 @@ GRASP_ERROR_M = 0.015
 BESIDE_M = 0.02
 """Spread of where the tcp comes down in scripts that mend it."""
 BESIDE_HEIGHT_M = 0.05
+MISSED_M = 0.02
+"""A push that ends further than this from where it should is mended by careful arms."""
 YAW_NOISE_RAD_PER_M = 4.0
 """Scripted turns are as much noisier than scripted steps, where the gripper turns at all."""
 REACH_YAW_RAD = 0.9
@@ -71,14 +74,14 @@ def behave(
     """Yield actions [7] within `action_max` without end; the caller executes each before it asks for the next."""
     turns = bool(action_max[YAW] > 0.0)
     noise_m = float(rng.choice(mix.noise_levels_m))
-    name = first
+    name, mend = first, None
     while True:
-        lost = False
         if name == "random":
             yield from _wander(rng, action_max)
         else:
-            index = _object(world, rng, mix)
-            runner = ScriptedExpert(_script(name, world, rng, mix, index, turns))
+            index, goal = (_object(world, rng, mix), None) if mend is None else (mend.index, mend.goal_xy_m)
+            waypoints, goal = _script(name, world, rng, mix, index, turns, goal)
+            runner, mend = ScriptedExpert(waypoints), None
             while not runner.done:
                 if rng.random() < mix.burst_chance:
                     for _ in range(int(rng.integers(1, 4))):
@@ -89,10 +92,30 @@ def behave(
                     action[YAW] += rng.normal(0.0, YAW_NOISE_RAD_PER_M * noise_m)
                 yield np.clip(action, -action_max, action_max)
                 runner.update(world)
-                lost = mix.careful and runner.reached == "lifted" and not world.fingers_touch(index)
-                if lost:
+                mend = _to_mend(world, name, runner.reached, index, goal) if mix.careful else None
+                if mend is not None:
                     break
-        name = name if lost else mix.draw(rng)
+        name = mix.draw(rng) if mend is None else mend.behaviour
+
+
+@dataclass(frozen=True)
+class Mend:
+    """What is done next because something went wrong: with which object, and where to (None: as drawn)."""
+
+    behaviour: str
+    index: int
+    goal_xy_m: np.ndarray | None
+
+
+def _to_mend(world: World, name: str, reached: str, index: int, goal_xy_m: np.ndarray | None) -> Mend | None:
+    """An object that slipped from the gripper is taken again, one that was pushed past its place is brought there."""
+    if reached == "lifted" and not world.fingers_touch(index):
+        return Mend(name, index, None)
+    if reached == "pushed" and goal_xy_m is not None:
+        object_xy_m = world.object_pose(index)[0][:2]
+        if np.linalg.norm(object_xy_m - goal_xy_m) > MISSED_M:
+            return Mend("push" if push_fits(object_xy_m, goal_xy_m) else "place", index, goal_xy_m)
+    return None
 
 
 def random_action(rng: np.random.Generator, action_max: np.ndarray, gripper_chance: float = 0.1) -> np.ndarray:
@@ -124,32 +147,41 @@ def _stacks(world: World, rng: np.random.Generator, mix: Mix, index: int) -> boo
     return bool(on) and index == 0 and on[0].shape == "box" and rng.random() < mix.stack_share
 
 
-def _script(name: str, world: World, rng: np.random.Generator, mix: Mix, index: int, turns: bool) -> list[Waypoint]:
+def _script(
+    name: str, world: World, rng: np.random.Generator, mix: Mix, index: int, turns: bool, goal: np.ndarray | None
+) -> tuple[list[Waypoint], np.ndarray | None]:
+    """What a behaviour does, and where it pushes the object to, if it does; goal: where to, if that is given."""
     object_xy = world.object_pose(index)[0][:2]
-    target = rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)
+    drawn = rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)
+    target = drawn if goal is None else goal
     error = rng.normal(0.0, GRASP_ERROR_M, 3) * [1, 1, 0.5] if rng.random() < mix.error_share else None
     lift_m = float(rng.uniform(0.08, 0.20))
     aside = rng.uniform(ASIDE_MIN_M, ASIDE_MAX_M)
-    if name == "push" and (goal := _push_goal(object_xy, rng, mix.careful)) is not None:
-        return _beside_first(expert.push_script(goal, aside if rng.random() < 0.6 else None, index), rng, mix)
-    if name in ("place", "push") and _stacks(world, rng, mix, index):
-        return _beside_first(expert.stack_script(aside if rng.random() < 0.6 else None, lift_m + 0.03), rng, mix)
+    if name == "push":
+        to = _push_goal(object_xy, rng, mix.careful) if goal is None else goal
+        if to is not None:
+            script = expert.push_script(to, aside if rng.random() < 0.6 else None, index)
+            return _beside_first(script, rng, mix), to
+    if name in ("place", "push") and goal is None and _stacks(world, rng, mix, index):
+        script = expert.stack_script(aside if rng.random() < 0.6 else None, lift_m + 0.03)
+        return _beside_first(script, rng, mix), None
     if name in ("place", "push"):
         script = expert.place_script(target, lift_m, aside if rng.random() < 0.6 else None, error, index)
-        return _beside_first(script, rng, mix)
+        return _beside_first(script, rng, mix), None
     if name == "grasp":
         script = _beside_first(expert.grasp_script(lift_m, error, index), rng, mix)
         hover = np.array([*rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M), rng.uniform(0.05, 0.2)])
-        return [*script, Waypoint(lambda _: hover, expert.CLOSED)] if rng.random() < 0.5 else script
+        return ([*script, Waypoint(lambda _: hover, expert.CLOSED)] if rng.random() < 0.5 else script), None
     if name == "reach":
         near = np.array([*(object_xy + rng.normal(0, 0.05, 2)), rng.uniform(0.03, 0.12)])
         points = [near if rng.random() < 0.4 else rng.uniform(REACH_MIN_M, REACH_MAX_M) for _ in range(3)]
         gripper = float(rng.choice([expert.OPEN, expert.CLOSED]))
         yaws = rng.uniform(-REACH_YAW_RAD, REACH_YAW_RAD, 3) if turns else (None,) * 3
-        return [
+        script = [
             Waypoint(lambda _, p=p: p, gripper, tolerance_m=0.02, patience=8, yaw_rad=lambda _, y=y: y)
             for p, y in zip(points, yaws, strict=True)
         ]
+        return script, None
     raise ValueError(f"unknown behaviour {name!r}; known are place, push, grasp, reach, random")
 
 

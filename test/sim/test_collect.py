@@ -12,7 +12,7 @@ import pytest
 
 from jepa_planner.training.episodes import EpisodeError, read_episodes
 from jepa_planner_sim.arm_driver import ACTION_MAX, UPRIGHT_ACTION_MAX, ArmDriver
-from jepa_planner_sim.behaviours import MIXES, _push_goal, behave
+from jepa_planner_sim.behaviours import MIXES, _push_goal, _to_mend, behave
 from jepa_planner_sim.collect import EVALUATION_SEED_START, CollectSettings, collect, record_episode
 from jepa_planner_sim.scene import Scene
 from jepa_planner_sim.tasks import push_fits
@@ -245,6 +245,24 @@ def test_a_careful_arm_that_lost_the_object_takes_it_again(world, monkeypatch):
         assert object_m[:, 2].max() < 0.03, "it grasps beside the object"
         closings.append(closed)
     assert closings[0][-1] > 0.5 > closings[1][-1], "one carries nothing to its target, the other opens again"
+
+
+def test_a_careful_arm_brings_what_it_pushed_astray_to_its_place():
+    class Beside:
+        """A world whose object lies beside where it was pushed to."""
+
+        def __init__(self, off_m: tuple[float, float]) -> None:
+            self._xy_m = np.array([0.5, 0.0]) + off_m
+
+        def object_pose(self, index: int) -> tuple[np.ndarray, float]:
+            return np.array([*self._xy_m, 0.02]), 0.0
+
+    goal = np.array([0.5, 0.0])
+    assert _to_mend(Beside((0.01, 0.01)), "push", "pushed", 0, goal) is None, "near enough"
+    assert _to_mend(Beside((0.10, 0.0)), "push", "halfway", 0, goal) is None, "still on its way"
+    along, askew = (_to_mend(Beside(off), "push", "pushed", 2, goal) for off in ((0.06, 0.0), (0.03, 0.03)))
+    assert (along.behaviour, along.index) == ("push", 2) and np.array_equal(along.goal_xy_m, goal)
+    assert askew.behaviour == "place", "fingers push along their flat sides alone"
 
 
 @pytest.mark.parametrize("seed", range(4))
