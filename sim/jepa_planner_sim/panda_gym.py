@@ -179,9 +179,11 @@ class PandaGym(SceneAdapter):
         return drawn, solved
 
     def _go(self, target_m: np.ndarray) -> None:
-        """Steps of panda-gym toward a point and the commanded width."""
-        for _ in range(SUBSTEPS):
-            offset = np.clip((target_m - self.tcp_m()) / STEP_M, -1.0, 1.0)
+        """Steps of panda-gym toward a point and the commanded width, evenly: a hand that leaps knocks the cube away."""
+        start_m = self.tcp_m()
+        for step in range(1, SUBSTEPS + 1):
+            due_m = start_m + (target_m - start_m) * min(1.0, step / (SUBSTEPS - 1))
+            offset = np.clip((due_m - self.tcp_m()) / STEP_M, -1.0, 1.0)
             width = self._observation["observation"][6] if self._has_gripper else 0.0
             wanted = STROKE_M * (1.0 - self.closedness_commanded) - width
             if self.closedness_commanded > 0.5:
