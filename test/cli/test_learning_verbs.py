@@ -307,7 +307,7 @@ def test_varied_scenes_are_all_perturbations_and_chosen_ones_only_those(tmp_path
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--task", "juggle"], "invalid choice: 'juggle'"),
+        (["--task", "juggle"], "unknown task 'juggle'; known are reach"),
         (["--task", "reach", "--floor", "lava"], "invalid choice: 'lava'"),
         (["--task", "reach", "--floor", "noop", "--episodes", "0"], "at least 1 episode"),
         (["--task", "reach", "--floor", "noop", "--seed", "-1"], "a seed from 0 up"),

@@ -44,7 +44,7 @@ class StopAfter:
 
     def __init__(self, policy: WorldModelPolicy, acts: int) -> None:
         self._policy, self._left = policy, acts
-        self.start = policy.start
+        self.start, self.image_size_px = policy.start, policy.image_size_px
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         if self._left == 0:

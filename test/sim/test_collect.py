@@ -69,6 +69,7 @@ def test_after_an_interruption_only_what_is_missing_is_collected_and_it_is_the_s
 def test_an_interruption_ends_the_workers_at_once_and_keeps_what_is_done(collected, tmp_path):
     shutil.copy(collected / "episodes-000000.h5", tmp_path)
     code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a background shell ignores it
         "from pathlib import Path; from jepa_planner_sim.collect import CollectSettings, collect; "
         f"collect(Path({str(tmp_path)!r}), CollectSettings(episodes=4000, steps=3, seed=40, shard_episodes=2), 2)"
     )
