@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from jepa_planner_sim import expert
+from jepa_planner_sim.arm_driver import YAW
 from jepa_planner_sim.expert import ScriptedExpert, Waypoint
 from jepa_planner_sim.scene import OBJECT_REGION_MAX_M, OBJECT_REGION_MIN_M
 from jepa_planner_sim.tasks import ASIDE_MAX_M, ASIDE_MIN_M, REACH_MAX_M, REACH_MIN_M, push_fits
@@ -55,7 +56,6 @@ MIXES = {
     ),
 }  # fmt: skip
 """exploration: what actions do, mistakes included; demonstration: how things are done, nearly clean."""
-YAW = 5
 GRASP_ERROR_M = 0.015
 BESIDE_M = 0.02
 """Spread of where the tcp comes down in scripts that mend it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from jepa_planner_sim.arm_driver import ACTION_MAX, MAX_TRANSLATION_M, MAX_YAW_RAD
+from jepa_planner_sim.arm_driver import ACTION_MAX, FARTHEST_YAW_RAD, MAX_TRANSLATION_M, MAX_YAW_RAD
 from jepa_planner_sim.scene import STANDARD_CUBE_M
 from jepa_planner_sim.world import World
 
@@ -21,7 +21,6 @@ PUSH_STEP_M = 0.04
 SELF_ALIGNING_RAD = 0.32
 """The fingers turn an object that lies askew by less than this; the gripper then need not."""
 TURNED_RAD = 0.05
-FARTHEST_TURN_RAD = 1.75
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,9 @@ def turned_across(world: World, across_rad: float, period_rad: float | None) -> 
     if abs(turn) <= SELF_ALIGNING_RAD:
         return None
     yaw = now + turn
-    return yaw - math.copysign(period_rad, yaw) if abs(yaw) > FARTHEST_TURN_RAD else yaw
+    if abs(yaw) > FARTHEST_YAW_RAD:  # the same grasp from the other side
+        yaw = math.remainder(yaw, period_rad)
+    return min(max(yaw, -FARTHEST_YAW_RAD), FARTHEST_YAW_RAD)
 
 
 def grasp_script(lift_m: float = 0.14, grasp_error_m: np.ndarray | None = None, index: int = 0) -> list[Waypoint]:

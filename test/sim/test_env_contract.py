@@ -6,7 +6,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from jepa_planner_sim import ENV_IDS
-from jepa_planner_sim.arm_driver import ACTION_MAX
+from jepa_planner_sim.arm_driver import ACTION_MAX, FARTHEST_YAW_RAD
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.scene_draws import PERTURBATIONS
 from jepa_planner_sim.tasks import TASKS
@@ -97,6 +97,16 @@ def test_an_action_turns_the_gripper_by_what_it_says_within_its_period(env_of):
     state = env.step(ACTION_MAX * np.array([0, 0, 0, 0, 0, -1, 0]))[0]["state"]
     np.testing.assert_allclose(state[3:6] - start[3:6], [0.0, 0.0, -0.2], atol=0.01)
     np.testing.assert_allclose(state[:3], start[:3], atol=0.003)
+
+
+@pytest.mark.parametrize("turn", [-1.0, 1.0])
+@pytest.mark.parametrize("corner", [(0.36, 0.19), (0.36, -0.19), (0.64, 0.19), (0.64, -0.19)])
+def test_a_gripper_that_is_turned_on_and_on_stops_before_its_joint_does(env_of, turn, corner):
+    env = env_of("reach")
+    env.reset(seed=2, options={"vary": ["start"]})
+    env.driver.place_tcp(np.array([*corner, 0.05]))
+    turned = states_after(env, np.tile(ACTION_MAX * np.array([0, 0, 0, 0, 0, turn, 0]), (12, 1)))[-1]
+    assert turned[5] == pytest.approx(turn * FARTHEST_YAW_RAD, abs=0.03)
 
 
 def test_an_action_moves_the_tcp_by_what_it_says(env_of):
