@@ -40,7 +40,11 @@ class FlatNetwork(nn.Module):
 
 
 class FlatPolicy:
-    """`Policy` for one goal picture; learned from demonstrations with goals set in hindsight (squared error)."""
+    """`Policy` for one goal picture; learned from demonstrations with goals set in hindsight (squared error).
+
+    Of the gripper it learns where it should be, not how it should change: a change happens once, at a step that can
+    only be guessed, and the mean of such guesses is no change.
+    """
 
     def __init__(self, model: WorldModel, demonstrations: Demonstrations) -> None:
         contract = model.contract
@@ -54,7 +58,10 @@ class FlatPolicy:
     def train(self, demonstrations: Demonstrations, iterations: int, folder: Path, seed: int = 0) -> None:
         """Resumes from what the folder holds."""
         train = split(demonstrations.states).train
-        actions = torch.from_numpy(demonstrations.actions[: train[-1] + 1]) / self._scale
+        last = train[-1] + 1
+        actions = torch.from_numpy(demonstrations.actions[:last]) / self._scale
+        closedness = torch.from_numpy(demonstrations.states[:last, :-1, GRIPPER])
+        actions[..., GRIPPER] = (closedness + actions[..., GRIPPER] * self._scale[GRIPPER]).clamp(0.0, 1.0)
         episodes, steps = actions.shape[:2]
 
         def losses_at(iteration: int) -> dict[str, Tensor]:
@@ -90,5 +97,7 @@ class FlatPolicy:
     @torch.inference_mode()
     def action(self, latent: Tensor, state: Tensor, goal: Tensor) -> np.ndarray:
         """Within the bounds, [A]: latent and goal [1, N, D], arm state [S]."""
-        action = self._network(latent, ((state - self._mean) / self._std)[None], goal) * self._scale
+        answer = self._network(latent, ((state - self._mean) / self._std)[None], goal)
+        action = answer * self._scale
+        action[:, GRIPPER] = (answer[:, GRIPPER] > 0.5).float() - state[GRIPPER]
         return saturate_gripper(self._space.finish(action), state[GRIPPER])[0].numpy()

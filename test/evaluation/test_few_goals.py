@@ -1,6 +1,7 @@
 """Other ways to do with one goal picture, on a line of latents where what is right is plain."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from jepa_planner.evaluation.few_goals import Row, Ways, table, try_ways
 from jepa_planner.evaluation.flat_policy import FlatPolicy
 from jepa_planner.evaluation.retrieval import RetrievedMoments
 from jepa_planner.evaluation.trials import TrialSettings
+from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.world_model.bundle import add_sub_goal_head, save_bundle
 from jepa_planner.world_model.contract import SubGoalSpec, TrainingSpec
@@ -62,6 +64,33 @@ def test_a_flat_policy_learns_which_way_the_goal_lies(tmp_path):
         action = policy.action(at(2.0 * direction), arm_at(2.0 * direction)[0], at(9.0 * direction))
         assert action[0] == pytest.approx(0.03 * direction, abs=0.015)
         assert np.abs(action[1:6]).max() < 0.01
+
+
+def closing(demonstrations: Demonstrations) -> Demonstrations:
+    """The gripper closes at place 3, 4 or 5 up or down the line, whichever the episode."""
+    states, actions = demonstrations.states.copy(), demonstrations.actions.copy()
+    for episode in range(len(states)):
+        step = 3 + episode % 3
+        actions[episode, step, GRIPPER] = 1.0
+        states[episode, step + 1 :, GRIPPER:] = 1.0
+    return replace(demonstrations, states=states, actions=actions)
+
+
+def test_a_flat_policy_closes_the_gripper_although_nobody_knows_at_which_step(tmp_path):
+    demonstrations = closing(walks(episodes=24))
+    model = tiny_model()
+    bounds = replace(model.contract.action, max_abs=(0.06, 0.06, 0.06, 0.0, 0.0, 0.0, 1.0))
+    model.contract = replace(model.contract, action=bounds)
+    policy = FlatPolicy(model, demonstrations)
+    policy.train(demonstrations, 120, tmp_path)
+    closed, place = 0.0, 0.0
+    while place < 9.0 and closed < 0.5:
+        arm = arm_at(place)
+        arm[0, GRIPPER:] = closed
+        action = policy.action(at(place), arm[0], at(10.0))
+        assert action[GRIPPER] in (0.0, 1.0), "wholly or not at all"
+        closed, place = closed + float(action[GRIPPER]), place + 1.0
+    assert closed == 1.0 and 3.0 <= place <= 7.0
 
 
 def test_a_flat_policy_is_given_one_picture(tmp_path):
