@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TypeVar
 
 R = TypeVar("R")
-
-
-def add_parallel_arguments(parser: argparse.ArgumentParser, processes: int) -> None:
-    """Declare --processes, with a default, and --cluster."""
-    parser.add_argument(
-        "--processes", type=int, default=processes, metavar="N", help=f"of this machine (default: {processes})"
-    )
-    parser.add_argument(
-        "--cluster", default="", metavar="ADDRESS",
-        help="a Dask scheduler, as in tcp://host:8786, whose workers do it instead",
-    )  # fmt: skip
 
 
 def in_parallel(

@@ -24,10 +24,9 @@ def main(args: argparse.Namespace) -> int:
     import torch
 
     from jepa_planner.evaluation.blame import Examiner, most_frequent, tally
-    from jepa_planner.evaluation.policies import WorldModelPolicy
+    from jepa_planner.evaluation.spread_trials import Contestant
     from jepa_planner.evaluation.trials import TrialSettings
-    from jepa_planner.world_model.bundle import load_sub_goal_head, model_folder
-    from jepa_planner.world_model.world_model import WorldModel
+    from jepa_planner.world_model.bundle import model_folder
 
     said = json.loads(args.evaluation.read_text())
     if said.get("floor") != "none":
@@ -44,12 +43,8 @@ def main(args: argparse.Namespace) -> int:
     lost = [trial["seed"] for trial in said["trials"] if not trial["success"]][: args.most]
     folder = model_folder(args.model or said["model"])
     torch.set_num_threads(1)  # as `eval`
-    policy = WorldModelPolicy(
-        WorldModel.load(folder),
-        sub_goal_head=load_sub_goal_head(folder),
-        imagine_sub_goals=said["imagine_sub_goals"] or "auto",
-    )
-    examiner, causes = Examiner(policy), []
+    contestant = Contestant(folder, imagine_sub_goals=said["imagine_sub_goals"] or "auto")
+    examiner, causes = Examiner(contestant.policy([])), []
     for seed in lost:
         looks = [evidence.cause for evidence in examiner.episode(settings, seed)]
         causes.append(most_frequent(looks))

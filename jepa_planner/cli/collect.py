@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from jepa_planner.parallel import add_parallel_arguments
+from jepa_planner.cli.parallel_arguments import add_parallel_arguments
 
 HELP = "collect simulated episodes for training"
 

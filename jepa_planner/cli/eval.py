@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jepa_planner.cli.compute_arguments import add_compute_arguments
+from jepa_planner.cli.parallel_arguments import add_parallel_arguments
 from jepa_planner.cli.search_arguments import add_search_arguments, chosen_search
-from jepa_planner.parallel import add_parallel_arguments
 
 if TYPE_CHECKING:
     from jepa_planner.evaluation.trials import Trial, TrialSettings
@@ -102,7 +102,11 @@ def main(args: argparse.Namespace) -> int:
         print(f"{why}: leave out --{', --'.join(sorted(searching))}", file=sys.stderr)
         return 2
     if args.views and (args.ros or args.floor != "none"):
-        why = "with --ros the views are those of the nodes' parameters" if args.ros else "floors see nothing"
+        why = (
+            "with --ros the views are those of the nodes' parameters"
+            if args.ros
+            else "floors have no cameras to do without"
+        )
         print(f"{why}: leave out --views", file=sys.stderr)
         return 2
     if args.imagine_sub_goals and args.floor != "none":

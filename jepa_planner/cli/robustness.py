@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from jepa_planner.parallel import add_parallel_arguments
+from jepa_planner.cli.parallel_arguments import add_parallel_arguments
 
 HELP = "how far cameras, light, objects ... may differ before a model fails: a table of success against strength"
 

@@ -19,6 +19,7 @@ GOES_WITH = {
         "demonstrations",
         "sub_goal_iterations",
         "device",
+        "any_view",
     ),
     "predictor_only": ("data", "predictor_iterations", "init", "name", "view", "learning_rate", "batch", "device"),
     "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations"),
@@ -48,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "ema, inverse, state, or none, which collapses; pixels: a baseline that predicts pictures and is planned in "
         "pixels (default: sigreg+inverse+state)",
     )  # fmt: skip
+    whole.add_argument(
+        "--any-view", action="store_const", const=True, help="the encoder learns to do with any one of its cameras"
+    )
+    whole.add_argument(
+        "--any-view", action="store_const", const=True, help="the encoder learns to do with any one of its cameras"
+    )
     only = parser.add_argument_group("going on from a bundle, its encoder frozen")
     only.add_argument("--init", type=Path, metavar="BUNDLE", help="where to begin")
     only.add_argument(
@@ -84,7 +91,14 @@ def _train(args: argparse.Namespace, command: str) -> int:
         episodes=args.episodes,
         command=command,
         **_given(
-            args, "objective", "encoder_iterations", "predictor_iterations", "sub_goal_iterations", "name", "device"
+            args,
+            "objective",
+            "encoder_iterations",
+            "predictor_iterations",
+            "sub_goal_iterations",
+            "name",
+            "device",
+            "any_view",
         ),
     )
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from jepa_planner.evaluation.kept import kept
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.report import summarise
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
@@ -61,15 +61,7 @@ def try_model(name: str, folder: Path, task: str, condition: str, trials: Trials
         "model": str(folder), "files": contract.files, "seed": settings.seed, "episodes": settings.episodes,
         "goal_images": settings.goal_images,
     }  # fmt: skip
-    file = out / f"{name}-{condition}-{task}.json"
-    if file.exists():
-        summary = json.loads(file.read_text())
-        if differing := [key for key, value in asked.items() if summary[key] != value]:
-            raise ValueError(f"{file} was made with another {', '.join(differing)}: choose another --out, or delete it")
-    else:
-        summary = _evaluate(folder, settings) | {"files": contract.files}
-        out.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(summary, indent=1) + "\n")
+    summary = kept(out / f"{name}-{condition}-{task}.json", asked, lambda: _evaluate(folder, settings))
     space = "pixels" if contract.energy.in_pixels else "latents"
     found = (summary[key] for key in ("successes", "episodes", "wilson_low", "wilson_high", "plan_seconds_median"))
     return Cell(name, space, condition, task, *found)

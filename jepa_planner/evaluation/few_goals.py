@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from tqdm import tqdm
 
 from jepa_planner.evaluation.flat_policy import FlatPolicy
+from jepa_planner.evaluation.kept import kept
 from jepa_planner.evaluation.policies import Policy, WorldModelPolicy
 from jepa_planner.evaluation.report import summarise
 from jepa_planner.evaluation.retrieval import RetrievedMoments
@@ -47,6 +47,7 @@ class Ways:
         self._model = WorldModel.load(bundle)
         self._model.contract.imagines("always", goals=1)  # refuses a bundle that cannot
         self.model_name, self.files = str(bundle), self._model.contract.files
+        self._made: dict[str, Policy] = {}
         self._makers: dict[str, Callable[[], Policy]] = {
             "imagined": lambda: self._searching(load_sub_goal_head(bundle)),
             "retrieved": lambda: self._searching(RetrievedMoments(self._demonstrations())),
@@ -55,8 +56,10 @@ class Ways:
         }
 
     def policy(self, way: str) -> Policy:
-        """A new one."""
-        return self._makers[way]()
+        """That of a way, made when it is first asked for."""
+        if way not in self._made:
+            self._made = {way: self._makers[way]()}
+        return self._made[way]
 
     def _searching(self, head: SubGoalHeadLike) -> WorldModelPolicy:
         return WorldModelPolicy(self._model, sub_goal_head=head, imagine_sub_goals="always")
@@ -79,22 +82,17 @@ def try_ways(ways: Ways, names: Sequence[str], trials: Sequence[TrialSettings], 
     torch.set_num_threads(1)  # as `eval`
     rows = []
     for name in names:
-        policy = None
         for settings in trials:
             file = out / f"{name.replace(' ', '_')}-{settings.task}-{settings.seed}-{settings.episodes}.json"
-            if file.exists():
-                found = json.loads(file.read_text())
-                if found["files"] != ways.files:
-                    raise ValueError(f"{file} was made with another model: choose another --out, or delete it")
-            else:
-                policy = policy or ways.policy(name)
-                running = run_trials(policy, settings)
-                done = list(tqdm(running, total=settings.episodes, desc=f"{name}, {settings.task}", unit="trial"))
-                found = summarise(done, settings, [], ways.model_name, "none") | {"files": ways.files}
-                out.mkdir(parents=True, exist_ok=True)
-                file.write_text(json.dumps(found, indent=1) + "\n")
+            found = kept(file, {"files": ways.files}, lambda name=name, settings=settings: _try(ways, name, settings))
             rows.append(Row(name, settings.task, found["successes"], found["episodes"]))
     return rows
+
+
+def _try(ways: Ways, name: str, settings: TrialSettings) -> dict[str, object]:
+    running = run_trials(ways.policy(name), settings)
+    done = list(tqdm(running, total=settings.episodes, desc=f"{name}, {settings.task}", unit="trial"))
+    return summarise(done, settings, [], ways.model_name, "none")
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from jepa_planner.evaluation.kept import kept
 from jepa_planner.evaluation.report import summarise
 from jepa_planner.evaluation.spread_trials import Contestant, spread_trials
 from jepa_planner.evaluation.trials import TrialSettings
@@ -42,16 +42,13 @@ def try_strength(
         "files": load_contract(contestant.folder).files, "seed": settings.seed, "episodes": settings.episodes,
         "goal_images": settings.goal_images,
     }  # fmt: skip
-    if file.exists():
-        found = json.loads(file.read_text())
-        if differing := [key for key, value in asked.items() if found[key] != value]:
-            raise ValueError(f"{file} was made with another {', '.join(differing)}: choose another --out, or delete it")
-    else:
+
+    def evaluate() -> dict[str, object]:
         seconds: list[float] = []
         trials = sorted(spread_trials(contestant, settings, seconds, processes, cluster), key=lambda trial: trial.seed)
-        found = summarise(trials, settings, seconds, str(contestant.folder), "none") | {"files": asked["files"]}
-        out.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(found, indent=1) + "\n")
+        return summarise(trials, settings, seconds, str(contestant.folder), "none")
+
+    found = kept(file, asked, evaluate)
     return Cell(perturbation, settings.strength, found["successes"], found["episodes"])
 
 

@@ -46,13 +46,13 @@ from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
 from jepa_planner.world_model.preprocess import preprocess
 
-ACTION_MAX = (0.06, 0.06, 0.06, 0.0, 0.0, 0.2, 1.0)
+ACTION_MAX = (0.06, 0.06, 0.06, 0.0, 0.0, 0.12, 1.0)
 """Bounds of what is planned; yaw and gripper are held where they never moved in the episodes."""
 YAW = 5
-ACTION_SCALE = (0.03, 0.03, 0.03, 1.0, 1.0, 0.1, 0.5)
+ACTION_SCALE = (0.03, 0.03, 0.03, 1.0, 1.0, 0.06, 0.5)
 SHIPPED_PLANNING = PlanningSpec(
     reached_energy=0.01, final_reached_energy=0.005, steps_per_sub_goal=8, gripper_deadband=0.25,
-    initial_std=(0.04, 0.04, 0.04, 0.0, 0.0, 0.15, 1.0),
+    initial_std=(0.04, 0.04, 0.04, 0.0, 0.0, 0.08, 1.0),
     cem=CemSettings(
         horizon=3, samples=128, iterations=3, elites=16, answer="best", noise_correlation=0.8, use_warm_start=True,
         mean_as_candidate=True, kept_elites=4, seeded_candidates=("noop", "open", "close"),
@@ -65,7 +65,7 @@ SHIPPED_PLANNING = PlanningSpec(
 @dataclass(frozen=True)
 class Recipe:
     """For what objective (see `JointObjective`) and how long to train, and from which seed; sizes are those of the
-    shipped model.
+    shipped model. any_view: the encoder learns to do with any one of its cameras.
     """
 
     seed: int = 0
@@ -76,6 +76,7 @@ class Recipe:
     sub_goal_iterations: int = 6000
     episodes: int | None = None
     device: str = "cpu"
+    any_view: bool = False
     name: str = "panda-tabletop"
     command: str = ""
 
@@ -116,6 +117,8 @@ def _train_world_model(
     episodes = read_episodes(data, recipe.episodes)
     parts = split(episodes)
     encoder_config, predictor_config = shipped_sizes(episodes)
+    if recipe.any_view:
+        encoder_config = replace(encoder_config, any_view=True)
     action_std = torch.tensor(ACTION_SCALE)
     training = EncoderTraining(
         FitSettings(recipe.encoder_iterations), batch=recipe.encoder_batch, objective=recipe.objective, device=device,
@@ -178,7 +181,6 @@ def shipped_sizes(episodes: Episodes) -> tuple[EncoderConfig, PredictorConfig]:
         views=views,
         slots=8,
         slot_channels=16,
-        any_view=views > 1,
     )
     predictor = PredictorConfig(
         latent_channels=encoder.latent_channels, grid=encoder.latent_grid, width=192, depth=3, heads=3, mlp_hidden=768,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import gymnasium
@@ -68,6 +69,17 @@ class SceneAdapter(gymnasium.Env, ABC):
     def foresee(self, action: np.ndarray) -> np.ndarray:
         """The pictures that an action would lead to; the scene stays as it is. For the floor "pixel" alone."""
 
+    @property
+    def action_space(self) -> spaces.Box:
+        """Within `action_max`."""
+        return spaces.Box(-self.action_max, self.action_max, dtype=np.float32)
+
+    @cached_property
+    def observation_space(self) -> spaces.Dict:
+        """Pictures and state; known once a scene was built."""
+        pictures = spaces.Box(0, 255, self.pictures().shape, np.uint8)
+        return spaces.Dict(images=pictures, state=spaces.Box(-np.inf, np.inf, (8,), np.float32))
+
     def object_pose(self) -> np.ndarray:
         """x, y, z (m), yaw (rad) of the object, float32 [4]: for probes alone."""
         return np.zeros(4, np.float32)
@@ -91,12 +103,6 @@ class SceneAdapter(gymnasium.Env, ABC):
             raise ValueError(f"reset options of this scene are goal_images, got {options}")
         draws = self.build(int(self.np_random.integers(2**31)) if seed is None else seed)
         self._steps = 0
-        if not hasattr(self, "observation_space"):
-            seen = self.pictures().shape
-            self.observation_space = spaces.Dict(
-                images=spaces.Box(0, 255, seen, np.uint8), state=spaces.Box(-np.inf, np.inf, (8,), np.float32)
-            )
-            self.action_space = spaces.Box(-self.action_max, self.action_max, dtype=np.float32)
         self.goal_images = self.draw_goal_images(str(options["goal_images"])) if "goal_images" in options else []
         return self._observe(), {**self._info(), "draws": draws}
 

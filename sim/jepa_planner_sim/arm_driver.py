@@ -17,7 +17,8 @@ MOTION_S = 0.22
 MAX_TICKS = 100
 MAX_TRANSLATION_M = 0.06
 YAW = 5
-MAX_YAW_RAD = 0.2
+MAX_YAW_RAD = 0.12
+"""What the limits of a turn leave time for in one step."""
 FARTHEST_YAW_RAD = 1.4
 """The gripper is not turned further from straight ahead: in the corners of the workspace the last joint has no more."""
 MAX_CLOSEDNESS_CHANGE = 1.0

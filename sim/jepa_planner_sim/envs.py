@@ -26,7 +26,7 @@ class PandaTaskEnv(gymnasium.Env):
     |---|---|---|---|
     | observation | images | uint8 [V, H, W, 3] | RGB, views in the order "front", "side" |
     | observation | state | float32 [8] | xyz m, roll pitch yaw rad, closedness commanded and measured |
-    | action | | float32 [7] | dx dy dz m within 0.06, droll dpitch held at 0, dyaw rad within 0.2, dclosedness |
+    | action | | float32 [7] | dx dy dz m within 0.06, droll dpitch held at 0, dyaw rad within 0.12, dclosedness |
 
     One step is 0.25 s. The reward is 1.0 in the step that solves the task, which ends the episode, else 0.0. `info`
     has `success` and `distance_m`; that of `reset` also `draws`: scenes drawn until the expert solves one. Reset
@@ -46,8 +46,7 @@ class PandaTaskEnv(gymnasium.Env):
         self._render_size_px = render_size_px
         self.world = World(image_size_px=image_size_px)
         self.driver = ArmDriver(self.world)
-        self.views = tuple(self.world.cameras)
-        self.max_steps = self.task.max_steps
+        self.views, self.max_steps = tuple(self.world.cameras), self.task.max_steps
         self.observation_space = spaces.Dict(
             images=spaces.Box(0, 255, (len(self.views), image_size_px, image_size_px, 3), np.uint8),
             state=spaces.Box(-np.inf, np.inf, (8,), np.float32),

@@ -119,7 +119,7 @@ def test_every_way_is_tried_in_the_same_scenes_and_kept(tmp_path, bundle):
     kept[0].write_text(json.dumps(changed))
     assert sum(row.successes for row in try_ways(ways, names, trials, tmp_path / "out")) == 1
     kept[0].write_text(json.dumps(changed | {"files": {}}))
-    with pytest.raises(ValueError, match="made with another model"):
+    with pytest.raises(ValueError, match="made with another files"):
         try_ways(ways, names, trials, tmp_path / "out")
 
 

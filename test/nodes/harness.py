@@ -18,7 +18,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 from sensor_msgs.msg import Image, JointState
-from small_models import small_contract, small_predictor
+from small_models import slot_encoder_config, small_contract, small_predictor
 from trajectory_msgs.msg import JointTrajectory
 
 from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics
@@ -47,9 +47,9 @@ STALE_S = 2.0
 _numbers = itertools.count()
 
 
-def small_bundle(folder: Path) -> str:
+def small_bundle(folder: Path, any_view: bool = False) -> str:
     """Random weights in the layout of the model that ships, so small that planning takes milliseconds."""
-    contract = small_contract()
+    contract = small_contract(encoder=slot_encoder_config(any_view=any_view))
     torch.manual_seed(0)
     save_bundle(folder, VideoEncoder(contract.encoder), small_predictor(), contract)
     return str(folder)

@@ -1,15 +1,17 @@
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from harness import PATIENCE_S
+from harness import PATIENCE_S, picture, small_bundle
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.arm_node import ArmNode
+from jepa_planner.nodes.conversions import array_to_image
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.nodes.planner_node import start
 from jepa_planner.nodes.predictor_node import PredictorNode
+from jepa_planner.world_model.contract import ContractError
 
 NODES = {"encoder_node": EncoderNode, "predictor_node": PredictorNode, "mpc_node": MpcNode, "arm_node": ArmNode}
 
@@ -89,6 +91,26 @@ def test_an_unknown_optimiser_is_refused_with_the_known_ones(rig):
 def test_a_wrong_number_of_image_topics_stays_unconfigured(rig):
     rig.run(EncoderNode(**parameters(rig, "encoder_node", image_topics=["image"])))
     assert not Manager(rig, "encoder_node").change(Transition.TRANSITION_CONFIGURE)
+
+
+@pytest.mark.parametrize("name", ["encoder_node", "predictor_node", "mpc_node"])
+def test_a_model_that_needs_all_its_cameras_stays_unconfigured_with_one(rig, name):
+    rig.run(NODES[name](**parameters(rig, name, views=["side"])))
+    assert not Manager(rig, name).change(Transition.TRANSITION_CONFIGURE)
+
+
+def test_a_model_for_any_camera_looks_through_the_one_that_is_there(rig, tmp_path):
+    model = small_bundle(tmp_path, any_view=True)
+    for name in NODES.keys() - {"arm_node"}:
+        rig.run(NODES[name](**parameters(rig, name, model=model, views=["side"])))
+        assert Manager(rig, name).change(Transition.TRANSITION_CONFIGURE), name
+    encoder = next(thread.node for thread in rig.threads if isinstance(thread.node, EncoderNode))
+    topics = [topic.topic_name for topic in encoder.subscriptions if topic.topic_name.endswith("image_raw")]
+    assert topics == [f"{rig.namespace}/side/image_raw"]
+    latent = encoder.encode([array_to_image(picture(2))])
+    assert latent.shape == encoder.encode([array_to_image(picture(3))]).shape
+    with pytest.raises(ContractError, match=r"image\.views: 2 given; this model needs 1, in order: side"):
+        encoder.encode([array_to_image(picture(1)), array_to_image(picture(2))])
 
 
 def test_starting_a_node_that_cannot_start_names_it(rig, tmp_path):

@@ -15,6 +15,7 @@ from jepa_planner_sim.arm_driver import ACTION_MAX, UPRIGHT_ACTION_MAX, ArmDrive
 from jepa_planner_sim.behaviours import MIXES, _push_goal, _to_mend, behave
 from jepa_planner_sim.collect import EVALUATION_SEED_START, CollectSettings, collect, record_episode
 from jepa_planner_sim.scene import Scene
+from jepa_planner_sim.scene_draws import VARIED
 from jepa_planner_sim.tasks import push_fits
 from jepa_planner_sim.world import World
 
@@ -44,6 +45,16 @@ def test_what_was_collected_reads_back_with_the_seeds_and_settings(collected):
     assert episodes.views == ("front", "side")
     assert episodes.time_step_s == 0.25
     assert set(episodes.behaviour) <= set(dict(EXPLORATION.shares))
+
+
+def test_in_varied_scenes_the_gripper_turns_and_nothing_else_tilts(world):
+    varied = [record(world, seed, vary=frozenset({VARIED}), steps=30) for seed in range(6)]
+    actions, states = (np.stack([one[part] for one in varied]) for part in (2, 1))
+    assert np.all(np.abs(actions) <= ACTION_MAX + 1e-6) and not actions[..., 3:5].any()
+    assert np.ptp(states[..., 5]) > 1.0 and np.abs(states[..., 3:5]).max() < 0.03
+    again = record(world, 5, vary=frozenset({VARIED}), steps=30)
+    np.testing.assert_array_equal(again[2], varied[5][2])
+    assert not record(world, 5, steps=30)[2][:, 5].any(), "it does not in standard ones"
 
 
 def test_a_second_call_writes_nothing(collected):

@@ -37,7 +37,7 @@ def test_observations_and_actions_have_the_documented_shapes(env_of, task):
     observation, _ = env.reset(seed=0)
     assert observation["images"].shape == (2, 64, 64, 3) and observation["images"].dtype == np.uint8
     assert observation["state"].shape == (8,) and observation["state"].dtype == np.float32
-    np.testing.assert_allclose(env.action_space.high, [0.06] * 3 + [0.0, 0.0, 0.2, 1.0])
+    np.testing.assert_allclose(env.action_space.high, [0.06] * 3 + [0.0, 0.0, 0.12, 1.0])
     np.testing.assert_allclose(env.action_space.low, -env.action_space.high)
 
 
@@ -95,7 +95,7 @@ def test_an_action_turns_the_gripper_by_what_it_says_within_its_period(env_of):
     start = env.reset(seed=2, options={"vary": ["start"]})[0]["state"]
     assert abs(start[5]) > 0.05, "varied starts are turned"
     state = env.step(ACTION_MAX * np.array([0, 0, 0, 0, 0, -1, 0]))[0]["state"]
-    np.testing.assert_allclose(state[3:6] - start[3:6], [0.0, 0.0, -0.2], atol=0.01)
+    np.testing.assert_allclose(state[3:6] - start[3:6], [0.0, 0.0, -0.12], atol=0.01)
     np.testing.assert_allclose(state[:3], start[:3], atol=0.003)
 
 
@@ -105,7 +105,7 @@ def test_a_gripper_that_is_turned_on_and_on_stops_before_its_joint_does(env_of, 
     env = env_of("reach")
     env.reset(seed=2, options={"vary": ["start"]})
     env.driver.place_tcp(np.array([*corner, 0.05]))
-    turned = states_after(env, np.tile(ACTION_MAX * np.array([0, 0, 0, 0, 0, turn, 0]), (12, 1)))[-1]
+    turned = states_after(env, np.tile(ACTION_MAX * np.array([0, 0, 0, 0, 0, turn, 0]), (20, 1)))[-1]
     assert turned[5] == pytest.approx(turn * FARTHEST_YAW_RAD, abs=0.03)
 
 

@@ -17,6 +17,7 @@ from jepa_planner.training.predictor_training import PredictorTraining
 from jepa_planner.training.probes import probe_latents
 from jepa_planner.training.recipe import Collapsed, Recipe
 from jepa_planner.world_model.bundle import load_decoder, load_sub_goal_head
+from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.world_model import Context, WorldModel
 
 SOME = episodes(count=8, steps=8)
@@ -69,6 +70,15 @@ def test_the_contract_says_what_the_data_was_and_how_to_make_it_again(tmp_path):
     assert contract.training.seeds == (3,)
     assert contract.training.data == "8 simulated episodes of 8 steps, seeds 0 to 7"
     assert contract.training.steps == {"encoder": 4, "predictor": 4}
+
+
+def test_a_model_needs_all_its_cameras_unless_it_was_asked_to_learn_otherwise(tmp_path):
+    run(tmp_path / "all")
+    with pytest.raises(ContractError, match="this model needs all of front, side"):
+        WorldModel.load(tmp_path / "all" / "bundle", views=["side"])
+    run(tmp_path / "any", settings=replace(SHORT, any_view=True))
+    model = WorldModel.load(tmp_path / "any" / "bundle", views=["side"])
+    assert model.encode(SOME.images[0, :2, [1]].swapaxes(0, 1)).shape == (2, 4, 3)
 
 
 def test_the_energy_scale_is_the_squared_difference_of_unrelated_frames():
@@ -190,4 +200,4 @@ def test_the_yaw_is_held_where_the_gripper_never_turned(monkeypatch):
     still.actions[..., 3:6] = 0.0
     turning.actions[..., 3:6] = [0.0, 0.0, 0.1]
     assert recipe.action_max(still)[3:6] == (0.0, 0.0, 0.0)
-    assert recipe.action_max(turning)[3:6] == (0.0, 0.0, 0.2)
+    assert recipe.action_max(turning)[3:6] == (0.0, 0.0, 0.12)

@@ -33,5 +33,5 @@ class Term(Protocol):
 
 ARM_CHANNELS = (0, 1, 2, 5, 7)
 """Channels of the arm state that a camera can see: x, y, z, yaw and the measured closedness."""
-ARM_CHANGE_SCALE = (0.03, 0.03, 0.03, 0.1, 0.3)
+ARM_CHANGE_SCALE = (0.03, 0.03, 0.03, 0.06, 0.3)
 """Typical change of those channels in one step (m, rad, closedness), which makes the targets of unit size."""

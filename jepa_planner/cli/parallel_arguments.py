@@ -1,0 +1,16 @@
+"""The arguments that say where independent jobs run."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_parallel_arguments(parser: argparse.ArgumentParser, processes: int) -> None:
+    """Declare --processes, with a default, and --cluster."""
+    parser.add_argument(
+        "--processes", type=int, default=processes, metavar="N", help=f"of this machine (default: {processes})"
+    )
+    parser.add_argument(
+        "--cluster", default="", metavar="ADDRESS",
+        help="a Dask scheduler, as in tcp://host:8786, whose workers do it instead",
+    )  # fmt: skip
