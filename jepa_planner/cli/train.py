@@ -52,9 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whole.add_argument(
         "--any-view", action="store_const", const=True, help="the encoder learns to do with any one of its cameras"
     )
-    whole.add_argument(
-        "--any-view", action="store_const", const=True, help="the encoder learns to do with any one of its cameras"
-    )
     only = parser.add_argument_group("going on from a bundle, its encoder frozen")
     only.add_argument("--init", type=Path, metavar="BUNDLE", help="where to begin")
     only.add_argument(
