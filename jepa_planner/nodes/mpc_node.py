@@ -27,7 +27,7 @@ from jepa_planner.nodes.models import VIEWS, contract_of, model_id
 from jepa_planner.nodes.parameters import Change, Parameter
 from jepa_planner.nodes.planner_node import PlannerNode, wait_until
 from jepa_planner.nodes.predictor_node import PredictorNode
-from jepa_planner.nodes.remote_model import RemoteEncoder, RemoteImagination
+from jepa_planner.nodes.remote_model import Patience, RemoteEncoder, RemoteImagination
 from jepa_planner.nodes.senses import ArmReport, Observation, Senses
 from jepa_planner.planning.gradient import GradientSettings
 from jepa_planner.planning.optimisers import OPTIMISER_NAMES
@@ -75,7 +75,13 @@ class MpcNode(PlannerNode):
             "images.",
             choices=IMAGINE_MODES,
         ),
-        Parameter("start_timeout_s", 10.0, "Longest wait for a goal's first look.", 0.05, 600.0, change=_REST),
+        Parameter(
+            "start_timeout_s",
+            10.0,
+            "Longest wait for a goal's first look, and for an encoder or predictor that was never there.",
+            0.05,
+            600.0,
+        ),
         Parameter("image_timeout_s", 1.0, "No image for so long ends the goal.", 0.05, 60.0),
         Parameter("joint_state_timeout_s", 1.0, "No joint state for so long ends the goal.", 0.05, 60.0),
         Parameter(
@@ -118,12 +124,12 @@ class MpcNode(PlannerNode):
         if self._encoder_node is not None:
             self._encoder = LocalEncoder(self._encoder_node)
         else:
-            self._encoder = RemoteEncoder(self, self._model_id, given["encoder_timeout_s"], self._check)
+            self._encoder = RemoteEncoder(self, self._model_id, self._patience("encoder_timeout_s"))
             self._subscriptions_.append(self.create_subscription(Latent, "latent", self._on_latent, qos.SENSOR))
         if self._predictor_node is not None:
             self._imagination = LocalImagination(self._predictor_node, self._check)
         else:
-            self._imagination = RemoteImagination(self, self._model_id, given["predictor_timeout_s"], self._check)
+            self._imagination = RemoteImagination(self, self._model_id, self._patience("predictor_timeout_s"))
         self._preparation = GoalPreparation(
             self._contract, model_folder(given["model"]), given, self._encoder, self._imagination
         )
@@ -272,6 +278,9 @@ class MpcNode(PlannerNode):
         if self._newest is not None:
             self._newest.interrupt(Outcome.CANCELLED, "cancelled by the sender")
         return CancelResponse.ACCEPT
+
+    def _patience(self, answer: str) -> Patience:
+        return Patience(self.parameters["start_timeout_s"], self.parameters[answer], self._check)
 
     def _pursuit_settings(self) -> PursuitSettings:
         given = self.parameters

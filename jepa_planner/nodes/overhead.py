@@ -21,7 +21,7 @@ from jepa_planner.nodes.local_model import LocalImagination
 from jepa_planner.nodes.models import model_id, world_model
 from jepa_planner.nodes.planner_node import start
 from jepa_planner.nodes.predictor_node import PredictorNode
-from jepa_planner.nodes.remote_model import RemoteImagination
+from jepa_planner.nodes.remote_model import Patience, RemoteImagination
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.nodes.trials import own_domain
 
@@ -60,7 +60,9 @@ def measure_overhead(
             ways = {
                 "no node": predictor.imagination,
                 "composed": LocalImagination(predictor, nothing),
-                "apart": RemoteImagination(caller, model_id(model.contract), START_TIMEOUT_S, nothing),
+                "apart": RemoteImagination(
+                    caller, model_id(model.contract), Patience(START_TIMEOUT_S, START_TIMEOUT_S, nothing)
+                ),
             }
             seconds: dict[str, list[float]] = {way: [] for way in WAYS}
             for turn in range(1 + calls):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,28 +22,39 @@ CHECK_PERIOD_S = 0.02
 """So long, at most, a search goes on that was interrupted while it waits for an answer."""
 
 
+@dataclass(frozen=True)
+class Patience:
+    """start_s: for a service that was never there, whose node may still be starting; answer_s: for one that was.
+
+    check: raises Ended where waiting is in vain.
+    """
+
+    start_s: float
+    answer_s: float
+    check: Callable[[], None]
+
+
 class _Service:
     """Calls a service from a thread that does not spin; the node's executor brings the answer."""
 
-    def __init__(self, node: Node, kind, name: str, timeout_s: float, check: Callable[[], None]) -> None:
+    def __init__(self, node: Node, kind, name: str, patience: Patience) -> None:
         self._node = node
         self._client = node.create_client(kind, name)
-        self._timeout_s = timeout_s
-        self._check = check
+        self._patience = patience
+        self._was_there = False
 
     def call(self, request, late: Outcome, failed: Outcome):
         """The response; raises Ended with `late` when none comes in time, with `failed` when it says so."""
-        deadline_s = time.monotonic() + self._timeout_s
-        if not self._client.service_is_ready():
-            self._wait_until_ready(deadline_s, late)
+        self._wait_until_ready(late)
+        deadline_s = time.monotonic() + self._patience.answer_s
         answered = threading.Event()
         future = self._client.call_async(request)
         future.add_done_callback(lambda _: answered.set())
         while not answered.wait(CHECK_PERIOD_S):
-            self._check()
+            self._patience.check()
             if time.monotonic() > deadline_s:
                 self._client.remove_pending_request(future)
-                raise Ended(late, f"{self._client.srv_name} did not answer within {self._timeout_s:.1f} s")
+                raise Ended(late, f"{self._client.srv_name} did not answer within {self._patience.answer_s:.1f} s")
         response = future.result()
         if not response.success:
             raise Ended(failed, f"{self._client.srv_name}: {response.message}")
@@ -52,19 +64,22 @@ class _Service:
         """Releases the client."""
         self._node.destroy_client(self._client)
 
-    def _wait_until_ready(self, deadline_s: float, late: Outcome) -> None:
+    def _wait_until_ready(self, late: Outcome) -> None:
+        wait_s = self._patience.answer_s if self._was_there else self._patience.start_s
+        deadline_s = time.monotonic() + wait_s
         while not self._client.service_is_ready():
-            self._check()
+            self._patience.check()
             if time.monotonic() > deadline_s:
-                raise Ended(late, f"{self._client.srv_name} is not there; start its node")
-            time.sleep(0.02)
+                raise Ended(late, f"{self._client.srv_name} is not there after {wait_s:.1f} s; start its node")
+            time.sleep(CHECK_PERIOD_S)
+        self._was_there = True
 
 
 class RemoteImagination:
     """`Imagination` over the predictor's `~/rollout`."""
 
-    def __init__(self, node: Node, model_id: str, timeout_s: float, check: Callable[[], None]) -> None:
-        self._service = _Service(node, Rollout, "predictor_node/rollout", timeout_s, check)
+    def __init__(self, node: Node, model_id: str, patience: Patience) -> None:
+        self._service = _Service(node, Rollout, "predictor_node/rollout", patience)
         self._model_id = model_id
 
     def energies(self, context: Context, goal: Tensor, actions: Tensor) -> Tensor:
@@ -89,8 +104,8 @@ class RemoteImagination:
 class RemoteEncoder:
     """Goal pictures over the encoder's `~/encode`."""
 
-    def __init__(self, node: Node, model_id: str, timeout_s: float, check: Callable[[], None]) -> None:
-        self._service = _Service(node, EncodeImages, "encoder_node/encode", timeout_s, check)
+    def __init__(self, node: Node, model_id: str, patience: Patience) -> None:
+        self._service = _Service(node, EncodeImages, "encoder_node/encode", patience)
         self._model_id = model_id
 
     def encode(self, images: Sequence[Image]) -> Tensor:

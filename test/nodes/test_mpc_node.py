@@ -15,7 +15,10 @@ from small_models import small_sub_goal_head, small_sub_goal_spec
 
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.arm_node import STATE_PERIOD_S, ArmNode
+from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.mpc_node import MpcNode
+from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.planning.optimisers import OPTIMISER_NAMES
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.world_model.bundle import add_sub_goal_head, load_contract, write_familiarity
@@ -280,6 +283,27 @@ def test_a_predictor_that_does_not_answer_ends_the_goal_by_name(rig):
     assert result.outcome is Outcome.PREDICTOR_TIMEOUT
     assert "predictor_node/rollout" in result.message
     rig.assert_at_rest()
+
+
+def test_a_goal_waits_for_an_encoder_that_is_still_starting(rig):
+    rig.arm()
+    rig.run(MpcNode(**rig.options(model=rig.bundle, encoder_timeout_s=STALE_S, start_timeout_s=PATIENCE_S)))
+    rig.until(lambda: rig.holding() and rig.reach.server_is_ready())
+    handle = rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9))
+    seen = len(rig.robot.arm_states)
+    rig.until(lambda: len(rig.robot.arm_states) > seen + 2 * STALE_S / STATE_PERIOD_S)
+    rig.run(EncoderNode(**rig.options(model=rig.bundle)), PredictorNode(**rig.options(model=rig.bundle)))
+    assert rig.result(handle).outcome is Outcome.BUDGET_SPENT
+
+
+def test_an_encoder_that_never_starts_ends_the_goal_by_name(rig):
+    rig.arm()
+    rig.run(MpcNode(**rig.options(model=rig.bundle, start_timeout_s=STALE_S)))
+    rig.until(lambda: rig.holding() and rig.reach.server_is_ready())
+    result = rig.result(rig.send_goals(ENDLESS))
+    assert result.outcome is Outcome.ENCODER_FAILED
+    assert "encode is not there after" in result.message
+    assert rig.commands_settle() == 0
 
 
 def test_a_predictor_that_is_not_active_ends_the_goal_by_name(rig):
