@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from jepa_planner.world_model.rollouts.engine import CPU_TOKENS
 from jepa_planner.world_model.rollouts.float_block import FloatLinear
-from jepa_planner.world_model.rollouts.int8_block import Grid, Int8Linear
+from jepa_planner.world_model.rollouts.int8_linear import Int8Linear
 from jepa_planner.world_model.rollouts.threads import chunk_threads
 
 CPU_WIDTHS = (384, 1024)
@@ -48,9 +48,9 @@ def _cpu_flops(dtype: str, width: int, threads: int, spell_s: float) -> float:
 def _cpu_product(dtype: str, width: int) -> Callable[[], object]:
     linear = torch.nn.Linear(width, width)
     if dtype == "int8":
-        product, grid = Int8Linear(FloatLinear(linear, torch.float32)), Grid(0.01, 128)
+        product = Int8Linear(FloatLinear(linear, torch.float32))
         rows = torch.zeros(CPU_TOKENS, width, dtype=torch.uint8)
-        return lambda: product(rows, grid, product.scale, product.bias)
+        return lambda: product(rows)
     weight = linear.weight.detach().to(getattr(torch, dtype))
     rows = torch.zeros(CPU_TOKENS, width, dtype=weight.dtype)
     return lambda: F.linear(rows, weight)

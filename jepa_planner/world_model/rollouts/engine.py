@@ -13,8 +13,9 @@ from torch import Tensor
 from jepa_planner.world_model.context import Context
 from jepa_planner.world_model.poses import imagine_states
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
-from jepa_planner.world_model.rollouts.calibration import CALIBRATION_CANDIDATES, calibrated
-from jepa_planner.world_model.rollouts.int8_block import Int8Weights
+from jepa_planner.world_model.rollouts.compiled_kernels import best_kernels
+from jepa_planner.world_model.rollouts.delta_block import DeltaBlock
+from jepa_planner.world_model.rollouts.int8_linear import Int8Weights
 from jepa_planner.world_model.rollouts.network import StepNetwork
 from jepa_planner.world_model.rollouts.start import Start
 from jepa_planner.world_model.rollouts.threads import chunk_threads, planning_threads
@@ -33,7 +34,7 @@ class RolloutEngine:
     The past is run once per context and shared. Attention is causal over steps, so of each candidate only the newest
     step is run, against the keys and values of the earlier ones. Imagined arm states follow `apply_action`.
 
-    dtype: "float32", "bfloat16", "float16" or "int8" (see `calibrated`). chunk: candidates per chunk; None chooses.
+    dtype: "float32", "bfloat16", "float16" or "int8" (see `DeltaBlock`). chunk: candidates per chunk; None chooses.
     threads: chunks run at a time; None: `planning_threads` on a CPU, else 1. All of them together hold at most
     memory_bytes of keys, values and activations, but at least a candidate each. Callers from several threads wait for
     each other.
@@ -52,7 +53,9 @@ class RolloutEngine:
         self._device = predictor.rotary_cosine.device
         self.threads = threads or (planning_threads() if self._device.type == "cpu" else 1)
         self._network = StepNetwork(predictor, torch.float32 if dtype == "int8" else getattr(torch, dtype))
-        self._int8 = [Int8Weights(block) for block in self._network.blocks] if dtype == "int8" else None
+        if dtype == "int8":
+            self._int8 = [Int8Weights(block) for block in self._network.blocks]
+            self._kernels = best_kernels()
         self._workspaces: SimpleQueue[dict[str, Workspace]] = SimpleQueue()
         for _ in range(self.threads):
             self._workspaces.put({"float32": Workspace(), dtype: Workspace()})
@@ -70,7 +73,7 @@ class RolloutEngine:
         start = self._shared_start(context, "float32" if dtype == "int8" else dtype)
         states = imagine_states(start.state, actions)
         if dtype == "int8":
-            start = self._calibrated(start, actions, states)
+            start = self._around_the_mean(start, actions)
         parts = self._parts(*actions.shape[:2])
 
         def run(part: tuple[Tensor, Tensor]) -> Tensor:
@@ -90,7 +93,8 @@ class RolloutEngine:
         config, number = self._network.config, self._network.dtype.itemsize
         remembered = 2 * config.depth * steps * config.width * number
         running = 4 * 4 * config.width + number * (5 * config.width + 2 * config.mlp_hidden)
-        return self._network.tokens_per_step * (remembered + running)
+        attending = 4 * config.heads * steps * self._network.tokens_per_step if self.dtype == "int8" else 0
+        return self._network.tokens_per_step * (remembered + running + attending)
 
     def _parts(self, candidates: int, horizon: int) -> int:
         """Into how many chunks of equal size, the same number for each thread."""
@@ -112,13 +116,12 @@ class RolloutEngine:
             self._starts[dtype] = Start.from_context(network, context.to(self._device))
         return self._starts[dtype]
 
-    def _calibrated(self, start: Start, actions: Tensor, states: Tensor) -> Start:
-        """Calibrates on the first candidates that come with a context, or with a longer horizon."""
-        known = self._starts.get("int8")
-        if known is None or len(known.corrections) < actions.shape[1]:
-            few = slice(None, None, -(-len(actions) // CALIBRATION_CANDIDATES))
-            known = self._starts["int8"] = calibrated(start, self._int8, actions[few], states[few])
-        return known
+    def _around_the_mean(self, start: Start, actions: Tensor) -> Start:
+        """For 8 bits, which tell candidates apart by how they differ from the mean of all."""
+        parts = zip(start.network.blocks, self._int8, strict=True)
+        blocks = [DeltaBlock(block, weights, self._kernels) for block, weights in parts]
+        mean = actions.mean(dim=0, keepdim=True)
+        return start.around(mean, imagine_states(start.state, mean), blocks)
 
     @cached_property
     def _exact_network(self) -> StepNetwork:

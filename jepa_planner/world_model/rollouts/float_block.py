@@ -1,16 +1,11 @@
 """A predictor block as rollouts run it, in float32, bfloat16 or float16."""
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from jepa_planner.world_model.layers import Block
 from jepa_planner.world_model.rollouts.memory import LayerMemory, Turn, split_halves
-
-Watch = Callable[[str, Tensor], None]
-"""Sees what enters each product of a block: "qkv", "proj", "fc1" or "fc2", and the numbers [C, n, in]."""
 
 
 class FloatLinear:
@@ -36,25 +31,11 @@ class FloatBlock:
         self.qkv = FloatLinear(attention.qkv, dtype, _qkv_order(attention.proj.in_features, attention.heads))
         self.proj, self.fc1, self.fc2 = (FloatLinear(x, dtype) for x in (attention.proj, mlp.fc1, mlp.fc2))
 
-    def __call__(
-        self, x: Tensor, turn: Turn, memory: LayerMemory, seen: int, last: int, watch: Watch | None = None
-    ) -> Tensor:
+    def __call__(self, x: Tensor, turn: Turn, memory: LayerMemory, seen: int, last: int) -> Tensor:
         """x [C, n, width] float32, which may be overwritten -> [C, last, width]."""
-        watch = watch or _look_away
-        normed = self.norm1(x)
-        watch("qkv", normed)
-        attended = memory.attend(self.qkv(normed), turn, seen, last)
-        watch("proj", attended)
+        attended = memory.attend(self.qkv(self.norm1(x)), turn, seen, last)
         x = x[:, -last:].contiguous().add_(self.proj(attended))
-        normed = self.norm2(x)
-        watch("fc1", normed)
-        hidden = F.gelu(self.fc1(normed))
-        watch("fc2", hidden)
-        return x.add_(self.fc2(hidden))
-
-
-def _look_away(product: str, entering: Tensor) -> None:
-    pass
+        return x.add_(self.fc2(F.gelu(self.fc1(self.norm2(x)))))
 
 
 def _qkv_order(width: int, heads: int) -> Tensor:

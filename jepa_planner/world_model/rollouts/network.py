@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.world_model.predictor import CONDITIONING_TOKENS, ActionConditionedPredictor
-from jepa_planner.world_model.rollouts.float_block import FloatBlock, FloatLinear, Watch
+from jepa_planner.world_model.rollouts.float_block import FloatBlock, FloatLinear
 from jepa_planner.world_model.rollouts.memory import LayerMemory, Turn, split_halves
 
 StepBlock = Callable[[Tensor, Turn, LayerMemory, int, int], Tensor]
@@ -33,7 +33,7 @@ class StepNetwork:
         )  # fmt: skip
         order = split_halves(config.width // config.heads)
         tables = predictor.rotary_cosine, predictor.rotary_sine
-        self._cosine, self._signed_sine = (table[:, None, order].to(dtype) for table in tables)
+        self._cosine, self._signed_sine = (table[:, order].to(dtype) for table in tables)
         self.blocks: Sequence[StepBlock] = [FloatBlock(block, dtype) for block in predictor.predictor_blocks]
 
     def with_blocks(self, blocks: Sequence[StepBlock]) -> StepNetwork:
@@ -44,13 +44,13 @@ class StepNetwork:
 
     def new_memory(self, candidates: int, steps: int) -> list[LayerMemory]:
         """Room for so many candidates and steps, one memory per layer."""
-        shape = (candidates, steps * self.tokens_per_step, self.config.width)
-        device = self._cosine.device
-        return [LayerMemory(shape, self.config.heads, self.dtype, device) for _ in self.blocks]
+        heads, width = self.config.heads, self.config.width
+        shape = (candidates, heads, steps * self.tokens_per_step, width // heads)
+        return [LayerMemory(shape, self.dtype, self._cosine.device) for _ in self.blocks]
 
     def observe(self, latent: Tensor, action: Tensor, state: Tensor, step: int, memory: list[LayerMemory]) -> None:
         """Adds a step to the memory whose outcome is known."""
-        self._run(self._embed(latent, action, state), step, memory, None)
+        self._run(self._embed(latent, action, state), step, memory)
 
     def predict(
         self,
@@ -59,14 +59,13 @@ class StepNetwork:
         state: Tensor,
         step: int,
         memory: list[LayerMemory],
-        watches: Sequence[Watch] | None = None,
     ) -> Tensor:
         """The next latent [C, N, D] float32, normalised.
 
         latent [C, N, D], or [1, N, D] where all candidates share it; action [C, A]; state [C, S]. step counts from
-        the first one in the memory, which grows. watches: one per layer.
+        the first one in the memory, which grows.
         """
-        x = self._run(self._embed(latent, action, state), step, memory, watches)
+        x = self._run(self._embed(latent, action, state), step, memory)
         predicted = self._read_out(self._predictor.predictor_norm(x)).float()
         return self._predictor.normalise_output(predicted + latent if self.config.residual else predicted)
 
@@ -79,13 +78,12 @@ class StepNetwork:
         arm = self._embed_state((state - p.state_mean) / p.state_std)[:, None].float()
         return torch.cat([acting, arm, tokens.expand(len(action), -1, -1)], dim=1)
 
-    def _run(self, x: Tensor, step: int, memory: list[LayerMemory], watches: Sequence[Watch] | None) -> Tensor:
+    def _run(self, x: Tensor, step: int, memory: list[LayerMemory]) -> Tensor:
         turn, seen = self.turn(step), step * self.tokens_per_step
         for depth, (block, layer) in enumerate(zip(self.blocks, memory, strict=True)):
             is_last = depth == len(self.blocks) - 1  # of which only the latent tokens are read
             last = self.config.latent_tokens if is_last else self.tokens_per_step
-            watch = () if watches is None else (watches[depth],)
-            x = block(x, turn, layer, seen, last, *watch)
+            x = block(x, turn, layer, seen, last)
         return x
 
     def turn(self, step: int) -> Turn:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from jepa_planner.world_model.context import Context
+from jepa_planner.world_model.rollouts.delta_block import DeltaBlock
 from jepa_planner.world_model.rollouts.memory import LayerMemory
 from jepa_planner.world_model.rollouts.network import StepNetwork
 
@@ -16,8 +17,8 @@ from jepa_planner.world_model.rollouts.network import StepNetwork
 class Start:
     """What all candidates share: the network, the present, and what earlier steps left in each layer's memory.
 
-    latent [1, N, D], state [S]; steps before the present; keys and values [tokens of these steps, width] per layer;
-    corrections [1, N, D] per imagined step are added to what the network predicts, where it has a known bias.
+    latent [1, N, D], state [S]; steps before the present; keys and values [heads, tokens of these steps, head_size]
+    per layer.
     """
 
     network: StepNetwork
@@ -26,7 +27,6 @@ class Start:
     steps: int
     keys: list[Tensor]
     values: list[Tensor]
-    corrections: tuple[Tensor, ...] = ()
 
     @classmethod
     def from_context(cls, network: StepNetwork, context: Context) -> Start:
@@ -49,15 +49,19 @@ class Start:
         """Makes the shared steps the first ones in each memory."""
         shared = self.steps * self.network.tokens_per_step
         for layer, keys, values in zip(memory, self.keys, self.values, strict=True):
-            layer.keys[:, :shared] = keys
-            layer.values[:, :shared] = values
+            layer.keys[:, :, :shared] = keys
+            layer.values[:, :, :shared] = values
 
     def imagine(self, memory: list[LayerMemory], actions: Tensor, states: Tensor) -> Tensor:
         """Latents after each action: actions [C, H, A] taken in states [C, H, S] -> float32 [C, H, N, D]."""
         latent, imagined = self.latent, []
         for step in range(actions.shape[1]):
             latent = self.network.predict(latent, actions[:, step], states[:, step], self.steps + step, memory)
-            if self.corrections:
-                latent = latent + self.corrections[step]
             imagined.append(latent)
         return torch.stack(imagined, dim=1)
+
+    def around(self, reference: Tensor, states: Tensor, blocks: list[DeltaBlock]) -> Start:
+        """The same start for candidates near a reference [1, H, A] taken in states [1, H, S], which is run here."""
+        exact = replace(self, network=self.network.with_blocks([block.remember for block in blocks]))
+        exact.imagine(exact.new_memory(1, reference.shape[1]), reference, states)
+        return replace(self, network=self.network.with_blocks(blocks))
