@@ -2,6 +2,7 @@
 // Rows are tokens. A row of `change`, times its `step`, is how far a product lies from that of the reference.
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -33,29 +34,44 @@ float norm_to_bytes(const float* __restrict x, const float* __restrict weight, c
     return to_bytes(row, bytes, width);
 }
 
+constexpr float kErf[] = {0.0033355039f, -0.008240652f, 0.006850429f, -0.008781113f, 0.023482626f, -0.03920001f, 0.05225129f,
+                          -0.06962662f, 0.09046333f, -0.112738706f, 0.14080164f, -0.19046469f, 0.3821374f};
+constexpr float kErfEnd = 3.7f;
+
 inline float gelu(float x) {
     float z = x * 0.70710678f;
-    z = z < -4.0f ? -4.0f : z;
-    z = z > 4.0f ? 4.0f : z;
-    const float y = z * z;
-    float p = -2.72614225801306e-10f;
-    p = p * y + 2.77068142495902e-08f;
-    p = p * y - 2.10102402082508e-06f;
-    p = p * y - 5.69250639462346e-05f;
-    p = p * y - 7.34990630326855e-04f;
-    p = p * y - 2.95459980854025e-03f;
-    p = p * y - 1.60960333262415e-02f;
-    float q = -1.45660718464996e-05f;
-    q = q * y - 2.13374055278905e-04f;
-    q = q * y - 1.68282697438203e-03f;
-    q = q * y - 7.37332916720468e-03f;
-    q = q * y - 1.42647390514189e-02f;
-    return 0.5f * x * (1.0f + z * p / q);
+    z = z < -kErfEnd ? -kErfEnd : z;
+    z = z > kErfEnd ? kErfEnd : z;
+    const float t = z * z * (2.0f / (kErfEnd * kErfEnd)) - 1.0f;
+    float sum = kErf[0];
+#pragma GCC unroll 12
+    for (int i = 1; i < 13; ++i) sum = sum * t + kErf[i];
+    return 0.5f * x * (1.0f + z * sum);
+}
+
+// exp(x) for x <= 0, to 2e-7: a power of two in the exponent's bits, times a polynomial.
+inline float exp_of_negative(float x) {
+    float y = x * 1.44269504f;
+    y = y < -126.0f ? -126.0f : y;
+    const int32_t whole = static_cast<int32_t>(y - 0.5f);
+    const float r = y - static_cast<float>(whole);
+    float power = 1.54035304e-4f;
+    power = power * r + 1.33335581e-3f;
+    power = power * r + 9.61812911e-3f;
+    power = power * r + 5.55041087e-2f;
+    power = power * r + 2.40226507e-1f;
+    power = power * r + 6.93147181e-1f;
+    power = power * r + 1.0f;
+    const int32_t bits = (whole + 127) << 23;
+    float scale;
+    std::memcpy(&scale, &bits, sizeof scale);
+    return power * scale;
 }
 
 // Half a head each of what lies `step` times `by` from `common`, rotated.
 inline void rotate(const float* __restrict by, const float* __restrict common, float step, const float* __restrict c,
                    const float* __restrict s, float* __restrict out, long half) {
+#pragma GCC ivdep
     for (long i = 0; i < half; ++i) {
         const float one = common[i] + by[i] * step, other = common[i + half] + by[i + half] * step;
         out[i] = one * c[i] + other * s[i];
@@ -124,6 +140,7 @@ void placed(const float* __restrict change, const float* __restrict change_steps
                 rotate(by + part * width + h * head, common + part * width + h * head, step, c, s, to[part], half);
             const float *b = by + 2 * width + h * head, *m = common + 2 * width + h * head;
             float* out = values + remembered;
+#pragma GCC ivdep
             for (long i = 0; i < head; ++i) out[i] = m[i] + b[i] * step;
         }
     }
@@ -135,7 +152,7 @@ void softmax(float* __restrict scores, float scale, long rows, long width) {
         float *row = scores + r * width, largest = row[0], sum = 0.0f;
         for (long i = 1; i < width; ++i) largest = row[i] > largest ? row[i] : largest;
         for (long i = 0; i < width; ++i) {
-            row[i] = std::exp((row[i] - largest) * scale);
+            row[i] = exp_of_negative((row[i] - largest) * scale);
             sum += row[i];
         }
         const float share = 1.0f / sum;
@@ -152,6 +169,7 @@ void attended(const float* __restrict x, const float* __restrict reference, uint
         for (long h = 0; h < heads; ++h) {
             const float* from = x + ((candidate * heads + h) * tokens + token) * head;
             const float* common = reference + token * width + h * head;
+#pragma GCC ivdep
             for (long i = 0; i < head; ++i) row[h * head + i] = from[i] - common[i];
         }
         steps[r] = to_bytes(row, bytes + r * width, width);
