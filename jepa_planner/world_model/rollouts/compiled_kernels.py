@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -18,7 +19,8 @@ from jepa_planner.world_model.rollouts import delta_kernels
 from jepa_planner.world_model.rollouts.delta_kernels import Bytes, Kernels
 
 SOURCE = Path(__file__).with_name("delta_kernels.cpp")
-FLAGS = ["-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math", "-shared", "-fPIC"]
+FLAGS = ["-O3", "-march=native", "-ffast-math", "-shared", "-fPIC"]
+X86_FLAGS = ["-mprefer-vector-width=512"]
 COMPILERS = ("c++", "g++", "clang++")
 
 
@@ -39,7 +41,8 @@ def _compiled() -> CDLL:
         raise FileNotFoundError(f"none of {', '.join(COMPILERS)} is there")
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "delta_kernels.so"
-        subprocess.run([compiler, *FLAGS, "-o", library, SOURCE], check=True, capture_output=True, text=True)
+        flags = FLAGS + (X86_FLAGS if platform.machine() in ("x86_64", "AMD64") else [])
+        subprocess.run([compiler, *flags, "-o", library, SOURCE], check=True, capture_output=True, text=True)
         return CDLL(str(library))
 
 
