@@ -16,7 +16,7 @@ from jepa_planner.evaluation.benchmark.work import fast_flops, search_flops
 from jepa_planner.world_model.rollouts.engine import RolloutEngine
 
 NEEDED_BYTES = 4 << 30
-CANDIDATES = 2
+CANDIDATES = 8
 HORIZONS = (1, 2)
 
 
