@@ -9,22 +9,28 @@
 
 namespace {
 
+using In = const float* __restrict;
+using Out = float* __restrict;
+using Bytes = uint8_t* __restrict;
+
 constexpr float kZero = 128.5f, kLargest = 127.0f, kSmallestStep = 1e-12f;
 
 // A row of differences on the grid that just covers it; returns what one byte means.
-__attribute__((noinline)) float to_bytes(const float* __restrict difference, uint8_t* __restrict bytes, long width) {
+__attribute__((noinline)) float to_bytes(In difference, Bytes bytes, long width) {
     float largest = 0.0f;
     for (long i = 0; i < width; ++i) {
         const float size = std::fabs(difference[i]);
         largest = size > largest ? size : largest;
     }
     const float step = largest / kLargest + kSmallestStep, inverse = 1.0f / step;
-    for (long i = 0; i < width; ++i) bytes[i] = static_cast<uint8_t>(static_cast<int32_t>(difference[i] * inverse + kZero));
+    for (long i = 0; i < width; ++i) {
+        const int32_t byte = static_cast<int32_t>(difference[i] * inverse + kZero);
+        bytes[i] = static_cast<uint8_t>(byte);
+    }
     return step;
 }
 
-float norm_to_bytes(const float* __restrict x, const float* __restrict weight, const float* __restrict bias, float eps, const float* __restrict reference,
-                    uint8_t* __restrict bytes, float* __restrict row, long width) {
+float norm_to_bytes(In x, In weight, In bias, float eps, In reference, Bytes bytes, Out row, long width) {
     float sum = 0.0f, squares = 0.0f;
     for (long i = 0; i < width; ++i) sum += x[i];
     const float mean = sum / width;
@@ -34,8 +40,9 @@ float norm_to_bytes(const float* __restrict x, const float* __restrict weight, c
     return to_bytes(row, bytes, width);
 }
 
-constexpr float kErf[] = {0.0033355039f, -0.008240652f, 0.006850429f, -0.008781113f, 0.023482626f, -0.03920001f, 0.05225129f,
-                          -0.06962662f, 0.09046333f, -0.112738706f, 0.14080164f, -0.19046469f, 0.3821374f};
+constexpr float kErf[] = {0.0033355039f, -0.008240652f, 0.006850429f, -0.008781113f, 0.023482626f,
+                          -0.03920001f,  0.05225129f,   -0.06962662f, 0.09046333f,   -0.112738706f,
+                          0.14080164f,   -0.19046469f,  0.3821374f};
 constexpr float kErfEnd = 3.7f;
 
 inline float gelu(float x) {
@@ -69,8 +76,7 @@ inline float exp_of_negative(float x) {
 }
 
 // Half a head each of what lies `step` times `by` from `common`, rotated.
-inline void rotate(const float* __restrict by, const float* __restrict common, float step, const float* __restrict c,
-                   const float* __restrict s, float* __restrict out, long half) {
+inline void rotate(In by, In common, float step, In c, In s, Out out, long half) {
 #pragma GCC ivdep
     for (long i = 0; i < half; ++i) {
         const float one = common[i] + by[i] * step, other = common[i + half] + by[i + half] * step;
@@ -92,17 +98,17 @@ void keep_memory() {
 }
 
 // row: room for `width` floats, one per thread
-void normed(const float* __restrict x, const float* __restrict weight, const float* __restrict bias, float eps, const float* __restrict reference, uint8_t* __restrict bytes,
-            float* __restrict steps, float* __restrict row, long candidates, long tokens, long width) {
+void normed(In x, In weight, In bias, float eps, In reference, Bytes bytes, Out steps, Out row, long candidates,
+            long tokens, long width) {
     for (long r = 0; r < candidates * tokens; ++r)
         steps[r] = norm_to_bytes(x + r * width, weight, bias, eps, reference + r % tokens * width, bytes + r * width,
                                  row, width);
 }
 
 // x: candidates lie x_stride floats apart
-void added_and_normed(const float* __restrict x, long x_stride, const float* __restrict change, const float* __restrict change_steps,
-                      const float* __restrict product, const float* __restrict weight, const float* __restrict bias, float eps, const float* __restrict reference,
-                      float* __restrict sum, uint8_t* __restrict bytes, float* __restrict steps, float* __restrict row, long candidates, long tokens, long width) {
+void added_and_normed(In x, long x_stride, In change, In change_steps, In product, In weight, In bias, float eps,
+                      In reference, Out sum, Bytes bytes, Out steps, Out row, long candidates, long tokens,
+                      long width) {
     for (long r = 0; r < candidates * tokens; ++r) {
         const long token = r % tokens;
         const float *from = x + r / tokens * x_stride + token * width, *by = change + r * width;
@@ -113,8 +119,7 @@ void added_and_normed(const float* __restrict x, long x_stride, const float* __r
     }
 }
 
-void added(float* __restrict x, const float* __restrict change, const float* __restrict change_steps, const float* __restrict product, long candidates, long tokens,
-           long width) {
+void added(Out x, In change, In change_steps, In product, long candidates, long tokens, long width) {
     for (long r = 0; r < candidates * tokens; ++r) {
         const float *by = change + r * width, *common = product + r % tokens * width, step = change_steps[r];
         float* to = x + r * width;
@@ -122,12 +127,10 @@ void added(float* __restrict x, const float* __restrict change, const float* __r
     }
 }
 
-// Queries, keys and values side by side in, by heads out, rotated by tables [tokens, head]; queries of the `last` tokens
-// alone, [candidates, heads, last, head]. In the memory candidates and heads lie so many floats apart.
-void placed(const float* __restrict change, const float* __restrict change_steps, const float* __restrict product,
-            const float* __restrict cosine, const float* __restrict sine, float* __restrict queries,
-            float* __restrict keys, float* __restrict values, long candidate_stride, long head_stride, long candidates,
-            long tokens, long last, long heads, long head) {
+// Queries, keys and values side by side in, by heads out, rotated by tables [tokens, head]; queries of the `last`
+// tokens alone, [candidates, heads, last, head]. In the memory candidates and heads lie so many floats apart.
+void placed(In change, In change_steps, In product, In cosine, In sine, Out queries, Out keys, Out values,
+            long candidate_stride, long head_stride, long candidates, long tokens, long last, long heads, long head) {
     const long half = head / 2, width = heads * head, skipped = tokens - last;
     for (long r = 0; r < candidates * tokens; ++r) {
         const long candidate = r / tokens, token = r % tokens;
@@ -135,7 +138,8 @@ void placed(const float* __restrict change, const float* __restrict change_steps
         const float *c = cosine + token * head, *s = sine + token * head;
         for (long h = 0; h < heads; ++h) {
             const long remembered = candidate * candidate_stride + h * head_stride + token * head;
-            float* const to[2] = {queries + ((candidate * heads + h) * last + token - skipped) * head, keys + remembered};
+            float* const to[2] = {queries + ((candidate * heads + h) * last + token - skipped) * head,
+                                  keys + remembered};
             for (int part = token < skipped; part < 2; ++part)
                 rotate(by + part * width + h * head, common + part * width + h * head, step, c, s, to[part], half);
             const float *b = by + 2 * width + h * head, *m = common + 2 * width + h * head;
@@ -147,7 +151,7 @@ void placed(const float* __restrict change, const float* __restrict change_steps
 }
 
 // Of each row of scores times scale, in place.
-void softmax(float* __restrict scores, float scale, long rows, long width) {
+void softmax(Out scores, float scale, long rows, long width) {
     for (long r = 0; r < rows; ++r) {
         float *row = scores + r * width, largest = row[0], sum = 0.0f;
         for (long i = 1; i < width; ++i) largest = row[i] > largest ? row[i] : largest;
@@ -161,8 +165,8 @@ void softmax(float* __restrict scores, float scale, long rows, long width) {
 }
 
 // x [candidates, heads, tokens, head], by heads; reference, bytes and steps by tokens
-void attended(const float* __restrict x, const float* __restrict reference, uint8_t* __restrict bytes,
-              float* __restrict steps, float* __restrict row, long candidates, long tokens, long heads, long head) {
+void attended(In x, In reference, Bytes bytes, Out steps, Out row, long candidates, long tokens, long heads,
+              long head) {
     const long width = heads * head;
     for (long r = 0; r < candidates * tokens; ++r) {
         const long candidate = r / tokens, token = r % tokens;
@@ -176,8 +180,8 @@ void attended(const float* __restrict x, const float* __restrict reference, uint
     }
 }
 
-void activated(const float* __restrict change, const float* __restrict change_steps, const float* __restrict product, const float* __restrict hidden,
-               uint8_t* __restrict bytes, float* __restrict steps, float* __restrict row, long candidates, long tokens, long width) {
+void activated(In change, In change_steps, In product, In hidden, Bytes bytes, Out steps, Out row, long candidates,
+               long tokens, long width) {
     for (long r = 0; r < candidates * tokens; ++r) {
         const long token = r % tokens;
         const float *by = change + r * width, *common = product + token * width, *known = hidden + token * width;
