@@ -19,7 +19,11 @@ from jepa_planner.world_model.rollouts import delta_kernels
 from jepa_planner.world_model.rollouts.delta_kernels import Bytes, Kernels
 
 SOURCE = Path(__file__).with_name("delta_kernels.cpp")
-FLAGS = ["-O3", "-march=native", "-ffast-math", "-shared", "-fPIC"]
+FLAGS = [
+    "-O3", "-march=native", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros",
+    "-fassociative-math", "-freciprocal-math", "-ffinite-math-only",
+]  # fmt: skip
+"""Those of -ffast-math without what it does to the rest of the process: turning tiny numbers into zeros everywhere."""
 X86_FLAGS = ["-mprefer-vector-width=512"]
 COMPILERS = ("c++", "g++", "clang++")
 

@@ -83,3 +83,8 @@ def test_without_a_compiler_torch_does_it_and_a_warning_says_so(monkeypatch, cap
         assert "without a C++ compiler" in caplog.text
     finally:
         compiled_kernels.best_kernels.cache_clear()
+
+
+def test_loading_them_leaves_tiny_numbers_of_the_process_alone(compiled):
+    assert 5e-324 > 0.0
+    assert float(torch.tensor(1e-40) / 2.0) > 0.0
