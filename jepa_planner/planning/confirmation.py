@@ -12,7 +12,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from jepa_planner.planning.settings import SearchSettings
 
-REACH = 1
+REACH = 2
 MARGIN_STDS = 4.0
 ALL = sys.maxsize
 """The cut of searches in which every candidate counts by its energy: all must be exact."""
