@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", default="", metavar="DIR", help="the model bundle; that of the evaluation by default"
     )
     parser.add_argument("--most", type=int, default=20, metavar="N", help="examine at most so many lost episodes")
+    parser.add_argument("--gallery", type=Path, metavar="FILE.png", help="draw how they went, a row for each")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -24,6 +25,7 @@ def main(args: argparse.Namespace) -> int:
     import torch
 
     from jepa_planner.evaluation.blame import Examiner, most_frequent, tally
+    from jepa_planner.evaluation.gallery import LostEpisode, draw_gallery
     from jepa_planner.evaluation.spread_trials import Contestant
     from jepa_planner.evaluation.trials import TrialSettings
     from jepa_planner.world_model.bundle import model_folder
@@ -44,10 +46,16 @@ def main(args: argparse.Namespace) -> int:
     folder = model_folder(args.model or said["model"])
     torch.set_num_threads(1)  # as `eval`
     contestant = Contestant(folder, imagine_sub_goals=said["imagine_sub_goals"] or "auto")
-    examiner, causes = Examiner(contestant.policy([])), []
+    examiner, episodes = Examiner(contestant.policy([])), []
     for seed in lost:
         looks = [evidence.cause for evidence in examiner.episode(settings, seed)]
-        causes.append(most_frequent(looks))
-        print(f"scene {seed}: {causes[-1].value}  ({', '.join(cause.name.lower() for cause in looks)})", flush=True)
-    print(tally(causes))
+        cause = most_frequent(looks)
+        episodes.append(LostEpisode(seed, cause, examiner.goal[0], [pictures[0] for pictures in examiner.seen]))
+        print(f"scene {seed}: {cause.value}  ({', '.join(cause.name.lower() for cause in looks)})", flush=True)
+    print(tally([episode.cause for episode in episodes]))
+    if args.gallery and not episodes:
+        print(f"no episode was lost: {args.gallery} is not drawn")
+    elif args.gallery:
+        draw_gallery(args.gallery, settings.task, episodes)
+        print(f"drawn into {args.gallery}")
     return 0

@@ -17,10 +17,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--episodes", type=int, default=2000)
     parser.add_argument("--steps", type=int, default=40, help="actions per episode, 0.25 s each")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first episode; the others count up")
+    parser.add_argument(
+        "--views", nargs="+", default=["front", "side"], metavar="NAME", help="front, side, wrist (default: front side)"
+    )
     parser.add_argument("--image-size", type=int, default=64, metavar="PX")
     parser.add_argument(
         "--scenes", choices=["standard", "varied"], default="standard",
         help="varied: from standard to a little wider than `eval --scenes varied`, the gripper turning as needed",
+    )  # fmt: skip
+    parser.add_argument(
+        "--per-scene", type=int, default=1, metavar="N",
+        help="so many episodes in a row have the same table, light, cameras and things, standing elsewhere in each",
     )  # fmt: skip
     parser.add_argument("--vary", nargs="*", default=[], metavar="WHAT", help="as `eval --perturb`")
     parser.add_argument(
@@ -42,7 +49,15 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError("--scenes varied varies everything: leave out --vary")
     vary = frozenset({VARIED} if args.scenes == "varied" else args.vary)
     settings = CollectSettings(
-        args.episodes, args.steps, args.seed, args.image_size, vary, args.behaviour, adapter=args.adapter
+        args.episodes,
+        args.steps,
+        args.seed,
+        args.image_size,
+        vary,
+        args.per_scene,
+        args.behaviour,
+        adapter=args.adapter,
+        views=tuple(args.views),
     )
     written = collect(args.folder, settings, args.processes, args.cluster)
     print(f"{settings.episodes} episodes of {settings.steps} steps in {args.folder} ({written} shards newly written)")

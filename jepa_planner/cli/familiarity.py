@@ -11,8 +11,9 @@ HELP = "add to a model bundle what its training data looked like, so that unfami
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument(
-        "--data", required=True, type=Path, metavar="DIR", help="episodes that the model was trained on"
-    )
+        "--data", required=True, type=Path, nargs="+", metavar="DIR",
+        help="folders of episodes that the model was trained on, the most varied ones last",
+    )  # fmt: skip
     parser.add_argument("--model", default="", metavar="DIR", help="model bundle; the shipped one by default")
     parser.add_argument("--episodes", type=int, default=None, metavar="N", help="take only the first N")
 

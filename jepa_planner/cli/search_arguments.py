@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jepa_planner.planning.settings import SearchSettings
-    from jepa_planner.world_model.contract import PlanningSpec
+    from jepa_planner.world_model.contract_sections import PlanningSpec
 
 OPTIMISERS = "cem, icem, mppi, gradient, seeded_cem"
 

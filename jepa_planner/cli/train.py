@@ -20,6 +20,7 @@ GOES_WITH = {
         "sub_goal_iterations",
         "device",
         "any_view",
+        "init",
     ),
     "predictor_only": ("data", "predictor_iterations", "init", "name", "view", "learning_rate", "batch", "device"),
     "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations"),
@@ -45,15 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whole = parser.add_argument_group("training encoder and predictor")
     whole.add_argument("--encoder-iterations", type=int, help="default: 2200")
     whole.add_argument(
-        "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, vicreg, barlow_twins, info_nce, "
-        "ema, inverse, state, or none, which collapses; pixels: a baseline that predicts pictures and is planned in "
-        "pixels (default: sigreg+inverse+state)",
+        "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, scene_sigreg, vicreg, "
+        "barlow_twins, info_nce, ema, inverse, state, or none, which collapses; pixels: a baseline that predicts "
+        "pictures and is planned in pixels (default: sigreg+inverse+state)",
     )  # fmt: skip
     whole.add_argument(
         "--any-view", action="store_const", const=True, help="the encoder learns to do with any one of its cameras"
     )
-    only = parser.add_argument_group("going on from a bundle, its encoder frozen")
-    only.add_argument("--init", type=Path, metavar="BUNDLE", help="where to begin")
+    parser.add_argument(
+        "--init", type=Path, metavar="BUNDLE", help="begin with its weights (of encoder and predictor, or see below)"
+    )
+    only = parser.add_argument_group("going on from --init, its encoder frozen")
     only.add_argument(
         "--predictor-only", action="store_true", help="train the predictor of --init alone; it gets one if it has none"
     )
@@ -96,6 +99,7 @@ def _train(args: argparse.Namespace, command: str) -> int:
             "name",
             "device",
             "any_view",
+            "init",
         ),
     )
     try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import yaml
+
+from jepa_planner.control.kinematics import rotation_from_rpy, rpy_from_rotation
 
 
 class LimitsError(ValueError):
@@ -18,7 +21,8 @@ class SafetyLimits:
     """Limits of the tcp and the joints; positions in metres in the base frame, closedness 0 open .. 1 closed.
 
     `workspace_min_m` and `workspace_max_m` are the corners of the box in which the tcp may be; the lower z is the
-    minimum height over the table. Velocity, acceleration and jerk limits hold per axis. Motions slow down within
+    minimum height over the table. `workspace_yaw_rad` holds how far the tcp may be turned about the base frame's z axis
+    either way. Velocity, acceleration and jerk limits hold per axis. Motions slow down within
     `joint_slowdown_rad` of a joint limit's margin, and where the smallest singular value of the Jacobian falls below
     `singularity_slowdown`.
     """
@@ -27,6 +31,7 @@ class SafetyLimits:
     tcp_frame: str
     workspace_min_m: tuple[float, float, float]
     workspace_max_m: tuple[float, float, float]
+    workspace_yaw_rad: tuple[float, float]
     linear_velocity_m_s: float
     linear_acceleration_m_s2: float
     linear_jerk_m_s3: float
@@ -44,6 +49,11 @@ class SafetyLimits:
         if not np.all(np.asarray(self.workspace_min_m) < np.asarray(self.workspace_max_m)):
             raise LimitsError(
                 f"workspace_min_m {self.workspace_min_m} must be below workspace_max_m {self.workspace_max_m} per axis"
+            )
+        least_rad, most_rad = self.workspace_yaw_rad
+        if not -np.pi <= least_rad < most_rad <= np.pi:
+            raise LimitsError(
+                f"workspace_yaw_rad is {self.workspace_yaw_rad}, expected the least and the most, within -pi..pi"
             )
         for field in fields(self):
             value = getattr(self, field.name)
@@ -76,8 +86,9 @@ class SafetyLimits:
                     values[name] = str(value)
                 elif name.startswith("workspace"):
                     values[name] = tuple(float(v) for v in value)
-                    if len(values[name]) != 3:
-                        raise ValueError("expected three numbers")
+                    count = 2 if name == "workspace_yaw_rad" else 3
+                    if len(values[name]) != count:
+                        raise ValueError(f"expected {count} numbers")
                 else:
                     values[name] = float(value)
             except (TypeError, ValueError) as error:
@@ -92,6 +103,17 @@ class SafetyLimits:
     def clip_to_workspace(self, xyz_m: np.ndarray) -> np.ndarray:
         """The point of the workspace box nearest to `xyz_m` [3]."""
         return np.clip(xyz_m, self.workspace_min_m, self.workspace_max_m)
+
+    def clip_yaw(self, rotation: np.ndarray, now: np.ndarray) -> np.ndarray:
+        """The rotation [3, 3] of the tcp with its yaw within bounds, or no further outside than it is `now` [3, 3]: an
+        arm that was switched on there is not turned back at once.
+        """
+        roll, pitch, yaw_rad = rpy_from_rotation(rotation)
+        now_rad = float(rpy_from_rotation(now)[2])
+        least_rad, most_rad = self.workspace_yaw_rad
+        aim_rad = now_rad + math.remainder(yaw_rad - now_rad, 2 * math.pi)
+        within_rad = min(max(aim_rad, min(least_rad, now_rad)), max(most_rad, now_rad))
+        return rotation if within_rad == aim_rad else rotation_from_rpy(np.array([roll, pitch, within_rad]))
 
     def inside_workspace(self, xyz_m: np.ndarray, tolerance_m: float = 1e-6) -> bool:
         """Whether `xyz_m` [3] lies in the workspace box."""

@@ -56,11 +56,11 @@ class JointPoint:
 class SetpointStream:
     """Turns tcp targets into joint setpoints at a fixed rate; always has something safe to send.
 
-    Targets are clipped to the workspace. Between targets the tcp follows the time-optimal profile under the velocity,
-    acceleration and jerk limits (Berscheid and Kroeger, Jerk-limited Real-time Trajectory Generation, 2021), so a new
-    target or a brake in mid-motion leaves no seam. Each motion is rehearsed first, and takes longer where its joints
-    would be too fast. Whatever happens, a joint step beyond the joint velocity limit is shortened, and the profile then
-    goes on from where the joints are.
+    Targets are clipped to the workspace and its yaw. Between targets the tcp follows the time-optimal profile under the
+    velocity, acceleration and jerk limits (Berscheid and Kroeger, Jerk-limited Real-time Trajectory Generation, 2021),
+    so a new target or a brake in mid-motion leaves no seam. Each motion is rehearsed first, and takes longer where its
+    joints would be too fast. Whatever happens, a joint step beyond the joint velocity limit is shortened, and the
+    profile then goes on from where the joints are.
     """
 
     def __init__(self, kinematics: ArmKinematics, limits: SafetyLimits, rate_hz: float = 100.0) -> None:
@@ -112,6 +112,7 @@ class SetpointStream:
         if not (np.all(np.isfinite(xyz_m)) and np.all(np.isfinite(rotation)) and np.isfinite(closedness)):
             raise ValueError(f"target must be finite, got xyz {xyz_m}, closedness {closedness}")
         current_xyz, current_rotation = self.pose()
+        rotation = self.limits.clip_yaw(rotation, current_rotation)
         motion = self._new_input(from_rest=False)
         motion.current_position = [*current_xyz, 0.0, 0.0, 0.0]
         motion.control_interface = ruckig.ControlInterface.Position

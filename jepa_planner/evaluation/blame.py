@@ -17,7 +17,7 @@ from torch import Tensor
 
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.trials import TrialSettings, make_scene
-from jepa_planner.planning.controller import Decision
+from jepa_planner.planning.decision import Decision
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.world_model.context import Context
 from jepa_planner_sim.envs import PandaTaskEnv
@@ -94,15 +94,20 @@ def most_frequent(causes: Sequence[Cause]) -> Cause:
 
 
 class Examiner:
-    """Plays an episode again and examines every few looks."""
+    """Plays an episode again and examines every few looks.
+
+    goal, seen: of the last episode, the last goal's pictures and those of each step, uint8 [V, H, W, 3].
+    """
 
     def __init__(self, policy: WorldModelPolicy) -> None:
+        self.goal: np.ndarray | None = None
+        self.seen: list[np.ndarray] = []
         self._policy, self._model = policy, policy.model
         self._imagination = WorldModelImagination(policy.model, policy.model.energy)
 
     def episode(self, settings: TrialSettings, seed: int) -> list[Evidence]:
         """What was found in one scene, for as long as `run_trials` plays it."""
-        env = make_scene(settings.task, self._policy.image_size_px)
+        env = make_scene(settings.task, self._policy.image_size_px, self._policy.cameras)
         if not isinstance(env, PandaTaskEnv):
             raise ValueError(
                 f"{settings.task}: blame needs the scripted expert, which knows the tasks of the simulator alone"
@@ -113,15 +118,18 @@ class Examiner:
             observation, _ = env.reset(seed=seed, options=options)
             self._aside = settings.goal_images == "one" and settings.task not in ("reach", "grasp")
             self._policy.start(env, env.goal_images, seed)
+            self.goal, self.seen = env.goal_images[-1], []
             solved = truncated = False
             step = 0
             while not (truncated or (solved and not settings.to_the_end)):
+                self.seen.append(observation["images"])
                 action = self._policy.act(observation)
                 decision = self._policy.last
                 if step % LOOK_EVERY == 0 and decision.plan is not None:
                     found.append(self._examine(env, observation, decision))
                 observation, _, solved, truncated, _ = env.step(action)
                 step += 1
+            self.seen.append(observation["images"])
         finally:
             env.close()
         return found

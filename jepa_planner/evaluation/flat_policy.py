@@ -13,7 +13,7 @@ from jepa_planner.planning.action_space import GRIPPER, ActionSpace, saturate_gr
 from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.training.fit import FitSettings, fit
 from jepa_planner.training.windows import split, state_scaling
-from jepa_planner.world_model.contract import STATE_LAYOUTS
+from jepa_planner.world_model.contract_sections import STATE_LAYOUTS
 from jepa_planner.world_model.sub_goal_head import residual_blocks
 from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.envs import PandaTaskEnv
@@ -48,7 +48,7 @@ class FlatPolicy:
 
     def __init__(self, model: WorldModel, demonstrations: Demonstrations) -> None:
         contract = model.contract
-        self.image_size_px = contract.image.height
+        self.image_size_px, self.cameras = contract.image.height, contract.image.views
         self._model, self._space = model, ActionSpace.from_contract(contract)
         self._scale = torch.tensor(self._space.max_abs).clamp_min(1e-6)
         self._mean, self._std = state_scaling(demonstrations.states[split(demonstrations.states).train])

@@ -12,19 +12,14 @@ import numpy as np
 import torch
 
 from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.controller import (
-    ControllerSettings,
-    Decision,
-    DecisionKind,
-    Goal,
-    RecedingHorizonController,
-)
+from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
+from jepa_planner.planning.decision import Decision, DecisionKind, Goal
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.plan import Optimiser
 from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike, SubGoals
 from jepa_planner.planning.wary_controller import WaryController
-from jepa_planner.world_model.contract import STATE_LAYOUTS
+from jepa_planner.world_model.contract_sections import STATE_LAYOUTS
 from jepa_planner.world_model.familiarity import Familiarity
 from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.adapter import SceneAdapter
@@ -42,9 +37,13 @@ Scene = PandaTaskEnv | SceneAdapter
 
 
 class Policy(Protocol):
-    """Chooses actions from observations; `start` is called once per trial. image_size_px: of pictures it is given."""
+    """Chooses actions from observations; `start` is called once per trial.
+
+    image_size_px: of pictures it is given. cameras: those that it must see through; none: any will do.
+    """
 
     image_size_px: int
+    cameras: tuple[str, ...]
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Begin a trial with goal images, uint8 [V, H, W, 3] each."""
@@ -81,6 +80,11 @@ class WorldModelPolicy:
     def image_size_px(self) -> int:
         """That of the model."""
         return self.model.contract.image.height
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Those of the model."""
+        return self.model.contract.image.views
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Encode the goal images; every goal but the last has the contract's step budget, the last one what is left."""
@@ -133,6 +137,7 @@ class NoopPolicy:
     """Does nothing: what is solved without acting is no task."""
 
     image_size_px = FLOOR_PX
+    cameras = ()
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Nothing to prepare."""
@@ -146,6 +151,7 @@ class RandomPolicy:
     """Even random actions within bounds."""
 
     image_size_px = FLOOR_PX
+    cameras = ()
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Seed the generator."""
@@ -165,6 +171,7 @@ class PixelPolicy:
     """
 
     image_size_px = FLOOR_PX
+    cameras = ()
 
     def __init__(self, candidates: int = 24) -> None:
         self._candidates = candidates
@@ -197,6 +204,7 @@ class ExpertPolicy:
     """The scripted expert with the simulator's knowledge: not a floor but the ceiling."""
 
     image_size_px = FLOOR_PX
+    cameras = ()
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Begin the script of the task."""

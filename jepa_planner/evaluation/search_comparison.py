@@ -14,7 +14,7 @@ from jepa_planner.evaluation.statistics import percentile
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.planning.optimisers import OPTIMISER_NAMES, name_of, optimiser_of
 from jepa_planner.planning.settings import SearchSettings
-from jepa_planner.world_model.contract import PlanningSpec
+from jepa_planner.world_model.contract_sections import PlanningSpec
 from jepa_planner.world_model.world_model import WorldModel
 
 ITERATIONS = (3, 6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import gymnasium
@@ -10,6 +10,7 @@ import gymnasium
 from jepa_planner.evaluation.policies import Policy, WorldModelPolicy
 from jepa_planner_sim import ENV_IDS
 from jepa_planner_sim.adapter import SceneAdapter, load_adapter
+from jepa_planner_sim.cameras import CAMERAS, STANDARD_CAMERAS
 from jepa_planner_sim.collect import EVALUATION_SEED_START
 from jepa_planner_sim.envs import PandaTaskEnv
 
@@ -67,7 +68,7 @@ def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
     A trial ends at its first success (unless `to_the_end`) or when the task's steps are spent; what the policy says of
     itself does not count.
     """
-    env = make_scene(settings.task, policy.image_size_px)
+    env = make_scene(settings.task, policy.image_size_px, policy.cameras)
     options = {"goal_images": settings.goal_images, "vary": settings.vary, "strength": settings.strength}
     try:
         for episode in range(settings.episodes):
@@ -86,10 +87,15 @@ def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
         env.close()
 
 
-def make_scene(task: str, image_size_px: int) -> PandaTaskEnv | SceneAdapter:
-    """The environment of a task, or of an adapter; raises AdapterError."""
+def make_scene(task: str, image_size_px: int, cameras: Sequence[str] = ()) -> PandaTaskEnv | SceneAdapter:
+    """The environment of a task, or of an adapter; raises AdapterError.
+
+    cameras: besides the standard ones, where the simulation has them; an adapter has its own.
+    """
     if ":" in task:
         return load_adapter(task, image_size_px=image_size_px)
-    env = gymnasium.make(ENV_IDS[task], disable_env_checker=True, image_size_px=image_size_px).unwrapped
+    views = dict.fromkeys([*STANDARD_CAMERAS, *(name for name in cameras if name in CAMERAS)])
+    given = {"image_size_px": image_size_px, "views": tuple(views)}
+    env = gymnasium.make(ENV_IDS[task], disable_env_checker=True, **given).unwrapped
     assert isinstance(env, PandaTaskEnv)
     return env

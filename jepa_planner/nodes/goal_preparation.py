@@ -17,7 +17,8 @@ from jepa_planner.nodes.local_model import LocalEncoder
 from jepa_planner.nodes.parameters import Parameters
 from jepa_planner.nodes.remote_model import RemoteEncoder
 from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.controller import ControllerSettings, Goal, RecedingHorizonController
+from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
+from jepa_planner.planning.decision import Goal
 from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.imagination import Imagination
 from jepa_planner.planning.optimisers import optimiser_of

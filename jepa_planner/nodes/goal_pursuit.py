@@ -14,7 +14,8 @@ import torch
 
 from jepa_planner.control.arm_executive import Mode
 from jepa_planner.nodes.senses import ArmReport, Observation, Senses
-from jepa_planner.planning.controller import Decision, DecisionKind, RecedingHorizonController
+from jepa_planner.planning.controller import RecedingHorizonController
+from jepa_planner.planning.decision import Decision, DecisionKind
 
 
 class Outcome(IntEnum):

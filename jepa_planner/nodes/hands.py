@@ -17,7 +17,7 @@ from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import duration_message, point, time_message, vector
 from jepa_planner.nodes.markers import path_markers
 from jepa_planner.nodes.senses import ArmReport, Observation
-from jepa_planner.planning.controller import Decision, Goal
+from jepa_planner.planning.decision import Decision, Goal
 from jepa_planner.world_model.poses import apply_action
 
 

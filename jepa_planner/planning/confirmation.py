@@ -19,15 +19,20 @@ ALL = sys.maxsize
 
 
 def cuts_of(search: SearchSettings) -> tuple[int, ...]:
-    """After how many of the best a search draws lines: the best, elites that are kept, elites, starts of gradients."""
+    """After how many of the best a search draws lines: the best where it is the answer, elites that are kept, elites,
+    starts of gradients.
+    """
     if search.weighs_all:
         return (ALL,)
-    found = {getattr(search, name, 1) for name in ("kept_elites", "elites", "starts")}
-    return tuple(sorted({1, *found} - {0}))
+    found = {getattr(search, name, 0) for name in ("kept_elites", "elites", "starts")}
+    if getattr(search, "answer", "best") == "best":
+        found.add(1)
+    return tuple(sorted(found - {0}))
 
 
 def confirmed(rough: Tensor, cuts: Sequence[int], exact_of: Callable[[Tensor], Tensor]) -> Tensor:
-    """Energies [K] whose m lowest, for every m of `cuts`, are those of exact energies; the lowest of all is exact.
+    """Energies [K] whose m lowest, for every m of `cuts`, are those of exact energies; with a cut after the first, the
+    lowest is exact.
 
     rough: energies [K] that are off by a bias and by noise; exact_of: exact energies of candidates by index. Candidates
     within `REACH` places of a cut come first. How far off they are says which others may be on the wrong side of a cut,
@@ -35,16 +40,18 @@ def confirmed(rough: Tensor, cuts: Sequence[int], exact_of: Callable[[Tensor], T
     ones where they do not.
     """
     cuts = [cut for cut in cuts if cut < len(rough)]
+    if not cuts:
+        return rough
     energies, is_exact = rough.clone(), torch.zeros(len(rough), dtype=torch.bool, device=rough.device)
     order = rough.argsort()
-    chosen = torch.cat([order[:1], *(order[max(0, cut - REACH) : cut + REACH] for cut in cuts)]).unique()
+    chosen = torch.cat([order[max(0, cut - REACH) : cut + REACH] for cut in cuts]).unique()
     while len(chosen):
         energies[chosen], is_exact[chosen] = exact_of(chosen), True
         errors = (energies - rough)[is_exact]
         margin = MARGIN_STDS * errors.std() if len(errors) > 1 else 0.0
         energies = torch.where(is_exact, energies, rough + errors.mean())
         ascending = energies.sort().values
-        may_be_chosen = energies == ascending[0]
+        may_be_chosen = (energies == ascending[0]) & (1 in cuts)
         for cut in cuts:
             may_be_chosen |= (energies - ascending[cut - 1 : cut + 1].mean()).abs() <= margin
         chosen = (may_be_chosen & ~is_exact).nonzero().flatten()

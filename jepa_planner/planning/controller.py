@@ -4,83 +4,22 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from jepa_planner.planning.action_space import GRIPPER, ActionSpace, saturate_gripper
+from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
 from jepa_planner.planning.energy import Energy, distance_to_goal
 from jepa_planner.planning.imagination import Imagination
 from jepa_planner.planning.noise import NoiseSource, SeededNoise
 from jepa_planner.planning.plan import NonFiniteEnergyError, Optimiser, Plan
 from jepa_planner.planning.proposals import Proposals
-from jepa_planner.planning.sub_goals import SubGoal, SubGoals
+from jepa_planner.planning.sub_goals import SubGoals
 from jepa_planner.world_model.world_model import Context
 
 BOUND_SLACK = 1e-5
-
-
-class DecisionKind(Enum):
-    """What the caller has to do: execute the action, or hold because the work has ended."""
-
-    MOVE = "move"
-    REACHED = "reached"
-    GAVE_UP = "gave up"
-
-
-class Reason(Enum):
-    """Why a decision is what it is; the value says it in words."""
-
-    ON_THE_WAY = "moving toward the goal image"
-    REACHED = "the last goal image is reached"
-    BUDGET_SPENT = "the steps allowed are spent"
-    INVALID_LATENT = "the observed latent holds NaN or infinite numbers"
-    INVALID_STATE = "the arm state holds NaN or infinite numbers"
-    INVALID_ENERGY = "an energy is NaN or infinite"
-    INVALID_PLAN = "the plan is not finite or leaves the action bounds"
-    UNFAMILIAR_IMAGE = "the picture is unlike what the model was trained on"
-    SURPRISED = "what came is not what was imagined"
-
-
-@dataclass(frozen=True)
-class Goal:
-    """One goal image: its latent [N, D], actions allowed for it, and the energy at which it counts as reached."""
-
-    latent: Tensor
-    budget_steps: int
-    tolerance: float
-
-    def __post_init__(self) -> None:
-        if self.budget_steps < 1:
-            raise ValueError(f"budget_steps is {self.budget_steps}; a goal image needs at least 1 step")
-        if not self.tolerance >= 0.0:
-            raise ValueError(f"tolerance is {self.tolerance}; expected an energy >= 0")
-        if not self.latent.isfinite().all():
-            raise ValueError("the goal's latent holds NaN or infinite numbers")
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What to do now, and what led to it.
-
-    action [A] float32 for MOVE, else None; plan: whole plan for MOVE; energy from the observation to the
-    pursued goal; sub_goal: index of that goal; steps count actions, the present one included; imagined: what is
-    planned for instead of the goal itself, where sub-goals are imagined.
-    """
-
-    kind: DecisionKind
-    reason: Reason
-    message: str
-    energy: float
-    sub_goal: int
-    sub_goals_reached: int
-    steps_in_sub_goal: int
-    total_steps: int
-    action: np.ndarray | None = None
-    plan: Plan | None = None
-    imagined: SubGoal | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.controller import ControllerSettings, Goal, RecedingHorizonController
+from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
+from jepa_planner.planning.decision import Goal
 from jepa_planner.planning.energy import distance_to_goal
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.optimisers import optimiser_of

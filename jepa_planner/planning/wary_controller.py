@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jepa_planner.planning.controller import Decision, DecisionKind, Reason, RecedingHorizonController
+from jepa_planner.planning.controller import RecedingHorizonController
+from jepa_planner.planning.decision import Decision, DecisionKind, Reason
 from jepa_planner.planning.imagination import Imagination
 from jepa_planner.world_model.context import Context
-from jepa_planner.world_model.contract import FamiliaritySpec
+from jepa_planner.world_model.contract_sections import FamiliaritySpec
 from jepa_planner.world_model.familiarity import Familiarity
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes
+from jepa_planner.training.encoder_training import encode_some_alone
+from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes, seeds_in_words
 from jepa_planner.training.latent_cache import cached_latents
 from jepa_planner.training.windows import split
 from jepa_planner.world_model.bundle import write_familiarity
 from jepa_planner.world_model.context import Context
-from jepa_planner.world_model.contract import FamiliaritySpec
+from jepa_planner.world_model.contract_sections import FamiliaritySpec
 from jepa_planner.world_model.familiarity import Familiarity
 from jepa_planner.world_model.world_model import WorldModel
 
@@ -32,8 +34,11 @@ class Examples:
     actions: Tensor
 
 
-def add_familiarity(data: Path, folder: Path, limit: int | None = None) -> FamiliaritySpec:
+def add_familiarity(data: Path | Sequence[Path], folder: Path, limit: int | None = None) -> FamiliaritySpec:
     """Writes statistics of episodes into a bundle; returns the limits, taken from the twentieth that was held out.
+
+    data: a folder, or several, the most varied one last: it is its end that is held out. With an encoder that can do
+    with any one view, as many episodes are seen by one as in training.
 
     Raises EpisodeError, ContractError or BundleError for what does not fit.
     """
@@ -44,12 +49,11 @@ def add_familiarity(data: Path, folder: Path, limit: int | None = None) -> Famil
     known = part(examples, parts.train)
     familiarity = Familiarity.of(known.latents.flatten(0, 1), known.states.flatten(0, 1))
     held_out = part(examples, parts.held_out)
-    seeds = episodes.seeds
     spec = FamiliaritySpec(
         latent_distance=HEADROOM * float(familiarity.distance(held_out.latents).max()),
         arm_error_m=HEADROOM * float(familiarity.arm_error_m(held_out.latents, held_out.states).max()),
         surprise=HEADROOM * float(surprises(model, held_out).max()),
-        data=f"{len(episodes)} episodes, seeds {seeds.min()} to {seeds.max()}",
+        data=f"{len(episodes)} episodes, seeds {seeds_in_words(episodes.seeds)}",
     )
     write_familiarity(folder, familiarity, spec)
     return spec
@@ -61,7 +65,10 @@ def encoded(model: WorldModel, episodes) -> Examples:
     channels = [STATE_CHANNELS.index(name) for name in model.contract.state.channels]
     with tempfile.TemporaryDirectory() as scratch:
         latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, "", Path(scratch))
-        latents = torch.from_numpy(np.array(latents))
+        latents = np.array(latents)
+    if model.contract.encoder.any_view:
+        latents = encode_some_alone(model.encoder, episodes.images[:, :, views], latents, np.random.default_rng(0))
+    latents = torch.from_numpy(latents)
     states, actions = torch.from_numpy(episodes.states[..., channels]), torch.from_numpy(episodes.actions)
     return Examples(latents, states.float(), actions.float())
 

@@ -26,40 +26,44 @@ from jepa_planner.world_model.preprocess import preprocess
 class EncoderTraining:
     """Settings of the first stage; objective: names of terms, see `JointObjective`.
 
-    per_episode: so many windows of a batch are of the same episode.
+    per_scene: so many windows of a batch are of the same scene.
     """
 
     fit: FitSettings
     batch: int = 48
     window: int = 4
     objective: str = SHIPPED
-    per_episode: int = 1
+    per_scene: int = 1
     device: str = "cpu"
 
 
 def train_encoder(
     episodes: Episodes, split: Split, config: EncoderConfig, predictor: PredictorConfig, settings: EncoderTraining,
-    action_std: Tensor, folder: Path, seed: int,
+    action_std: Tensor, folder: Path, seed: int, begin: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None,
 ) -> tuple[VideoEncoder, PixelDecoder | None]:  # fmt: skip
-    """Train an encoder on the training episodes; `folder` receives log and checkpoints.
+    """Train an encoder on the training episodes, from random weights or from those of `begin`, an encoder's and a
+    predictor's; `folder` receives log and checkpoints.
 
     Returns it in eval mode on its device, with the decoder that it was trained with if the objective predicts pixels.
     """
     torch.manual_seed(seed)
     objective = JointObjective(VideoEncoder(config), ActionConditionedPredictor(predictor), settings.objective)
+    if begin is not None:
+        for module, weights in zip((objective.encoder, objective.predictor), begin, strict=True):
+            module.load_state_dict(weights)
     objective.predictor.set_scaling(*state_scaling(episodes.states[split.train]), action_std)
     objective.to(settings.device)
     last = int(split.train[-1]) + 1  # the held-out episodes come last: a view, not a copy
     sampler = WindowSampler(
         episodes.images[:last], episodes.states[:last], episodes.actions[:last], settings.window, settings.batch, seed,
-        settings.per_episode,
+        settings.per_scene, episodes.scenes[:last],
     )  # fmt: skip
 
     def losses_at(iteration: int) -> dict[str, Tensor]:
         images, states, actions = (part.to(settings.device) for part in sampler.draw(iteration))
         generator = torch.Generator().manual_seed(seed * 1_000_003 + iteration)
         pixels = preprocess(images, config.image_size)
-        return objective(pixels, states, actions, generator, settings.per_episode)
+        return objective(pixels, states, actions, generator, settings.per_scene)
 
     fit("encoder", objective, losses_at, settings.fit, folder)
     objective.eval().requires_grad_(False)

@@ -11,7 +11,8 @@ A shard `episodes-000123.h5` holds E episodes of T actions each:
 | behaviour | str [E] | what was being done |
 
 File attributes: `format` (FORMAT), `time_step_s`, `views`, `state_channels`, `action_channels`, `seeds` (one per
-episode), `vary` (what the scenes varied), `mix` (how behaviours were mixed).
+episode), `scenes` (a number per episode: those with the same number show the same table, light, cameras and things; if
+absent, each shows its own), `vary` (what the scenes varied), `mix` (how behaviours were mixed).
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class EpisodeError(ValueError):
 
 @dataclass(frozen=True)
 class Episodes:
-    """Episodes of equal length in memory; shapes as in the module's table, leading axis E."""
+    """Episodes of equal length in memory; shapes as in the module's table, leading axis E. scenes: as in its
+    attribute, [E]; None: each has its own.
+    """
 
     images: np.ndarray
     states: np.ndarray
@@ -57,6 +60,11 @@ class Episodes:
     seeds: np.ndarray
     views: tuple[str, ...]
     time_step_s: float
+    scenes: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.scenes is None:
+            object.__setattr__(self, "scenes", np.asarray(self.seeds))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -64,7 +72,8 @@ class Episodes:
     def part(self, numbers: np.ndarray) -> Episodes:
         """Some of them, by number, in that order."""
         arrays = {
-            name: getattr(self, name)[numbers] for name in ("images", "states", "actions", "object_pose", "seeds")
+            name: getattr(self, name)[numbers]
+            for name in ("images", "states", "actions", "object_pose", "seeds", "scenes")
         }
         return replace(self, **arrays, behaviour=tuple(self.behaviour[number] for number in numbers))
 
@@ -89,13 +98,14 @@ def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = (), mix: s
         file.attrs["state_channels"] = list(STATE_CHANNELS)
         file.attrs["action_channels"] = list(ACTION_CHANNELS)
         file.attrs["seeds"] = episodes.seeds
+        file.attrs["scenes"] = episodes.scenes
         file.attrs["vary"] = sorted(vary)
         file.attrs["mix"] = mix
     os.replace(partial, path)
 
 
 def shard_settings(path: Path) -> dict[str, object]:
-    """How a shard was collected: seeds, steps, image size (px), vary, behaviour.
+    """How a shard was collected: seeds, steps, image size (px), scenes (None: it does not say), vary, behaviour, views.
 
     Raises EpisodeError where it cannot be read.
     """
@@ -105,8 +115,10 @@ def shard_settings(path: Path) -> dict[str, object]:
                 "seeds": file.attrs["seeds"].tolist(),
                 "steps": file["actions"].shape[1],
                 "image size": file["images"].shape[-2],
+                "scenes": file.attrs["scenes"].tolist() if "scenes" in file.attrs else None,
                 "vary": [str(name) for name in file.attrs.get("vary", ())],
                 "behaviour": str(file.attrs.get("mix", UNNAMED_MIX)),
+                "views": [str(name) for name in file.attrs["views"]],
             }
     except (OSError, KeyError) as error:
         raise EpisodeError(
@@ -148,6 +160,7 @@ def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None
     return Episodes(
         join("images"), join("states"), join("actions"), join("object_pose"),
         tuple(b for s in shards for b in s.behaviour)[:limit], join("seeds"), shards[0].views, shards[0].time_step_s,
+        join("scenes"),
     )  # fmt: skip
 
 
@@ -178,7 +191,7 @@ def _read_shard(path: Path) -> Episodes:
             shard = Episodes(
                 file["images"][:], file["states"][:], file["actions"][:], file["object_pose"][:],
                 tuple(file["behaviour"].asstr()[:]), np.asarray(file.attrs["seeds"]), tuple(file.attrs["views"]),
-                float(file.attrs["time_step_s"]),
+                float(file.attrs["time_step_s"]), file.attrs.get("scenes"),
             )  # fmt: skip
     except (OSError, KeyError, TypeError) as error:
         raise EpisodeError(
@@ -203,6 +216,7 @@ def _check_shapes(path: Path, shard: Episodes) -> None:
         ("object_pose", (count, frames, 4)),
         ("behaviour", (count,)),
         ("seeds", (count,)),
+        ("scenes", (count,)),
     ):
         if (given := np.shape(getattr(shard, name))) != expected:
             raise EpisodeError(

@@ -32,7 +32,8 @@ from jepa_planner.world_model.bundle import (
     load_encoder,
     write_bundle,
 )
-from jepa_planner.world_model.contract import Contract, TrainingSpec
+from jepa_planner.world_model.contract import Contract
+from jepa_planner.world_model.contract_sections import TrainingSpec
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
 from jepa_planner.world_model.weights_file import read_weights, stored_dtype

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.planning.cem import CemSettings
@@ -24,17 +25,24 @@ from jepa_planner.training.encoder_training import (
     encode_some_alone,
     train_encoder,
 )
-from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, read_episodes, shard_paths
+from jepa_planner.training.episodes import (
+    ACTION_CHANNELS,
+    STATE_CHANNELS,
+    Episodes,
+    read_episodes,
+    seeds_in_words,
+    shard_paths,
+)
 from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.objectives.joint import SHIPPED, names_in
 from jepa_planner.training.objectives.scene_sigreg import WINDOWS_PER_SCENE
 from jepa_planner.training.predictor_training import Pictures, PredictorTraining, train_predictor
 from jepa_planner.training.probes import prediction_error, probe_latents
 from jepa_planner.training.windows import split, state_scaling
-from jepa_planner.world_model.bundle import save_bundle
-from jepa_planner.world_model.contract import (
+from jepa_planner.world_model.bundle import load_bundle, save_bundle
+from jepa_planner.world_model.contract import Contract, ContractError
+from jepa_planner.world_model.contract_sections import (
     ActionSpec,
-    Contract,
     EnergySpec,
     ImageSpec,
     LatentSpec,
@@ -65,7 +73,8 @@ SHIPPED_PLANNING = PlanningSpec(
 @dataclass(frozen=True)
 class Recipe:
     """For what objective (see `JointObjective`) and how long to train, and from which seed; sizes are those of the
-    shipped model. any_view: the encoder learns to do with any one of its cameras.
+    shipped model. any_view: the encoder learns to do with any one of its cameras. init: a bundle whose encoder and
+    predictor the first stage begins with, instead of with random weights.
     """
 
     seed: int = 0
@@ -77,6 +86,7 @@ class Recipe:
     episodes: int | None = None
     device: str = "cpu"
     any_view: bool = False
+    init: Path | None = None
     name: str = "panda-tabletop"
     command: str = ""
 
@@ -119,13 +129,14 @@ def _train_world_model(
     encoder_config, predictor_config = shipped_sizes(episodes)
     if recipe.any_view:
         encoder_config = replace(encoder_config, any_view=True)
+    begin = None if recipe.init is None else _weights_to_begin_with(recipe.init, encoder_config, predictor_config)
     action_std = torch.tensor(ACTION_SCALE)
     training = EncoderTraining(
         FitSettings(recipe.encoder_iterations), batch=recipe.encoder_batch, objective=recipe.objective, device=device,
-        per_episode=WINDOWS_PER_SCENE if "scene_sigreg" in names_in(recipe.objective) else 1,
+        per_scene=WINDOWS_PER_SCENE if "scene_sigreg" in names_in(recipe.objective) else 1,
     )  # fmt: skip
     encoder, decoder = train_encoder(
-        episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed
+        episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed, begin
     )
     latents = encode_episodes(encoder, episodes.images)
     collapse = measure_collapse(latents, np.random.default_rng(recipe.seed))
@@ -166,6 +177,19 @@ def _train_world_model(
         described = planned_in_pixels(described, episodes)
     save_bundle(bundle, encoder, predictor, described, torch.float16, decoder)
     return report
+
+
+def _weights_to_begin_with(
+    bundle: Path, encoder: EncoderConfig, predictor: PredictorConfig
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Weights of a bundle's encoder and predictor. Raises ContractError where it has other sizes than are trained."""
+    found_encoder, found_predictor, found = load_bundle(bundle)
+    if replace(found.encoder, any_view=encoder.any_view) != encoder or found.predictor != predictor:
+        raise ContractError(
+            f"{bundle} cannot be begun with: it holds {found.encoder} and {found.predictor}, expected {encoder} and "
+            f"{predictor}"
+        )
+    return found_encoder.state_dict(), found_predictor.state_dict()
 
 
 def shipped_sizes(episodes: Episodes) -> tuple[EncoderConfig, PredictorConfig]:
@@ -213,7 +237,7 @@ def contract(
         planning=SHIPPED_PLANNING,
         training=TrainingSpec(
             data=f"{len(episodes)} simulated episodes of {episodes.actions.shape[1]} steps, "
-            f"seeds {episodes.seeds.min()} to {episodes.seeds.max()}",
+            f"seeds {seeds_in_words(episodes.seeds)}",
             command=recipe.command, seeds=(recipe.seed,),
             steps={"encoder": recipe.encoder_iterations, "predictor": recipe.predictor_iterations},
         ),

@@ -15,7 +15,9 @@ from jepa_planner.training.distributed import draw_seed
 @dataclass(frozen=True)
 class WindowSampler:
     """Draws `batch` windows of `window` consecutive frames from arrays [E, T+1, ...] (frames) and [E, T, ...]
-    (actions), `per_episode` in a row from the same episode.
+    (actions), `per_scene` in a row from episodes of the same scene.
+
+    scenes: a number [E] for each episode, the same for those of one scene; None: each has its own.
     """
 
     frames: np.ndarray
@@ -24,11 +26,12 @@ class WindowSampler:
     window: int
     batch: int
     seed: int
-    per_episode: int = 1
+    per_scene: int = 1
+    scenes: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if self.batch % self.per_episode:
-            raise ValueError(f"a batch of {self.batch} windows cannot hold {self.per_episode} of each episode")
+        if self.batch % self.per_scene:
+            raise ValueError(f"a batch of {self.batch} windows cannot hold {self.per_scene} of each scene")
         if self.frames.shape[1] < self.window:
             raise ValueError(f"episodes of {self.frames.shape[1]} frames are shorter than windows of {self.window}")
 
@@ -37,13 +40,21 @@ class WindowSampler:
         windows, to each of several processes others.
         """
         rng = np.random.default_rng(draw_seed(self.seed, iteration))
-        drawn = rng.integers(self.frames.shape[0], size=self.batch // self.per_episode)
-        episode = drawn.repeat(self.per_episode)[:, None]
+        drawn = rng.integers(self.frames.shape[0], size=self.batch // self.per_scene)
+        episode = self._of_the_same_scenes(drawn, rng)[:, None]
         start = rng.integers(self.frames.shape[1] - self.window + 1, size=self.batch)[:, None]
         steps = start + np.arange(self.window)
         frames = torch.from_numpy(self.frames[episode, steps])
         states = torch.from_numpy(self.states[episode, steps])
         return frames, states, torch.from_numpy(self.actions[episode, steps[:, :-1]])
+
+    def _of_the_same_scenes(self, drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """`per_scene` episodes for each of those drawn, any that show its scene."""
+        if self.scenes is None or self.per_scene == 1:
+            return drawn.repeat(self.per_scene)
+        return np.concatenate(
+            [rng.choice(np.flatnonzero(self.scenes == self.scenes[episode]), self.per_scene) for episode in drawn]
+        )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import yaml
 from safetensors import SafetensorError
 from torch import nn
 
-from jepa_planner.world_model.contract import Contract, FamiliaritySpec, SubGoalSpec
+from jepa_planner.world_model.contract import Contract
+from jepa_planner.world_model.contract_sections import FamiliaritySpec, SubGoalSpec
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.familiarity import Familiarity, feature_count
 from jepa_planner.world_model.pixel_decoder import PixelDecoder

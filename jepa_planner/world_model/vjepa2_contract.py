@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 
 from jepa_planner.planning.cem import CemSettings
-from jepa_planner.world_model.contract import (
+from jepa_planner.world_model.contract import Contract
+from jepa_planner.world_model.contract_sections import (
     STATE_LAYOUTS,
     ActionSpec,
-    Contract,
     EnergySpec,
     ImageSpec,
     LatentSpec,

@@ -6,7 +6,7 @@ from collections.abc import Set
 
 import numpy as np
 
-from jepa_planner.control.kinematics import rotation_from_rpy, rpy_from_rotation
+from jepa_planner.control.kinematics import rotation_from_rpy
 from jepa_planner.control.setpoint_stream import SetpointStream
 from jepa_planner_sim.scene_draws import TURNING
 from jepa_planner_sim.world import World
@@ -19,8 +19,6 @@ MAX_TRANSLATION_M = 0.06
 YAW = 5
 MAX_YAW_RAD = 0.12
 """What the limits of a turn leave time for in one step."""
-FARTHEST_YAW_RAD = 1.4
-"""The gripper is not turned further from straight ahead: in the corners of the workspace the last joint has no more."""
 MAX_CLOSEDNESS_CHANGE = 1.0
 ACTION_MAX = np.array([MAX_TRANSLATION_M] * 3 + [0.0, 0.0, MAX_YAW_RAD, MAX_CLOSEDNESS_CHANGE], dtype=np.float32)
 """Bounds of one action [7]: dx, dy, dz (m), droll, dpitch (held at zero), dyaw (rad), dclosedness."""
@@ -54,15 +52,12 @@ class ArmDriver:
     def execute(self, action: np.ndarray) -> None:
         """Run one action to its end, which takes one action period or what the joints need.
 
-        The action is clipped to ACTION_MAX first, and its turn so that the gripper stays within FARTHEST_YAW_RAD.
+        The action is clipped to ACTION_MAX first, and what it leads to by the limits that hold for every command.
         Raises ValueError for what is not seven finite numbers.
         """
         if np.shape(action) != ACTION_MAX.shape:
             raise ValueError(f"an action is {len(ACTION_MAX)} numbers, got shape {np.shape(action)}")
         action = np.clip(action, -ACTION_MAX, ACTION_MAX)
-        if action[YAW]:
-            yaw = rpy_from_rotation(self._stream.pose()[1])[2]
-            action[YAW] = np.clip(yaw + action[YAW], -FARTHEST_YAW_RAD, FARTHEST_YAW_RAD) - yaw
         self._stream.move_by(action, MOTION_S)
         ticks, moving = 0, True
         while ticks < ACTION_PERIOD_S / self._stream.period_s or (moving and ticks < MAX_TICKS):

@@ -1,7 +1,8 @@
-"""Fixed cameras that look at the workspace, and their intrinsics."""
+"""Cameras that look at the workspace from fixed places, or from the wrist, and their intrinsics."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,8 +51,31 @@ class Camera:
         return np.array([[focal, 0.0, size_px / 2.0], [0.0, focal, size_px / 2.0], [0.0, 0.0, 1.0]])
 
 
+@dataclass(frozen=True)
+class WristCamera(Camera):
+    """A camera on the gripper: eye and target in the tcp's frame."""
+
+    def at(self, xyz_m: np.ndarray, rotation: np.ndarray) -> Camera:
+        """The camera as it stands in the base frame with the tcp at a position [3] and rotation [3, 3]."""
+        eye, target = (tuple(xyz_m + rotation @ np.array(point)) for point in (self.eye_m, self.target_m))
+        return Camera(eye, target, self.field_of_view_deg)
+
+
 STANDARD_CAMERAS: dict[str, Camera] = {
     "front": Camera(eye_m=(1.15, 0.0, 0.52), target_m=(0.47, 0.0, 0.085), field_of_view_deg=34.0),
     "side": Camera(eye_m=(0.42, -0.82, 0.50), target_m=(0.50, 0.0, 0.085), field_of_view_deg=32.0),
 }
 """The two views of the shipped model; the workspace fills their pictures."""
+WRIST = "wrist"
+CAMERAS: dict[str, Camera] = STANDARD_CAMERAS | {
+    WRIST: WristCamera(eye_m=(0.10, 0.0, 0.10), target_m=(0.02, 0.0, 0.0), field_of_view_deg=60.0)
+}
+"""All there are; the third looks past the fingers at what lies before them."""
+
+
+def cameras_named(names: Sequence[str]) -> dict[str, Camera]:
+    """Some of CAMERAS in the order of their names; raises ValueError for one that is not there, or no name at all."""
+    if not names or set(names) - set(CAMERAS) or len(set(names)) < len(names):
+        given = ", ".join(names) or "none"
+        raise ValueError(f"views are {given}; expected some of {', '.join(CAMERAS)}, each once")
+    return {name: CAMERAS[name] for name in names}

@@ -13,6 +13,7 @@ from jepa_planner.training.episodes import EpisodeError, Episodes, shard_setting
 from jepa_planner_sim.adapter import SceneAdapter, load_adapter
 from jepa_planner_sim.arm_driver import ACTION_PERIOD_S, ArmDriver, action_max
 from jepa_planner_sim.behaviours import MIXES, behave
+from jepa_planner_sim.cameras import STANDARD_CAMERAS, cameras_named
 from jepa_planner_sim.scene_draws import (
     UNSEEN,
     VARIED,
@@ -25,6 +26,10 @@ from jepa_planner_sim.world import World
 
 EVALUATION_SEED_START = 1_000_000
 """Scenes from this seed on are for evaluation and never collected."""
+STANDARD_SCENE = -1
+"""The number of the scene that all episodes show in which nothing varies."""
+LOOKS = 1
+"""Tells the generator of a scene's looks from that of its first episode."""
 
 
 Record = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str]
@@ -37,8 +42,9 @@ episode.
 class CollectSettings:
     """What to collect; the same settings and seed give the same files. behaviour names one of MIXES.
 
-    vary: names as `sample_scene` takes them, or VARIED alone, which is `sample_training_scene`. adapter: a SceneAdapter
-    as MODULE:CLASS, which then says what lies on the table and what is done with it.
+    vary: names as `sample_scene` takes them, or VARIED alone, which is `sample_training_scene`. per_scene: so many
+    episodes in a row have the same table, light, cameras and things, which stand elsewhere in each. views: cameras, see
+    CAMERAS. adapter: a SceneAdapter as MODULE:CLASS, which then says what lies on the table and what is done with it.
     """
 
     episodes: int = 2000
@@ -46,18 +52,26 @@ class CollectSettings:
     seed: int = 0
     image_size_px: int = 64
     vary: frozenset[str] = frozenset()
+    per_scene: int = 1
     behaviour: str = "exploration"
     shard_episodes: int = 20
     adapter: str = ""
+    views: tuple[str, ...] = tuple(STANDARD_CAMERAS)
 
     def __post_init__(self) -> None:
-        if self.episodes < 1 or self.steps < 1 or self.shard_episodes < 1:
-            raise ValueError(f"episodes, steps and shard size must be at least 1, got {self}")
+        cameras_named(self.views)
+        if min(self.episodes, self.steps, self.shard_episodes, self.per_scene) < 1:
+            raise ValueError(f"episodes, steps, shard size and episodes per scene must be at least 1, got {self}")
         if self.behaviour not in MIXES:
             raise ValueError(f"unknown behaviour {self.behaviour!r}; known are {', '.join(MIXES)}")
         if self.adapter and (self.vary or self.behaviour != "exploration"):
             raise ValueError(
                 "an adapter draws its own scenes and behaves in its own way: leave out what varies, and how"
+            )
+        if self.per_scene > 1 and not self.vary:
+            raise ValueError(
+                f"{self.per_scene} episodes per scene: only scenes that vary can be shared, standard ones are all the "
+                "same and an adapter draws its own; leave it out, or say what varies"
             )
         if unseen := sorted(self.vary & set(UNSEEN)):
             raise ValueError(f"{', '.join(unseen)} cannot be collected: it shows what a model does with the unseen")
@@ -68,6 +82,12 @@ class CollectSettings:
                 f"seeds {self.seed} to {self.seed + self.episodes} must lie in 0 to {EVALUATION_SEED_START}: "
                 "those above are for evaluation"
             )
+
+    def scene_of(self, seed: int) -> int:
+        """The first seed of the episodes that share a scene with this one; STANDARD_SCENE where nothing varies."""
+        if not (self.vary or self.adapter):
+            return STANDARD_SCENE
+        return seed - (seed - self.seed) % self.per_scene
 
 
 def collect(folder: Path, settings: CollectSettings, processes: int, cluster: str = "") -> int:
@@ -104,9 +124,14 @@ def _check_kept(path: Path, settings: CollectSettings, index: int) -> None:
         "steps": settings.steps,
         "image size": settings.image_size_px,
         "vary": sorted(settings.vary),
+        "scenes": [settings.scene_of(seed) for seed in _seeds_in(settings, index).tolist()],
         "behaviour": settings.adapter or settings.behaviour,
     }
+    if not settings.adapter:
+        wanted["views"] = list(settings.views)
     found = shard_settings(path)
+    if found["scenes"] is None:  # it is older than the choice
+        del wanted["scenes"]
     for name, value in wanted.items():
         if found[name] != value:
             raise EpisodeError(f"{path} was collected with {name} {found[name]}, not {value}: choose another folder")
@@ -118,21 +143,23 @@ def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
         scene = load_adapter(settings.adapter, image_size_px=settings.image_size_px)
         views, time_step_s = scene.views, scene.time_step_s
     else:
-        scene = World(image_size_px=settings.image_size_px)
+        scene = World(cameras_named(settings.views), settings.image_size_px)
         views, time_step_s = tuple(scene.cameras), ACTION_PERIOD_S
     record = record_scene if settings.adapter else record_episode
     try:
-        records = [record(scene, np.random.default_rng(int(seed)), settings) for seed in seeds]
+        records = [record(scene, int(seed), settings) for seed in seeds]
     finally:
         scene.close()
     stacked = [np.stack([r[i] for r in records]) for i in range(4)]
-    episodes = Episodes(*stacked, tuple(r[4] for r in records), seeds, views, time_step_s)
+    scenes = np.array([settings.scene_of(int(seed)) for seed in seeds])
+    episodes = Episodes(*stacked, tuple(r[4] for r in records), seeds, views, time_step_s, scenes)
     write_shard(path, episodes, settings.vary, settings.adapter or settings.behaviour)
     return len(seeds)
 
 
-def record_scene(scene: SceneAdapter, rng: np.random.Generator, settings: CollectSettings) -> Record:
+def record_scene(scene: SceneAdapter, seed: int, settings: CollectSettings) -> Record:
     """An episode in a scene of your own; see `Record`."""
+    rng = np.random.default_rng(seed)
     scene.build(int(rng.integers(2**31)))
     images, states, actions, poses = [scene.pictures()], [scene.state()], [], [scene.object_pose()]
     for _, action in zip(range(settings.steps), scene.explore(rng), strict=False):
@@ -144,9 +171,14 @@ def record_scene(scene: SceneAdapter, rng: np.random.Generator, settings: Collec
     return np.stack(images), np.stack(states), np.stack(actions), np.stack(poses), settings.adapter
 
 
-def record_episode(world: World, rng: np.random.Generator, settings: CollectSettings) -> Record:
+def record_episode(world: World, seed: int, settings: CollectSettings) -> Record:
     """An episode in the simulated world; see `Record`."""
-    scene = sample_training_scene(rng) if settings.vary == {VARIED} else sample_scene(rng, settings.vary)
+    rng = np.random.default_rng(seed)
+    looks = rng if settings.per_scene == 1 else np.random.default_rng([settings.scene_of(seed), LOOKS])
+    if settings.vary == {VARIED}:
+        scene = sample_training_scene(looks, places=rng)
+    else:
+        scene = sample_scene(looks, settings.vary, places=rng)
     world.build(scene)
     driver = ArmDriver(world)
     driver.place_tcp(

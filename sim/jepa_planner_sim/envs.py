@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gymnasium
@@ -9,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from jepa_planner_sim.arm_driver import ACTION_MAX, ArmDriver, action_max
+from jepa_planner_sim.cameras import STANDARD_CAMERAS, cameras_named
 from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.scene_draws import sample_scene
 from jepa_planner_sim.tasks import HOLD_STEPS, TASKS, achieved_now, distance_m, sample_plan, script, shown_m
@@ -24,7 +26,7 @@ class PandaTaskEnv(gymnasium.Env):
 
     | | key | shape | unit |
     |---|---|---|---|
-    | observation | images | uint8 [V, H, W, 3] | RGB, views in the order "front", "side" |
+    | observation | images | uint8 [V, H, W, 3] | RGB, `views` in their order; also "wrist" |
     | observation | state | float32 [8] | xyz m, roll pitch yaw rad, closedness commanded and measured |
     | action | | float32 [7] | dx dy dz m within 0.06, droll dpitch held at 0, dyaw rad within 0.12, dclosedness |
 
@@ -37,14 +39,19 @@ class PandaTaskEnv(gymnasium.Env):
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}
 
     def __init__(
-        self, task: str, image_size_px: int = 64, render_mode: str | None = None, render_size_px: int = 384
+        self,
+        task: str,
+        image_size_px: int = 64,
+        render_mode: str | None = None,
+        render_size_px: int = 384,
+        views: Sequence[str] = tuple(STANDARD_CAMERAS),
     ) -> None:
         if task not in TASKS:
             raise ValueError(f"unknown task {task!r}; known are {', '.join(TASKS)}")
         self.task = TASKS[task]
         self.render_mode = render_mode
         self._render_size_px = render_size_px
-        self.world = World(image_size_px=image_size_px)
+        self.world = World(cameras_named(views), image_size_px)
         self.driver = ArmDriver(self.world)
         self.views, self.max_steps = tuple(self.world.cameras), self.task.max_steps
         self.observation_space = spaces.Dict(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from jepa_planner_sim.arm_driver import ACTION_MAX, FARTHEST_YAW_RAD, MAX_TRANSLATION_M, MAX_YAW_RAD
+from jepa_planner_sim.arm_driver import ACTION_MAX, MAX_TRANSLATION_M, MAX_YAW_RAD
 from jepa_planner_sim.scene import STANDARD_CUBE_M
 from jepa_planner_sim.world import World
 
@@ -102,10 +102,11 @@ def turned_across(world: World, across_rad: float, period_rad: float | None) -> 
     turn = math.remainder(across_rad - now, period_rad)
     if abs(turn) <= SELF_ALIGNING_RAD:
         return None
+    least, most = world.limits.workspace_yaw_rad
     yaw = now + turn
-    if abs(yaw) > FARTHEST_YAW_RAD:  # the same grasp from the other side
+    if not least <= yaw <= most:  # the same grasp from the other side
         yaw = math.remainder(yaw, period_rad)
-    return min(max(yaw, -FARTHEST_YAW_RAD), FARTHEST_YAW_RAD)
+    return min(max(yaw, least), most)
 
 
 def grasp_script(lift_m: float = 0.14, grasp_error_m: np.ndarray | None = None, index: int = 0) -> list[Waypoint]:

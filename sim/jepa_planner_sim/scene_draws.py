@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,6 +44,14 @@ UNSEEN_HUES = (0.72, 0.86)
 UNSEEN_SHAPES = ("hexagon", "cross")
 
 
+@dataclass(frozen=True)
+class Draws:
+    """Generators of a scene: what it looks like, and where its things stand and how they are turned."""
+
+    looks: np.random.Generator
+    places: np.random.Generator
+
+
 def check_perturbations(names: frozenset[str] | set[str]) -> None:
     """Raises ValueError naming one that is none of PERTURBATIONS, UNSEEN and MOTIONS."""
     known = (*PERTURBATIONS, *UNSEEN, *MOTIONS)
@@ -52,27 +60,34 @@ def check_perturbations(names: frozenset[str] | set[str]) -> None:
 
 
 def sample_scene(
-    rng: np.random.Generator, vary: frozenset[str] | set[str] = frozenset(), strength: float = 1.0, cubes: int = 1
+    rng: np.random.Generator,
+    vary: frozenset[str] | set[str] = frozenset(),
+    strength: float = 1.0,
+    cubes: int = 1,
+    places: np.random.Generator | None = None,
 ) -> Scene:
     """Draw a scene: the cubes' places and yaws always, and what `vary` names (of PERTURBATIONS, UNSEEN and MOTIONS) of
     the first of them.
 
     `strength` scales the ranges, 1.0 being the documented ones and 0 the standard scene. MOTIONS leave the generator as
-    it was: the same seed means the same scene and task without them. Raises ValueError for an unknown name.
+    it was: the same seed means the same scene and task without them. places: says where things stand and how they are
+    turned, so that the same `rng` and another `places` is the same table with the same things elsewhere; None: `rng`.
+    Raises ValueError for an unknown name.
     """
     check_perturbations(vary)
+    places = rng if places is None else places
     cube = TableObject(
-        xy_m=tuple(rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)), yaw_rad=float(rng.uniform(-0.25, 0.25))
+        xy_m=tuple(places.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)), yaw_rad=float(places.uniform(-0.25, 0.25))
     )
     scene = Scene(objects=(cube,))
     for colour in COMPANION_COLOURS[: cubes - 1]:
-        xy_m = _free_place(rng, scene.objects, 0.0)
+        xy_m = _free_place(places, scene.objects, 0.0)
         if xy_m is not None:
-            companion = TableObject(colour=colour, xy_m=xy_m, yaw_rad=float(rng.uniform(-0.25, 0.25)))
+            companion = TableObject(colour=colour, xy_m=xy_m, yaw_rad=float(places.uniform(-0.25, 0.25)))
             scene = replace(scene, objects=(*scene.objects, companion))
     for name in _PERTURB:  # in a fixed order, so that a seed means the same scene
         if name in vary and strength > 0.0:
-            scene = _PERTURB[name](scene, rng, strength)
+            scene = _PERTURB[name](scene, Draws(rng, places), strength)
     if set(vary) & set(MOTIONS):
         flicker, texture = (strength * (name in vary) for name in MOTIONS)
         seed = int(rng.spawn(1)[0].integers(2**31))
@@ -80,28 +95,28 @@ def sample_scene(
     return scene
 
 
-def sample_training_scene(rng: np.random.Generator) -> Scene:
+def sample_training_scene(rng: np.random.Generator, places: np.random.Generator | None = None) -> Scene:
     """A scene to learn from: a standard one, or one with all PERTURBATIONS at once, up to TRAINING_STRENGTH strong;
-    with one cube, or two or three.
+    with one cube, or two or three. places: as `sample_scene`.
     """
     strength = TRAINING_STRENGTH * math.sqrt(rng.random()) * (rng.random() >= TRAINING_STANDARD_SHARE)
     cubes = int(rng.choice([1, 2, 3], p=TRAINING_CUBES))
-    return sample_scene(rng, frozenset(PERTURBATIONS), strength, cubes)
+    return sample_scene(rng, frozenset(PERTURBATIONS), strength, cubes, places)
 
 
-def _perturb_camera(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+def _perturb_camera(scene: Scene, draws: Draws, strength: float) -> Scene:
     shifts = {}
     for view in ("front", "side"):
-        xyz = rng.uniform(-0.05, 0.05, 3) * strength
-        tilt, pan = rng.uniform(-1, 1, 2) * np.deg2rad(5.0) * strength
+        xyz = draws.looks.uniform(-0.05, 0.05, 3) * strength
+        tilt, pan = draws.looks.uniform(-1, 1, 2) * np.deg2rad(5.0) * strength
         shifts[view] = CameraShift(tuple(xyz), float(tilt), float(pan))
     return replace(scene, camera_shifts=shifts)
 
 
-def _perturb_light(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
-    direction = np.array(scene.light_direction) + rng.uniform(-0.6, 0.6, 3) * strength
-    colour = 1.0 - rng.uniform(0.0, 0.25, 3) * strength
-    ambient = float(np.clip(scene.light_ambient + rng.uniform(-0.2, 0.2) * strength, 0.2, 0.95))
+def _perturb_light(scene: Scene, draws: Draws, strength: float) -> Scene:
+    direction = np.array(scene.light_direction) + draws.looks.uniform(-0.6, 0.6, 3) * strength
+    colour = 1.0 - draws.looks.uniform(0.0, 0.25, 3) * strength
+    ambient = float(np.clip(scene.light_ambient + draws.looks.uniform(-0.2, 0.2) * strength, 0.2, 0.95))
     return replace(
         scene,
         light_direction=(direction[0], direction[1], max(float(direction[2]), 0.3)),
@@ -110,22 +125,22 @@ def _perturb_light(scene: Scene, rng: np.random.Generator, strength: float) -> S
     )
 
 
-def _perturb_colour(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+def _perturb_colour(scene: Scene, draws: Draws, strength: float) -> Scene:
     while True:  # half way from red to blue is purple
-        colour = np.clip((1 - strength) * np.array(STANDARD_COLOUR) + strength * np.array(_colour(rng)), 0, 1)
+        colour = np.clip((1 - strength) * np.array(STANDARD_COLOUR) + strength * np.array(_colour(draws.looks)), 0, 1)
         if not _unseen(colour):
             return _with_target(scene, colour=tuple(colour))
 
 
-def _perturb_size(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
-    edge_m = _within(STANDARD_CUBE_M + rng.uniform(-EDGE_RANGE_M, EDGE_RANGE_M) * strength, strength)
+def _perturb_size(scene: Scene, draws: Draws, strength: float) -> Scene:
+    edge_m = _within(STANDARD_CUBE_M + draws.looks.uniform(-EDGE_RANGE_M, EDGE_RANGE_M) * strength, strength)
     return _with_target(scene, extents_m=(edge_m,) * 3)
 
 
-def _perturb_shape(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+def _perturb_shape(scene: Scene, draws: Draws, strength: float) -> Scene:
     """A cube, a box that is longer than wide, or an upright cylinder."""
-    shape = str(rng.choice(["cube", "box", "cylinder"]))
-    stretch, taller = rng.uniform(0.1, 0.35) * strength, rng.uniform(-0.3, 0.3) * strength
+    shape = str(draws.looks.choice(["cube", "box", "cylinder"]))
+    stretch, taller = draws.looks.uniform(0.1, 0.35) * strength, draws.looks.uniform(-0.3, 0.3) * strength
     edge_m = scene.objects[0].extents_m[0]
     if shape == "cube":
         return scene
@@ -143,33 +158,33 @@ def _within(edge_m: float, strength: float) -> float:
     return float(np.clip(edge_m, low_m, high_m))
 
 
-def _perturb_yaw(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
-    turn = float(rng.uniform(-math.pi / 2, math.pi / 2)) * min(strength, 1.0)
+def _perturb_yaw(scene: Scene, draws: Draws, strength: float) -> Scene:
+    turn = float(draws.places.uniform(-math.pi / 2, math.pi / 2)) * min(strength, 1.0)
     return _with_target(scene, yaw_rad=scene.objects[0].yaw_rad * (1.0 - min(strength, 1.0)) + turn)
 
 
-def _perturb_start(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
-    return replace(scene, start_yaw_rad=float(rng.uniform(-0.5, 0.5)) * strength)
+def _perturb_start(scene: Scene, draws: Draws, strength: float) -> Scene:
+    return replace(scene, start_yaw_rad=float(draws.places.uniform(-0.5, 0.5)) * strength)
 
 
-def _unseen_shape(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+def _unseen_shape(scene: Scene, draws: Draws, strength: float) -> Scene:
     del strength  # a shape is seen or unseen
-    return _with_target(scene, shape=str(rng.choice(UNSEEN_SHAPES)))
+    return _with_target(scene, shape=str(draws.looks.choice(UNSEEN_SHAPES)))
 
 
-def _unseen_colour(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
+def _unseen_colour(scene: Scene, draws: Draws, strength: float) -> Scene:
     del strength
-    hue, saturation, value = rng.uniform(*UNSEEN_HUES), rng.uniform(0.6, 0.95), rng.uniform(0.5, 0.95)
+    hue, saturation, value = (draws.looks.uniform(*band) for band in (UNSEEN_HUES, (0.6, 0.95), (0.5, 0.95)))
     return _with_target(scene, colour=colorsys.hsv_to_rgb(hue, saturation, value))
 
 
-def _perturb_distractors(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
-    for _ in range(int(rng.integers(0, 1 + round(3 * strength)))):
-        xy_m = _free_place(rng, scene.objects, 0.04)
+def _perturb_distractors(scene: Scene, draws: Draws, strength: float) -> Scene:
+    for _ in range(int(draws.looks.integers(0, 1 + round(3 * strength)))):
+        xy_m = _free_place(draws.places, scene.objects, 0.04)
         if xy_m is not None:
-            shape = str(rng.choice(["box", "cylinder", "sphere"]))
-            extents_m = (float(rng.uniform(0.03, 0.05)),) * 3
-            item = TableObject(shape, extents_m, _colour(rng), xy_m, float(rng.uniform(-3.1, 3.1)))
+            shape = str(draws.looks.choice(["box", "cylinder", "sphere"]))
+            extents_m = (float(draws.looks.uniform(0.03, 0.05)),) * 3
+            item = TableObject(shape, extents_m, _colour(draws.looks), xy_m, float(draws.places.uniform(-3.1, 3.1)))
             scene = replace(scene, objects=(*scene.objects, item))
     return scene
 
@@ -185,9 +200,9 @@ def _free_place(
     return None
 
 
-def _perturb_table(scene: Scene, rng: np.random.Generator, strength: float) -> Scene:
-    colour = np.clip(np.array(scene.table_colour) + rng.uniform(-0.3, 0.3, 3) * strength, 0, 1)
-    return replace(scene, table_colour=tuple(colour), table_texture_seed=int(rng.integers(2**31)))
+def _perturb_table(scene: Scene, draws: Draws, strength: float) -> Scene:
+    colour = np.clip(np.array(scene.table_colour) + draws.looks.uniform(-0.3, 0.3, 3) * strength, 0, 1)
+    return replace(scene, table_colour=tuple(colour), table_texture_seed=int(draws.looks.integers(2**31)))
 
 
 def _colour(rng: np.random.Generator) -> tuple[float, float, float]:

@@ -12,7 +12,7 @@ from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, 
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner_sim.background import animate
 from jepa_planner_sim.bullet import pybullet, start_server
-from jepa_planner_sim.cameras import STANDARD_CAMERAS, Camera
+from jepa_planner_sim.cameras import STANDARD_CAMERAS, Camera, WristCamera
 from jepa_planner_sim.objects import load_object
 from jepa_planner_sim.scene import CameraShift, Scene
 
@@ -105,8 +105,11 @@ class World:
         size = self.image_size_px if size_px is None else size_px
         ambient, motion = self.scene.light_ambient, self.scene.motion
         flags = pybullet.ER_NO_SEGMENTATION_MASK if motion is None else 0
+        camera, view = self.cameras[name], self._views[name]
+        if isinstance(camera, WristCamera):
+            view = camera.at(*self.tcp_pose()).view_matrix()
         _, _, rgba, _, bodies = self._bullet.getCameraImage(
-            size, size, self._views[name], self._projections[name], renderer=pybullet.ER_TINY_RENDERER,
+            size, size, view, self._projections[name], renderer=pybullet.ER_TINY_RENDERER,
             flags=flags, shadow=int(shadow), lightDirection=self.scene.light_direction,
             lightColor=self.scene.light_colour, lightAmbientCoeff=ambient,
             lightDiffuseCoeff=1.0 - ambient, lightSpecularCoeff=0.05,

@@ -17,7 +17,7 @@ from jepa_planner.training.episodes import read_episodes
 from jepa_planner.training.predictor_training import PredictorTraining
 from jepa_planner.training.probes import probe_latents
 from jepa_planner.world_model.bundle import load_contract
-from jepa_planner.world_model.contract import PlanningSpec
+from jepa_planner.world_model.contract_sections import PlanningSpec
 from jepa_planner.world_model.encoder import EncoderConfig
 from jepa_planner.world_model.predictor import PredictorConfig
 from jepa_planner.world_model.world_model import WorldModel
@@ -247,7 +247,7 @@ def test_sub_goals_that_the_model_cannot_imagine_are_refused(collected, tmp_path
             "--objective does not go with --predictor-only",
         ),
         (["--predictor-only"], "--predictor-only needs --init"),
-        (["--init", "model", "--batch", "3"], "--batch, --init does not go with training encoder and predictor, which"),
+        (["--init", "model", "--batch", "3"], "--batch does not go with training encoder and predictor, which"),
         (
             ["--predictor-only", "--init", "model", "--encoder-iterations", "3"],
             "--encoder-iterations does not go with --predictor-only",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
+from jepa_planner.control.kinematics import rotation_from_rpy
 from jepa_planner.control.limits import LimitsError, SafetyLimits, shipped_config
 
 
@@ -67,6 +68,7 @@ def test_a_limit_that_limits_nothing_is_refused_by_name(tmp_path, name, value):
         ("workspace_min_m", [0.3, -0.2]),
         ("workspace_max_m", 0.6),
         ("workspace_max_m", ["a", "b", "c"]),
+        ("workspace_yaw_rad", [-1.0, 0.0, 1.0]),
         ("robot_description", 7),
     ],
 )
@@ -79,6 +81,31 @@ def test_a_value_of_the_wrong_kind_is_refused_by_file_and_name(tmp_path, name, v
 def test_a_workspace_turned_inside_out_is_refused(tmp_path, corner):
     with pytest.raises(LimitsError, match=r"workspace_min_m .* must be below workspace_max_m"):
         SafetyLimits.load(limits_file(tmp_path, workspace_min_m=corner))
+
+
+@pytest.mark.parametrize("bounds", [[1.0, -1.0], [0.5, 0.5], [-4.0, 1.0], [-1.0, float("nan")]])
+def test_bounds_of_the_yaw_that_bound_nothing_are_refused(tmp_path, bounds):
+    with pytest.raises(LimitsError, match=r"workspace_yaw_rad is .*, expected the least and the most"):
+        SafetyLimits.load(limits_file(tmp_path, workspace_yaw_rad=bounds))
+
+
+@pytest.mark.parametrize(
+    ("now", "aim", "expected"),
+    [
+        (0.0, 0.5, 0.5),
+        (0.0, 2.0, 1.4),
+        (1.3, -3.0, 1.4),
+        (0.0, -2.0, -1.4),
+        (2.0, 3.0, 2.0),
+        (2.0, 1.0, 1.0),
+        (3.1, -3.1, 3.1),
+    ],
+)
+def test_a_turn_ends_at_the_bound_or_where_the_arm_stands_beyond_it(now, aim, expected):
+    tilt = 0.2
+    given, there = (rotation_from_rpy(np.array([tilt, -0.1, yaw])) for yaw in (aim, now))
+    clipped = SafetyLimits.panda().clip_yaw(given, there)
+    np.testing.assert_allclose(clipped, rotation_from_rpy(np.array([tilt, -0.1, expected])), atol=1e-9)
 
 
 def test_joints_may_not_be_told_to_exceed_their_velocity_limits(tmp_path):

@@ -96,6 +96,16 @@ def test_a_target_outside_the_workspace_ends_on_its_border():
     np.testing.assert_allclose(run_to_rest(stream)[-1].xyz_m, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("turn", [-0.5, 0.5])
+def test_turns_add_up_to_the_bound_of_the_yaw_and_no_further(turn):
+    stream = stream_at_home()
+    for _ in range(5):
+        stream.move_by([0.0, 0.0, 0.0, 0.0, 0.0, turn, 0.0])
+        run_to_rest(stream)
+    bound = LIMITS.workspace_yaw_rad[turn > 0]
+    np.testing.assert_allclose(stream.pose()[1], rotation_from_rpy([0.0, 0.0, bound]), atol=1e-4)
+
+
 def test_a_motion_takes_the_time_it_is_given_and_no_less():
     stream = stream_at_home()
     stream.follow(beside_start(0.02, 0.0, 0.0), np.eye(3), 0.0, min_duration_s=0.5)

@@ -86,9 +86,24 @@ def test_the_episodes_that_an_evaluation_lost_are_examined(tmp_path, capsys):
     assert main(evaluated) == 0
     lost = sum(not trial["success"] for trial in json.loads(file.read_text())["trials"])
     capsys.readouterr()
-    assert main(["blame", str(file)]) == 0
+    gallery = tmp_path / "lost.png"
+    assert main(["blame", str(file), "--gallery", str(gallery)]) == 0
     said = capsys.readouterr().out
-    assert said.count("scene 10000") == lost and "| prediction |" in said
+    assert said.count("scene 10000") == lost > 0 and "| prediction |" in said
+    assert gallery.is_file() and str(gallery) in said
+
+
+def test_where_nothing_was_lost_no_gallery_is_drawn_and_that_is_said(tmp_path, capsys):
+    model = tiny_model()
+    save_bundle(tmp_path / "bundle", model.encoder, model.predictor, model.contract)
+    said = {
+        "floor": "none", "task": "reach", "episodes": 1, "seed": 0, "goal_images": "dense", "vary": [],
+        "strength": 1.0, "to_the_end": False, "model": str(tmp_path / "bundle"), "imagine_sub_goals": "auto",
+        "trials": [{"seed": 1_000_000, "success": True}],
+    }  # fmt: skip
+    (tmp_path / "eval.json").write_text(json.dumps(said))
+    assert main(["blame", str(tmp_path / "eval.json"), "--gallery", str(tmp_path / "lost.png")]) == 0
+    assert "no episode was lost" in capsys.readouterr().out and not (tmp_path / "lost.png").exists()
 
 
 def test_an_evaluation_of_a_floor_is_refused(tmp_path, capsys):

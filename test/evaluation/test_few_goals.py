@@ -16,7 +16,7 @@ from jepa_planner.evaluation.trials import TrialSettings
 from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.world_model.bundle import add_sub_goal_head, save_bundle
-from jepa_planner.world_model.contract import SubGoalSpec, TrainingSpec
+from jepa_planner.world_model.contract_sections import SubGoalSpec, TrainingSpec
 from jepa_planner_sim.collect import CollectSettings, collect
 
 

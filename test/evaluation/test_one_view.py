@@ -22,21 +22,26 @@ def model(**settings) -> WorldModel:
     return WorldModel(contract, reference.encoder, reference.predictor)
 
 
-def test_it_plans_with_its_own_view_and_channels():
+@pytest.mark.parametrize(("view", "number"), [("side", 1), ("wrist", 2)])
+def test_it_plans_with_its_own_view_and_channels(view, number):
     seen = []
-    tiny = model(view="side", tcp_frame="tcp")
+    tiny = model(view=view, tcp_frame="tcp")
     encode = tiny.encode
     tiny.encode = lambda images: seen.append(images) or encode(images)
     policy = WorldModelPolicy(tiny)
     (trial,) = run_trials(policy, TrialSettings("reach", 1, goal_images="one"))
     assert trial.steps > 0 and len(policy.plan_seconds) > 0
     assert {images.shape for images in seen} == {(1, 1, 64, 64, 3)}
+    assert policy.views == [number]
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"view": "wrist", "tcp_frame": "tcp"}, "image.views: 'wrist' is needed; the cameras given are front, side"),
+        (
+            {"view": "ceiling", "tcp_frame": "tcp"},
+            "image.views: 'ceiling' is needed; the cameras given are front, side",
+        ),
         ({"view": "side"}, "state.tcp_frame: 'tcp' given; this model was trained in 'panda_link8'"),
     ],
 )

@@ -25,7 +25,7 @@ from jepa_planner.planning.gradient import GradientSettings
 from jepa_planner.planning.mppi import MppiSettings
 from jepa_planner.planning.optimisers import OPTIMISER_NAMES, SETTINGS, optimiser_of
 from jepa_planner.world_model.bundle import save_bundle
-from jepa_planner.world_model.contract import PlanningSpec
+from jepa_planner.world_model.contract_sections import PlanningSpec
 
 from tiny_model import tiny_model  # isort: skip
 

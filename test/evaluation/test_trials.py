@@ -44,7 +44,7 @@ class StopAfter:
 
     def __init__(self, policy: WorldModelPolicy, acts: int) -> None:
         self._policy, self._left = policy, acts
-        self.start, self.image_size_px = policy.start, policy.image_size_px
+        self.start, self.image_size_px, self.cameras = policy.start, policy.image_size_px, policy.cameras
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         if self._left == 0:

@@ -8,7 +8,7 @@ import torch
 from jepa_planner.planning.cem import CemSettings
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.recipe import Recipe, contract
-from jepa_planner.world_model.contract import SubGoalSpec, TrainingSpec
+from jepa_planner.world_model.contract_sections import SubGoalSpec, TrainingSpec
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
 from jepa_planner.world_model.sub_goal_head import SubGoalHead, SubGoalHeadConfig

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from harness import HOME_RAD, KINEMATICS, LIMITS, PATIENCE_S, Rig, Robot, goal_of, picture
+from harness import FAR, HOME_RAD, KINEMATICS, LIMITS, PATIENCE_S, Rig, Robot, goal_of
 from jepa_planner.action import ReachGoalImage
 from rclpy.duration import Duration
 from rclpy.time import Time
@@ -24,7 +24,6 @@ from jepa_planner.nodes.graph import PLANNER_MODULES, ros_arguments, spawn
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner_sim.joint_commands import JointCommands
 
-FAR = (picture(11), picture(12))
 QUIET_S = 0.6
 IN_MOTION_S = 0.03
 ANSWER_S = 10.0

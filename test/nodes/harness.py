@@ -14,6 +14,7 @@ import torch
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.msg import ArmState, GoalImage, Plan
 from rclpy.action import ActionClient
+from rclpy.action.client import ClientGoalHandle
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.time import Time
@@ -62,6 +63,11 @@ def picture(seed: int = 0, size: int = 32) -> np.ndarray:
 def goal_of(*views: np.ndarray, budget: int = 0, tolerance: float = 0.0, stamp: Time | None = None) -> GoalImage:
     images = [array_to_image(view, None if stamp is None else stamp.to_msg()) for view in views]
     return GoalImage(views=images, step_budget=budget, tolerance=tolerance)
+
+
+FAR = (picture(11), picture(12))
+"""Goal pictures that the small model's random weights never reach."""
+ENDLESS = goal_of(*FAR, budget=1000, tolerance=1e-9)
 
 
 class Robot(Node):
@@ -215,3 +221,14 @@ class Rig:
         self.until(lambda: not self.state().moving)
         if self.robot.commands:
             assert np.all(np.array(self.robot.commands[-1].points[0].velocities) == 0.0)
+
+
+def moves(rig: Rig) -> list[Plan]:
+    return [plan for plan in rig.robot.plans if plan.kind == Plan.KIND_MOVE]
+
+
+def under_way(rig: Rig, after: int = 2) -> ClientGoalHandle:
+    """Starts an endless goal and gives it back once the arm has taken some plans."""
+    handle = rig.send_goals(ENDLESS)
+    rig.until(lambda: len(moves(rig)) >= after)
+    return handle

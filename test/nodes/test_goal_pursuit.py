@@ -9,7 +9,7 @@ import torch
 from jepa_planner.control.arm_executive import Mode
 from jepa_planner.nodes.goal_pursuit import GoalPursuit, Outcome, PursuitSettings
 from jepa_planner.nodes.senses import ArmReport, Observation, Senses
-from jepa_planner.planning.controller import Decision, DecisionKind, Reason
+from jepa_planner.planning.decision import Decision, DecisionKind, Reason
 
 SETTINGS = PursuitSettings(
     start_timeout_s=0.1, arm_answer_timeout_s=5.0, motion_timeout_s=0.5, goal_timeout_s=10.0, max_refusals=2

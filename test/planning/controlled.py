@@ -8,13 +8,8 @@ import torch
 from landscapes import SPACE, PointWorld, settings
 
 from jepa_planner.planning.cem import CrossEntropyMethod
-from jepa_planner.planning.controller import (
-    ControllerSettings,
-    Decision,
-    DecisionKind,
-    Goal,
-    RecedingHorizonController,
-)
+from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
+from jepa_planner.planning.decision import Decision, DecisionKind, Goal
 from jepa_planner.planning.energy import SummedMse
 from jepa_planner.planning.plan import Plan
 

@@ -69,7 +69,7 @@ def test_energies_that_are_not_numbers_come_through(where):
 
 
 def test_cuts_are_where_a_search_chooses():
-    assert cuts_of(CemSettings(elites=16, kept_elites=4, samples=128)) == (1, 4, 16)
-    assert cuts_of(CemSettings(elites=10)) == (1, 10)
+    assert cuts_of(CemSettings(elites=16, kept_elites=4, samples=128)) == (4, 16)
+    assert cuts_of(CemSettings(elites=16, answer="best")) == (1, 16)
     assert cuts_of(GradientSettings(starts=2)) == (1, 2)
     assert cuts_of(MppiSettings()) == (ALL,)

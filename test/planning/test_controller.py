@@ -4,12 +4,8 @@ import torch
 from controlled import FixedPlan, controller, goal, observe, run
 from landscapes import SPACE, PointWorld
 
-from jepa_planner.planning.controller import (
-    ControllerSettings,
-    DecisionKind,
-    Reason,
-    RecedingHorizonController,
-)
+from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
+from jepa_planner.planning.decision import DecisionKind, Reason
 from jepa_planner.planning.energy import SummedMse
 from jepa_planner.world_model.world_model import Context
 

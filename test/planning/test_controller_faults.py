@@ -5,12 +5,8 @@ import torch
 from controlled import FixedPlan, controller, goal, observe, run
 from landscapes import PointWorld
 
-from jepa_planner.planning.controller import (
-    ControllerSettings,
-    DecisionKind,
-    Goal,
-    Reason,
-)
+from jepa_planner.planning.controller import ControllerSettings
+from jepa_planner.planning.decision import DecisionKind, Goal, Reason
 
 
 class FailsOnce(PointWorld):

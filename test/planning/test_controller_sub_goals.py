@@ -5,10 +5,7 @@ import pytest
 import torch
 from controlled import REACHED_ENERGY, FixedPlan, controller, goal, observe, run
 
-from jepa_planner.planning.controller import (
-    DecisionKind,
-    Reason,
-)
+from jepa_planner.planning.decision import DecisionKind, Reason
 from jepa_planner.planning.sub_goals import SubGoals, SubGoalSettings
 from jepa_planner.world_model.sub_goal_head import Hypotheses
 from jepa_planner.world_model.world_model import Context

@@ -6,7 +6,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from jepa_planner_sim import ENV_IDS
-from jepa_planner_sim.arm_driver import ACTION_MAX, FARTHEST_YAW_RAD
+from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.scene_draws import PERTURBATIONS
 from jepa_planner_sim.tasks import TASKS
@@ -106,7 +106,7 @@ def test_a_gripper_that_is_turned_on_and_on_stops_before_its_joint_does(env_of, 
     env.reset(seed=2, options={"vary": ["start"]})
     env.driver.place_tcp(np.array([*corner, 0.05]))
     turned = states_after(env, np.tile(ACTION_MAX * np.array([0, 0, 0, 0, 0, turn, 0]), (20, 1)))[-1]
-    assert turned[5] == pytest.approx(turn * FARTHEST_YAW_RAD, abs=0.03)
+    assert turned[5] == pytest.approx(env.world.limits.workspace_yaw_rad[turn > 0], abs=0.03)
 
 
 def test_an_action_moves_the_tcp_by_what_it_says(env_of):

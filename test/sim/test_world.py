@@ -5,7 +5,7 @@ import pytest
 
 from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD
 from jepa_planner_sim.arm_driver import ArmDriver
-from jepa_planner_sim.cameras import STANDARD_CAMERAS, Camera
+from jepa_planner_sim.cameras import CAMERAS, STANDARD_CAMERAS, WRIST, Camera, cameras_named
 from jepa_planner_sim.scene import CameraShift, Scene, TableObject
 from jepa_planner_sim.world import World
 
@@ -53,6 +53,28 @@ def test_the_intrinsics_say_where_a_point_appears(world, name, xy_m):
     seen = red_centre_px(world.render_view(name, 256))
     expected = project_px(world.cameras[name], world.object_pose()[0], 256)
     np.testing.assert_allclose(seen, expected, atol=4.0)
+
+
+@pytest.mark.parametrize("yaw_rad", [0.0, 0.8])
+def test_a_camera_on_the_wrist_sees_things_from_where_the_gripper_is(yaw_rad):
+    seeing = World(cameras_named([WRIST]), image_size_px=128)
+    seeing.build(cube_at(0.5, 0.0))
+    seen = []
+    for offset in (np.zeros(3), np.array([0.0, 0.05, 0.02])):
+        along = np.array([np.cos(yaw_rad), np.sin(yaw_rad), 0.0])
+        ArmDriver(seeing).place_tcp(np.array([0.5, 0.0, 0.12]) - 0.03 * along + offset, yaw_rad=yaw_rad)
+        camera = CAMERAS[WRIST].at(*seeing.tcp_pose())
+        picture = seeing.render()[0]
+        seen.append(red_centre_px(picture))
+        np.testing.assert_allclose(seen[-1], project_px(camera, seeing.object_pose()[0], 128), atol=5.0)
+    seeing.close()
+    assert np.abs(seen[0] - seen[1]).max() > 10.0
+
+
+@pytest.mark.parametrize("names", [[], ["front", "front"], ["front", "ceiling"]])
+def test_cameras_that_are_not_there_or_named_twice_are_refused(names):
+    with pytest.raises(ValueError, match=r"views are .*; expected some of front, side, wrist, each once"):
+        cameras_named(names)
 
 
 def test_intrinsics_scale_with_the_picture():

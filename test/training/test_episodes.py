@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from tiny_training import episodes
 
-from jepa_planner.training.episodes import FORMAT, EpisodeError, Episodes, read_episodes, seeds_in_words, write_shard
+from jepa_planner.training.episodes import (
+    FORMAT,
+    EpisodeError,
+    Episodes,
+    read_episodes,
+    seeds_in_words,
+    shard_settings,
+    write_shard,
+)
 
 
 def shard(folder: Path, number: int = 0, **changes: object) -> Path:
@@ -46,6 +54,19 @@ def test_shards_are_joined_in_the_order_of_their_names(tmp_path):
 def test_several_folders_are_read_one_after_the_other(tmp_path):
     shard(tmp_path / "b", 1), shard(tmp_path / "a", 0)
     assert read_episodes([tmp_path / "b", tmp_path / "a"]).seeds.tolist() == [100, 101, 102, 0, 1, 2]
+
+
+def test_episodes_that_say_nothing_about_scenes_show_one_each_and_others_keep_theirs(tmp_path):
+    path = shard(tmp_path, 1)
+    with h5py.File(path, "a") as file:
+        del file.attrs["scenes"]
+    assert read_episodes(tmp_path).scenes.tolist() == [100, 101, 102]
+    assert shard_settings(path)["scenes"] is None
+    with h5py.File(path, "a") as file:
+        file.attrs["scenes"] = [7, 7, 9]
+    read = read_episodes(tmp_path)
+    assert shard_settings(path)["scenes"] == [7, 7, 9]
+    assert read.scenes.tolist() == [7, 7, 9] and read.part(np.array([2, 0])).scenes.tolist() == [9, 7]
 
 
 @pytest.mark.parametrize(("seeds", "words"), [([3], "3 to 3"), ([7, 0, 1, 2, 8], "0 to 2 and 7 to 8")])

@@ -16,7 +16,7 @@ from jepa_planner.training.episodes import EpisodeError, Episodes, write_shard
 from jepa_planner.training.predictor_training import PredictorTraining
 from jepa_planner.training.probes import probe_latents
 from jepa_planner.training.recipe import Collapsed, Recipe
-from jepa_planner.world_model.bundle import load_decoder, load_sub_goal_head
+from jepa_planner.world_model.bundle import load_decoder, load_encoder, load_sub_goal_head
 from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.world_model import Context, WorldModel
 
@@ -79,6 +79,25 @@ def test_a_model_needs_all_its_cameras_unless_it_was_asked_to_learn_otherwise(tm
     run(tmp_path / "any", settings=replace(SHORT, any_view=True))
     model = WorldModel.load(tmp_path / "any" / "bundle", views=["side"])
     assert model.encode(SOME.images[0, :2, [1]].swapaxes(0, 1)).shape == (2, 4, 3)
+
+
+def test_training_begins_with_the_weights_of_another_bundle_where_one_is_named(tmp_path):
+    run(tmp_path / "first")
+    begin = replace(SHORT, init=tmp_path / "first" / "bundle", any_view=True, seed=5)
+    run(tmp_path / "untouched", settings=replace(begin, encoder_iterations=0))
+    run(tmp_path / "gone_on", settings=begin)
+    first, untouched, gone_on = (
+        load_encoder(tmp_path / name / "bundle")[0].state_dict() for name in ("first", "untouched", "gone_on")
+    )
+    assert all(torch.equal(untouched[name], weight) for name, weight in first.items())
+    assert not all(torch.equal(gone_on[name], weight) for name, weight in first.items())
+
+
+def test_a_bundle_of_other_sizes_cannot_be_begun_with(tmp_path, monkeypatch):
+    run(tmp_path / "first")
+    monkeypatch.setattr(recipe, "shipped_sizes", lambda episodes: (replace(ENCODER, width=36), PREDICTOR))
+    with pytest.raises(ContractError, match=r"first/bundle cannot be begun with: it holds EncoderConfig.*, expected"):
+        run(tmp_path / "second", settings=replace(SHORT, init=tmp_path / "first" / "bundle"))
 
 
 def test_the_energy_scale_is_the_squared_difference_of_unrelated_frames():

@@ -10,11 +10,11 @@ from jepa_planner.training.windows import WindowSampler, split, state_scaling
 EPISODES, STEPS = 5, 9
 
 
-def numbered_sampler(window: int = 4, batch: int = 64, seed: int = 0, per_episode: int = 1) -> WindowSampler:
+def numbered_sampler(window: int = 4, batch: int = 64, seed: int = 0, per_scene: int = 1) -> WindowSampler:
     """Every frame, state and action is its episode's and its step's number."""
     places = np.stack(np.meshgrid(np.arange(EPISODES), np.arange(STEPS + 1), indexing="ij"), axis=-1)
     return WindowSampler(
-        places, places.astype(np.float32), places[:, :-1].astype(np.float32), window, batch, seed, per_episode
+        places, places.astype(np.float32), places[:, :-1].astype(np.float32), window, batch, seed, per_scene
     )
 
 
@@ -41,12 +41,23 @@ def test_windows_come_from_every_place_of_every_episode():
 
 
 def test_several_windows_in_a_row_are_of_one_episode_if_asked():
-    frames, _, _ = numbered_sampler(per_episode=8).draw(0)
+    frames, _, _ = numbered_sampler(per_scene=8).draw(0)
     episode, start = frames[:, 0, 0].reshape(8, 8), frames[:, 0, 1].reshape(8, 8)
     assert torch.equal(episode, episode[:, :1].expand(-1, 8))
     assert episode[:, 0].unique().numel() > 2 and start[0].unique().numel() > 2
-    with pytest.raises(ValueError, match="a batch of 64 windows cannot hold 7 of each episode"):
-        numbered_sampler(per_episode=7)
+    with pytest.raises(ValueError, match="a batch of 64 windows cannot hold 7 of each scene"):
+        numbered_sampler(per_scene=7)
+
+
+def test_windows_of_one_scene_are_of_any_of_its_episodes():
+    scenes = np.array([7, 3, 7, 9, 7])
+    sampler = replace(numbered_sampler(per_scene=8), scenes=scenes)
+    episode = torch.cat([sampler.draw(iteration)[0][:, 0, 0].reshape(8, 8) for iteration in range(4)])
+    shown = torch.from_numpy(scenes)[episode]
+    assert torch.equal(shown, shown[:, :1].expand(-1, 8)), "the eight in a row show one scene"
+    assert set(shown[:, 0].tolist()) == {3, 7, 9}
+    assert set(episode[shown == 7].tolist()) == {0, 2, 4} and set(episode[shown == 3].tolist()) == {1}
+    assert any(len(set(row.tolist())) == 3 for row in episode), "and not all of one episode"
 
 
 def test_a_window_may_be_a_whole_episode_but_not_more():

@@ -5,10 +5,10 @@ from dataclasses import replace
 import torch
 
 from jepa_planner.planning.cem import CemSettings
-from jepa_planner.world_model.contract import (
+from jepa_planner.world_model.contract import Contract
+from jepa_planner.world_model.contract_sections import (
     STATE_LAYOUTS,
     ActionSpec,
-    Contract,
     EnergySpec,
     ImageSpec,
     LatentSpec,

@@ -12,7 +12,8 @@ from small_models import (
 from jepa_planner.planning.cem import CemSettings
 from jepa_planner.planning.icem import IcemSettings
 from jepa_planner.planning.mppi import MppiSettings
-from jepa_planner.world_model.contract import ActionSpec, Contract, ContractError, ImageSpec, LatentSpec, StateSpec
+from jepa_planner.world_model.contract import Contract, ContractError
+from jepa_planner.world_model.contract_sections import ActionSpec, ImageSpec, LatentSpec, StateSpec
 from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_plain
 
 GOOD = small_contract()

@@ -14,7 +14,7 @@ from jepa_planner.world_model.bundle import (
     save_bundle,
     write_familiarity,
 )
-from jepa_planner.world_model.contract import FamiliaritySpec
+from jepa_planner.world_model.contract_sections import FamiliaritySpec
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.familiarity import MAX_FEATURES, Familiarity, feature_count, latent_features
 

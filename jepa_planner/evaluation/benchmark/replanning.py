@@ -13,7 +13,8 @@ from jepa_planner.evaluation.benchmark.encoding import noise_pictures
 from jepa_planner.evaluation.benchmark.subjects import bundle_subject
 from jepa_planner.evaluation.benchmark.tables import Table, milliseconds
 from jepa_planner.evaluation.benchmark.timing import Timing
-from jepa_planner.planning.controller import ControllerSettings, Goal, RecedingHorizonController
+from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
+from jepa_planner.planning.decision import Goal
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.optimisers import name_of, optimiser_of
 from jepa_planner.planning.settings import SearchSettings

@@ -10,7 +10,7 @@ from jepa_planner.training.objectives.encoded import Encoded
 from jepa_planner.training.objectives.sigreg import Sigreg
 
 WINDOWS_PER_SCENE = 8
-"""So many windows of each episode go into a batch that is trained with it."""
+"""So many windows of each scene go into a batch that is trained with it."""
 
 
 class SceneSigreg(Sigreg):
@@ -18,7 +18,7 @@ class SceneSigreg(Sigreg):
 
     Where tables, lights, colours and cameras differ between scenes, they spread latents at no cost: they are the same
     in the next frame, and so are predicted without knowing anything. Without the scene's mean they spread nothing, and
-    only what moves does. Needs several windows of each scene in a batch (`WindowSampler.per_episode`).
+    only what moves does. Needs several windows of each scene in a batch (`WindowSampler.per_scene`).
     """
 
     def forward(self, encoded: Encoded, generator: Generator) -> Tensor:

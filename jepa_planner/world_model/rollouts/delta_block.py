@@ -3,24 +3,31 @@
 Rounding to 8 bits is off by a share of the numbers rounded. Of whole activations that share is as large as what tells
 the candidates of a converged search apart; of differences to a candidate in their midst it is as small as they are near
 to each other, in every iteration. The reference itself is run in float32.
+
+Here it is said in torch; `compiled_delta_block` does the same, all of it at a time, where it can be compiled.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jepa_planner.world_model.rollouts.delta_kernels import Kernels
-from jepa_planner.world_model.rollouts.float_block import FloatBlock
-from jepa_planner.world_model.rollouts.int8_linear import Int8Weights
+from jepa_planner.world_model.rollouts.float_block import FloatBlock, FloatLinear
+from jepa_planner.world_model.rollouts.int8_linear import LARGEST, SMALLEST_STEP, ZERO, Int8Linear
 from jepa_planner.world_model.rollouts.memory import LayerMemory, Turn
+from jepa_planner.world_model.rollouts.network import Parts, StepLinear
+
+Bytes = tuple[Tensor, Tensor]
+"""uint8 [C, n, in], and the step [C, n, 1] that one byte means: each token has its own, finer the nearer it lies."""
 
 
-@dataclass(frozen=True)
-class Reference:
-    """What entered each product of a block at one step, and what came out, [1, n, ..] float32."""
+class Reference(NamedTuple):
+    """What entered each product of a block at one step, and what came out, [n, ..] float32."""
 
     normed1: Tensor
     qkv: Tensor
@@ -32,16 +39,17 @@ class Reference:
     fc2: Tensor
 
 
-class DeltaBlock:
-    """`FloatBlock` for many candidates, once `remember` was called with the reference at the same step."""
+class ReferenceBlock:
+    """`FloatBlock` of the reference, whose numbers are kept for each step: `references`, by how many tokens were seen
+    before.
+    """
 
-    def __init__(self, block: FloatBlock, weights: Int8Weights, kernels: Kernels) -> None:
-        self._block, self._weights, self._kernels = block, weights, kernels
-        self._norm1, self._norm2 = ((norm.weight, norm.bias, norm.eps) for norm in (block.norm1, block.norm2))
-        self._references: dict[int, Reference] = {}
+    def __init__(self, block: FloatBlock) -> None:
+        self._block = block
+        self.references: dict[int, Reference] = {}
 
-    def remember(self, x: Tensor, turn: Turn, memory: LayerMemory, seen: int, last: int) -> Tensor:
-        """As `FloatBlock` of the reference, x [1, n, width]."""
+    def __call__(self, x: Tensor, turn: Turn, memory: LayerMemory, seen: int, last: int) -> Tensor:
+        """x [1, n, width] -> [1, last, width]."""
         block = self._block
         normed1 = block.norm1(x)
         qkv = block.qkv(normed1)
@@ -52,18 +60,81 @@ class DeltaBlock:
         fc1 = block.fc1(normed2)
         hidden = F.gelu(fc1)
         fc2 = block.fc2(hidden)
-        self._references[seen] = Reference(normed1, qkv, attended, proj, normed2, fc1, hidden, fc2)
+        kept = normed1, qkv, attended, proj, normed2, fc1, hidden, fc2
+        self.references[seen] = Reference(*(part[0].contiguous() for part in kept))
         return x + fc2
 
-    def __call__(self, x: Tensor, turn: Turn, memory: LayerMemory, seen: int, last: int) -> Tensor:
-        """x [C, n, width] float32, in one piece -> [C, last, width]."""
-        weights, kernels, reference = self._weights, self._kernels, self._references[seen]
-        normed, step = kernels.normed(x, *self._norm1, reference.normed1)
-        given = weights.qkv(normed), step, reference.qkv
-        candidates, tokens = x.shape[:2]
-        queries = kernels.placed(*given, turn.cosine, turn.signed_sine, *memory.room(candidates, seen, tokens), last)
-        attended, step = kernels.attended(queries, *memory.room(candidates, 0, seen + tokens), reference.attended)
-        given = weights.proj(attended), step, reference.proj
-        normed, step, x = kernels.added_and_normed(x[:, -last:], *given, *self._norm2, reference.normed2)
-        hidden, step = kernels.activated(weights.fc1(normed), step, reference.fc1, reference.hidden)
-        return kernels.added(x, weights.fc2(hidden), step, reference.fc2)
+
+class ReferenceLinear:
+    """A linear map of the reference, [1, n, in] -> [1, n, out], whose ends are kept for each step: `references`."""
+
+    def __init__(self, linear: StepLinear) -> None:
+        self._linear = linear
+        self.references: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __call__(self, x: Tensor, step: int) -> Tensor:
+        product = self._linear(x, step)
+        self.references[step] = x[0].contiguous(), product[0].contiguous()
+        return product
+
+
+class DeltaLinear:
+    """A linear map for many candidates around the references of the same steps; raises as `DeltaBlock`."""
+
+    def __init__(self, linear: FloatLinear) -> None:
+        self._linear = Int8Linear(linear)
+
+    def __call__(self, references: dict[int, tuple[Tensor, Tensor]], x: Tensor, step: int) -> Tensor:
+        """x [C, n, in] float32 -> [C, n, out]."""
+        known, product = references[step]
+        return _beside(product, self._linear, to_bytes(x - known))
+
+
+class DeltaBlock:
+    """`FloatBlock` for many candidates around the references of the same steps.
+
+    Raises RuntimeError or AttributeError where this build of torch has no products of bytes.
+    """
+
+    def __init__(self, block: FloatBlock) -> None:
+        self._block = block
+        self._qkv, self._proj, self._fc1, self._fc2 = map(Int8Linear, (block.qkv, block.proj, block.fc1, block.fc2))
+
+    def __call__(
+        self, references: dict[int, Reference], x: Tensor, turn: Turn, memory: LayerMemory, seen: int, last: int
+    ) -> Tensor:
+        """x [C, n, width] float32 -> [C, last, width]."""
+        known = references[seen]
+        qkv = _beside(known.qkv, self._qkv, to_bytes(self._block.norm1(x) - known.normed1))
+        attended = memory.attend(qkv, turn, seen, last)
+        x = x[:, -last:] + _beside(known.proj, self._proj, to_bytes(attended - known.attended))
+        fc1 = _beside(known.fc1, self._fc1, to_bytes(self._block.norm2(x) - known.normed2))
+        return x + _beside(known.fc2, self._fc2, to_bytes(F.gelu(fc1) - known.hidden))
+
+
+class DeltaParts(NamedTuple):
+    """What stands for `Parts` around references; embed and read-out in float32 where None."""
+
+    embed: DeltaLinear | None
+    blocks: Sequence[DeltaBlock]
+    read_out: DeltaLinear | None
+
+    def around(self, parts: Parts) -> tuple[Parts, Parts]:
+        """What to run the reference with first, and then the candidates."""
+        known = Parts(
+            ReferenceLinear(parts.embed), [ReferenceBlock(x) for x in parts.blocks], ReferenceLinear(parts.read_out)
+        )
+        near = [partial(block, one.references) for block, one in zip(self.blocks, known.blocks, strict=True)]
+        embed = parts.embed if self.embed is None else partial(self.embed, known.embed.references)
+        read_out = parts.read_out if self.read_out is None else partial(self.read_out, known.read_out.references)
+        return known, Parts(embed, near, read_out)
+
+
+def to_bytes(difference: Tensor) -> Bytes:
+    """Differences from the reference [C, n, in] on the grid that just covers each token's."""
+    step = difference.abs().amax(dim=-1, keepdim=True).clamp_min(SMALLEST_STEP) / LARGEST
+    return (difference / step + (ZERO + 0.5)).to(torch.uint8), step
+
+
+def _beside(reference: Tensor, product: Int8Linear, given: Bytes) -> Tensor:
+    return torch.addcmul(reference, product(given[0]), given[1])

@@ -13,9 +13,7 @@ from torch import Tensor
 from jepa_planner.world_model.context import Context
 from jepa_planner.world_model.poses import imagine_states
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
-from jepa_planner.world_model.rollouts.compiled_kernels import best_kernels
-from jepa_planner.world_model.rollouts.delta_block import DeltaBlock
-from jepa_planner.world_model.rollouts.int8_linear import Int8Weights
+from jepa_planner.world_model.rollouts.compiled_delta_block import delta_parts
 from jepa_planner.world_model.rollouts.network import StepNetwork
 from jepa_planner.world_model.rollouts.start import Start
 from jepa_planner.world_model.rollouts.threads import chunk_threads, planning_threads
@@ -26,6 +24,7 @@ Score = Callable[[Tensor, Tensor], Tensor]
 
 MEMORY_BYTES = 2 << 30
 CPU_TOKENS = 640  # of one step and one chunk: enough for whole-speed products, few enough for a core's cache
+CPU_TOKENS_INT8 = 6600  # these blocks keep to the cache by themselves
 
 
 class RolloutEngine:
@@ -54,8 +53,7 @@ class RolloutEngine:
         self.threads = threads or (planning_threads() if self._device.type == "cpu" else 1)
         self._network = StepNetwork(predictor, torch.float32 if dtype == "int8" else getattr(torch, dtype))
         if dtype == "int8":
-            self._int8 = [Int8Weights(block) for block in self._network.blocks]
-            self._kernels = best_kernels()
+            self._delta_parts = delta_parts(self._network)
         self._workspaces: SimpleQueue[dict[str, Workspace]] = SimpleQueue()
         for _ in range(self.threads):
             self._workspaces.put({"float32": Workspace(), dtype: Workspace()})
@@ -73,8 +71,9 @@ class RolloutEngine:
         start = self._shared_start(context, "float32" if dtype == "int8" else dtype)
         states = imagine_states(start.state, actions)
         if dtype == "int8":
-            start = self._around_the_mean(start, actions)
-        parts = self._parts(*actions.shape[:2])
+            mean = actions.mean(dim=0, keepdim=True)  # 8 bits tell candidates apart by how they differ from it
+            start = start.around(mean, imagine_states(start.state, mean), self._delta_parts)
+        parts = self._parts(*actions.shape[:2], dtype)
 
         def run(part: tuple[Tensor, Tensor]) -> Tensor:
             workspaces = self._workspaces.get()
@@ -96,7 +95,7 @@ class RolloutEngine:
         attending = 4 * config.heads * steps * self._network.tokens_per_step if self.dtype == "int8" else 0
         return self._network.tokens_per_step * (remembered + running + attending)
 
-    def _parts(self, candidates: int, horizon: int) -> int:
+    def _parts(self, candidates: int, horizon: int, dtype: str) -> int:
         """Into how many chunks of equal size, the same number for each thread."""
         steps = len(self._context.actions) + horizon
         workspaces = self.threads * (1 if self.dtype == "float32" else 2)
@@ -104,7 +103,8 @@ class RolloutEngine:
         if self._chunk is not None:
             chunk = min(chunk, self._chunk)
         elif self._device.type == "cpu":
-            chunk = min(chunk, max(1, CPU_TOKENS // self._network.tokens_per_step))
+            tokens = CPU_TOKENS_INT8 if dtype == "int8" else CPU_TOKENS
+            chunk = min(chunk, max(1, tokens // self._network.tokens_per_step))
         rounds = -(-candidates // (chunk * self.threads))
         return min(candidates, rounds * self.threads)
 
@@ -115,13 +115,6 @@ class RolloutEngine:
             network = self._exact_network if dtype == "float32" else self._network
             self._starts[dtype] = Start.from_context(network, context.to(self._device))
         return self._starts[dtype]
-
-    def _around_the_mean(self, start: Start, actions: Tensor) -> Start:
-        """For 8 bits, which tell candidates apart by how they differ from the mean of all."""
-        parts = zip(start.network.blocks, self._int8, strict=True)
-        blocks = [DeltaBlock(block, weights, self._kernels) for block, weights in parts]
-        mean = actions.mean(dim=0, keepdim=True)
-        return start.around(mean, imagine_states(start.state, mean), blocks)
 
     @cached_property
     def _exact_network(self) -> StepNetwork:

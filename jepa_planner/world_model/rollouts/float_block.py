@@ -27,7 +27,7 @@ class FloatBlock:
 
     def __init__(self, block: Block, dtype: torch.dtype) -> None:
         attention, mlp = block.attn, block.mlp
-        self.norm1, self.norm2 = block.norm1, block.norm2
+        self.norm1, self.norm2, self.heads = block.norm1, block.norm2, attention.heads
         self.qkv = FloatLinear(attention.qkv, dtype, _qkv_order(attention.proj.in_features, attention.heads))
         self.proj, self.fc1, self.fc2 = (FloatLinear(x, dtype) for x in (attention.proj, mlp.fc1, mlp.fc2))
 

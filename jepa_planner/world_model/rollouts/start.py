@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.world_model.context import Context
-from jepa_planner.world_model.rollouts.delta_block import DeltaBlock
+from jepa_planner.world_model.rollouts.delta_block import DeltaParts
 from jepa_planner.world_model.rollouts.memory import LayerMemory
 from jepa_planner.world_model.rollouts.network import StepNetwork
 
@@ -60,8 +60,9 @@ class Start:
             imagined.append(latent)
         return torch.stack(imagined, dim=1)
 
-    def around(self, reference: Tensor, states: Tensor, blocks: list[DeltaBlock]) -> Start:
+    def around(self, reference: Tensor, states: Tensor, parts: DeltaParts) -> Start:
         """The same start for candidates near a reference [1, H, A] taken in states [1, H, S], which is run here."""
-        exact = replace(self, network=self.network.with_blocks([block.remember for block in blocks]))
+        known, near = parts.around(self.network.parts)
+        exact = replace(self, network=self.network.with_parts(known))
         exact.imagine(exact.new_memory(1, reference.shape[1]), reference, states)
-        return replace(self, network=self.network.with_blocks(blocks))
+        return replace(self, network=self.network.with_parts(near))

@@ -2,12 +2,13 @@ import pytest
 import torch
 from small_models import small_actions, small_context, small_predictor
 
-from jepa_planner.world_model.rollouts import compiled_kernels, delta_kernels
+from jepa_planner.world_model.rollouts.compiled_delta_block import CompiledDeltaBlock, delta_parts
+from jepa_planner.world_model.rollouts.delta_block import DeltaBlock, DeltaLinear, DeltaParts
 from jepa_planner.world_model.rollouts.engine import RolloutEngine
 from jepa_planner.world_model.rollouts.float_block import FloatLinear
 from jepa_planner.world_model.rollouts.int8_linear import ZERO, Int8Linear
 
-WIDE = {"width": 96, "mlp_hidden": 192}
+WIDE = {"width": 96, "heads": 3, "mlp_hidden": 192}
 
 
 def runs_here() -> bool:
@@ -35,13 +36,18 @@ def predictor(**changes):
     return model
 
 
-@pytest.fixture(params=["compiled", "in torch"])
-def kernels(request, monkeypatch):
-    """Both ways to do what lies between the products."""
+def in_torch(network):
+    blocks = [DeltaBlock(block) for block in network.parts.blocks]
+    return DeltaParts(DeltaLinear(network.embed), blocks, DeltaLinear(network.read_out))
+
+
+@pytest.fixture(params=["compiled", "in torch"], autouse=True)
+def blocks(request, monkeypatch):
+    """Both ways to run a block."""
     if request.param == "in torch":
-        monkeypatch.setattr("jepa_planner.world_model.rollouts.engine.best_kernels", lambda: delta_kernels)
-    elif compiled_kernels.best_kernels() is delta_kernels:
-        pytest.skip("there is no C++ compiler")
+        monkeypatch.setattr("jepa_planner.world_model.rollouts.engine.delta_parts", in_torch)
+    elif not isinstance(delta_parts(RolloutEngine(predictor())._network).blocks[0], CompiledDeltaBlock):
+        pytest.skip("there is no C++ compiler, or its CPU has no VNNI")
 
 
 def test_bytes_are_multiplied_as_what_they_stand_for():
@@ -54,15 +60,15 @@ def test_bytes_are_multiplied_as_what_they_stand_for():
 @pytest.mark.parametrize("frames", [1, 3])
 @pytest.mark.parametrize("changes", [{}, {"slot_embedding": False, "residual": False, "output_norm": "layernorm"}])
 @pytest.mark.parametrize("spread", [20.0, 1.0, 0.01])
-def test_candidates_are_told_apart_however_near_they_are_to_each_other(kernels, frames, changes, spread):
+def test_candidates_are_told_apart_however_near_they_are_to_each_other(frames, changes, spread):
     model, context = predictor(**changes), small_context(frames)
     actions = small_actions(1, horizon=4) + spread * small_actions(40, horizon=4)
     exact, rough = (RolloutEngine(model, dtype).evaluate(context, actions, whole) for dtype in ("float32", "int8"))
     error, apart = (x.square().mean().sqrt() for x in (exact - rough, exact - exact.mean(dim=0)))
-    assert 0.0 < error < 0.03 * apart + 1e-6
+    assert 0.0 < error < 0.05 * apart + 1e-6
 
 
-def test_candidates_that_are_all_alike_are_the_reference_itself(kernels):
+def test_candidates_that_are_all_alike_are_the_reference_itself():
     model, context, actions = predictor(), small_context(2), small_actions(1, horizon=3).expand(5, -1, -1)
     exact, rough = (RolloutEngine(model, dtype).evaluate(context, actions, whole) for dtype in ("float32", "int8"))
     assert torch.allclose(exact, rough, atol=1e-4)
@@ -88,7 +94,7 @@ def test_other_candidates_a_longer_horizon_and_another_context_have_a_reference_
         assert torch.equal(engine.evaluate(context, actions, whole), fresh)
 
 
-def test_chunks_and_threads_do_not_change_eight_bit_rollouts(kernels):
+def test_chunks_and_threads_do_not_change_eight_bit_rollouts():
     model, context, actions = predictor(), small_context(), small_actions(20)
     one, many = (
         RolloutEngine(model, "int8", chunk=chunk, threads=threads).evaluate(context, actions, whole)
@@ -97,7 +103,7 @@ def test_chunks_and_threads_do_not_change_eight_bit_rollouts(kernels):
     assert torch.allclose(one, many, atol=1e-3)
 
 
-def test_weights_that_are_not_numbers_show_in_the_answer(kernels):
+def test_weights_that_are_not_numbers_show_in_the_answer():
     model = predictor()
     with torch.no_grad():
         model.predictor_blocks[0].mlp.fc1.weight[0, 0] = torch.nan
