@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.fit import FitSettings, fit
+from jepa_planner.training.mixed_precision import mixed_precision
 from jepa_planner.training.objectives.joint import SHIPPED, JointObjective
 from jepa_planner.training.objectives.prediction import NextPicture
 from jepa_planner.training.view_dropout import draw_lone_views
@@ -63,7 +64,8 @@ def train_encoder(
         images, states, actions = (part.to(settings.device) for part in sampler.draw(iteration))
         generator = torch.Generator().manual_seed(seed * 1_000_003 + iteration)
         pixels = preprocess(images, config.image_size)
-        return objective(pixels, states, actions, generator, settings.per_scene)
+        with mixed_precision(pixels.device):
+            return objective(pixels, states, actions, generator, settings.per_scene)
 
     fit("encoder", objective, losses_at, settings.fit, folder)
     objective.eval().requires_grad_(False)

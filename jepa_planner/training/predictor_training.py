@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.training.fit import FitSettings, fit
+from jepa_planner.training.mixed_precision import mixed_precision
 from jepa_planner.training.windows import WindowSampler
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.poses import apply_action
@@ -65,7 +66,8 @@ def train_predictor(
     def losses_at(iteration: int) -> dict[str, Tensor]:
         windows = [part.to(device) for part in sampler.draw(iteration)]
         if pictures is None:
-            return predictor_losses(predictor, *windows, settings)
+            with mixed_precision(device):
+                return predictor_losses(predictor, *windows, settings)
         images = replace(sampler, frames=pictures.images).draw(iteration)[0]  # the same windows
         true = preprocess(images.to(device), pictures.decoder.config.image_size)
         return predictor_losses(predictor, *windows, settings, pictures.decoder, true)

@@ -24,6 +24,7 @@ from jepa_planner.nodes.graph import PLANNER_MODULES, ros_arguments, spawn
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner_sim.joint_commands import JointCommands
 
+TICK_S = 0.01
 QUIET_S = 0.6
 IN_MOTION_S = 0.03
 ANSWER_S = 10.0
@@ -50,13 +51,14 @@ class FaultReport:
 
 
 class FollowingRobot(Robot):
-    """Follows trajectories point by point, as a joint trajectory controller does, and notices when it moves."""
+    """Follows trajectories in real time, as a joint trajectory controller does, and notices when and how fast it moves."""
 
     def __init__(self, namespace: str) -> None:
         self.camera_fault = ""
         self.moved_at_s = 0.0
         self.worst_rad_s = np.zeros(7)
         self._shots = 0
+        self._followed_at_s = time.monotonic()
         self._follower = JointCommands(HOME_RAD, 0.0)
         super().__init__(namespace)
 
@@ -65,11 +67,14 @@ class FollowingRobot(Robot):
         self._follower.move_arm(message, KINEMATICS.joint_names)
 
     def _publish_joints(self) -> None:
-        before = self.q_rad
-        self.q_rad, _ = self._follower.tick(0.01)
-        speed_rad_s = np.abs(self.q_rad - before) / 0.01
-        if np.max(speed_rad_s) * 0.01 > STILL_RAD:
-            self.moved_at_s = time.monotonic()
+        before_rad, before_s = self.q_rad, self._followed_at_s
+        self._followed_at_s = now_s = time.monotonic()
+        passed_s = max(now_s - before_s, TICK_S)  # ticks that come late on a loaded machine come in a bunch
+        self.q_rad, _ = self._follower.tick(passed_s)
+        moved_rad = np.abs(self.q_rad - before_rad)
+        speed_rad_s = moved_rad / passed_s
+        if np.max(moved_rad) > STILL_RAD:
+            self.moved_at_s = now_s
             self.worst_rad_s = np.maximum(self.worst_rad_s, speed_rad_s)
         super()._publish_joints()
 
@@ -125,11 +130,13 @@ class FaultRig(Rig):
 
     def pursue_until_in_motion(self):
         """The result to come of a goal that moves the arm; one that ends before, of traces that fade, is sent again."""
-        while True:
+        deadline_s = time.monotonic() + LONG_S
+        while time.monotonic() < deadline_s:
             ended = self.ask(self.pursue().get_result_async)
             self.until(lambda ended=ended: self.in_motion() or ended.done())
             if not ended.done():
                 return ended
+        raise AssertionError(f"no goal moves the arm: {ended.result().result.message}")
 
     def send_signal(self, name: str, number: int) -> None:
         self.processes[name].send_signal(number)

@@ -82,10 +82,15 @@ class JointObjective(nn.Module):
     def forward(
         self, images: Tensor, states: Tensor, actions: Tensor, generator: Generator, windows_per_scene: int = 1
     ) -> dict[str, Tensor]:
-        """images [B, T, V, 3, H, W], states [B, T, S], actions [B, T-1, A] -> named losses, "total" among them."""
+        """images [B, T, V, 3, H, W], states [B, T, S], actions [B, T-1, A] -> named losses, "total" among them.
+
+        The terms are float32 under autocast too: they compare distributions and small changes.
+        """
         found = self.prediction(self.encoder, self.predictor, images, states, actions, generator)
-        encoded = Encoded(found.latents.flatten(2), found.predicted.flatten(2), *self._arm(states), windows_per_scene)
-        losses = {"prediction": found.loss} | {name: term(encoded, generator) for name, term in self.terms.items()}
+        latents, predicted = (part.flatten(2).float() for part in (found.latents, found.predicted))
+        encoded = Encoded(latents, predicted, *self._arm(states), windows_per_scene)
+        with torch.autocast(images.device.type, enabled=False):
+            losses = {"prediction": found.loss} | {name: term(encoded, generator) for name, term in self.terms.items()}
         total = losses["prediction"]
         for name in self.terms:
             total = total + TERMS[name].weight * losses[name]

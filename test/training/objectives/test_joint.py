@@ -89,3 +89,14 @@ def test_a_checkpoint_of_another_objective_is_refused_by_name():
     saved = joint("vicreg").state_dict()
     with pytest.raises((ValueError, RuntimeError), match="trained for 'vicreg', not for 'sigreg'"):
         joint("sigreg").load_state_dict(saved)
+
+
+@pytest.mark.parametrize("objective", ["+".join(TERMS), "ema+inverse", "pixels+state"])
+def test_losses_in_mixed_precision_are_float32_and_near_those_in_full(objective):
+    subject = joint(objective).eval()
+    full = losses_of(subject)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = losses_of(subject)
+    for name, loss in mixed.items():
+        assert loss.dtype == torch.float32
+        torch.testing.assert_close(loss, full[name], rtol=0.1, atol=0.05, msg=name)
