@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from jepa_planner.world_model.rollouts.precision import best_dtype
+from jepa_planner.world_model.rollouts.precision import multiplies_bfloat16
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
     """A context in which products are bfloat16 on GPUs and on CPUs with AMX or AVX512-bf16, and as ever elsewhere."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=best_dtype(device) == "bfloat16")
+    return torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bfloat16(device))

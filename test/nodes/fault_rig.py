@@ -51,7 +51,7 @@ class FaultReport:
 
 
 class FollowingRobot(Robot):
-    """Follows trajectories in real time, as a joint trajectory controller does, and notices when and how fast it moves."""
+    """Follows trajectories in real time, as a joint trajectory controller does; notices when it moves, and how fast."""
 
     def __init__(self, namespace: str) -> None:
         self.camera_fault = ""

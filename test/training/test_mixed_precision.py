@@ -5,9 +5,9 @@ from jepa_planner.training import mixed_precision as module
 from jepa_planner.training.mixed_precision import mixed_precision
 
 
-@pytest.mark.parametrize(("best", "expected"), [("bfloat16", torch.bfloat16), ("int8", torch.float32)])
-def test_products_are_bfloat16_where_that_pays_and_weights_stay_float32(monkeypatch, best, expected):
-    monkeypatch.setattr(module, "best_dtype", lambda device: best)
+@pytest.mark.parametrize(("pays", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_products_are_bfloat16_where_that_pays_and_weights_stay_float32(monkeypatch, pays, expected):
+    monkeypatch.setattr(module, "multiplies_bfloat16", lambda device: pays)
     layer, rows = torch.nn.Linear(4, 3), torch.randn(2, 4)
     with mixed_precision(rows.device):
         product = layer(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 
 import torch
@@ -69,14 +70,14 @@ class Subject:
     @torch.inference_mode()
     def problem(self, seed: int) -> Problem:
         """Standardised latents drawn at random, as `precision.rank_agreement` does, and a goal within reach."""
-        config, predictor = self.predictor.config, self.predictor
+        config, predictor = self.predictor.config, copy.deepcopy(self.predictor).float()
         generator = torch.Generator().manual_seed(seed)
         latents = torch.randn(self.frames, config.latent_tokens, config.latent_channels, generator=generator)
         past, toward = (
             self.space.clip(self.space.std * torch.randn(steps, config.action_dim, generator=generator))
             for steps in (self.frames - 1, self.search.horizon)
         )
-        states = predictor.state_mean.float().expand(self.frames, -1)
+        states = predictor.state_mean.expand(self.frames, -1)
         context = Context(predictor.normalise_output(latents), states.cpu(), past).to(self.device)
         return Problem(context, differentiable_rollout(predictor, context, toward[None].to(self.device))[0, -1])
 

@@ -18,17 +18,27 @@ LEAST_RANK_CORRELATION = 0.99
 CHECKED_CANDIDATES, LEAST_CHECKED = 256, 32
 CHECK_MULTIPLICATIONS = 3e11  # of the float32 part on a CPU: a few seconds
 CHECK_SEED = 0
+AMX, AVX512_BF16, VNNI = "_is_amx_tile_supported", "_is_avx512_bf16_supported", "_is_vnni_supported"
 
 
 def best_dtype(device: torch.device) -> str:
-    """What pays on this device: 16 bits on CUDA and on CPUs that multiply bfloat16, 8 bits on CPUs with VNNI."""
+    """What pays on this device: 16 bits on CUDA and on CPUs with AMX, 8 bits on CPUs with VNNI, which are twice as fast
+    there as AVX512-bf16 where they have both.
+    """
     if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+        return "bfloat16" if multiplies_bfloat16(device) else "float16"
     if device.type != "cpu":
         return "float32"
-    if _cpu_has("_is_amx_tile_supported") or _cpu_has("_is_avx512_bf16_supported"):
-        return "bfloat16"
-    return "int8" if _cpu_has("_is_vnni_supported") else "float32"
+    if not _cpu_has(AMX) and _cpu_has(VNNI):
+        return "int8"
+    return "bfloat16" if multiplies_bfloat16(device) else "float32"
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether products in bfloat16 are faster than in float32 on this device."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and (_cpu_has(AMX) or _cpu_has(AVX512_BF16))
 
 
 def resolve_dtype(dtype: str, device: torch.device) -> str:

@@ -47,6 +47,15 @@ def test_both_paths_give_the_same_energies_and_the_numbers_follow_from_the_times
     assert [row[0].split(", ")[-1] for row in table.rows] == ["plain float32", "float32", "float16"]
 
 
+def test_problems_are_the_same_for_a_predictor_held_in_16_bits():
+    exact, rough = tiny_subject(), tiny_subject()
+    rough.predictor.to(torch.bfloat16)
+    one, other = exact.problem(seed=3), rough.problem(seed=3)
+    assert other.context.latents.dtype == other.goal.dtype == torch.float32
+    assert (one.goal - other.goal).abs().max() < 0.1
+    assert rough.predictor.predictor_proj.weight.dtype == torch.bfloat16
+
+
 def test_a_path_that_computes_something_else_is_seen(monkeypatch):
     subject = tiny_subject()
     other = replace(subject, predictor=random_predictor(TINY, CPU, seed=1))

@@ -8,6 +8,7 @@ from jepa_planner.world_model.rollouts import precision
 from jepa_planner.world_model.rollouts.precision import (
     best_dtype,
     checked_engine,
+    multiplies_bfloat16,
     rank_agreement,
     resolve_dtype,
     spearman,
@@ -15,18 +16,25 @@ from jepa_planner.world_model.rollouts.precision import (
 from jepa_planner.world_model.world_model import WorldModel
 
 BOUNDS = (0.06, 0.06, 0.06, 0.0, 0.0, 0.0, 1.0)
-AMX, BF16, VNNI = "_is_amx_tile_supported", "_is_avx512_bf16_supported", "_is_vnni_supported"
+AMX, BF16, VNNI = precision.AMX, precision.AVX512_BF16, precision.VNNI
 
 
 @pytest.mark.parametrize(
     ("has", "expected"),
-    [({AMX}, "bfloat16"), ({BF16, VNNI}, "bfloat16"), ({VNNI}, "int8"), (set(), "float32")],
-    ids=["AMX", "AVX512-bf16", "VNNI", "none"],
+    [
+        ({AMX, BF16, VNNI}, "bfloat16"),
+        ({BF16, VNNI}, "int8"),
+        ({BF16}, "bfloat16"),
+        ({VNNI}, "int8"),
+        (set(), "float32"),
+    ],
+    ids=["AMX", "VNNI and AVX512-bf16", "AVX512-bf16", "VNNI", "none"],
 )
 def test_the_type_follows_the_processor(monkeypatch, has, expected):
     for query in (AMX, BF16, VNNI):
         monkeypatch.setattr(torch.cpu, query, lambda known=query in has: known, raising=False)
     assert best_dtype(torch.device("cpu")) == expected
+    assert multiplies_bfloat16(torch.device("cpu")) == bool(has & {AMX, BF16})
     assert resolve_dtype("auto", torch.device("cpu")) == expected
 
 
