@@ -84,7 +84,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace, command: str) -> int:
-    from jepa_planner.training.recipe import Collapsed, Recipe, run
+    from jepa_planner.training.recipe import Recipe
+    from jepa_planner.training.training_run import Collapsed, run
 
     recipe = Recipe(
         seed=args.seed,

@@ -12,7 +12,8 @@ from pathlib import Path
 from jepa_planner.evaluation.planning_problems import TUNING_SEED
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
-from jepa_planner.training.recipe import Collapsed, Recipe, run
+from jepa_planner.training.recipe import Recipe
+from jepa_planner.training.training_run import Collapsed, run
 from jepa_planner.world_model.strict_fields import from_plain, to_plain
 from jepa_planner.world_model.world_model import WorldModel
 

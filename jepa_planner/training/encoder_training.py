@@ -96,5 +96,6 @@ def encode_episodes(encoder: VideoEncoder, images: np.ndarray, batch: int = 256)
     device, parts = next(encoder.parameters()).device, []
     for start in tqdm(range(0, len(frames), batch), desc="encode", unit_scale=batch, unit="frame"):
         pixels = preprocess(torch.from_numpy(frames[start : start + batch]).to(device), encoder.config.image_size)
-        parts.append(encoder(pixels).cpu().numpy())
+        with mixed_precision(device):  # rounds latents by a thousandth of what a step changes
+            parts.append(encoder(pixels).cpu().numpy())
     return np.concatenate(parts).reshape(*images.shape[:2], *parts[0].shape[1:])

@@ -7,7 +7,8 @@ import pytest
 from jepa_planner.evaluation import ablation
 from jepa_planner.evaluation.ablation import Budget, Row, Variant, ablate, budget_in_words, table
 from jepa_planner.evaluation.trials import Trial
-from jepa_planner.training.recipe import Collapsed, Recipe
+from jepa_planner.training.recipe import Recipe
+from jepa_planner.training.training_run import Collapsed
 
 BUDGET = Budget(encoder_iterations=7, encoder_batch=5, predictor_iterations=3, tasks=("reach", "push"), scenes=4)
 REPORT = {

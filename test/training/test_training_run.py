@@ -1,0 +1,200 @@
+"""The whole training run on few and small episodes: data in, bundle out."""
+
+import json
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_training import ENCODER, PREDICTOR, episodes
+
+from jepa_planner.training import training_run
+from jepa_planner.training.collapse import CollapseReport, measure_collapse
+from jepa_planner.training.episodes import EpisodeError, Episodes, write_shard
+from jepa_planner.training.predictor_training import PredictorTraining
+from jepa_planner.training.probes import probe_latents
+from jepa_planner.training.recipe import Recipe
+from jepa_planner.training.training_run import Collapsed
+from jepa_planner.world_model.bundle import load_decoder, load_encoder, load_sub_goal_head
+from jepa_planner.world_model.contract import ContractError
+from jepa_planner.world_model.world_model import Context, WorldModel
+
+SOME = episodes(count=8, steps=8)
+HEALTHY = CollapseReport(12, effective_rank=9.0, std_mean=1.0, std_min=0.8, dead_share=0.0, neighbour_ratio=0.3)
+SHORT = Recipe(
+    seed=3,
+    encoder_iterations=4,
+    encoder_batch=6,
+    predictor_iterations=4,
+    name="tiny",
+    command="jepa-planner train tiny",
+)
+
+
+@pytest.fixture(autouse=True)
+def small_and_quick(monkeypatch):
+    """Four iterations leave any encoder all but collapsed, so the verdict is given here; one test takes it as it is."""
+    threads = torch.get_num_threads()
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr(training_run, "shipped_sizes", lambda episodes: (ENCODER, PREDICTOR))
+    monkeypatch.setattr(training_run, "PredictorTraining", partial(PredictorTraining, batch=6))
+    monkeypatch.setattr(training_run, "probe_latents", partial(probe_latents, iterations=5))
+    monkeypatch.setattr(training_run, "measure_collapse", lambda *_: HEALTHY)
+    yield
+    torch.set_num_threads(threads)
+
+
+def run(folder: Path, some: Episodes = SOME, settings: Recipe = SHORT) -> dict:
+    write_shard(folder / "data" / "episodes-000000.h5", some)
+    return training_run.run(folder / "data", folder / "bundle", folder / "run", settings)
+
+
+def test_episodes_go_in_and_a_bundle_comes_out_that_loads_and_imagines(tmp_path):
+    run(tmp_path)
+    model = WorldModel.load(tmp_path / "bundle")
+    latents = model.encode(SOME.images[0, :2])
+    assert latents.shape == (2, 4, 3)
+    context = Context(latents, torch.from_numpy(SOME.states[0, :2]), torch.from_numpy(SOME.actions[0, :1]))
+    horizon = model.contract.planning.cem.horizon
+    assert model.rollout(context, torch.zeros(5, horizon, 7)).isfinite().all()
+
+
+def test_the_contract_says_what_the_data_was_and_how_to_make_it_again(tmp_path):
+    run(tmp_path)
+    contract = WorldModel.load(tmp_path / "bundle").contract
+    assert contract.name == "tiny"
+    assert contract.image.views == SOME.views and (contract.image.height, contract.image.width) == (32, 32)
+    assert contract.action.time_step_s == SOME.time_step_s
+    assert contract.training.command == "jepa-planner train tiny"
+    assert contract.training.seeds == (3,)
+    assert contract.training.data == "8 simulated episodes of 8 steps, seeds 0 to 7"
+    assert contract.training.steps == {"encoder": 4, "predictor": 4}
+
+
+def test_a_model_needs_all_its_cameras_unless_it_was_asked_to_learn_otherwise(tmp_path):
+    run(tmp_path / "all")
+    with pytest.raises(ContractError, match="this model needs all of front, side"):
+        WorldModel.load(tmp_path / "all" / "bundle", views=["side"])
+    run(tmp_path / "any", settings=replace(SHORT, any_view=True))
+    model = WorldModel.load(tmp_path / "any" / "bundle", views=["side"])
+    assert model.encode(SOME.images[0, :2, [1]].swapaxes(0, 1)).shape == (2, 4, 3)
+
+
+def test_training_begins_with_the_weights_of_another_bundle_where_one_is_named(tmp_path):
+    run(tmp_path / "first")
+    begin = replace(SHORT, init=tmp_path / "first" / "bundle", any_view=True, seed=5)
+    run(tmp_path / "untouched", settings=replace(begin, encoder_iterations=0))
+    run(tmp_path / "gone_on", settings=begin)
+    first, untouched, gone_on = (
+        load_encoder(tmp_path / name / "bundle")[0].state_dict() for name in ("first", "untouched", "gone_on")
+    )
+    assert all(torch.equal(untouched[name], weight) for name, weight in first.items())
+    assert not all(torch.equal(gone_on[name], weight) for name, weight in first.items())
+
+
+def test_a_bundle_of_other_sizes_cannot_be_begun_with(tmp_path, monkeypatch):
+    run(tmp_path / "first")
+    monkeypatch.setattr(training_run, "shipped_sizes", lambda episodes: (replace(ENCODER, width=36), PREDICTOR))
+    with pytest.raises(ContractError, match=r"first/bundle cannot be begun with: it holds EncoderConfig.*, expected"):
+        run(tmp_path / "second", settings=replace(SHORT, init=tmp_path / "first" / "bundle"))
+
+
+def test_the_report_holds_collapse_measures_readouts_and_prediction_errors(tmp_path):
+    report = run(tmp_path)
+    assert json.loads((tmp_path / "run" / "report.json").read_text()) == report
+    assert report["episodes"] == 8
+    assert report["collapse"] == asdict(HEALTHY)
+    assert set(report["readouts"]) == {"tcp", "object", "gripper_width", "object_yaw"}
+    assert len(report["prediction_error"]["arm_only"]) == 4
+
+
+def test_the_same_recipe_gives_the_same_weights_and_another_seed_gives_others(tmp_path):
+    bundles = []
+    for name, settings in (("one", SHORT), ("same", SHORT), ("other", replace(SHORT, seed=4))):
+        run(tmp_path / name, settings=settings)
+        bundles.append(WorldModel.load(tmp_path / name / "bundle").contract.files)
+    assert bundles[0] == bundles[1]
+    assert bundles[0].keys() == bundles[2].keys() and not bundles[0].items() & bundles[2].items()
+
+
+def test_a_run_cut_short_after_the_encoder_goes_on_from_there_to_the_same_bundle(tmp_path, monkeypatch):
+    run(tmp_path / "whole")
+
+    def power_cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training_run, "train_predictor", power_cut)
+        run(tmp_path / "cut")
+    assert not (tmp_path / "cut" / "bundle").exists()
+    encoder_log = (tmp_path / "cut" / "run" / "encoder.jsonl").read_text()
+    run(tmp_path / "cut")
+    assert (tmp_path / "cut" / "run" / "encoder.jsonl").read_text() == encoder_log
+    files = [WorldModel.load(tmp_path / name / "bundle").contract.files for name in ("whole", "cut")]
+    assert files[0] == files[1]
+
+
+def test_the_objective_pixels_gives_a_bundle_that_is_planned_in_pixels(tmp_path, monkeypatch):
+    run(tmp_path, settings=replace(SHORT, objective="pixels"))
+    contract = WorldModel.load(tmp_path / "bundle").contract
+    assert contract.energy.kind == "pixel_summed_mse"
+    first = load_decoder(tmp_path / "bundle").state_dict()
+    saved = torch.load(tmp_path / "run" / "encoder.ckpt", weights_only=True)["module"]
+    for name, tensor in first.items():
+        torch.testing.assert_close(tensor, saved[f"prediction.decoder.{name}"].half().float())
+    run(tmp_path / "again", settings=replace(SHORT, objective="pixels"))
+    assert WorldModel.load(tmp_path / "again" / "bundle").contract.files == contract.files
+
+
+def test_object_poses_are_for_probes_only(tmp_path):
+    run(tmp_path / "plain")
+    run(tmp_path / "shuffled", replace(SOME, object_pose=SOME.object_pose[::-1].copy()))
+    files = [WorldModel.load(tmp_path / name / "bundle").contract.files for name in ("plain", "shuffled")]
+    assert files[0] == files[1]
+
+
+def test_a_collapsed_encoder_stops_the_run_before_the_predictor_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_run, "measure_collapse", measure_collapse)
+    with pytest.raises(Collapsed, match=r"COLLAPSED: effective rank .*report\.json"):
+        run(tmp_path, episodes(count=8, steps=8, blank=True))
+    assert not (tmp_path / "bundle").exists() and not (tmp_path / "run" / "predictor.ckpt").exists()
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["collapse"]["effective_rank"] < 4 and report["readouts"]["object"]["mlp_median"] > 0
+
+
+def test_demonstrations_teach_the_bundle_to_imagine_sub_goals(tmp_path):
+    write_shard(tmp_path / "demonstrations" / "episodes-000000.h5", episodes(count=4, steps=6, seed=1))
+    settings, paths = replace(SHORT, sub_goal_iterations=3), [tmp_path / name for name in ("data", "bundle", "run")]
+    plain = run(tmp_path)
+    report = training_run.run(*paths, settings, [tmp_path / "demonstrations"])
+    assert report == json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report.keys() - plain.keys() == {"sub_goals"} and report["sub_goals"]["demonstrations"] == 4
+    spec = WorldModel.load(tmp_path / "bundle").contract.sub_goals
+    assert (spec.training.command, spec.training.seeds) == ("jepa-planner train tiny", (3,))
+    assert spec.training.steps == {"sub_goals": 3}
+    assert load_sub_goal_head(tmp_path / "bundle") is not None
+
+
+def test_demonstrations_that_are_not_there_are_missed_at_once_and_not_after_hours(tmp_path):
+    write_shard(tmp_path / "data" / "episodes-000000.h5", SOME)
+    paths = [tmp_path / name for name in ("data", "bundle", "run")]
+    with pytest.raises(EpisodeError, match=r"no episodes-\*\.h5 in .*nowhere"):
+        training_run.run(*paths, SHORT, [tmp_path / "data", tmp_path / "nowhere"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_only_as_many_episodes_are_used_as_were_asked_for(tmp_path):
+    assert run(tmp_path, settings=replace(SHORT, episodes=5))["episodes"] == 5
+
+
+def test_a_folder_without_episodes_is_named(tmp_path):
+    with pytest.raises(EpisodeError, match=r"no episodes-\*\.h5 in .*nowhere"):
+        training_run.run(tmp_path / "nowhere", tmp_path / "bundle", tmp_path / "run", SHORT)
+
+
+def test_a_run_folder_of_other_sizes_is_refused_by_name(tmp_path, monkeypatch):
+    run(tmp_path)
+    monkeypatch.setattr(training_run, "shipped_sizes", lambda episodes: (replace(ENCODER, width=36), PREDICTOR))
+    with pytest.raises(ValueError, match=r"encoder\.ckpt is of a run with other settings"):
+        run(tmp_path)
