@@ -11,6 +11,7 @@ import numpy as np
 from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes, seeds_in_words
 from jepa_planner.training.key_moments import key_moments, next_moments
 from jepa_planner.training.latent_cache import cached_latents
+from jepa_planner.training.mixed_precision import mixed_precision
 from jepa_planner.training.run_folder import content_hash
 from jepa_planner.world_model.bundle import ENCODER_FILE
 from jepa_planner.world_model.world_model import WorldModel
@@ -48,7 +49,12 @@ def encoded_demonstrations(
     contract.check_images((1, len(views), *episodes.images.shape[3:]))
     content = content_hash(episodes)
     key = f"{contract.files[ENCODER_FILE]} {contract.image} {views} {content}"
-    latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, key, run_folder)
+
+    def encode(frames: np.ndarray) -> np.ndarray:
+        with mixed_precision(model.device):
+            return model.encode(frames).cpu().numpy()
+
+    latents = cached_latents(encode, episodes.images, views, key, run_folder)
     count, steps = episodes.actions.shape[:2]
     moments = [key_moments(states) for states in episodes.states]
     return Demonstrations(
