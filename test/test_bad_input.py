@@ -17,7 +17,8 @@ from small_models import small_contract, small_predictor
 
 from jepa_planner.control.limits import LimitsError, SafetyLimits, shipped_config
 from jepa_planner.training.episodes import EpisodeError, Episodes, read_episodes, write_shard
-from jepa_planner.world_model.bundle import BundleError, load_bundle, load_contract, save_bundle, sha256
+from jepa_planner.world_model.bundle import load_bundle, load_contract, save_bundle
+from jepa_planner.world_model.bundle_files import BundleError, sha256
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.image_message import ConversionError, rgb_pixels
 from jepa_planner.world_model.picture_file import read_picture

@@ -15,7 +15,8 @@ from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.run_folder import check_same_run
 from jepa_planner.training.sub_goal_training import SubGoalTraining, foresight, train_sub_goal_head
 from jepa_planner.training.windows import split, state_scaling
-from jepa_planner.world_model.bundle import ENCODER_FILE, add_sub_goal_head, load_sub_goal_head
+from jepa_planner.world_model.bundle import add_sub_goal_head, load_sub_goal_head
+from jepa_planner.world_model.bundle_files import ENCODER_FILE
 from jepa_planner.world_model.contract_sections import SubGoalSpec, TrainingSpec
 from jepa_planner.world_model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
 from jepa_planner.world_model.world_model import WorldModel

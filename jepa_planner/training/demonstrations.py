@@ -13,7 +13,7 @@ from jepa_planner.training.key_moments import key_moments, next_moments
 from jepa_planner.training.latent_cache import cached_latents
 from jepa_planner.training.mixed_precision import mixed_precision
 from jepa_planner.training.run_folder import content_hash
-from jepa_planner.world_model.bundle import ENCODER_FILE
+from jepa_planner.world_model.bundle_files import ENCODER_FILE
 from jepa_planner.world_model.world_model import WorldModel
 
 

@@ -23,15 +23,8 @@ from jepa_planner.training.predictor_training import (
 )
 from jepa_planner.training.run_folder import check_same_run, content_hash
 from jepa_planner.training.windows import split, state_scaling
-from jepa_planner.world_model.bundle import (
-    ENCODER_FILE,
-    PREDICTOR_FILE,
-    SUB_GOALS_FILE,
-    load_bundle,
-    load_contract,
-    load_encoder,
-    write_bundle,
-)
+from jepa_planner.world_model.bundle import load_bundle, load_contract, load_encoder, write_bundle
+from jepa_planner.world_model.bundle_files import ENCODER_FILE, PREDICTOR_FILE, SUB_GOALS_FILE
 from jepa_planner.world_model.contract import Contract
 from jepa_planner.world_model.contract_sections import TrainingSpec
 from jepa_planner.world_model.encoder import VideoEncoder

@@ -1,17 +1,28 @@
 """Model bundles: a folder with `model.yaml` (the contract) and weights as safetensors."""
 
-import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 import yaml
-from safetensors import SafetensorError
-from torch import nn
 
+from jepa_planner.world_model.bundle_files import (
+    CONTRACT_FILE,
+    DECODER_FILE,
+    ENCODER_FILE,
+    FAMILIARITY_FILE,
+    PREDICTOR_FILE,
+    SUB_GOALS_FILE,
+    BundleError,
+    check_files,
+    check_hash,
+    check_listed,
+    inside,
+    load_weights,
+    sha256,
+)
 from jepa_planner.world_model.contract import Contract
 from jepa_planner.world_model.contract_sections import FamiliaritySpec, SubGoalSpec
 from jepa_planner.world_model.encoder import VideoEncoder
@@ -22,16 +33,7 @@ from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_pl
 from jepa_planner.world_model.sub_goal_head import SubGoalHead
 from jepa_planner.world_model.weights_file import Weights, read_weights, stored_dtype, weight_shapes, write_weights
 
-CONTRACT_FILE = "model.yaml"
-ENCODER_FILE, PREDICTOR_FILE = "encoder.safetensors", "predictor.safetensors"
-FAMILIARITY_FILE = "familiarity.safetensors"
-SUB_GOALS_FILE, DECODER_FILE = "sub_goals.safetensors", "decoder.safetensors"
 MAX_CONTRACT_BYTES = 1_000_000
-M = TypeVar("M", bound=nn.Module)
-
-
-class BundleError(ValueError):
-    """A bundle is incomplete, altered or inconsistent; the message names the file and the field."""
 
 
 class _ContractDumper(yaml.SafeDumper):
@@ -81,7 +83,7 @@ def write_bundle(
     """
     folder.mkdir(parents=True, exist_ok=True)
     hashes = {name: write_weights(folder / name, part, dtype, mapped, advance) for name, part in weights.items()}
-    hashes |= {name: sha256(_inside(folder, name)) for name in contract.files if name not in hashes}
+    hashes |= {name: sha256(inside(folder, name)) for name in contract.files if name not in hashes}
     contract = replace(contract, files=dict(sorted(hashes.items())))
     text = yaml.dump(to_plain(contract), Dumper=_ContractDumper, sort_keys=False, width=110, default_flow_style=None)
     (folder / CONTRACT_FILE).write_text(text, encoding="utf-8")
@@ -120,9 +122,9 @@ def load_bundle(
             f"{folder / CONTRACT_FILE}: predictor is null: this bundle is an encoder alone, and planning needs a "
             "predictor; train one on it with `jepa-planner train --predictor-only --init`"
         )
-    _check_files(folder, contract, (ENCODER_FILE, PREDICTOR_FILE, *_sub_goal_files(contract)))
-    encoder = _load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype)
-    predictor = _load_weights(folder / PREDICTOR_FILE, lambda: ActionConditionedPredictor(contract.predictor), dtype)
+    check_files(folder, contract, (ENCODER_FILE, PREDICTOR_FILE, *_sub_goal_files(contract)))
+    encoder = load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype)
+    predictor = load_weights(folder / PREDICTOR_FILE, lambda: ActionConditionedPredictor(contract.predictor), dtype)
     seen = contract.of_views(views)
     if seen is not contract:
         encoder = encoder.of_views([contract.image.views.index(view) for view in seen.image.views])
@@ -133,8 +135,8 @@ def load_encoder(folder: str | Path, dtype: torch.dtype = torch.float32) -> tupl
     """The encoder of any bundle, one without a predictor included; otherwise as `load_bundle`."""
     folder = Path(folder)
     contract = load_contract(folder)
-    _check_files(folder, contract, (ENCODER_FILE,))
-    return _load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype), contract
+    check_files(folder, contract, (ENCODER_FILE,))
+    return load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype), contract
 
 
 def write_familiarity(folder: str | Path, familiarity: Familiarity, spec: FamiliaritySpec) -> Contract:
@@ -151,8 +153,8 @@ def load_familiarity(folder: str | Path) -> Familiarity | None:
     contract = load_contract(folder)
     if contract.familiarity is None:
         return None
-    _check_listed(folder, contract, (FAMILIARITY_FILE,))
-    _check_hash(folder, FAMILIARITY_FILE, contract.files[FAMILIARITY_FILE])
+    check_listed(folder, contract, (FAMILIARITY_FILE,))
+    check_hash(folder, FAMILIARITY_FILE, contract.files[FAMILIARITY_FILE])
     count = feature_count(contract.latent.tokens, contract.latent.channels)
     expected = {"mean": (count,), "whitening": (count, count), "tcp_weight": (count, 3)}
     expected |= {"tcp_bias": (3,), "tcp_min": (3,), "tcp_max": (3,)}
@@ -171,10 +173,10 @@ def load_sub_goal_head(folder: str | Path) -> SubGoalHead | None:
     contract = load_contract(folder)
     if contract.sub_goals is None:
         return None
-    _check_listed(folder, contract, _sub_goal_files(contract))
-    _check_hash(folder, SUB_GOALS_FILE, contract.files[SUB_GOALS_FILE])
+    check_listed(folder, contract, _sub_goal_files(contract))
+    check_hash(folder, SUB_GOALS_FILE, contract.files[SUB_GOALS_FILE])
     config = contract.sub_goals.head
-    return _load_weights(folder / SUB_GOALS_FILE, lambda: SubGoalHead(config), torch.float32).requires_grad_(False)
+    return load_weights(folder / SUB_GOALS_FILE, lambda: SubGoalHead(config), torch.float32).requires_grad_(False)
 
 
 def load_decoder(folder: str | Path) -> PixelDecoder | None:
@@ -186,9 +188,9 @@ def load_decoder(folder: str | Path) -> PixelDecoder | None:
     contract = load_contract(folder)
     if not contract.energy.in_pixels:
         return None
-    _check_listed(folder, contract, (DECODER_FILE,))
-    _check_hash(folder, DECODER_FILE, contract.files[DECODER_FILE])
-    return _load_weights(folder / DECODER_FILE, lambda: PixelDecoder(contract.encoder), torch.float32)
+    check_listed(folder, contract, (DECODER_FILE,))
+    check_hash(folder, DECODER_FILE, contract.files[DECODER_FILE])
+    return load_weights(folder / DECODER_FILE, lambda: PixelDecoder(contract.encoder), torch.float32)
 
 
 def add_sub_goal_head(init: Path, folder: Path, head: SubGoalHead, spec: SubGoalSpec) -> Contract:
@@ -203,7 +205,7 @@ def add_sub_goal_head(init: Path, folder: Path, head: SubGoalHead, spec: SubGoal
     folder.mkdir(parents=True, exist_ok=True)
     if folder.resolve() != init.resolve():
         for name in contract.files.keys() - {SUB_GOALS_FILE}:
-            shutil.copyfile(_inside(init, name), folder / name)
+            shutil.copyfile(inside(init, name), folder / name)
     weights = {name: (tensor,) for name, tensor in head.state_dict().items()}
     return write_bundle(folder, contract, {SUB_GOALS_FILE: weights}, stored_dtype(folder / ENCODER_FILE))
 
@@ -222,69 +224,5 @@ def model_folder(given: str | Path = "") -> Path:
     raise BundleError("no model bundle was found in models/: train one, or name its folder")
 
 
-def sha256(path: Path, advance: Callable[[int], object] = lambda _: None) -> str:
-    """Hash of a file's bytes in hexadecimal; advance is called with the number of bytes read."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-            advance(len(block))
-    return digest.hexdigest()
-
-
-def name_mismatches(module: nn.Module, shapes: Mapping[str, Sequence[int]]) -> list[str]:
-    """Every tensor that is missing, unexpected or misshapen for a module, in words."""
-    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    problems = [f"missing {name} {list(wanted[name])}" for name in wanted if name not in shapes]
-    problems += [f"unexpected {name} {list(shapes[name])}" for name in shapes if name not in wanted]
-    for name in wanted.keys() & shapes.keys():
-        if wanted[name] != tuple(shapes[name]):
-            problems.append(f"misshapen {name}: {list(shapes[name])}, expected {list(wanted[name])}")
-    return sorted(problems)
-
-
 def _sub_goal_files(contract: Contract) -> tuple[str, ...]:
     return () if contract.sub_goals is None else (SUB_GOALS_FILE,)
-
-
-def _check_files(folder: Path, contract: Contract, needed: Sequence[str]) -> None:
-    _check_listed(folder, contract, needed)
-    for name, expected in contract.files.items():
-        _check_hash(folder, name, expected)
-
-
-def _check_listed(folder: Path, contract: Contract, needed: Sequence[str]) -> None:
-    for name in needed:
-        if name not in contract.files:
-            raise BundleError(f"{folder / CONTRACT_FILE}: files: missing {name}")
-
-
-def _check_hash(folder: Path, name: str, expected: str) -> None:
-    path = _inside(folder, name)
-    if (given := sha256(path)) != expected:
-        raise BundleError(
-            f"{path}: sha256 is {given}, but {CONTRACT_FILE} says {expected}: the file was altered or cut "
-            "short; copy or train the bundle again"
-        )
-
-
-def _inside(folder: Path, name: str) -> Path:
-    """The path of a listed file, which must exist and, links followed, lie within the folder."""
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise BundleError(f"{folder / CONTRACT_FILE}: files: {name!r} leaves the bundle's folder")
-    if not path.is_file():
-        raise BundleError(f"{path}: listed under files in {CONTRACT_FILE}, but there is no such file")
-    return path
-
-
-def _load_weights(path: Path, build: Callable[[], M], dtype: torch.dtype) -> M:
-    with torch.device("meta"):  # the weights come from the file: do not draw random ones first
-        module = build()
-    try:
-        if problems := name_mismatches(module, weight_shapes(path)):
-            raise BundleError(f"{path}: " + "; ".join(problems))
-        module.load_state_dict(read_weights(path, dtype), assign=True)
-    except SafetensorError as error:
-        raise BundleError(f"{path}: not a safetensors file ({error})") from error
-    return module.eval()

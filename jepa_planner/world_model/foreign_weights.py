@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from jepa_planner.world_model.bundle import name_mismatches
+from jepa_planner.world_model.bundle_files import name_mismatches
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
 from jepa_planner.world_model.weights_file import Weights, stacked_shape

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from jepa_planner.world_model.bundle import CONTRACT_FILE, ENCODER_FILE, PREDICTOR_FILE, sha256, write_bundle
+from jepa_planner.world_model.bundle import write_bundle
+from jepa_planner.world_model.bundle_files import CONTRACT_FILE, ENCODER_FILE, PREDICTOR_FILE, sha256
 from jepa_planner.world_model.contract import Contract
 from jepa_planner.world_model.foreign_weights import FoundModel
 from jepa_planner.world_model.weights_file import Weights, stacked_shape

@@ -16,7 +16,8 @@ from jepa_planner.training.episodes import Episodes, write_shard
 from jepa_planner.training.fine_tuning import FineTuning, fine_tune
 from jepa_planner.training.recipe import Recipe, contract
 from jepa_planner.training.run_folder import RunFolderError
-from jepa_planner.world_model.bundle import load_bundle, load_contract, load_sub_goal_head, save_bundle, sha256
+from jepa_planner.world_model.bundle import load_bundle, load_contract, load_sub_goal_head, save_bundle
+from jepa_planner.world_model.bundle_files import sha256
 from jepa_planner.world_model.contract import ContractError
 
 pytestmark = pytest.mark.usefixtures("one_core")

@@ -23,7 +23,8 @@ from jepa_planner.training.fine_tuning import (
 )
 from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels
 from jepa_planner.training.run_folder import RunFolderError
-from jepa_planner.world_model.bundle import load_bundle, load_contract, save_bundle, sha256
+from jepa_planner.world_model.bundle import load_bundle, load_contract, save_bundle
+from jepa_planner.world_model.bundle_files import sha256
 from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.import_bundle import import_bundle
 from jepa_planner.world_model.pixel_decoder import PixelDecoder

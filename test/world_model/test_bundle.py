@@ -17,14 +17,13 @@ from small_models import (
 )
 
 from jepa_planner.world_model.bundle import (
-    BundleError,
     add_sub_goal_head,
     load_bundle,
     load_contract,
     load_sub_goal_head,
     save_bundle,
-    sha256,
 )
+from jepa_planner.world_model.bundle_files import BundleError, sha256
 from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.world_model import WorldModel

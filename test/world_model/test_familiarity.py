@@ -4,16 +4,8 @@ import yaml
 from small_models import small_contract, small_predictor
 from torch import Tensor
 
-from jepa_planner.world_model.bundle import (
-    CONTRACT_FILE,
-    FAMILIARITY_FILE,
-    BundleError,
-    load_bundle,
-    load_contract,
-    load_familiarity,
-    save_bundle,
-    write_familiarity,
-)
+from jepa_planner.world_model.bundle import load_bundle, load_contract, load_familiarity, save_bundle, write_familiarity
+from jepa_planner.world_model.bundle_files import CONTRACT_FILE, FAMILIARITY_FILE, BundleError
 from jepa_planner.world_model.contract_sections import FamiliaritySpec
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.familiarity import MAX_FEATURES, Familiarity, feature_count, latent_features

@@ -6,13 +6,8 @@ import pytest
 import torch
 from reference_vectors import CHECKPOINT, SIZE, reference_bundle, vectors
 
-from jepa_planner.world_model.bundle import (
-    BundleError,
-    load_bundle,
-    load_contract,
-    load_encoder,
-    sha256,
-)
+from jepa_planner.world_model.bundle import load_bundle, load_contract, load_encoder
+from jepa_planner.world_model.bundle_files import BundleError, sha256
 from jepa_planner.world_model.foreign_weights import FoundModel
 from jepa_planner.world_model.import_bundle import TargetError, import_bundle, work_bytes
 from jepa_planner.world_model.vjepa2_ac_checkpoint import find_vjepa2_ac, find_vjepa2_encoder

@@ -17,7 +17,8 @@ from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.noise import SeededNoise
 from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.world_model import onnx_export, onnx_runtime
-from jepa_planner.world_model.bundle import BundleError, load_contract, model_folder, save_bundle, sha256
+from jepa_planner.world_model.bundle import load_contract, model_folder, save_bundle
+from jepa_planner.world_model.bundle_files import BundleError, sha256
 from jepa_planner.world_model.context import Context
 from jepa_planner.world_model.onnx_export import ExportError, export_bundle, relative_error
 from jepa_planner.world_model.world_model import WorldModel

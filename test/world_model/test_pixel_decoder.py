@@ -10,7 +10,8 @@ from tiny_training import ENCODER, PREDICTOR, encoder, episodes, predictor
 from jepa_planner.planning.energy import SummedMse, latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels
-from jepa_planner.world_model.bundle import DECODER_FILE, BundleError, load_decoder, save_bundle
+from jepa_planner.world_model.bundle import load_decoder, save_bundle
+from jepa_planner.world_model.bundle_files import DECODER_FILE, BundleError
 from jepa_planner.world_model.context import Context
 from jepa_planner.world_model.contract import Contract
 from jepa_planner.world_model.pixel_decoder import PixelDecoder

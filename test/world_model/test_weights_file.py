@@ -35,7 +35,7 @@ def test_parts_are_stacked_along_the_first_dimension(tmp_path):
 
 
 def test_the_hash_is_that_of_the_file(tmp_path):
-    from jepa_planner.world_model.bundle import sha256
+    from jepa_planner.world_model.bundle_files import sha256
 
     path = tmp_path / "w.safetensors"
     assert write_weights(path, as_parts(TENSORS), torch.float32) == sha256(path)
