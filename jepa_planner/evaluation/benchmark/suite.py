@@ -115,12 +115,12 @@ class Suite:
         """How time grows, and what memory is held."""
         samples, horizons = scaling.SAMPLES, scaling.HORIZONS
         bundle = bundle_subject(self.model())
-        work = [(scaling.scaling_in_samples, bundle, samples, 5), (scaling.scaling_in_horizon, bundle, horizons, 5)]
+        work = [(scaling.scaling_in_samples, bundle, samples, 5), (scaling.scaling_in_horizon, bundle, horizons, 20)]
         if self._quick:
             work = [(measure, subject, sizes[:4], 1) for measure, subject, sizes, _ in work]
         else:
             middle = middle_subject(self._device, horizon=2).with_search(samples=20)
-            work.append((scaling.scaling_in_horizon, middle, horizons, 2))
+            work.append((scaling.scaling_in_horizon, middle, horizons, 4))
         tables, numbers = [], []
         pieces = sum(len(sizes) * rounds for _, _, sizes, rounds in work) * len(self._dtypes)
         with self._progress("scaling", pieces) as advance:
