@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from small_models import small_contract, small_encoder, small_predictor
+from typed import complaint
 
 from jepa_planner.cli.main import main
 from jepa_planner.world_model.bundle import save_bundle
@@ -24,15 +25,6 @@ def torch_threads():
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
-
-
-def complaint(capsys, *arguments: str) -> str:
-    try:
-        status = main(["bench", *arguments])
-    except SystemExit as ended:  # argparse's way
-        status = ended.code
-    assert status == 2
-    return capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_quick_run_prints_tables_and_writes_them_as_json_and_markdown(folder, tmp_path, capsys):
@@ -68,13 +60,13 @@ def test_parts_run_in_their_own_order_and_once(folder, capsys):
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_a_line(capsys, arguments, expected):
-    assert expected in complaint(capsys, *arguments)
+    assert expected in complaint(capsys, "bench", *arguments)
 
 
 def test_a_folder_is_no_file_to_write(folder, tmp_path, capsys):
-    assert "is a folder" in complaint(capsys, "--model", str(folder), "--json", str(tmp_path))
+    assert "is a folder" in complaint(capsys, "bench", "--model", str(folder), "--json", str(tmp_path))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_named(capsys):
-    assert "device 'cuda' cannot be used" in complaint(capsys, "--device", "cuda")
+    assert "device 'cuda' cannot be used" in complaint(capsys, "bench", "--device", "cuda")
