@@ -38,7 +38,7 @@ SHIPPED_PLANNING = PlanningSpec(
         horizon=3, samples=128, iterations=3, elites=16, answer="best", noise_correlation=0.8, use_warm_start=True,
         mean_as_candidate=True, kept_elites=4, seeded_candidates=("noop", "open", "close"),
     ),
-    optimiser="mppi", mppi=MppiSettings(horizon=3, samples=32, iterations=6),
+    optimiser="mppi", mppi=MppiSettings(horizon=2, samples=32, iterations=6),
 )  # fmt: skip
 """Settings of the search that did best on scenes kept for tuning (seeds from 1,500,000 on)."""
 
@@ -47,7 +47,8 @@ SHIPPED_PLANNING = PlanningSpec(
 class Recipe:
     """For what objective (see `JointObjective`) and how long to train, and from which seed; sizes are those of the
     shipped model. any_view: the encoder learns to do with any one of its cameras. init: a bundle whose encoder and
-    predictor the first stage begins with, instead of with random weights.
+    predictor the first stage begins with, instead of with random weights. augmented: the first stage sees scenes
+    turned, shifted and recoloured.
     """
 
     seed: int = 0
@@ -59,6 +60,7 @@ class Recipe:
     episodes: int | None = None
     device: str = "cpu"
     any_view: bool = False
+    augmented: bool = False
     init: Path | None = None
     name: str = "panda-tabletop"
     command: str = ""

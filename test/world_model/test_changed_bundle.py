@@ -9,9 +9,9 @@ SHIPPED = model_folder()
 
 def test_a_setting_is_changed_and_the_others_stay():
     before = load_contract(SHIPPED)
-    after = changed(before, ["energy.kind=last_step_l1", "planning.mppi.horizon=2"])
-    assert (after.energy.kind, after.planning.mppi.horizon) == ("last_step_l1", 2)
-    assert changed(after, ["energy.kind=summed_mse", "planning.mppi.horizon=3"]) == before
+    after = changed(before, ["energy.kind=last_step_l1", "planning.mppi.horizon=3"])
+    assert (after.energy.kind, after.planning.mppi.horizon) == ("last_step_l1", 3)
+    assert changed(after, ["energy.kind=summed_mse", "planning.mppi.horizon=2"]) == before
 
 
 def test_a_section_that_is_null_takes_its_defaults_for_the_rest():
