@@ -20,6 +20,7 @@ GOES_WITH = {
         "sub_goal_iterations",
         "device",
         "any_view",
+        "augmented",
         "init",
     ),
     "predictor_only": ("data", "predictor_iterations", "init", "name", "view", "learning_rate", "batch", "device"),
@@ -53,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whole.add_argument(
         "--any-view", action="store_const", const=True, help="the encoder learns to do with any one of its cameras"
     )
+    whole.add_argument(
+        "--augmented", action="store_const", const=True,
+        help="the encoder sees scenes as turned, shifted and recoloured, which makes more tables of few",
+    )  # fmt: skip
     parser.add_argument(
         "--init", type=Path, metavar="BUNDLE", help="begin with its weights (of encoder and predictor, or see below)"
     )
@@ -100,6 +105,7 @@ def _train(args: argparse.Namespace, command: str) -> int:
             "name",
             "device",
             "any_view",
+            "augmented",
             "init",
         ),
     )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from jepa_planner.training.augmentation import augment
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.fit import FitSettings, fit
 from jepa_planner.training.mixed_precision import mixed_precision
@@ -27,7 +28,8 @@ from jepa_planner.world_model.preprocess import preprocess
 class EncoderTraining:
     """Settings of the first stage; objective: names of terms, see `JointObjective`.
 
-    per_scene: so many windows of a batch are of the same scene.
+    per_scene: so many windows of a batch are of the same scene. augmented: each scene's pictures are changed alike, see
+    `augment`.
     """
 
     fit: FitSettings
@@ -35,6 +37,7 @@ class EncoderTraining:
     window: int = 4
     objective: str = SHIPPED
     per_scene: int = 1
+    augmented: bool = False
     device: str = "cpu"
 
 
@@ -64,6 +67,8 @@ def train_encoder(
         images, states, actions = (part.to(settings.device) for part in sampler.draw(iteration))
         generator = torch.Generator().manual_seed(seed * 1_000_003 + iteration)
         pixels = preprocess(images, config.image_size)
+        if settings.augmented:
+            pixels = augment(pixels, settings.per_scene, generator)
         with mixed_precision(pixels.device):
             return objective(pixels, states, actions, generator, settings.per_scene)
 

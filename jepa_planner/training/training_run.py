@@ -78,6 +78,7 @@ def _train_world_model(
     training = EncoderTraining(
         FitSettings(recipe.encoder_iterations), batch=recipe.encoder_batch, objective=recipe.objective, device=device,
         per_scene=WINDOWS_PER_SCENE if "scene_sigreg" in names_in(recipe.objective) else 1,
+        augmented=recipe.augmented,
     )  # fmt: skip
     encoder, decoder = train_encoder(
         episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed, begin
