@@ -102,7 +102,7 @@ def turned_across(world: World, across_rad: float, period_rad: float | None) -> 
     turn = math.remainder(across_rad - now, period_rad)
     if abs(turn) <= SELF_ALIGNING_RAD:
         return None
-    least, most = world.limits.workspace_yaw_rad
+    least, most = world.tcp_yaw_bounds_rad()
     yaw = now + turn
     if not least <= yaw <= most:  # the same grasp from the other side
         yaw = math.remainder(yaw, period_rad)

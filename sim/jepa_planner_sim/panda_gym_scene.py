@@ -204,6 +204,10 @@ class _AsWorld:
         """panda-gym's gripper does not turn."""
         return 0.0
 
+    def tcp_yaw_bounds_rad(self) -> tuple[float, float]:
+        """Least and most."""
+        return 0.0, 0.0
+
     def object_pose(self, index: int = 0) -> tuple[np.ndarray, float]:
         """Position [3] (m) and yaw (rad) of the cube, the only object."""
         *xyz, yaw = self._env.object_pose().astype(float)

@@ -44,6 +44,7 @@ class World:
         self._bullet = start_server()
         self._bullet.setTimeStep(PHYSICS_STEP_S)
         self._bullet.setGravity(0, 0, -9.81)
+        self._bullet.setPhysicsEngineParameter(deterministicOverlappingPairs=1)
         self._arm = self._load_arm()
         self._table = self._load_table()
         self._objects: list[int] = []
@@ -140,6 +141,10 @@ class World:
     def tcp_yaw_rad(self) -> float:
         """How far the gripper is turned about the vertical."""
         return float(rpy_from_rotation(self.tcp_pose()[1])[2])
+
+    def tcp_yaw_bounds_rad(self) -> tuple[float, float]:
+        """Least and most that the limits allow."""
+        return self.limits.workspace_yaw_rad
 
     def state(self) -> np.ndarray:
         """The arm's state, float32 [8]."""

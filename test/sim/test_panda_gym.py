@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jepa_planner_sim.adapter import load_adapter
-from jepa_planner_sim.expert import ScriptedExpert
+from jepa_planner_sim.expert import ScriptedExpert, push_script
 
 TASKS = ("Reach", "Push", "PickAndPlace")
 
@@ -61,3 +61,18 @@ def test_exploring_stays_within_bounds_and_touches_the_cube(scene):
         poses.append(scene.object_pose())
     moved_m = np.linalg.norm(np.ptp(np.array(poses)[:, :3], axis=0))
     assert (moved_m > 0.03) == ("object" in scene._env.sim._bodies_idx)
+
+
+def test_a_push_askew_is_made_without_turning():
+    pytest.importorskip("panda_gym")
+    scene = load_adapter("jepa_planner_sim.panda_gym:Push")
+    scene.reset(seed=3)
+    before_m = scene.object_pose()[:2].astype(float)
+    runner = ScriptedExpert(push_script(before_m + 0.06))
+    while not runner.done:
+        action = runner.act(scene.as_world)
+        assert not action[3:6].any()
+        scene.act(action)
+        runner.update(scene.as_world)
+    assert np.all(scene.object_pose()[:2] - before_m > 0.01)  # pushed that way, until it slides off
+    scene.close()
