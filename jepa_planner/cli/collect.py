@@ -31,8 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--vary", nargs="*", default=[], metavar="WHAT", help="as `eval --perturb`")
     parser.add_argument(
-        "--behaviour", default="exploration", choices=["exploration", "demonstration"],
-        help="exploration: with mistakes, for encoder and predictor; demonstration: nearly clean, for sub-goals",
+        "--behaviour", default="exploration", choices=["exploration", "feints", "demonstration"],
+        help="exploration: with mistakes, for encoder and predictor; feints: the same, but often grasping where "
+        "nothing lies; demonstration: nearly clean, for sub-goals",
     )  # fmt: skip
     parser.add_argument(
         "--adapter", default="", metavar="MODULE:CLASS", help="a scene of your own instead of the simulator that ships"

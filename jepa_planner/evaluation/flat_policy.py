@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from jepa_planner.planning.action_space import GRIPPER, ActionSpace, saturate_gripper
+from jepa_planner.planning.action_space import GRIPPER, ActionSpace
 from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.training.fit import FitSettings, fit
 from jepa_planner.training.windows import split, state_scaling
@@ -100,4 +100,4 @@ class FlatPolicy:
         answer = self._network(latent, ((state - self._mean) / self._std)[None], goal)
         action = answer * self._scale
         action[:, GRIPPER] = (answer[:, GRIPPER] > 0.5).float() - state[GRIPPER]
-        return saturate_gripper(self._space.finish(action), state[GRIPPER])[0].numpy()
+        return self._space.executable(self._space.finish(action), state[GRIPPER])[0].numpy()

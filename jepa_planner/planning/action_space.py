@@ -23,12 +23,14 @@ class ActionSpace:
     max_abs: largest magnitude per axis; 0 holds an axis, and searches draw no numbers for it.
     initial_std: spread of the first candidates per axis; None stands for max_abs.
     gripper_deadband: a planned gripper change smaller than this becomes 0.
+    gripper_full_strokes: any other closes or opens the gripper all the way, see `executable`.
     Raises ValueError where lengths or signs are wrong.
     """
 
     max_abs: tuple[float, ...]
     initial_std: tuple[float, ...] | None = None
     gripper_deadband: float = 0.0
+    gripper_full_strokes: bool = False
 
     def __post_init__(self) -> None:
         for name, values in (("max_abs", self.max_abs), ("initial_std", self.initial_std or self.max_abs)):
@@ -38,12 +40,18 @@ class ActionSpace:
             raise ValueError("max_abs is 0 on every axis; nothing is left to plan")
         if not 0.0 <= self.gripper_deadband < math.inf:
             raise ValueError(f"gripper_deadband is {self.gripper_deadband}; expected a finite number >= 0")
+        if self.gripper_full_strokes and self.max_abs[GRIPPER] < 1.0:
+            raise ValueError(
+                f"gripper_full_strokes with max_abs {self.max_abs[GRIPPER]} for the gripper; a full stroke needs 1.0"
+            )
 
     @classmethod
     def from_contract(cls, contract: Contract) -> ActionSpace:
         """The bounds within which the model was trained."""
         planning = contract.planning
-        return cls(contract.action.max_abs, planning.initial_std, planning.gripper_deadband)
+        return cls(
+            contract.action.max_abs, planning.initial_std, planning.gripper_deadband, planning.gripper_full_strokes
+        )
 
     @property
     def free_axes(self) -> list[int]:
@@ -67,16 +75,21 @@ class ActionSpace:
         actions[..., GRIPPER].masked_fill_(actions[..., GRIPPER].abs() < self.gripper_deadband, 0.0)
         return actions
 
+    def executable(self, actions: Tensor, closedness: Tensor) -> Tensor:
+        """Finished action sequences [.., H, A] whose gripper changes are those that really happen from `closedness` on.
 
-def saturate_gripper(actions: Tensor, closedness: Tensor) -> Tensor:
-    """Action sequences [.., H, A] whose gripper changes are those that really happen from `closedness` on.
+        An open gripper cannot open further. Without this a search finds commands that do nothing on the arm but
+        something in the predictor, which hardly ever saw them: it then rests centimetres before the goal.
 
-    An open gripper cannot open further. Without this a search finds commands that do nothing on the arm but something
-    in the predictor, which hardly ever saw them: it then rests centimetres before the goal.
-    """
-    actions = actions.clone()
-    for step in range(actions.shape[-2]):
-        after = (closedness + actions[..., step, GRIPPER]).clamp(0.0, 1.0)
-        actions[..., step, GRIPPER] = after - closedness
-        closedness = after
-    return actions
+        With gripper_full_strokes, a change becomes one to fully open or closed. A gripper that is half closed around an
+        object holds it loosely, and loses it when it opens by less than any picture shows; no plan sees that coming.
+        """
+        actions = actions.clone()
+        for step in range(actions.shape[-2]):
+            change = actions[..., step, GRIPPER]
+            if self.gripper_full_strokes:
+                change = change.sign()
+            after = (closedness + change).clamp(0.0, 1.0)
+            actions[..., step, GRIPPER] = after - closedness
+            closedness = after
+        return actions

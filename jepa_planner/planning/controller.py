@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jepa_planner.planning.action_space import GRIPPER, ActionSpace, saturate_gripper
+from jepa_planner.planning.action_space import GRIPPER, ActionSpace
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
 from jepa_planner.planning.energy import Energy, distance_to_goal
 from jepa_planner.planning.imagination import Imagination
@@ -168,14 +168,14 @@ class RecedingHorizonController:
             target, news = imagined.latent, f"; {imagined}{news}"
 
         def energy_of(actions: Tensor) -> Tensor:
-            return self._imagination.energies(context, target, saturate_gripper(actions, closedness))
+            return self._imagination.energies(context, target, self._action_space.executable(actions, closedness))
 
         proposals, deadline_s = self._sequences_to_try(context, target), self._settings.deadline_s
         try:
             plan = self._optimiser.plan(energy_of, self._action_space, proposals, self._noise, deadline_s)
         except NonFiniteEnergyError as error:
             return self._end(Reason.INVALID_ENERGY, energy, str(error))
-        plan = replace(plan, actions=saturate_gripper(plan.actions, closedness))
+        plan = replace(plan, actions=self._action_space.executable(plan.actions, closedness))
         excess = (plan.actions - self._action_space.clip(plan.actions)).abs()
         if not plan.actions.isfinite().all() or excess.max() > BOUND_SLACK:
             return self._end(Reason.INVALID_PLAN, energy)

@@ -86,7 +86,8 @@ class PlanningSpec:
     """Recommended planning: the search, when a goal image counts as reached, steps allowed per goal image.
 
     reached_energy holds for every goal image but the last, which may ask for less: final_reached_energy, where given.
-    gripper_deadband: planned gripper changes smaller than this become 0. initial_std: spread of the first
+    gripper_deadband: planned gripper changes smaller than this become 0. gripper_full_strokes: the others open or close
+    the gripper all the way. initial_std: spread of the first
     candidates per action channel; None stands for max_abs. optimiser: which of the searches below is used. deadline_s:
     time for each search; None leaves it alone.
     """
@@ -94,6 +95,7 @@ class PlanningSpec:
     reached_energy: float
     steps_per_sub_goal: int
     gripper_deadband: float = 0.0
+    gripper_full_strokes: bool = False
     initial_std: tuple[float, ...] | None = None
     final_reached_energy: float | None = None
     optimiser: OptimiserName = "cem"

@@ -26,6 +26,7 @@ class Mix:
     it is placed, not pushed.
     other_share: scripts that handle another object than the first, where there is one that can be grasped.
     stack_share: objects that are put onto the second one, where there is one that can bear it.
+    feint_share: scripts that grasp, carry and let go where nothing lies.
     """
 
     shares: tuple[tuple[str, float], ...]
@@ -36,6 +37,7 @@ class Mix:
     careful: bool = False
     other_share: float = 0.0
     stack_share: float = 0.0
+    feint_share: float = 0.0
 
     def draw(self, rng: np.random.Generator) -> str:
         """A behaviour by its share."""
@@ -49,14 +51,23 @@ MIXES = {
         error_share=0.35, noise_levels_m=(0.0, 0.006, 0.015), burst_chance=0.03, other_share=0.4,
         stack_share=0.3,
     ),
+    "feints": Mix(
+        shares=(("place", 0.46), ("push", 0.20), ("grasp", 0.12), ("reach", 0.10), ("random", 0.12)),
+        error_share=0.35, noise_levels_m=(0.0, 0.006, 0.015), burst_chance=0.03, other_share=0.4,
+        stack_share=0.3, feint_share=0.6,
+    ),
     "demonstration": Mix(
         shares=(("place", 0.47), ("push", 0.38), ("grasp", 0.08), ("reach", 0.07)),
         error_share=0.15, noise_levels_m=(0.0, 0.003), burst_chance=0.0, corrected_share=0.3, careful=True,
         other_share=0.4, stack_share=0.3,
     ),
 }  # fmt: skip
-"""exploration: what actions do, mistakes included; demonstration: how things are done, nearly clean."""
+"""exploration: what actions do, mistakes included; feints: the same, but where the arm is does not tell where objects
+are; demonstration: how things are done, nearly clean.
+"""
 GRASP_ERROR_M = 0.015
+EMPTY_M = 0.07
+"""Nothing lies nearer to where a feint grasps."""
 BESIDE_M = 0.02
 """Spread of where the tcp comes down in scripts that mend it."""
 BESIDE_HEIGHT_M = 0.05
@@ -65,7 +76,7 @@ MISSED_M = 0.02
 YAW_NOISE_RAD_PER_M = 4.0
 """Scripted turns are as much noisier than scripted steps, where the gripper turns at all."""
 REACH_YAW_RAD = 0.9
-PUSH_DRAWS = 30
+PUSH_DRAWS = PLACE_DRAWS = 30
 
 
 def behave(
@@ -155,6 +166,8 @@ def _script(
     drawn = rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)
     target = drawn if goal is None else goal
     error = rng.normal(0.0, GRASP_ERROR_M, 3) * [1, 1, 0.5] if rng.random() < mix.error_share else None
+    if mix.feint_share and name in ("place", "grasp") and rng.random() < mix.feint_share:
+        error = np.array([*(_empty_place(world, rng) - object_xy), 0.0])
     lift_m = float(rng.uniform(0.08, 0.20))
     aside = rng.uniform(ASIDE_MIN_M, ASIDE_MAX_M)
     if name == "push":
@@ -183,6 +196,14 @@ def _script(
         ]
         return script, None
     raise ValueError(f"unknown behaviour {name!r}; known are place, push, grasp, reach, random")
+
+
+def _empty_place(world: World, rng: np.random.Generator) -> np.ndarray:
+    """Where nothing lies [2], or as nearly so as PLACE_DRAWS draws find."""
+    lie = np.array([world.object_pose(index)[0][:2] for index in range(len(world.scene.objects))])
+    drawn = rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M, (PLACE_DRAWS, 2))
+    nearest_m = np.linalg.norm(drawn[:, None] - lie, axis=-1).min(axis=1)
+    return drawn[np.argmax(np.minimum(nearest_m, EMPTY_M))]
 
 
 def _push_goal(object_xy: np.ndarray, rng: np.random.Generator, careful: bool) -> np.ndarray | None:

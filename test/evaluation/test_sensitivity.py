@@ -27,6 +27,7 @@ def test_a_model_that_sees_the_object_alone_moves_with_it_and_with_nothing_else(
     assert tuple(found) == CHANGES
     assert found["object 1 cm"].median < 0.3 * found["object 3 cm"].median < found["object elsewhere"].median
     assert found["arm 3 cm"].median < 0.05 * found["object 3 cm"].median
+    assert found["object gone from between the fingers"].median > found["object 3 cm"].median
     assert all(one.low <= one.median <= one.high for one in found.values())
 
 
@@ -50,3 +51,19 @@ def test_the_verb_prints_a_row_for_standard_and_one_for_varied_scenes(tmp_path, 
 
 def test_a_table_names_every_change():
     assert in_words([("standard", ())]).splitlines()[0].count("|") == len(CHANGES) + 2
+
+
+class AsksTheArm(SeesRed):
+    """Where the gripper is low, at one place in these pictures, its latents are those of an object there."""
+
+    def encode(self, images: np.ndarray) -> torch.Tensor:
+        latents = super().encode(images)
+        latents[5:] = latents[5]
+        return latents
+
+
+def test_a_model_that_takes_the_arm_for_the_object_shows_it():
+    tiny = tiny_model()
+    model = AsksTheArm(tiny.contract, tiny.encoder, tiny.predictor)
+    found = {one.change: one.median for one in sensitivities(model, frozenset(), 2, np.random.default_rng(0))}
+    assert found["object gone from between the fingers"] == 0.0 < found["object elsewhere"]

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from jepa_planner.planning.action_space import GRIPPER, ActionSpace, saturate_gripper
+from jepa_planner.planning.action_space import GRIPPER, ActionSpace
 
 BOUNDS = (0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.75)
 
@@ -57,7 +57,7 @@ def test_an_open_gripper_cannot_open_further_and_a_closed_one_cannot_close():
     actions = torch.zeros(2, 3, 7)
     actions[0, :, GRIPPER] = torch.tensor([-0.8, 0.6, 0.9])
     actions[1, :, GRIPPER] = torch.tensor([0.3, 0.3, -1.0])
-    happened = saturate_gripper(actions, torch.tensor(0.0))[..., GRIPPER]
+    happened = ActionSpace(BOUNDS).executable(actions, torch.tensor(0.0))[..., GRIPPER]
     torch.testing.assert_close(happened, torch.tensor([[0.0, 0.6, 0.4], [0.3, 0.3, -0.6]]))
     assert actions[0, 0, GRIPPER] == -0.8, "the given actions are left as they are"
 
@@ -65,5 +65,23 @@ def test_an_open_gripper_cannot_open_further_and_a_closed_one_cannot_close():
 def test_saturation_leaves_the_arm_axes_alone():
     actions = torch.randn(4, 2, 7, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(
-        saturate_gripper(actions, torch.tensor(0.5))[..., :GRIPPER], actions[..., :GRIPPER], rtol=0, atol=0
+        ActionSpace(BOUNDS).executable(actions, torch.tensor(0.5))[..., :GRIPPER],
+        actions[..., :GRIPPER],
+        rtol=0,
+        atol=0,
     )
+
+
+def test_with_full_strokes_every_change_of_the_gripper_is_one_to_fully_open_or_closed():
+    space = ActionSpace((*BOUNDS[:6], 1.0), gripper_deadband=0.5, gripper_full_strokes=True)
+    actions = torch.zeros(3, 3, 7)
+    actions[0, :, GRIPPER] = torch.tensor([0.6, 0.0, -0.7])
+    actions[1, :, GRIPPER] = torch.tensor([0.4, -0.6, 0.6])  # the first is within the dead band
+    actions[2, :, GRIPPER] = torch.tensor([0.0, 0.2, -0.2])
+    happened = space.executable(space.finish(actions), torch.tensor(0.3))[..., GRIPPER]
+    torch.testing.assert_close(happened, torch.tensor([[0.7, 0.0, -1.0], [0.0, -0.3, 1.0], [0.0, 0.0, 0.0]]))
+
+
+def test_full_strokes_need_bounds_that_allow_them():
+    with pytest.raises(ValueError, match="gripper_full_strokes"):
+        ActionSpace(BOUNDS, gripper_full_strokes=True)

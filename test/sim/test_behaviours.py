@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jepa_planner_sim.arm_driver import ACTION_MAX, UPRIGHT_ACTION_MAX, ArmDriver
-from jepa_planner_sim.behaviours import MIXES, _push_goal, _to_mend, behave
+from jepa_planner_sim.behaviours import EMPTY_M, MIXES, _push_goal, _to_mend, behave
 from jepa_planner_sim.scene import Scene
 from jepa_planner_sim.tasks import push_fits
 from jepa_planner_sim.world import World
@@ -58,6 +58,16 @@ def first_script(world: World, mix, seed: int, behaviour: str = "place", steps: 
         driver.execute(action)
         rows.append((world.tcp_pose()[0], world.closedness_commanded, world.object_pose()[0]))
     return tuple(np.array(part) for part in zip(*rows, strict=True))
+
+
+def test_a_feint_grasps_carries_and_lets_go_where_nothing_lies(world):
+    feint = replace(MIXES["feints"], noise_levels_m=(0.0,), burst_chance=0.0, feint_share=1.0)
+    tcp, closed, object_m = first_script(world, feint, 4)
+    grasp = int(np.argmax(closed > 0.5))
+    assert tcp[grasp][2] < 0.04
+    assert np.linalg.norm((tcp[grasp] - object_m[grasp])[:2]) >= EMPTY_M - 0.01
+    assert closed.max() > 0.5 > closed[-1], "it lets go of what it never had"
+    np.testing.assert_allclose(object_m, np.broadcast_to(object_m[0], object_m.shape), atol=1e-3)
 
 
 def test_a_corrected_script_comes_down_beside_the_object_and_then_grasps_it(world, monkeypatch):
