@@ -278,7 +278,7 @@ def test_training_without_episodes_is_refused_in_words(tmp_path, capsys):
         (["--episodes", "0"], "at least 1"),
         (["--vary", "fog", "--episodes", "1", "--processes", "1"], "unknown perturbation fog; known are camera"),
         (["--episodes", "many"], "invalid int value"),
-        (["--behaviour", "dance"], "invalid choice: 'dance' (choose from 'exploration', 'demonstration')"),
+        (["--behaviour", "dance"], "invalid choice: 'dance' (choose from 'exploration', 'feints', 'demonstration')"),
     ],
 )
 def test_a_collection_that_makes_no_sense_is_refused_in_words(arguments, says, tmp_path, capsys):

@@ -253,5 +253,5 @@ def test_a_demonstration_begins_otherwise_than_an_exploration_of_the_same_seed(w
 
 
 def test_an_unknown_mix_is_named_with_the_known_ones():
-    with pytest.raises(ValueError, match="unknown behaviour 'dance'; known are exploration, demonstration"):
+    with pytest.raises(ValueError, match="unknown behaviour 'dance'; known are exploration, feints, demonstration"):
         replace(SMALL, behaviour="dance")
