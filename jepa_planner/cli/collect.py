@@ -29,11 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--per-scene", type=int, default=1, metavar="N",
         help="so many episodes in a row have the same table, light, cameras and things, standing elsewhere in each",
     )  # fmt: skip
+    parser.add_argument(
+        "--takes", type=int, default=1, metavar="N",
+        help="film each episode so many times at once, on tables that look different (varied scenes only)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--take-steps", type=int, default=0, metavar="N",
+        help="cut takes into episodes of so many steps, each looking different again (default: not cut)",
+    )  # fmt: skip
     parser.add_argument("--vary", nargs="*", default=[], metavar="WHAT", help="as `eval --perturb`")
     parser.add_argument(
-        "--behaviour", default="exploration", choices=["exploration", "feints", "demonstration"],
+        "--behaviour", default="exploration", choices=["exploration", "feints", "demonstration", "layouts"],
         help="exploration: with mistakes, for encoder and predictor; feints: the same, but often grasping where "
-        "nothing lies; demonstration: nearly clean, for sub-goals",
+        "nothing lies; demonstration: nearly clean, for sub-goals; layouts: the arm rests and things stand elsewhere "
+        "in each picture, in several takes",
     )  # fmt: skip
     parser.add_argument(
         "--adapter", default="", metavar="MODULE:CLASS", help="a scene of your own instead of the simulator that ships"
@@ -59,6 +68,8 @@ def main(args: argparse.Namespace) -> int:
         args.behaviour,
         adapter=args.adapter,
         views=tuple(args.views),
+        takes=args.takes,
+        take_steps=args.take_steps,
     )
     written = collect(args.folder, settings, args.processes, args.cluster)
     print(f"{settings.episodes} episodes of {settings.steps} steps in {args.folder} ({written} shards newly written)")

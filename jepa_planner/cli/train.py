@@ -12,6 +12,7 @@ HELP = "train encoder and predictor on episodes, or a part of a bundle alone, an
 GOES_WITH = {
     "": (
         "data",
+        "layouts",
         "objective",
         "predictor_iterations",
         "encoder_iterations",
@@ -47,9 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whole = parser.add_argument_group("training encoder and predictor")
     whole.add_argument("--encoder-iterations", type=int, help="default: 2200")
     whole.add_argument(
-        "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, scene_sigreg, vicreg, "
-        "barlow_twins, info_nce, ema, inverse, state, or none, which collapses; pixels: a baseline that predicts "
-        "pictures and is planned in pixels (default: sigreg+inverse+state)",
+        "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, scene_sigreg, takes, "
+        "layouts, vicreg, barlow_twins, info_nce, ema, inverse, state, or none, which collapses; pixels: a baseline "
+        "that predicts pictures and is planned in pixels (default: sigreg+inverse+state)",
+    )  # fmt: skip
+    whole.add_argument(
+        "--layouts", type=Path, nargs="+", metavar="DIR",
+        help="folders of `jepa-planner collect --behaviour layouts`, for the objective's term of that name",
     )  # fmt: skip
     whole.add_argument(
         "--any-view", action="store_const", const=True, help="the encoder learns to do with any one of its cameras"
@@ -110,7 +115,9 @@ def _train(args: argparse.Namespace, command: str) -> int:
         ),
     )
     try:
-        report = run(args.data, args.out, args.run or Path("out/train"), recipe, args.demonstrations or ())
+        report = run(
+            args.data, args.out, args.run or Path("out/train"), recipe, args.demonstrations or (), args.layouts or ()
+        )
     except Collapsed as error:
         print(f"no bundle was written: {error}", file=sys.stderr)
         return 1

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from jepa_planner.training.augmentation import augment
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.fit import FitSettings, fit
+from jepa_planner.training.layout_batches import LayoutBatches
 from jepa_planner.training.mixed_precision import mixed_precision
 from jepa_planner.training.objectives.joint import SHIPPED, JointObjective
 from jepa_planner.training.objectives.prediction import NextPicture
@@ -28,8 +29,9 @@ from jepa_planner.world_model.preprocess import preprocess
 class EncoderTraining:
     """Settings of the first stage; objective: names of terms, see `JointObjective`.
 
-    per_scene: so many windows of a batch are of the same scene. augmented: each scene's pictures are changed alike, see
-    `augment`.
+    per_scene: so many windows of a batch are of the same scene; of_takes: they are takes of the same motion.
+    layout_scenes: so many scenes of layouts are seen along. augmented: each scene's pictures, or each take's, are
+    changed alike, see `augment`.
     """
 
     fit: FitSettings
@@ -37,6 +39,8 @@ class EncoderTraining:
     window: int = 4
     objective: str = SHIPPED
     per_scene: int = 1
+    layout_scenes: int = 6
+    of_takes: bool = False
     augmented: bool = False
     device: str = "cpu"
 
@@ -44,9 +48,10 @@ class EncoderTraining:
 def train_encoder(
     episodes: Episodes, split: Split, config: EncoderConfig, predictor: PredictorConfig, settings: EncoderTraining,
     action_std: Tensor, folder: Path, seed: int, begin: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None,
+    layouts: Episodes | None = None,
 ) -> tuple[VideoEncoder, PixelDecoder | None]:  # fmt: skip
     """Train an encoder on the training episodes, from random weights or from those of `begin`, an encoder's and a
-    predictor's; `folder` receives log and checkpoints.
+    predictor's; `folder` receives log and checkpoints. layouts: episodes in which only things move, in takes.
 
     Returns it in eval mode on its device, with the decoder that it was trained with if the objective predicts pixels.
     """
@@ -60,17 +65,22 @@ def train_encoder(
     last = int(split.train[-1]) + 1  # the held-out episodes come last: a view, not a copy
     sampler = WindowSampler(
         episodes.images[:last], episodes.states[:last], episodes.actions[:last], settings.window, settings.batch, seed,
-        settings.per_scene, episodes.scenes[:last],
+        settings.per_scene, (episodes.motions if settings.of_takes else episodes.scenes)[:last], settings.of_takes,
     )  # fmt: skip
+
+    stills = None if layouts is None else LayoutBatches(layouts, settings.layout_scenes, seed)
 
     def losses_at(iteration: int) -> dict[str, Tensor]:
         images, states, actions = (part.to(settings.device) for part in sampler.draw(iteration))
         generator = torch.Generator().manual_seed(seed * 1_000_003 + iteration)
         pixels = preprocess(images, config.image_size)
         if settings.augmented:
-            pixels = augment(pixels, settings.per_scene, generator)
+            pixels = augment(pixels, 1 if settings.of_takes else settings.per_scene, generator)
+        shown = None
+        if stills is not None:
+            shown = preprocess(stills.draw(iteration).to(settings.device), config.image_size)
         with mixed_precision(pixels.device):
-            return objective(pixels, states, actions, generator, settings.per_scene)
+            return objective(pixels, states, actions, generator, settings.per_scene, shown)
 
     fit("encoder", objective, losses_at, settings.fit, folder)
     objective.eval().requires_grad_(False)

@@ -12,7 +12,8 @@ A shard `episodes-000123.h5` holds E episodes of T actions each:
 
 File attributes: `format` (FORMAT), `time_step_s`, `views`, `state_channels`, `action_channels`, `seeds` (one per
 episode), `scenes` (a number per episode: those with the same number show the same table, light, cameras and things; if
-absent, each shows its own), `vary` (what the scenes varied), `mix` (how behaviours were mixed).
+absent, each shows its own), `motions` (a number per episode: those with the same number show the same motion, on tables
+that look different; if absent, each its own), `vary` (what the scenes varied), `mix` (how behaviours were mixed).
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class EpisodeError(ValueError):
 
 @dataclass(frozen=True)
 class Episodes:
-    """Episodes of equal length in memory; shapes as in the module's table, leading axis E. scenes: as in its
-    attribute, [E]; None: each has its own.
+    """Episodes of equal length in memory; shapes as in the module's table, leading axis E. scenes, motions: as in its
+    attributes, [E]; None: each has its own.
     """
 
     images: np.ndarray
@@ -61,10 +62,12 @@ class Episodes:
     views: tuple[str, ...]
     time_step_s: float
     scenes: np.ndarray | None = None
+    motions: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if self.scenes is None:
-            object.__setattr__(self, "scenes", np.asarray(self.seeds))
+        for name in ("scenes", "motions"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.asarray(self.seeds))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -73,7 +76,7 @@ class Episodes:
         """Some of them, by number, in that order."""
         arrays = {
             name: getattr(self, name)[numbers]
-            for name in ("images", "states", "actions", "object_pose", "seeds", "scenes")
+            for name in ("images", "states", "actions", "object_pose", "seeds", "scenes", "motions")
         }
         return replace(self, **arrays, behaviour=tuple(self.behaviour[number] for number in numbers))
 
@@ -99,13 +102,15 @@ def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = (), mix: s
         file.attrs["action_channels"] = list(ACTION_CHANNELS)
         file.attrs["seeds"] = episodes.seeds
         file.attrs["scenes"] = episodes.scenes
+        file.attrs["motions"] = episodes.motions
         file.attrs["vary"] = sorted(vary)
         file.attrs["mix"] = mix
     os.replace(partial, path)
 
 
 def shard_settings(path: Path) -> dict[str, object]:
-    """How a shard was collected: seeds, steps, image size (px), scenes (None: it does not say), vary, behaviour, views.
+    """How a shard was collected: seeds, steps, image size (px), scenes and motions (None: it does not say), vary,
+    behaviour, views.
 
     Raises EpisodeError where it cannot be read.
     """
@@ -115,7 +120,7 @@ def shard_settings(path: Path) -> dict[str, object]:
                 "seeds": file.attrs["seeds"].tolist(),
                 "steps": file["actions"].shape[1],
                 "image size": file["images"].shape[-2],
-                "scenes": file.attrs["scenes"].tolist() if "scenes" in file.attrs else None,
+                **{name: file.attrs[name].tolist() if name in file.attrs else None for name in ("scenes", "motions")},
                 "vary": [str(name) for name in file.attrs.get("vary", ())],
                 "behaviour": str(file.attrs.get("mix", UNNAMED_MIX)),
                 "views": [str(name) for name in file.attrs["views"]],
@@ -160,7 +165,7 @@ def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None
     return Episodes(
         join("images"), join("states"), join("actions"), join("object_pose"),
         tuple(b for s in shards for b in s.behaviour)[:limit], join("seeds"), shards[0].views, shards[0].time_step_s,
-        join("scenes"),
+        join("scenes"), join("motions"),
     )  # fmt: skip
 
 
@@ -192,6 +197,7 @@ def _read_shard(path: Path) -> Episodes:
                 file["images"][:], file["states"][:], file["actions"][:], file["object_pose"][:],
                 tuple(file["behaviour"].asstr()[:]), np.asarray(file.attrs["seeds"]), tuple(file.attrs["views"]),
                 float(file.attrs["time_step_s"]), file.attrs.get("scenes"),
+                file.attrs.get("motions"),
             )  # fmt: skip
     except (OSError, KeyError, TypeError) as error:
         raise EpisodeError(
@@ -217,6 +223,7 @@ def _check_shapes(path: Path, shard: Episodes) -> None:
         ("behaviour", (count,)),
         ("seeds", (count,)),
         ("scenes", (count,)),
+        ("motions", (count,)),
     ):
         if (given := np.shape(getattr(shard, name))) != expected:
             raise EpisodeError(

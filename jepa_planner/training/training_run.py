@@ -21,10 +21,11 @@ from jepa_planner.training.encoder_training import (
     encode_some_alone,
     train_encoder,
 )
-from jepa_planner.training.episodes import read_episodes, shard_paths
+from jepa_planner.training.episodes import EpisodeError, read_episodes, shard_paths
 from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.objectives.joint import names_in
 from jepa_planner.training.objectives.scene_sigreg import WINDOWS_PER_SCENE
+from jepa_planner.training.objectives.takes_agree import TAKES_TOGETHER
 from jepa_planner.training.predictor_training import Pictures, PredictorTraining, train_predictor
 from jepa_planner.training.probes import prediction_error, probe_latents
 from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels, shipped_sizes
@@ -43,19 +44,26 @@ class Collapsed(RuntimeError):
 
 
 def run(
-    data: Path | Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe, demonstrations: Sequence[Path] = ()
-) -> dict[str, object]:
+    data: Path | Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe, demonstrations: Sequence[Path] = (),
+    layouts: Sequence[Path] = (),
+) -> dict[str, object]:  # fmt: skip
     """Train encoder, then predictor, probe both and write the bundle; resumes from what `run_folder` holds. Returns
     the report.
 
-    demonstrations: folders of episodes from which the bundle then learns to imagine sub-goals. Of several processes
+    demonstrations: folders of episodes from which the bundle then learns to imagine sub-goals. layouts: folders of
+    episodes in which only things move, which the objective "layouts" sees along. Of several processes
     (see `distributed`) all train encoder and predictor, and the first one does the rest; the others return {}.
     Raises EpisodeError for unusable data and Collapsed when the encoder is not worth a predictor.
     """
-    for folder in demonstrations:
+    if bool(layouts) != ("layouts" in names_in(recipe.objective)):
+        raise EpisodeError(
+            f"objective {recipe.objective!r} and {len(layouts)} folders of layouts: its term of that name and episodes "
+            "of `collect --behaviour layouts` go together"
+        )
+    for folder in (*demonstrations, *layouts):
         shard_paths(folder)  # not only after hours
     join_group(recipe.device)
-    report = _train_world_model(data, bundle, run_folder, recipe)
+    report = _train_world_model(data, bundle, run_folder, recipe, layouts)
     if demonstrations and report:
         settings = SubGoalRun(recipe.seed, recipe.sub_goal_iterations, command=recipe.command)
         report["sub_goals"] = add_sub_goals(demonstrations, bundle, bundle, run_folder / "sub_goals", settings)
@@ -64,7 +72,7 @@ def run(
 
 
 def _train_world_model(
-    data: Path | Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe
+    data: Path | Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe, layouts: Sequence[Path]
 ) -> dict[str, object]:
     use_all_cores()
     device = own_device(recipe.device)
@@ -76,13 +84,13 @@ def _train_world_model(
     begin = None if recipe.init is None else _weights_to_begin_with(recipe.init, encoder_config, predictor_config)
     action_std = torch.tensor(ACTION_SCALE)
     training = EncoderTraining(
-        FitSettings(recipe.encoder_iterations), batch=recipe.encoder_batch, objective=recipe.objective, device=device,
-        per_scene=WINDOWS_PER_SCENE if "scene_sigreg" in names_in(recipe.objective) else 1,
-        augmented=recipe.augmented,
+        FitSettings(recipe.encoder_iterations), objective=recipe.objective, device=device, augmented=recipe.augmented,
+        **_batches(recipe),
     )  # fmt: skip
     encoder, decoder = train_encoder(
-        episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed, begin
-    )
+        episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed, begin,
+        read_episodes(layouts) if layouts else None,
+    )  # fmt: skip
     latents = encode_episodes(encoder, episodes.images)
     collapse = measure_collapse(latents, np.random.default_rng(recipe.seed))
     print(collapse)
@@ -122,6 +130,19 @@ def _train_world_model(
         described = planned_in_pixels(described, episodes)
     save_bundle(bundle, encoder, predictor, described, torch.float16, decoder)
     return report
+
+
+def _batches(recipe: Recipe) -> dict[str, int | bool]:
+    """Settings of batches in which windows have in common what the objective asks for.
+
+    With takes windows are half as long: their frames are much alike, and what takes must agree on is what differs
+    between moments. The frames saved are more windows, or layouts where there are any.
+    """
+    names = names_in(recipe.objective)
+    if "takes" in names:
+        count = recipe.encoder_batch if "layouts" in names else 2 * recipe.encoder_batch
+        return {"batch": count, "window": EncoderTraining.window // 2, "per_scene": TAKES_TOGETHER, "of_takes": True}
+    return {"batch": recipe.encoder_batch, "per_scene": WINDOWS_PER_SCENE if "scene_sigreg" in names else 1}
 
 
 def _weights_to_begin_with(

@@ -17,7 +17,9 @@ class WindowSampler:
     """Draws `batch` windows of `window` consecutive frames from arrays [E, T+1, ...] (frames) and [E, T, ...]
     (actions), `per_scene` in a row from episodes of the same scene.
 
-    scenes: a number [E] for each episode, the same for those of one scene; None: each has its own.
+    scenes: a number [E] for each episode, the same for those of one scene; None: each has its own. at_once: windows of
+    a scene begin at the same step and are of different episodes, as long as there are so many; with the numbers of
+    motions as scenes they are takes of the same moments.
     """
 
     frames: np.ndarray
@@ -28,6 +30,7 @@ class WindowSampler:
     seed: int
     per_scene: int = 1
     scenes: np.ndarray | None = None
+    at_once: bool = False
 
     def __post_init__(self) -> None:
         if self.batch % self.per_scene:
@@ -42,7 +45,10 @@ class WindowSampler:
         rng = np.random.default_rng(draw_seed(self.seed, iteration))
         drawn = rng.integers(self.frames.shape[0], size=self.batch // self.per_scene)
         episode = self._of_the_same_scenes(drawn, rng)[:, None]
-        start = rng.integers(self.frames.shape[1] - self.window + 1, size=self.batch)[:, None]
+        starts = rng.integers(self.frames.shape[1] - self.window + 1, size=self.batch)
+        if self.at_once:
+            starts = starts[:: self.per_scene].repeat(self.per_scene)
+        start = starts[:, None]
         steps = start + np.arange(self.window)
         frames = torch.from_numpy(self.frames[episode, steps])
         states = torch.from_numpy(self.states[episode, steps])
@@ -52,8 +58,9 @@ class WindowSampler:
         """`per_scene` episodes for each of those drawn, any that show its scene."""
         if self.scenes is None or self.per_scene == 1:
             return drawn.repeat(self.per_scene)
+        same = [np.flatnonzero(self.scenes == self.scenes[episode]) for episode in drawn]
         return np.concatenate(
-            [rng.choice(np.flatnonzero(self.scenes == self.scenes[episode]), self.per_scene) for episode in drawn]
+            [rng.choice(of, self.per_scene, replace=not self.at_once or len(of) < self.per_scene) for of in same]
         )
 
 

@@ -29,6 +29,8 @@ TURNING = frozenset({"shape", "yaw", "start", VARIED})
 """Those for which the gripper must turn; without them its yaw stays 0."""
 MOTIONS = ("flicker", "moving_texture")
 """Backgrounds that `sample_scene` can set in motion; they change nothing else of a scene, and "varied" has none."""
+LOOK_PERTURBATIONS = ("camera", "light", "colour", "table")
+"""Those of PERTURBATIONS that change how a scene is seen and nothing of what happens in it."""
 TRAINING_STRENGTH = 1.3
 TRAINING_STANDARD_SHARE = 0.25
 TRAINING_CUBES = (0.6, 0.2, 0.2)
@@ -99,9 +101,27 @@ def sample_training_scene(rng: np.random.Generator, places: np.random.Generator 
     """A scene to learn from: a standard one, or one with all PERTURBATIONS at once, up to TRAINING_STRENGTH strong;
     with one cube, or two or three. places: as `sample_scene`.
     """
-    strength = TRAINING_STRENGTH * math.sqrt(rng.random()) * (rng.random() >= TRAINING_STANDARD_SHARE)
+    strength = _training_strength(rng)
     cubes = int(rng.choice([1, 2, 3], p=TRAINING_CUBES))
     return sample_scene(rng, frozenset(PERTURBATIONS), strength, cubes, places)
+
+
+def sample_look(rng: np.random.Generator, scene: Scene) -> Scene:
+    """The same things at the same places on a table that looks different: light, cameras, colours and texture as
+    `sample_training_scene` draws them.
+    """
+    strength = _training_strength(rng)
+    colours = [STANDARD_COLOUR, *COMPANION_COLOURS] if strength == 0.0 else [STANDARD_COLOUR]
+    colours += [_colour(rng) for _ in scene.objects[len(colours) :]]
+    painted = tuple(replace(item, colour=colour) for item, colour in zip(scene.objects, colours, strict=False))
+    look = Scene(objects=painted, start_yaw_rad=scene.start_yaw_rad)
+    for name in LOOK_PERTURBATIONS if strength > 0.0 else ():
+        look = _PERTURB[name](look, Draws(rng, rng), strength)
+    return look
+
+
+def _training_strength(rng: np.random.Generator) -> float:
+    return TRAINING_STRENGTH * math.sqrt(rng.random()) * (rng.random() >= TRAINING_STANDARD_SHARE)
 
 
 def _perturb_camera(scene: Scene, draws: Draws, strength: float) -> Scene:

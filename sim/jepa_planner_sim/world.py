@@ -59,16 +59,22 @@ class World:
         """
         for body in self._objects:
             self._bullet.removeBody(body)
-        self.scene = scene
         self._objects = [load_object(self._bullet, item) for item in scene.objects]
+        self.show(scene)
+        self.sim_time_s = 0.0
+        self.place_arm(NOMINAL_POSTURE_RAD, closedness=0.0)
+
+    def show(self, scene: Scene) -> None:
+        """Take colours, lights, cameras and table of a scene with the same objects; nothing moves by that."""
+        self.scene = scene
+        for body, item in zip(self._objects, scene.objects, strict=True):
+            self._bullet.changeVisualShape(body, -1, rgbaColor=(*item.colour, 1.0))
         self._views = {
             name: camera.view_matrix(scene.camera_shifts.get(name, CameraShift()))
             for name, camera in self.cameras.items()
         }
         texture = -1 if scene.table_texture_seed is None else self._texture(scene.table_texture_seed)
         self._bullet.changeVisualShape(self._table, -1, rgbaColor=(*scene.table_colour, 1.0), textureUniqueId=texture)
-        self.sim_time_s = 0.0
-        self.place_arm(NOMINAL_POSTURE_RAD, closedness=0.0)
 
     def place_arm(self, q_rad: np.ndarray, closedness: float) -> None:
         """Put the arm at joint positions [7], at rest, without moving through what lies between."""
@@ -159,6 +165,12 @@ class World:
         xyz, quaternion = self._bullet.getBasePositionAndOrientation(self._objects[index])
         return np.array(xyz), self._bullet.getEulerFromQuaternion(quaternion)[2]
 
+    def place_object(self, index: int, xyz_m: np.ndarray, yaw_rad: float) -> None:
+        """Put an object upright somewhere, at rest."""
+        upright = self._bullet.getQuaternionFromEuler([0.0, 0.0, yaw_rad])
+        self._bullet.resetBasePositionAndOrientation(self._objects[index], xyz_m.tolist(), upright)
+        self._bullet.resetBaseVelocity(self._objects[index], [0.0] * 3, [0.0] * 3)
+
     def object_speed_m_s(self, index: int = 0) -> float:
         """Linear speed of an object."""
         return float(np.linalg.norm(self._bullet.getBaseVelocity(self._objects[index])[0]))
@@ -225,6 +237,6 @@ class World:
             rng = np.random.default_rng(seed)
             coarse = rng.uniform(120, 255, (int(rng.integers(4, 16)),) * 2 + (3,)).astype(np.uint8)
             with tempfile.NamedTemporaryFile(suffix=".png") as file:
-                Image.fromarray(coarse).resize((256, 256), Image.Resampling.BICUBIC).save(file.name)
+                Image.fromarray(coarse).resize((256, 256), Image.Resampling.BICUBIC).save(file.name, compress_level=1)
                 self._textures[seed] = self._bullet.loadTexture(file.name)
         return self._textures[seed]

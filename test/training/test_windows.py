@@ -60,6 +60,17 @@ def test_windows_of_one_scene_are_of_any_of_its_episodes():
     assert any(len(set(row.tolist())) == 3 for row in episode), "and not all of one episode"
 
 
+def test_takes_are_different_episodes_of_one_motion_and_begin_at_the_same_step():
+    motions = np.array([7, 3, 7, 7, 3])
+    sampler = replace(numbered_sampler(per_scene=2), scenes=motions, at_once=True)
+    frames = torch.cat([sampler.draw(iteration)[0] for iteration in range(4)]).reshape(-1, 2, 4, 2)
+    episode, step = frames[..., 0, 0], frames[..., 0, 1]
+    assert torch.equal(step[:, 0], step[:, 1]) and len(set(step[:, 0].tolist())) == STEPS - 2
+    assert (episode[:, 0] != episode[:, 1]).all()
+    shown = torch.from_numpy(motions)[episode]
+    assert torch.equal(shown[:, 0], shown[:, 1]) and set(shown.flatten().tolist()) == {3, 7}
+
+
 def test_a_window_may_be_a_whole_episode_but_not_more():
     frames, _, _ = numbered_sampler(window=STEPS + 1).draw(0)
     assert set(frames[:, 0, 1].tolist()) == {0}

@@ -14,14 +14,16 @@ class Encoded:
 
     latents [B, T, D]; predicted [B, T-1, D]: of frames 1 to T-1; arm [B, T, 5]: what a camera can see of the arm's own
     state (ARM_CHANNELS), standardised; arm_change [B, T-1, 5]: its change in each step, in units of ARM_CHANGE_SCALE.
-    windows_per_scene: so many windows in a row show the same scene.
+    together: so many windows in a row show the same scene, or are takes of the same motion.
+    layouts [scenes, takes, L, D]: of scenes in which only things move, see `LayoutBatches`; None: no such were encoded.
     """
 
     latents: Tensor
     predicted: Tensor
     arm: Tensor
     arm_change: Tensor
-    windows_per_scene: int = 1
+    together: int = 1
+    layouts: Tensor | None = None
 
 
 class Term(Protocol):

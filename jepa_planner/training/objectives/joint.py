@@ -12,9 +12,11 @@ from jepa_planner.training.objectives.arm_terms import InverseDynamics, StateRea
 from jepa_planner.training.objectives.barlow_twins import BarlowTwins
 from jepa_planner.training.objectives.encoded import ARM_CHANGE_SCALE, ARM_CHANNELS, Encoded
 from jepa_planner.training.objectives.info_nce import InfoNce
+from jepa_planner.training.objectives.layouts import TellLayoutsApart
 from jepa_planner.training.objectives.prediction import MaskedTeacher, NextLatent, NextPicture
 from jepa_planner.training.objectives.scene_sigreg import SceneSigreg
 from jepa_planner.training.objectives.sigreg import Sigreg
+from jepa_planner.training.objectives.takes_agree import TakesAgree
 from jepa_planner.training.objectives.vicreg import Vicreg
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
@@ -37,6 +39,8 @@ class TermSpec:
 TERMS = {
     "sigreg": TermSpec(0.1, lambda numbers: Sigreg()),
     "scene_sigreg": TermSpec(0.1, lambda numbers: SceneSigreg()),
+    "layouts": TermSpec(1.0, lambda numbers: TellLayoutsApart()),
+    "takes": TermSpec(0.3, lambda numbers: TakesAgree()),
     "vicreg": TermSpec(1.0, lambda numbers: Vicreg()),
     "barlow_twins": TermSpec(1.0, lambda numbers: BarlowTwins()),
     "info_nce": TermSpec(0.1, lambda numbers: InfoNce()),
@@ -57,6 +61,10 @@ def names_in(objective: str) -> tuple[str, ...]:
         raise ValueError(f"objective {objective!r}: {NOTHING!r} stands alone")
     if set(PREDICTIONS) <= set(names):
         raise ValueError(f"objective {objective!r} names two predictions: {' and '.join(PREDICTIONS)}")
+    if "layouts" in names and set(PREDICTIONS) & set(names):
+        raise ValueError(f"objective {objective!r}: layouts go with the prediction of latents alone")
+    if {"takes", "scene_sigreg"} <= set(names):
+        raise ValueError(f"objective {objective!r}: takes are of the same motion, scene_sigreg wants others of a scene")
     return () if names == (NOTHING,) else names
 
 
@@ -80,15 +88,23 @@ class JointObjective(nn.Module):
         self.register_buffer("change_scale", torch.tensor(ARM_CHANGE_SCALE), persistent=False)
 
     def forward(
-        self, images: Tensor, states: Tensor, actions: Tensor, generator: Generator, windows_per_scene: int = 1
-    ) -> dict[str, Tensor]:
+        self, images: Tensor, states: Tensor, actions: Tensor, generator: Generator, together: int = 1,
+        layouts: Tensor | None = None,
+    ) -> dict[str, Tensor]:  # fmt: skip
         """images [B, T, V, 3, H, W], states [B, T, S], actions [B, T-1, A] -> named losses, "total" among them.
+
+        layouts [scenes, takes, L, V, 3, H, W]: see `LayoutBatches`; L is a multiple of T.
 
         The terms are float32 under autocast too: they compare distributions and small changes.
         """
-        found = self.prediction(self.encoder, self.predictor, images, states, actions, generator)
+        if layouts is None:
+            found = self.prediction(self.encoder, self.predictor, images, states, actions, generator)
+        else:
+            stills = layouts.reshape(-1, *images.shape[1:])
+            found = self.prediction(self.encoder, self.predictor, images, states, actions, generator, stills)
         latents, predicted = (part.flatten(2).float() for part in (found.latents, found.predicted))
-        encoded = Encoded(latents, predicted, *self._arm(states), windows_per_scene)
+        shown = None if layouts is None else found.stills.float().reshape(*layouts.shape[:3], -1)
+        encoded = Encoded(latents, predicted, *self._arm(states), together, shown)
         with torch.autocast(images.device.type, enabled=False):
             losses = {"prediction": found.loss} | {name: term(encoded, generator) for name, term in self.terms.items()}
         total = losses["prediction"]

@@ -16,11 +16,15 @@ from jepa_planner.world_model.predictor import ActionConditionedPredictor
 
 @dataclass(frozen=True)
 class Predicted:
-    """Latents [B, T, N, D] of the frames as the encoder saw them, predicted ones [B, T-1, N, D], and the loss."""
+    """Latents [B, T, N, D] of the frames as the encoder saw them, predicted ones [B, T-1, N, D], and the loss.
+
+    stills: latents [L, T, N, D] of pictures between which nothing acts, encoded along; None: there were none.
+    """
 
     latents: Tensor
     predicted: Tensor
     loss: Tensor
+    stills: Tensor | None = None
 
 
 class NextLatent(nn.Module):
@@ -30,12 +34,16 @@ class NextLatent(nn.Module):
 
     def forward(
         self, encoder: VideoEncoder, predictor: ActionConditionedPredictor, images: Tensor, states: Tensor,
-        actions: Tensor, generator: Generator,
+        actions: Tensor, generator: Generator, stills: Tensor | None = None,
     ) -> Predicted:  # fmt: skip
-        """images [B, T, V, 3, H, W], states [B, T, S], actions [B, T-1, A]."""
-        latents = encode_windows(encoder, images, generator)
+        """images [B, T, V, 3, H, W], states [B, T, S], actions [B, T-1, A]; stills [L, T, V, 3, H, W] are only encoded,
+        in one batch with the others, so that BatchNorm sees them together.
+        """
+        seen = encode_windows(encoder, images if stills is None else torch.cat([images, stills]), generator)
+        latents = seen[: len(images)]
         predicted = predictor.normalise_output(predictor(latents[:, :-1], actions, states[:, :-1]))
-        return Predicted(latents, predicted, (predicted - latents[:, 1:]).pow(2).mean())
+        loss = (predicted - latents[:, 1:]).pow(2).mean()
+        return Predicted(latents, predicted, loss, None if stills is None else seen[len(images) :])
 
 
 class MaskedTeacher(nn.Module):

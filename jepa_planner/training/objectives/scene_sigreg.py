@@ -24,7 +24,7 @@ class SceneSigreg(Sigreg):
     def forward(self, encoded: Encoded, generator: Generator) -> Tensor:
         """See `Term`. Raises ValueError where each window shows another scene."""
         count, time, numbers = encoded.latents.shape
-        together = encoded.windows_per_scene
+        together = encoded.together
         if together < 2 or count % together:
             raise ValueError(f"{count} windows, {together} of each scene: expected at least two of each")
         seen = encoded.latents.reshape(-1, together * time, numbers)

@@ -1,0 +1,55 @@
+"""Takes: the same motion filmed several times, on tables that look different. What they have in common is what happens.
+
+The generator of their looks is none of the episode's: the same seed means the same motion, however often it is filmed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jepa_planner_sim.scene_draws import sample_look
+from jepa_planner_sim.world import World
+
+
+class Takes:
+    """Pictures of an episode of a world in `takes` looks at once, which change every `cut_steps` steps.
+
+    Call `shoot` at the beginning and after each step. Where one cut ends and the next begins, both show the moment.
+    """
+
+    def __init__(self, world: World, rng: np.random.Generator, takes: int, cut_steps: int) -> None:
+        self._world, self._rng, self._takes, self._cut_steps = world, rng, takes, cut_steps
+        self._happens = world.scene
+        self._frames = 0
+        self._cuts: list[list[np.ndarray]] = []
+
+    def shoot(self) -> np.ndarray:
+        """Pictures [takes, V, H, W, 3] of this moment."""
+        if self._frames % self._cut_steps == 0:
+            if self._cuts:
+                self._cuts[-1].append(self._pictures())
+            self._looks = [sample_look(self._rng, self._happens) for _ in range(self._takes)]
+            self._cuts.append([])
+        self._frames += 1
+        self._cuts[-1].append(self._pictures())
+        return self._cuts[-1][-1]
+
+    def images(self) -> np.ndarray:
+        """All pictures of whole cuts, uint8 [cuts * takes, cut_steps + 1, V, H, W, 3], takes of a cut in a row."""
+        whole = [np.stack(cut, axis=1) for cut in self._cuts if len(cut) == self._cut_steps + 1]
+        return np.concatenate(whole)
+
+    def repeated(self, values: np.ndarray, frames: int) -> np.ndarray:
+        """What goes with `images`, of values of the episode, one for each moment or step: [cuts * takes, frames, ..].
+
+        frames: cut_steps for steps, and one more for moments.
+        """
+        cuts = [values[first : first + frames] for first in range(0, self._frames - 1, self._cut_steps)]
+        return np.repeat(np.stack(cuts), self._takes, axis=0)
+
+    def _pictures(self) -> np.ndarray:
+        shown = []
+        for look in self._looks:
+            self._world.show(look)
+            shown.append(self._world.render())
+        return np.stack(shown)
