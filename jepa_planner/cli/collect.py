@@ -52,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Collect what is missing; interrupt and run again to resume."""
-    from jepa_planner_sim.collect import CollectSettings, collect
+    from jepa_planner_sim.collect import collect
+    from jepa_planner_sim.collect_settings import CollectSettings
     from jepa_planner_sim.scene_draws import VARIED
 
     if args.vary and args.scenes == "varied":

@@ -61,7 +61,8 @@ def _episodes(args: argparse.Namespace) -> Episodes:
 
     if args.data:
         return read_episodes(args.data)
-    from jepa_planner_sim.collect import CollectSettings, collect
+    from jepa_planner_sim.collect import collect
+    from jepa_planner_sim.collect_settings import CollectSettings
 
     collect(args.fresh, CollectSettings(FRESH_EPISODES, FRESH_STEPS, FRESH_SEED), processes=1)
     return read_episodes(args.fresh)

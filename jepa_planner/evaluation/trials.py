@@ -11,7 +11,7 @@ from jepa_planner.evaluation.policies import Policy, WorldModelPolicy
 from jepa_planner_sim import ENV_IDS
 from jepa_planner_sim.adapter import SceneAdapter, load_adapter
 from jepa_planner_sim.cameras import CAMERAS, STANDARD_CAMERAS
-from jepa_planner_sim.collect import EVALUATION_SEED_START
+from jepa_planner_sim.collect_settings import EVALUATION_SEED_START
 from jepa_planner_sim.envs import PandaTaskEnv
 
 

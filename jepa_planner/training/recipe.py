@@ -97,8 +97,13 @@ def contract(
     episodes: Episodes,
     latents: np.ndarray,
     recipe: Recipe,
+    layouts: Episodes | None = None,
 ) -> Contract:
     """The contract of a freshly trained bundle."""
+    seen = f"{len(episodes)} simulated episodes of {episodes.actions.shape[1]} steps, seeds"
+    data = f"{seen} {seeds_in_words(episodes.seeds)}"
+    if layouts is not None:
+        data += f"; {len(layouts)} takes of {layouts.images.shape[1]} layouts, seeds {seeds_in_words(layouts.seeds)}"
     config = encoder.config
     height, width = config.image_size
     flat = latents.reshape(-1, *latents.shape[2:])
@@ -113,9 +118,7 @@ def contract(
         energy=EnergySpec(kind="summed_mse", scale=round(unrelated, 3)),
         planning=SHIPPED_PLANNING,
         training=TrainingSpec(
-            data=f"{len(episodes)} simulated episodes of {episodes.actions.shape[1]} steps, "
-            f"seeds {seeds_in_words(episodes.seeds)}",
-            command=recipe.command, seeds=(recipe.seed,),
+            data=data, command=recipe.command, seeds=(recipe.seed,),
             steps={"encoder": recipe.encoder_iterations, "predictor": recipe.predictor_iterations},
         ),
         encoder=encoder.config, predictor=predictor.config, context_frames=2,

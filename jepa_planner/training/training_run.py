@@ -87,10 +87,10 @@ def _train_world_model(
         FitSettings(recipe.encoder_iterations), objective=recipe.objective, device=device, augmented=recipe.augmented,
         **_batches(recipe),
     )  # fmt: skip
+    shown = read_episodes(layouts) if layouts else None
     encoder, decoder = train_encoder(
-        episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed, begin,
-        read_episodes(layouts) if layouts else None,
-    )  # fmt: skip
+        episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed, begin, shown
+    )
     latents = encode_episodes(encoder, episodes.images)
     collapse = measure_collapse(latents, np.random.default_rng(recipe.seed))
     print(collapse)
@@ -125,7 +125,7 @@ def _train_world_model(
         module.cpu()
     report["prediction_error"] = prediction_error(predictor, latents, episodes, parts.held_out, horizon=4)
     _write_report(run_folder, report)
-    described = contract(encoder, predictor, episodes, latents, recipe)
+    described = contract(encoder, predictor, episodes, latents, recipe, shown)
     if decoder is not None:
         described = planned_in_pixels(described, episodes)
     save_bundle(bundle, encoder, predictor, described, torch.float16, decoder)

@@ -14,12 +14,12 @@ from jepa_planner_sim.world import World
 class Takes:
     """Pictures of an episode of a world in `takes` looks at once, which change every `cut_steps` steps.
 
-    Call `shoot` at the beginning and after each step. Where one cut ends and the next begins, both show the moment.
+    Call `shoot` when the world is built, and after each step. Where one cut ends and the next begins, both show the
+    moment.
     """
 
     def __init__(self, world: World, rng: np.random.Generator, takes: int, cut_steps: int) -> None:
         self._world, self._rng, self._takes, self._cut_steps = world, rng, takes, cut_steps
-        self._happens = world.scene
         self._frames = 0
         self._cuts: list[list[np.ndarray]] = []
 
@@ -28,7 +28,7 @@ class Takes:
         if self._frames % self._cut_steps == 0:
             if self._cuts:
                 self._cuts[-1].append(self._pictures())
-            self._looks = [sample_look(self._rng, self._happens) for _ in range(self._takes)]
+            self._looks = [sample_look(self._rng, self._world.scene) for _ in range(self._takes)]
             self._cuts.append([])
         self._frames += 1
         self._cuts[-1].append(self._pictures())

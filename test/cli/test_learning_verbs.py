@@ -248,6 +248,7 @@ def test_a_fine_tuning_that_makes_no_sense_is_refused_in_words(arguments, says, 
     ("arguments", "says"),
     [
         ([], "training encoder and predictor needs --data"),
+        (["--sub-goals-only", "--layouts", "d"], "--layouts does not go with --sub-goals-only"),
         (["--sub-goals-only"], "--sub-goals-only needs --init, --demonstrations"),
         (["--sub-goals-only", "--init", "nowhere", "--demonstrations", "d"], "nowhere/model.yaml: no such file"),
     ],
@@ -278,7 +279,12 @@ def test_training_without_episodes_is_refused_in_words(tmp_path, capsys):
         (["--episodes", "0"], "at least 1"),
         (["--vary", "fog", "--episodes", "1", "--processes", "1"], "unknown perturbation fog; known are camera"),
         (["--episodes", "many"], "invalid int value"),
-        (["--behaviour", "dance"], "invalid choice: 'dance' (choose from 'exploration', 'feints', 'demonstration')"),
+        (["--takes", "2", "--episodes", "1"], "2 takes: tables look different in varied scenes"),
+        (["--behaviour", "layouts", "--scenes", "varied"], "layouts are filmed in several takes"),
+        (
+            ["--behaviour", "dance"],
+            "invalid choice: 'dance' (choose from 'exploration', 'feints', 'demonstration', 'layouts')",
+        ),
     ],
 )
 def test_a_collection_that_makes_no_sense_is_refused_in_words(arguments, says, tmp_path, capsys):

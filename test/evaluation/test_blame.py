@@ -12,7 +12,7 @@ from jepa_planner.evaluation.blame import Cause, Evidence, Examiner, most_freque
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.trials import TrialSettings
 from jepa_planner.world_model.bundle import save_bundle
-from jepa_planner_sim.collect import EVALUATION_SEED_START
+from jepa_planner_sim.collect_settings import EVALUATION_SEED_START
 
 GOOD = Evidence(
     now_to_goal=1.0, success_to_goal=0.1, now_to_target=0.5, way_to_target=0.1, is_imagined=True, staying=1.5,

@@ -17,7 +17,8 @@ from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.world_model.bundle import add_sub_goal_head, save_bundle
 from jepa_planner.world_model.contract_sections import SubGoalSpec, TrainingSpec
-from jepa_planner_sim.collect import CollectSettings, collect
+from jepa_planner_sim.collect import collect
+from jepa_planner_sim.collect_settings import CollectSettings
 
 
 def walks(episodes: int = 4, steps: int = 10, moment: int = 4) -> Demonstrations:

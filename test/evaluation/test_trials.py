@@ -14,7 +14,7 @@ from jepa_planner.evaluation.policies import (
     step_budgets,
 )
 from jepa_planner.evaluation.trials import Trial, TrialSettings, run_trials
-from jepa_planner_sim.collect import EVALUATION_SEED_START
+from jepa_planner_sim.collect_settings import EVALUATION_SEED_START
 from jepa_planner_sim.envs import GoalImageError, PandaTaskEnv
 from jepa_planner_sim.tasks import TASKS
 

@@ -7,7 +7,8 @@ from jepa_planner.evaluation.policies import NoopPolicy, PixelPolicy, RandomPoli
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.training.episodes import read_episodes
 from jepa_planner_sim.adapter import AdapterError, SceneAdapter, load_adapter
-from jepa_planner_sim.collect import CollectSettings, collect
+from jepa_planner_sim.collect import collect
+from jepa_planner_sim.collect_settings import CollectSettings
 
 DOT = "test_adapter:Dot"
 

@@ -13,14 +13,9 @@ import pytest
 from jepa_planner.training.episodes import EpisodeError, read_episodes
 from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.behaviours import MIXES
-from jepa_planner_sim.collect import (
-    EVALUATION_SEED_START,
-    LOOKS,
-    STANDARD_SCENE,
-    CollectSettings,
-    collect,
-    record_episode,
-)
+from jepa_planner_sim.collect import collect
+from jepa_planner_sim.collect_settings import EVALUATION_SEED_START, STANDARD_SCENE, CollectSettings
+from jepa_planner_sim.recording import LOOKS, record_episode
 from jepa_planner_sim.scene import Scene
 from jepa_planner_sim.scene_draws import VARIED, sample_training_scene
 from jepa_planner_sim.world import World
@@ -140,7 +135,8 @@ def test_an_interruption_ends_the_workers_at_once_and_keeps_what_is_done(collect
     shutil.copy(collected / "episodes-000000.h5", tmp_path)
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a background shell ignores it
-        "from pathlib import Path; from jepa_planner_sim.collect import CollectSettings, collect; "
+        "from pathlib import Path; from jepa_planner_sim.collect import collect; "
+        "from jepa_planner_sim.collect_settings import CollectSettings; "
         f"collect(Path({str(tmp_path)!r}), CollectSettings(episodes=4000, steps=3, seed=40, shard_episodes=2), 2)"
     )
     running = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, start_new_session=True)

@@ -7,7 +7,8 @@ import pytest
 
 from jepa_planner.training.episodes import read_episodes
 from jepa_planner_sim.arm_driver import ArmDriver
-from jepa_planner_sim.collect import LAYOUTS, CollectSettings, collect
+from jepa_planner_sim.collect import collect
+from jepa_planner_sim.collect_settings import LAYOUTS, CollectSettings
 from jepa_planner_sim.layouts import NUDGE_M, layouts
 from jepa_planner_sim.scene_draws import VARIED, sample_training_scene
 

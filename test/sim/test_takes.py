@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from jepa_planner.training.episodes import EpisodeError, read_episodes
-from jepa_planner_sim.collect import CollectSettings, collect, record_episode
+from jepa_planner_sim.collect import collect
+from jepa_planner_sim.collect_settings import CollectSettings
+from jepa_planner_sim.recording import record_episode
 from jepa_planner_sim.scene_draws import VARIED, sample_look, sample_training_scene
 
 FILMED = CollectSettings(

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tiny_training import ENCODER, PREDICTOR, episodes
@@ -70,6 +71,35 @@ def test_the_contract_says_what_the_data_was_and_how_to_make_it_again(tmp_path):
     assert contract.training.seeds == (3,)
     assert contract.training.data == "8 simulated episodes of 8 steps, seeds 0 to 7"
     assert contract.training.steps == {"encoder": 4, "predictor": 4}
+
+
+def filmed(count: int = 4, seed: int = 0) -> Episodes:
+    """Two takes of each motion."""
+    some = episodes(count=count, steps=7, seed=seed)
+    twice = some.part(np.arange(count).repeat(2))
+    return replace(twice, motions=np.arange(count).repeat(2), scenes=np.arange(2 * count))
+
+
+def test_takes_and_layouts_are_learned_from_and_stand_in_the_contract(tmp_path):
+    stills = filmed(3, seed=1)
+    write_shard(tmp_path / "stills" / "episodes-000000.h5", replace(stills, actions=np.zeros_like(stills.actions)))
+    write_shard(tmp_path / "data" / "episodes-000000.h5", filmed())
+    settings = replace(SHORT, objective="takes+sigreg+layouts+inverse+state")
+    folders = tmp_path / "data", tmp_path / "bundle", tmp_path / "run"
+    training_run.run(*folders, settings, layouts=[tmp_path / "stills"])
+    logged = json.loads((tmp_path / "run" / "encoder.jsonl").read_text().splitlines()[-1])
+    assert {"takes", "layouts"} <= set(logged)
+    contract = WorldModel.load(tmp_path / "bundle").contract
+    expected = "8 simulated episodes of 7 steps, seeds 0 to 3; 6 takes of 8 layouts, seeds 100 to 102"
+    assert contract.training.data == expected
+
+
+@pytest.mark.parametrize(("objective", "folders"), [("layouts+sigreg", []), ("sigreg", ["stills"])])
+def test_layouts_and_their_term_go_together(objective, folders, tmp_path):
+    with pytest.raises(EpisodeError, match="its term of that name and episodes of `collect --behaviour layouts` go"):
+        training_run.run(
+            tmp_path, tmp_path / "b", tmp_path / "r", replace(SHORT, objective=objective), layouts=[*map(Path, folders)]
+        )
 
 
 def test_a_model_needs_all_its_cameras_unless_it_was_asked_to_learn_otherwise(tmp_path):

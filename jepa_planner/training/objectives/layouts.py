@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from jepa_planner.training.objectives.encoded import Encoded
 
-TEMPERATURE = 0.05
+TEMPERATURE = 0.15
 """Mean squared difference of latents that makes one layout e times likelier than another."""
 
 

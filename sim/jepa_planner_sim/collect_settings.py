@@ -1,0 +1,98 @@
+"""What to collect: how many episodes, of what, filmed how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jepa_planner_sim.behaviours import MIXES
+from jepa_planner_sim.cameras import STANDARD_CAMERAS, cameras_named
+from jepa_planner_sim.scene_draws import UNSEEN, VARIED, check_perturbations
+
+EVALUATION_SEED_START = 1_000_000
+"""Scenes from this seed on are for evaluation and never collected."""
+STANDARD_SCENE = -1
+"""The number of the scene that all episodes show in which nothing varies."""
+LAYOUTS = "layouts"
+"""Instead of a behaviour: the arm rests and things are put elsewhere, see `layouts`."""
+BEHAVIOURS = (*MIXES, LAYOUTS)
+
+
+@dataclass(frozen=True)
+class CollectSettings:
+    """What to collect; the same settings and seed give the same files. behaviour names one of BEHAVIOURS.
+
+    takes, take_steps: an episode is filmed so many times, each take on a table that looks different (`sample_look`),
+    and cut into episodes of take_steps (0: not cut), each of which looks different again.
+    vary: names as `sample_scene` takes them, or VARIED alone, which is `sample_training_scene`. per_scene: so many
+    episodes in a row have the same table, light, cameras and things, which stand elsewhere in each. views: cameras, see
+    CAMERAS. adapter: a SceneAdapter as MODULE:CLASS, which then says what lies on the table and what is done with it.
+    """
+
+    episodes: int = 2000
+    steps: int = 40
+    seed: int = 0
+    image_size_px: int = 64
+    vary: frozenset[str] = frozenset()
+    per_scene: int = 1
+    behaviour: str = "exploration"
+    shard_episodes: int = 20
+    adapter: str = ""
+    views: tuple[str, ...] = tuple(STANDARD_CAMERAS)
+    takes: int = 1
+    take_steps: int = 0
+
+    def __post_init__(self) -> None:
+        cameras_named(self.views)
+        if min(self.episodes, self.steps, self.shard_episodes, self.per_scene, self.takes) < 1:
+            raise ValueError(
+                f"episodes, steps, shard size, episodes per scene and takes must be at least 1, got {self}"
+            )
+        if self.take_steps < 0 or self.steps % self.cut_steps:
+            raise ValueError(
+                f"{self.steps} steps cannot be cut into takes of {self.take_steps}: choose a divisor, or 0"
+            )
+        if self.takes > 1 and (self.vary != {VARIED} or self.per_scene > 1):
+            raise ValueError(
+                f"{self.takes} takes: tables look different in varied scenes, and then no two episodes share one; "
+                "collect varied scenes without sharing, or one take"
+            )
+        if self.take_steps and self.takes == 1:
+            raise ValueError(f"takes of {self.take_steps} steps: one take is not cut; ask for several, or fewer steps")
+        if self.behaviour not in BEHAVIOURS:
+            raise ValueError(f"unknown behaviour {self.behaviour!r}; known are {', '.join(BEHAVIOURS)}")
+        if self.behaviour == LAYOUTS and self.takes == 1:
+            raise ValueError("layouts are filmed in several takes, which are compared: ask for two or more")
+        if self.adapter and (self.vary or self.behaviour != "exploration"):
+            raise ValueError(
+                "an adapter draws its own scenes and behaves in its own way: leave out what varies, and how"
+            )
+        if self.per_scene > 1 and not self.vary:
+            raise ValueError(
+                f"{self.per_scene} episodes per scene: only scenes that vary can be shared, standard ones are all the "
+                "same and an adapter draws its own; leave it out, or say what varies"
+            )
+        if unseen := sorted(self.vary & set(UNSEEN)):
+            raise ValueError(f"{', '.join(unseen)} cannot be collected: it shows what a model does with the unseen")
+        if self.vary != {VARIED}:
+            check_perturbations(self.vary)
+        if not 0 <= self.seed <= EVALUATION_SEED_START - self.episodes:
+            raise ValueError(
+                f"seeds {self.seed} to {self.seed + self.episodes} must lie in 0 to {EVALUATION_SEED_START}: "
+                "those above are for evaluation"
+            )
+
+    @property
+    def cut_steps(self) -> int:
+        """Steps of the episodes that are written."""
+        return self.take_steps or self.steps
+
+    @property
+    def episodes_each(self) -> int:
+        """So many are written of one that is done."""
+        return self.takes * self.steps // self.cut_steps
+
+    def scene_of(self, seed: int) -> int:
+        """The first seed of the episodes that share a scene with this one; STANDARD_SCENE where nothing varies."""
+        if not (self.vary or self.adapter):
+            return STANDARD_SCENE
+        return seed - (seed - self.seed) % self.per_scene
