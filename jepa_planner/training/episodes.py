@@ -12,8 +12,9 @@ A shard `episodes-000123.h5` holds E episodes of T actions each:
 
 File attributes: `format` (FORMAT), `time_step_s`, `views`, `state_channels`, `action_channels`, `seeds` (one per
 episode), `scenes` (a number per episode: those with the same number show the same table, light, cameras and things; if
-absent, each shows its own), `motions` (a number per episode: those with the same number show the same motion, on tables
-that look different; if absent, each its own), `vary` (what the scenes varied), `mix` (how behaviours were mixed).
+absent, each shows its own), `motions` (a number per episode, which counts within the file: those with the same number
+show the same motion, on tables that look different; if absent, each shows its own), `vary` (what the scenes varied),
+`mix` (how behaviours were mixed).
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class EpisodeError(ValueError):
 @dataclass(frozen=True)
 class Episodes:
     """Episodes of equal length in memory; shapes as in the module's table, leading axis E. scenes, motions: as in its
-    attributes, [E]; None: each has its own.
+    attributes, [E], motions of several files with numbers of their own; None: each has its own.
     """
 
     images: np.ndarray
@@ -65,9 +66,10 @@ class Episodes:
     motions: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for name in ("scenes", "motions"):
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, np.asarray(self.seeds))
+        if self.scenes is None:
+            object.__setattr__(self, "scenes", np.asarray(self.seeds))
+        if self.motions is None:
+            object.__setattr__(self, "motions", np.arange(len(self.seeds)))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -165,8 +167,18 @@ def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None
     return Episodes(
         join("images"), join("states"), join("actions"), join("object_pose"),
         tuple(b for s in shards for b in s.behaviour)[:limit], join("seeds"), shards[0].views, shards[0].time_step_s,
-        join("scenes"), join("motions"),
+        join("scenes"), _numbered_apart([shard.motions for shard in shards])[:limit],
     )  # fmt: skip
+
+
+def _numbered_apart(motions: Sequence[np.ndarray]) -> np.ndarray:
+    """Motions of shards, joined: those of one shard are none of another's, whatever their numbers."""
+    joined, first = [], 0
+    for numbers in motions:
+        names, own = np.unique(numbers, return_inverse=True)
+        joined.append(own + first)
+        first += len(names)
+    return np.concatenate(joined)
 
 
 def seeds_in_words(seeds: np.ndarray) -> str:

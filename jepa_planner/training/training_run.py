@@ -87,7 +87,11 @@ def _train_world_model(
         FitSettings(recipe.encoder_iterations), objective=recipe.objective, device=device, augmented=recipe.augmented,
         **_batches(recipe),
     )  # fmt: skip
+    if "takes" in names_in(recipe.objective) and len(np.unique(episodes.motions)) == len(episodes):
+        raise EpisodeError(f"objective {recipe.objective!r}: no motion has two takes; collect episodes with --takes")
     shown = read_episodes(layouts) if layouts else None
+    if shown is not None and shown.views != episodes.views:
+        raise EpisodeError(f"layouts are seen by {shown.views}, the episodes by {episodes.views}: the same are needed")
     encoder, decoder = train_encoder(
         episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed, begin, shown
     )

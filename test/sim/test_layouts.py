@@ -30,7 +30,7 @@ def test_nothing_but_things_moves_and_nothing_acts(tmp_path):
     collect(tmp_path, SHOWN, processes=1)
     episodes = read_episodes(tmp_path)
     assert episodes.images.shape == (4, 6, 2, 64, 64, 3) and set(episodes.behaviour) == {LAYOUTS}
-    assert episodes.motions.tolist() == [90, 90, 91, 91] and not episodes.actions.any()
+    assert episodes.motions.tolist() == [0, 0, 1, 1] and not episodes.actions.any()
     np.testing.assert_array_equal(episodes.states, episodes.states[:, :1].repeat(6, 1))
     np.testing.assert_array_equal(episodes.object_pose[0], episodes.object_pose[1])
     moved = np.abs(np.diff(episodes.images.astype(int), axis=1)).mean((2, 3, 4, 5))

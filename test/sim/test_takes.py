@@ -27,7 +27,7 @@ def test_takes_show_the_same_motion_on_tables_that_look_different(filmed):
     episodes = read_episodes(filmed)
     assert episodes.images.shape == (2 * 2 * 3, 3, 2, 64, 64, 3)
     assert episodes.seeds.tolist() == [71] * 6 + [72] * 6
-    assert episodes.motions.tolist() == [142] * 3 + [143] * 3 + [144] * 3 + [145] * 3
+    assert episodes.motions.tolist() == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
     assert len(set(episodes.scenes.tolist())) == 12
     takes = episodes.images.reshape(4, 3, -1).astype(int)
     differences = np.abs(takes - takes[:, [1, 2, 0]]).mean(-1)

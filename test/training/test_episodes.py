@@ -212,3 +212,11 @@ def test_shards_that_do_not_go_together_are_refused_with_both_names(tmp_path, ot
     write_shard(tmp_path / "episodes-000001.h5", other)
     with pytest.raises(EpisodeError, match=r"episodes-000001\.h5 holds .* but .*episodes-000000\.h5"):
         read_episodes(tmp_path)
+
+
+def test_motions_of_two_folders_stay_apart_whatever_their_numbers(tmp_path):
+    some = replace(episodes(4, 3), motions=np.array([7, 7, 9, 9]))
+    for name in ("one", "other"):
+        write_shard(tmp_path / name / "episodes-000000.h5", some)
+    together = read_episodes([tmp_path / "one", tmp_path / "other"])
+    assert together.motions.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]

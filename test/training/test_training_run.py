@@ -102,6 +102,20 @@ def test_layouts_and_their_term_go_together(objective, folders, tmp_path):
         )
 
 
+def test_takes_of_which_there_are_none_are_refused(tmp_path):
+    with pytest.raises(EpisodeError, match="no motion has two takes; collect episodes with --takes"):
+        run(tmp_path, settings=replace(SHORT, objective="takes+sigreg"))
+
+
+def test_layouts_of_other_cameras_are_refused(tmp_path):
+    stills = replace(filmed(3, seed=1), views=("front", "wrist"))
+    write_shard(tmp_path / "stills" / "episodes-000000.h5", replace(stills, actions=np.zeros_like(stills.actions)))
+    write_shard(tmp_path / "data" / "episodes-000000.h5", filmed())
+    folders = tmp_path / "data", tmp_path / "bundle", tmp_path / "run"
+    with pytest.raises(EpisodeError, match=r"layouts are seen by \('front', 'wrist'\)"):
+        training_run.run(*folders, replace(SHORT, objective="layouts+sigreg"), layouts=[tmp_path / "stills"])
+
+
 def test_a_model_needs_all_its_cameras_unless_it_was_asked_to_learn_otherwise(tmp_path):
     run(tmp_path / "all")
     with pytest.raises(ContractError, match="this model needs all of front, side"):

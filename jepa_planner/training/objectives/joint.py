@@ -93,7 +93,7 @@ class JointObjective(nn.Module):
     ) -> dict[str, Tensor]:  # fmt: skip
         """images [B, T, V, 3, H, W], states [B, T, S], actions [B, T-1, A] -> named losses, "total" among them.
 
-        layouts [scenes, takes, L, V, 3, H, W]: see `LayoutBatches`; L is a multiple of T.
+        layouts [scenes, takes, L, V, 3, H, W]: see `LayoutBatches`; they are encoded frame by frame.
 
         The terms are float32 under autocast too: they compare distributions and small changes.
         """
