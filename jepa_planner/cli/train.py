@@ -25,7 +25,7 @@ GOES_WITH = {
         "init",
     ),
     "predictor_only": ("data", "predictor_iterations", "init", "name", "view", "learning_rate", "batch", "device"),
-    "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations"),
+    "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations", "seeing"),
 }
 NEEDS = {"": ("data",), "predictor_only": ("data", "init"), "sub_goals_only": ("init", "demonstrations")}
 
@@ -82,6 +82,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sub_goals.add_argument(
         "--sub-goals-only", action="store_true", help="add them to --init, whose encoder and predictor stay"
     )
+    sub_goals.add_argument(
+        "--seeing", action="store_const", const=True,
+        help="with --sub-goals-only: imagine them from what lies where in the pictures, too, not from latents alone",
+    )  # fmt: skip
     sub_goals.add_argument("--sub-goal-iterations", type=int, metavar="N", help="default: 6000")
 
 
@@ -147,7 +151,10 @@ def _add_sub_goals(args: argparse.Namespace, command: str) -> int:
     from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals, in_words
 
     settings = SubGoalRun(
-        seed=args.seed, episodes=args.episodes, command=command, **_given(args, iterations="sub_goal_iterations")
+        seed=args.seed,
+        episodes=args.episodes,
+        command=command,
+        **_given(args, "seeing", iterations="sub_goal_iterations"),
     )
     report = add_sub_goals(args.demonstrations, args.init, args.out, args.run or Path("out/sub-goals"), settings)
     print(in_words(report))

@@ -93,7 +93,8 @@ class WorldModelPolicy:
         self.views = contract.pick_views(env.views)
         self.channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
         planning = contract.planning
-        latents = self.goal_latents = self.model.encode(np.stack(goals)[:, self.views])
+        observed = self.model.observe(np.stack(goals)[:, self.views])
+        self.goal_latents = contract.latent_of(observed)
         per_goal = contract.steps_per_goal_image(mode, len(goals), env.max_steps)
         budgets = step_budgets(len(goals), per_goal, env.max_steps)
         sub_goals = None
@@ -109,12 +110,13 @@ class WorldModelPolicy:
             ControllerSettings(
                 context_frames=contract.context_frames,
                 deadline_s=self.deadline_s or planning.deadline_s or math.inf,
+                latent_tokens=contract.latent.tokens,
             ),
             seed=seed,
             sub_goals=sub_goals,
         )
         self._controller.start(
-            [Goal(*goal) for goal in zip(latents, budgets, planning.tolerances(len(goals)), strict=True)]
+            [Goal(*goal) for goal in zip(observed, budgets, planning.tolerances(len(goals)), strict=True)]
         )
         if self.familiarity is not None:
             self._controller = WaryController(self._controller, self.familiarity, contract.familiarity, imagination)
@@ -125,7 +127,7 @@ class WorldModelPolicy:
         if self.last is not None and self.last.kind is not DecisionKind.MOVE:
             return np.zeros(7, dtype=np.float32)
         started = time.perf_counter()
-        latent = self.model.encode(observation["images"][None, self.views])[0]
+        latent = self.model.observe(observation["images"][None, self.views])[0]
         self.last = self._controller.step(latent, torch.from_numpy(observation["state"][self.channels]))
         if self.last.action is None:
             return np.zeros(7, dtype=np.float32)

@@ -43,7 +43,7 @@ class Contestant:
             self.folder, dtype=self.dtype, backend=self.backend, threads=self.threads, views=self.views
         )
         optimiser = None if self.search is None else optimiser_of(self.search)
-        head = load_sub_goal_head(self.folder)
+        head = load_sub_goal_head(self.folder, self.views)
         policy = WorldModelPolicy(model, plan_seconds, optimiser, self.deadline_s, head, self.imagine_sub_goals)
         policy.familiarity = load_familiarity(self.folder)
         return policy

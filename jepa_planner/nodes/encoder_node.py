@@ -52,7 +52,7 @@ class EncoderNode(PlannerNode):
         self._model_id = model_id(self._model.contract)
         self.get_logger().info(f"{self._model_id} runs on {self._model.backend}")
         image = self._model.contract.image
-        self._model.encode(np.zeros((1, len(image.views), image.height, image.width, 3), np.uint8))  # warms it up
+        self._model.observe(np.zeros((1, len(image.views), image.height, image.width, 3), np.uint8))  # warms it up
         self._tolerance_s = given["sync_tolerance_s"]
         views = image.views
         topics = [topic for topic in given["image_topics"] if topic] or [f"{view}/image_raw" for view in views]
@@ -87,12 +87,15 @@ class EncoderNode(PlannerNode):
         return not trouble, trouble, numbers
 
     def encode(self, images: Sequence[Image]) -> Tensor:
-        """Latents [N, D] of one image per view; raises ConversionError or ContractError saying what is wrong."""
+        """What `WorldModel.observe` gives of one image per view, [N, D].
+
+        Raises ConversionError or ContractError saying what is wrong.
+        """
         views = [image_to_array(image) for image in images]
         if not views or any(view.shape != views[0].shape for view in views):
             shapes = [list(view.shape) for view in views]
             raise ConversionError(f"views are {shapes}; expected one image of the same size per view of the model")
-        return self._model.encode(np.stack(views)[None])[0]
+        return self._model.observe(np.stack(views)[None])[0]
 
     def _on_image(self, view: int, image: Image) -> None:
         self._newest[view] = image

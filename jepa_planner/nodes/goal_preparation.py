@@ -46,7 +46,7 @@ class GoalPreparation:
         self._contract, self._parameters = contract, parameters
         self._encoder, self._imagination = encoder, imagination
         self._familiarity = load_familiarity(bundle)
-        self._sub_goal_head = load_sub_goal_head(bundle)
+        self._sub_goal_head = load_sub_goal_head(bundle, contract.image.views)
 
     def check(self, request: ReachGoalImage.Goal) -> None:
         """Raises ValueError for what can never be pursued: no picture, or one that does not fit the model."""
@@ -63,7 +63,7 @@ class GoalPreparation:
         for number, (image, tolerance) in enumerate(zip(request.goals, tolerances, strict=True)):
             hands.report(None, f"encoding goal image {number + 1} of {count}")
             latent = self._encoder.encode(image.views)
-            self._check_familiar(latent, number)
+            self._check_familiar(self._contract.latent_of(latent), number)
             budget = image.step_budget or self._contract.steps_per_goal_image(imagine, count, request.max_steps)
             hands.goals.append(Goal(latent, budget, image.tolerance or tolerance))
         sub_goals = None
@@ -78,6 +78,7 @@ class GoalPreparation:
                 self._contract.context_frames,
                 request.max_steps,
                 given["deadline_s"] or planning.deadline_s or math.inf,
+                self._contract.latent.tokens,
             ),
             seed=given["seed"],
             sub_goals=sub_goals,

@@ -182,7 +182,7 @@ class MpcNode(PlannerNode):
     def _on_latent(self, message: Latent) -> None:
         try:
             latent = latent_to_array(message, self._model_id)
-            self._contract.check_latent(latent.shape)
+            self._contract.check_observed(latent.shape)
         except (ConversionError, ContractError) as error:
             self.get_logger().error(f"latent ignored: {error}", throttle_duration_sec=5.0)
             if self._newest is not None:

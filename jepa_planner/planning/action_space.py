@@ -12,7 +12,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from jepa_planner.world_model.contract import Contract
 
-GRIPPER = 6
+YAW, GRIPPER = 5, 6
 AXES = 7
 
 

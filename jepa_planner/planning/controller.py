@@ -27,15 +27,22 @@ class ControllerSettings:
     """context_frames: observations the model is given, fewer while there is no such history.
 
     max_steps: actions over all goals; 0 leaves only the goals' own budgets. deadline_s: time for each search.
+    latent_tokens: how many rows of an observation are its latent, what follows being scene tokens for sub-goals alone;
+    0: all.
     """
 
     context_frames: int = 1
     max_steps: int = 0
     deadline_s: float = math.inf
+    latent_tokens: int = 0
 
     def __post_init__(self) -> None:
-        if self.context_frames < 1 or self.max_steps < 0 or not self.deadline_s > 0.0:
-            raise ValueError(f"{self}: expected context_frames >= 1, max_steps >= 0 and deadline_s > 0")
+        if self.context_frames < 1 or min(self.max_steps, self.latent_tokens) < 0 or not self.deadline_s > 0.0:
+            raise ValueError(f"{self}: expected context_frames >= 1, max_steps and latent_tokens >= 0, deadline_s > 0")
+
+    def latent_of(self, observed: Tensor) -> Tensor:
+        """The latent in an observation, or in a goal, [.., N, D]."""
+        return observed[..., : self.latent_tokens, :] if self.latent_tokens else observed
 
 
 class RecedingHorizonController:
@@ -79,6 +86,10 @@ class RecedingHorizonController:
         self._forget_sub_goals()
         self._sub_goal = self._sub_goals_reached = self._steps_in_sub_goal = self._total_steps = 0
 
+    def latent_of(self, observed: Tensor) -> Tensor:
+        """The latent in an observation [.., N, D], without the scene tokens that may follow it."""
+        return self._settings.latent_of(observed)
+
     def note_executed(self, action: np.ndarray | Tensor) -> None:
         """Tells which action [A] really was executed after the last decision; by default it is the decided one."""
         self._pending = torch.as_tensor(action, dtype=torch.float32, device="cpu")
@@ -93,7 +104,7 @@ class RecedingHorizonController:
         self._total_steps -= 1
 
     def step(self, latent: np.ndarray | Tensor, state: np.ndarray | Tensor) -> Decision:
-        """Decides from an observation at rest: latent [N, D], arm state [S].
+        """Decides from an observation at rest: latent [N, D] with the scene tokens that may follow it, arm state [S].
 
         Raises RuntimeError without `start`, or after the work has ended.
         """
@@ -108,6 +119,8 @@ class RecedingHorizonController:
             return self._end(Reason.INVALID_LATENT, math.nan)
         if not state.isfinite().all():
             return self._end(Reason.INVALID_STATE, math.nan)
+        self._seen = latent
+        latent = self._settings.latent_of(latent)
         self._remember(latent, state)
         news = ""
         while True:
@@ -139,7 +152,8 @@ class RecedingHorizonController:
         return self._steps_in_sub_goal >= self._goal.budget_steps or self._all_steps_spent()
 
     def _energy_to_goal(self, latent: Tensor) -> float:
-        return distance_to_goal(self._energy, latent, self._goal.latent, len(self._action_space.max_abs))
+        goal = self._settings.latent_of(self._goal.latent)
+        return distance_to_goal(self._energy, latent, goal, len(self._action_space.max_abs))
 
     def _remember(self, latent: Tensor, state: Tensor) -> None:
         if self._pending is not None:
@@ -162,13 +176,17 @@ class RecedingHorizonController:
     def _move(self, energy: float, news: str) -> Decision:
         context, goal = self._context(), self._goal
         closedness = context.states[-1, GRIPPER]
-        target, imagined = goal.latent, None
+        target, imagined = self._settings.latent_of(goal.latent), None
         if self._sub_goals is not None:
-            imagined = self._sub_goals.target(context.latents[-1], context.states[-1], goal.latent)
+            imagined = self._sub_goals.target(self._seen, context.states[-1], goal.latent)
             target, news = imagined.latent, f"; {imagined}{news}"
 
         def energy_of(actions: Tensor) -> Tensor:
-            return self._imagination.energies(context, target, self._action_space.executable(actions, closedness))
+            executable = self._action_space.executable(actions, closedness)
+            energies = self._imagination.energies(context, target, executable)
+            if imagined is None:
+                return energies
+            return energies + imagined.arm_energy(context.states[-1], executable).to(energies)
 
         proposals, deadline_s = self._sequences_to_try(context, target), self._settings.deadline_s
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, get_args
 import torch
 from torch import Tensor
 
-from jepa_planner.planning.action_space import GRIPPER
+from jepa_planner.planning.action_space import GRIPPER, YAW
 
 if TYPE_CHECKING:
     from jepa_planner.world_model.sub_goal_head import Hypotheses
@@ -19,6 +19,8 @@ ImagineMode = Literal["auto", "always", "never"]
 IMAGINE_MODES: tuple[ImagineMode, ...] = get_args(ImagineMode)
 SAME_CLOSEDNESS = 0.3
 """Commands of the gripper that differ by less are the same."""
+GRIPPER_M, YAW_M = 0.05, 0.05
+"""A gripper that is open instead of closed, and one that is turned by a radian, count as the tcp so far away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,9 @@ class SubGoalSettings:
     that lies at most so far from the goal picture is replaced by the picture itself, which is exact; 0 never does that.
     near_goal: at this distance of the observation the picture itself is pursued, whatever the guesses.
     max_goal_images: lists of at most so many goal pictures leave gaps worth filling. steps: actions for all pictures of
-    such a list together, shared evenly.
+    such a list together, shared evenly. arm_weight: how much it counts, beside the latents' energy, that the arm comes
+    to stand as imagined, per square metre that the tcp is from there (GRIPPER_M and YAW_M bring gripper and yaw to
+    metres); 0: latents alone say it.
     """
 
     arrived_distance: float = 0.05
@@ -44,9 +48,11 @@ class SubGoalSettings:
     near_goal: float = 0.5
     max_goal_images: int = 3
     steps: int = 45
+    arm_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        distances = (self.arrived_distance, self.arrived_m, self.back_distance, self.goal_distance, self.near_goal)
+        distances = (self.arrived_distance, self.arrived_m, self.back_distance, self.goal_distance, self.near_goal,
+                     self.arm_weight)  # fmt: skip
         if not all(distance >= 0.0 for distance in distances):
             raise ValueError(f"{self}: expected distances >= 0")
         if min(self.max_looks, self.max_goal_images, self.steps) < 1 or self.back_moments < 0:
@@ -91,6 +97,18 @@ class SubGoal:
     tolerance: float
     tcp_away_m: float
     is_goal: bool = False
+    arm_weight: float = 0.0
+
+    def arm_energy(self, state: Tensor, actions: Tensor) -> Tensor:
+        """How far actions [K, H, A] leave the arm, now in `state` [S], from where it stands in the moment: [K].
+
+        Summed over the steps, as arriving early counts. An arm does what actions say; no model is asked.
+        """
+        ahead = actions.cumsum(dim=1)
+        tcp = (state[:3] + ahead[..., :3] - self.state[:3]).square().sum(dim=-1)
+        yaw = YAW_M * (state[YAW] + ahead[..., YAW] - self.state[YAW])
+        gripper = GRIPPER_M * ((state[GRIPPER] + ahead[..., GRIPPER]).clamp(0.0, 1.0) - self.state[GRIPPER])
+        return self.arm_weight * (tcp + yaw.square() + gripper.square()).sum(dim=1)
 
     def __str__(self) -> str:
         which = "the goal picture itself" if self.is_goal else "imagined"
@@ -127,10 +145,14 @@ class SubGoals:
 
     @torch.no_grad()
     def target(self, latent: Tensor, state: Tensor, goal: Tensor) -> SubGoal:
-        """What to plan for now: observed latent [N, D], arm state [S], the goal picture's latent [N, D]."""
+        """What to plan for now: observed latent [N, D], arm state [S], the goal picture's latent [N, D].
+
+        Scene tokens that follow the latents are the head's alone.
+        """
         settings = self.settings
         guesses = self._head(latent[None], state[None], goal[None])
         latents, states = guesses.latents[0], guesses.states[0]
+        latent, goal = latent[: latents.shape[1]], goal[: latents.shape[1]]
         if self._held is None or self._looks >= settings.max_looks or self._arrived(latent, state, *self._held):
             self._number, self._looks = self._number + 1, 0
             self._before.append(latent)
@@ -153,6 +175,7 @@ class SubGoals:
             tolerance=settings.arrived_distance,
             tcp_away_m=float((there[:3] - state[:3]).norm()),
             is_goal=is_goal,
+            arm_weight=0.0 if is_goal else settings.arm_weight,
         )
 
     def _next(self, latent: Tensor, state: Tensor, latents: Tensor, states: Tensor, logits: Tensor) -> int:

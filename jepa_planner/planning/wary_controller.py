@@ -39,10 +39,11 @@ class WaryController:
         """As the controller's `step`; gives up with UNFAMILIAR_IMAGE or SURPRISED and the number behind it."""
         latent = torch.as_tensor(latent, dtype=torch.float32, device="cpu")
         state = torch.as_tensor(state, dtype=torch.float32, device="cpu")
+        seen, latent = latent, self._controller.latent_of(latent)
         reason, detail = self._doubt(latent, state)
         if reason is not None:
             return self._give_up(reason, detail)
-        self._last = self._controller.step(latent, state)
+        self._last = self._controller.step(seen, state)
         action = self._last.action
         self._before = None if action is None else (latent, state, torch.from_numpy(action))
         return self._last

@@ -16,11 +16,15 @@ from jepa_planner.training.run_folder import content_hash
 from jepa_planner.world_model.bundle_files import ENCODER_FILE
 from jepa_planner.world_model.world_model import WorldModel
 
+FRAMES_AT_ONCE = 64
+"""Heads are for small encoders, which are fast with many."""
+
 
 @dataclass(frozen=True)
 class Demonstrations:
     """What is left of episodes once they are encoded: latents [E, T+1, N, D], states [E, T+1, S] in the model's
-    channels, next_moments int [E, T+1], actions [E, T, A].
+    channels, next_moments int [E, T+1], actions [E, T, A]. images uint8 [E, T+1, V, H, W, 3] where they were to be
+    kept, with views, where the model's stand in V, and image_size, rows and columns as the model sees them.
     """
 
     latents: np.ndarray
@@ -30,6 +34,9 @@ class Demonstrations:
     moments_per_episode: float
     content: str
     in_words: str
+    images: np.ndarray | None = None
+    views: tuple[int, ...] = ()
+    image_size: tuple[int, int] = (0, 0)
 
     def part(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Latents, states and next moments of consecutive episodes: views, not copies."""
@@ -38,9 +45,10 @@ class Demonstrations:
 
 
 def encoded_demonstrations(
-    folders: Sequence[Path], model: WorldModel, run_folder: Path, limit: int | None = None
-) -> Demonstrations:
-    """Reads and encodes the episodes of folders, only once per `run_folder`; their pictures are not kept.
+    folders: Sequence[Path], model: WorldModel, run_folder: Path, limit: int | None = None,
+    keep_images: bool = False,
+) -> Demonstrations:  # fmt: skip
+    """Reads and encodes the episodes of folders, only once per `run_folder`; their pictures are kept if asked for.
 
     Raises EpisodeError or ContractError for what does not fit the model.
     """
@@ -54,7 +62,7 @@ def encoded_demonstrations(
         with mixed_precision(model.device):
             return model.encode(frames).cpu().numpy()
 
-    latents = cached_latents(encode, episodes.images, views, key, run_folder)
+    latents = cached_latents(encode, episodes.images, views, key, run_folder, FRAMES_AT_ONCE)
     count, steps = episodes.actions.shape[:2]
     moments = [key_moments(states) for states in episodes.states]
     return Demonstrations(
@@ -65,4 +73,7 @@ def encoded_demonstrations(
         moments_per_episode=float(np.mean(np.sum(moments, axis=1))),
         content=content,
         in_words=f"{count} episodes of {steps} steps, seeds {seeds_in_words(episodes.seeds)}",
+        images=episodes.images if keep_images else None,
+        views=tuple(views),
+        image_size=contract.encoder.image_size,
     )

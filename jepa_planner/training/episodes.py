@@ -165,10 +165,22 @@ def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None
         return np.concatenate([getattr(s, name) for s in shards])[:limit]
 
     return Episodes(
-        join("images"), join("states"), join("actions"), join("object_pose"),
+        _joined_images(shards)[:limit], join("states"), join("actions"), join("object_pose"),
         tuple(b for s in shards for b in s.behaviour)[:limit], join("seeds"), shards[0].views, shards[0].time_step_s,
         join("scenes"), _numbered_apart([shard.motions for shard in shards])[:limit],
     )  # fmt: skip
+
+
+def _joined_images(shards: Sequence[Episodes]) -> np.ndarray:
+    """All pictures in one array; each shard lets its own go, as there is no room for all of them twice."""
+    images = np.empty((sum(map(len, shards)), *shards[0].images.shape[1:]), np.uint8)
+    first = 0
+    for shard in shards:
+        last = first + len(shard)
+        images[first:last] = shard.images
+        object.__setattr__(shard, "images", images[first:last])
+        first = last
+    return images
 
 
 def _numbered_apart(motions: Sequence[np.ndarray]) -> np.ndarray:

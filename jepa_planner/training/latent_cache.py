@@ -14,12 +14,17 @@ BATCH = 16
 
 
 def cached_latents(
-    encode: Callable[[np.ndarray], np.ndarray], images: np.ndarray, views: Sequence[int], key: str, folder: Path
+    encode: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray,
+    views: Sequence[int],
+    key: str,
+    folder: Path,
+    batch: int = BATCH,
 ) -> np.ndarray:
     """Latents float32 [E, T+1, N, D], mapped from `folder/latents.npy`, of images uint8 [E, T+1, V, H, W, 3].
 
-    encode: frames [B, views, H, W, 3] -> latents [B, N, D]. key stands for all that latents depend on: with the same
-    one, encoding goes on where it was, or is over; with another it begins again.
+    encode: frames [B, views, H, W, 3] -> latents [B, N, D], of at most `batch` frames at a time. key stands for all
+    that latents depend on: with the same one, encoding goes on where it was, or is over; with another it begins again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file, progress = folder / "latents.npy", folder / "latents.json"
@@ -28,7 +33,7 @@ def cached_latents(
     with tqdm(total=len(images), initial=done, desc="encode", unit="episode") as bar:
         for number in range(done, len(images)):
             frames = images[number]
-            parts = [encode(frames[first : first + BATCH, views]) for first in range(0, len(frames), BATCH)]
+            parts = [encode(frames[first : first + batch, views]) for first in range(0, len(frames), batch)]
             latents = np.concatenate(parts)
             if number == 0:
                 shape = (len(images), *latents.shape)

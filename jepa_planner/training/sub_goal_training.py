@@ -6,6 +6,7 @@ moment on the way there, or the goal itself where that comes first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.training.fit import FitSettings, fit
-from jepa_planner.world_model.sub_goal_head import SubGoalHead
+from jepa_planner.world_model.sub_goal_head import Hypotheses, SubGoalHead
 
 HELD_OUT_DRAWS = 3000
 
@@ -27,7 +28,8 @@ class SubGoalTraining:
     span: a goal lies at most so many steps ahead. latent_noise: spread of the noise on the latents that are given.
     temperature: how fast a hypothesis' share in the loss falls with its error. relaxation: weight of all hypotheses
     alike, which leaves none behind. choice_weight: of guessing which hypothesis is right. state_weight: of arm states,
-    in units of their spread, beside latents.
+    in units of their spread, beside latents. moment_share: of goals that are key moments themselves, as pictures of
+    goals mostly are.
     """
 
     fit: FitSettings
@@ -38,6 +40,16 @@ class SubGoalTraining:
     relaxation: float = 0.05
     choice_weight: float = 0.1
     state_weight: float = 0.2
+    moment_share: float = 0.0
+
+
+class Drawn(NamedTuple):
+    """Which frames of which episodes a batch is made of, int [B] each."""
+
+    episode: np.ndarray
+    now: np.ndarray
+    goal: np.ndarray
+    then: np.ndarray
 
 
 class Moments(NamedTuple):
@@ -60,19 +72,33 @@ class MomentSampler:
     span: int
     batch: int
     seed: int
+    moment_share: float = 0.0
 
     def draw(self, iteration: int) -> Moments:
         """The same iteration gives the same batch."""
+        return self.at(self.numbers(iteration))
+
+    def numbers(self, iteration: int) -> Drawn:
+        """Where the batch of an iteration is taken from."""
         rng = np.random.default_rng([self.seed, iteration])
         episodes, frames = self.next_moments.shape
         episode = rng.integers(episodes, size=self.batch)
         now = rng.integers(frames - 1, size=self.batch)
-        goal = rng.integers(now + 1, np.minimum(now + self.span, frames - 1) + 1)
-        then = np.minimum(self.next_moments[episode, now], goal)
+        last = np.minimum(now + self.span, frames - 1)
+        goal = rng.integers(now + 1, last + 1)
+        if self.moment_share:
+            at_moment = rng.random(self.batch) < self.moment_share
+            moment = self.next_moments[episode, goal - 1]  # the goal itself where it is one, else the first after it
+            goal = np.where(at_moment & (moment <= last), moment, goal)
+        return Drawn(episode, now, goal, np.minimum(self.next_moments[episode, now], goal))
+
+    def at(self, drawn: Drawn) -> Moments:
+        """What is seen at those frames."""
+        episode, now, goal, then = drawn
         latents, states = self.latents, self.states
-        drawn = (latents[episode, now], states[episode, now], latents[episode, goal], latents[episode, then],
+        parts = (latents[episode, now], states[episode, now], latents[episode, goal], latents[episode, then],
                  states[episode, then])  # fmt: skip
-        return Moments(*(torch.from_numpy(np.asarray(part)) for part in drawn))
+        return Moments(*(torch.from_numpy(np.asarray(part)) for part in parts))
 
 
 def sub_goal_losses(head: SubGoalHead, moments: Moments, settings: SubGoalTraining) -> dict[str, Tensor]:
@@ -123,13 +149,22 @@ def foresight(
     the median error of the tcp's position (cm) of each.
     """
     moments = MomentSampler(latents, states, next_moments, span, HELD_OUT_DRAWS, seed).draw(0)
-    guesses = head.eval()(moments.latents, moments.states, moments.goals)
-    errors = (guesses.latents - moments.next_latents[:, None]).square().mean((-1, -2))
-    tcp_cm = 100 * (guesses.states - moments.next_states[:, None])[..., :3].norm(dim=-1)
-    report = {}
-    for name, chosen in (("best", errors.argmin(-1)), ("most_probable", guesses.logits.argmax(-1))):
-        report[name] = errors.gather(1, chosen[:, None]).mean().item()
-        report[f"{name}_tcp_cm"] = tcp_cm.gather(1, chosen[:, None]).median().item()
-    report["copy"] = (moments.latents - moments.next_latents).square().mean().item()
-    report["copy_tcp_cm"] = 100 * (moments.states - moments.next_states)[:, :3].norm(dim=-1).median().item()
-    return {name: round(value, 4) for name, value in report.items()}
+    return errors_in_words([(moments, head.eval()(moments.latents, moments.states, moments.goals))])
+
+
+def errors_in_words(parts: Sequence[tuple[Moments, Hypotheses]]) -> dict[str, float]:
+    """The numbers of `foresight`, of moments and what was foreseen of them."""
+    found: dict[str, list[Tensor]] = {}
+    for moments, guesses in parts:
+        errors = (guesses.latents - moments.next_latents[:, None]).square().mean((-1, -2))
+        tcp_cm = 100 * (guesses.states - moments.next_states[:, None])[..., :3].norm(dim=-1)
+        for name, chosen in (("best", errors.argmin(-1)), ("most_probable", guesses.logits.argmax(-1))):
+            found.setdefault(name, []).append(errors.gather(1, chosen[:, None])[:, 0])
+            found.setdefault(f"{name}_tcp_cm", []).append(tcp_cm.gather(1, chosen[:, None])[:, 0])
+        found.setdefault("copy", []).append((moments.latents - moments.next_latents).square().mean((-1, -2)))
+        found.setdefault("copy_tcp_cm", []).append(100 * (moments.states - moments.next_states)[:, :3].norm(dim=-1))
+    joined = {name: torch.cat(values) for name, values in found.items()}
+    return {
+        name: round((values.median() if name.endswith("_cm") else values.mean()).item(), 4)
+        for name, values in joined.items()
+    }

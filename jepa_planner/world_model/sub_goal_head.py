@@ -1,10 +1,14 @@
 """What comes next on the way to a goal picture: several guesses at the latent and arm state of the next key moment."""
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from jepa_planner.world_model.scene_reader import SceneReader, SceneReaderConfig
 
 MAX_LATENT_NUMBERS = 8192
 
@@ -14,6 +18,7 @@ class SubGoalHeadConfig:
     """Sizes of a `SubGoalHead`; the first three describe the latents and arm states of its world model.
 
     hypotheses: guesses at the next moment, for the same picture may be reached in several ways and at several paces.
+    scene: of the part that reads scene tokens, which then follow the latents; None: there are none.
     """
 
     latent_tokens: int
@@ -23,6 +28,7 @@ class SubGoalHeadConfig:
     width: int = 512
     depth: int = 3
     dropout: float = 0.05
+    scene: SceneReaderConfig | None = None
 
     def __post_init__(self) -> None:
         if min(self.hypotheses, self.width, self.depth) < 1 or not 0.0 <= self.dropout < 1.0:
@@ -61,7 +67,8 @@ class SubGoalHead(nn.Module):
     """A residual MLP from the present latent and arm state and a goal's latent to `Hypotheses`.
 
     It guesses how latent and state change. `set_scaling` brings states to unit size. Its output starts at random: from
-    zeros all hypotheses would be one and stay one, as the loss could not tell them apart.
+    zeros all hypotheses would be one and stay one, as the loss could not tell them apart. With scene tokens, what a
+    `SceneReader` makes of those of the present and of the goal comes in beside the latents.
     """
 
     def __init__(self, config: SubGoalHeadConfig) -> None:
@@ -73,6 +80,9 @@ class SubGoalHead(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.logits = nn.Linear(width, config.hypotheses)
         self.changes = nn.Linear(width, config.hypotheses * (numbers + states))
+        if config.scene is not None:
+            self.scene = SceneReader(config.scene, states)
+            self.embed_scene = nn.Linear(config.scene.width, width)
         self.register_buffer("state_mean", torch.zeros(states))
         self.register_buffer("state_std", torch.ones(states))
 
@@ -83,10 +93,17 @@ class SubGoalHead(nn.Module):
         self.state_std.copy_(state_std)
 
     def forward(self, latents: Tensor, states: Tensor, goals: Tensor) -> Hypotheses:
-        """latents and goals [B, N, D], states [B, S] -> hypotheses with the leading axis B."""
+        """latents and goals [B, N, D], states [B, S] -> hypotheses with the leading axis B.
+
+        Scene tokens follow the latents along N, in rows of D numbers as `WorldModel.observe` gives them; hypotheses
+        have latents alone.
+        """
         config = self.config
+        (latents, scene), (goals, goal_scene) = self._parted(latents), self._parted(goals)
         scaled = (states - self.state_mean) / self.state_std
         x = self.embed(torch.cat([latents.flatten(1), scaled, goals.flatten(1)], dim=-1))
+        if config.scene is not None:
+            x = x + self.embed_scene(self.scene(scene, goal_scene, scaled))
         for block in self.blocks:
             x = x + block(x)
         x = self.norm(x)
@@ -97,3 +114,16 @@ class SubGoalHead(nn.Module):
             states[:, None] + of_states * self.state_std,
             self.logits(x),
         )
+
+    def of_views(self, views: Sequence[int]) -> "SubGoalHead":
+        """The same head, weights shared, where only some of the views are there, by number."""
+        if self.config.scene is None:
+            return self
+        seeing = copy.copy(self)
+        seeing._modules = {**self._modules, "scene": self.scene.of_views(views)}
+        return seeing
+
+    def _parted(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents [B, N, D] and scene tokens [B, M, C] of what was seen, one after the other in rows of D numbers."""
+        latents, rest = seen[:, : self.config.latent_tokens], seen[:, self.config.latent_tokens :]
+        return latents, rest.reshape(len(seen), -1, self.config.scene.channels if self.config.scene else seen.shape[-1])

@@ -26,8 +26,8 @@ def model(**settings) -> WorldModel:
 def test_it_plans_with_its_own_view_and_channels(view, number):
     seen = []
     tiny = model(view=view, tcp_frame="tcp")
-    encode = tiny.encode
-    tiny.encode = lambda images: seen.append(images) or encode(images)
+    observe = tiny.observe
+    tiny.observe = lambda images: seen.append(images) or observe(images)
     policy = WorldModelPolicy(tiny)
     (trial,) = run_trials(policy, TrialSettings("reach", 1, goal_images="one"))
     assert trial.steps > 0 and len(policy.plan_seconds) > 0

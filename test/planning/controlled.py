@@ -28,6 +28,7 @@ def controller(
     seed: int = 0,
     proposals=None,
     sub_goals=None,
+    latent_tokens: int = 0,
     **search,
 ) -> RecedingHorizonController:
     return RecedingHorizonController(
@@ -35,7 +36,7 @@ def controller(
         optimiser or CrossEntropyMethod(settings(**{"samples": 100, "iterations": 6, "elites": 8, **search})),
         SPACE,
         SummedMse(),
-        ControllerSettings(context_frames, max_steps),
+        ControllerSettings(context_frames, max_steps, latent_tokens=latent_tokens),
         seed,
         proposals,
         sub_goals,

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,3 +102,32 @@ def test_a_head_that_imagines_no_numbers_ends_the_goal_by_name():
     control.start([goal(0.2, 0.2, 0.0)])
     decision = control.step(*observe((0, 0, 0)))
     assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.INVALID_ENERGY)
+
+
+class Sees:
+    """A head that notes what it is given and guesses that the goal comes next."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[int, ...]] = []
+
+    def __call__(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
+        self.given = [tuple(latents.shape), tuple(goals.shape)]
+        places = goals[:, None, :1]
+        return Hypotheses(places, torch.nn.functional.pad(places[:, :, 0], (0, 5)), torch.zeros(1, 1))
+
+
+def test_scene_tokens_reach_the_head_and_neither_energy_nor_rollouts():
+    head, way = Sees(), goal(0.2, 0.2, 0.0)
+    plain = controller(sub_goals=around_the_corner(Sees()))
+    plain.start([way])
+    expected = plain.step(*observe((0.1, 0, 0)))
+    control = controller(sub_goals=around_the_corner(head), latent_tokens=1)
+    rows = torch.full((2, 3), 50.0)
+    control.start([replace(way, latent=torch.cat([way.latent, rows]))])
+    latent, state = observe((0.1, 0, 0))
+    seen = torch.cat([torch.as_tensor(latent), -rows])
+    decision = control.step(seen, state)
+    assert head.given == [(1, 3, 3), (1, 3, 3)]
+    assert decision.energy == expected.energy
+    assert np.array_equal(decision.action, expected.action)
+    assert torch.equal(control.latent_of(seen), torch.as_tensor(latent))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from jepa_planner.planning.sub_goals import SubGoal, SubGoals, SubGoalSettings, imagines
+from jepa_planner.planning.sub_goals import GRIPPER_M, YAW_M, SubGoal, SubGoals, SubGoalSettings, imagines
 from jepa_planner.world_model.sub_goal_head import Hypotheses
 
 SETTINGS = SubGoalSettings(arrived_distance=0.01, max_looks=3, back_distance=0.05, goal_distance=0.0, near_goal=0.0)
@@ -192,3 +192,37 @@ def test_goal_pictures_share_the_steps_evenly(goals, max_steps, steps):
 def test_impossible_settings_are_refused(changes):
     with pytest.raises(ValueError, match="expected"):
         replace(SETTINGS, **changes)
+
+
+def moment(arm_weight: float = 1.0) -> SubGoal:
+    """One whose arm is 10 cm ahead along x, turned by 1 rad and closed."""
+    state = torch.tensor([0.1, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
+    return SubGoal(torch.zeros(1, 2), state, 0, 1, 1, 0.0, 0.0, 0.0, arm_weight=arm_weight)
+
+
+def test_actions_that_bring_the_arm_to_where_it_is_imagined_have_less_energy():
+    actions = torch.zeros(4, 2, 7)
+    actions[1, 0, 0], actions[2, 0, 5], actions[3, 0, 6] = 0.1, 1.0, 1.0
+    stays, goes, turns, closes = moment().arm_energy(torch.zeros(8), actions).tolist()
+    assert stays == pytest.approx(2 * (0.01 + YAW_M**2 + GRIPPER_M**2))
+    assert stays - goes == pytest.approx(2 * 0.01)
+    assert stays - turns == pytest.approx(2 * YAW_M**2)
+    assert stays - closes == pytest.approx(2 * GRIPPER_M**2)
+    assert moment(arm_weight=0.0).arm_energy(torch.zeros(8), actions).tolist() == [0.0] * 4
+
+
+def test_a_gripper_cannot_be_more_than_closed():
+    actions = torch.zeros(2, 1, 7)
+    actions[1, 0, 6] = 1.0
+    closed = torch.tensor([0.0] * 6 + [1.0, 1.0])
+    once, twice = moment().arm_energy(closed, actions).tolist()
+    assert once == twice
+
+
+def test_the_arm_counts_on_the_way_to_an_imagined_moment_and_not_to_the_picture_itself():
+    weighty = replace(SETTINGS, arm_weight=7.0)
+    (imagined,) = followed(ScriptedHead([(1.0, 0.0)]), [0.0], weighty)
+    (picture,) = followed(ScriptedHead([(1.0, 0.0)]), [0.0], replace(weighty, near_goal=1e9))
+    assert (imagined.arm_weight, picture.arm_weight) == (7.0, 0.0)
+    with pytest.raises(ValueError, match="distances >= 0"):
+        SubGoalSettings(arm_weight=-1.0)

@@ -27,6 +27,9 @@ class Inner:
     def note_executed(self, action) -> None:
         self.noted.append(action)
 
+    def latent_of(self, observed: torch.Tensor) -> torch.Tensor:
+        return observed[..., :2, :]
+
 
 class Imagines:
     """Imagines that actions add their first number to every channel; energies are mean squares."""
@@ -108,3 +111,10 @@ def test_a_goal_is_doubted_where_its_picture_or_the_arm_in_it_is_unknown():
     assert "distance 4.00, limit 3.00" in doubt_of_goal(LATENT + 4.0, known(), SPEC)
     outside = torch.tensor([[0.5, 0.0], [0.0, 0.0]])
     assert "shows the tcp 0.300 m outside" in doubt_of_goal(outside, known(), SPEC)
+
+
+def test_scene_tokens_are_no_part_of_what_is_familiar_and_reach_the_controller():
+    control, inner = wary()
+    seen = torch.cat([LATENT, torch.full((3, 2), 99.0)])
+    assert control.step(seen, STATE).kind is DecisionKind.MOVE
+    assert torch.equal(inner.seen[0], seen)

@@ -16,9 +16,16 @@ from jepa_planner.training.episodes import Episodes, write_shard
 from jepa_planner.training.fine_tuning import FineTuning, fine_tune
 from jepa_planner.training.recipe import Recipe, contract
 from jepa_planner.training.run_folder import RunFolderError
-from jepa_planner.world_model.bundle import load_bundle, load_contract, load_sub_goal_head, save_bundle
-from jepa_planner.world_model.bundle_files import sha256
+from jepa_planner.world_model.bundle import (
+    load_bundle,
+    load_contract,
+    load_scene_encoder,
+    load_sub_goal_head,
+    save_bundle,
+)
+from jepa_planner.world_model.bundle_files import BundleError, sha256
 from jepa_planner.world_model.contract import ContractError
+from jepa_planner.world_model.world_model import WorldModel
 
 pytestmark = pytest.mark.usefixtures("one_core")
 
@@ -162,3 +169,44 @@ def test_a_head_stays_with_its_encoder_when_the_predictor_goes_on_learning(tmp_p
     same = {sha256(tmp_path / name / "sub_goals.safetensors") for name in ("bundle", "tuned")}
     assert len(same) == 1
     load_bundle(tmp_path / "tuned")
+
+
+SEEING = replace(SHORT, seeing=True)
+
+
+def test_a_head_that_sees_comes_with_the_encoder_of_its_scene_tokens(tmp_path, first):
+    report = learn(tmp_path, first, SEEING)
+    bundle = tmp_path / "bundle"
+    model, head = WorldModel.load(bundle), load_sub_goal_head(bundle)
+    seen = model.observe(SOME.images[0, :2])
+    assert seen.shape == (2, model.contract.observed_tokens, 3) == (2, 4 + 2 * 4 * 48 // 3, 3)
+    assert torch.equal(seen[:, :4], model.encode(SOME.images[0, :2]))
+    guesses = head(seen[:1], torch.zeros(1, 8), seen[1:])
+    assert guesses.latents.shape == (1, 4, 4, 3) and guesses.latents.isfinite().all()
+    assert report["foresight"]["best"] > 0
+    assert load_scene_encoder(first) is None
+
+
+def test_scene_tokens_are_learned_from_the_pictures(tmp_path, first):
+    hashes = []
+    dark = replace(SOME, images=SOME.images // 2)
+    for name, some in (("one", SOME), ("same", SOME), ("dark", dark)):
+        learn(tmp_path / name, first, SEEING, some)
+        hashes.append(sha256(tmp_path / name / "bundle" / "scene.safetensors"))
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_head_without_scene_tokens_takes_the_place_of_one_with_them(tmp_path, first):
+    learn(tmp_path, first, SEEING)
+    add_sub_goals([tmp_path / "demonstrations"], tmp_path / "bundle", tmp_path / "blind", tmp_path / "again", SHORT)
+    assert load_contract(tmp_path / "blind").scene is None
+    assert not (tmp_path / "blind" / "scene.safetensors").exists()
+    assert WorldModel.load(tmp_path / "blind").observe(SOME.images[0, :1]).shape == (1, 4, 3)
+
+
+def test_a_bundle_whose_scene_encoder_was_altered_is_refused(tmp_path, first):
+    learn(tmp_path, first, SEEING)
+    file = tmp_path / "bundle" / "scene.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    with pytest.raises(BundleError, match=r"scene\.safetensors: sha256 is"):
+        WorldModel.load(tmp_path / "bundle")

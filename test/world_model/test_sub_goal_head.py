@@ -1,6 +1,6 @@
 import pytest
 import torch
-from small_models import CHANNELS, SLOTS, small_sub_goal_head, sub_goal_head_config
+from small_models import CHANNELS, READER, SLOTS, small_sub_goal_head, sub_goal_head_config
 
 from jepa_planner.world_model.sub_goal_head import SubGoalHead
 
@@ -57,6 +57,22 @@ def test_states_enter_and_leave_in_their_own_units():
     scaled = head(latents, states * std + mean, goals)
     torch.testing.assert_close(scaled.latents, plain.latents)
     torch.testing.assert_close(scaled.states, plain.states * std + mean)
+
+
+def test_scene_tokens_that_follow_latents_count_and_hypotheses_have_none():
+    head = small_sub_goal_head(scene=READER)
+    latents, states, goals = inputs()
+    tokens = torch.randn(2, 3, 64 // CHANNELS, CHANNELS, generator=torch.Generator().manual_seed(2))
+    seen, goal = (torch.cat([part, rows], dim=1) for part, rows in zip((latents, goals), tokens, strict=True))
+    guesses = head(seen, states, goal)
+    assert guesses.latents.shape == (3, 4, SLOTS, CHANNELS)
+    for changed in range(2):
+        other = [seen.clone(), goal.clone()]
+        other[changed][:, SLOTS:] += torch.arange(float(CHANNELS))
+        assert (head(other[0], states, other[1]).states - guesses.states).abs().max() > 1e-5
+    alone = head.of_views([1])(seen[:, : SLOTS + 8], states, goal[:, : SLOTS + 8])
+    assert alone.latents.shape == guesses.latents.shape
+    assert torch.equal(head(seen, states, goal).latents, guesses.latents), "the head itself still wants both views"
 
 
 @pytest.mark.parametrize(
