@@ -27,7 +27,7 @@ class ControllerSettings:
     """context_frames: observations the model is given, fewer while there is no such history.
 
     max_steps: actions over all goals; 0 leaves only the goals' own budgets. deadline_s: time for each search.
-    latent_tokens: how many rows of an observation are its latent, what follows being scene tokens for sub-goals alone;
+    latent_tokens: how many rows of an observation are its latent, what follows being pictures for sub-goals alone;
     0: all.
     """
 
@@ -87,7 +87,7 @@ class RecedingHorizonController:
         self._sub_goal = self._sub_goals_reached = self._steps_in_sub_goal = self._total_steps = 0
 
     def latent_of(self, observed: Tensor) -> Tensor:
-        """The latent in an observation [.., N, D], without the scene tokens that may follow it."""
+        """The latent in an observation [.., N, D], without the pictures that may follow it."""
         return self._settings.latent_of(observed)
 
     def note_executed(self, action: np.ndarray | Tensor) -> None:
@@ -104,7 +104,7 @@ class RecedingHorizonController:
         self._total_steps -= 1
 
     def step(self, latent: np.ndarray | Tensor, state: np.ndarray | Tensor) -> Decision:
-        """Decides from an observation at rest: latent [N, D] with the scene tokens that may follow it, arm state [S].
+        """Decides from an observation at rest: latent [N, D] with the pictures that may follow it, arm state [S].
 
         Raises RuntimeError without `start`, or after the work has ended.
         """

@@ -30,13 +30,14 @@ class SubGoalSettings:
     arrived_distance: at this one from the observation a sub-goal is done; so it is where the arm stands as imagined,
     the tcp within arrived_m and the gripper commanded alike. max_looks: after so many looks at it, another is chosen
     all the same. back_distance: one that lies so near to where the work stood one of the last back_moments moments ago,
-    and does no longer, leads back, and is chosen only where all do; back_moments 0 allows it. goal_distance: a sub-goal
-    that lies at most so far from the goal picture is replaced by the picture itself, which is exact; 0 never does that.
-    near_goal: at this distance of the observation the picture itself is pursued, whatever the guesses.
-    max_goal_images: lists of at most so many goal pictures leave gaps worth filling. steps: actions for all pictures of
-    such a list together, shared evenly. arm_weight: how much it counts, beside the latents' energy, that the arm comes
-    to stand as imagined, per square metre that the tcp is from there (GRIPPER_M and YAW_M bring gripper and yaw to
-    metres); 0: latents alone say it.
+    and does no longer, leads back, and is chosen only where all do; back_moments 0 allows it. back_m: so does one in
+    which the arm stands as it did then, the tcp within this and the gripper commanded alike; 0: latents alone tell.
+    goal_distance: a sub-goal that lies at most so far from the goal picture is replaced by the picture itself, which is
+    exact; 0 never does that. near_goal: at this distance of the observation the picture itself is pursued, whatever the
+    guesses. max_goal_images: lists of at most so many goal pictures leave gaps worth filling. steps: actions for all
+    pictures of such a list together, shared evenly. arm_weight: how much it counts, beside the latents' energy, that
+    the arm comes to stand as imagined, per square metre that the tcp is from there (GRIPPER_M and YAW_M bring gripper
+    and yaw to metres); 0: latents alone say it.
     """
 
     arrived_distance: float = 0.05
@@ -44,6 +45,7 @@ class SubGoalSettings:
     max_looks: int = 6
     back_moments: int = 2
     back_distance: float = 0.2
+    back_m: float = 0.0
     goal_distance: float = 0.15
     near_goal: float = 0.5
     max_goal_images: int = 3
@@ -51,7 +53,7 @@ class SubGoalSettings:
     arm_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        distances = (self.arrived_distance, self.arrived_m, self.back_distance, self.goal_distance, self.near_goal,
+        distances = (self.arrived_distance, self.arrived_m, self.back_m, self.back_distance, self.goal_distance, self.near_goal,
                      self.arm_weight)  # fmt: skip
         if not all(distance >= 0.0 for distance in distances):
             raise ValueError(f"{self}: expected distances >= 0")
@@ -140,14 +142,16 @@ class SubGoals:
     def forget(self) -> None:
         """Begins anew, for another goal picture."""
         self._held: tuple[Tensor, Tensor] | None = None  # as imagined, even where the picture stands in for it
-        self._before: deque[Tensor] = deque(maxlen=self.settings.back_moments + 1)  # observed when one was committed to
+        self._before: deque[tuple[Tensor, Tensor]] = deque(
+            maxlen=self.settings.back_moments + 1
+        )  # observed when one was committed to
         self._number = self._looks = 0
 
     @torch.no_grad()
     def target(self, latent: Tensor, state: Tensor, goal: Tensor) -> SubGoal:
         """What to plan for now: observed latent [N, D], arm state [S], the goal picture's latent [N, D].
 
-        Scene tokens that follow the latents are the head's alone.
+        Pictures that follow the latents are the head's alone.
         """
         settings = self.settings
         guesses = self._head(latent[None], state[None], goal[None])
@@ -155,7 +159,7 @@ class SubGoals:
         latent, goal = latent[: latents.shape[1]], goal[: latents.shape[1]]
         if self._held is None or self._looks >= settings.max_looks or self._arrived(latent, state, *self._held):
             self._number, self._looks = self._number + 1, 0
-            self._before.append(latent)
+            self._before.append((latent, state))
             chosen = self._next(latent, state, latents, states, guesses.logits[0])
         else:
             chosen = int(_distance(latents, self._held[0]).argmin())
@@ -181,24 +185,31 @@ class SubGoals:
     def _next(self, latent: Tensor, state: Tensor, latents: Tensor, states: Tensor, logits: Tensor) -> int:
         """The guess to commit to: among those that lead on, else those not reached, else all."""
         ahead = ~self._arrived(latent, state, latents, states)
-        for allowed in (ahead & ~self._leads_back(latent, latents), ahead):
+        for allowed in (ahead & ~self._leads_back(latent, state, latents, states), ahead):
             if allowed.any():
                 return int(logits.masked_fill(~allowed, -torch.inf).argmax())
         return int(logits.argmax())
 
     def _arrived(self, latent: Tensor, state: Tensor, latents: Tensor, states: Tensor) -> Tensor:
         """Whether observed latent and arm state are those of a moment, or [K] of several."""
-        arm_is_there = (states[..., :3] - state[:3]).norm(dim=-1) <= self.settings.arrived_m
-        gripper_is_too = (states[..., GRIPPER] - state[GRIPPER]).abs() <= SAME_CLOSEDNESS
-        return (_distance(latents, latent) <= self.settings.arrived_distance) | (arm_is_there & gripper_is_too)
+        near = _distance(latents, latent) <= self.settings.arrived_distance
+        return near | _arm_stands_alike(states, state, self.settings.arrived_m)
 
-    def _leads_back(self, latent: Tensor, latents: Tensor) -> Tensor:
-        """Which of [K, N, D] lie about where the work stood at a moment before, and does not stand now."""
-        back = torch.zeros(len(latents), dtype=torch.bool)
-        for before in self._before:
-            if _distance(before, latent) > self.settings.back_distance:
-                back |= _distance(latents, before) <= self.settings.back_distance
+    def _leads_back(self, latent: Tensor, state: Tensor, latents: Tensor, states: Tensor) -> Tensor:
+        """Which of [K, N, D] and [K, S] lie about where the work stood at a moment before, and does not stand now."""
+        settings, back = self.settings, torch.zeros(len(latents), dtype=torch.bool)
+        for latent_before, state_before in self._before:
+            if _distance(latent_before, latent) > settings.back_distance:
+                back |= _distance(latents, latent_before) <= settings.back_distance
+            if settings.back_m and not _arm_stands_alike(state, state_before, settings.back_m):
+                back |= _arm_stands_alike(states, state_before, settings.back_m)
         return back
+
+
+def _arm_stands_alike(states: Tensor, state: Tensor, within_m: float) -> Tensor:
+    """Whether in states [.., S] the tcp is so near to where it is in another [S], and the gripper commanded alike."""
+    near = (states[..., :3] - state[:3]).norm(dim=-1) <= within_m
+    return near & ((states[..., GRIPPER] - state[GRIPPER]).abs() <= SAME_CLOSEDNESS)
 
 
 def _distance(one: Tensor, other: Tensor) -> Tensor:

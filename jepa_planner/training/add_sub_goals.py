@@ -16,28 +16,31 @@ from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.run_folder import check_same_run
 from jepa_planner.training.scene_training import (
     FORESIGHT_BATCH,
-    SeeingHead,
     foresight_seeing,
     seen_moments,
     train_seeing_head,
 )
 from jepa_planner.training.sub_goal_training import SubGoalTraining, foresight, train_sub_goal_head
 from jepa_planner.training.windows import Split, split, state_scaling
-from jepa_planner.world_model.bundle import add_sub_goal_head, load_scene_encoder, load_sub_goal_head
+from jepa_planner.world_model.bundle import add_sub_goal_head, load_sub_goal_head
 from jepa_planner.world_model.bundle_files import ENCODER_FILE
 from jepa_planner.world_model.contract import Contract
 from jepa_planner.world_model.contract_sections import SubGoalSpec, TrainingSpec
-from jepa_planner.world_model.scene_encoder import SceneEncoder, SceneEncoderConfig
-from jepa_planner.world_model.scene_reader import SceneReaderConfig
+from jepa_planner.world_model.scene_eyes import SceneEyesConfig
 from jepa_planner.world_model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
 from jepa_planner.world_model.world_model import WorldModel
+
+LEAST_SPREAD = 0.02
+"""Of a state channel (m, rad, closedness), for a head whose arm states count: a hand that stays upright rolls by a few
+milliradians and at times by thirty times its spread, which nothing foresees and would outweigh where the arm is.
+"""
 
 
 @dataclass(frozen=True)
 class SubGoalRun:
     """How long to train, from which seed, on how many of the demonstrations (None: all).
 
-    seeing: the head reads scene tokens, whose encoder is learned along.
+    seeing: the head looks at the pictures themselves.
     """
 
     seed: int = 0
@@ -61,17 +64,24 @@ def add_sub_goals(
     contract = model.contract
     data = encoded_demonstrations(demonstrations, model, run_folder, settings.episodes, keep_images=settings.seeing)
     about = {"seed": settings.seed, "iterations": settings.iterations, "encoder": contract.files[ENCODER_FILE]}
-    about |= {"data": data.content, "seeing": settings.seeing}
+    about |= {"data": data.content} | ({"seeing": True} if settings.seeing else {})
     check_same_run(run_folder / "sub_goals.json", run_folder / "sub_goals.ckpt", about)
     parts = split(data.states)
     torch.manual_seed(settings.seed)
-    train = _train_seeing if settings.seeing else _train_blind
-    head, scene = train(model, data, parts, run_folder, settings)
+    head = _head(contract, data, parts, settings.seeing)
+    if settings.seeing:
+        training = scene_training(settings.iterations)
+        sampler = seen_moments(data, parts.train, training, settings.seed)
+        train_seeing_head(head, sampler, training, run_folder, settings.seed)
+    else:
+        train_sub_goal_head(
+            head, *data.part(parts.train), sub_goal_training(settings.iterations), run_folder, settings.seed
+        )
     trained = TrainingSpec(
         data=data.in_words, command=settings.command, seeds=(settings.seed,), steps={"sub_goals": settings.iterations}
     )
     pursuit = SubGoalSettings() if contract.sub_goals is None else contract.sub_goals.pursuit
-    add_sub_goal_head(init, bundle, head, SubGoalSpec(head=head.config, training=trained, pursuit=pursuit), scene)
+    add_sub_goal_head(init, bundle, head, SubGoalSpec(head=head.config, training=trained, pursuit=pursuit))
     report = {
         "demonstrations": len(data.states), "held_out": len(parts.held_out),
         "moments_per_episode": round(data.moments_per_episode, 1),
@@ -81,52 +91,27 @@ def add_sub_goals(
     return report
 
 
-def _train_blind(
-    model: WorldModel, data: Demonstrations, parts: Split, run_folder: Path, settings: SubGoalRun
-) -> tuple[SubGoalHead, None]:
-    """A head that reads latents alone."""
-    head = _head(model.contract, data, parts, scene=None)
-    training = sub_goal_training(settings.iterations)
-    train_sub_goal_head(head, *data.part(parts.train), training, run_folder, settings.seed)
-    return head, None
-
-
-def _train_seeing(
-    model: WorldModel, data: Demonstrations, parts: Split, run_folder: Path, settings: SubGoalRun
-) -> tuple[SubGoalHead, SceneEncoder]:
-    """A head that reads scene tokens as well, and their encoder, which begins with the weights of that of latents."""
-    scene = SceneEncoder(SceneEncoderConfig.beside(model.contract.encoder))
-    scene.begin_with(model.encoder)
-    seeing = SeeingHead(scene, _head(model.contract, data, parts, scene.config))
-    training = scene_training(settings.iterations)
-    train_seeing_head(
-        seeing, seen_moments(data, parts.train, training, settings.seed), training, run_folder, settings.seed
-    )
-    return seeing.head, scene
-
-
-def _head(contract: Contract, data: Demonstrations, parts: Split, scene: SceneEncoderConfig | None) -> SubGoalHead:
-    reader = None
-    if scene is not None:
-        reader = SceneReaderConfig(
-            views=scene.views, tokens_per_view=scene.tokens_per_view, channels=scene.channels, width=scene.width
-        )
+def _head(contract: Contract, data: Demonstrations, parts: Split, seeing: bool) -> SubGoalHead:
+    encoder, scene = contract.encoder, None
+    if seeing:
+        scene = SceneEyesConfig(image_size=encoder.image_size, views=encoder.views)
     config = SubGoalHeadConfig(
         latent_tokens=contract.latent.tokens, latent_channels=contract.latent.channels,
-        state_dim=len(contract.state.channels), scene=reader,
+        state_dim=len(contract.state.channels), scene=scene,
     )  # fmt: skip
     head = SubGoalHead(config)
-    head.set_scaling(*state_scaling(data.states[parts.train]))
+    mean, spread = state_scaling(data.states[parts.train])
+    head.set_scaling(mean, spread.clamp(min=LEAST_SPREAD) if seeing else spread)
     return head
 
 
 def _foresight(bundle: Path, data: Demonstrations, held_out: np.ndarray) -> dict[str, float]:
     """How well the head of a bundle, as it is on disk, foresees the next moments of held-out episodes."""
-    head, scene = load_sub_goal_head(bundle), load_scene_encoder(bundle)
-    if scene is None:
+    head = load_sub_goal_head(bundle)
+    if head.config.scene is None:
         return foresight(head, *data.part(held_out), SubGoalTraining.span)
     training = replace(scene_training(1), batch=FORESIGHT_BATCH)
-    return foresight_seeing(SeeingHead(scene, head), seen_moments(data, held_out, training, seed=0))
+    return foresight_seeing(head, seen_moments(data, held_out, training, seed=0))
 
 
 def sub_goal_training(iterations: int) -> SubGoalTraining:
@@ -137,10 +122,10 @@ def sub_goal_training(iterations: int) -> SubGoalTraining:
 
 
 def scene_training(iterations: int) -> SubGoalTraining:
-    """Settings of a head that reads scene tokens and of their encoder, for so many iterations."""
+    """Settings of a head that sees, for so many iterations."""
     return SubGoalTraining(
-        FitSettings(iterations, learning_rate=6e-4, weight_decay=0.05, warm_up=max(1, iterations // 20)),
-        batch=96, span=44, temperature=0.2, state_weight=6.0, moment_share=0.5,
+        FitSettings(iterations, learning_rate=1.5e-3, weight_decay=0.05, warm_up=max(1, iterations // 20)),
+        batch=128, span=44, temperature=0.2, state_weight=6.0, moment_share=0.5,
     )  # fmt: skip
 
 

@@ -108,8 +108,15 @@ def sub_goal_losses(head: SubGoalHead, moments: Moments, settings: SubGoalTraini
     the logits with the shares.
     """
     guesses = head(moments.latents, moments.states, moments.goals)
+    return hypothesis_losses(guesses, moments, head.state_std, settings)
+
+
+def hypothesis_losses(
+    guesses: Hypotheses, moments: Moments, state_std: Tensor, settings: SubGoalTraining
+) -> dict[str, Tensor]:
+    """See `sub_goal_losses`; state_std [S]: the spread of arm states, in whose units they count."""
     errors = (guesses.latents - moments.next_latents[:, None]).square().mean((-1, -2))
-    of_states = (guesses.states - moments.next_states[:, None]) / head.state_std
+    of_states = (guesses.states - moments.next_states[:, None]) / state_std
     errors = errors + settings.state_weight * of_states.square().mean(-1)
     shares = torch.softmax(-errors.detach() / settings.temperature, dim=-1)
     losses = {

@@ -14,7 +14,6 @@ from jepa_planner.world_model.bundle_files import (
     ENCODER_FILE,
     FAMILIARITY_FILE,
     PREDICTOR_FILE,
-    SCENE_FILE,
     SUB_GOALS_FILE,
     BundleError,
     check_files,
@@ -30,7 +29,6 @@ from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.familiarity import Familiarity, feature_count
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
-from jepa_planner.world_model.scene_encoder import SceneEncoder
 from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_plain
 from jepa_planner.world_model.sub_goal_head import SubGoalHead
 from jepa_planner.world_model.weights_file import Weights, read_weights, stored_dtype, weight_shapes, write_weights
@@ -182,21 +180,6 @@ def load_sub_goal_head(folder: str | Path, views: Sequence[str] = ()) -> SubGoal
     return head.of_views(contract.view_numbers(views))
 
 
-def load_scene_encoder(folder: str | Path, views: Sequence[str] = ()) -> SceneEncoder | None:
-    """What makes the scene tokens that the head for sub-goals reads, in eval mode on the CPU; None where it reads none.
-
-    views: see `load_contract`. Reads and checks no other weights, and raises as `load_bundle` does.
-    """
-    folder = Path(folder)
-    contract = load_contract(folder)
-    if contract.scene is None:
-        return None
-    check_listed(folder, contract, (SCENE_FILE,))
-    check_hash(folder, SCENE_FILE, contract.files[SCENE_FILE])
-    scene = load_weights(folder / SCENE_FILE, lambda: SceneEncoder(contract.scene), torch.float32)
-    return scene.requires_grad_(False).of_views(contract.view_numbers(views))
-
-
 def load_decoder(folder: str | Path) -> PixelDecoder | None:
     """The decoder of a model that is planned in pixels, in eval mode on the CPU; None where the energy is of latents.
 
@@ -211,28 +194,21 @@ def load_decoder(folder: str | Path) -> PixelDecoder | None:
     return load_weights(folder / DECODER_FILE, lambda: PixelDecoder(contract.encoder), torch.float32)
 
 
-def add_sub_goal_head(
-    init: Path, folder: Path, head: SubGoalHead, spec: SubGoalSpec, scene: SceneEncoder | None = None
-) -> Contract:
+def add_sub_goal_head(init: Path, folder: Path, head: SubGoalHead, spec: SubGoalSpec) -> Contract:
     """Writes the bundle `init` with a head, in place of the one it may have had, into a folder, which may be its own.
-
-    scene: what makes the scene tokens that the head reads, if it reads any.
 
     The other files are copied byte by byte. The head's numbers keep the type that the encoder's are stored in. Returns
     the contract. Raises BundleError where the head is not the one that spec describes.
     """
     if head.config != spec.head:
         raise BundleError("sub_goals: the head's sizes are not those in the contract")
-    contract = load_contract(init)
-    others = {name: file for name, file in contract.files.items() if name not in (SUB_GOALS_FILE, SCENE_FILE)}
-    contract = replace(contract, sub_goals=spec, scene=None if scene is None else scene.config, files=others)
+    contract = replace(load_contract(init), sub_goals=spec)
     folder.mkdir(parents=True, exist_ok=True)
     if folder.resolve() != init.resolve():
-        for name in others:
+        for name in contract.files.keys() - {SUB_GOALS_FILE}:
             shutil.copyfile(inside(init, name), folder / name)
-    modules = {SUB_GOALS_FILE: head} if scene is None else {SUB_GOALS_FILE: head, SCENE_FILE: scene}
-    weights = {name: {key: (value,) for key, value in m.state_dict().items()} for name, m in modules.items()}
-    return write_bundle(folder, contract, weights, stored_dtype(folder / ENCODER_FILE))
+    weights = {name: (tensor,) for name, tensor in head.state_dict().items()}
+    return write_bundle(folder, contract, {SUB_GOALS_FILE: weights}, stored_dtype(folder / ENCODER_FILE))
 
 
 def model_folder(given: str | Path = "") -> Path:
@@ -250,6 +226,4 @@ def model_folder(given: str | Path = "") -> Path:
 
 
 def _sub_goal_files(contract: Contract) -> tuple[str, ...]:
-    if contract.sub_goals is None:
-        return ()
-    return (SUB_GOALS_FILE,) if contract.scene is None else (SUB_GOALS_FILE, SCENE_FILE)
+    return () if contract.sub_goals is None else (SUB_GOALS_FILE,)

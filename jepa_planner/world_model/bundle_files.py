@@ -15,8 +15,7 @@ from jepa_planner.world_model.weights_file import read_weights, weight_shapes
 CONTRACT_FILE = "model.yaml"
 ENCODER_FILE, PREDICTOR_FILE = "encoder.safetensors", "predictor.safetensors"
 FAMILIARITY_FILE = "familiarity.safetensors"
-SUB_GOALS_FILE, SCENE_FILE = "sub_goals.safetensors", "scene.safetensors"
-DECODER_FILE = "decoder.safetensors"
+SUB_GOALS_FILE, DECODER_FILE = "sub_goals.safetensors", "decoder.safetensors"
 M = TypeVar("M", bound=nn.Module)
 
 

@@ -22,7 +22,6 @@ from jepa_planner.world_model.contract_sections import (
 )
 from jepa_planner.world_model.encoder import EncoderConfig
 from jepa_planner.world_model.predictor import PredictorConfig
-from jepa_planner.world_model.scene_encoder import SceneEncoderConfig
 from jepa_planner.world_model.strict_fields import FieldError
 from jepa_planner.world_model.sub_goal_head import SubGoalHeadConfig
 
@@ -38,8 +37,7 @@ class Contract:
     """Everything that stands in `model.yaml`; `files` maps file names to their sha256.
 
     predictor None: the bundle is an encoder alone, and what stands about states, actions and planning is meant for the
-    predictor to come. sub_goals None: the model imagines none. scene: of what makes the scene tokens that sub-goals are
-    imagined from besides latents; None: there are none. notes: what is uncertain about the model, and what to
+    predictor to come. sub_goals None: the model imagines none. notes: what is uncertain about the model, and what to
     try. Construction raises FieldError where a value is impossible or two sections contradict each other.
     """
 
@@ -57,7 +55,6 @@ class Contract:
     predictor: PredictorConfig | None
     familiarity: FamiliaritySpec | None = None
     sub_goals: SubGoalSpec | None = None
-    scene: SceneEncoderConfig | None = None
     context_frames: int = 1
     format: int = FORMAT
     notes: tuple[str, ...] = ()
@@ -111,27 +108,27 @@ class Contract:
             ("sub_goals.head.state_dim", head.state_dim, len(self.state.channels)),
         ):
             _check_equal(name, given, expected)
-        reads, scene = head.scene, self.scene
-        if (reads is None) != (scene is None):
-            raise FieldError("scene: sizes of what makes scene tokens and sub_goals.head.scene go together")
-        if scene is not None:
+        if (scene := head.scene) is not None:
             for name, given, expected in (
-                ("scene.image_size", scene.image_size, self.encoder.image_size),
-                ("sub_goals.head.scene.views", reads.views, scene.views),
-                ("sub_goals.head.scene.tokens_per_view", reads.tokens_per_view, scene.tokens_per_view),
-                ("sub_goals.head.scene.channels", reads.channels, scene.channels),
-                ("scene.channels of a view", scene.tokens_per_view * scene.channels % self.latent.channels, 0),
+                ("sub_goals.head.scene.image_size", scene.image_size, self.encoder.image_size),
+                ("sub_goals.head.scene.views", scene.views >= self.encoder.views, True),
+                ("image rows", scene.pixel_numbers % self.latent.channels, 0),
             ):
                 _check_equal(name, given, expected)
 
     @property
+    def shows_pictures(self) -> bool:
+        """Whether what is observed holds the pictures besides their latent, for a head that looks at them."""
+        return self.sub_goals is not None and self.sub_goals.head.scene is not None
+
+    @property
     def observed_tokens(self) -> int:
-        """Rows of what is observed: the latent's tokens, and behind them the scene tokens of the views that are there
-        in rows of as many numbers.
+        """Rows of what is observed: the latent's tokens, and behind them, for a head that looks at them, the pictures
+        of all views in rows of as many numbers.
         """
-        if self.scene is None:
+        if not self.shows_pictures:
             return self.latent.tokens
-        numbers = len(self.image.views) * self.scene.tokens_per_view * self.scene.channels
+        numbers = len(self.image.views) * 3 * self.image.height * self.image.width
         return self.latent.tokens + numbers // self.latent.channels
 
     def imagines(self, mode: ImagineMode, goals: int) -> bool:
@@ -193,11 +190,11 @@ class Contract:
             raise ContractError(f"{name}: shape {list(shape)} given; this model's latents are {list(expected)}")
 
     def latent_of(self, observed: Tensor) -> Tensor:
-        """The latent in what is observed [.., N, D], without the scene tokens that may follow it."""
+        """The latent in what is observed [.., N, D], without the pictures that may follow it."""
         return observed[..., : self.latent.tokens, :]
 
     def check_observed(self, shape: Sequence[int], name: str = "latent") -> None:
-        """Raises ContractError unless this is the shape of what is observed: a latent with its scene tokens."""
+        """Raises ContractError unless this is the shape of what `WorldModel.observe` gives."""
         expected = (self.observed_tokens, self.latent.channels)
         if tuple(shape[-2:]) != expected:
             raise ContractError(f"{name}: shape {list(shape)} given; this model's observations are {list(expected)}")

@@ -8,9 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from jepa_planner.world_model.scene_reader import SceneReader, SceneReaderConfig
+from jepa_planner.world_model.scene_eyes import SceneEyes, SceneEyesConfig
 
 MAX_LATENT_NUMBERS = 8192
+ACTS = 2
+"""Ways of acting: to take and let go, and to push."""
+POSE = (0, 1, 2, 5)
+"""Numbers of the state's channels x, y, z and yaw."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +22,7 @@ class SubGoalHeadConfig:
     """Sizes of a `SubGoalHead`; the first three describe the latents and arm states of its world model.
 
     hypotheses: guesses at the next moment, for the same picture may be reached in several ways and at several paces.
-    scene: of the part that reads scene tokens, which then follow the latents; None: there are none.
+    scene: of what looks at the pictures themselves, which then follow the latents; None: it is given latents alone.
     """
 
     latent_tokens: int
@@ -28,7 +32,7 @@ class SubGoalHeadConfig:
     width: int = 512
     depth: int = 3
     dropout: float = 0.05
-    scene: SceneReaderConfig | None = None
+    scene: SceneEyesConfig | None = None
 
     def __post_init__(self) -> None:
         if min(self.hypotheses, self.width, self.depth) < 1 or not 0.0 <= self.dropout < 1.0:
@@ -67,8 +71,8 @@ class SubGoalHead(nn.Module):
     """A residual MLP from the present latent and arm state and a goal's latent to `Hypotheses`.
 
     It guesses how latent and state change. `set_scaling` brings states to unit size. Its output starts at random: from
-    zeros all hypotheses would be one and stay one, as the loss could not tell them apart. With scene tokens, what a
-    `SceneReader` makes of those of the present and of the goal comes in beside the latents.
+    zeros all hypotheses would be one and stay one, as the loss could not tell them apart. A head that sees also
+    says where the hand begins and ends to act on the way, which teaches it where things are: see `training/hand_acts`.
     """
 
     def __init__(self, config: SubGoalHeadConfig) -> None:
@@ -81,8 +85,12 @@ class SubGoalHead(nn.Module):
         self.logits = nn.Linear(width, config.hypotheses)
         self.changes = nn.Linear(width, config.hypotheses * (numbers + states))
         if config.scene is not None:
-            self.scene = SceneReader(config.scene, states)
-            self.embed_scene = nn.Linear(config.scene.width, width)
+            self.scene = SceneEyes(config.scene)
+            seen, poses = config.scene.features + states, ACTS * 2 * len(POSE)
+            self.acts = nn.Sequential(
+                nn.Linear(seen, width), nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, poses)
+            )
+            self.embed_scene = nn.Linear(seen + poses, width)
         self.register_buffer("state_mean", torch.zeros(states))
         self.register_buffer("state_std", torch.ones(states))
 
@@ -95,25 +103,33 @@ class SubGoalHead(nn.Module):
     def forward(self, latents: Tensor, states: Tensor, goals: Tensor) -> Hypotheses:
         """latents and goals [B, N, D], states [B, S] -> hypotheses with the leading axis B.
 
-        Scene tokens follow the latents along N, in rows of D numbers as `WorldModel.observe` gives them; hypotheses
-        have latents alone.
+        Pictures follow the latents along N, in rows of D numbers as `WorldModel.observe` gives them; hypotheses have
+        latents alone.
         """
+        return self.guess(latents, states, goals)[0]
+
+    def guess(self, latents: Tensor, states: Tensor, goals: Tensor) -> tuple[Hypotheses, Tensor | None]:
+        """As `forward`, and of a head that sees the poses [B, acts, 2, 4] at which the hand begins and ends to act."""
         config = self.config
-        (latents, scene), (goals, goal_scene) = self._parted(latents), self._parted(goals)
+        (latents, pictures), (goals, goal_pictures) = self._parted(latents), self._parted(goals)
         scaled = (states - self.state_mean) / self.state_std
-        x = self.embed(torch.cat([latents.flatten(1), scaled, goals.flatten(1)], dim=-1))
+        x, poses = self.embed(torch.cat([latents.flatten(1), scaled, goals.flatten(1)], dim=-1)), None
         if config.scene is not None:
-            x = x + self.embed_scene(self.scene(scene, goal_scene, scaled))
+            seen = torch.cat([self.scene(pictures, goal_pictures), scaled], dim=-1)
+            poses = self.acts(seen)
+            x = x + self.embed_scene(torch.cat([seen, poses], dim=-1))
+            poses = poses.unflatten(-1, (ACTS, 2, len(POSE)))
         for block in self.blocks:
             x = x + block(x)
         x = self.norm(x)
         changes = self.changes(x).unflatten(-1, (config.hypotheses, -1))
         of_latents, of_states = changes.split([config.latent_numbers, config.state_dim], dim=-1)
-        return Hypotheses(
+        hypotheses = Hypotheses(
             latents[:, None] + of_latents.unflatten(-1, latents.shape[1:]),
             states[:, None] + of_states * self.state_std,
             self.logits(x),
         )
+        return hypotheses, poses
 
     def of_views(self, views: Sequence[int]) -> "SubGoalHead":
         """The same head, weights shared, where only some of the views are there, by number."""
@@ -124,6 +140,7 @@ class SubGoalHead(nn.Module):
         return seeing
 
     def _parted(self, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents [B, N, D] and scene tokens [B, M, C] of what was seen, one after the other in rows of D numbers."""
-        latents, rest = seen[:, : self.config.latent_tokens], seen[:, self.config.latent_tokens :]
-        return latents, rest.reshape(len(seen), -1, self.config.scene.channels if self.config.scene else seen.shape[-1])
+        """Latents [B, N, D] and pictures [B, v, 3, H, W] of what was seen, one after the other in rows of D numbers."""
+        latents, rows = seen[:, : self.config.latent_tokens], seen[:, self.config.latent_tokens :]
+        size = self.config.scene.image_size if self.config.scene is not None else (0, 0)
+        return latents, rows.reshape(len(seen), -1, 3, *size) if self.config.scene is not None else rows

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.planning.energy import PIXELS, Energy, InPixels, latent_energy
-from jepa_planner.world_model.bundle import load_bundle, load_decoder, load_scene_encoder
+from jepa_planner.world_model.bundle import load_bundle, load_decoder
 from jepa_planner.world_model.context import Context
 from jepa_planner.world_model.contract import Contract, ContractError
 from jepa_planner.world_model.device import usable_device
@@ -21,7 +21,6 @@ from jepa_planner.world_model.preprocess import preprocess
 from jepa_planner.world_model.rollouts.differentiable import differentiable_rollout
 from jepa_planner.world_model.rollouts.engine import RolloutEngine, Score
 from jepa_planner.world_model.rollouts.precision import checked_engine, matrix_dtype, resolve_dtype
-from jepa_planner.world_model.scene_encoder import SceneEncoder
 
 BACKENDS = ("torch", "onnx")
 
@@ -32,7 +31,7 @@ class WorldModel:
     dtype: number type of matrix products; results are float32. "auto" takes what the device multiplies fastest;
     "int8" is for rollouts, and the encoder then runs in float32. Another type than float32 is used for rollouts only if
     it ranks candidates as float32 does, see `checked_engine`. chunk: most candidates that are imagined at a time.
-    decoder: of a model that is planned in pixels. scene: of one that sees scene tokens besides latents.
+    decoder: of a model that is planned in pixels.
     threads: cores that rollouts use on a CPU; None: those that torch was given.
     """
 
@@ -46,7 +45,6 @@ class WorldModel:
         chunk: int | None = None,
         decoder: PixelDecoder | None = None,
         threads: int | None = None,
-        scene: SceneEncoder | None = None,
     ) -> None:
         self.contract = contract
         self.device = usable_device(device)
@@ -57,7 +55,6 @@ class WorldModel:
         self.encoder = encoder.to(self.device).eval().requires_grad_(False)
         self.predictor = predictor.to(self.device).eval().requires_grad_(False)
         self.decoder = None if decoder is None else decoder.to(self.device).eval().requires_grad_(False)
-        self.scene = None if scene is None else scene.to(self.device).eval().requires_grad_(False)
 
     @classmethod
     def load(
@@ -79,10 +76,7 @@ class WorldModel:
             raise ValueError(f"backend is {backend!r}; it must be one of {', '.join(BACKENDS)}")
         dtype = resolve_dtype(dtype, usable_device(device))
         encoder, predictor, contract = load_bundle(folder, matrix_dtype(dtype), views)
-        model = cls(
-            contract, encoder, predictor, device, dtype, decoder=load_decoder(folder), threads=threads,
-            scene=load_scene_encoder(folder, views),
-        )  # fmt: skip
+        model = cls(contract, encoder, predictor, device, dtype, decoder=load_decoder(folder), threads=threads)
         if backend == "onnx" and views:
             raise ValueError("backend onnx has an encoder for all views: leave out views, or use torch")
         if backend == "onnx":
@@ -110,18 +104,17 @@ class WorldModel:
 
     @torch.inference_mode()
     def observe(self, images: np.ndarray | Tensor) -> Tensor:
-        """What a controller is given of camera images: their latents, and behind them, where sub-goals are imagined
-        from scene tokens, those in rows of as many numbers.
+        """What a controller is given of camera images: their latents, and behind them, for a head that looks at
+        pictures, those as the encoder sees them, in rows of as many numbers.
 
         images and errors: as `encode`. Returns float32 [B, contract.observed_tokens, D].
         """
         pixels = self._pixels(images)
         with self._precision():
             latents = self.encoder(pixels).float()
-            if self.scene is None:
-                return latents
-            tokens = self.scene(pixels).float()
-        return torch.cat([latents, tokens.reshape(len(latents), -1, latents.shape[-1])], dim=1)
+        if not self.contract.shows_pictures:
+            return latents
+        return torch.cat([latents, pixels.reshape(len(latents), -1, latents.shape[-1])], dim=1)
 
     @cached_property
     def energy(self) -> Energy:

@@ -116,7 +116,7 @@ class Sees:
         return Hypotheses(places, torch.nn.functional.pad(places[:, :, 0], (0, 5)), torch.zeros(1, 1))
 
 
-def test_scene_tokens_reach_the_head_and_neither_energy_nor_rollouts():
+def test_pictures_reach_the_head_and_neither_energy_nor_rollouts():
     head, way = Sees(), goal(0.2, 0.2, 0.0)
     plain = controller(sub_goals=around_the_corner(Sees()))
     plain.start([way])

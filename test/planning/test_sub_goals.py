@@ -226,3 +226,18 @@ def test_the_arm_counts_on_the_way_to_an_imagined_moment_and_not_to_the_picture_
     assert (imagined.arm_weight, picture.arm_weight) == (7.0, 0.0)
     with pytest.raises(ValueError, match="distances >= 0"):
         SubGoalSettings(arm_weight=-1.0)
+
+
+def test_where_the_arm_stood_leads_back_too_where_that_is_asked_for():
+    """Down at a place, to lift again is to stand where the arm stood before it came down."""
+    high, low, aside = (torch.tensor([x, 0.0, z] + 5 * [0.0]) for x, z in ((0.0, 0.1), (0.0, 0.0), (0.3, 0.0)))
+
+    class Lifts:
+        def __call__(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
+            places = torch.stack([low if states[0, 2] > 0.05 else high, aside])
+            return Hypotheses(torch.full((1, 2, 1, 2), 7.0), places[None], torch.tensor([[1.0, 0.0]]))
+
+    for back_m, then in ((0.0, high), (0.03, aside)):
+        sub_goals = SubGoals(Lifts(), replace(SETTINGS, back_m=back_m))
+        sub_goals.target(torch.zeros(1, 2), high, GOAL)
+        assert torch.equal(sub_goals.target(torch.zeros(1, 2), low, GOAL).state, then)

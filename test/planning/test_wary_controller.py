@@ -113,7 +113,7 @@ def test_a_goal_is_doubted_where_its_picture_or_the_arm_in_it_is_unknown():
     assert "shows the tcp 0.300 m outside" in doubt_of_goal(outside, known(), SPEC)
 
 
-def test_scene_tokens_are_no_part_of_what_is_familiar_and_reach_the_controller():
+def test_pictures_are_no_part_of_what_is_familiar_and_reach_the_controller():
     control, inner = wary()
     seen = torch.cat([LATENT, torch.full((3, 2), 99.0)])
     assert control.step(seen, STATE).kind is DecisionKind.MOVE

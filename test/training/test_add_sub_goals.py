@@ -19,11 +19,10 @@ from jepa_planner.training.run_folder import RunFolderError
 from jepa_planner.world_model.bundle import (
     load_bundle,
     load_contract,
-    load_scene_encoder,
     load_sub_goal_head,
     save_bundle,
 )
-from jepa_planner.world_model.bundle_files import BundleError, sha256
+from jepa_planner.world_model.bundle_files import sha256
 from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.world_model import WorldModel
 
@@ -174,39 +173,43 @@ def test_a_head_stays_with_its_encoder_when_the_predictor_goes_on_learning(tmp_p
 SEEING = replace(SHORT, seeing=True)
 
 
-def test_a_head_that_sees_comes_with_the_encoder_of_its_scene_tokens(tmp_path, first):
-    report = learn(tmp_path, first, SEEING)
+def acting(some: Episodes = SOME) -> Episodes:
+    """The same pictures, of a hand that takes something in each episode and lets it go."""
+    states = some.states.copy()
+    states[..., 6:] = 0.0
+    states[:, 2:7, 6], states[:, 2:7, 7] = 1.0, 0.5
+    return replace(some, states=states)
+
+
+def test_a_head_that_sees_is_given_the_pictures_behind_the_latents(tmp_path, first):
+    report = learn(tmp_path, first, SEEING, acting())
     bundle = tmp_path / "bundle"
     model, head = WorldModel.load(bundle), load_sub_goal_head(bundle)
     seen = model.observe(SOME.images[0, :2])
-    assert seen.shape == (2, model.contract.observed_tokens, 3) == (2, 4 + 2 * 4 * 48 // 3, 3)
-    assert torch.equal(seen[:, :4], model.encode(SOME.images[0, :2]))
+    assert seen.shape == (2, model.contract.observed_tokens, 3) == (2, 4 + 2 * 32 * 32, 3)
+    assert torch.equal(model.contract.latent_of(seen), model.encode(SOME.images[0, :2]))
     guesses = head(seen[:1], torch.zeros(1, 8), seen[1:])
     assert guesses.latents.shape == (1, 4, 4, 3) and guesses.latents.isfinite().all()
     assert report["foresight"]["best"] > 0
-    assert load_scene_encoder(first) is None
+    assert WorldModel.load(first).observe(SOME.images[0, :1]).shape == (1, 4, 3), "one that does not see has none"
 
 
-def test_scene_tokens_are_learned_from_the_pictures(tmp_path, first):
+def test_a_head_that_sees_learns_from_the_pictures_and_the_same_again_from_the_same(tmp_path, first):
     hashes = []
     dark = replace(SOME, images=SOME.images // 2)
     for name, some in (("one", SOME), ("same", SOME), ("dark", dark)):
-        learn(tmp_path / name, first, SEEING, some)
-        hashes.append(sha256(tmp_path / name / "bundle" / "scene.safetensors"))
+        learn(tmp_path / name, first, SEEING, acting(some))
+        hashes.append(sha256(tmp_path / name / "bundle" / "sub_goals.safetensors"))
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-def test_a_head_without_scene_tokens_takes_the_place_of_one_with_them(tmp_path, first):
-    learn(tmp_path, first, SEEING)
-    add_sub_goals([tmp_path / "demonstrations"], tmp_path / "bundle", tmp_path / "blind", tmp_path / "again", SHORT)
-    assert load_contract(tmp_path / "blind").scene is None
-    assert not (tmp_path / "blind" / "scene.safetensors").exists()
-    assert WorldModel.load(tmp_path / "blind").observe(SOME.images[0, :1]).shape == (1, 4, 3)
+def test_demonstrations_in_which_no_hand_acts_teach_no_head_to_see(tmp_path, first):
+    still = replace(SOME, states=np.zeros_like(SOME.states))
+    with pytest.raises(ValueError, match="in none of 5 demonstrations does the hand take and let go or push"):
+        learn(tmp_path, first, SEEING, still)
 
 
-def test_a_bundle_whose_scene_encoder_was_altered_is_refused(tmp_path, first):
-    learn(tmp_path, first, SEEING)
-    file = tmp_path / "bundle" / "scene.safetensors"
-    file.write_bytes(file.read_bytes()[:-1] + b"x")
-    with pytest.raises(BundleError, match=r"scene\.safetensors: sha256 is"):
-        WorldModel.load(tmp_path / "bundle")
+def test_a_run_of_a_head_that_sees_is_none_of_a_head_that_does_not(tmp_path, first):
+    learn(tmp_path, first, SHORT, acting())
+    with pytest.raises(RunFolderError, match="other seeing"):
+        learn(tmp_path, first, SEEING, acting())

@@ -19,8 +19,7 @@ from jepa_planner.world_model.contract_sections import (
 )
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
-from jepa_planner.world_model.scene_encoder import SceneEncoder, SceneEncoderConfig
-from jepa_planner.world_model.scene_reader import SceneReaderConfig
+from jepa_planner.world_model.scene_eyes import SceneEyes, SceneEyesConfig
 from jepa_planner.world_model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
 from jepa_planner.world_model.world_model import Context, WorldModel
 
@@ -72,19 +71,13 @@ def small_encoder(seed: int = 0, **changes) -> VideoEncoder:
     return encoder
 
 
-SCENE = SceneEncoderConfig(image_size=(32, 32), views=2, channels=8, width=24, depth=1, heads=2, mlp_hidden=32)
-READER = SceneReaderConfig(views=2, tokens_per_view=4, channels=8, width=12, depth=1, heads=2)
+EYES = SceneEyesConfig(image_size=(32, 32), views=2, channels=8, spots=4, values=3)
 
 
-def small_scene_encoder(seed: int = 0) -> SceneEncoder:
-    """In eval mode, with weights large enough that every pixel shows in the tokens."""
+def small_scene_eyes(seed: int = 0) -> SceneEyes:
+    """In eval mode."""
     torch.manual_seed(seed)
-    scene = SceneEncoder(SCENE)
-    for module in scene.modules():
-        if isinstance(module, torch.nn.Linear):
-            torch.nn.init.normal_(module.weight, std=module.in_features**-0.5)
-    torch.nn.init.normal_(scene.view_embed)
-    return scene.eval()
+    return SceneEyes(EYES).eval()
 
 
 def small_predictor(seed: int = 0, **changes) -> ActionConditionedPredictor:

@@ -1,8 +1,8 @@
 import pytest
 import torch
-from small_models import CHANNELS, READER, SLOTS, small_sub_goal_head, sub_goal_head_config
+from small_models import CHANNELS, EYES, SLOTS, small_sub_goal_head, sub_goal_head_config
 
-from jepa_planner.world_model.sub_goal_head import SubGoalHead
+from jepa_planner.world_model.sub_goal_head import ACTS, POSE, SubGoalHead
 
 
 def inputs(batch: int = 3, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -59,18 +59,20 @@ def test_states_enter_and_leave_in_their_own_units():
     torch.testing.assert_close(scaled.states, plain.states * std + mean)
 
 
-def test_scene_tokens_that_follow_latents_count_and_hypotheses_have_none():
-    head = small_sub_goal_head(scene=READER)
+def test_a_head_that_sees_looks_at_the_pictures_behind_the_latents_and_imagines_none():
+    head = small_sub_goal_head(scene=EYES).eval()
     latents, states, goals = inputs()
-    tokens = torch.randn(2, 3, 64 // CHANNELS, CHANNELS, generator=torch.Generator().manual_seed(2))
-    seen, goal = (torch.cat([part, rows], dim=1) for part, rows in zip((latents, goals), tokens, strict=True))
-    guesses = head(seen, states, goal)
+    pixels = torch.randn(2, 3, 2 * EYES.pixel_numbers // CHANNELS, CHANNELS, generator=torch.Generator().manual_seed(2))
+    seen, goal = (torch.cat([part, rows], dim=1) for part, rows in zip((latents, goals), pixels, strict=True))
+    guesses, poses = head.guess(seen, states, goal)
     assert guesses.latents.shape == (3, 4, SLOTS, CHANNELS)
+    assert poses.shape == (3, ACTS, 2, len(POSE))
     for changed in range(2):
         other = [seen.clone(), goal.clone()]
-        other[changed][:, SLOTS:] += torch.arange(float(CHANNELS))
-        assert (head(other[0], states, other[1]).states - guesses.states).abs().max() > 1e-5
-    alone = head.of_views([1])(seen[:, : SLOTS + 8], states, goal[:, : SLOTS + 8])
+        other[changed][:, SLOTS:] = other[changed][:, SLOTS:].flip(1)
+        assert (head(other[0], states, other[1]).states - guesses.states).abs().max() > 1e-6
+    rows = EYES.pixel_numbers // CHANNELS
+    alone = head.of_views([1])(seen[:, : SLOTS + rows], states, goal[:, : SLOTS + rows])
     assert alone.latents.shape == guesses.latents.shape
     assert torch.equal(head(seen, states, goal).latents, guesses.latents), "the head itself still wants both views"
 
