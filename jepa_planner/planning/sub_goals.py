@@ -53,8 +53,10 @@ class SubGoalSettings:
     arm_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        distances = (self.arrived_distance, self.arrived_m, self.back_m, self.back_distance, self.goal_distance, self.near_goal,
-                     self.arm_weight)  # fmt: skip
+        distances = (
+            self.arrived_distance, self.arrived_m, self.back_distance, self.back_m, self.goal_distance, self.near_goal,
+            self.arm_weight,
+        )  # fmt: skip
         if not all(distance >= 0.0 for distance in distances):
             raise ValueError(f"{self}: expected distances >= 0")
         if min(self.max_looks, self.max_goal_images, self.steps) < 1 or self.back_moments < 0:

@@ -20,7 +20,7 @@ def test_a_spot_goes_where_the_thing_goes():
     eyes, (still, moved) = small_scene_eyes(), torch.zeros(2, 1, 2, 3, 32, 32)
     still[..., 4:10, 4:10] = moved[..., 20:26, 20:26] = 5.0
     for eye in eyes.eyes:  # what is brighter is looked at
-        torch.nn.init.constant_(eye.sharpness, 3.0)
+        torch.nn.init.constant_(eye.sharpness, 8.0)
     empty = torch.zeros_like(still)
     one, other = (eyes(shown, empty).unflatten(1, (2, 4, 5))[0, ..., :2] for shown in (still, moved))
     assert (other - one).abs().max() > 0.2
