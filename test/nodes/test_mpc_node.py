@@ -9,7 +9,7 @@ from jepa_planner.action import ReachGoalImage
 from jepa_planner.msg import PlanStats
 from jepa_planner.srv import Rollout
 from rclpy.parameter import Parameter
-from small_models import small_sub_goal_head, small_sub_goal_spec
+from small_models import EYES, small_sub_goal_head, small_sub_goal_spec
 
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.goal_pursuit import Outcome
@@ -141,6 +141,24 @@ def test_feedback_tells_the_imagined_moment_and_how_near_it_is(ros, imagining_bu
     status = next(message.feedback.status for message in heard if message.feedback.step)
     assert status.startswith("moving to moment 1 (imagined), look 1, energy ") if imagined else status == "moving"
     assert (result.outcome, result.steps) == (Outcome.BUDGET_SPENT, goals)
+
+
+@pytest.mark.parametrize("composed", [True, False], ids=["in one process", "over topics"])
+def test_a_head_that_sees_is_given_the_pictures_of_cameras_and_goals(ros, bundle, tmp_path, composed):
+    head = small_sub_goal_head(scene=EYES).eval()
+    pursuit = SubGoalSettings(steps=2, goal_distance=0.0, near_goal=0.0, arm_weight=10.0)
+    add_sub_goal_head(Path(bundle), tmp_path / "seeing", head, small_sub_goal_spec(head=head.config, pursuit=pursuit))
+    rig = Rig(str(tmp_path / "seeing"))
+    rig.planner(composed)
+    heard = []
+    goal = ReachGoalImage.Goal(goals=[goal_of(*FAR, tolerance=1e-9)])
+    sent = rig.reach.send_goal_async(goal, feedback_callback=heard.append)
+    rig.until(sent.done)
+    result = rig.result(sent.result())
+    rig.until(lambda: any(message.feedback.step for message in heard))
+    rig.close()
+    assert (result.outcome, result.steps) == (Outcome.BUDGET_SPENT, 2)
+    assert any("(imagined)" in message.feedback.status for message in heard)
 
 
 def test_goal_images_without_budget_share_the_steps_that_imagining_takes(ros, imagining_bundle):
