@@ -26,7 +26,7 @@ from jepa_planner.training.sub_goal_training import (
     Moments,
     MomentSampler,
     SubGoalTraining,
-    errors_in_words,
+    foresight_errors,
     hypothesis_losses,
 )
 from jepa_planner.training.view_dropout import LONE_VIEW_SHARE
@@ -155,4 +155,4 @@ def foresight_seeing(head: SubGoalHead, sampler: SeenMomentSampler) -> dict[str,
         seen = sampler.draw(number)
         given = with_pictures(seen.moments, seen.pixels)
         parts.append((seen.moments, head(given.latents, given.states, given.goals)))
-    return errors_in_words(parts)
+    return foresight_errors(parts)

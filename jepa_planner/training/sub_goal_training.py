@@ -156,10 +156,10 @@ def foresight(
     the median error of the tcp's position (cm) of each.
     """
     moments = MomentSampler(latents, states, next_moments, span, HELD_OUT_DRAWS, seed).draw(0)
-    return errors_in_words([(moments, head.eval()(moments.latents, moments.states, moments.goals))])
+    return foresight_errors([(moments, head.eval()(moments.latents, moments.states, moments.goals))])
 
 
-def errors_in_words(parts: Sequence[tuple[Moments, Hypotheses]]) -> dict[str, float]:
+def foresight_errors(parts: Sequence[tuple[Moments, Hypotheses]]) -> dict[str, float]:
     """The numbers of `foresight`, of moments and what was foreseen of them."""
     found: dict[str, list[Tensor]] = {}
     for moments, guesses in parts:
