@@ -111,8 +111,12 @@ class Contract:
         if (scene := head.scene) is not None:
             for name, given, expected in (
                 ("sub_goals.head.scene.image_size", scene.image_size, self.encoder.image_size),
-                ("sub_goals.head.scene.views", scene.views >= self.encoder.views, True),
-                ("image rows", scene.pixel_numbers % self.latent.channels, 0),
+                ("sub_goals.head.scene.views", min(scene.views, self.encoder.views), self.encoder.views),
+                (
+                    "numbers of a picture that fill no row of latent.channels",
+                    scene.pixel_numbers % self.latent.channels,
+                    0,
+                ),
             ):
                 _check_equal(name, given, expected)
 

@@ -19,7 +19,7 @@ def test_each_view_gives_place_and_values_of_each_of_its_spots():
 def test_a_spot_goes_where_the_thing_goes():
     eyes, (still, moved) = small_scene_eyes(), torch.zeros(2, 1, 2, 3, 32, 32)
     still[..., 4:10, 4:10] = moved[..., 20:26, 20:26] = 5.0
-    for eye in eyes.eyes:  # what is brighter is looked at
+    for eye in eyes.eyes:  # each spot looks at one place
         torch.nn.init.constant_(eye.sharpness, 8.0)
     empty = torch.zeros_like(still)
     one, other = (eyes(shown, empty).unflatten(1, (2, 4, 5))[0, ..., :2] for shown in (still, moved))
