@@ -19,6 +19,7 @@ class _Task(PandaGym):
     """Common to the three; behaviours: what is done while exploring."""
 
     behaviours: ClassVar[tuple[str, ...]]
+    max_steps = 45
 
     def behaviour(self, rng: np.random.Generator) -> list[Waypoint]:
         """One thing that is done while exploring."""
@@ -67,7 +68,6 @@ class PickAndPlace(_Task):
     """A cube held at a point over the table, or put onto it."""
 
     env_id = "PandaPickAndPlace-v3"
-    max_steps = 45
     behaviours = ("place", "place", "hold", "hold", "push", "reach")
 
     def goal_script(self) -> list[Waypoint]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from jepa_planner_sim.adapter import SceneAdapter
 from jepa_planner_sim.bullet import silence
-from jepa_planner_sim.expert import OPEN, ScriptedExpert, Waypoint
+from jepa_planner_sim.expert import CLOSED, OPEN, ScriptedExpert, Waypoint
 from jepa_planner_sim.scene import Scene, TableObject
 
 BASE_X_M = -0.6
@@ -54,7 +54,7 @@ class PandaGym(SceneAdapter):
         self._start()
         for draw in range(1, DRAWS + 1):
             self._observation, _ = self._env.reset(seed=int(rng.integers(2**31)))
-            self.closedness_commanded = OPEN
+            self.closedness_commanded = OPEN if self._has_gripper else CLOSED  # panda-gym blocks it closed
             start = rng.uniform([0.48, -0.15, 0.12], [0.72, 0.15, 0.25])
             for _ in range(4):
                 self._go(start)
@@ -68,8 +68,8 @@ class PandaGym(SceneAdapter):
         return np.stack([sim.render(size, size, **VIEWPOINT, **camera)[..., :3] for camera in CAMERAS.values()])
 
     def state(self) -> np.ndarray:
-        measured = 1.0 - float(self._observation["observation"][6]) / STROKE_M if self._has_gripper else 0.0
-        commanded = self.closedness_commanded if self._has_gripper else 0.0
+        measured = 1.0 - float(self._env.robot.get_fingers_width()) / STROKE_M
+        commanded = self.closedness_commanded
         return np.array([*self.tcp_m(), 0.0, 0.0, 0.0, commanded, np.clip(measured, 0.0, 1.0)], np.float32)
 
     def act(self, action: np.ndarray) -> None:

@@ -36,6 +36,13 @@ def test_the_goal_can_be_reached_and_panda_gym_says_so(scene):
     assert solved and scene.distance_m() < 0.05
 
 
+def test_the_state_says_how_wide_the_fingers_stand_also_where_they_are_blocked(scene):
+    commanded, measured = scene.reset(seed=8)[0]["state"][6:8]
+    blocked = scene.action_max[6] == 0.0
+    assert commanded == blocked
+    np.testing.assert_allclose(measured, float(blocked), atol=0.03)
+
+
 def test_looking_ahead_and_drawing_goals_leave_the_scene_as_it_is(scene):
     scene.reset(seed=7)
     before = scene.pictures(), scene.state(), scene.object_pose()
