@@ -74,9 +74,7 @@ class PandaGym(SceneAdapter):
         bullet, size = self._env.sim.physics_client, self._size_px
         view = bullet.computeViewMatrixFromYawPitchRoll(yaw=yaw_deg, **CAMERA)
         projection = bullet.computeProjectionMatrixFOV(**LENS)
-        rgba = bullet.getCameraImage(
-            size, size, view, projection, shadow=0, renderer=bullet.ER_TINY_RENDERER
-        )[2]  # fmt: skip
+        rgba = bullet.getCameraImage(size, size, view, projection, shadow=0, renderer=bullet.ER_TINY_RENDERER)[2]
         return np.reshape(rgba, (size, size, 4))[..., :3].astype(np.uint8)
 
     def state(self) -> np.ndarray:
