@@ -1,4 +1,5 @@
-"""Writes config/NODE.yaml from the parameter tables in the code: every parameter with its meaning and default.
+"""Writes config/NODE.yaml from the parameter tables in the code: every parameter with its meaning and default; and
+config/parameters.yaml, the same tables for those who check values without loading the nodes.
 
 `python tools/write_config.py` writes, `--check` fails when a file differs.
 """
@@ -48,6 +49,25 @@ def render(node: str, parameters: Iterable[Parameter]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def render_tables() -> str:
+    """Type, bounds and choices of each parameter of each node."""
+    lines = [
+        "# What each parameter may be, for the check of parameter files and launch arguments; written by",
+        "# tools/write_config.py. Defaults are changed in NODE.yaml, or better in a parameter file of your own.",
+    ]
+    for node, parameters in tables().items():
+        lines.append(f"{node}:")
+        for parameter in parameters:
+            stands: dict[str, object] = {"default": parameter.default}
+            if parameter.minimum is not None:
+                stands |= {"minimum": parameter.minimum, "maximum": parameter.maximum}
+            if parameter.choices:
+                stands["choices"] = list(parameter.choices)
+            text = yaml.safe_dump(stands, default_flow_style=True, sort_keys=False, width=1000).strip()
+            lines.append(f"  {parameter.name}: {text}")
+    return "\n".join(lines) + "\n"
+
+
 def _meaning(parameter: Parameter) -> str:
     text = parameter.description
     if parameter.choices:
@@ -62,8 +82,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing, fail when a file is out of date")
     check = parser.parse_args().check
     outdated = []
-    for node, parameters in tables().items():
-        file, text = CONFIG / f"{node}.yaml", render(node, parameters)
+    texts = {node: render(node, parameters) for node, parameters in tables().items()} | {"parameters": render_tables()}
+    for name, text in texts.items():
+        file = CONFIG / f"{name}.yaml"
         if not file.is_file() or file.read_text() != text:
             outdated.append(file.name)
             if not check:

@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="between goal pictures: auto (default): where the model can and there are few pictures",
     )
     add_compute_arguments(parser, dtype=None)
-    parser.add_argument("--task", help="simulated scene at the start: reach, grasp, push or pick_place")
+    parser.set_defaults(threads=None)
+    parser.add_argument("--task", help="simulated scene at the start: reach, grasp, push, pick_place (default) ...")
     parser.add_argument("--seed", type=int, help="seed of that scene")
     parser.add_argument("--speed", type=float, help="simulated seconds per second (default 1)")
     parser.add_argument("--namespace", default="", help="put all names under this one")
@@ -40,22 +41,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--remap", action="append", default=[], metavar="FROM:=TO", help="another name for a topic; may be repeated"
     )
     parser.add_argument("--params-file", action="append", default=[], metavar="FILE", help="ROS parameter file")
-    parser.add_argument("--log-level", default="", help="debug, info, warn or error")
+    parser.add_argument("--log-level", default="", help="debug, info, warn, error or fatal")
 
 
 def main(args: argparse.Namespace) -> int:
-    from jepa_planner.nodes.graph import PLANNER_MODULES, SIM_MODULE, Processes, composed, ros_arguments
+    from jepa_planner.nodes.graph import PLANNER_MODULES, SIM_MODULE, Processes, composed
     from jepa_planner.nodes.running import run
+    from jepa_planner.nodes.start import Start
 
-    parameters: dict[str, object] = {"use_sim_time": True} if args.sim else {}
-    if args.threads:
-        parameters["threads"] = args.threads
-    for name in ("model", "dtype", "imagine_sub_goals", "task", "seed", "speed"):
-        if getattr(args, name) not in (None, ""):
-            parameters[name] = getattr(args, name)
-    if wrong := [remap for remap in args.remap if len(remap.split(":=")) != 2]:
-        raise ValueError(f"--remap {wrong[0]}: expected FROM:=TO")
-    arguments = ros_arguments(parameters, args.params_file, args.namespace, args.log_level, args.remap)
+    if args.separate == "sim" and not args.sim:
+        raise ValueError("--separate sim: there is no simulator to keep apart; add --sim")
+    start = Start.of(
+        args.sim,
+        typed=_given(args, "model", "dtype", "threads", "imagine_sub_goals"),
+        scene=_given(args, "task", "seed", "speed"),
+        params_files=args.params_file,
+        namespace=args.namespace,
+        remaps=args.remap,
+        log_level=args.log_level,
+    )
+    arguments = start.ros_arguments()
     sim_modules = SIM_MODULE if args.sim else {}
     if args.separate == "all":
         return _wait(Processes({**PLANNER_MODULES, **sim_modules}, arguments))
@@ -64,6 +69,11 @@ def main(args: argparse.Namespace) -> int:
     simulator = Processes(sim_modules, arguments)
     code = run(lambda: composed(with_sim=False), arguments, lambda: not simulator.dead())
     return code if simulator.stop() else 1
+
+
+def _given(args: argparse.Namespace, *names: str) -> dict[str, object]:
+    """Of these arguments, those that were typed; the others are left to parameter files."""
+    return {name: value for name in names if (value := getattr(args, name)) is not None and value != ""}
 
 
 def _wait(processes: Processes) -> int:

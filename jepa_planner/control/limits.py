@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from jepa_planner.control.kinematics import rotation_from_rpy, rpy_from_rotation
+from jepa_planner.shipped import shipped
 
 
 class LimitsError(ValueError):
@@ -124,12 +125,5 @@ class SafetyLimits:
 
 
 def shipped_config(name: str) -> Path:
-    """Path of a file in config/, in a source tree or an installed package share folder."""
-    here = Path(__file__).resolve()
-    for root in here.parents:
-        for candidate in (root / "config" / name, root / "share" / "jepa_planner" / "config" / name):
-            if candidate.is_file():
-                return candidate
-    raise FileNotFoundError(
-        f"config/{name} was found neither in the source tree nor in an installed share folder above {here}"
-    )
+    """Path of a file in config/; raises FileNotFoundError where it does not ship."""
+    return shipped(f"config/{name}")

@@ -6,19 +6,15 @@ import ctypes
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rclpy.node import Node
 
-PLANNER_MODULES = {
-    "mpc_node": "jepa_planner.nodes.mpc_node",
-    "arm_node": "jepa_planner.nodes.arm_node",
-    "predictor_node": "jepa_planner.nodes.predictor_node",
-    "encoder_node": "jepa_planner.nodes.encoder_node",
-}
-"""In the order in which they are brought down: first who decides, then who moves."""
-SIM_MODULE = {"sim_node": "jepa_planner_sim.sim_node"}
+from jepa_planner.nodes.start import PLANNER_NODES, SIM_NODE, Start
+
+PLANNER_MODULES = {node: f"jepa_planner.nodes.{node}" for node in PLANNER_NODES}
+SIM_MODULE = {SIM_NODE: f"jepa_planner_sim.{SIM_NODE}"}
 STOP_TIMEOUT_S = 10.0
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -39,38 +35,9 @@ def composed(with_sim: bool) -> list[Node]:
     return nodes
 
 
-def config_files() -> list[Path]:
-    """The parameter files that ship, one per node."""
-    from jepa_planner.control.limits import shipped_config
-
-    folder = shipped_config("arm_node.yaml").parent
-    return [folder / f"{node}.yaml" for node in (*PLANNER_MODULES, *SIM_MODULE)]
-
-
-def ros_arguments(
-    parameters: dict[str, object] | None = None,
-    params_files: Sequence[str | Path] = (),
-    namespace: str = "",
-    log_level: str = "",
-    remaps: Sequence[str] = (),
-) -> list[str]:
-    """The command line for nodes: shipped parameter files first, then the caller's, then single parameters.
-
-    remaps: FROM:=TO for names of topics, services and actions.
-    """
-    arguments = ["--ros-args"]
-    for file in (*config_files(), *params_files):
-        arguments += ["--params-file", str(file)]
-    for name, value in (parameters or {}).items():
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        arguments += ["-p", f"{name}:={text}"]
-    for remap in remaps:
-        arguments += ["-r", remap]
-    if namespace:
-        arguments += ["-r", f"__ns:=/{namespace.strip('/')}"]
-    if log_level:
-        arguments += ["--log-level", log_level]
-    return arguments
+def ros_arguments(parameters: Mapping[str, object] | None = None, namespace: str = "", **more: Any) -> list[str]:
+    """The command line for nodes of the planner, with parameters for those that have them; more: see `Start.of`."""
+    return Start.of(sim=False, typed=parameters, namespace=namespace, **more).ros_arguments()
 
 
 def spawn(command: Sequence[str]) -> subprocess.Popen:

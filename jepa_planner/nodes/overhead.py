@@ -47,7 +47,7 @@ def measure_overhead(
 ) -> Overhead:
     """Calls each way in turns, so that what else the machine does meets all; `advance` is called after each turn."""
     own_domain()
-    arguments = ros_arguments({"model": folder, "device": device, "threads": threads}, log_level="warn")
+    arguments = ros_arguments({"model": str(folder), "device": str(device), "threads": threads}, log_level="warn")
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
         with _predictor_apart(arguments), _caller() as caller:

@@ -1,11 +1,13 @@
 """Parameters as tables: name, default, meaning, bounds, and when they may change."""
 
+import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
@@ -31,6 +33,40 @@ class Parameter:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     change: Change = Change.UNCONFIGURED
+
+    def accept(self, value: object) -> Value:
+        """The value as this parameter has it, a whole number as float where that is its type.
+
+        Raises ValueError saying what was given and what was expected.
+        """
+        several = isinstance(self.default, list)
+        kind = type(self.default[0] if several else self.default)
+        items = value if several and isinstance(value, list) else [value]
+        found = [_as(kind, item) for item in items]
+        if several != isinstance(value, list) or not found or None in found or not all(map(self._allows, found)):
+            raise ValueError(f"{self.name} is {value!r}; expected {self._expected(kind, several)}")
+        return found if several else found[0]
+
+    def read(self, text: str) -> Value:
+        """The value that a text from a command line stands for; raises ValueError as `accept` does."""
+        readers = {bool: _read_bool, int: int, float: float}
+        try:
+            return self.accept(readers.get(type(self.default), str)(text))
+        except ValueError:
+            expected = self._expected(type(self.default), several=False)
+            raise ValueError(f"{self.name} is {text!r}; expected {expected}") from None
+
+    def _allows(self, value: Value) -> bool:
+        in_range = self.minimum is None or self.minimum <= value <= self.maximum
+        return in_range and (not self.choices or value in (*self.choices, self.default)) and value == value
+
+    def _expected(self, kind: type, several: bool) -> str:
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if several:
+            return f"a list of {'names' if kind is str else 'numbers'}, one at least"
+        words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[kind]
+        return words if self.minimum is None else f"{words} from {self.minimum} to {self.maximum}"
 
     def descriptor(self) -> ParameterDescriptor:
         text = f"{self.description} May change {self.change.value}."
@@ -65,7 +101,10 @@ class Parameters:
         self._is_configured = is_configured
         self._is_moving = is_moving
         for parameter in self._table.values():
-            node.declare_parameter(parameter.name, parameter.default, parameter.descriptor())
+            try:
+                node.declare_parameter(parameter.name, parameter.default, parameter.descriptor())
+            except ParameterException as error:
+                raise ValueError(f"{node.get_name()}: {error}") from error
         self._refuse_bad_choices(node.get_parameters(list(self._table)))
         node.add_on_set_parameters_callback(self._judge)
 
@@ -93,6 +132,27 @@ class Parameters:
             if parameter.change is Change.AT_REST and self._is_moving():
                 return _refused(f"{change.name} may change only {parameter.change.value}, and it moves")
         return SetParametersResult(successful=True)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What was probably meant by a name that is not known, as the end of a refusal; else the known ones."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+
+
+def _as(kind: type, value: object) -> Value | None:
+    """The value if it is of that kind, None if not; YAML takes 1e-3, without a point, for a text."""
+    if kind is float and type(value) in (int, str):
+        try:
+            return float(value)
+        except ValueError:
+            return None
+    return value if type(value) is kind else None
+
+
+def _read_bool(text: str) -> bool:
+    return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
 
 
 def _refused(reason: str) -> SetParametersResult:

@@ -4,7 +4,7 @@ import gc
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import rclpy
 from rclpy.executors import ExternalShutdownException
@@ -12,6 +12,8 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from jepa_planner.nodes.parameter_files import known
+from jepa_planner.nodes.parameters import nearest
 from jepa_planner.nodes.planner_node import PlannerNode, start, wait_until
 
 try:  # wakes per event instead of rebuilding a wait set: measured 31 % of a core for five idle nodes, not 62 %
@@ -78,11 +80,12 @@ class Composition:
         self._threads: list[NodeThread] = []
 
     def start(self) -> None:
-        """Configures, activates and spins; raises RuntimeError when a node cannot start."""
+        """Configures, activates and spins; raises RuntimeError or ValueError when a node cannot start."""
         sys.setswitchinterval(THREAD_SWITCH_S)
         try:
+            _refuse_unknown_parameters(self.nodes)
             start(node for node in self.nodes if isinstance(node, PlannerNode))
-        except RuntimeError:
+        except (RuntimeError, ValueError):
             for node in self.nodes:
                 node.destroy_node()
             raise
@@ -101,6 +104,18 @@ class Composition:
             thread.stop()
         gc.unfreeze()  # what is frozen is not taken down at exit, of which libraries complain
         return not any(thread.failed for thread in self._threads)
+
+
+def _refuse_unknown_parameters(nodes: Iterable[Node]) -> None:
+    """ROS passes over a parameter that is misspelt on a node's own command line; here it is refused.
+
+    One for all nodes of a process may be another's.
+    """
+    names = {name: None for table in known().values() for name in table}
+    for node in nodes:
+        for name in node._parameter_overrides:
+            if name not in names and not name.startswith("qos_overrides."):
+                raise ValueError(f"{node.get_name()} has no parameter {name}; {nearest(name, names)}")
 
 
 def run(

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 import yaml
 
+from jepa_planner.shipped import shipped
 from jepa_planner.world_model.bundle_files import (
     CONTRACT_FILE,
     DECODER_FILE,
@@ -23,7 +24,7 @@ from jepa_planner.world_model.bundle_files import (
     load_weights,
     sha256,
 )
-from jepa_planner.world_model.contract import Contract
+from jepa_planner.world_model.contract import FORMAT, Contract
 from jepa_planner.world_model.contract_sections import FamiliaritySpec, SubGoalSpec
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.familiarity import Familiarity, feature_count
@@ -33,6 +34,8 @@ from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_pl
 from jepa_planner.world_model.sub_goal_head import SubGoalHead
 from jepa_planner.world_model.weights_file import Weights, read_weights, stored_dtype, weight_shapes, write_weights
 
+DEFAULT_MODEL = "panda-tabletop"
+"""Of those in models/, the one that is used where none is named."""
 MAX_CONTRACT_BYTES = 1_000_000
 
 
@@ -84,7 +87,7 @@ def write_bundle(
     folder.mkdir(parents=True, exist_ok=True)
     hashes = {name: write_weights(folder / name, part, dtype, mapped, advance) for name, part in weights.items()}
     hashes |= {name: sha256(inside(folder, name)) for name in contract.files if name not in hashes}
-    contract = replace(contract, files=dict(sorted(hashes.items())))
+    contract = replace(contract, files=dict(sorted(hashes.items())), format=FORMAT)
     text = yaml.dump(to_plain(contract), Dumper=_ContractDumper, sort_keys=False, width=110, default_flow_style=None)
     (folder / CONTRACT_FILE).write_text(text, encoding="utf-8")
     return contract
@@ -101,10 +104,19 @@ def load_contract(folder: str | Path, views: Sequence[str] = ()) -> Contract:
     if (size := path.stat().st_size) > MAX_CONTRACT_BYTES:
         raise BundleError(f"{path}: {size} bytes; a contract has at most {MAX_CONTRACT_BYTES}")
     try:
-        contract = from_plain(Contract, yaml.safe_load(path.read_text(encoding="utf-8")))
+        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+        _refuse_newer(plain)
+        contract = from_plain(Contract, plain)
     except (FieldError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise BundleError(f"{path}: {error}") from error
     return contract.of_views(views)
+
+
+def _refuse_newer(plain: object) -> None:
+    """Before anything else is read: what a newer format added would be called an unknown field."""
+    given = plain.get("format") if isinstance(plain, Mapping) else None
+    if type(given) is int and given > FORMAT:
+        raise FieldError(f"made by a newer jepa_planner (format {given}, this one reads up to {FORMAT}): update")
 
 
 def load_bundle(
@@ -212,17 +224,16 @@ def add_sub_goal_head(init: Path, folder: Path, head: SubGoalHead, spec: SubGoal
 
 
 def model_folder(given: str | Path = "") -> Path:
-    """The folder of a bundle: the given one, else the one that ships with the source tree or the installation.
+    """The folder of a bundle: the given one, else that of DEFAULT_MODEL, which ships.
 
-    Raises BundleError when none was given and none ships.
+    Raises BundleError when none was given and it is not there.
     """
     if given:
         return Path(given).expanduser()
-    for root in Path(__file__).resolve().parents:
-        for models in (root / "models", root / "share" / "jepa_planner" / "models"):
-            if found := sorted(models.glob(f"*/{CONTRACT_FILE}")):
-                return found[0].parent
-    raise BundleError("no model bundle was found in models/: train one, or name its folder")
+    try:
+        return shipped(f"models/{DEFAULT_MODEL}")
+    except FileNotFoundError as error:
+        raise BundleError(f"{error}; or name the folder of a model bundle") from error
 
 
 def _sub_goal_files(contract: Contract) -> tuple[str, ...]:

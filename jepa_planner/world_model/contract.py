@@ -25,7 +25,14 @@ from jepa_planner.world_model.predictor import PredictorConfig
 from jepa_planner.world_model.strict_fields import FieldError
 from jepa_planner.world_model.sub_goal_head import SubGoalHeadConfig
 
-FORMAT = 1
+FORMAT = 2
+"""Of what is written; older ones are read, as each field that was added says with its default what it was without.
+
+1: image, latent, state, action, energy, planning with cem, training, encoder, predictor, context_frames.
+2: planning with any optimiser, deadline, full strokes and a tolerance of its own for the last goal image;
+   image.crop_aspect, training.source_files, encoder.any_view, energies in pixels, familiarity, sub_goals, notes, and no
+   predictor in the bundle of an encoder alone.
+"""
 
 
 class ContractError(ValueError):
@@ -64,7 +71,6 @@ class Contract:
         encoder, predictor, latent, action = self.encoder, self.predictor, self.latent, self.action
         initial_std, crop_aspect = self.planning.initial_std or action.max_abs, self.image.crop_aspect
         for name, given, expected in (
-            ("format", self.format, FORMAT),
             ("image.height and image.width", (self.image.height, self.image.width), encoder.image_size),
             ("image.views", len(self.image.views), encoder.views),
             ("latent.tokens", latent.tokens, encoder.latent_tokens),
@@ -75,6 +81,7 @@ class Contract:
         ):
             _check_equal(name, given, expected)
         for name, holds, must in (
+            ("format", 1 <= self.format <= FORMAT, f"lie in 1 to {FORMAT}"),
             ("state.channels", self.state.channels in STATE_LAYOUTS, f"be one of {STATE_LAYOUTS}"),
             ("action.channels", action.channels == ACTION_CHANNELS, f"be {ACTION_CHANNELS}"),
             ("action.max_abs", all(0.0 <= x < math.inf for x in action.max_abs), "be finite and >= 0"),

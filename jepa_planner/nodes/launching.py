@@ -1,0 +1,84 @@
+"""What both launch files share: their arguments, and the nodes that `ros2 launch` is to start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from jepa_planner.nodes.parameter_files import known
+from jepa_planner.nodes.parameters import Parameter, Value, nearest
+from jepa_planner.nodes.start import SIM_NODE, Start
+from launch import LaunchDescription
+
+PACKAGE = "jepa_planner"
+COMPOSED = Parameter("composed", True, "All nodes in one process, or one process each.")
+USUAL = {
+    "namespace": "Put all names under this one.",
+    "use_sim_time": "Take the time from /clock: true or false.",
+    "params_file": "Parameters that override those in config/.",
+    "model": "Folder of the model bundle.",
+    "remap": "Other names of topics: FROM:=TO, separated by spaces.",
+    "composed": "All nodes in one process, or one process each: true (default) or false.",
+    "log_level": "debug, info (default), warn, error or fatal.",
+}
+SCENE = {
+    "task": "Scene at the start: reach, grasp, push, pick_place (default), stack or rearrange.",
+    "seed": "Seed of that scene (default 1000000); the search keeps its own.",
+    "speed": "Simulated seconds per second (default 1.0).",
+}
+
+
+def launch_description(sim: bool) -> LaunchDescription:
+    """The planner's nodes, with the simulated robot or without.
+
+    An argument's default is empty, which stands for "not typed": a parameter file then has the say.
+    """
+    arguments = {**USUAL, **SCENE} if sim else USUAL
+    declared = [DeclareLaunchArgument(name, default_value="", description=text) for name, text in arguments.items()]
+
+    def start(context) -> list[Node]:
+        _refuse_misspelt(context.launch_configurations, arguments)
+        given = {name: LaunchConfiguration(name).perform(context) for name in arguments}
+        within = context.launch_configurations.get("ros_namespace", "")
+        return nodes(sim, {name: text for name, text in given.items() if text}, within)
+
+    return LaunchDescription([*declared, OpaqueFunction(function=start)])
+
+
+def nodes(sim: bool, given: dict[str, str], within: str = "") -> list[Node]:
+    """The nodes for what was typed; raises ValueError naming what is wrong. within: see `Start.of`."""
+    start = Start.of(
+        sim,
+        typed=_values("encoder_node", ("model", "use_sim_time"), given),
+        scene=_values(SIM_NODE, SCENE, given),
+        params_files=[given["params_file"]] if "params_file" in given else [],
+        namespace=given.get("namespace", ""),
+        remaps=given.get("remap", "").split(),
+        log_level=given.get("log_level", ""),
+        within=within,
+    )
+    common = {
+        "package": PACKAGE,
+        "namespace": start.namespace,
+        "remappings": list(start.remaps),
+        "parameters": [str(start.parameter_file())],
+        "ros_arguments": ["--log-level", start.log_level or "info"],
+        "output": "screen",
+    }
+    if COMPOSED.read(given.get("composed", "true")):
+        return [Node(executable="planner_nodes", arguments=["--sim"] if sim else [], **common)]
+    return [Node(executable=node, name=node, **common) for node in start.settings]
+
+
+def _values(node: str, names: Iterable[str], given: dict[str, str]) -> dict[str, Value]:
+    return {name: known()[node][name].read(given[name]) for name in names if name in given}
+
+
+def _refuse_misspelt(given: dict[str, str], arguments: dict[str, str]) -> None:
+    """ROS passes over an argument that nobody declared; those of a launch file that includes this one are given too."""
+    for name in given:
+        if name not in arguments and (close := nearest(name, arguments)).startswith("did you mean"):
+            raise ValueError(f"no launch argument is called {name}; {close}")
