@@ -14,6 +14,16 @@ from pathlib import Path
 _HERE = Path(__file__).parent
 _MODULES = {"import": "import_model"}
 """Modules of verbs that cannot be module names, because Python keeps the word."""
+_EXTRA_OF = {
+    **dict.fromkeys(("gymnasium", "pybullet", "pybullet_data", "pybullet_utils", "joblib"), "sim"),
+    **dict.fromkeys(("imageio", "imageio_ffmpeg"), "sim"),
+    **dict.fromkeys(("h5py", "scipy", "matplotlib"), "train"),
+    **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "onnx"),
+    **dict.fromkeys(("dask", "distributed"), "cluster"),
+    "rosbags": "bag",
+    **dict.fromkeys(("panda_gym", "transformers"), "dev"),
+}
+"""The extra of pyproject.toml that brings a module which no plain installation has."""
 
 
 def verbs() -> dict[str, str]:
@@ -65,16 +75,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb not in known:
         print(f"jepa-planner: no verb {verb!r}; choose one of: {', '.join(known)}", file=sys.stderr)
         return 2
-    module = importlib.import_module(f"jepa_planner.cli.{_MODULES.get(verb, verb.replace('-', '_'))}")
-    parser = argparse.ArgumentParser(prog=f"jepa-planner {verb}", description=module.HELP)
-    module.add_arguments(parser)
     try:
+        module = importlib.import_module(f"jepa_planner.cli.{_MODULES.get(verb, verb.replace('-', '_'))}")
+        parser = argparse.ArgumentParser(prog=f"jepa-planner {verb}", description=module.HELP)
+        module.add_arguments(parser)
         return module.main(parser.parse_args(rest))
     except KeyboardInterrupt:
         return 130
+    except ModuleNotFoundError as error:
+        if (cure := _cure(error.name or "")) is None:
+            raise
+        print(f"jepa-planner {verb}: the Python package {error.name} is missing: {cure}", file=sys.stderr)
+        return 2
     except ValueError as error:  # every refusal of an input is one, and says what was given and what was expected
         print(f"jepa-planner {verb}: {error}", file=sys.stderr)
         return 2
+
+
+def _cure(module: str) -> str | None:
+    """What brings a module that is missing; None for one whose absence is a defect."""
+    top, _, part = module.partition(".")
+    if extra := _EXTRA_OF.get(top):
+        return f"pip install 'jepa_planner[{extra}]'"
+    if top.startswith(("rclpy", "rcl_", "ros")) or top.endswith(("_msgs", "_srvs")):
+        return "source a ROS 2 workspace in which this package was built, or use the environment of `make setup`"
+    if top == "jepa_planner" and part.split(".")[0] in ("msg", "srv", "action"):
+        return "build this package's interfaces with colcon and source the workspace, or with `make setup`"
+    return None
 
 
 if __name__ == "__main__":

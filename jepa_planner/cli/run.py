@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -62,6 +63,8 @@ def main(args: argparse.Namespace) -> int:
     )
     arguments = start.ros_arguments()
     sim_modules = SIM_MODULE if args.sim else {}
+    for module in sim_modules.values():
+        importlib.import_module(module)  # what it lacks is said here, and not by a process that ends
     if args.separate == "all":
         return _wait(Processes({**PLANNER_MODULES, **sim_modules}, arguments))
     if args.separate is None:
