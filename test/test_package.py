@@ -10,8 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from jepa_planner import __version__
+from jepa_planner.cli.main import _EXTRA_OF
+
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = r"^\s*(?:from|import) (\w+(?:_msgs|_interfaces|_srvs|_ros)|rclpy|launch)\b"
+IMPORTS = r"^\s*(?:from|import) (\w+)"
+FROM_PIP = {"torch", "safetensors", "ruckig", "pybullet", "gymnasium"}
+OF_AN_EXTRA = {"dask", "onnx", "onnxruntime", "onnxscript", "panda_gym", "rosbags"}
+SYSTEM_PACKAGE = {"PIL": "python3-pil", "pinocchio": "pinocchio"}
 LAUNCH_FILES = sorted((ROOT / "launch").glob("*.launch.py"))
 VERBS = [file for file in sorted((ROOT / "jepa_planner" / "cli").glob("[a-z]*.py")) if file.stem != "main"]
 EXECUTABLES = dict(re.findall(r"jepa_planner_executable\((\S+) (\S+)\)", (ROOT / "CMakeLists.txt").read_text())) | {
@@ -19,28 +25,8 @@ EXECUTABLES = dict(re.findall(r"jepa_planner_executable\((\S+) (\S+)\)", (ROOT /
 }
 
 
-def constants(file: Path) -> dict[str, object]:
-    """Top-level literals of a launch file, which cannot be imported without a ROS 2 installation."""
-    found = {}
-    for node in ast.parse(file.read_text()).body:
-        if isinstance(node, ast.Assign):
-            found[node.targets[0].id] = ast.literal_eval(node.value)
-    return found
-
-
 def run(*command: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=100)
-
-
-@pytest.mark.parametrize("file", LAUNCH_FILES, ids=lambda file: file.name)
-def test_a_launch_file_starts_only_executables_and_parameter_files_that_exist(file):
-    named = constants(file)
-    for executable in (named["COMPOSED"], *named["NODES"]):
-        assert executable in EXECUTABLES
-    for node in named["NODES"]:
-        assert (ROOT / "config" / f"{node}.yaml").is_file()
-    usual = {"namespace", "use_sim_time", "params_file", "model", "composed", "log_level"}
-    assert usual <= set(named["ARGUMENTS"])
 
 
 @pytest.mark.parametrize("module", sorted(set(EXECUTABLES.values()) - {"jepa_planner.nodes.${node}"}))
@@ -57,14 +43,39 @@ def test_the_parameter_files_are_those_of_the_code():
     assert result.returncode == 0, result.stdout
 
 
-def test_package_xml_names_every_ros_package_that_the_code_imports():
+def imported() -> set[str]:
+    """Packages that the code takes from elsewhere."""
+    found = set()
+    for file in [*ROOT.glob("jepa_planner/**/*.py"), *ROOT.glob("sim/**/*.py"), *LAUNCH_FILES]:
+        found |= set(re.findall(IMPORTS, re.sub(r'"""[\s\S]*?"""', "", file.read_text()), re.M))
+    return found - set(sys.stdlib_module_names) - {"jepa_planner", "jepa_planner_sim"}
+
+
+def test_package_xml_names_everything_that_the_code_imports_but_what_pip_brings():
     elements = ElementTree.parse(ROOT / "package.xml").getroot()
     declared = {element.text for element in elements if "depend" in element.tag}
-    imported = set()
-    for file in [*ROOT.glob("jepa_planner/**/*.py"), *ROOT.glob("sim/**/*.py"), *LAUNCH_FILES]:
-        imported |= set(re.findall(PACKAGES, file.read_text(), re.M))
-    assert imported - {"rcl_interfaces"} <= declared
-    assert "rclpy" in imported and "sensor_msgs" in imported
+    for package in imported() - FROM_PIP - OF_AN_EXTRA - {"pybullet_data", "pybullet_utils"}:
+        assert {package, SYSTEM_PACKAGE.get(package, f"python3-{package}")} & declared, package
+    assert {"rclpy", "rcl_interfaces", "sensor_msgs", "launch", "launch_ros"} <= declared
+
+
+def test_what_pip_brings_on_a_ros_machine_is_listed_and_asks_for_no_numpy():
+    listed = set(re.findall(r"^(\w+)", (ROOT / "tools" / "requirements-run.txt").read_text(), re.M))
+    assert listed >= FROM_PIP and not listed & {"numpy", "pin"}
+
+
+def test_the_version_is_the_same_everywhere():
+    assert ElementTree.parse(ROOT / "package.xml").getroot().findtext("version") == __version__
+    assert 'dynamic = ["version"]' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_an_extra_is_known_for_each_module_that_a_plain_installation_lacks():
+    for module in (
+        imported() & {"h5py", "scipy", "matplotlib", "imageio", "joblib", "pybullet", "gymnasium"}
+    ) | OF_AN_EXTRA:
+        extra, distribution = _EXTRA_OF[module], {"dask": "distributed", "panda_gym": "panda-gym"}.get(module, module)
+        extras = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1]
+        assert re.search(rf'^{extra} = \[.*"{distribution}\b', extras, re.M), module
 
 
 def test_only_nodes_and_the_sim_node_import_ros():

@@ -24,6 +24,7 @@ _EXTRA_OF = {
     **dict.fromkeys(("panda_gym", "transformers"), "dev"),
 }
 """The extra of pyproject.toml that brings a module which no plain installation has."""
+_ALWAYS_NEEDED = {"numpy", "torch", "safetensors", "yaml", "PIL", "pinocchio", "ruckig", "tqdm"}
 
 
 def verbs() -> dict[str, str]:
@@ -97,6 +98,8 @@ def _cure(module: str) -> str | None:
     top, _, part = module.partition(".")
     if extra := _EXTRA_OF.get(top):
         return f"pip install 'jepa_planner[{extra}]'"
+    if top in _ALWAYS_NEEDED:
+        return f"{sys.executable} does not have it; activate the environment that the README tells to make"
     if top.startswith(("rclpy", "rcl_", "ros")) or top.endswith(("_msgs", "_srvs")):
         return "source a ROS 2 workspace in which this package was built, or use the environment of `make setup`"
     if top == "jepa_planner" and part.split(".")[0] in ("msg", "srv", "action"):

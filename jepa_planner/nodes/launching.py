@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -9,12 +10,14 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from jepa_planner.nodes.parameter_files import known
-from jepa_planner.nodes.parameters import Parameter, Value, nearest
+from jepa_planner.nodes.parameters import Parameter, Value
 from jepa_planner.nodes.start import SIM_NODE, Start
 from launch import LaunchDescription
 
 PACKAGE = "jepa_planner"
 COMPOSED = Parameter("composed", True, "All nodes in one process, or one process each.")
+ALL_BUT_THE_SAME = 0.85
+"""Likeness of two names, by difflib: compsed and composed have 0.93, ros_namespace and namespace 0.82."""
 USUAL = {
     "namespace": "Put all names under this one.",
     "use_sim_time": "Take the time from /clock: true or false.",
@@ -77,8 +80,10 @@ def _values(node: str, names: Iterable[str], given: dict[str, str]) -> dict[str,
     return {name: known()[node][name].read(given[name]) for name in names if name in given}
 
 
-def _refuse_misspelt(given: dict[str, str], arguments: dict[str, str]) -> None:
-    """ROS passes over an argument that nobody declared; those of a launch file that includes this one are given too."""
+def _refuse_misspelt(given: Iterable[str], arguments: Iterable[str]) -> None:
+    """ROS passes over an argument that nobody declared. Those of a launch file that includes this one are given too, so
+    only what is all but one of ours is refused.
+    """
     for name in given:
-        if name not in arguments and (close := nearest(name, arguments)).startswith("did you mean"):
-            raise ValueError(f"no launch argument is called {name}; {close}")
+        if name not in arguments and (close := difflib.get_close_matches(name, arguments, 1, ALL_BUT_THE_SAME)):
+            raise ValueError(f"no launch argument is called {name}; did you mean {close[0]}?")

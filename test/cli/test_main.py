@@ -1,7 +1,10 @@
+import re
+import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from jepa_planner import __version__
 from jepa_planner.cli import main as cli
@@ -61,9 +64,30 @@ def test_arguments_that_make_no_sense_end_with_status_2(monkeypatch, capsys):
     assert "invalid int value: 'many'" in capsys.readouterr().err
 
 
-def test_a_remap_that_is_none_is_refused(capsys):
-    assert cli.main(["run", "--remap", "joint_trajectory"]) == 2
-    assert "--remap joint_trajectory: expected FROM:=TO" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--remap", "joint_trajectory"], "remap joint_trajectory: expected FROM:=TO"),
+        (["--params-file", "/nope.yaml"], "parameter file /nope.yaml: No such file or directory"),
+        (["--namespace", "bad name"], "namespace is 'bad name'"),
+        (["--model", "/nope"], "/nope/model.yaml: no such file; a model bundle is a folder with model.yaml"),
+        (["--log-level", "loud"], "log level is 'loud'; expected one of debug, info, warn, error, fatal"),
+        (["--sim", "--speed", "nan"], "speed is nan; expected a number from 0.05 to 20.0"),
+        (["--sim", "--speed", "0"], "speed is 0.0; expected a number from 0.05 to 20.0"),
+        (["--sim", "--task", "nope"], "task is 'nope'; expected one of reach, grasp, "),
+        (["--sim", "--seed", "-1"], "seed is -1; expected a whole number"),
+        (["--task", "reach", "--seed", "1"], "task, seed: for the simulated robot, which is not asked for"),
+        (["--separate", "sim"], "--separate sim: there is no simulator to keep apart; add --sim"),
+    ],
+)
+def test_run_refuses_what_cannot_be_meant_before_anything_starts(given, words, monkeypatch, capsys):
+    from jepa_planner.nodes import graph, running
+
+    monkeypatch.setattr(running, "run", None)
+    monkeypatch.setattr(graph, "spawn", None)
+    assert cli.main(["run", *given]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("jepa-planner run: ") and words in err and err.count("\n") == 1
 
 
 def test_a_verb_may_have_a_name_that_python_keeps_for_itself(capsys):
@@ -88,6 +112,108 @@ def test_a_refused_input_is_one_line_with_status_2(monkeypatch, capsys):
     verb_that(monkeypatch, refusing)
     assert cli.main(["try-it"]) == 2
     assert capsys.readouterr().err == "jepa-planner try-it: got 3 apples, expected pears\n"
+
+
+CALLS = {
+    "ablate": ["--data", "x"],
+    "bench": [],
+    "blame": ["x.json"],
+    "collect": ["OUT"],
+    "compare": ["--models", "a=x"],
+    "demo": [],
+    "eval": ["--task", "reach"],
+    "export": [],
+    "familiarity": ["--data", "x"],
+    "few-goals": ["--demonstrations", "x"],
+    "goal": ["PICTURE"],
+    "imagine": ["--models", "a=x", "--data", "x"],
+    "import": ["vjepa2-ac", "x", "OUT"],
+    "landscape": [
+        *("--image", "PICTURE", "--goal", "PICTURE", "--second-view", "PICTURE", "PICTURE"),
+        *("--state", "0.5", "0", "0.2", "3.14", "0", "0", "0", "0", "--out", "OUT"),
+    ],
+    "plan": ["--bag", "x", "--image-topic", "t", "--at", "0", "--goal-at", "1"],
+    "probe": [],
+    "robustness": [],
+    "run": ["--sim"],
+    "sensitivity": [],
+    "train": ["--data", "x", "--out", "OUT"],
+    "tune-search": [],
+    "tune-settings": ["--change", "planning.mppi.horizon=1"],
+}
+PLAIN = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {missing}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+from jepa_planner.cli.main import main
+for call in {calls}:
+    try:
+        code = main(call)
+    except SystemExit as ended:
+        code = ended.code
+    print("ended", call[0], code, flush=True)
+    print("ended", call[0], code, file=sys.stderr, flush=True)
+"""
+
+
+def in_a_plain_installation(calls: list[list[str]]) -> tuple[str, str]:
+    """What verbs print where no extra and no ROS 2 is installed."""
+    missing = {*cli._EXTRA_OF, "rclpy", "rcl_interfaces", "sensor_msgs", "geometry_msgs", "std_srvs"}
+    script = PLAIN.format(missing=missing, calls=calls)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout, ended.stderr
+
+
+def test_every_verb_explains_itself_in_a_plain_installation():
+    out, _ = in_a_plain_installation([[verb, "--help"] for verb in cli.verbs()])
+    for verb in cli.verbs():
+        assert f"usage: jepa-planner {verb}" in out and f"ended {verb} 0" in out
+
+
+def test_every_verb_says_in_a_line_which_extra_it_needs(tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    real = {"OUT": str(tmp_path / "out"), "PICTURE": str(tmp_path / "a.png")}
+    calls = [[verb, *(real.get(word, word) for word in CALLS[verb])] for verb in cli.verbs()]
+    _, err = in_a_plain_installation(calls)
+    cures = r"pip install 'jepa_planner\[\w+\]'|source a ROS 2 workspace"
+    for verb in cli.verbs().keys() - {"import"}:  # which needs no extra
+        assert re.search(
+            rf"^jepa-planner {verb}: .*(missing|not installed|needs).*({cures}).*\nended {verb} 2$", err, re.M
+        )
+
+
+@pytest.mark.parametrize(
+    ("module", "cure"),
+    [
+        ("h5py", "pip install 'jepa_planner[train]'"),
+        ("rclpy", "source a ROS 2 workspace in which this package was built, or use the environment of `make setup`"),
+        (
+            "jepa_planner.msg",
+            "build this package's interfaces with colcon and source the workspace, or with `make setup`",
+        ),
+        ("torch", f"{sys.executable} does not have it; activate the environment that the README tells to make"),
+    ],
+)
+def test_a_missing_package_is_named_with_what_brings_it(module, cure, monkeypatch, capsys):
+    def lacking(_: object) -> int:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    verb_that(monkeypatch, lacking)
+    assert cli.main(["try-it"]) == 2
+    assert capsys.readouterr().err == f"jepa-planner try-it: the Python package {module} is missing: {cure}\n"
+
+
+def test_a_module_of_our_own_that_is_missing_is_a_defect(monkeypatch):
+    def lacking(_: object) -> int:
+        raise ModuleNotFoundError("No module named 'jepa_planner.nowhere'", name="jepa_planner.nowhere")
+
+    verb_that(monkeypatch, lacking)
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(["try-it"])
 
 
 def test_a_defect_is_not_passed_off_as_a_refusal(monkeypatch):

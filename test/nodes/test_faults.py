@@ -16,7 +16,6 @@ from fault_rig import TABLE, WITH_DEFAULTS, FaultReport, FaultRig
 from safetensors.torch import load_file, save_file
 
 from jepa_planner.nodes.goal_pursuit import Outcome
-from jepa_planner.nodes.graph import ros_arguments
 from jepa_planner.world_model.bundle_files import CONTRACT_FILE, PREDICTOR_FILE, sha256
 
 AWAY_S = 4.0
@@ -158,7 +157,7 @@ def test_a_bundle_that_is_missing_or_tampered_with_is_refused_at_configure(bundl
     folder = tmp_path / "bundle"
     if harm == "tampered":
         broken_bundle(bundle, folder, rehash=False)
-    arguments = ros_arguments({"model": str(folder)}, namespace=f"refuse_{node}")
+    arguments = ["--ros-args", "-p", f"model:={folder}", "-r", f"__ns:=/refuse_{node}"]
     command = [sys.executable, "-m", f"jepa_planner.nodes.{node}", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 1

@@ -110,10 +110,33 @@ def test_a_topic_goes_by_another_name_where_the_driver_wants_it(rig, tmp_path):
 
 
 def test_a_node_without_its_model_says_so_and_fails(tmp_path):
-    arguments = ros_arguments({"model": str(tmp_path / "nowhere")})
+    arguments = ["--ros-args", "-p", f"model:={tmp_path / 'nowhere'}"]
     process = begin(sys.executable, "-m", "jepa_planner.nodes.encoder_node", *arguments, log=tmp_path / "log")
     assert process.wait(60.0) == 1
     assert "nowhere/model.yaml" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("node", "given", "words"),
+    [
+        ("arm_node", "speed_scael:=0.2", "arm_node has no parameter speed_scael; did you mean speed_scale?"),
+        ("arm_node", "speed_scale:=5.0", "speed_scale out of range"),
+        ("mpc_node", "samples:=many", "Trying to set parameter 'samples' to 'many' of type 'STRING'"),
+    ],
+)
+def test_a_node_with_a_parameter_that_cannot_be_meant_says_so_in_a_line_and_fails(node, given, words):
+    command = [sys.executable, "-m", f"jepa_planner.nodes.{node}", "--ros-args", "-p", given]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert words in ended.stderr and "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("separate", [[], ["--separate"]], ids=["composed", "separate"])
+def test_run_starts_nothing_when_its_parameter_file_is_not_there(separate):
+    command = [*COMMAND, "run", "--sim", "--params-file", "/nope.yaml", *separate]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert ended.stderr == "jepa-planner run: parameter file /nope.yaml: No such file or directory\n"
 
 
 def wait_for(condition) -> None:

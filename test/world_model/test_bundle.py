@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,19 @@ from small_models import (
     sub_goal_head_config,
 )
 
+from jepa_planner import shipped
 from jepa_planner.world_model.bundle import (
     add_sub_goal_head,
     load_bundle,
     load_contract,
     load_sub_goal_head,
+    model_folder,
     save_bundle,
+    write_bundle,
 )
 from jepa_planner.world_model.bundle_files import BundleError, sha256
 from jepa_planner.world_model.contract import ContractError
+from jepa_planner.world_model.contract_sections import FamiliaritySpec
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.world_model import WorldModel
 
@@ -154,13 +159,44 @@ def test_a_path_that_leaves_the_folder_is_refused(bundle, kind):
         (lambda c: c.pop("licence"), "missing field licence"),
         (lambda c: c["image"].update(height="tall"), "image.height: expected int, got 'tall'"),
         (lambda c: c["image"].update(crop="squeeze"), "image.crop: expected one of 'centre'"),
-        (lambda c: c.update(format=99), "format: 99"),
+        (lambda c: c.update(format="two"), "format: expected int, got 'two'"),
+        (lambda c: c.update(format=0), "format: must lie in 1 to 2"),
     ],
 )
 def test_a_bad_field_of_the_contract_is_named(bundle, change, message):
     edit(bundle, change)
     with pytest.raises(BundleError, match=message):
         load_contract(bundle)
+
+
+def test_a_bundle_of_a_newer_format_is_refused_as_such_whatever_else_it_holds(bundle):
+    edit(bundle, lambda contract: contract.update(format=3, feelings="mixed"))
+    with pytest.raises(BundleError) as refused:
+        load_contract(bundle)
+    path = bundle / "model.yaml"
+    assert str(refused.value) == f"{path}: made by a newer jepa_planner (format 3, this one reads up to 2): update"
+
+
+def test_a_bundle_of_an_older_format_is_read_and_written_as_the_present_one(bundle):
+    edit(bundle, lambda contract: contract.update(format=1))
+    assert load_contract(bundle).format == 1
+    spec = FamiliaritySpec(latent_distance=1.0, arm_error_m=0.1, surprise=1.0, data="none")
+    written = write_bundle(bundle, replace(load_contract(bundle), familiarity=spec), {}, torch.float32)
+    assert written.format == 2 and "\nformat: 2\n" in (bundle / "model.yaml").read_text()
+
+
+def test_a_model_of_ones_own_beside_the_shipped_one_does_not_become_the_default(tmp_path, monkeypatch):
+    (tmp_path / "package.xml").touch()
+    for name in ("a-model-of-mine", "panda-tabletop", "zebra"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+        (tmp_path / "models" / name / "model.yaml").touch()
+    monkeypatch.setattr(shipped, "PACKAGE", tmp_path / "jepa_planner")
+    assert model_folder() == tmp_path / "models" / "panda-tabletop"
+    shutil.rmtree(tmp_path / "models" / "panda-tabletop")
+    with pytest.raises(
+        BundleError, match=r"models/panda-tabletop of jepa_planner was found at none of .*name the folder"
+    ):
+        model_folder()
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00", "!!python/object/apply:os.system ['true']", ""])

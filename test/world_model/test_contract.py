@@ -27,7 +27,8 @@ def test_a_contract_survives_the_way_through_plain_data(contract):
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"format": 2}, "format"),
+        ({"format": 3}, "format"),
+        ({"format": 0}, "format"),
         ({"image": ImageSpec(height=64, width=64, views=("front", "side"))}, "image.height and image.width"),
         ({"image": ImageSpec(height=32, width=32, views=("front",))}, "image.views"),
         ({"latent": LatentSpec(tokens=5, channels=4, grid=(1, 3))}, "latent.tokens"),
