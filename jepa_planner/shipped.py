@@ -27,7 +27,7 @@ def _roots(package: Path) -> list[Path]:
     itself for `pip install --target`.
     """
     beside = package.parent
-    if (beside / "package.xml").is_file():
+    if (beside / "pyproject.toml").is_file():
         return [beside]
     prefixes = [beside, *beside.parents[2:3]]
     if prefixes[-1].name == "local":

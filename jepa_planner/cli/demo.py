@@ -27,9 +27,11 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.film import make_film
     from jepa_planner.nodes.client import PlannerError
     from jepa_planner.nodes.conversions import image_to_array
+    from jepa_planner.nodes.models import contract_of
     from jepa_planner.nodes.trials import simulated_planner
     from jepa_planner_sim.cameras import STANDARD_CAMERAS
 
+    contract_of(args.model)  # refuses a folder without one before anything starts
     started_s = time.monotonic()
     print("Starting encoder, predictor, planner, arm and simulator as ROS 2 nodes ...", flush=True)
     try:

@@ -56,8 +56,9 @@ def main(args: argparse.Namespace) -> int:
 def _send(args: argparse.Namespace, moments: list[tuple], cancel: threading.Event) -> int:
     from jepa_planner.nodes.client import PlannerClient, PlannerError, goal_image
     from jepa_planner.nodes.goal_pursuit import Outcome
+    from jepa_planner.nodes.start import checked_namespace
 
-    with PlannerClient(args.namespace) as client:
+    with PlannerClient(checked_namespace(args.namespace)) as client:
         try:
             client.wait_for_planner(args.wait)
             goals = [goal_image(views, args.budget, args.tolerance) for views in moments]

@@ -89,6 +89,8 @@ def read(path: str | Path, namespace: str = "") -> Settings:
         return settings
     except OSError as error:
         raise ParameterFileError(f"parameter file {path}: {error.strerror}") from error
+    except RecursionError as error:
+        raise ParameterFileError(f"parameter file {path}: nested too deeply") from error
     except (ValueError, yaml.YAMLError) as error:  # text that is not UTF-8 is a ValueError as well
         raise ParameterFileError(f"parameter file {path}: {error}") from error
 

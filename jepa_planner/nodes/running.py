@@ -127,7 +127,11 @@ def run(
 
     Arguments are those of ROS (`--ros-args ...`).
     """
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # a parameter file or a name on the command line is none
+        print(f"jepa_planner: {error}", file=sys.stderr)
+        return 1
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

@@ -114,6 +114,12 @@ def test_a_refused_input_is_one_line_with_status_2(monkeypatch, capsys):
     assert capsys.readouterr().err == "jepa-planner try-it: got 3 apples, expected pears\n"
 
 
+def test_a_goal_for_a_namespace_that_is_none_is_refused(tmp_path, capsys):
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    assert cli.main(["goal", str(tmp_path / "a.png"), "--namespace", "bad name"]) == 2
+    assert "jepa-planner goal: namespace is 'bad name'" in capsys.readouterr().err
+
+
 CALLS = {
     "ablate": ["--data", "x"],
     "bench": [],

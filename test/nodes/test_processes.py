@@ -119,13 +119,14 @@ def test_a_node_without_its_model_says_so_and_fails(tmp_path):
 @pytest.mark.parametrize(
     ("node", "given", "words"),
     [
-        ("arm_node", "speed_scael:=0.2", "arm_node has no parameter speed_scael; did you mean speed_scale?"),
-        ("arm_node", "speed_scale:=5.0", "speed_scale out of range"),
-        ("mpc_node", "samples:=many", "Trying to set parameter 'samples' to 'many' of type 'STRING'"),
+        ("arm_node", ["-p", "speed_scael:=0.2"], "arm_node has no parameter speed_scael; did you mean speed_scale?"),
+        ("arm_node", ["-p", "speed_scale:=5.0"], "speed_scale out of range"),
+        ("mpc_node", ["-p", "samples:=many"], "Trying to set parameter 'samples' to 'many' of type 'STRING'"),
+        ("arm_node", ["--params-file", "/nope.yaml"], "Couldn't parse params file: '--params-file /nope.yaml'"),
     ],
 )
 def test_a_node_with_a_parameter_that_cannot_be_meant_says_so_in_a_line_and_fails(node, given, words):
-    command = [sys.executable, "-m", f"jepa_planner.nodes.{node}", "--ros-args", "-p", given]
+    command = [sys.executable, "-m", f"jepa_planner.nodes.{node}", "--ros-args", *given]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
     assert words in ended.stderr and "Traceback" not in ended.stderr

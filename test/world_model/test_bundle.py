@@ -186,7 +186,7 @@ def test_a_bundle_of_an_older_format_is_read_and_written_as_the_present_one(bund
 
 
 def test_a_model_of_ones_own_beside_the_shipped_one_does_not_become_the_default(tmp_path, monkeypatch):
-    (tmp_path / "package.xml").touch()
+    (tmp_path / "pyproject.toml").touch()
     for name in ("a-model-of-mine", "panda-tabletop", "zebra"):
         (tmp_path / "models" / name).mkdir(parents=True)
         (tmp_path / "models" / name / "model.yaml").touch()
