@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -10,19 +9,17 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from jepa_planner.nodes.parameter_files import known
-from jepa_planner.nodes.parameters import Parameter, Value
+from jepa_planner.nodes.parameters import Parameter, Value, misspelt
 from jepa_planner.nodes.start import SIM_NODE, Start
 from launch import LaunchDescription
 
 PACKAGE = "jepa_planner"
 COMPOSED = Parameter("composed", True, "All nodes in one process, or one process each.")
-ALL_BUT_THE_SAME = 0.85
-"""Likeness of two names, by difflib: compsed and composed have 0.93, ros_namespace and namespace 0.82."""
 USUAL = {
     "namespace": "Put all names under this one.",
     "use_sim_time": "Take the time from /clock: true or false.",
     "params_file": "Parameters that override those in config/.",
-    "model": "Folder of the model bundle.",
+    "model": "Folder of the model bundle (default: panda-tabletop, which ships).",
     "remap": "Other names of topics: FROM:=TO, separated by spaces.",
     "composed": "All nodes in one process, or one process each: true (default) or false.",
     "log_level": "debug, info (default), warn, error or fatal.",
@@ -85,5 +82,5 @@ def _refuse_misspelt(given: Iterable[str], arguments: Iterable[str]) -> None:
     only what is all but one of ours is refused.
     """
     for name in given:
-        if name not in arguments and (close := difflib.get_close_matches(name, arguments, 1, ALL_BUT_THE_SAME)):
-            raise ValueError(f"no launch argument is called {name}; did you mean {close[0]}?")
+        if close := misspelt(name, arguments):
+            raise ValueError(f"no launch argument is called {name}; did you mean {close}?")

@@ -15,11 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jepa_planner.nodes.parameter_files import Settings, read, resolve, spread, write
+from jepa_planner.nodes.parameters import misspelt
 
 PLANNER_NODES = ("mpc_node", "arm_node", "predictor_node", "encoder_node")
 """In the order in which they are brought down: first who decides, then who moves."""
 SIM_NODE = "sim_node"
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
+NAMES = (
+    *("joint_trajectory", "twist_command", "pose_command", "gripper_command", "joint_states", "arm_state", "plan"),
+    *("latent", "diagnostics", "reach_goal_image", "goal_images", "tcp_pose", "clock"),
+)
+"""Topics and the action that are called the same for every model."""
 _TOKEN = r"[A-Za-z_]\w*"
 _NAME = rf"(~/|/)?{_TOKEN}(/{_TOKEN})*"
 _EXPECTED_FILES = {
@@ -99,12 +105,17 @@ def checked_namespace(text: str) -> str:
 
 
 def checked_remap(text: str) -> tuple[str, str]:
-    """FROM:=TO as two names; raises ValueError where they are none."""
+    """FROM:=TO as two names; raises ValueError where they are none, or where FROM is all but the name of a topic, which
+    ROS would pass over: what is meant for one arm would go to another.
+    """
     old, *new = text.split(":=")
     if len(new) != 1 or not re.fullmatch(rf"({_TOKEN}:)?{_NAME}", old) or not re.fullmatch(_NAME, new[0]):
         raise ValueError(f"remap {text}: expected FROM:=TO, names of topics, services or actions")
     if old.rsplit(":")[-1].startswith("__"):
         raise ValueError(f"remap {text}: nodes keep their names; namespace moves all of them")
+    plain = re.sub(rf"^({_TOKEN}:)?(~/|/)?", "", old)
+    if close := misspelt(plain, NAMES):
+        raise ValueError(f"remap {text}: nothing is called {plain}; did you mean {close}?")
     return old, new[0]
 
 

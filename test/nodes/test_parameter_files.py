@@ -2,6 +2,8 @@
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jepa_planner.nodes.parameter_files import ParameterFileError, known, read, resolve, spread, write
 from jepa_planner.nodes.start import PLANNER_NODES
@@ -68,6 +70,7 @@ def test_a_parameter_of_another_node_is_refused(file):
         ("arm_node", "speed_scale", 5.0, "a number from 0.05 to 1.0"),
         ("arm_node", "speed_scale", float("nan"), "a number from 0.05 to 1.0"),
         ("arm_node", "speed_scale", True, "a number from 0.05 to 1.0"),
+        ("arm_node", "speed_scale", 10**400, "a number from 0.05 to 1.0"),
         ("arm_node", "speed_scale", "slow", "a number from 0.05 to 1.0"),
         ("arm_node", "output", "twists", "one of joint_trajectory, twist, pose"),
         ("arm_node", "gripper_joints", [], "a list of names, one at least"),
@@ -109,6 +112,29 @@ def test_a_file_that_is_no_parameter_file_is_refused(file, text, words):
     with pytest.raises(ParameterFileError) as refused:
         read(path)
     assert str(refused.value).startswith(f"parameter file {path}: ") and words in str(refused.value)
+
+
+WORDS = st.sampled_from(["arm_node", "/**", "ros__parameters", "speed_scale", "left", 3, None, True])
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(content=PLAIN.map(yaml.safe_dump) | st.text(max_size=60))
+def test_a_file_of_anything_is_read_or_refused_by_name(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "anything.yaml"
+    path.write_text(content, errors="replace")
+    try:
+        assert read(path).keys() == known().keys()
+    except ParameterFileError as error:
+        assert str(path) in str(error)
+
+
+def test_a_file_that_is_nested_too_deeply_is_refused(file):
+    with pytest.raises(ParameterFileError, match="nested too deeply"):
+        read(file("[" * 5000))
 
 
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):

@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
+from jepa_planner.nodes import start as start_module
 from jepa_planner.nodes.graph import PLANNER_MODULES, SIM_MODULE
 from jepa_planner.nodes.start import PLANNER_NODES, SIM_NODE, Start
 from jepa_planner.world_model.bundle import model_folder
+from jepa_planner_sim import sim_node
 
 
 @pytest.fixture
@@ -74,6 +77,11 @@ def test_files_are_read_for_the_full_namespace(user_file):
         ({"remaps": ["a:=b:=c"]}, "remap a:=b:=c: expected FROM:=TO"),
         ({"remaps": ["plan:="]}, "remap plan:=: expected FROM:=TO"),
         ({"remaps": ["plan:=my plan"]}, "remap plan:=my plan: expected FROM:=TO"),
+        ({"remaps": ["joint_trajectroy:=/left/joint_trajectory"]}, "did you mean joint_trajectory?"),
+        (
+            {"remaps": ["/joint_state:=/franka/joint_states"]},
+            "nothing is called joint_state; did you mean joint_states?",
+        ),
         ({"remaps": ["__node:=arm"]}, "nodes keep their names"),
         ({"typed": {"model": "/nope"}}, "/nope/model.yaml: no such file; a model bundle is a folder with model.yaml"),
         ({"typed": {"threads": -3}}, "threads is -3; expected a whole number from 0 to 1024"),
@@ -98,12 +106,24 @@ def test_a_models_folder_and_a_limits_file_named_in_a_file_must_be_there(user_fi
 
 
 @pytest.mark.parametrize(
-    "remap", ["joint_trajectory:=/my_controller/joint_trajectory", "~/stop:=halt", "arm_node:plan:=/left/plan"]
+    "remap",
+    [
+        "joint_trajectory:=/my_controller/joint_trajectory",
+        "~/stop:=halt",
+        "arm_node:plan:=/left/plan",
+        "top/image_raw:=/c",
+    ],
 )
 def test_names_that_ros_takes_are_taken(remap):
     start = Start.of(sim=False, remaps=[remap], namespace="left/arm", log_level="WARN")
     arguments = start.ros_arguments()
     assert ["-r", remap, "-r", "__ns:=/left/arm", "--log-level", "WARN"] == arguments[3:]
+
+
+def test_the_names_that_a_remap_is_compared_with_are_those_of_the_nodes():
+    text = "".join(file.read_text() for file in Path(start_module.__file__).parent.glob("*_node.py"))
+    text += Path(sim_node.__file__).read_text()
+    assert all(f'"{name}"' in text or f'"/{name}"' in text for name in start_module.NAMES)
 
 
 def test_a_process_gets_one_file_with_all_parameters():
