@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one process per node instead of one for all; `sim`: only the simulator apart from the planner, which"
         " leaves planning a core of its own",
     )
-    parser.add_argument("--model", default="", metavar="DIR", help="model bundle (default: the one that ships)")
+    parser.add_argument("--model", metavar="DIR", help="model bundle (default: panda-tabletop, which ships)")
     parser.add_argument(
         "--imagine-sub-goals",
         choices=["auto", "always", "never"],
@@ -76,7 +76,10 @@ def main(args: argparse.Namespace) -> int:
 
 def _given(args: argparse.Namespace, *names: str) -> dict[str, object]:
     """Of these arguments, those that were typed; the others are left to parameter files."""
-    return {name: value for name in names if (value := getattr(args, name)) is not None and value != ""}
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if empty := [name for name, value in given.items() if value == ""]:
+        raise ValueError(f"--{empty[0]} is empty; leave it out, or give a value")
+    return given
 
 
 def _wait(processes: Processes) -> int:

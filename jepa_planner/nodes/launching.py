@@ -41,6 +41,7 @@ def launch_description(sim: bool) -> LaunchDescription:
 
     def start(context) -> list[Node]:
         _refuse_misspelt(context.launch_configurations, arguments)
+        _refuse_empty(context.argv, arguments)
         given = {name: LaunchConfiguration(name).perform(context) for name in arguments}
         within = context.launch_configurations.get("ros_namespace", "")
         return nodes(sim, {name: text for name, text in given.items() if text}, within)
@@ -84,3 +85,10 @@ def _refuse_misspelt(given: Iterable[str], arguments: Iterable[str]) -> None:
     for name in given:
         if close := misspelt(name, arguments):
             raise ValueError(f"no launch argument is called {name}; did you mean {close}?")
+
+
+def _refuse_empty(argv: Iterable[str], arguments: Iterable[str]) -> None:
+    """On the command line nothing behind := is a variable that was not set; from other launch files it means none."""
+    for name in arguments:
+        if f"{name}:=" in argv:
+            raise ValueError(f"{name} is empty; leave it out, or give a value")

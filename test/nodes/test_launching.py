@@ -70,7 +70,7 @@ def launch(monkeypatch):
         *declared, start = module.generate_launch_description()
         given = {argument.name: argument.default_value for argument in declared}
         given |= dict(argument.split(":=", 1) for argument in typed)
-        return start(SimpleNamespace(launch_configurations=given))
+        return start(SimpleNamespace(launch_configurations=given, argv=typed))
 
     yield carried_out
     sys.modules.pop("jepa_planner.nodes.launching", None)
@@ -131,6 +131,7 @@ def test_a_launch_files_defaults_leave_a_parameter_file_alone_and_what_is_typed_
         ("namespace:=bad name", "namespace is 'bad name'"),
         ("remap:=plan", "remap plan: expected FROM:=TO"),
         ("model:=/nope", "/nope/model.yaml: no such file; a model bundle is a folder with model.yaml and weights"),
+        ("params_file:=", "params_file is empty; leave it out, or give a value"),
         ("compsed:=false", "no launch argument is called compsed; did you mean composed?"),
         ("param_file:=mine.yaml", "no launch argument is called param_file; did you mean params_file?"),
     ],
