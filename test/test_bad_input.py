@@ -49,7 +49,7 @@ def harmed(content: bytes, changes: list[tuple[int, int]], keep: int) -> bytes:
 
 @FUZZ
 @given(
-    st.one_of(st.sampled_from(["rgb8", "bgr8", "rgba8", "bgra8", "mono8"]), st.text(max_size=6)),
+    st.one_of(st.sampled_from(["rgb8", "bgr8", "rgba8", "bgra8", "mono8", "mono16", "rgb16"]), st.text(max_size=6)),
     st.integers(-1, 12) | st.integers(0, 2**32), st.integers(-1, 12) | st.integers(0, 2**32),
     st.integers(-1, 64) | st.integers(0, 2**32), st.binary(max_size=600),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -9,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from jepa_planner.evaluation.picture_pair import PictureError, PicturePair, change_of_state, stack_views
-from jepa_planner.world_model.image_message import ConversionError, rgb_pixels
+from jepa_planner.world_model.image_message import ConversionError, check_encoding, rgb_pixels
+from jepa_planner.world_model.picture_file import decode_picture
 
 if TYPE_CHECKING:
     from rosbags.highlevel import AnyReader
@@ -61,7 +62,7 @@ def pair_from_bag(
             if moments.state_topic is not None:
                 times = (moments.at_s, moments.goal_at_s)
                 state, goal_state = (_state(bag, moments.state_topic, at_s, contract) for at_s in times)
-    except (AnyReaderError, ConversionError, OSError) as error:
+    except (AnyReaderError, OSError) as error:
         raise PictureError(f"{folder} cannot be read as a bag: {error}") from error
     now = np.asarray(state, np.float32)
     action = None if goal_state is None else change_of_state(now, np.asarray(goal_state, np.float32))
@@ -70,9 +71,17 @@ def pair_from_bag(
 
 def _picture(bag: AnyReader, topic: str, at_s: float) -> np.ndarray:
     message = _nearest(bag, topic, at_s, (PIXELS, COMPRESSED))
-    if message.__msgtype__ == COMPRESSED:
-        return np.asarray(Image.open(BytesIO(message.data)).convert("RGB"))
-    return rgb_pixels(message.encoding, message.height, message.width, message.step, message.data)
+    try:
+        if message.__msgtype__ == COMPRESSED:
+            encoding = message.format.partition(";")[0]  # of what was compressed, as in "rgb8; jpeg compressed bgr8"
+            if re.match(r"(16|32|64)[USF]C", encoding):
+                check_encoding(encoding)
+            return decode_picture(BytesIO(message.data), f"on {topic} at {at_s:g} s")
+        return rgb_pixels(
+            message.encoding, message.height, message.width, message.step, message.data, bool(message.is_bigendian)
+        )
+    except ConversionError as error:
+        raise PictureError(f"topic {topic}: {error}") from error
 
 
 def _state(bag: AnyReader, topic: str, at_s: float, contract: Contract) -> np.ndarray:
@@ -90,11 +99,13 @@ def _nearest(bag: AnyReader, topic: str, at_s: float, kinds: tuple[str, ...]):
         raise PictureError(f"the bag has no topic {topic}; it has {', '.join(sorted(bag.topics))}")
     if (kind := connections[0].msgtype) not in kinds:
         raise PictureError(f"topic {topic} is of {kind}; expected {' or '.join(kinds)}")
-    at_ns, reach_ns = bag.start_time + round(at_s * 1e9), round(NEAR_S * 1e9)
-    around = bag.messages(connections, start=max(0, at_ns - reach_ns), stop=at_ns + reach_ns)
-    nearest = min(around, key=lambda message: abs(message[1] - at_ns), default=None)
+    length_s = max(0.0, (bag.end_time - bag.start_time) * 1e-9)
+    nearest = None
+    if 0.0 <= at_s <= length_s + NEAR_S:  # false for what is no number
+        at_ns, reach_ns = bag.start_time + round(at_s * 1e9), round(NEAR_S * 1e9)
+        around = bag.messages(connections, start=max(0, at_ns - reach_ns), stop=at_ns + reach_ns)
+        nearest = min(around, key=lambda message: abs(message[1] - at_ns), default=None)
     if nearest is None:
-        length_s = (bag.end_time - bag.start_time) * 1e-9
         raise PictureError(
             f"topic {topic} has no message within {NEAR_S:g} s of {at_s:g} s; the bag is {length_s:.2f} s long"
         )

@@ -34,8 +34,10 @@ def duration_message(duration_s: float) -> Duration:
 
 
 def image_to_array(message: Image) -> np.ndarray:
-    """Pixels as uint8 RGB [H, W, 3]; row padding, alpha and the order of channels are taken care of."""
-    return rgb_pixels(message.encoding, message.height, message.width, message.step, message.data)
+    """Pixels as uint8 RGB [H, W, 3]; row padding, alpha, 16 bits and the order of channels are taken care of."""
+    return rgb_pixels(
+        message.encoding, message.height, message.width, message.step, message.data, bool(message.is_bigendian)
+    )
 
 
 def array_to_image(pixels: np.ndarray, stamp: Time | None = None, frame_id: str = "") -> Image:

@@ -1,12 +1,19 @@
-"""Pictures from files, with a size that nobody can be surprised by."""
+"""Pictures from files, with a size, a range and an orientation that nobody can be surprised by."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from jepa_planner.world_model.image_message import MAX_IMAGE_SIDE_PX
+from jepa_planner.world_model.image_message import MAX_IMAGE_SIDE_PX, eight_bits
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+DARKEST_WHITE = 1 << 12
+"""A picture of 16 bits whose brightest pixel is below this is of a camera with 10 or 12 bits, or of depths in mm."""
 
 
 class PictureError(ValueError):
@@ -14,16 +21,51 @@ class PictureError(ValueError):
 
 
 def read_picture(path: str | Path) -> np.ndarray:
-    """uint8 RGB [H, W, 3]; raises PictureError. The size is judged before pixels are read."""
-    from PIL import Image
+    """uint8 RGB [H, W, 3] of a file; see `decode_picture`."""
+    return decode_picture(path, str(path))
+
+
+def decode_picture(file: str | Path | BinaryIO, name: str) -> np.ndarray:
+    """uint8 RGB [H, W, 3], turned as its EXIF orientation says, 16 bits scaled to 8; `name` stands in messages.
+
+    The size is judged before pixels are read. Raises PictureError, too, for what cannot be shown in 8 bits without a
+    guess: floats and 32 bits, 16 bits of which few are used, pixels that are not opaque, more than one picture.
+    """
+    from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as picture:
+        with Image.open(file) as picture:
             if max(picture.size) > MAX_IMAGE_SIDE_PX:
                 size = f"{picture.size[0]} x {picture.size[1]}"
-                raise PictureError(f"the picture {path} is {size} px, expected at most {MAX_IMAGE_SIDE_PX} each")
-            return np.asarray(picture.convert("RGB"))
+                raise PictureError(f"the picture {name} is {size} px, expected at most {MAX_IMAGE_SIDE_PX} each")
+            frames = getattr(picture, "n_frames", 1)
+            if frames > 1 and picture.format != "MPO":  # of phones: the others are previews of the first
+                raise PictureError(f"the picture {name} holds {frames} pictures, expected one: save the one you mean")
+            kind = picture.format
+            return _rgb(ImageOps.exif_transpose(picture), kind, name)
     except PictureError:
         raise
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise PictureError(f"cannot read the picture {path}: {error}") from error
+    except Exception as error:  # decoders of damaged files raise whatever they stumble over
+        raise PictureError(f"cannot read the picture {name}: {error}") from error
+
+
+def _rgb(picture: Image, kind: str | None, name: str) -> np.ndarray:
+    mode = picture.mode
+    if mode.startswith("I;16") or (mode == "I" and kind in ("PNG", "PPM")):  # Pillow clips them to 255
+        values = np.asarray(picture)
+        if 0 < (brightest := int(values.max())) < DARKEST_WHITE:
+            raise PictureError(
+                f"the picture {name} has 16 bits, but its brightest pixel is {brightest} of 65535: it shows depths, or "
+                "comes from a camera with 10 or 12 bits; scale it to all 16, or save it with 8"
+            )
+        return np.repeat(eight_bits(values)[..., None], 3, axis=2)
+    if mode in ("I", "F"):
+        what = "32-bit integers" if mode == "I" else "floating-point numbers"
+        raise PictureError(
+            f"the picture {name} holds {what}, of which nobody says what white is: save it with 8 or 16 bits"
+        )
+    if picture.has_transparency_data and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255:
+        raise PictureError(
+            f"the picture {name} is transparent in places, and no camera sees what is behind: save it without alpha"
+        )
+    return np.asarray(picture.convert("RGB"))

@@ -1,6 +1,8 @@
 """Bags written for the purpose: a camera at 10 Hz whose grey level tells the time, and an arm that moves along x."""
 
 import json
+import re
+import shutil
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from small_models import small_contract
 from tiny_vjepa2_ac import import_tiny
 
 from jepa_planner.cli.main import main
-from jepa_planner.evaluation.bag_frames import BagMoments, pair_from_bag
+from jepa_planner.evaluation.bag_frames import COMPRESSED, PIXELS, BagMoments, pair_from_bag
 from jepa_planner.evaluation.picture_pair import PictureError, PicturePair
 from jepa_planner.world_model.contract import ContractError
 
@@ -108,6 +110,70 @@ def test_a_state_may_be_given_instead(bag):
 def test_what_the_bag_does_not_hold_is_refused_by_name(options, says, bag):
     with pytest.raises(PictureError, match=says):
         read(bag, **options)
+
+
+@pytest.mark.parametrize("at_s", [float("nan"), float("inf"), -0.5, 3.0, 1e300])
+def test_a_time_that_the_bag_does_not_have_is_refused_by_name(at_s, bag):
+    for at in ((at_s, 0.5), (0.5, at_s)):
+        with pytest.raises(PictureError, match=re.escape(f"within 1 s of {at_s:g} s; the bag is 1.90 s long")):
+            read(bag, at=at)
+
+
+def write_pictures(folder: Path, *messages) -> Path:
+    """Pictures on the topic /camera, one every second."""
+    with Writer(folder, version=9) as bag:
+        camera = bag.add_connection("/camera", messages[0].__msgtype__, typestore=STORE)
+        for second, message in enumerate(messages):
+            bag.write(camera, START_NS + second * 10**9, STORE.serialize_cdr(message, camera.msgtype))
+    return folder
+
+
+def pictures(bag: Path) -> np.ndarray:
+    return read(bag, ("/camera",), (0.0, 0.0), state=[0.1] * 8).image[0]
+
+
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+def test_sixteen_bits_in_a_bag_are_scaled_in_the_order_of_bytes_that_the_message_tells(order, tmp_path):
+    values = np.array([[127 * 257 + 5, 0x8001]], order)
+    message = TYPES[PIXELS](header(), 1, 2, "mono16", int(order[0] == ">"), 4, values.view(np.uint8)[0])
+    assert pictures(write_pictures(tmp_path / "bag", message))[0].tolist() == [[127] * 3, [128] * 3]
+
+
+def compressed_file(made: Image.Image, form: str = "PNG", says: str = "", **options):
+    file = BytesIO()
+    made.save(file, form, **options)
+    return TYPES[COMPRESSED](header(), says or form.lower(), np.frombuffer(file.getvalue(), np.uint8))
+
+
+def test_compressed_pictures_in_a_bag_are_read_as_picture_files_are(tmp_path):
+    deep = Image.fromarray(np.full((3, 4), 168 * 257, np.uint16))
+    found = pictures(write_pictures(tmp_path / "deep", compressed_file(deep, says="mono16; png compressed ")))
+    assert found.shape == (3, 4, 3) and found.min() == found.max() == 168
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    made = compressed_file(Image.new("RGB", (64, 32)), "JPEG", exif=turned)
+    assert pictures(write_pictures(tmp_path / "turned", made)).shape == (64, 32, 3)
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        (TYPES[PIXELS](header(), 1, 1, "16UC1", 0, 2, np.zeros(2, np.uint8)), "topic /camera: .*'16UC1'"),
+        (compressed_file(Image.new("L", (4, 3)), says="16UC1; compressedDepth png"), "topic /camera: .*'16UC1'"),
+        (TYPES[COMPRESSED](header(), "jpeg", np.zeros(9, np.uint8)), "on /camera at 0 s"),
+    ],
+)
+def test_pictures_in_a_bag_that_show_no_colours_are_refused_by_topic(message, says, tmp_path):
+    with pytest.raises(PictureError, match=says):
+        pictures(write_pictures(tmp_path / "bag", message))
+
+
+def test_a_bag_that_was_cut_short_is_refused(bag, tmp_path):
+    folder = shutil.copytree(bag, tmp_path / "bag")
+    (file,) = folder.glob("*.db3")
+    file.write_bytes(file.read_bytes()[:9000])
+    with pytest.raises(PictureError, match="cannot be read as a bag"):
+        read(folder)
 
 
 def test_a_folder_that_is_no_bag_is_refused(tmp_path):

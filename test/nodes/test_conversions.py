@@ -40,6 +40,14 @@ def test_channels_come_out_as_rgb():
     np.testing.assert_array_equal(grey, np.repeat(PIXELS[..., :1], 3, axis=2))
 
 
+def test_sixteen_bits_become_eight_whatever_the_order_of_bytes():
+    values = np.array([[[0x8001], [0xFFFF], [0]]], np.uint16)
+    for order, is_bigendian in (("<u2", 0), (">u2", 1)):
+        message = image("mono16", values.astype(order), 6)
+        message.is_bigendian = is_bigendian
+        assert image_to_array(message)[0, :, 0].tolist() == [128, 255, 0]
+
+
 def test_padding_at_the_end_of_rows_is_left_out():
     padded = np.zeros((2, 16), np.uint8)
     padded[:, :9] = PIXELS.reshape(2, 9)
