@@ -15,20 +15,23 @@ import numpy as np
 from gymnasium import spaces
 
 from jepa_planner_sim.arm_driver import UPRIGHT_ACTION_MAX
+from jepa_planner_sim.uncopyable import ANOTHER_ENV, Uncopyable
 
 
 class AdapterError(ValueError):
     """A name that does not lead to an adapter."""
 
 
-class SceneAdapter(gymnasium.Env, ABC):
+class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
     """What the planner asks of a scene; subclasses say how the environment at hand does it.
 
     views: names of the cameras, in the order of the pictures. action_max: bounds of an action [7]: dx, dy, dz (m),
     three rotations (rad), dclosedness (0 open .. 1 closed); 0 holds an axis. max_steps: of a trial. time_step_s: of an
-    action. goal_images: those of the last `reset`, uint8 [V, H, W, 3] each.
+    action. goal_images: those of the last `reset`, uint8 [V, H, W, 3] each. Copying is refused, as for what owns a
+    simulation; one that can be copied says `__reduce_ex__ = object.__reduce_ex__`.
     """
 
+    instead = ANOTHER_ENV
     views: tuple[str, ...] = ("camera",)
     action_max: np.ndarray = UPRIGHT_ACTION_MAX
     max_steps: int = 30

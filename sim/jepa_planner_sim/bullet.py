@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from jepa_planner_sim.uncopyable import Uncopyable
+
 
 @contextmanager
 def silence() -> Iterator[None]:
@@ -39,10 +41,16 @@ with silence():
     from pybullet_utils.bullet_client import BulletClient
 
 
-def start_server() -> BulletClient:
+class PhysicsServer(Uncopyable, BulletClient):
+    """A BulletClient; the destructor of a copy would disconnect the original."""
+
+    instead = "start another with start_server()"
+
+
+def start_server() -> PhysicsServer:
     """A physics server of its own, without a window."""
     with silence():
-        return BulletClient(pybullet.DIRECT)
+        return PhysicsServer(pybullet.DIRECT)
 
 
-__all__ = ["BulletClient", "pybullet", "silence", "start_server"]
+__all__ = ["BulletClient", "PhysicsServer", "pybullet", "silence", "start_server"]

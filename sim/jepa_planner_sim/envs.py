@@ -14,6 +14,7 @@ from jepa_planner_sim.cameras import STANDARD_CAMERAS, cameras_named
 from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.scene_draws import sample_scene
 from jepa_planner_sim.tasks import HOLD_STEPS, TASKS, achieved_now, distance_m, sample_plan, script, shown_m
+from jepa_planner_sim.uncopyable import ANOTHER_ENV, Uncopyable
 from jepa_planner_sim.world import World
 
 
@@ -21,7 +22,7 @@ class GoalImageError(ValueError):
     """A request for goal images that the task does not have."""
 
 
-class PandaTaskEnv(gymnasium.Env):
+class PandaTaskEnv(Uncopyable, gymnasium.Env):
     """A Panda before a table, one task, goals as images.
 
     | | key | shape | unit |
@@ -36,6 +37,7 @@ class PandaTaskEnv(gymnasium.Env):
     them at once: they then stand in `goal_images`.
     """
 
+    instead = ANOTHER_ENV
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}
 
     def __init__(

@@ -15,6 +15,7 @@ from jepa_planner_sim.bullet import pybullet, start_server
 from jepa_planner_sim.cameras import STANDARD_CAMERAS, Camera, WristCamera
 from jepa_planner_sim.objects import load_object
 from jepa_planner_sim.scene import CameraShift, Scene
+from jepa_planner_sim.uncopyable import Uncopyable
 
 PHYSICS_STEP_S = 1 / 200
 FINGER_STROKE_M = 0.04
@@ -27,12 +28,16 @@ _DARK = (0.25, 0.27, 0.32, 1.0)
 _FINGER_COLOUR = (0.05, 0.35, 0.85, 1.0)
 
 
-class World:
+class World(Uncopyable):
     """One arm, one table, the objects of a scene; time moves only in `advance`.
 
     Images are uint8 RGB [H, W, 3]; poses are in the base frame (panda_link0) with the table top at z = 0; the arm's
     state is float32 [8]: xyz (m), roll, pitch, yaw (rad), closedness commanded and measured (0 open .. 1 closed).
     """
+
+    instead = (
+        "make another with the same arguments and build() the same scene; save() and restore() lead back to a time"
+    )
 
     def __init__(self, cameras: dict[str, Camera] | None = None, image_size_px: int = 64) -> None:
         self.cameras = dict(STANDARD_CAMERAS if cameras is None else cameras)

@@ -1,5 +1,7 @@
 """A scene of one's own: the smallest adapter there can be goes through collecting and trials."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -107,3 +109,19 @@ def test_an_adapter_goes_its_own_way():
         CollectSettings(adapter=DOT, vary=frozenset({"light"}))
     with pytest.raises(ValueError, match=r"known are .*, and adapters as MODULE:CLASS"):
         TrialSettings("juggle", 1)
+
+
+def test_a_scene_refuses_to_be_copied_unless_it_says_that_it_can_be():
+    scene = load_adapter(DOT)
+    scene.reset(seed=3)
+    with pytest.raises(TypeError, match="Dot owns a running simulation"):
+        copy.deepcopy(scene)
+
+    class Light(Dot):
+        __reduce_ex__ = object.__reduce_ex__
+
+    light = Light()
+    light.reset(seed=3)
+    copied = copy.deepcopy(light)
+    copied.step(light.action_max)
+    assert copied.distance_m() < light.distance_m()

@@ -1,5 +1,9 @@
 """What Gymnasium and any policy may rely on, for all four environments."""
 
+import copy
+import gc
+import pickle
+
 import gymnasium
 import numpy as np
 import pytest
@@ -153,6 +157,21 @@ def test_observations_come_in_the_size_that_was_asked_for():
     assert observation["images"].shape == env.goal_images[0].shape == (2, 80, 80, 3)
     assert env.observation_space.contains(observation)
     env.close()
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_an_environment_refuses_to_be_copied_and_lives_on(env_of, copied):
+    env = env_of("reach")
+    first = env.reset(seed=3)[0]["images"]
+    with pytest.raises(TypeError, match=r"PandaTaskEnv owns a running simulation .*: make another with the same arg"):
+        copied(env)
+    for holder in (env.world, env.driver, gymnasium.wrappers.TimeLimit(env, 9)):
+        if holder is env.world or copied is not copy.copy:  # a second holder of the same simulation is no copy of it
+            with pytest.raises(TypeError, match=r"(PandaTaskEnv|World) owns a running simulation"):
+                copied(holder)
+    gc.collect()
+    env.step(np.zeros(7))
+    np.testing.assert_array_equal(env.reset(seed=3)[0]["images"], first)
 
 
 def test_an_unknown_task_is_named_with_the_known_ones():

@@ -1,5 +1,9 @@
 """panda-gym, an environment of other authors, behind the adapter."""
 
+import copy
+import gc
+import pickle
+
 import numpy as np
 import pytest
 
@@ -25,6 +29,19 @@ def test_a_scene_is_the_same_again_and_not_solved_at_the_start(scene):
     assert np.abs(goals[-1].astype(int) - one["images"]).mean() > 0.5
     np.testing.assert_array_equal(scene.reset(seed=5)[0]["images"], one["images"])
     np.testing.assert_allclose(one["state"][3:6], 0.0)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_scene_refuses_to_be_copied_and_lives_on(copied):
+    pytest.importorskip("panda_gym")
+    scene = load_adapter("jepa_planner_sim.panda_gym:Reach")
+    scene.reset(seed=5)
+    for what in (scene, scene.as_world)[: 1 if copied is copy.copy else 2]:
+        with pytest.raises(TypeError, match=r"Reach owns a running simulation .*: make another with the same arg"):
+            copied(what)
+    gc.collect()
+    scene.step(np.zeros(7))
+    scene.close()
 
 
 def test_the_goal_can_be_reached_and_panda_gym_says_so(scene):
