@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jepa_planner import __version__
+from jepa_planner.evaluation.kept import ASKED, episodes_asked, kept
 from jepa_planner.evaluation.planning_problems import TUNING_SEED
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
@@ -71,15 +73,19 @@ class Row:
 def ablate(data: Path, out: Path, variant: Variant, budget: Budget) -> Row:
     """Train and try one variant in its own folder of `out`, or read the row that is there already.
 
-    Interrupted, it goes on from its checkpoints. Raises ValueError where the row was made with another budget.
+    Interrupted, it goes on from its checkpoints. Raises ValueError where the row was made with another budget or of
+    other episodes.
     """
+    asked = {
+        "package": __version__, "data": episodes_asked([data]), "objective": variant.objective,
+        "episodes": variant.episodes, **to_plain(budget),
+    }  # fmt: skip
+    row = kept(out / variant.name / "row.json", asked, lambda: to_plain(_train_and_try(data, out, variant, budget)))
+    return from_plain(Row, {name: value for name, value in row.items() if name != ASKED})
+
+
+def _train_and_try(data: Path, out: Path, variant: Variant, budget: Budget) -> Row:
     folder = out / variant.name
-    done = folder / "row.json"
-    if done.exists():
-        row = from_plain(Row, json.loads(done.read_text()))
-        if row.budget != budget:
-            raise ValueError(f"{done} was made with {row.budget}, not {budget}: choose another --out")
-        return row
     started_s = time.monotonic()
     recipe = Recipe(
         seed=budget.seed,
@@ -97,9 +103,7 @@ def ablate(data: Path, out: Path, variant: Variant, budget: Budget) -> Row:
         print(verdict)
     else:
         successes = {task: _successes(folder / "bundle", task, budget.scenes) for task in budget.tasks}
-    row = _row(variant, budget, folder, successes, time.monotonic() - started_s)
-    done.write_text(json.dumps(to_plain(row), indent=1) + "\n")
-    return row
+    return _row(variant, budget, folder, successes, time.monotonic() - started_s)
 
 
 def _successes(bundle: Path, task: str, scenes: int) -> int:

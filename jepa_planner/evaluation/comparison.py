@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from jepa_planner.evaluation.kept import kept
+from jepa_planner.evaluation.kept import kept, trials_asked
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.report import summarise
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
@@ -54,14 +54,11 @@ class Cell:
 def try_model(name: str, folder: Path, task: str, condition: str, trials: Trials, out: Path) -> Cell:
     """One cell; its evaluation is kept in `out` and read from there the next time.
 
-    Raises ValueError where what is kept is of another model, of other trials, or of weights that have changed.
+    Raises ValueError where what is kept is of another model or of other trials.
     """
     contract, settings = load_contract(folder), trials.settings(task, condition)
-    asked = {
-        "model": str(folder), "files": contract.files, "seed": settings.seed, "episodes": settings.episodes,
-        "goal_images": settings.goal_images,
-    }  # fmt: skip
-    summary = kept(out / f"{name}-{condition}-{task}.json", asked, lambda: _evaluate(folder, settings))
+    file = out / f"{name}-{condition}-{task}.json"
+    summary = kept(file, trials_asked(folder, settings), lambda: _evaluate(folder, settings))
     space = "pixels" if contract.energy.in_pixels else "latents"
     found = (summary[key] for key in ("successes", "episodes", "wilson_low", "wilson_high", "plan_seconds_median"))
     return Cell(name, space, condition, task, *found)

@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from jepa_planner.evaluation.flat_policy import FlatPolicy
-from jepa_planner.evaluation.kept import kept
+from jepa_planner.evaluation.kept import episodes_asked, kept, trials_asked
 from jepa_planner.evaluation.policies import Policy, WorldModelPolicy
 from jepa_planner.evaluation.report import summarise
 from jepa_planner.evaluation.retrieval import RetrievedMoments
@@ -46,7 +46,7 @@ class Ways:
         self._folders, self._run_folder, self._iterations = demonstrations, run_folder, iterations
         self._model = WorldModel.load(bundle)
         self._model.contract.imagines("always", goals=1)  # refuses a bundle that cannot
-        self.model_name, self.files = str(bundle), self._model.contract.files
+        self.bundle = bundle
         self._made: dict[str, Policy] = {}
         self._makers: dict[str, Callable[[], Policy]] = {
             "imagined": lambda: self._searching(load_sub_goal_head(bundle)),
@@ -60,6 +60,14 @@ class Ways:
         if way not in self._made:
             self._made = {way: self._makers[way]()}
         return self._made[way]
+
+    def asked(self, way: str) -> dict[str, object]:
+        """What the outcome of a way depends on besides the bundle and the trials."""
+        demonstrations = episodes_asked(self._folders) if way in ("retrieved", "flat policy") else None
+        return {
+            "way": way, "demonstrations": demonstrations,
+            "iterations": self._iterations if way == "flat policy" else None,
+        }  # fmt: skip
 
     def _searching(self, head: SubGoalHeadLike) -> WorldModelPolicy:
         return WorldModelPolicy(self._model, sub_goal_head=head, imagine_sub_goals="always")
@@ -77,14 +85,15 @@ class Ways:
 def try_ways(ways: Ways, names: Sequence[str], trials: Sequence[TrialSettings], out: Path) -> list[Row]:
     """Each way in the same trials; each cell's trials are kept in `out` and read from there the next time.
 
-    Raises ValueError where what is kept is of another model.
+    Raises ValueError where what is kept is of another model, other trials, demonstrations or iterations.
     """
     torch.set_num_threads(1)  # as `eval`
     rows = []
     for name in names:
         for settings in trials:
             file = out / f"{name.replace(' ', '_')}-{settings.task}-{settings.seed}-{settings.episodes}.json"
-            found = kept(file, {"files": ways.files}, lambda name=name, settings=settings: _try(ways, name, settings))
+            asked = trials_asked(ways.bundle, settings, **ways.asked(name))
+            found = kept(file, asked, lambda name=name, settings=settings: _try(ways, name, settings))
             rows.append(Row(name, settings.task, found["successes"], found["episodes"]))
     return rows
 
@@ -92,7 +101,7 @@ def try_ways(ways: Ways, names: Sequence[str], trials: Sequence[TrialSettings], 
 def _try(ways: Ways, name: str, settings: TrialSettings) -> dict[str, object]:
     running = run_trials(ways.policy(name), settings)
     done = list(tqdm(running, total=settings.episodes, desc=f"{name}, {settings.task}", unit="trial"))
-    return summarise(done, settings, [], ways.model_name, "none")
+    return summarise(done, settings, [], str(ways.bundle), "none")
 
 
 def table(rows: Sequence[Row]) -> str:

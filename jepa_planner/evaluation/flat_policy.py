@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from jepa_planner.planning.action_space import GRIPPER, ActionSpace
 from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.training.fit import FitSettings, fit
+from jepa_planner.training.run_folder import check_same_run
 from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.contract_sections import STATE_LAYOUTS
 from jepa_planner.world_model.sub_goal_head import residual_blocks
 from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.envs import PandaTaskEnv
 
+NAME = "flat_policy"
 BATCH, SPAN, LATENT_NOISE = 256, 32, 0.1
 """As in training the head that imagines sub-goals."""
 
@@ -56,7 +58,12 @@ class FlatPolicy:
         self._network = FlatNetwork(numbers, len(self._mean), len(self._scale))
 
     def train(self, demonstrations: Demonstrations, iterations: int, folder: Path, seed: int = 0) -> None:
-        """Resumes from what the folder holds."""
+        """Resumes from what the folder holds; raises RunFolderError where that is of another model or other data."""
+        about = {
+            "model": self._model.contract.files, "demonstrations": demonstrations.content, "iterations": iterations,
+            "seed": seed,
+        }  # fmt: skip
+        check_same_run(folder / f"{NAME}.json", folder / f"{NAME}.ckpt", about)
         train = split(demonstrations.states).train
         last = train[-1] + 1
         actions = torch.from_numpy(demonstrations.actions[:last]) / self._scale
@@ -78,7 +85,7 @@ class FlatPolicy:
             return {"total": error.mean()}
 
         torch.manual_seed(seed)
-        fit("flat_policy", self._network, losses_at, FitSettings(iterations, learning_rate=1e-3), folder)
+        fit(NAME, self._network, losses_at, FitSettings(iterations, learning_rate=1e-3), folder)
 
     def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
         """Encode the goal picture. Raises ValueError for several."""

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jepa_planner.evaluation.kept import kept
+from jepa_planner.evaluation.kept import kept, trials_asked
 from jepa_planner.evaluation.report import summarise
 from jepa_planner.evaluation.spread_trials import Contestant, spread_trials
 from jepa_planner.evaluation.trials import TrialSettings
-from jepa_planner.world_model.bundle import load_contract
 
 ALL = "all"
 """Stands for every perturbation at once."""
@@ -38,17 +37,13 @@ def try_strength(
     settings = replace(settings, vary=varied if settings.strength > 0.0 else frozenset())
     name = f"{perturbation}-{settings.strength:g}" if settings.strength > 0.0 else "standard"
     file = out / f"{settings.task.replace(':', '-')}-{name}.json"
-    asked = {
-        "files": load_contract(contestant.folder).files, "seed": settings.seed, "episodes": settings.episodes,
-        "goal_images": settings.goal_images,
-    }  # fmt: skip
 
     def evaluate() -> dict[str, object]:
         seconds: list[float] = []
         trials = sorted(spread_trials(contestant, settings, seconds, processes, cluster), key=lambda trial: trial.seed)
         return summarise(trials, settings, seconds, str(contestant.folder), "none")
 
-    found = kept(file, asked, evaluate)
+    found = kept(file, trials_asked(contestant.folder, settings, **contestant.settings()), evaluate)
     return Cell(perturbation, settings.strength, found["successes"], found["episodes"])
 
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jepa_planner.evaluation.kept import kept
+from jepa_planner.evaluation.kept import kept, trials_asked
 from jepa_planner.evaluation.report import summarise
 from jepa_planner.evaluation.spread_trials import Contestant, spread_trials
 from jepa_planner.evaluation.trials import TrialSettings
 from jepa_planner.world_model.bundle import load_contract
 from jepa_planner.world_model.changed_bundle import changed_bundle
-from jepa_planner.world_model.strict_fields import to_plain
 
 UNCHANGED = "as it is"
 AND = "+"
@@ -48,19 +47,15 @@ def try_change(change: str, folder: Path, settings: TrialSettings, out: Path, pr
 
     Raises ValueError where what is kept is of another contract or of other trials.
     """
-    contract = load_contract(folder)
-    asked = {
-        "contract": to_plain(contract), "seed": settings.seed, "episodes": settings.episodes,
-        "goal_images": settings.goal_images, "to_the_end": settings.to_the_end,
-    }  # fmt: skip
+    contestant, search = Contestant(folder), load_contract(folder).planning.search()
 
     def evaluate() -> dict[str, object]:
         seconds: list[float] = []
-        trials = sorted(spread_trials(Contestant(folder), settings, seconds, processes), key=lambda trial: trial.seed)
-        return summarise(trials, settings, seconds, str(folder), "none", search=contract.planning.search())
+        trials = sorted(spread_trials(contestant, settings, seconds, processes), key=lambda trial: trial.seed)
+        return summarise(trials, settings, seconds, str(folder), "none", search=search)
 
     name = f"{settings.task}-{settings.goal_images}-{change.replace('/', '-').replace(' ', '_')}.json"
-    found = kept(out / name, asked, evaluate)
+    found = kept(out / name, trials_asked(folder, settings, **contestant.settings()), evaluate)
     numbers = (found[key] for key in ("successes", "episodes", "steps_median", "plan_seconds_median"))
     return Cell(change, settings.task, *numbers)
 

@@ -16,6 +16,7 @@ from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.settings import SearchSettings
 from jepa_planner.planning.sub_goals import ImagineMode
 from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head
+from jepa_planner.world_model.strict_fields import to_plain
 from jepa_planner.world_model.world_model import WorldModel
 
 SCENES_PER_JOB = 5
@@ -34,6 +35,10 @@ class Contestant:
     backend: str = "torch"
     threads: int = 1
     views: tuple[str, ...] = ()
+
+    def settings(self) -> dict[str, object]:
+        """How the bundle is run, by the fields' names, as plain JSON types."""
+        return to_plain(replace(self, folder=None))
 
     def policy(self, plan_seconds: list[float]) -> Policy:
         """Loads what is tried; plan_seconds grows as `WorldModelPolicy` says. Raises as `WorldModel.load` does."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.training.fit import FitSettings, fit
-from jepa_planner.training.run_folder import check_same_run
+from jepa_planner.training.run_folder import check_same_run, content_hash
 from jepa_planner.training.windows import WindowSampler
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.preprocess import preprocess
@@ -31,7 +31,7 @@ def train_viewing_decoder(
     Resumes from what `folder` holds; raises RunFolderError where that is of another model or other episodes.
     """
     about = {
-        "model": model.contract.files, "seeds": episodes.seeds.tolist(), "iterations": settings.iterations,
+        "model": model.contract.files, "episodes": content_hash(episodes), "iterations": settings.iterations,
         "batch": batch, "seed": seed,
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)

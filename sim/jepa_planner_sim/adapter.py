@@ -128,6 +128,11 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
 
 def load_adapter(name: str, **options: object) -> SceneAdapter:
     """The adapter that MODULE:CLASS names. Raises AdapterError saying what is wrong with the name."""
+    return adapter_class(name)(**options)
+
+
+def adapter_class(name: str) -> type[SceneAdapter]:
+    """The class that MODULE:CLASS names; raises AdapterError."""
     module_name, _, class_name = name.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
@@ -135,4 +140,4 @@ def load_adapter(name: str, **options: object) -> SceneAdapter:
         raise AdapterError(f"{name!r}: {error}; expected MODULE:CLASS, a SceneAdapter that can be imported") from error
     if not (isinstance(found, type) and issubclass(found, SceneAdapter)):
         raise AdapterError(f"{name!r} is no SceneAdapter")
-    return found(**options)
+    return found

@@ -48,9 +48,17 @@ class Training:
         return [Trial(seed, seed % 2 == 0, 3, 0.1, 0.01, "") for seed in range(settings.episodes)]
 
 
-def test_a_row_holds_what_training_and_trials_found(tmp_path, monkeypatch):
+@pytest.fixture
+def data(tmp_path) -> Path:
+    """A folder with a shard that nobody reads."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "episodes-000000.h5").write_bytes(b"some episodes")
+    return tmp_path / "data"
+
+
+def test_a_row_holds_what_training_and_trials_found(tmp_path, data, monkeypatch):
     training = Training(monkeypatch)
-    row = ablate(tmp_path / "data", tmp_path / "out", VARIANT, BUDGET)
+    row = ablate(data, tmp_path / "out", VARIANT, BUDGET)
     (recipe,) = training.recipes
     assert (recipe.objective, recipe.episodes) == ("sigreg+inverse", 30)
     assert (recipe.encoder_iterations, recipe.encoder_batch, recipe.predictor_iterations) == (7, 5, 3)
@@ -60,26 +68,31 @@ def test_a_row_holds_what_training_and_trials_found(tmp_path, monkeypatch):
     assert not row.collapsed
 
 
-def test_a_row_that_is_there_is_not_made_again_and_one_of_another_budget_is_refused(tmp_path, monkeypatch):
+def test_a_row_that_is_there_is_not_made_again_and_one_of_another_budget_is_refused(tmp_path, data, monkeypatch):
     training = Training(monkeypatch)
-    first = ablate(tmp_path / "data", tmp_path / "out", VARIANT, BUDGET)
-    assert ablate(tmp_path / "data", tmp_path / "out", VARIANT, BUDGET) == first
+    first = ablate(data, tmp_path / "out", VARIANT, BUDGET)
+    assert ablate(data, tmp_path / "out", VARIANT, BUDGET) == first
     assert len(training.recipes) == 1
-    with pytest.raises(ValueError, match=r"row\.json was made with .*encoder_iterations=7.*choose another --out"):
-        ablate(tmp_path / "data", tmp_path / "out", VARIANT, replace(BUDGET, encoder_iterations=8))
+    for change in ({"encoder_iterations": 8}, {"seed": 1}, {"scenes": 5}, {"tasks": ("push",)}, {"encoder_batch": 6}):
+        with pytest.raises(ValueError, match=rf"row\.json was made with another {next(iter(change))}: choose another"):
+            ablate(data, tmp_path / "out", VARIANT, replace(BUDGET, **change))
+    (data / "episodes-000000.h5").write_bytes(b"other episodes")
+    with pytest.raises(ValueError, match=r"row\.json was made with another data: choose another --out"):
+        ablate(data, tmp_path / "out", VARIANT, BUDGET)
+    assert len(training.recipes) == 1
 
 
-def test_a_collapsed_variant_is_a_row_without_trials(tmp_path, monkeypatch, capsys):
+def test_a_collapsed_variant_is_a_row_without_trials(tmp_path, data, monkeypatch, capsys):
     training = Training(monkeypatch, collapses=True)
-    row = ablate(tmp_path / "data", tmp_path / "out", Variant("none"), BUDGET)
+    row = ablate(data, tmp_path / "out", Variant("none"), BUDGET)
     assert row.collapsed and row.successes == {} and training.tried == []
     assert "COLLAPSED" in capsys.readouterr().out
-    assert ablate(tmp_path / "data", tmp_path / "out", Variant("none"), BUDGET) == row
+    assert ablate(data, tmp_path / "out", Variant("none"), BUDGET) == row
 
 
-def test_the_table_shows_each_variant_and_says_which_collapsed(tmp_path, monkeypatch):
+def test_the_table_shows_each_variant_and_says_which_collapsed(tmp_path, data, monkeypatch):
     Training(monkeypatch)
-    good = ablate(tmp_path / "data", tmp_path / "out", VARIANT, BUDGET)
+    good = ablate(data, tmp_path / "out", VARIANT, BUDGET)
     bad: Row = replace(
         good, variant=Variant("none"), collapsed=True, effective_rank=1.0, prediction=None, copying=None, successes={}
     )

@@ -1,6 +1,5 @@
 """Several models in the same trials: which trials, what is kept, and the table."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from jepa_planner.evaluation import comparison
 from jepa_planner.evaluation.comparison import Cell, Trials, table, try_model
 from jepa_planner.evaluation.trials import Trial, TrialSettings
 from jepa_planner.world_model.bundle import save_bundle
+from jepa_planner.world_model.bundle_files import BundleError
+from jepa_planner.world_model.changed_bundle import changed_bundle
 
 TRIALS = Trials(("reach", "push"), ("clean", "flicker"), scenes=4, seed=20)
 CELL = Cell("ours", "latents", "clean", "reach", 9, 10, 0.596, 0.982, 0.431)
@@ -30,8 +31,15 @@ def tried(monkeypatch) -> list[TrialSettings]:
     return asked
 
 
-def bundle(folder: Path) -> Path:
+def changed(bundle: Path, folder: Path) -> Path:
+    changed_bundle(bundle, ["planning.steps_per_sub_goal=3"], folder)
+    return folder
+
+
+def bundle(folder: Path, weight: float | None = None) -> Path:
     model = tiny_model()
+    if weight is not None:
+        model.encoder.slot_norm.running_var.fill_(weight)
     save_bundle(folder, model.encoder, model.predictor, model.contract)
     return folder
 
@@ -52,15 +60,18 @@ def test_a_cell_that_is_there_is_read_and_one_of_another_model_or_other_trials_r
     first = try_model("ours", folder, "reach", "clean", TRIALS, out)
     assert try_model("ours", folder, "reach", "clean", TRIALS, out) == first
     assert len(tried) == 1
-    with pytest.raises(ValueError, match=r"ours-clean-reach\.json was made with another seed, episodes: choose"):
+    with pytest.raises(ValueError, match=r"ours-clean-reach\.json was made with another episodes, seed: choose"):
         try_model("ours", folder, "reach", "clean", replace(TRIALS, seed=3, scenes=5), out)
-    with pytest.raises(ValueError, match=r"was made with another model"):
-        try_model("ours", bundle(tmp_path / "other"), "reach", "clean", TRIALS, out)
-    file = out / "ours-clean-reach.json"
-    kept = json.loads(file.read_text())
-    file.write_text(json.dumps(kept | {"files": {"encoder.safetensors": "of before"}}))
-    with pytest.raises(ValueError, match=r"was made with another files"):
+    assert try_model("ours", bundle(tmp_path / "moved"), "reach", "clean", TRIALS, out) == first, "of the same content"
+    with pytest.raises(ValueError, match=r"was made with another planning: choose"):
+        try_model("ours", changed(folder, tmp_path / "waits"), "reach", "clean", TRIALS, out)
+    with pytest.raises(ValueError, match=r"was made with another files: choose"):
+        try_model("ours", bundle(tmp_path / "other", weight=0.5), "reach", "clean", TRIALS, out)
+    with (folder / "encoder.safetensors").open("ab") as weights:
+        weights.write(b"altered")
+    with pytest.raises(BundleError, match=r"encoder\.safetensors: sha256 is"):
         try_model("ours", folder, "reach", "clean", TRIALS, out)
+    assert len(tried) == 1
 
 
 def test_the_table_has_a_row_per_model_and_condition_and_a_column_per_task():

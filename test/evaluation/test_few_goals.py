@@ -9,12 +9,14 @@ import pytest
 import torch
 from tiny_model import imagining, tiny_head, tiny_model
 
+from jepa_planner.evaluation import few_goals
 from jepa_planner.evaluation.few_goals import Row, Ways, table, try_ways
 from jepa_planner.evaluation.flat_policy import FlatPolicy
 from jepa_planner.evaluation.retrieval import RetrievedMoments
 from jepa_planner.evaluation.trials import TrialSettings
 from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.training.demonstrations import Demonstrations
+from jepa_planner.training.run_folder import RunFolderError
 from jepa_planner.world_model.bundle import add_sub_goal_head, save_bundle
 from jepa_planner.world_model.contract_sections import SubGoalSpec, TrainingSpec
 from jepa_planner_sim.collect import collect
@@ -119,9 +121,39 @@ def test_every_way_is_tried_in_the_same_scenes_and_kept(tmp_path, bundle):
     changed = json.loads(kept[0].read_text()) | {"successes": 1}
     kept[0].write_text(json.dumps(changed))
     assert sum(row.successes for row in try_ways(ways, names, trials, tmp_path / "out")) == 1
-    kept[0].write_text(json.dumps(changed | {"files": {}}))
-    with pytest.raises(ValueError, match="made with another files"):
-        try_ways(ways, names, trials, tmp_path / "out")
+
+
+def test_what_is_kept_of_other_demonstrations_or_iterations_is_refused(tmp_path, bundle, monkeypatch):
+    monkeypatch.setattr(few_goals, "_try", lambda ways, name, settings: {"successes": 0, "episodes": 1})
+    shown = [tmp_path / "shown"]
+    collect(shown[0], CollectSettings(episodes=3, steps=6, behaviour="demonstration", image_size_px=64), 1)
+
+    def tried(name: str, iterations: int = 2, goal_images: str = "one") -> Row:
+        ways, trials = Ways(bundle, shown, tmp_path / "run", iterations), [TrialSettings("push", 1, 0, goal_images)]
+        return try_ways(ways, [name], trials, tmp_path / "out")[0]
+
+    names = ("imagined", "retrieved", "flat policy")
+    assert [tried(name) for name in names] == [tried(name) for name in names]
+    assert tried("imagined", iterations=3) and tried("retrieved", iterations=3), "they are not trained"
+    with pytest.raises(ValueError, match=r"flat_policy-push-0-1\.json was made with another iterations: choose"):
+        tried("flat policy", iterations=3)
+    with pytest.raises(ValueError, match="made with another goal_images"):
+        tried("imagined", goal_images="dense")
+    with (shown[0] / "episodes-000000.h5").open("ab") as shard:
+        shard.write(b"more")
+    assert tried("imagined"), "it does without them"
+    with pytest.raises(ValueError, match="made with another demonstrations"):
+        tried("retrieved")
+
+
+def test_a_flat_policy_goes_on_with_its_own_training_alone(tmp_path):
+    policy = FlatPolicy(tiny_model(), walks())
+    policy.train(walks(), 2, tmp_path)
+    policy.train(walks(), 2, tmp_path)
+    with pytest.raises(RunFolderError, match="with other iterations"):
+        policy.train(walks(), 3, tmp_path)
+    with pytest.raises(RunFolderError, match="with other demonstrations"):
+        policy.train(replace(walks(), content="others"), 2, tmp_path)
 
 
 def test_a_table_has_a_row_per_way_and_a_column_per_task():

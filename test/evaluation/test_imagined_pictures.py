@@ -74,7 +74,7 @@ def test_a_decoder_for_looking_learns_to_draw_and_leaves_the_model_alone(tmp_pat
     assert all(torch.equal(tensor, before[name]) for name, tensor in world.encoder.state_dict().items())
     again = train_viewing_decoder(world, shaded, tmp_path, settings, batch=12)
     assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in module.state_dict().items())
-    with pytest.raises(RunFolderError, match="is of a run with other seeds: use another --run"):
+    with pytest.raises(RunFolderError, match="is of a run with other episodes: use another --run"):
         train_viewing_decoder(world, episodes(count=3, steps=8, seed=1), tmp_path, settings, batch=12)
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,22 @@ def test_a_cell_is_tried_once_and_then_read(tmp_path, tried):
         cell = try_strength(CONTESTANT, settings, "camera", ("camera", "light"), tmp_path)
         assert cell == Cell("camera", 1.5, 0, 2)
     assert [(s.vary, s.strength) for s in tried] == [(frozenset({"camera"}), 1.5)]
-    with pytest.raises(ValueError, match=r"grasp-camera-1\.5\.json was made with another episodes"):
-        try_strength(CONTESTANT, TrialSettings("grasp", 3, strength=1.5), "camera", ("camera",), tmp_path)
+    for change, named in (
+        ({"episodes": 3}, "episodes"), ({"seed": 1}, "seed"), ({"goal_images": "one"}, "goal_images"),
+        ({"strength": 1.5000001}, "strength"), ({"to_the_end": True}, "to_the_end"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=rf"grasp-camera-1\.5\.json was made with another {named}: choose"):
+            try_strength(CONTESTANT, replace(settings, **change), "camera", ("camera",), tmp_path)
+    for change, named in (({"dtype": "bfloat16"}, "dtype"), ({"imagine_sub_goals": "never"}, "imagine_sub_goals")):
+        with pytest.raises(ValueError, match=f"made with another {named}: choose"):
+            try_strength(replace(CONTESTANT, **change), settings, "camera", ("camera",), tmp_path)
+
+
+def test_all_of_other_perturbations_is_refused(tmp_path, tried):
+    settings = TrialSettings("grasp", 2)
+    try_strength(CONTESTANT, settings, ALL, ("camera",), tmp_path)
+    with pytest.raises(ValueError, match="made with another vary: choose"):
+        try_strength(CONTESTANT, settings, ALL, ("camera", "light"), tmp_path)
 
 
 def test_without_strength_the_scene_is_standard_and_shared_by_all_rows(tmp_path, tried):

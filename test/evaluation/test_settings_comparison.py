@@ -37,6 +37,10 @@ def test_each_change_is_tried_once_and_then_read(tmp_path, tried):
     assert tried == [2, 3]
     with pytest.raises(ValueError, match="made with another episodes"):
         try_change(UNCHANGED, SHIPPED, TrialSettings("push", 3), tmp_path)
+    with pytest.raises(ValueError, match="made with another vary, strength"):
+        try_change(UNCHANGED, SHIPPED, TrialSettings("push", 2, vary=frozenset({"light"}), strength=2.0), tmp_path)
+    with pytest.raises(ValueError, match="made with another planning"):
+        try_change(UNCHANGED, folders["planning.mppi.horizon=3"], settings, tmp_path)
 
 
 def test_several_changes_are_made_together(tmp_path):
