@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from jepa_planner.cli.number_arguments import at_least
+
 HELP = "train several objectives or sizes of data with one budget, and compare them in a table"
 OBJECTIVES = (
     "none", "inverse+state", "ema+inverse+state", "vicreg+inverse+state", "barlow_twins+inverse+state",
@@ -21,16 +23,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--objectives", nargs="+", default=list(OBJECTIVES), metavar="TERM+TERM", help="as `train --objective`"
     )
-    parser.add_argument("--episodes", nargs="+", type=int, default=[0], metavar="N", help="sizes of data; 0: all")
+    parser.add_argument(
+        "--episodes", nargs="+", type=at_least(0), default=[0], metavar="N", help="sizes of data; 0: all"
+    )
     budget = parser.add_argument_group("what every row is given")
-    budget.add_argument("--encoder-iterations", type=int, default=2200, metavar="N")
-    budget.add_argument("--encoder-batch", type=int, default=48, metavar="N", help="windows per iteration")
-    budget.add_argument("--predictor-iterations", type=int, default=1500, metavar="N")
-    budget.add_argument("--seed", type=int, default=0)
+    budget.add_argument("--encoder-iterations", type=at_least(1), default=2200, metavar="N")
+    budget.add_argument("--encoder-batch", type=at_least(1), default=48, metavar="N", help="windows per iteration")
+    budget.add_argument("--predictor-iterations", type=at_least(1), default=1500, metavar="N")
+    budget.add_argument("--seed", type=at_least(0), default=0)
     budget.add_argument(
         "--tasks", nargs="+", default=["reach", "grasp"], choices=["reach", "grasp", "push", "pick_place"]
     )
-    budget.add_argument("--scenes", type=int, default=20, help="closed-loop trials per task")
+    budget.add_argument("--scenes", type=at_least(1), default=20, help="closed-loop trials per task")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
+from jepa_planner.cli.number_arguments import at_least
+
 HELP = "say why the episodes that an evaluation lost were lost, with the expert at its side"
+
+NEEDED = (
+    "task", "episodes", "seed", "goal_images", "vary", "strength", "to_the_end", "trials", "model", "imagine_sub_goals",
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,14 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="", metavar="DIR", help="the model bundle; that of the evaluation by default"
     )
-    parser.add_argument("--most", type=int, default=20, metavar="N", help="examine at most so many lost episodes")
+    parser.add_argument(
+        "--most", type=at_least(1), default=20, metavar="N", help="examine at most so many lost episodes"
+    )
     parser.add_argument("--gallery", type=Path, metavar="FILE.png", help="draw how they went, a row for each")
 
 
 def main(args: argparse.Namespace) -> int:
     """Examine the lost episodes one by one and print a tally."""
-    import json
-
     import torch
 
     from jepa_planner.evaluation.blame import Examiner, most_frequent, tally
@@ -30,9 +37,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.trials import TrialSettings
     from jepa_planner.world_model.bundle import model_folder
 
-    said = json.loads(args.evaluation.read_text())
-    if said.get("floor") != "none":
-        raise ValueError(f"{args.evaluation} is of no model: expected what `jepa-planner eval --json` wrote for one")
+    said = _evaluation(args.evaluation)
     settings = TrialSettings(
         said["task"],
         said["episodes"],
@@ -59,3 +64,17 @@ def main(args: argparse.Namespace) -> int:
         draw_gallery(args.gallery, settings.task, episodes)
         print(f"drawn into {args.gallery}")
     return 0
+
+
+def _evaluation(file: Path) -> dict:
+    """What the file says; raises ValueError where that is not what `eval` writes for a model."""
+    wanted = "expected what `jepa-planner eval --json` wrote for a model"
+    try:
+        said = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file} cannot be read: {error}; {wanted}") from error
+    if not isinstance(said, dict) or said.get("floor") != "none":
+        raise ValueError(f"{file} is of no model: {wanted}")
+    if missing := [name for name in NEEDED if name not in said]:
+        raise ValueError(f"{file} does not say {', '.join(missing)}: {wanted}")
+    return said

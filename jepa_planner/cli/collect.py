@@ -6,7 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
+from jepa_planner.cli.number_arguments import at_least
 from jepa_planner.cli.parallel_arguments import add_parallel_arguments
+from jepa_planner.world_model.image_message import MAX_IMAGE_SIDE_PX
 
 HELP = "collect simulated episodes for training"
 
@@ -20,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--views", nargs="+", default=["front", "side"], metavar="NAME", help="front, side, wrist (default: front side)"
     )
-    parser.add_argument("--image-size", type=int, default=64, metavar="PX")
+    parser.add_argument("--image-size", type=at_least(8, MAX_IMAGE_SIDE_PX), default=64, metavar="PX")
     parser.add_argument(
         "--scenes", choices=["standard", "varied"], default="standard",
         help="varied: from standard to a little wider than `eval --scenes varied`, the gripper turning as needed",

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from jepa_planner.cli.number_arguments import at_least
+
 HELP = "watch the simulated arm do what pictures say, through the ROS 2 nodes; writes a film"
 SCENE_SEED = 1_000_007
 
@@ -15,7 +17,9 @@ SCENE_SEED = 1_000_007
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("--task", choices=["reach", "grasp", "push", "pick_place"], default="pick_place")
-    parser.add_argument("--seed", type=int, default=SCENE_SEED, help="scene; from 1,000,000 on none was trained on")
+    parser.add_argument(
+        "--seed", type=at_least(0), default=SCENE_SEED, help="scene; from 1,000,000 on none was trained on"
+    )
     parser.add_argument("--goal-images", default="dense", metavar="dense|K|one", help="how many pictures are given")
     parser.add_argument("--model", default="", metavar="DIR", help="model bundle (default: the one that ships)")
     parser.add_argument("--out", type=Path, default=Path("out/demo"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jepa_planner.cli.compute_arguments import add_compute_arguments
+from jepa_planner.cli.number_arguments import not_negative, positive
 from jepa_planner.cli.parallel_arguments import add_parallel_arguments
 from jepa_planner.cli.search_arguments import add_search_arguments, chosen_search
 
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="camera light colour size distractors table shape yaw start, what training never shows: unseen_shape "
         "unseen_colour, or a moving background: flicker moving_texture",
     )  # fmt: skip
-    parser.add_argument("--strength", type=float, default=1.0, help="scale of the perturbations' ranges")
+    parser.add_argument("--strength", type=not_negative, default=1.0, help="scale of the perturbations' ranges")
     parser.add_argument(
         "--goal-images", default="dense", metavar="dense|K|one", help="how many pictures the planner is given"
     )
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_compute_arguments(parser)
     add_parallel_arguments(parser, processes=1)
     add_search_arguments(parser)
-    parser.add_argument("--deadline", type=float, default=None, metavar="S", help="seconds for each search")
+    parser.add_argument("--deadline", type=positive, default=None, metavar="S", help="seconds for each search")
 
 
 def main(args: argparse.Namespace) -> int:

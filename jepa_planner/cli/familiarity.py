@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from jepa_planner.cli.number_arguments import at_least
+
 HELP = "add to a model bundle what its training data looked like, so that unfamiliar scenes end a goal"
 
 
@@ -15,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folders of episodes that the model was trained on, the most varied ones last",
     )  # fmt: skip
     parser.add_argument("--model", default="", metavar="DIR", help="model bundle; the shipped one by default")
-    parser.add_argument("--episodes", type=int, default=None, metavar="N", help="take only the first N")
+    parser.add_argument("--episodes", type=at_least(1), default=None, metavar="N", help="take only the first N")
 
 
 def main(args: argparse.Namespace) -> int:

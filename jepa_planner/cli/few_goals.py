@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from jepa_planner.cli.number_arguments import at_least
+
 HELP = "one goal picture: imagined moments beside retrieved ones, search alone and a flat policy"
 
 
@@ -19,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", nargs="+", default=["pick_place", "push"], choices=["grasp", "push", "pick_place"])
     parser.add_argument("--scenes", type=int, default=50, help="trials per task (default: 50)")
     parser.add_argument("--seed", type=int, default=0, help="first scene is 1,000,000 + SEED")
-    parser.add_argument("--iterations", type=int, default=6000, metavar="N", help="of training the flat policy")
+    parser.add_argument("--iterations", type=at_least(1), default=6000, metavar="N", help="of training the flat policy")
     parser.add_argument(
         "--run", type=Path, default=Path("out/sub-goals"), metavar="DIR",
         help="where encoded demonstrations are; that of `train --sub-goals-only` has them already",

@@ -6,6 +6,9 @@ import sys
 import threading
 from pathlib import Path
 
+from jepa_planner.cli.number_arguments import at_least, not_negative
+
+UINT32 = 2**32 - 1
 HELP = "send goal pictures to the running planner and watch it work"
 
 
@@ -21,13 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="IMAGE",
         help="the same moments from the second camera",
     )
-    parser.add_argument("--budget", type=int, default=0, help="actions per picture (default: the model's)")
     parser.add_argument(
-        "--tolerance", type=float, default=0.0, help="energy that counts as reached (default: the model's)"
+        "--budget", type=at_least(0, UINT32), default=0, help="actions per picture (default: the model's)"
     )
-    parser.add_argument("--max-steps", type=int, default=0, help="actions in all (default: no limit)")
+    parser.add_argument(
+        "--tolerance", type=not_negative, default=0.0, help="energy that counts as reached (default: the model's)"
+    )
+    parser.add_argument("--max-steps", type=at_least(0, UINT32), default=0, help="actions in all (default: no limit)")
     parser.add_argument("--namespace", default="", help="namespace of the planner's nodes")
-    parser.add_argument("--wait", type=float, default=20.0, metavar="SECONDS", help="how long to wait for the planner")
+    parser.add_argument(
+        "--wait", type=not_negative, default=20.0, metavar="SECONDS", help="how long to wait for the planner"
+    )
 
 
 def main(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from jepa_planner.cli.model_arguments import add_named_models, named_models
+from jepa_planner.cli.number_arguments import at_least
 
 HELP = "draw the pictures that models imagine beside those that came"
 
@@ -18,10 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--view", default="front", metavar="NAME")
     parser.add_argument("--steps", type=int, default=4, help="how far to imagine (default: 4)")
     parser.add_argument(
-        "--episodes", type=int, default=200, help="of the data, from which decoders learn to draw (default: 200)"
+        "--episodes",
+        type=at_least(1),
+        default=200,
+        help="of the data, from which decoders learn to draw (default: 200)",
     )
     parser.add_argument(
-        "--iterations", type=int, default=1500, help="of a decoder for looking at latents (default: 1500)"
+        "--iterations", type=at_least(1), default=1500, help="of a decoder for looking at latents (default: 1500)"
     )
     parser.add_argument(
         "--run", type=Path, default=Path("out/imagine"), metavar="DIR", help="decoders, a folder for each; resumes"

@@ -4,12 +4,13 @@ A verb is a module of this folder with a one-line `HELP`, `add_arguments(parser)
 anything: `jepa-planner --help` reads HELP from the source without importing, so that it answers at once.
 """
 
-import argparse
 import ast
 import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from jepa_planner.cli.number_arguments import VerbParser
 
 _HERE = Path(__file__).parent
 _MODULES = {"import": "import_model"}
@@ -61,7 +62,7 @@ def _overview(known: dict[str, str]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb and returns its exit status; 2 for a wrong command line, 130 for Ctrl-C."""
+    """Runs one verb and returns its exit status; 2 for a wrong command line, 1 where it fails, 130 for Ctrl-C."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     known = verbs()
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         module = importlib.import_module(f"jepa_planner.cli.{_MODULES.get(verb, verb.replace('-', '_'))}")
-        parser = argparse.ArgumentParser(prog=f"jepa-planner {verb}", description=module.HELP)
+        parser = VerbParser(prog=f"jepa-planner {verb}", description=module.HELP)
         module.add_arguments(parser)
         return module.main(parser.parse_args(rest))
     except KeyboardInterrupt:
@@ -91,6 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:  # every refusal of an input is one, and says what was given and what was expected
         print(f"jepa-planner {verb}: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # a file or folder that is not there, not a folder, locked, or full
+        print(f"jepa-planner {verb}: {error}", file=sys.stderr)
+        return 1
 
 
 def _cure(module: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,6 @@ STATE = "x y z (m) roll pitch yaw (rad) and closedness; models with a commanded 
 
 def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `read_pair` and `load_model` read."""
-    # "-2.1e-03" is a number: before Python 3.13 argparse takes it for an option
-    parser._negative_number_matcher = re.compile(r"^-\d*\.?\d+\.?([eE][-+]?\d+)?$")
     parser.add_argument("--model", type=Path, default=None, metavar="DIR", help="bundle; the shipped one by default")
     parser.add_argument("--device", default="cpu", help="where the model runs, for example cuda")
     add_compute_arguments(parser)

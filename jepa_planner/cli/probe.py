@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jepa_planner.cli.number_arguments import at_least
+
 if TYPE_CHECKING:
     from jepa_planner.training.episodes import Episodes
 
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fresh", type=Path, metavar="DIR", default=Path("out/probe/episodes"), help="default: out/probe/episodes"
     )
     parser.add_argument("--held-out", type=float, metavar="SHARE", help="default: 0.05 of --data, 0.25 of fresh ones")
-    parser.add_argument("--seed", type=int, default=0, help="of the read-outs' training")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the read-outs' training")
     parser.add_argument("--json", type=Path, metavar="FILE")
 
 

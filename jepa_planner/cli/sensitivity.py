@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from jepa_planner.cli.number_arguments import at_least
+
 HELP = "say how much a model's latents weigh an object and the arm: a model that ignores objects shows here"
 
 
@@ -11,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("--model", default="", metavar="DIR", help="model bundle; the shipped one by default")
     parser.add_argument("--scenes", type=int, default=60, metavar="N", help="of each kind (default: 60)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=at_least(0), default=0)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -8,6 +8,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from jepa_planner.cli.number_arguments import at_least, positive
+
 HELP = "train encoder and predictor on episodes, or a part of a bundle alone, and write a model bundle"
 GOES_WITH = {
     "": (
@@ -40,13 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--run", type=Path, metavar="DIR",
         help="logs and checkpoints; the same folder resumes (default: out/train, out/fine-tune or out/sub-goals)",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--predictor-iterations", type=int, help="default: 1500")
-    parser.add_argument("--episodes", type=int, default=None, help="use only the first so many")
+    parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument("--predictor-iterations", type=at_least(1), help="default: 1500")
+    parser.add_argument("--episodes", type=at_least(1), default=None, help="use only the first so many")
     parser.add_argument("--device", help="where the model is trained, for example cuda (default: cpu)")
     parser.add_argument("--name", help="of the model (default: panda-tabletop, or the first model's with -tuned)")
     whole = parser.add_argument_group("training encoder and predictor")
-    whole.add_argument("--encoder-iterations", type=int, help="default: 2200")
+    whole.add_argument("--encoder-iterations", type=at_least(1), help="default: 2200")
     whole.add_argument(
         "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, scene_sigreg, takes, "
         "layouts, vicreg, barlow_twins, info_nce, ema, inverse, state, or none, which collapses; pixels: a baseline "
@@ -71,8 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--predictor-only", action="store_true", help="train the predictor of --init alone; it gets one if it has none"
     )
     only.add_argument("--view", nargs="+", metavar="NAME", help="the data's cameras, in the order of the model's")
-    only.add_argument("--learning-rate", type=float, help="default: 1e-4")
-    only.add_argument("--batch", type=int, help="windows per iteration (default: 32)")
+    only.add_argument("--learning-rate", type=positive, help="default: 1e-4")
+    only.add_argument("--batch", type=at_least(1), help="windows per iteration (default: 32)")
     sub_goals = parser.add_argument_group("sub-goals imagined on the way to a goal picture")
     sub_goals.add_argument(
         "--demonstrations", type=Path, nargs="+", metavar="DIR",
@@ -86,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seeing", action="store_const", const=True,
         help="with --sub-goals-only: imagine them from what lies where in the pictures, too, not from latents alone",
     )  # fmt: skip
-    sub_goals.add_argument("--sub-goal-iterations", type=int, metavar="N", help="default: 6000")
+    sub_goals.add_argument("--sub-goal-iterations", type=at_least(1), metavar="N", help="default: 6000")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from jepa_planner.cli.number_arguments import at_least
 from jepa_planner.cli.search_arguments import OPTIMISERS
 
 HELP = "compare optimisers: energy reached and success for how many evaluations"
@@ -16,14 +17,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("--model", default="", metavar="DIR", help="model bundle; the shipped one by default")
     parser.add_argument("--optimisers", nargs="+", default=OPTIMISERS.split(", "), metavar="NAME", help=OPTIMISERS)
-    parser.add_argument("--evaluations", nargs="+", type=int, default=[32, 64, 128, 256, 512, 1024], metavar="N")
-    parser.add_argument("--problems", type=int, default=40, help="recorded planning problems, over all tasks")
     parser.add_argument(
-        "--episodes", type=int, default=0, help="closed-loop trials per task and search; 0: energies alone"
+        "--evaluations", nargs="+", type=at_least(1), default=[32, 64, 128, 256, 512, 1024], metavar="N"
+    )
+    parser.add_argument("--problems", type=at_least(1), default=40, help="recorded planning problems, over all tasks")
+    parser.add_argument(
+        "--episodes", type=at_least(0), default=0, help="closed-loop trials per task and search; 0: energies alone"
     )
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=["reach", "push"], help="of those trials")
     parser.add_argument(
-        "--try-evaluations", nargs="+", type=int, default=[64, 128], metavar="N", help="budgets that those trials use"
+        "--try-evaluations",
+        nargs="+",
+        type=at_least(1),
+        default=[64, 128],
+        metavar="N",
+        help="budgets that those trials use",
     )
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from jepa_planner.cli.number_arguments import at_least
+
 HELP = "try a model with settings of its contract changed, one after the other: a table of success and time"
 
 
@@ -19,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--goal-images", default="dense", metavar="dense|K|one")
     parser.add_argument("--to-the-end", action="store_true", help="as `eval`")
     parser.add_argument("--scenes", type=int, default=30, help="trials per task and change (default: 30)")
-    parser.add_argument("--processes", type=int, default=1, metavar="N", help="of this machine (default: 1)")
+    parser.add_argument("--processes", type=at_least(1), default=1, metavar="N", help="of this machine (default: 1)")
     parser.add_argument(
         "--out", type=Path, default=Path("out/settings"), metavar="DIR",
         help="a file for each cell and a bundle for each change; resumes",

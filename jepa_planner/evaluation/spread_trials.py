@@ -16,6 +16,7 @@ from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.settings import SearchSettings
 from jepa_planner.planning.sub_goals import ImagineMode
 from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head
+from jepa_planner.world_model.bundle_files import CONTRACT_FILE
 from jepa_planner.world_model.strict_fields import to_plain
 from jepa_planner.world_model.world_model import WorldModel
 
@@ -70,12 +71,14 @@ def spread_trials(
 
 def _trials(contestant: Contestant, settings: TrialSettings) -> tuple[list[Trial], list[float]]:
     torch.set_num_threads(1)  # for all but rollouts: at this size their products are too small to share
-    policy, seconds = _built(contestant)
+    folder = contestant.folder
+    policy, seconds = _built(contestant, "" if folder is None else (folder / CONTRACT_FILE).read_text(encoding="utf-8"))
     seconds.clear()
     return list(run_trials(policy, settings)), list(seconds)
 
 
 @lru_cache(maxsize=1)
-def _built(contestant: Contestant) -> tuple[Policy, list[float]]:
+def _built(contestant: Contestant, contract: str) -> tuple[Policy, list[float]]:
+    """Once for each contract: workers of a cluster outlive the bundle that they loaded."""
     seconds: list[float] = []
     return contestant.policy(seconds), seconds
