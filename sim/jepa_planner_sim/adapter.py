@@ -19,7 +19,7 @@ from jepa_planner_sim.uncopyable import ANOTHER_ENV, Uncopyable
 
 
 class AdapterError(ValueError):
-    """A name that does not lead to an adapter."""
+    """A name that does not lead to an adapter, or an adapter whose pictures are not what it promises."""
 
 
 class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
@@ -107,7 +107,14 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
         draws = self.build(int(self.np_random.integers(2**31)) if seed is None else seed)
         self._steps = 0
         self.goal_images = self.draw_goal_images(str(options["goal_images"])) if "goal_images" in options else []
-        return self._observe(), {**self._info(), "draws": draws}
+        observation = self._observe()
+        for goal in self.goal_images:
+            if self._checked(goal, "draw_goal_images").shape != observation["images"].shape:
+                raise AdapterError(
+                    f"{type(self).__name__}.draw_goal_images gave {list(goal.shape)}, but pictures() are "
+                    f"{list(observation['images'].shape)}: both must be whole pictures of the same cameras"
+                )
+        return observation, {**self._info(), "draws": draws}
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """One action; the reward is 1.0 in the step that solves the task, else 0.0."""
@@ -119,8 +126,21 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
         info = self._info()
         return self._observe(), float(info["success"]), info["success"], self._steps >= self.max_steps, info
 
+    def look(self) -> np.ndarray:
+        """`pictures`, checked to be what they should; raises AdapterError."""
+        return self._checked(self.pictures(), "pictures")
+
+    def _checked(self, pictures: np.ndarray, method: str) -> np.ndarray:
+        shape = pictures.shape
+        if pictures.dtype != np.uint8 or len(shape) != 4 or shape[0] != len(self.views) or shape[-1] != 3:
+            raise AdapterError(
+                f"{type(self).__name__}.{method} gave {pictures.dtype} {list(shape)}; expected uint8 RGB, 0 to 255, "
+                f"[{len(self.views)}, height, width, 3], one for each of its views {', '.join(self.views)}"
+            )
+        return pictures
+
     def _observe(self) -> dict[str, np.ndarray]:
-        return {"images": self.pictures(), "state": self.state()}
+        return {"images": self.look(), "state": self.state()}
 
     def _info(self) -> dict[str, Any]:
         return {"success": self.solved(), "distance_m": self.distance_m()}

@@ -31,11 +31,11 @@ def record_scene(scene: SceneAdapter, seed: int, settings: CollectSettings) -> R
     """An episode in a scene of your own; see `Record`."""
     rng = np.random.default_rng(seed)
     scene.build(int(rng.integers(2**31)))
-    images, states, actions, poses = [scene.pictures()], [scene.state()], [], [scene.object_pose()]
+    images, states, actions, poses = [scene.look()], [scene.state()], [], [scene.object_pose()]
     for _, action in zip(range(settings.steps), scene.explore(rng), strict=False):
         scene.act(action)
         actions.append(action.astype(np.float32))
-        images.append(scene.pictures())
+        images.append(scene.look())
         states.append(scene.state())
         poses.append(scene.object_pose())
     return np.stack(images), np.stack(states), np.stack(actions), np.stack(poses), settings.adapter

@@ -125,3 +125,29 @@ def test_a_scene_refuses_to_be_copied_unless_it_says_that_it_can_be():
     copied = copy.deepcopy(light)
     copied.step(light.action_max)
     assert copied.distance_m() < light.distance_m()
+
+
+@pytest.mark.parametrize(
+    ("method", "spoil", "says"),
+    [
+        ("pictures", lambda picture: picture / 255.0, "pictures gave float64 .*; expected uint8 RGB, 0 to 255, "),
+        ("pictures", lambda picture: picture[0], r"pictures gave uint8 \[32, 32, 3\]; expected .* views camera"),
+        ("pictures", lambda picture: picture[..., :1], r"pictures gave uint8 \[1, 32, 32, 1\]"),
+        (
+            "_picture_of",
+            lambda picture: np.repeat(picture, 2, axis=0),
+            r"gave uint8 \[2, 32, 32, 3\]; expected .*\[1, h",
+        ),
+        ("draw_goal_images", lambda goals: [goals[0].astype(float)], "draw_goal_images gave float64"),
+        (
+            "draw_goal_images",
+            lambda goals: [goals[0][:, ::2]],
+            r"gave \[1, 16, 32, 3\], but pictures\(\) are \[1, 32, 32",
+        ),
+    ],
+)
+def test_pictures_that_are_not_what_a_scene_promises_are_refused(method, spoil, says, monkeypatch):
+    good = getattr(Dot, method)
+    monkeypatch.setattr(Dot, method, lambda self, *given: spoil(good(self, *given)))
+    with pytest.raises(AdapterError, match=f"Dot.{says}|Dot.*{says}"):
+        Dot().reset(seed=3, options={"goal_images": "one"})
