@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jepa_planner.cli.number_arguments import at_least, not_negative, positive
+from jepa_planner.cli.number_arguments import at_least
 from jepa_planner.world_model.image_message import MAX_IMAGE_SIDE_PX
 
 if TYPE_CHECKING:
@@ -50,16 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "meaning, where it differs from the published planner (see docs/vjepa2_ac.md)"
         )
         meaning.add_argument(
-            "--crop", type=positive, metavar="ASPECT", help="width / height of the centre crop (default: 1)"
+            "--crop", type=float, metavar="ASPECT", help="width / height of the centre crop (default: 1)"
         )
         meaning.add_argument("--view", default="camera", help="the camera: images come from VIEW/image_raw")
         meaning.add_argument("--frame", default="panda_link0", help="base frame of poses (default: panda_link0)")
         meaning.add_argument("--tcp-frame", default="panda_link8", help="what poses are of (default: panda_link8)")
-        meaning.add_argument("--time-step", type=positive, default=0.25, metavar="S", help="per action (default: 0.25)")
-        meaning.add_argument("--max-step", type=positive, default=0.05, metavar="M", help="per axis (default: 0.05)")
+        meaning.add_argument("--time-step", type=float, default=0.25, metavar="S", help="per action (default: 0.25)")
+        meaning.add_argument("--max-step", type=float, default=0.05, metavar="M", help="per axis (default: 0.05)")
         meaning.add_argument(
             "--reached-energy",
-            type=not_negative,
+            type=float,
             default=0.0,
             metavar="E",
             help="at which a goal image counts as reached",
