@@ -48,9 +48,6 @@ def not_negative(text: str) -> float:
     return value
 
 
-positive.__name__ = not_negative.__name__ = "float"
-
-
 def _number(text: str) -> float:
     if not math.isfinite(value := float(text)):
         raise argparse.ArgumentTypeError(f"{text!r} given; expected a finite number")
