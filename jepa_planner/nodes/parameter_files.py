@@ -2,20 +2,21 @@
 
 ROS passes over a section for a node that does not exist and a parameter that is misspelt: what was meant to slow an arm
 down would do nothing. Here both are refused, and the values are checked with the nodes' own tables, which
-`config/parameters.yaml` holds for who has not loaded the nodes.
+`config/parameters.yaml` holds for who has not loaded the nodes. Sections of other packages' nodes, and those for a
+second planner in another namespace, may stand beside them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from jepa_planner.nodes.parameters import Parameter, Value, nearest
+from jepa_planner.nodes.parameters import Parameter, Value, misspelt, nearest
 from jepa_planner.shipped import shipped
 
 Settings = dict[str, dict[str, Value]]
@@ -82,10 +83,18 @@ def read(path: str | Path, namespace: str = "") -> Settings:
     path = Path(path).expanduser()
     try:
         sections = _sections(yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys))
+        ours = [(section, values) for section, values in sections if not _is_foreign(section, values)]
+        here = [(_nodes_of(section, namespace), section, values) for section, values in ours]
         settings: Settings = {node: {} for node in known()}
-        for section, values in sections:
-            for node, name, value in _read_section(section, values, namespace):
+        for nodes, section, values in here:
+            meant = _last(section) if _last(section) in known() else ""
+            if not any(found and (meant in found or not meant) for found, _, _ in here):
+                raise ValueError(_for_nobody(section, namespace))
+            for node, name, value in _read_section(section, values, nodes):
                 settings[node][name] = value
+        if not here:
+            others = ", ".join(_last(section) for section, _ in sections)
+            raise ValueError(f"it is for {others}; expected something for {', '.join(known())}")
         return settings
     except OSError as error:
         raise ParameterFileError(f"parameter file {path}: {error.strerror}") from error
@@ -95,8 +104,9 @@ def read(path: str | Path, namespace: str = "") -> Settings:
         raise ParameterFileError(f"parameter file {path}: {error}") from error
 
 
-def _read_section(section: str, values: dict[str, Any], namespace: str) -> Iterable[tuple[str, str, Value]]:
-    nodes = _nodes_of(section, namespace)
+def _read_section(section: str, values: dict[str, Any], nodes: Sequence[str]) -> Iterable[tuple[str, str, Value]]:
+    if not nodes:
+        return
     names = {name: None for node in nodes for name in known()[node]}
     for name, value in values.items():
         if name not in names:
@@ -109,17 +119,33 @@ def _read_section(section: str, values: dict[str, Any], namespace: str) -> Itera
                     raise ValueError(f"{section}: {error}") from error
 
 
+def _last(section: str) -> str:
+    return section.rsplit("/", 1)[-1]
+
+
+def _is_foreign(section: str, values: dict[str, Any]) -> bool:
+    """Whether a section is for another package's node; raises ValueError where it was probably meant for one of ours:
+    by its name, or because nothing but parameters of ours stand in it.
+    """
+    last, names = _last(section), {name: None for table in known().values() for name in table}
+    if "*" in last or last in known():
+        return False
+    if misspelt(last, known()) or all(name in names for name in values):
+        raise ValueError(f"{section}: no node is called {last}; {nearest(last, known())}")
+    return True
+
+
 def _nodes_of(section: str, namespace: str) -> list[str]:
     """The nodes whose full name a section's fits; * stands for one part of it, ** for any number of them."""
-    *_, last = parts = section.strip("/").split("/")
-    if "*" not in last and last not in known():
-        raise ValueError(f"{section}: no node is called {last}; {nearest(last, known())}")
+    parts = section.strip("/").split("/")
     pattern = "".join({"*": r"/\w+", "**": r"(/\w+)*"}.get(part, "/" + re.escape(part)) for part in parts)
     prefix = f"/{namespace}" if namespace else ""
-    if found := [node for node in known() if re.fullmatch(pattern, f"{prefix}/{node}")]:
-        return found
-    example = last if last in known() else "arm_node"
-    raise ValueError(f"{section} is for no node here: write {prefix}/{example}, or /**/{example} for any namespace")
+    return [node for node in known() if re.fullmatch(pattern, f"{prefix}/{node}")]
+
+
+def _for_nobody(section: str, namespace: str) -> str:
+    prefix, example = f"/{namespace}" if namespace else "", _last(section) if _last(section) in known() else "arm_node"
+    return f"{section} is for no node here: write {prefix}/{example}, or /**/{example} for any namespace"
 
 
 def _sections(content: object, name: str = "") -> list[tuple[str, dict[str, Any]]]:

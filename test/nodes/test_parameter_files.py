@@ -53,6 +53,29 @@ def test_a_node_that_does_not_exist_is_refused_with_the_nearest_that_does(file):
         read(file(of("amr_node", speed_scale=0.2)))
 
 
+def test_a_node_of_another_name_that_has_our_parameters_alone_is_refused(file):
+    with pytest.raises(ParameterFileError, match="slow_arm: no node is called slow_arm; known are"):
+        read(file(of("arm_node", rate_hz=50.0) + of("slow_arm", speed_scale=0.2)))
+
+
+def test_sections_of_other_packages_may_stand_beside(file):
+    other = of("controller_manager", update_rate=500, use_sim_time=True)
+    assert read(file(other + of("/**/arm_node", speed_scale=0.2)))["arm_node"] == {"speed_scale": 0.2}
+
+
+def test_a_file_for_other_packages_alone_is_refused(file):
+    with pytest.raises(ParameterFileError, match="it is for controller_manager; expected something for encoder_node"):
+        read(file(of("controller_manager", update_rate=500)))
+
+
+def test_one_file_may_hold_the_planners_of_two_arms(file):
+    two = file(of("/left/arm_node", speed_scale=0.2) + of("/right/arm_node", speed_scale=0.3))
+    assert read(two, "left")["arm_node"] == {"speed_scale": 0.2}
+    assert read(two, "right")["arm_node"] == {"speed_scale": 0.3}
+    with pytest.raises(ParameterFileError, match="is for no node here: write /middle/arm_node"):
+        read(two, "middle")
+
+
 @pytest.mark.parametrize("section", ["arm_node", "/**", "/**/arm_node"])
 def test_a_misspelt_parameter_is_refused_with_the_nearest_that_exists(file, section):
     with pytest.raises(ParameterFileError, match=r"has no parameter speed_scael; did you mean speed_scale\?"):
