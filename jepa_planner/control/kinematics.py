@@ -2,39 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pinocchio as pin
 
-NOMINAL_POSTURE_RAD = np.array([0.0, -0.30, 0.0, -2.30, 0.0, 2.00, 0.785])
-"""Elbow-up posture of the Panda with the gripper down over the middle of the table; its null space is pulled there."""
+from jepa_planner.control.robot_description import RobotDescriptionError, read_arm
+
+POSTURE_SHARE = 0.02
+"""Of the way to the posture, what one step of the inverse moves the null space."""
+
+
+@dataclass(frozen=True)
+class NearLimit:
+    """A joint near a limit (rad), and how far it is beyond the limit's margin: below 0 before it."""
+
+    joint: str
+    at_rad: float
+    limit_rad: float
+    margin_rad: float
+    beyond_rad: float
+
+    def __str__(self) -> str:
+        side, away_rad = ("beyond", self.beyond_rad) if self.beyond_rad > 5e-4 else ("from", max(0.0, -self.beyond_rad))
+        where = f"{self.joint} is {away_rad:.3f} rad {side} its margin"
+        return f"{where} (at {self.at_rad:.4f}, limit {self.limit_rad:.4f}, margin {self.margin_rad:g})"
 
 
 class ArmKinematics:
-    """Poses of the tcp in the base frame and the joint positions [joints] (rad) that reach them.
+    """Poses of the tcp in the base frame (the description's root) and joint positions [joints] (rad) that reach them.
 
-    Rotations are matrices [3, 3] from tcp to base. The inverse is damped least squares with a pull of the null space
-    toward the nominal posture (Siciliano et al., Robotics, 3.5), which converges in one or two steps when poses
-    follow each other closely. An arm of six joints has no null space; seven joints are taken for a Panda's.
+    Rotations are matrices [3, 3] from tcp to base. The inverse is damped least squares, where `posture_rad` [joints] is
+    given with a pull of the null space toward it (Siciliano et al., Robotics, 3.5), which converges in one or two steps
+    when poses follow each other closely. Limits are those of the description less the margin; continuous joints have
+    infinite ones.
     """
 
-    def __init__(self, robot_description: str | Path, tcp_frame: str = "tcp", joint_margin_rad: float = 0.0) -> None:
-        self._model = pin.buildModelFromUrdf(str(robot_description))
-        self._data = self._model.createData()
-        if not self._model.existFrame(tcp_frame):
-            frames = ", ".join(f.name for f in self._model.frames)
-            raise ValueError(f"{robot_description} has no frame {tcp_frame!r}; its frames are {frames}")
-        self._frame = self._model.getFrameId(tcp_frame)
-        self.joint_names = tuple(self._model.names[1:])
-        if len(self.joint_names) not in (6, 7):
-            raise ValueError(
-                f"{robot_description} has {len(self.joint_names)} movable joints; expected an arm of 6 or 7"
+    def __init__(
+        self,
+        robot_description: str | Path,
+        tcp_frame: str = "tcp",
+        joint_margin_rad: float = 0.0,
+        posture_rad: Sequence[float] | None = None,
+    ) -> None:
+        arm = read_arm(Path(robot_description), tcp_frame, joint_margin_rad)
+        self.joint_names, self.loose_joints = arm.joint_names, arm.loose_joints
+        self._base_links, self._other_links = arm.base_links, arm.other_links
+        if (count := len(self.joint_names)) not in (6, 7):
+            raise RobotDescriptionError(
+                f"{robot_description} has {count} movable joints; expected an arm of 6 or 7 between its root "
+                f"{arm.base_links[0]!r} and tcp_frame {tcp_frame!r}, found {', '.join(self.joint_names) or 'none'}"
             )
-        self._has_null_space = len(self.joint_names) == len(NOMINAL_POSTURE_RAD)
-        self.lower_rad = self._model.lowerPositionLimit + joint_margin_rad
-        self.upper_rad = self._model.upperPositionLimit - joint_margin_rad
-        self.velocity_rad_s = np.array(self._model.velocityLimit)
+        try:
+            self._model = pin.buildModelFromXML(arm.urdf)
+        except ValueError as error:
+            raise RobotDescriptionError(f"{robot_description}: {error}") from error
+        self._data = self._model.createData()
+        self._frame = self._model.getFrameId(tcp_frame, pin.FrameType.BODY)
+        self.joint_margin_rad = joint_margin_rad
+        self.lower_rad = np.array(arm.lower_rad) + joint_margin_rad
+        self.upper_rad = np.array(arm.upper_rad) - joint_margin_rad
+        self.velocity_rad_s = np.array(arm.velocity_rad_s)
+        self._posture_rad = None if posture_rad is None else self._checked_posture(posture_rad)
+
+    def _checked_posture(self, posture_rad: Sequence[float]) -> np.ndarray:
+        posture = np.array(posture_rad, dtype=float)
+        if posture.shape != (len(self.joint_names),):
+            names = ", ".join(self.joint_names)
+            raise ValueError(f"posture_rad has {posture.size} positions, expected one for each of {names}")
+        if not (worst := self.nearest_limit(posture)).beyond_rad <= 0.0:
+            raise ValueError(f"in posture_rad, {worst}")
+        return posture
+
+    def check_base_frame(self, name: str) -> None:
+        """Raises RobotDescriptionError where poses in the description's root are not poses in the frame `name`."""
+        if name in self._other_links:
+            raise RobotDescriptionError(
+                f"base_frame {name!r} is not the root of the robot description, in which poses are: expected "
+                f"{' or '.join(self._base_links)}, or a description that begins at {name!r}"
+            )
 
     def tcp_pose(self, q_rad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Position [3] (m) and rotation [3, 3] of the tcp for joint positions [joints]."""
@@ -42,29 +90,55 @@ class ArmKinematics:
         pose = self._data.oMf[self._frame]
         return pose.translation.copy(), pose.rotation.copy()
 
-    def inverse_step(
-        self, xyz_m: np.ndarray, rotation: np.ndarray, q_rad: np.ndarray, max_step_rad: np.ndarray | float = np.inf
-    ) -> tuple[np.ndarray, float]:
-        """One damped step from `q_rad` toward the pose; returns joint positions within limits and the error left
-        before it.
+    def turn_rad(self, from_rad: np.ndarray, to_rad: np.ndarray) -> np.ndarray:
+        """How far each joint turns between two positions [joints]; a continuous one takes the shorter way around."""
+        turn_rad = np.asarray(to_rad) - from_rad
+        return np.where(np.isinf(self.upper_rad), np.remainder(turn_rad + np.pi, 2 * np.pi) - np.pi, turn_rad)
 
-        The error is the norm of (m, rad) stacked. The null space moves only as far as `max_step_rad` leaves room beside
-        what the pose needs, which it does not bound.
+    def nearest_limit(self, q_rad: np.ndarray) -> NearLimit:
+        """The joint that is furthest beyond its margin, or nearest to it, at positions [joints]."""
+        above_rad, below_rad = q_rad - self.upper_rad, self.lower_rad - q_rad
+        joint = int(np.argmax(np.maximum(above_rad, below_rad)))
+        above = bool(above_rad[joint] >= below_rad[joint])
+        margin_rad = self.joint_margin_rad
+        return NearLimit(
+            joint=self.joint_names[joint],
+            at_rad=float(q_rad[joint]),
+            limit_rad=float(self.upper_rad[joint] + margin_rad if above else self.lower_rad[joint] - margin_rad),
+            margin_rad=margin_rad,
+            beyond_rad=float(max(above_rad[joint], below_rad[joint])),
+        )
+
+    def inverse_step(
+        self,
+        xyz_m: np.ndarray,
+        rotation: np.ndarray,
+        q_rad: np.ndarray,
+        max_step_rad: np.ndarray | float = np.inf,
+        max_posture_step_rad: float = np.inf,
+    ) -> tuple[np.ndarray, float]:
+        """One damped step from `q_rad` toward the pose; returns joint positions and the error left before it.
+
+        Positions are within limits; a joint that is beyond one stays there or comes back no faster than the pose asks.
+        The error is the norm of (m, rad) stacked. The null space moves by `max_posture_step_rad` at most, and only as
+        far as `max_step_rad` leaves room beside what the pose needs, which neither bounds.
         """
         jacobian = self._jacobian(q_rad)
         pose = self._data.oMf[self._frame]
         error = np.concatenate([xyz_m - pose.translation, pin.log3(rotation @ pose.rotation.T)])
         gram = jacobian @ jacobian.T
         gram.flat[::7] += 1e-6
-        if not self._has_null_space:
+        if self._posture_rad is None:
             step = jacobian.T @ np.linalg.solve(gram, error)
         else:
-            pull = 0.02 * (NOMINAL_POSTURE_RAD - q_rad)
+            pull = POSTURE_SHARE * self.turn_rad(q_rad, self._posture_rad)
             task, projected = (jacobian.T @ np.linalg.solve(gram, np.column_stack([error, jacobian @ pull]))).T
             posture = pull - projected
-            room = (max_step_rad - np.abs(task)) / np.maximum(np.abs(posture), 1e-12)
+            most = np.minimum(max_step_rad - np.abs(task), max_posture_step_rad)
+            room = most / np.maximum(np.abs(posture), 1e-12)
             step = task + min(1.0, max(0.0, float(np.min(room)))) * posture
-        return np.clip(q_rad + step, self.lower_rad, self.upper_rad), float(np.linalg.norm(error))
+        within = np.clip(q_rad + step, np.minimum(self.lower_rad, q_rad), np.maximum(self.upper_rad, q_rad))
+        return within, float(np.linalg.norm(error))
 
     def distance_to_singularity(self, q_rad: np.ndarray) -> float:
         """Smallest singular value of the Jacobian (m and rad mixed): 0 where some motion of the tcp is impossible."""
@@ -77,6 +151,12 @@ class ArmKinematics:
         pin.updateFramePlacement(self._model, self._data, self._frame)
         return jacobian
 
+    def reach(self) -> tuple[np.ndarray, float]:
+        """Where the first joint is [3] (m), and from there a distance (m) that the tcp never exceeds."""
+        places = [*self._model.jointPlacements[2:], self._model.frames[self._frame].placement]
+        length_m = sum(np.linalg.norm(place.translation) for place in places)
+        return self._model.jointPlacements[1].translation.copy(), float(length_m)
+
     def inverse(
         self,
         xyz_m: np.ndarray,
@@ -86,7 +166,7 @@ class ArmKinematics:
         max_steps: int = 100,
     ) -> np.ndarray:
         """Joint positions [joints] that reach the pose from a seed; raises ValueError when the pose is out of reach."""
-        q = np.asarray(q_seed_rad, dtype=float)
+        q = np.clip(np.asarray(q_seed_rad, dtype=float), self.lower_rad, self.upper_rad)
         error = np.inf
         for _ in range(max_steps):
             q, error = self.inverse_step(xyz_m, rotation, q)

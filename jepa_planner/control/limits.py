@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import yaml
 
-from jepa_planner.control.kinematics import rotation_from_rpy, rpy_from_rotation
+from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy, rotation_vector, rpy_from_rotation
 from jepa_planner.shipped import shipped
+
+ROUNDING = 1e-12
+"""Turns (rad) that differ by less are the same: what is clipped once stays as it is."""
 
 
 class LimitsError(ValueError):
@@ -25,7 +28,7 @@ class SafetyLimits:
     minimum height over the table. `workspace_yaw_rad` holds how far the tcp may be turned about the base frame's z axis
     either way. Velocity, acceleration and jerk limits hold per axis. Motions slow down within
     `joint_slowdown_rad` of a joint limit's margin, and where the smallest singular value of the Jacobian falls below
-    `singularity_slowdown`.
+    `singularity_slowdown`. The null space of seven joints is pulled toward `posture_rad` [joints], if given.
     """
 
     robot_description: Path
@@ -45,9 +48,11 @@ class SafetyLimits:
     joint_velocity_scale: float
     singularity_slowdown: float
     max_step_m: float
+    posture_rad: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not np.all(np.asarray(self.workspace_min_m) < np.asarray(self.workspace_max_m)):
+        corners = np.array([self.workspace_min_m, self.workspace_max_m])
+        if not (np.all(np.isfinite(corners)) and np.all(corners[0] < corners[1])):
             raise LimitsError(
                 f"workspace_min_m {self.workspace_min_m} must be below workspace_max_m {self.workspace_max_m} per axis"
             )
@@ -73,48 +78,80 @@ class SafetyLimits:
             raise LimitsError(f"cannot read limits from {path}: {error}") from error
         if not isinstance(given, dict):
             raise LimitsError(f"{path} holds {type(given).__name__}, expected one 'name: value' per limit")
-        known = {field.name for field in fields(cls)}
-        if missing := sorted(known - given.keys()):
+        known = {field.name: field for field in fields(cls)}
+        required = {name for name, field in known.items() if field.default is MISSING}
+        if missing := sorted(required - given.keys()):
             raise LimitsError(f"{path} lacks {', '.join(missing)}")
-        if unknown := sorted(given.keys() - known):
+        if unknown := sorted(str(name) for name in given.keys() - known.keys()):
             raise LimitsError(f"{path} has unknown {', '.join(unknown)}; known are {', '.join(sorted(known))}")
         values = {}
         for name, value in given.items():
             try:
+                values[name] = _read(name, value)
                 if name == "robot_description":
                     values[name] = (path.parent / value).resolve()
-                elif name == "tcp_frame":
-                    values[name] = str(value)
-                elif name.startswith("workspace"):
-                    values[name] = tuple(float(v) for v in value)
-                    count = 2 if name == "workspace_yaw_rad" else 3
-                    if len(values[name]) != count:
-                        raise ValueError(f"expected {count} numbers")
-                else:
-                    values[name] = float(value)
-            except (TypeError, ValueError) as error:
+            except (ValueError, OverflowError) as error:
                 raise LimitsError(f"{path}: {name} is {value!r}: {error}") from error
-        return cls(**values)
+        try:
+            return cls(**values)
+        except LimitsError as error:
+            raise LimitsError(f"{path}: {error}") from error
 
     @classmethod
     def panda(cls) -> SafetyLimits:
         """The limits that ship with the package, for the Franka Panda."""
         return cls.load(shipped_config("panda_limits.yaml"))
 
-    def clip_to_workspace(self, xyz_m: np.ndarray) -> np.ndarray:
-        """The point of the workspace box nearest to `xyz_m` [3]."""
-        return np.clip(xyz_m, self.workspace_min_m, self.workspace_max_m)
+    def kinematics(self) -> ArmKinematics:
+        """The arm that these limits are for.
+
+        Raises ValueError for a description that cannot be used and for limits that do not fit it.
+        """
+        arm = ArmKinematics(self.robot_description, self.tcp_frame, self.joint_margin_rad, self.posture_rad)
+        base_m, reach_m = arm.reach()
+        away_m = float(np.linalg.norm(self.clip_to_workspace(base_m) - base_m))
+        if away_m > reach_m:
+            raise LimitsError(
+                f"the workspace box {self.workspace_min_m} to {self.workspace_max_m} begins {away_m:.2f} m from "
+                f"{arm.joint_names[0]}, from where the arm reaches {reach_m:.2f} m: expected metres in the base frame"
+            )
+        return arm
+
+    def clip_to_workspace(self, xyz_m: np.ndarray, now_m: np.ndarray | None = None) -> np.ndarray:
+        """The point of the workspace box nearest to `xyz_m` [3].
+
+        For a tcp that is at `now_m` [3], outside of the box, the box reaches that far: each axis then stays or comes
+        inward as far as `xyz_m` asks, and no further.
+        """
+        now_m = np.clip(xyz_m, self.workspace_min_m, self.workspace_max_m) if now_m is None else now_m
+        return np.clip(xyz_m, np.minimum(self.workspace_min_m, now_m), np.maximum(self.workspace_max_m, now_m))
 
     def clip_yaw(self, rotation: np.ndarray, now: np.ndarray) -> np.ndarray:
         """The rotation [3, 3] of the tcp with its yaw within bounds, or no further outside than it is `now` [3, 3]: an
         arm that was switched on there is not turned back at once.
+
+        Where that would turn the tcp further than was asked, as near a pitch of 90 degrees, it stays as it is.
         """
         roll, pitch, yaw_rad = rpy_from_rotation(rotation)
         now_rad = float(rpy_from_rotation(now)[2])
         least_rad, most_rad = self.workspace_yaw_rad
         aim_rad = now_rad + math.remainder(yaw_rad - now_rad, 2 * math.pi)
         within_rad = min(max(aim_rad, min(least_rad, now_rad)), max(most_rad, now_rad))
-        return rotation if within_rad == aim_rad else rotation_from_rpy(np.array([roll, pitch, within_rad]))
+        if abs(within_rad - aim_rad) < ROUNDING:
+            return rotation
+        clipped = rotation_from_rpy(np.array([roll, pitch, within_rad]))
+        turn_rad, asked_rad = (np.linalg.norm(rotation_vector(aim @ now.T)) for aim in (clipped, rotation))
+        return clipped if turn_rad <= asked_rad + ROUNDING else now
+
+    def outside_workspace(self, xyz_m: np.ndarray) -> tuple[float, str]:
+        """How far (m) `xyz_m` [3] lies outside of the workspace box, and the words for it."""
+        words: list[str] = []
+        for axis, at_m, low_m, high_m in zip("xyz", xyz_m, self.workspace_min_m, self.workspace_max_m, strict=True):
+            away_m, bound = (at_m - high_m, f"up to {high_m:g}") if at_m > high_m else (low_m - at_m, f"from {low_m:g}")
+            if away_m > 0.0:
+                side = "outside" if axis != "z" else "above" if at_m > high_m else "below"
+                words.append(f"{away_m:.3f} m {side} the workspace box ({axis} {at_m:.3f}, box {bound})")
+        return float(np.linalg.norm(self.clip_to_workspace(xyz_m) - xyz_m)), " and ".join(words)
 
     def inside_workspace(self, xyz_m: np.ndarray, tolerance_m: float = 1e-6) -> bool:
         """Whether `xyz_m` [3] lies in the workspace box."""
@@ -122,6 +159,28 @@ class SafetyLimits:
             np.all(xyz_m >= np.asarray(self.workspace_min_m) - tolerance_m)
             and np.all(xyz_m <= np.asarray(self.workspace_max_m) + tolerance_m)
         )
+
+
+def _read(name: str, value: object) -> object:
+    """A value of a limits file in its type; raises ValueError saying what was expected."""
+    if name in ("robot_description", "tcp_frame"):
+        if not isinstance(value, str) or not value:
+            raise ValueError("expected a text")
+        return value
+    if name.startswith("workspace") or name == "posture_rad":
+        count = {"workspace_yaw_rad": 2, "posture_rad": None}.get(name, 3)
+        if not isinstance(value, list) or count not in (None, len(value)):
+            raise ValueError(f"expected {count} numbers" if count else "expected a number for each joint")
+        return tuple(map(_number, value))
+    return _number(value)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, str) and "e" in value.lower():  # YAML takes 1e-3 for a text and 1.0e-3 for a number
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("expected a number")
+    return float(value)
 
 
 def shipped_config(name: str) -> Path:

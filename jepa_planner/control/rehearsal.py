@@ -13,6 +13,8 @@ LAG_M, LAG_RAD = 0.002, 0.01
 """How far the joints may be behind the tcp's profile."""
 SLOWEST = 0.1
 """Share of its speed that is left to an arm at a joint's margin or in a singularity."""
+POSTURE_ACCELERATION = 6.0
+"""Of the tcp's angular acceleration limit, what the joints may have for the posture's sake: as much as motions need."""
 
 
 class UnreachableError(ValueError):
@@ -32,6 +34,15 @@ class Rehearsal:
         self._limits = limits
         self.max_speed_rad_s = kinematics.velocity_rad_s * limits.joint_velocity_scale
 
+    def step(self, xyz_m: np.ndarray, rotation: np.ndarray, q_rad: np.ndarray, period_s: float) -> np.ndarray:
+        """Joint positions [joints] a period after q_rad [joints], on the way to a tcp pose.
+
+        What the pose needs is not bounded here; the null space starts, turns and stops within POSTURE_ACCELERATION.
+        """
+        posture_step_rad = POSTURE_ACCELERATION * self._limits.angular_acceleration_rad_s2 * period_s**2
+        max_step_rad = self.max_speed_rad_s * period_s
+        return self._kinematics.inverse_step(xyz_m, rotation, q_rad, max_step_rad, posture_step_rad)[0]
+
     def too_fast_by(self, path: Iterable[tuple[np.ndarray, np.ndarray]], q_rad: np.ndarray, period_s: float) -> float:
         """How many times too fast a path would be at its worst moment; at most 1: within the limits.
 
@@ -41,7 +52,7 @@ class Rehearsal:
         worst = 0.0
         for xyz_m, rotation in path:
             before_rad = q_rad
-            q_rad, _ = self._kinematics.inverse_step(xyz_m, rotation, q_rad, self.max_speed_rad_s * period_s)
+            q_rad = self.step(xyz_m, rotation, q_rad, period_s)
             self._check_reached(xyz_m, rotation, q_rad)
             speeds_rad_s = (q_rad - before_rad) / period_s
             worst = max(worst, float(np.max(np.abs(speeds_rad_s) / self.allowed_speed_rad_s(q_rad, speeds_rad_s))))
@@ -57,12 +68,9 @@ class Rehearsal:
     def _check_reached(self, xyz_m: np.ndarray, rotation: np.ndarray, q_rad: np.ndarray) -> None:
         if not lags(self._kinematics, xyz_m, rotation, q_rad):
             return
-        room_rad = np.minimum(q_rad - self._kinematics.lower_rad, self._kinematics.upper_rad - q_rad)
-        name = self._kinematics.joint_names[int(np.argmin(room_rad))]
-        raise UnreachableError(
-            f"the joints cannot follow to tcp {np.round(xyz_m, 3).tolist()}: {name} is {np.min(room_rad):.3f} rad from "
-            "its margin; choose a target further from the joint limits"
-        )
+        worst = self._kinematics.nearest_limit(q_rad)
+        advice = "jog it inward" if worst.beyond_rad > 0.0 else "choose a target further from the joint limits"
+        raise UnreachableError(f"the joints cannot follow to tcp {np.round(xyz_m, 3).tolist()}: {worst}: {advice}")
 
 
 def lags(kinematics: ArmKinematics, xyz_m: np.ndarray, rotation: np.ndarray, q_rad: np.ndarray) -> bool:

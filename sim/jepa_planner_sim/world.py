@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pybullet_data
 
-from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, rpy_from_rotation
+from jepa_planner.control.kinematics import rpy_from_rotation
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner_sim.background import animate
 from jepa_planner_sim.bullet import pybullet, start_server
@@ -43,9 +43,7 @@ class World(Uncopyable):
         self.cameras = dict(STANDARD_CAMERAS if cameras is None else cameras)
         self.image_size_px = image_size_px
         self.limits = SafetyLimits.panda()
-        self.kinematics = ArmKinematics(
-            self.limits.robot_description, self.limits.tcp_frame, self.limits.joint_margin_rad
-        )
+        self.kinematics = self.limits.kinematics()
         self._bullet = start_server()
         self._bullet.setTimeStep(PHYSICS_STEP_S)
         self._bullet.setGravity(0, 0, -9.81)
@@ -67,7 +65,7 @@ class World(Uncopyable):
         self._objects = [load_object(self._bullet, item) for item in scene.objects]
         self.show(scene)
         self.sim_time_s = 0.0
-        self.place_arm(NOMINAL_POSTURE_RAD, closedness=0.0)
+        self.place_arm(np.array(self.limits.posture_rad), closedness=0.0)
 
     def show(self, scene: Scene) -> None:
         """Take colours, lights, cameras and table of a scene with the same objects; nothing moves by that."""

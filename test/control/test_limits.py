@@ -7,6 +7,8 @@ import yaml
 from jepa_planner.control.kinematics import rotation_from_rpy
 from jepa_planner.control.limits import LimitsError, SafetyLimits, shipped_config
 
+PANDA_URDF = shipped_config("panda.urdf")
+
 
 def shipped_fields() -> dict:
     return yaml.safe_load(shipped_config("panda_limits.yaml").read_text())
@@ -41,7 +43,7 @@ def test_whole_numbers_are_taken_as_numbers(tmp_path):
     assert SafetyLimits.load(limits_file(tmp_path, linear_velocity_m_s=1)).linear_velocity_m_s == 1.0
 
 
-@pytest.mark.parametrize("name", sorted(shipped_fields()))
+@pytest.mark.parametrize("name", sorted(shipped_fields().keys() - {"posture_rad"}))
 def test_a_missing_limit_is_named(tmp_path, name):
     with pytest.raises(LimitsError, match=f"limits.yaml lacks {name}$"):
         SafetyLimits.load(limits_file(tmp_path, name))
@@ -70,6 +72,19 @@ def test_a_limit_that_limits_nothing_is_refused_by_name(tmp_path, name, value):
         ("workspace_max_m", ["a", "b", "c"]),
         ("workspace_yaw_rad", [-1.0, 0.0, 1.0]),
         ("robot_description", 7),
+        ("robot_description", ""),
+        ("robot_description", "a\0b"),
+        ("tcp_frame", 7),
+        ("tcp_frame", None),
+        ("linear_velocity_m_s", True),
+        ("linear_velocity_m_s", "0.1"),
+        ("linear_velocity_m_s", 10**400),
+        ("max_step_m", "1 e"),
+        ("workspace_min_m", "123"),
+        ("workspace_min_m", [False, False, False]),
+        ("posture_rad", 1.0),
+        ("posture_rad", None),
+        ("posture_rad", ["elbow", "up"]),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_by_file_and_name(tmp_path, name, value):
@@ -77,7 +92,38 @@ def test_a_value_of_the_wrong_kind_is_refused_by_file_and_name(tmp_path, name, v
         SafetyLimits.load(limits_file(tmp_path, **{name: value}))
 
 
-@pytest.mark.parametrize("corner", [[0.7, -0.2, 0.01], [0.35, -0.2, 0.3], [0.35, float("nan"), 0.01]])
+def test_a_number_that_yaml_takes_for_a_text_is_a_number(tmp_path):
+    path = limits_file(tmp_path)
+    path.write_text(path.read_text().replace("linear_jerk_m_s3: 400.0", "linear_jerk_m_s3: 4e2"))
+    assert SafetyLimits.load(path).linear_jerk_m_s3 == 400.0
+
+
+def test_a_file_from_before_postures_loads_and_pulls_the_null_space_nowhere(tmp_path):
+    limits = SafetyLimits.load(limits_file(tmp_path, "posture_rad", robot_description=str(PANDA_URDF)))
+    assert limits.posture_rad is None
+    arm, q = limits.kinematics(), np.array(SafetyLimits.panda().posture_rad) + 0.2
+    np.testing.assert_allclose(arm.inverse_step(*arm.tcp_pose(q), q)[0], q, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"workspace_min_m": [350, -200, 15], "workspace_max_m": [650, 200, 245]}, "expected metres in the base frame"),
+        ({"workspace_min_m": [2.0, -0.2, 0.0], "workspace_max_m": [2.5, 0.2, 0.3]}, "begins 2.00 m from panda_joint1"),
+        ({"posture_rad": [0.0, -0.3]}, "posture_rad has 2 positions, expected one for each of panda_joint1"),
+        ({"posture_rad": [0.0, -0.3, 0.0, 2.3, 0.0, 2.0, 0.785]}, "in posture_rad, panda_joint4 is .* beyond"),
+        ({"joint_margin_rad": 1.6}, "panda_joint4 has the limits .*: no room between margins of 1.6 rad"),
+    ],
+)
+def test_limits_that_do_not_fit_the_arm_are_refused(tmp_path, changes, words):
+    limits = SafetyLimits.load(limits_file(tmp_path, **changes, robot_description=str(PANDA_URDF)))
+    with pytest.raises(ValueError, match=words):
+        limits.kinematics()
+
+
+@pytest.mark.parametrize(
+    "corner", [[0.7, -0.2, 0.01], [0.35, -0.2, 0.3], [0.35, float("nan"), 0.01], [-np.inf, -0.2, 0.01]]
+)
 def test_a_workspace_turned_inside_out_is_refused(tmp_path, corner):
     with pytest.raises(LimitsError, match=r"workspace_min_m .* must be below workspace_max_m"):
         SafetyLimits.load(limits_file(tmp_path, workspace_min_m=corner))
@@ -136,6 +182,23 @@ def test_points_outside_are_clipped_to_the_nearest_point_of_the_workspace():
     np.testing.assert_array_equal(limits.clip_to_workspace(low - 1.0), low)
     middle = (low + high) / 2
     np.testing.assert_array_equal(limits.clip_to_workspace(middle), middle)
+
+
+def test_from_outside_an_axis_stays_or_comes_inward_as_far_as_asked():
+    limits, now = SafetyLimits.panda(), np.array([0.3, 0.0, 0.487])
+    for asked, expected in (
+        ((0.3, 0.0, 0.497), (0.3, 0.0, 0.487)),
+        ((0.31, 0.1, 0.437), (0.31, 0.1, 0.437)),
+        ((0.2, 0.3, 0.2), (0.3, 0.2, 0.2)),
+        ((0.9, 0.0, -0.1), (0.65, 0.0, 0.015)),
+    ):
+        np.testing.assert_array_equal(limits.clip_to_workspace(np.array(asked), now), expected)
+
+
+def test_a_turn_past_upright_is_never_made_longer_by_the_bound_of_the_yaw():
+    limits, now = SafetyLimits.panda(), rotation_from_rpy([0.0, np.radians(89.0), 0.0])
+    asked = rotation_from_rpy([0.0, np.radians(91.0), 0.0])
+    np.testing.assert_array_equal(limits.clip_yaw(asked, now), now)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, rpy_from_rotation
+from jepa_planner.control.kinematics import ArmKinematics, rpy_from_rotation
 from jepa_planner.control.limits import SafetyLimits, shipped_config
 from jepa_planner.control.setpoint_stream import SetpointStream
 
+POSTURE_RAD = np.array(SafetyLimits.panda().posture_rad)
 FINGER_TIPS_M = 0.1034
 SIX_JOINTS = (  # offset (m), roll (rad): shoulder, upper arm, forearm and a wrist like those of small industrial arms
     ((0.0, 0.0, 0.16), 0.0), ((0.0, 0.0, 0.0), np.pi / 2), ((-0.425, 0.0, 0.0), 0.0), ((-0.39, 0.0, 0.13), 0.0),
@@ -34,8 +35,8 @@ def arm_of(tmp_path: Path, joints: int) -> Path:
 
 def test_the_flange_of_the_panda_lies_behind_its_finger_tips_and_looks_down():
     urdf = shipped_config("panda.urdf")
-    tips, _ = ArmKinematics(urdf, "tcp").tcp_pose(NOMINAL_POSTURE_RAD)
-    flange, rotation = ArmKinematics(urdf, "panda_link8").tcp_pose(NOMINAL_POSTURE_RAD)
+    tips, _ = ArmKinematics(urdf, "tcp").tcp_pose(POSTURE_RAD)
+    flange, rotation = ArmKinematics(urdf, "panda_link8").tcp_pose(POSTURE_RAD)
     np.testing.assert_allclose(flange - tips, -FINGER_TIPS_M * rotation[:, 2], atol=1e-9)
     assert abs(abs(rpy_from_rotation(rotation)[0]) - np.pi) < 0.05
 
@@ -66,6 +67,41 @@ def test_setpoints_stream_to_an_arm_of_six_joints(tmp_path):
     setpoints = [stream.tick() for _ in range(100)]
     assert len(setpoints[-1].q_rad) == 6 and not setpoints[-1].moving
     np.testing.assert_allclose(arm.tcp_pose(setpoints[-1].q_rad)[0], start + STEP_M, atol=1e-4)
+
+
+def seven_joints(tmp_path: Path, posture_rad=None) -> ArmKinematics:
+    """The Panda's shape under another name."""
+    text = shipped_config("panda.urdf").read_text().replace("panda_", "other_")
+    (tmp_path / "other.urdf").write_text(text)
+    return ArmKinematics(tmp_path / "other.urdf", "tcp", 0.05, posture_rad)
+
+
+def test_another_arm_of_seven_joints_is_pulled_to_its_own_posture_or_nowhere(tmp_path):
+    swivelled = POSTURE_RAD + 0.3 * np.array([1, 0, -1, 0, 0, 0, 0])
+    plain, posed = seven_joints(tmp_path), seven_joints(tmp_path, swivelled)
+    pose = plain.tcp_pose(swivelled)
+    for arm in (plain, posed):
+        q = swivelled
+        for _ in range(100):
+            q, _ = arm.inverse_step(*pose, q)
+        np.testing.assert_allclose(q, swivelled, atol=1e-9)
+    q = plain.inverse(*pose, POSTURE_RAD)
+    for _ in range(400):
+        q, _ = posed.inverse_step(*pose, q)
+    np.testing.assert_allclose(q, swivelled, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("posture", "words"),
+    [
+        (POSTURE_RAD[:6], "posture_rad has 6 positions, expected one for each of other_joint1, "),
+        (POSTURE_RAD + 3.0 * np.eye(7)[3], "in posture_rad, other_joint4 is .* beyond its margin .*limit -0.0698"),
+        (POSTURE_RAD * np.nan, "in posture_rad, "),
+    ],
+)
+def test_a_posture_that_is_none_of_this_arm_is_refused(tmp_path, posture, words):
+    with pytest.raises(ValueError, match=words):
+        seven_joints(tmp_path, posture)
 
 
 def test_an_arm_of_other_than_six_or_seven_joints_is_refused(tmp_path):

@@ -3,15 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, rotation_from_rpy, rotation_vector
+from jepa_planner.control.kinematics import rotation_from_rpy, rotation_vector
 from jepa_planner.control.limits import SafetyLimits
-from jepa_planner.control.rehearsal import LAG_M, LAG_RAD, SLOWEST, Rehearsal, UnreachableError
+from jepa_planner.control.rehearsal import LAG_M, LAG_RAD, POSTURE_ACCELERATION, SLOWEST, Rehearsal, UnreachableError
 from jepa_planner.control.setpoint_stream import SetpointStream
 
 LIMITS = SafetyLimits.panda()
-KINEMATICS = ArmKinematics(LIMITS.robot_description, LIMITS.tcp_frame, LIMITS.joint_margin_rad)
+POSTURE_RAD = np.array(LIMITS.posture_rad)
+KINEMATICS = LIMITS.kinematics()
 START_M = np.array([0.4, 0.0, 0.15])
-HOME_RAD = KINEMATICS.inverse(START_M, np.eye(3), NOMINAL_POSTURE_RAD)
+HOME_RAD = KINEMATICS.inverse(START_M, np.eye(3), POSTURE_RAD)
 HALF_TURN = rotation_from_rpy([0.0, 0.0, 1.2])
 FAST = replace(LIMITS, joint_velocity_scale=0.2)
 
@@ -82,10 +83,10 @@ def test_a_joint_slows_down_toward_its_margin_and_not_away_from_it():
 
 
 def test_every_joint_slows_down_near_a_singularity():
-    stretched = NOMINAL_POSTURE_RAD.copy()
+    stretched = POSTURE_RAD.copy()
     stretched[3] = KINEMATICS.upper_rad[3]
     distance = KINEMATICS.distance_to_singularity(stretched)
-    assert distance < KINEMATICS.distance_to_singularity(NOMINAL_POSTURE_RAD)
+    assert distance < KINEMATICS.distance_to_singularity(POSTURE_RAD)
     wary = Rehearsal(KINEMATICS, replace(LIMITS, singularity_slowdown=4 * distance))
     np.testing.assert_allclose(wary.allowed_speed_rad_s(stretched, -np.ones(7)), 0.25 * wary.max_speed_rad_s)
 
@@ -123,3 +124,63 @@ def test_the_way_to_rest_of_a_resting_arm_stays_where_it_is():
     (point,) = made.way_to_rest()
     np.testing.assert_array_equal(point.q_rad, HOME_RAD)
     assert not np.any(point.dq_rad_s)
+
+
+OUTER = [(6, 1), (6, -1), (5, 1), (3, -1), (1, 1), (0, -1)]
+"""Joints, and the limit near which they start."""
+
+
+def start_beyond_margin(joint: int, side: int, gap_rad: float) -> np.ndarray:
+    """The arm at home but for one joint, which is so far from its limit."""
+    q = HOME_RAD.copy()
+    bounds = KINEMATICS.upper_rad if side > 0 else KINEMATICS.lower_rad
+    q[joint] = bounds[joint] + side * (LIMITS.joint_margin_rad - gap_rad)
+    return q
+
+
+def accelerations(start_rad: np.ndarray, target_m: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """Of the joints [ticks, joints] (rad/s2) in a motion from rest to rest, whose setpoints must lead on the joint."""
+    made = SetpointStream(KINEMATICS, replace(LIMITS, workspace_yaw_rad=(-np.pi, np.pi)))
+    made.reset(start_rad, 0.0)
+    made.follow(target_m, rotation, 0.0, 0.22)
+    setpoints = run(made)
+    still = np.zeros((1, 7))
+    return np.diff(np.concatenate([still, [s.dq_rad_s for s in setpoints], still]), axis=0) / made.period_s
+
+
+@pytest.mark.parametrize(("joint", "side"), OUTER)
+@pytest.mark.parametrize("gap_rad", [0.045, 0.03, 0.0, -0.02])
+def test_a_joint_in_its_margin_leaves_inward_at_the_acceleration_of_any_other_motion(joint, side, gap_rad):
+    q = start_beyond_margin(joint, side, gap_rad)
+    inward = q.copy()
+    inward[joint] -= 0.08 * side
+    measured = accelerations(q, *KINEMATICS.tcp_pose(inward))
+    middle = HOME_RAD.copy()
+    middle[joint] -= 0.08 * side
+    usual = accelerations(HOME_RAD, *KINEMATICS.tcp_pose(middle))
+    posture = POSTURE_ACCELERATION * LIMITS.angular_acceleration_rad_s2
+    assert np.max(np.abs(measured)) <= np.max(np.abs(usual)) + posture
+    assert np.max(np.abs(measured[0])) <= posture + 5.0
+
+
+@pytest.mark.parametrize("gap_rad", [0.03, -0.02])
+def test_a_target_that_takes_a_joint_further_beyond_its_margin_is_refused_with_the_way_out(gap_rad):
+    made = SetpointStream(KINEMATICS, replace(LIMITS, workspace_yaw_rad=(-np.pi, np.pi)))
+    q = start_beyond_margin(6, 1, gap_rad)
+    made.reset(q, 0.0)
+    xyz, rotation = made.pose()
+    words = (
+        rf"panda_joint7 is {0.05 - gap_rad:.3f} rad beyond its margin .*limit 2\.8973, margin 0\.05\): jog it inward"
+    )
+    with pytest.raises(UnreachableError, match=words):
+        made.follow(xyz, rotation_from_rpy([0.0, 0.0, -0.15]) @ rotation, 0.0)
+    made.follow(xyz, rotation_from_rpy([0.0, 0.0, 0.15]) @ rotation, 0.0)
+    path = np.array([s.q_rad[6] for s in run(made)])
+    assert np.all(path <= q[6]) and path[-1] < q[6] - 0.1
+
+
+@pytest.mark.parametrize("elbow_rad", [0.3, 0.8, -0.8])
+def test_an_elbow_far_from_its_posture_is_pulled_no_harder_than_in_any_motion(elbow_rad):
+    q = KINEMATICS.inverse(START_M, np.eye(3), POSTURE_RAD + elbow_rad * np.array([1, 0, -1, 0, 0, 0, 0]))
+    most = POSTURE_ACCELERATION * LIMITS.angular_acceleration_rad_s2
+    assert np.max(np.abs(accelerations(q, beside_start(0.0, 0.0, 0.001), np.eye(3)))) <= most + 1.0

@@ -22,7 +22,6 @@ from sensor_msgs.msg import Image, JointState
 from small_models import slot_encoder_config, small_contract, small_predictor
 from trajectory_msgs.msg import JointTrajectory
 
-from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.arm_node import ArmNode
@@ -38,8 +37,9 @@ from jepa_planner.world_model.bundle import save_bundle
 from jepa_planner.world_model.encoder import VideoEncoder
 
 LIMITS = SafetyLimits.panda()
-KINEMATICS = ArmKinematics(LIMITS.robot_description, LIMITS.tcp_frame, LIMITS.joint_margin_rad)
-HOME_RAD = KINEMATICS.inverse(np.array([0.5, 0.0, 0.13]), np.eye(3), NOMINAL_POSTURE_RAD)
+POSTURE_RAD = np.array(LIMITS.posture_rad)
+KINEMATICS = LIMITS.kinematics()
+HOME_RAD = KINEMATICS.inverse(np.array([0.5, 0.0, 0.13]), np.eye(3), POSTURE_RAD)
 FINGERS = ("panda_finger_joint1", "panda_finger_joint2")
 PATIENCE_S = 30.0
 """For what must happen sooner or later; a loaded machine is slow, not wrong."""

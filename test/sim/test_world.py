@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD
+from jepa_planner.control.limits import SafetyLimits
 from jepa_planner_sim.arm_driver import ArmDriver
 from jepa_planner_sim.cameras import CAMERAS, STANDARD_CAMERAS, WRIST, Camera, cameras_named
 from jepa_planner_sim.scene import CameraShift, Scene, TableObject
 from jepa_planner_sim.world import World
 
+POSTURE_RAD = np.array(SafetyLimits.panda().posture_rad)
 OUT_OF_THE_WAY_M = np.array([0.36, 0.19, 0.24])
 
 
@@ -103,18 +104,18 @@ def test_a_new_scene_starts_at_time_zero_with_the_arm_at_its_posture(world):
     world.advance(0.5)
     world.build(Scene())
     assert world.sim_time_s == 0.0
-    np.testing.assert_allclose(world.joint_positions(), NOMINAL_POSTURE_RAD)
+    np.testing.assert_allclose(world.joint_positions(), POSTURE_RAD)
     assert world.closedness_measured() == pytest.approx(0.0, abs=1e-6)
 
 
 def test_time_moves_only_when_the_world_advances(world):
     world.build(Scene())
     world.render()
-    world.set_setpoint(NOMINAL_POSTURE_RAD + 0.05, 0.0)
-    np.testing.assert_allclose(world.joint_positions(), NOMINAL_POSTURE_RAD)
+    world.set_setpoint(POSTURE_RAD + 0.05, 0.0)
+    np.testing.assert_allclose(world.joint_positions(), POSTURE_RAD)
     world.advance(0.25)
     assert world.sim_time_s == pytest.approx(0.25)
-    np.testing.assert_allclose(world.joint_positions(), NOMINAL_POSTURE_RAD + 0.05, atol=0.01)
+    np.testing.assert_allclose(world.joint_positions(), POSTURE_RAD + 0.05, atol=0.01)
 
 
 def test_the_state_holds_the_tcp_pose_and_both_closednesses(world):

@@ -9,7 +9,6 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from trajectory_msgs.msg import JointTrajectory
 
-from jepa_planner.control.kinematics import ArmKinematics
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.client import PlannerClient
@@ -26,7 +25,7 @@ TASKS = ("reach", "grasp", "push", "pick_place")
 FIRST_SEED = 2_000_000
 PERIOD_S = 0.01
 LIMITS = SafetyLimits.panda()
-KINEMATICS = ArmKinematics(LIMITS.robot_description, LIMITS.tcp_frame, LIMITS.joint_margin_rad)
+KINEMATICS = LIMITS.kinematics()
 
 
 class Witness(Node):
