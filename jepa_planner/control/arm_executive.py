@@ -9,12 +9,18 @@ import numpy as np
 
 from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy, rotation_vector
 from jepa_planner.control.limits import SafetyLimits
-from jepa_planner.control.setpoint_stream import Setpoint, SetpointStream
+from jepa_planner.control.setpoint_stream import SetpointStream
+from jepa_planner.control.setpoints import Setpoint, Target
 from jepa_planner.control.watchdog import FUTURE_TOLERANCE_S, Watchdog
 
 MAX_STEP_DURATION_S = 10.0
 CLOCK_TOLERANCE_S = 0.05
 MAX_SKIPPED_SETPOINTS = 1000
+CLOSEDNESS_TOLERANCE = 1e-6
+JOINT_TOLERANCE_RAD = 0.1
+"""How far beyond its limit a joint may be found; further, joint states are of another robot or in degrees."""
+RESYNC_ANGLE_RAD = 0.02
+"""A resting arm with a joint further away than this was moved by others, though its tcp be in place."""
 _SNAP = 0.02
 
 
@@ -101,7 +107,7 @@ class ArmExecutive:
         if not self.moving:
             if not self.stream.ready:
                 self.stream.reset(q_rad, _snap(closedness))
-            elif self._tracking_error_m() > self.settings.resync_distance_m:  # moved by hand, or by another controller
+            elif self._was_moved():
                 self.stream.reset(q_rad, self.stream.closedness)
         elif self.mode is Mode.MOVING and self._tracking_error_m() > self.settings.max_tracking_error_m:
             self._brake(Mode.BRAKING, f"arm is {self._tracking_error_m():.3f} m from where it was told to be")
@@ -112,10 +118,14 @@ class ArmExecutive:
         if refusal:
             self.refuse(step, refusal)
             return refusal
+        target = self.stream.clip(step.xyz_m, rotation_from_rpy(step.rpy_rad), step.closedness)
+        if refusal := self._target_refusal(step, target):
+            self.refuse(step, refusal)
+            return refusal
         self._last_plan_id = step.plan_id
-        rotation, duration_s = rotation_from_rpy(step.rpy_rad), step.duration_s * self.settings.motion_share
         try:
-            self.stream.follow(step.xyz_m, rotation, step.closedness, duration_s)
+            duration_s = step.duration_s * self.settings.motion_share
+            self.stream.follow(target.xyz_m, target.rotation, target.closedness, duration_s)
         except ValueError as error:
             self.refuse(step, str(error))
             return str(error)
@@ -225,14 +235,36 @@ class ArmExecutive:
         if now_s - step.observed_at_s > self.settings.observation_timeout_s:
             age_s, limit_s = now_s - step.observed_at_s, self.settings.observation_timeout_s
             return f"stale observation: {age_s:.2f} s old, limit {limit_s:.2f} s"
-        distance_m = float(np.linalg.norm(step.xyz_m - self.measurement.xyz_m))
-        if distance_m > self.limits.max_step_m:
-            return f"first target is {distance_m:.3f} m from the measured tcp, limit {self.limits.max_step_m:.3f} m"
-        turn = rotation_vector(rotation_from_rpy(step.rpy_rad) @ self.measurement.rotation.T)
-        angle_rad, limit_rad = float(np.linalg.norm(turn)), self.limits.angular_velocity_rad_s * step.duration_s
-        if angle_rad > limit_rad:
-            return f"first target is turned {angle_rad:.2f} rad from the measured tcp, limit {limit_rad:.2f} rad"
+        if not -CLOSEDNESS_TOLERANCE <= step.closedness <= 1.0 + CLOSEDNESS_TOLERANCE:
+            return f"closedness is {step.closedness:g}, expected 0 (open) to 1 (closed)"
         return ""
+
+    def _target_refusal(self, step: Step, target: Target) -> str:
+        """Why a target is not followed; neither what was asked nor what the limits leave of it may be far off."""
+        for xyz_m, rotation in ((step.xyz_m, rotation_from_rpy(step.rpy_rad)), (target.xyz_m, target.rotation)):
+            distance_m = float(np.linalg.norm(xyz_m - self.measurement.xyz_m))
+            if distance_m > self.limits.max_step_m:
+                return f"first target is {distance_m:.3f} m from the measured tcp, limit {self.limits.max_step_m:.3f} m"
+            angle_rad = float(np.linalg.norm(rotation_vector(rotation @ self.measurement.rotation.T)))
+            limit_rad = self.limits.angular_velocity_rad_s * step.duration_s
+            if angle_rad > limit_rad:
+                return f"first target is turned {angle_rad:.2f} rad from the measured tcp, limit {limit_rad:.2f} rad"
+        worst = self._kinematics.nearest_limit(self.measurement.q_rad)
+        if worst.beyond_rad > worst.margin_rad + JOINT_TOLERANCE_RAD:
+            return f"{worst}: jog it inward, or mend joint_states, which must be in rad and of the described robot"
+        outside_m, words = self.limits.outside_workspace(self.stream.pose()[0])
+        left_m, _ = self.limits.outside_workspace(target.xyz_m)
+        if left_m > self.settings.resync_distance_m and left_m >= outside_m:
+            return (
+                f"the tcp is {words}, and this step does not bring it nearer: bring it in by hand, "
+                "or widen workspace_min_m and workspace_max_m in the limits file"
+            )
+        return ""
+
+    def _was_moved(self) -> bool:
+        """Whether a resting arm is not where it was told to be: moved by hand, or by another controller."""
+        turn_rad = self._kinematics.turn_rad(self.stream.q_rad, self.measurement.q_rad)
+        return self._tracking_error_m() > self.settings.resync_distance_m or np.max(np.abs(turn_rad)) > RESYNC_ANGLE_RAD
 
     def _tracking_error_m(self) -> float:
         return float(np.linalg.norm(self.stream.pose()[0] - self.measurement.xyz_m))

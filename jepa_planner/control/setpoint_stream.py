@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import ruckig
 
@@ -12,10 +10,10 @@ from jepa_planner.control.kinematics import (
     rotation_from_rpy,
     rotation_from_vector,
     rotation_vector,
-    rpy_from_rotation,
 )
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner.control.rehearsal import Rehearsal, lags
+from jepa_planner.control.setpoints import JointPoint, Setpoint, Target
 
 REHEARSED_POINTS = 100
 STRETCH_ATTEMPTS = 4
@@ -23,40 +21,11 @@ REST_POINTS = 4
 ROUNDING = 1e-12
 
 
-@dataclass(frozen=True)
-class Setpoint:
-    """What the arm is told at one tick: joints (rad, rad/s), the same as a tcp pose in the base frame, and the
-    gripper.
-    """
-
-    q_rad: np.ndarray
-    dq_rad_s: np.ndarray
-    xyz_m: np.ndarray
-    rotation: np.ndarray
-    linear_velocity_m_s: np.ndarray
-    angular_velocity_rad_s: np.ndarray
-    closedness: float
-    moving: bool
-
-    @property
-    def rpy_rad(self) -> np.ndarray:
-        """Extrinsic "xyz" angles of the tcp."""
-        return rpy_from_rotation(self.rotation)
-
-
-@dataclass(frozen=True)
-class JointPoint:
-    """Joint positions and velocities (rad, rad/s), so long after the setpoint that they follow."""
-
-    after_s: float
-    q_rad: np.ndarray
-    dq_rad_s: np.ndarray
-
-
 class SetpointStream:
     """Turns tcp targets into joint setpoints at a fixed rate; always has something safe to send.
 
-    Targets are clipped to the workspace and its yaw. Between targets the tcp follows the time-optimal profile under the
+    Targets are clipped to the workspace and its yaw; from outside of them the arm is moved as it was asked, or less,
+    and never further out. Between targets the tcp follows the time-optimal profile under the
     velocity, acceleration and jerk limits (Berscheid and Kroeger, Jerk-limited Real-time Trajectory Generation, 2021),
     so a new target or a brake in mid-motion leaves no seam. Each motion is rehearsed first, and takes longer where its
     joints would be too fast. Whatever happens, a joint step beyond the joint velocity limit is shortened, and the
@@ -81,7 +50,7 @@ class SetpointStream:
         return self._q_rad is not None
 
     def reset(self, q_rad: np.ndarray, closedness: float) -> None:
-        """Start, at rest, from measured joint positions [7] and the gripper's commanded closedness."""
+        """Start, at rest, from measured joint positions [joints] and the gripper's commanded closedness."""
         self._q_rad = None
         measured_rad, joints = np.array(q_rad, dtype=float), len(self._kinematics.joint_names)
         if measured_rad.shape != (joints,) or not np.all(np.isfinite([*measured_rad, closedness])):
@@ -97,12 +66,11 @@ class SetpointStream:
         self._input.current_acceleration = [0.0] * 6
         self.brake()
 
-    def follow(self, xyz_m: np.ndarray, rotation: np.ndarray, closedness: float, min_duration_s: float = 0.0) -> None:
-        """Move to a tcp pose in the base frame, arriving at rest, no sooner than `min_duration_s`.
+    def clip(self, xyz_m: np.ndarray, rotation: np.ndarray, closedness: float) -> Target:
+        """What `follow` makes of a target: what was asked where the limits allow it, else as much of it as they do.
 
-        It takes longer where the joints need the time. Raises ValueError for numbers that are not finite,
-        UnreachableError where the joints cannot follow, RuntimeError before `reset`; the previous target then stays in
-        force.
+        From the present setpoint on no axis moves further than was asked, nor the other way, nor further out of bounds.
+        What was clipped is not changed by clipping it again. Raises ValueError and RuntimeError as `follow`.
         """
         if not self.ready:
             raise RuntimeError("no measured joint state yet: call reset(q_rad, closedness) first")
@@ -111,20 +79,28 @@ class SetpointStream:
             raise ValueError(f"a target is xyz [3] and a rotation [3, 3], got {xyz_m.shape} and {rotation.shape}")
         if not (np.all(np.isfinite(xyz_m)) and np.all(np.isfinite(rotation)) and np.isfinite(closedness)):
             raise ValueError(f"target must be finite, got xyz {xyz_m}, closedness {closedness}")
+        now_m, now = self.pose()
+        xyz_m, rotation = self.limits.clip_to_workspace(xyz_m, now_m), self.limits.clip_yaw(rotation, now)
+        return Target(xyz_m, rotation, float(np.clip(closedness, 0.0, 1.0)))
+
+    def follow(self, xyz_m: np.ndarray, rotation: np.ndarray, closedness: float, min_duration_s: float = 0.0) -> None:
+        """Move to a tcp pose in the base frame, clipped, arriving at rest, no sooner than `min_duration_s`.
+
+        It takes longer where the joints need the time. Raises ValueError for numbers that are not finite,
+        UnreachableError where the joints cannot follow, RuntimeError before `reset`; the previous target then stays in
+        force.
+        """
+        target = self.clip(xyz_m, rotation, closedness)
         current_xyz, current_rotation = self.pose()
-        rotation = self.limits.clip_yaw(rotation, current_rotation)
         motion = self._new_input(from_rest=False)
         motion.current_position = [*current_xyz, 0.0, 0.0, 0.0]
         motion.control_interface = ruckig.ControlInterface.Position
         motion.synchronization = ruckig.Synchronization.Time
-        motion.target_position = [
-            *self.limits.clip_to_workspace(xyz_m),
-            *rotation_vector(rotation @ current_rotation.T),
-        ]
+        motion.target_position = [*target.xyz_m, *rotation_vector(target.rotation @ current_rotation.T)]
         motion.minimum_duration = min_duration_s if min_duration_s > 0 else None
         self._stretch(motion, current_rotation)
         self._input, self._reference, self._followed_s = motion, current_rotation, 0.0
-        self._target_closedness = float(np.clip(closedness, 0.0, 1.0))
+        self._target_closedness = target.closedness
 
     def move_by(self, action: np.ndarray, min_duration_s: float = 0.0) -> None:
         """Move by one action [7] (m, rad, closedness) from the present setpoint: xyz adds, R_new = R(action) R,
@@ -148,6 +124,12 @@ class SetpointStream:
             raise RuntimeError("no measured joint state yet: call reset(q_rad, closedness) first")
         position = np.asarray(self._input.current_position)
         return position[:3], rotation_from_vector(position[3:]) @ self._reference
+
+    @property
+    def q_rad(self) -> np.ndarray:
+        """Joint positions [joints] of the present setpoint. Raises RuntimeError before `reset`."""
+        self.pose()
+        return self._q_rad.copy()
 
     @property
     def closedness(self) -> float:
@@ -234,8 +216,7 @@ class SetpointStream:
         result = self._follow_profile()
         velocity = np.asarray(self._input.current_velocity)
         xyz, rotation = self.pose()
-        wanted, _ = self._kinematics.inverse_step(xyz, rotation, self._q_rad, self._max_joint_step_rad)
-        step = wanted - self._q_rad
+        step = self._rehearsal.step(xyz, rotation, self._q_rad, self.period_s) - self._q_rad
         excess = float(np.max(np.abs(step) / self._max_joint_step_rad))
         if excess > 1.0:
             step /= excess

@@ -5,22 +5,26 @@ from dataclasses import replace
 import numpy as np
 
 from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Step
-from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, rpy_from_rotation
+from jepa_planner.control.kinematics import rpy_from_rotation
 from jepa_planner.control.limits import SafetyLimits
 
 PERIOD_S = 0.01
 LIMITS = SafetyLimits.panda()
-KINEMATICS = ArmKinematics(LIMITS.robot_description, LIMITS.tcp_frame, LIMITS.joint_margin_rad)
-HOME_RAD = KINEMATICS.inverse(np.array([0.5, 0.0, 0.15]), np.eye(3), NOMINAL_POSTURE_RAD)
+POSTURE_RAD = np.array(LIMITS.posture_rad)
+KINEMATICS = LIMITS.kinematics()
+HOME_RAD = KINEMATICS.inverse(np.array([0.5, 0.0, 0.15]), np.eye(3), POSTURE_RAD)
+
+RAISED_RAD = np.array([0.0, -np.pi / 4, 0.0, -3 * np.pi / 4, 0.0, np.pi / 2, np.pi / 4])
+"""Where many Pandas start: the tcp 0.242 m above the box and 0.043 m short of it."""
 
 
 class Rig:
     """An executive whose arm obeys at once, and a clock that the test moves."""
 
-    def __init__(self, start_s: float = 100.0) -> None:
+    def __init__(self, start_s: float = 100.0, q_rad: np.ndarray = HOME_RAD) -> None:
         self.executive = ArmExecutive(KINEMATICS, LIMITS, 1.0 / PERIOD_S, ArmSettings())
         self.now_s = start_s
-        self.q_rad = HOME_RAD
+        self.q_rad = q_rad
         self.closedness = 0.0
         self.sent = []
         self.joint_states_arrive = True

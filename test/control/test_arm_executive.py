@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from arm_rig import HOME_RAD, KINEMATICS, LIMITS, PERIOD_S, Rig
+from arm_rig import HOME_RAD, KINEMATICS, LIMITS, PERIOD_S, RAISED_RAD, Rig
 
 from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Mode, Step
 from jepa_planner.control.kinematics import ArmKinematics
@@ -67,6 +67,7 @@ def test_the_arm_is_silent_again_when_it_rests(rig):
         ({"observed_at_s": 90.0}, "stale observation"),
         ({"xyz_m": np.array([np.nan, 0.0, 0.2])}, "finite"),
         ({"closedness": np.inf}, "finite"),
+        ({"closedness": 40.0}, "closedness is 40, expected 0 (open) to 1 (closed)"),
         ({"valid_for_s": np.nan}, "finite"),
         ({"duration_s": 0.0}, "expected more than 0"),
         ({"duration_s": 1e9}, "at most"),
@@ -253,5 +254,71 @@ def test_a_target_that_the_joints_cannot_reach_is_refused_and_the_joint_named(ri
     rig.tick(2)
     refusal = rig.offer(plan_id=9)
     assert "panda_joint" in refusal and "from its margin" in refusal
+    rig.tick(20)
+    assert rig.sent == []
+
+
+@pytest.mark.parametrize("by_m", [(0.0, 0.0, 0.01), (0.0, 0.05, 0.0), (0.0, 0.0, 0.0), (-0.02, 0.03, 0.0)])
+def test_an_arm_outside_its_workspace_takes_no_step_that_does_not_lead_back_and_says_how_far_outside_it_is(by_m):
+    rig = Rig(q_rad=RAISED_RAD)
+    rig.tick(2)
+    refusal = rig.offer(by_m=by_m)
+    assert "0.043 m outside the workspace box (x 0.307, box from 0.35)" in refusal
+    assert "0.242 m above the workspace box (z 0.487, box up to 0.245)" in refusal
+    assert "bring it in by hand, or widen workspace_min_m and workspace_max_m" in refusal
+    rig.tick(50)
+    assert rig.sent == []
+
+
+def test_an_arm_outside_its_workspace_comes_back_by_the_steps_it_is_asked_for():
+    rig = Rig(q_rad=RAISED_RAD)
+    rig.tick(2)
+    for number, by_m in enumerate([(0.0, 0.0, -0.05), (0.03, 0.02, -0.1), (0.03, -0.01, -0.1)], start=1):
+        before = rig.xyz()
+        assert rig.offer(number, by_m) == ""
+        rig.tick(80)
+        np.testing.assert_allclose(rig.xyz() - before, by_m, atol=2e-3)
+    assert LIMITS.inside_workspace(rig.xyz())
+
+
+def test_an_arm_a_little_outside_its_workspace_goes_on_working_and_gets_no_further_out():
+    below = KINEMATICS.inverse(np.array([0.5, 0.0, LIMITS.workspace_min_m[2] - 0.006]), np.eye(3), HOME_RAD)
+    rig = Rig(q_rad=below)
+    rig.tick(2)
+    start = rig.xyz()
+    assert rig.offer(1, (0.04, 0.0, -0.03)) == ""
+    rig.tick(40)
+    np.testing.assert_allclose(rig.xyz() - start, (0.04, 0.0, 0.0), atol=1e-3)
+    assert rig.offer(2, (0.0, 0.0, 0.02)) == ""
+    rig.tick(40)
+    np.testing.assert_allclose(rig.xyz() - start, (0.04, 0.0, 0.02), atol=1e-3)
+
+
+def test_what_the_limits_leave_of_a_target_is_judged_like_the_target(rig, monkeypatch):
+    away = rig.executive.stream.clip(rig.xyz() + np.array([0.1, 0.1, 0.0]), np.eye(3), 0.0)
+    monkeypatch.setattr(rig.executive.stream, "clip", lambda *_: away)
+    assert "first target is 0.141 m from the measured tcp" in rig.offer()
+    rig.tick(20)
+    assert rig.sent == []
+
+
+@pytest.mark.parametrize("turned_rad", [0.04 * np.eye(7)[6], -0.4 * np.eye(7)[6]])
+def test_a_wrist_turned_by_hand_starts_from_where_it_is_though_the_tcp_is_in_place(rig, turned_rad):
+    rig.q_rad = HOME_RAD + turned_rad
+    rig.tick(2)
+    assert rig.offer() == ""
+    rig.tick()
+    assert np.max(np.abs(rig.sent[0].q_rad - HOME_RAD - turned_rad)) < 0.005
+
+
+def test_joint_states_of_another_robot_or_in_degrees_move_nothing_and_the_joint_is_named():
+    rig = Rig(q_rad=np.degrees(HOME_RAD))
+    rig.tick(2)
+    refusal = rig.offer()
+    assert (
+        "panda_joint6 is 142.365 rad beyond its margin" in refusal
+        and "limit 3.7525" in refusal
+        and "must be in rad" in refusal
+    )
     rig.tick(20)
     assert rig.sent == []

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import numpy as np
-from arm_rig import HOME_RAD, KINEMATICS, LIMITS, PERIOD_S, Rig
+from arm_rig import HOME_RAD, KINEMATICS, LIMITS, PERIOD_S, RAISED_RAD, Rig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jepa_planner.control.arm_executive import Mode
-from jepa_planner.control.setpoint_stream import Setpoint
+from jepa_planner.control.setpoints import Setpoint
 
 SLACK = 1 + 1e-6
 Event = Callable[[Rig], object]
@@ -78,11 +78,20 @@ EVENTS = st.one_of(
 )  # fmt: skip
 
 
-class Witness(Rig):
-    """A rig that judges every setpoint as it leaves."""
+BELOW_RAD = KINEMATICS.inverse(np.array([0.5, 0.1, LIMITS.workspace_min_m[2] - 0.008]), np.eye(3), HOME_RAD)
+OUTER_RAD = HOME_RAD + (2.88 - HOME_RAD[6]) * np.eye(7)[6]
+STARTS = st.sampled_from([HOME_RAD, HOME_RAD, RAISED_RAD, BELOW_RAD, OUTER_RAD])
+"""Joint positions [7]: inside, far above the workspace, a little below it, and with a joint beyond its margin."""
 
-    def __init__(self) -> None:
-        super().__init__()
+
+class Witness(Rig):
+    """A rig that judges every setpoint as it leaves; where an arm starts outside of a bound, it is the bound."""
+
+    def __init__(self, start_rad: np.ndarray = HOME_RAD) -> None:
+        super().__init__(q_rad=start_rad)
+        start_m = self.xyz()
+        self.lowest_rad, self.highest_rad = self._with(start_rad, KINEMATICS.lower_rad, KINEMATICS.upper_rad)
+        self.lowest_m, self.highest_m = self._with(start_m, LIMITS.workspace_min_m, LIMITS.workspace_max_m)
         self.last: Setpoint | None = None
         self.last_sent_at_s = 0.0
 
@@ -94,22 +103,42 @@ class Witness(Rig):
             if len(self.sent) > count:
                 self.judge(self.sent[-1], before, was_stopped)
 
+    @staticmethod
+    def _with(start: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.minimum(start, lower), np.maximum(start, upper)
+
+    def in_bounds(self, xyz_m: np.ndarray, tolerance_m: float = 1e-6) -> bool:
+        return bool(np.all(xyz_m >= self.lowest_m - tolerance_m) and np.all(xyz_m <= self.highest_m + tolerance_m))
+
+    def offer(self, *args, **changes) -> str:
+        """A step that is taken moves the tcp no further than it may, and no axis against what was asked."""
+        asked_m, before_m = self.step(*args, **changes).xyz_m, self.executive.stream.pose()[0]
+        refusal = super().offer(*args, **changes)
+        if not refusal:
+            sent_m = np.array(self.executive.stream.clip(asked_m, np.eye(3), 0.0).xyz_m)
+            aim_m = np.array(self.executive.stream._input.target_position[:3])
+            np.testing.assert_array_equal(aim_m, sent_m)
+            assert np.linalg.norm(aim_m - self.executive.measurement.xyz_m) <= LIMITS.max_step_m
+            assert np.all((aim_m - before_m) * np.sign(asked_m - before_m) >= 0.0)
+            assert np.all(np.abs(aim_m - before_m) <= np.abs(asked_m - before_m) + 1e-12)
+        return refusal
+
     def judge(self, setpoint: Setpoint, before_rad: np.ndarray, was_stopped: bool) -> None:
         assert self.executive.accepted_plan_id > 0, "a command without a plan"
         numbers = (*setpoint.q_rad, *setpoint.dq_rad_s, *setpoint.xyz_m, setpoint.closedness)
         assert np.all(np.isfinite(numbers))
-        assert np.all(setpoint.q_rad >= KINEMATICS.lower_rad - 1e-9)
-        assert np.all(setpoint.q_rad <= KINEMATICS.upper_rad + 1e-9)
+        assert np.all(setpoint.q_rad >= self.lowest_rad - 1e-9)
+        assert np.all(setpoint.q_rad <= self.highest_rad + 1e-9)
         speed_max = KINEMATICS.velocity_rad_s * LIMITS.joint_velocity_scale * SLACK
         assert np.all(np.abs(setpoint.dq_rad_s) <= speed_max)
         passed_s = max(PERIOD_S, self.now_s - self.last_sent_at_s) if self.last is not None else PERIOD_S
         assert np.all(np.abs(setpoint.q_rad - before_rad) <= speed_max * passed_s + 1e-9)
         assert np.all(np.abs(setpoint.linear_velocity_m_s) <= LIMITS.linear_velocity_m_s * SLACK)
-        assert LIMITS.inside_workspace(setpoint.xyz_m)
-        assert LIMITS.inside_workspace(KINEMATICS.tcp_pose(setpoint.q_rad)[0], tolerance_m=2e-3)
+        assert self.in_bounds(setpoint.xyz_m)
+        assert self.in_bounds(KINEMATICS.tcp_pose(setpoint.q_rad)[0], tolerance_m=2e-3)
         assert 0.0 <= setpoint.closedness <= 1.0
         for point in self.executive.stream.way_to_rest()[::3]:
-            assert LIMITS.inside_workspace(KINEMATICS.tcp_pose(point.q_rad)[0], tolerance_m=2e-3)
+            assert self.in_bounds(KINEMATICS.tcp_pose(point.q_rad)[0], tolerance_m=2e-3)
         if was_stopped and self.last is not None:
             slower = LIMITS.linear_jerk_m_s3 * PERIOD_S**2  # a jerk-limited brake may first ease off a pull
             faster = np.abs(setpoint.linear_velocity_m_s) - np.abs(self.last.linear_velocity_m_s)
@@ -117,10 +146,10 @@ class Witness(Rig):
         self.last, self.last_sent_at_s = setpoint, self.now_s
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.lists(EVENTS, min_size=1, max_size=12))
-def test_no_sequence_of_events_makes_a_setpoint_that_breaks_a_limit(events):
-    rig = Witness()
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(STARTS, st.lists(EVENTS, min_size=1, max_size=12))
+def test_no_sequence_of_events_makes_a_setpoint_that_breaks_a_limit(start_rad, events):
+    rig = Witness(start_rad)
     for event in events:
         event(rig)
         rig.tick(3)

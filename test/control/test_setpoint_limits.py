@@ -5,18 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from jepa_planner.control.kinematics import NOMINAL_POSTURE_RAD, ArmKinematics, rotation_from_rpy
+from jepa_planner.control.kinematics import rotation_from_rpy, rotation_vector
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner.control.rehearsal import UnreachableError
-from jepa_planner.control.setpoint_stream import Setpoint, SetpointStream
+from jepa_planner.control.setpoint_stream import SetpointStream
+from jepa_planner.control.setpoints import Setpoint
 
 LIMITS = SafetyLimits.panda()
-KINEMATICS = ArmKinematics(LIMITS.robot_description, LIMITS.tcp_frame, LIMITS.joint_margin_rad)
+POSTURE_RAD = np.array(LIMITS.posture_rad)
+KINEMATICS = LIMITS.kinematics()
 LOW_M, HIGH_M = np.array(LIMITS.workspace_min_m), np.array(LIMITS.workspace_max_m)
-HOME_RAD = KINEMATICS.inverse(np.array([0.5, 0.0, 0.15]), np.eye(3), NOMINAL_POSTURE_RAD)
+HOME_RAD = KINEMATICS.inverse(np.array([0.5, 0.0, 0.15]), np.eye(3), POSTURE_RAD)
 PERIOD_S = 0.01
 SLACK = 1 + 1e-6
 REPEATABLE = settings(max_examples=25, deadline=None, derandomize=True)
@@ -65,6 +67,11 @@ def drive(sequence: list[Command]) -> tuple[list[Setpoint], SetpointStream]:
     for command in sequence:
         setpoints += obey(stream, command)
     return setpoints, stream
+
+
+def outside_m(xyz_m: np.ndarray) -> np.ndarray:
+    """How far outside of the workspace each axis is [.., 3]."""
+    return np.abs(xyz_m - LIMITS.clip_to_workspace(xyz_m))
 
 
 def series(setpoints: list[Setpoint], name: str) -> np.ndarray:
@@ -187,3 +194,37 @@ def test_a_brake_stops_a_motion_sooner_than_it_would_have_ended():
     stop = obey(stream, Command(None, ticks=60))[-1].xyz_m
     assert 0.0 < np.linalg.norm(stop - start) < 0.06
     assert np.linalg.norm(stop - far.xyz_m) > 0.05
+
+
+AROUND_M = st.tuples(st.floats(0.3, 0.7), st.floats(-0.3, 0.3), st.floats(0.0, 0.45))
+MOVES = st.tuples(*[st.floats(-0.06, 0.06)] * 3, *[st.floats(-0.1, 0.1)] * 2, st.floats(-0.3, 0.3), st.floats(-1, 1))
+
+
+@REPEATABLE
+@given(AROUND_M, st.floats(-2.0, 2.0), st.lists(MOVES, min_size=1, max_size=4))
+def test_from_anywhere_an_action_moves_no_axis_further_than_asked_nor_the_other_way_nor_further_out(start, yaw, moves):
+    stream = SetpointStream(KINEMATICS, LIMITS)
+    try:
+        stream.reset(KINEMATICS.inverse(np.array(start), rotation_from_rpy([0.0, 0.0, yaw]), HOME_RAD), 0.0)
+    except ValueError:
+        assume(False)
+    for move in np.array(moves):
+        before_m, before = stream.pose()
+        with suppress(UnreachableError):
+            stream.move_by(move, 0.22)
+        way_m = series([stream.tick() for _ in range(120)], "xyz_m") - before_m
+        asked_rad = np.linalg.norm(rotation_vector(rotation_from_rpy(move[3:6])))
+        assert np.all(way_m * np.sign(move[:3]) >= -1e-6)
+        assert np.all(np.abs(way_m) <= np.abs(move[:3]) + 1e-6)
+        assert np.linalg.norm(rotation_vector(stream.pose()[1] @ before.T)) <= asked_rad + 1e-6
+        assert np.all(outside_m(before_m + way_m) <= outside_m(before_m) + 1e-6)
+
+
+@REPEATABLE
+@given(AROUND_M, AROUND_M, *[st.tuples(*[st.floats(-3.1, 3.1)] * 3)] * 2)
+def test_what_was_clipped_once_is_not_changed_by_clipping_it_again(now_m, aim_m, now_rpy, aim_rpy):
+    now_m, now, rotation = np.array(now_m), rotation_from_rpy(now_rpy), rotation_from_rpy(aim_rpy)
+    xyz_m, turned = LIMITS.clip_to_workspace(np.array(aim_m), now_m), LIMITS.clip_yaw(rotation, now)
+    np.testing.assert_array_equal(LIMITS.clip_to_workspace(xyz_m, now_m), xyz_m)
+    np.testing.assert_array_equal(LIMITS.clip_yaw(turned, now), turned)
+    assert np.linalg.norm(rotation_vector(turned @ now.T)) <= np.linalg.norm(rotation_vector(rotation @ now.T)) + 1e-6

@@ -3,18 +3,18 @@ import pytest
 import ruckig
 
 from jepa_planner.control.kinematics import (
-    NOMINAL_POSTURE_RAD,
-    ArmKinematics,
     rotation_from_rpy,
     rotation_vector,
 )
 from jepa_planner.control.limits import SafetyLimits
-from jepa_planner.control.setpoint_stream import Setpoint, SetpointStream
+from jepa_planner.control.setpoint_stream import SetpointStream
+from jepa_planner.control.setpoints import Setpoint
 
 LIMITS = SafetyLimits.panda()
-KINEMATICS = ArmKinematics(LIMITS.robot_description, LIMITS.tcp_frame, LIMITS.joint_margin_rad)
+POSTURE_RAD = np.array(LIMITS.posture_rad)
+KINEMATICS = LIMITS.kinematics()
 START_M = np.array([0.5, 0.0, 0.15])
-HOME_RAD = KINEMATICS.inverse(START_M, np.eye(3), NOMINAL_POSTURE_RAD)
+HOME_RAD = KINEMATICS.inverse(START_M, np.eye(3), POSTURE_RAD)
 NAN = float("nan")
 
 
@@ -207,7 +207,7 @@ def test_what_rounding_leaves_of_a_motion_that_has_ended_is_no_motion():
     """Ruckig finds no profile for these numbers, which a motion left behind after half an hour of goals."""
     place = np.array([0.528953957273947, -0.05319484707677255, 0.01499999999999999])
     stream = SetpointStream(KINEMATICS, LIMITS)
-    stream.reset(KINEMATICS.inverse(place, np.eye(3), NOMINAL_POSTURE_RAD), 0.0)
+    stream.reset(KINEMATICS.inverse(place, np.eye(3), POSTURE_RAD), 0.0)
     stream.follow(place, np.eye(3), 0.0)
     stream._input.current_position = [*place, 0.0, 0.0, 0.0]
     stream._input.current_velocity = [1.69446853161316e-20, 8.103888182096297e-19, 0.0, 0.0, 0.0, 0.0]
