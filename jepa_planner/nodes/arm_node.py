@@ -12,9 +12,9 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Mode, Step
-from jepa_planner.control.kinematics import ArmKinematics, rpy_from_rotation
+from jepa_planner.control.kinematics import rpy_from_rotation
 from jepa_planner.control.limits import SafetyLimits, shipped_config
-from jepa_planner.control.setpoint_stream import JointPoint, Setpoint
+from jepa_planner.control.setpoints import JointPoint, Setpoint
 from jepa_planner.msg import ArmState, Plan
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import (
@@ -71,7 +71,7 @@ class ArmNode(PlannerNode):
         given = self.parameters
         limits_file = given["limits_file"]
         limits = SafetyLimits.load(Path(limits_file) if limits_file else shipped_config("panda_limits.yaml"))
-        kinematics = ArmKinematics(limits.robot_description, limits.tcp_frame, limits.joint_margin_rad)
+        kinematics = limits.kinematics()
         settings = ArmSettings(
             joint_state_timeout_s=given["joint_state_timeout_s"],
             observation_timeout_s=given["observation_timeout_s"],
@@ -83,9 +83,16 @@ class ArmNode(PlannerNode):
         self._arm_joints = kinematics.joint_names
         self._fingers = tuple(given["gripper_joints"])
         self._open, self._closed = given["gripper_open"], given["gripper_closed"]
+        if both := [name for name in self._fingers if name in self._arm_joints]:
+            raise ValueError(
+                f"gripper_joints {', '.join(both)} lie before tcp_frame {limits.tcp_frame!r}: choose another"
+            )
+        if loose := [name for name in kinematics.loose_joints if name not in self._fingers]:
+            self.get_logger().warning(f"{', '.join(loose)} turn behind the arm and are not commanded")
         if self._open == self._closed:
             raise ValueError(f"gripper_open and gripper_closed are both {self._open}; expected two positions")
         self._base_frame = given["base_frame"]
+        kinematics.check_base_frame(self._base_frame)
         self._published_state: tuple | None = None
         self._published_at_s = -np.inf
         self._sent_closedness: float | None = None

@@ -6,6 +6,7 @@ from jepa_planner.msg import ArmState, Plan
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
+from jepa_planner.control.limits import shipped_config
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import seconds
 
@@ -73,6 +74,32 @@ def test_a_target_outside_the_workspace_is_reached_only_up_to_its_border(rig, ar
     rig.commands_settle()
     heights = [KINEMATICS.tcp_pose(np.array(command.points[0].positions))[0][2] for command in rig.robot.commands]
     assert max(heights) == pytest.approx(LIMITS.workspace_max_m[2], abs=1e-3)
+
+
+def test_an_arm_outside_its_workspace_rests_and_its_state_says_how_far_outside_it_is(rig):
+    rig.robot.q_rad = np.array([0.0, -np.pi / 4, 0.0, -3 * np.pi / 4, 0.0, np.pi / 2, np.pi / 4])
+    rig.arm()
+    rig.until(rig.holding)
+    rig.send_plan(1, (0.0, 0.0, 0.01))
+    rig.until(lambda: rig.state().refused_plan_id == 1)
+    assert "0.242 m above the workspace box (z 0.487, box up to 0.245)" in rig.state().reason
+    assert rig.commands_settle() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "old", "new", "words"),
+    [
+        ({}, 'velocity="2.61"', 'velocity="0"', "panda_joint5 has the velocity limit 0 rad/s"),
+        ({"base_frame": "panda_link3"}, "", "", "base_frame 'panda_link3' is not the root"),
+        ({"gripper_joints": ["panda_joint7"]}, "", "", "gripper_joints panda_joint7 lie before tcp_frame 'tcp'"),
+    ],
+)
+def test_a_description_that_cannot_be_driven_is_refused_at_configure(rig, tmp_path, changes, old, new, words, capfd):
+    (tmp_path / "panda.urdf").write_text(shipped_config("panda.urdf").read_text().replace(old, new, 1))
+    (tmp_path / "limits.yaml").write_text(shipped_config("panda_limits.yaml").read_text())
+    with pytest.raises(RuntimeError):
+        rig.arm(limits_file=str(tmp_path / "limits.yaml"), **changes)
+    assert words in capfd.readouterr().err
 
 
 def test_a_gripper_that_closes_with_a_growing_angle_is_understood(rig):
