@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 import torch
@@ -112,10 +112,14 @@ class GoalPursuit:
         self._sending = threading.Lock()
 
     def interrupt(self, outcome: Outcome, message: str) -> None:
-        """Ends the pursuit from another thread; the arm is told at once, and no plan leaves after that."""
+        """Ends the pursuit from another thread; the arm is told at once, and no plan leaves after that.
+
+        One that has an end already keeps it, and lets the arm alone, which may be another pursuit's by now.
+        """
         with self._sending:
-            if self._interruption is None:
-                self._interruption = Ended(outcome, message)
+            if self._interruption is not None:
+                return
+            self._interruption = Ended(outcome, message)
             self._hands.hold()
         with self._senses.changed:
             self._senses.changed.notify_all()
@@ -133,17 +137,19 @@ class GoalPursuit:
         """Pursues the goals to their end and returns it; unless reached, the arm was then told to hold."""
         try:
             self._pursue()
-        except Ended as end:
+        except Ended as reason:
+            end = reason
+        except Exception as error:
+            end = Ended(Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+        with self._sending:
+            self._interruption = self._interruption or end
             if end.outcome is not Outcome.REACHED:
                 self._hands.hold()
-            return end
-        except Exception as error:
-            self._hands.hold()
-            return Ended(Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
-        raise AssertionError("a pursuit ends with a reason")
+        return end
 
-    def _pursue(self) -> None:
+    def _pursue(self) -> NoReturn:
         refusals = 0
+        self.check()
         controller = self._prepare()
         while True:
             try:

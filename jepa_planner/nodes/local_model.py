@@ -37,13 +37,15 @@ class LocalImagination:
 
 
 class LocalEncoder:
-    """Goal pictures by the encoder node's own model."""
+    """Goal pictures by the encoder node's own model; looks before each whether the goal still matters."""
 
-    def __init__(self, encoder: EncoderNode) -> None:
+    def __init__(self, encoder: EncoderNode, check: Callable[[], None]) -> None:
         self._encoder = encoder
+        self._check = check
 
     def encode(self, images: Sequence[Image]) -> Tensor:
         """Latents [N, D] of one image per view; raises Ended naming what is wrong."""
+        self._check()
         if not self._encoder.active:
             raise Ended(Outcome.ENCODER_FAILED, "encoder_node is not active")
         try:

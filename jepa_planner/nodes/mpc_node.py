@@ -1,16 +1,12 @@
-"""Goal pictures to plans: the action server around look, think, move."""
+"""Goal pictures to plans: the node around look, think, move."""
 
 from __future__ import annotations
 
 import sys
-import threading
-from queue import Queue
 
 import numpy as np
 import torch
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
-from rclpy.task import Future
 from torch import Tensor
 
 from jepa_planner.action import ReachGoalImage
@@ -20,12 +16,13 @@ from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import ConversionError, latent_to_array, numbers, seconds
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_preparation import GoalPreparation, search_settings
-from jepa_planner.nodes.goal_pursuit import Ended, GoalPursuit, Outcome, PursuitSettings
+from jepa_planner.nodes.goal_pursuit import GoalPursuit, Outcome, PursuitSettings
+from jepa_planner.nodes.goal_server import GoalServer
 from jepa_planner.nodes.hands import GoalHands, PlanPublisher
 from jepa_planner.nodes.local_model import LocalEncoder, LocalImagination
 from jepa_planner.nodes.models import VIEWS, contract_of, model_id
 from jepa_planner.nodes.parameters import Change, Parameter
-from jepa_planner.nodes.planner_node import PlannerNode, wait_until
+from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.remote_model import Patience, RemoteEncoder, RemoteImagination
 from jepa_planner.nodes.senses import ArmReport, Observation, Senses
@@ -36,8 +33,6 @@ from jepa_planner.world_model.bundle import model_folder
 from jepa_planner.world_model.contract import ContractError
 
 PURSUIT_END_TIMEOUT_S = 5.0
-RESULT_KEPT_S = 30
-"""For who asks late; rclpy keeps a goal with all its pictures for as long, 900 s by default."""
 _REST = Change.AT_REST
 
 
@@ -102,14 +97,14 @@ class MpcNode(PlannerNode):
     def __init__(self, encoder: EncoderNode | None = None, predictor: PredictorNode | None = None, **options) -> None:
         self._encoder_node = encoder
         self._predictor_node = predictor
-        self._newest: GoalPursuit | None = None
-        self._running: GoalPursuit | None = None
-        self._outcome = ""
+        self._goals: GoalServer | None = None
         super().__init__("mpc_node", **options)
         if encoder is not None:
             encoder.listen(self._on_observation, lambda: self.active and self._senses.image_wanted)
 
     def configure(self) -> None:
+        if self._goals is None:  # it outlives cleanup, when the last goal's result is still to be sent
+            self._goals = GoalServer(self, self._judge, self._pursuit_of)
         given = self.parameters
         self._contract = contract_of(given["model"], given["views"])
         self._contract.check_frame(given["base_frame"], given["tcp_frame"])
@@ -122,39 +117,24 @@ class MpcNode(PlannerNode):
         self._plans = PlanPublisher(self, given["base_frame"], time_step_s, given["plan_valid_s"])
         self._subscriptions_ = [self.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.STATE)]
         if self._encoder_node is not None:
-            self._encoder = LocalEncoder(self._encoder_node)
+            self._encoder = LocalEncoder(self._encoder_node, self._goals.check)
         else:
             self._encoder = RemoteEncoder(self, self._model_id, self._patience("encoder_timeout_s"))
             self._subscriptions_.append(self.create_subscription(Latent, "latent", self._on_latent, qos.SENSOR))
         if self._predictor_node is not None:
-            self._imagination = LocalImagination(self._predictor_node, self._check)
+            self._imagination = LocalImagination(self._predictor_node, self._goals.check)
         else:
             self._imagination = RemoteImagination(self, self._model_id, self._patience("predictor_timeout_s"))
         self._preparation = GoalPreparation(
             self._contract, model_folder(given["model"]), given, self._encoder, self._imagination
         )
-        self._work: Queue[tuple[GoalPursuit, Future] | None] = Queue()
-        threading.Thread(target=self._pursue, args=(self._work,), name="pursuit", daemon=True).start()
-        self._server = ActionServer(
-            self,
-            ReachGoalImage,
-            "reach_goal_image",
-            execute_callback=self._execute,
-            goal_callback=self._judge_goal,
-            handle_accepted_callback=self._begin,
-            cancel_callback=self._cancel,
-            result_timeout=RESULT_KEPT_S,
-        )
 
     def deactivate(self) -> None:
         """Ends the goal that is being pursued; the arm is told to hold."""
-        if self._newest is not None:
-            self._newest.interrupt(Outcome.DEACTIVATED, "the planner was deactivated")
-        wait_until(lambda: not self._work.unfinished_tasks, PURSUIT_END_TIMEOUT_S)
+        self._goals.interrupt(Outcome.DEACTIVATED, "the planner was deactivated")
+        self._goals.wait_for_rest(PURSUIT_END_TIMEOUT_S)
 
     def cleanup(self) -> None:
-        self._work.put(None)
-        self._server.destroy()
         for subscription in self._subscriptions_:
             self.destroy_subscription(subscription)
         for publisher in self._plans.entities:
@@ -162,18 +142,19 @@ class MpcNode(PlannerNode):
         for remote in (self._encoder, self._imagination):
             remote.destroy()
 
+    def destroy_node(self) -> None:
+        """Ends the action with the node."""
+        if self._goals is not None:
+            self._goals.destroy()
+        super().destroy_node()
+
     def is_moving(self) -> bool:
-        return self._newest is not None
+        return self._goals is not None and self._goals.busy
 
     def health(self) -> tuple[bool, str, dict[str, object]]:
         complaint = self._senses.arm_complaint()
-        numbers = {"model": self._model_id, "pursuing": self._newest is not None, "last_outcome": self._outcome}
+        numbers = {"model": self._model_id, "pursuing": self._goals.busy, "last_outcome": self._goals.last_outcome}
         return not complaint, complaint, numbers
-
-    def _check(self) -> None:
-        """Raises Ended when the running goal was interrupted; called between batches of candidates."""
-        if self._running is not None:
-            self._running.check()
 
     def _on_observation(self, latent: Tensor, stamp_s: float) -> None:
         if self.active:
@@ -185,8 +166,7 @@ class MpcNode(PlannerNode):
             self._contract.check_observed(latent.shape)
         except (ConversionError, ContractError) as error:
             self.get_logger().error(f"latent ignored: {error}", throttle_duration_sec=5.0)
-            if self._newest is not None:
-                self._newest.interrupt(Outcome.INVALID_LATENT, str(error))
+            self._goals.interrupt(Outcome.INVALID_LATENT, str(error))
             return
         self._on_observation(torch.from_numpy(latent), seconds(message.header.stamp))
 
@@ -209,78 +189,26 @@ class MpcNode(PlannerNode):
             )
         )
 
-    def _judge_goal(self, goal: ReachGoalImage.Goal) -> GoalResponse:
-        """Rejects what can never be pursued; the log says why, because a rejection carries no text."""
-        try:
-            if not self.active:
-                raise ValueError("the planner is not active")
-            self._preparation.check(goal)
-        except ValueError as error:
-            self.get_logger().error(f"goal rejected: {error}")
-            return GoalResponse.REJECT
-        return GoalResponse.ACCEPT
+    def _judge(self, goal: ReachGoalImage.Goal) -> None:
+        if not self.active:
+            raise ValueError("the planner is not active")
+        self._preparation.check(goal)
 
-    def _begin(self, handle: ServerGoalHandle) -> None:
-        """The new goal begins when the one before it, which is interrupted, has come to its end."""
-        before = self._newest
+    def _pursuit_of(self, handle: ServerGoalHandle) -> GoalPursuit:
         hands = GoalHands(self, self._plans, handle)
-        settings = self._pursuit_settings()
         stamps_s = [seconds(view.header.stamp) for goal in handle.request.goals for view in goal.views]
-        pursuit = GoalPursuit(
+        return GoalPursuit(
             lambda: self._preparation.controller(handle.request, hands),
             self._senses,
             hands,
-            settings,
+            self._pursuit_settings(),
             self.now_s,
             len(self._contract.state.channels),
             goal_stamp_s=min((stamp for stamp in stamps_s if stamp > 0), default=0.0),
         )
-        self._newest = pursuit
-        if before is not None:
-            before.interrupt(Outcome.PREEMPTED, "a newer goal took its place")
-        handle.execute()
-
-    async def _execute(self, handle: ServerGoalHandle) -> ReachGoalImage.Result:
-        pursuit, done = self._newest, Future()
-        self._work.put((pursuit, done))
-        end: Ended = await done
-        if self._newest is pursuit:
-            self._newest = None
-        self._outcome = f"{end.outcome.name}: {end.message}"
-        self.get_logger().info(f"goal ended after {pursuit.steps} steps, {self._outcome}")
-        if end.outcome is Outcome.REACHED:
-            handle.succeed()
-        elif end.outcome is Outcome.CANCELLED and handle.is_cancel_requested:
-            handle.canceled()
-        else:
-            handle.abort()
-        last = pursuit.last
-        return ReachGoalImage.Result(
-            code=int(end.outcome),
-            message=end.message,
-            steps=pursuit.steps,
-            sub_goals_reached=0 if last is None else last.sub_goals_reached,
-            final_energy=float("nan") if last is None else last.energy,
-        )
-
-    def _pursue(self, work: Queue[tuple[GoalPursuit, Future] | None]) -> None:
-        """One goal after another, always in the same thread: each new one would keep memory of its own."""
-        while (job := work.get()) is not None:
-            self._running, done = job
-            end = self._running.run()
-            self._running = None
-            done.set_result(end)
-            work.task_done()
-            if self.executor is not None:  # it sleeps until something arrives, and a future is nothing that arrives
-                self.executor.wake()
-
-    def _cancel(self, handle: ServerGoalHandle) -> CancelResponse:
-        if self._newest is not None:
-            self._newest.interrupt(Outcome.CANCELLED, "cancelled by the sender")
-        return CancelResponse.ACCEPT
 
     def _patience(self, answer: str) -> Patience:
-        return Patience(self.parameters["start_timeout_s"], self.parameters[answer], self._check)
+        return Patience(self.parameters["start_timeout_s"], self.parameters[answer], self._goals.check)
 
     def _pursuit_settings(self) -> PursuitSettings:
         given = self.parameters

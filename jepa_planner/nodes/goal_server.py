@@ -1,0 +1,140 @@
+"""The action `reach_goal_image`: accepted goals, one after another, in a thread that no callback waits for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from queue import Queue
+
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.node import Node
+
+from jepa_planner.action import ReachGoalImage
+from jepa_planner.nodes.goal_pursuit import Ended, GoalPursuit, Outcome
+from jepa_planner.nodes.planner_node import wait_until
+
+RESULT_KEPT_S = 30
+"""For who asks late; rclpy keeps a goal with all its pictures for as long, 900 s by default."""
+
+
+class GoalServer:
+    """Serves goals for a node; a newer one ends those before it, and begins when they have come to their end.
+
+    judge: raises ValueError for a goal that can never be pursued. pursuit_of: makes the pursuit of an accepted goal.
+    All but the pursuits themselves happens in the node's own thread.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        judge: Callable[[ReachGoalImage.Goal], None],
+        pursuit_of: Callable[[ServerGoalHandle], GoalPursuit],
+    ) -> None:
+        self.last_outcome = ""
+        self._node, self._judge, self._pursuit_of = node, judge, pursuit_of
+        self._pursuits: dict[bytes, GoalPursuit] = {}
+        self._running: GoalPursuit | None = None
+        self._work: Queue[tuple[ServerGoalHandle, GoalPursuit] | None] = Queue()
+        self._server = _DeferringActionServer(
+            node,
+            ReachGoalImage,
+            "reach_goal_image",
+            execute_callback=lambda _: None,
+            goal_callback=self._judge_goal,
+            handle_accepted_callback=self._begin,
+            cancel_callback=self._cancel,
+            result_timeout=RESULT_KEPT_S,
+        )
+        threading.Thread(target=self._pursue, name="pursuit", daemon=True).start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a goal was accepted that has no result yet."""
+        return bool(self._pursuits)
+
+    def check(self) -> None:
+        """Raises Ended when the goal being pursued was interrupted; for the thread that pursues it."""
+        if self._running is not None:
+            self._running.check()
+
+    def interrupt(self, outcome: Outcome, message: str) -> None:
+        """Ends all goals; the arm is told to hold."""
+        for pursuit in self._pursuits.values():
+            pursuit.interrupt(outcome, message)
+
+    def wait_for_rest(self, timeout_s: float) -> bool:
+        """Waits until nothing is pursued any more; returns whether it came to that in time."""
+        return wait_until(lambda: not self._work.unfinished_tasks, timeout_s)
+
+    def destroy(self) -> None:
+        """Ends the thread and the action."""
+        self._work.put(None)
+        self._server.destroy()
+
+    def _judge_goal(self, goal: ReachGoalImage.Goal) -> GoalResponse:
+        """The log says why a goal is rejected, because a rejection carries no text."""
+        try:
+            self._judge(goal)
+        except ValueError as error:
+            self._node.get_logger().error(f"goal rejected: {error}")
+            return GoalResponse.REJECT
+        return GoalResponse.ACCEPT
+
+    def _begin(self, handle: ServerGoalHandle) -> None:
+        pursuit = self._pursuit_of(handle)
+        self.interrupt(Outcome.PREEMPTED, "a newer goal took its place")
+        self._pursuits[bytes(handle.goal_id.uuid)] = pursuit
+        handle.execute(lambda handle: self._work.put((handle, pursuit)))
+
+    def _cancel(self, handle: ServerGoalHandle) -> CancelResponse:
+        if pursuit := self._pursuits.get(bytes(handle.goal_id.uuid)):
+            pursuit.interrupt(Outcome.CANCELLED, "cancelled by the sender")
+        return CancelResponse.ACCEPT
+
+    def _pursue(self) -> None:
+        """One goal after another, always in the same thread: each new one would keep memory of its own."""
+        while (job := self._work.get()) is not None:
+            handle, self._running = job
+            end = self._running.run()
+            if (executor := self._node.executor) is not None:  # else the node is going down
+                self._server.finish(handle, partial(self._result, self._running, end))
+                executor.wake()
+            self._running = None
+            self._work.task_done()
+
+    def _result(self, pursuit: GoalPursuit, end: Ended, handle: ServerGoalHandle) -> ReachGoalImage.Result:
+        del self._pursuits[bytes(handle.goal_id.uuid)]
+        self.last_outcome = f"{end.outcome.name}: {end.message}"
+        self._node.get_logger().info(f"goal ended after {pursuit.steps} steps, {self.last_outcome}")
+        if end.outcome is Outcome.REACHED:
+            handle.succeed()
+        elif end.outcome is Outcome.CANCELLED and handle.is_cancel_requested:
+            handle.canceled()
+        else:
+            handle.abort()
+        last = pursuit.last
+        return ReachGoalImage.Result(
+            code=int(end.outcome),
+            message=end.message,
+            steps=pursuit.steps,
+            sub_goals_reached=0 if last is None else last.sub_goals_reached,
+            final_energy=float("nan") if last is None else last.energy,
+        )
+
+
+class _DeferringActionServer(ActionServer):
+    """Hands a goal that begins to its callback at once, and takes its result when that is known, from any thread.
+
+    rclpy would take what the callback returns for the result; one that awaits is resumed by the executors of rclpy 7
+    over and over until it can go on, which takes a core.
+    """
+
+    def notify_execute(self, goal_handle: ServerGoalHandle, execute_callback) -> None:
+        """Called by `goal_handle.execute(execute_callback)`."""
+        execute_callback(goal_handle)
+
+    def finish(self, goal_handle: ServerGoalHandle, result_of: Callable[[ServerGoalHandle], object]) -> None:
+        """Has the node's thread set the goal's last state and send what `result_of` returns."""
+        super().notify_execute(goal_handle, result_of)
