@@ -28,6 +28,7 @@ class PlannerNode(LifecycleNode):
         super().__init__(name, **options)
         self.active = False
         self.configured = False
+        self._finalized = False
         self.parameters = Parameters(
             self, (AUTOSTART, *self.PARAMETERS), is_configured=lambda: self.configured, is_moving=self.is_moving
         )
@@ -81,7 +82,12 @@ class PlannerNode(LifecycleNode):
             self.on_deactivate(state)
         if self.configured:
             self.on_cleanup(state)
+        self._finalized = True
         return super().on_shutdown(state)
+
+    def trigger_shutdown(self) -> TransitionCallbackReturn:
+        """As rclpy has it; but a node that a manager has shut down before is let alone, where rclpy raises."""
+        return TransitionCallbackReturn.SUCCESS if self._finalized else super().trigger_shutdown()
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         return TransitionCallbackReturn.SUCCESS

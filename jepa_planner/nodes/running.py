@@ -43,12 +43,27 @@ class NodeThread:
         self._thread.start()
 
     def call(self, function: Callable[[], object], timeout_s: float = SHUTDOWN_TIMEOUT_S) -> bool:
-        """Runs a function between callbacks, so that it needs no locks; returns whether it came to an end in time."""
+        """Runs a function between callbacks, so that it needs no locks; returns whether it came to an end in time.
+
+        Raises what the function raises: in the executor it would end the node's thread, or with rclpy's newer executor
+        the process.
+        """
         if not self._thread.is_alive():
             return False
-        task = self._executor.create_task(function)
+        failures: list[Exception] = []
+
+        def work() -> None:
+            try:
+                function()
+            except Exception as error:
+                failures.append(error)
+
+        task = self._executor.create_task(work)
         self._executor.wake()
-        return wait_until(task.done, timeout_s)
+        ended = wait_until(task.done, timeout_s)
+        if failures:
+            raise failures[0]
+        return ended
 
     def stop(self) -> None:
         """Ends spinning, then destroys the node; the executor must be gone before the interpreter is."""

@@ -57,6 +57,20 @@ def test_a_lifecycle_manager_can_take_a_node_up_and_down_twice(rig, name):
     assert manager.state() == "unconfigured"
 
 
+def test_a_node_that_a_manager_has_shut_down_is_let_alone_when_its_process_ends(rig):
+    node = ArmNode(**parameters(rig, "arm_node"))
+    rig.run(node)
+    assert Manager(rig, "arm_node").change(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+    assert rig.thread(node).call(node.trigger_shutdown)
+    assert Manager(rig, "arm_node").state() == "finalized"
+
+
+def test_what_fails_in_a_nodes_thread_is_told_to_who_asked_for_it(rig):
+    with pytest.raises(ZeroDivisionError):
+        rig.thread(rig.robot).call(lambda: 1 / 0)
+    assert rig.thread(rig.robot).call(lambda: None)
+
+
 @pytest.mark.parametrize("name", ["encoder_node", "predictor_node", "mpc_node"])
 def test_a_node_whose_model_is_not_there_stays_unconfigured(rig, name, tmp_path):
     rig.run(NODES[name](**parameters(rig, name, model=str(tmp_path))))
