@@ -61,7 +61,7 @@ class EncoderNode(PlannerNode):
                 f"image_topics names {len(topics)} topics; this model needs {len(views)}: {', '.join(views)}"
             )
         self._newest: list[Image | None] = [None] * len(views)
-        self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.SENSOR)
+        self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.STREAM)
         self._images = [
             self.create_subscription(Image, topic, lambda image, view=view: self._on_image(view, image), qos.SENSOR)
             for view, topic in enumerate(topics)

@@ -8,7 +8,12 @@ def _profile(depth: int, reliability: ReliabilityPolicy, durability: DurabilityP
 
 
 SENSOR = _profile(1, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
-"""Images, joint states, latents: only the newest counts, a lost one is not sent again."""
+"""How images, joint states, latents are heard: only the newest counts, a lost one is not sent again; any publisher will
+do.
+"""
+
+STREAM = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+"""How they are published: subscribers of default quality hear nothing from a best-effort publisher."""
 
 COMMAND = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 """Plans and setpoints: each must arrive, and none may queue up behind an old one."""

@@ -63,14 +63,14 @@ class SimNode(Node):
         self._steps = 0
         self._goal_images = self.create_publisher(GoalImages, "goal_images", qos.LATCHED)
         self._set_up(given["task"], given["seed"], "dense", {})
-        self._clock_topic = self.create_publisher(ClockMessage, "/clock", qos.SENSOR)
-        self._joint_states = self.create_publisher(JointState, "joint_states", qos.SENSOR)
-        self._tcp_pose = self.create_publisher(PoseStamped, "tcp_pose", qos.SENSOR)
-        self._video = self.create_publisher(Image, "video/image_raw", qos.SENSOR)
+        self._clock_topic = self.create_publisher(ClockMessage, "/clock", qos.STREAM)
+        self._joint_states = self.create_publisher(JointState, "joint_states", qos.STREAM)
+        self._tcp_pose = self.create_publisher(PoseStamped, "tcp_pose", qos.STREAM)
+        self._video = self.create_publisher(Image, "video/image_raw", qos.STREAM)
         self._images = {
             view: (
-                self.create_publisher(Image, f"{view}/image_raw", qos.SENSOR),
-                self.create_publisher(CameraInfo, f"{view}/camera_info", qos.SENSOR),
+                self.create_publisher(Image, f"{view}/image_raw", qos.STREAM),
+                self.create_publisher(CameraInfo, f"{view}/camera_info", qos.STREAM),
             )
             for view in self._world.cameras
         }

@@ -4,12 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diagnostic_msgs.msg import DiagnosticArray
 from harness import ENDLESS, FAR, Rig, goal_of, moves, picture, under_way
 from jepa_planner.action import ReachGoalImage
-from jepa_planner.msg import PlanStats
+from jepa_planner.msg import ArmState, Latent, Plan, PlanStats
 from jepa_planner.srv import Rollout
 from rclpy.parameter import Parameter
 from small_models import EYES, small_sub_goal_head, small_sub_goal_spec
+from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import MarkerArray
 
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.goal_pursuit import Outcome
@@ -226,6 +229,26 @@ def test_a_rollout_with_the_wrong_number_of_actions_is_refused_with_what_was_exp
     rig.until(answer.done)
     assert not answer.result().success
     assert "context is empty" in answer.result().message
+
+
+@pytest.mark.parametrize(
+    ("kind", "topic"),
+    [
+        (Latent, "latent"),
+        (ArmState, "arm_state"),
+        (Plan, "plan"),
+        (PlanStats, "mpc_node/stats"),
+        (MarkerArray, "mpc_node/markers"),
+        (DiagnosticArray, "diagnostics"),
+        (JointTrajectory, "joint_trajectory"),
+    ],
+)
+def test_a_subscriber_of_default_quality_hears_the_planner(rig, kind, topic):
+    messages = []
+    rig.robot.create_subscription(kind, topic, messages.append, 10)
+    rig.planner()
+    rig.send_goals(ENDLESS)
+    rig.until(lambda: messages)
 
 
 def test_the_same_picture_has_the_same_energy_as_in_process(rig, bundle):

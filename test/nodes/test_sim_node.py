@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import PoseStamped
 from harness import PATIENCE_S
 from jepa_planner.msg import GoalImages
 from jepa_planner.srv import SetUpTask, TaskStatus
@@ -65,6 +66,28 @@ def test_cameras_arm_and_clock_are_published_with_the_same_time(rig):
     assert image_to_array(fronts[-1]).std() > 10
     assert infos[-1].k[0] > 0 and infos[-1].width == fronts[-1].width
     assert len(joints[-1].name) == len(joints[-1].position) == 9
+
+
+DEFAULT_QUALITY = 10
+"""A queue's length alone, as most people subscribe."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "topic"),
+    [
+        (Clock, "/clock"),
+        (JointState, "joint_states"),
+        (PoseStamped, "tcp_pose"),
+        (Image, "front/image_raw"),
+        (Image, "video/image_raw"),
+        (CameraInfo, "side/camera_info"),
+        (DiagnosticArray, "diagnostics"),
+    ],
+)
+def test_a_subscriber_of_default_quality_hears_the_simulator(rig, kind, topic):
+    messages = []
+    rig.client.node.create_subscription(kind, topic, messages.append, DEFAULT_QUALITY)
+    rig.until(lambda: messages)
 
 
 def test_the_arm_follows_a_trajectory_and_the_gripper_its_command(rig):
