@@ -50,10 +50,18 @@ def main(args: argparse.Namespace) -> int:
     import rclpy
     from rclpy.signals import SignalHandlerOptions
 
+    from jepa_planner.nodes import client  # noqa: F401  (takes seconds, in which Ctrl-C still ends the program itself)
+
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     cancel = threading.Event()
+
+    def leave(*_: object) -> None:
+        cancel.set()
+        for number in (signal.SIGINT, signal.SIGTERM):  # who asks again does not wait for the arm to be told
+            signal.signal(number, signal.default_int_handler)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: cancel.set())
+        signal.signal(number, leave)
     try:
         return _send(args, moments, cancel)
     finally:
@@ -61,18 +69,18 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _send(args: argparse.Namespace, moments: list[tuple], cancel: threading.Event) -> int:
-    from jepa_planner.nodes.client import PlannerClient, PlannerError, goal_image
+    from jepa_planner.nodes.client import Interrupted, PlannerClient, PlannerError, goal_image
     from jepa_planner.nodes.goal_pursuit import Outcome
     from jepa_planner.nodes.start import checked_namespace
 
     with PlannerClient(checked_namespace(args.namespace)) as client:
         try:
-            client.wait_for_planner(args.wait)
+            client.wait_for_planner(args.wait, cancel)
             goals = [goal_image(views, args.budget, args.tolerance) for views in moments]
             result = client.reach(goals, args.max_steps, _show, cancel)
         except PlannerError as error:
             print(f"\n{error}", file=sys.stderr)
-            return 1
+            return 130 if isinstance(error, Interrupted) else 1
     name = result.outcome.name.lower().replace("_", " ")
     print(f"\n{name} after {result.steps} steps: {result.message}")
     if cancel.is_set():

@@ -83,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module.add_arguments(parser)
         return module.main(parser.parse_args(rest))
     except KeyboardInterrupt:
+        print(f"\njepa-planner {verb}: interrupted", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
         if (cure := _cure(error.name or "")) is None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from action_msgs.msg import GoalStatus
 from action_msgs.srv import CancelGoal
 from rclpy.action import ActionClient
 from rclpy.node import Node
@@ -27,12 +28,18 @@ from jepa_planner.world_model.contract import Contract
 
 CALL_TIMEOUT_S = 10.0
 SET_UP_TIMEOUT_S = 60.0
+CANCEL_TIMEOUT_S = 2.0
+"""For an answer on its way when the one who asked wants to leave."""
 QUIET_S = 0.3
 """Simulated time without commands after which a scene may change."""
 
 
 class PlannerError(RuntimeError):
     """A node did not answer, or answered that it cannot."""
+
+
+class Interrupted(PlannerError):
+    """Whoever waited wanted to leave, and no goal is being pursued for them."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +96,14 @@ class PlannerClient:
         """Ends the client's thread and node."""
         self._thread.stop()
 
-    def wait_for_planner(self, timeout_s: float = 60.0) -> None:
-        """Waits until goals can be sent and the arm is known."""
-        if not self._until(lambda: self._reach.server_is_ready() and self.arm_state is not None, timeout_s):
+    def wait_for_planner(self, timeout_s: float = 60.0, cancel: threading.Event | None = None) -> None:
+        """Waits until goals can be sent and the arm is known; raises Interrupted when `cancel` is set before."""
+        cancel = cancel or threading.Event()
+        there = lambda: self._reach.server_is_ready() and self.arm_state is not None  # noqa: E731
+        in_time = self._until(lambda: cancel.is_set() or there(), timeout_s)
+        if cancel.is_set():
+            raise Interrupted("interrupted while waiting for the planner; no goal was sent")
+        if not in_time:
             what = "arm_node sends no arm_state" if self._reach.server_is_ready() else "no mpc_node takes goals"
             raise PlannerError(f"{what} after {timeout_s:.0f} s; start one with `jepa-planner run`")
 
@@ -132,28 +144,36 @@ class PlannerClient:
         cancel: threading.Event | None = None,
         timeout_s: float = 600.0,
     ) -> GoalResult:
-        """Sends goals and waits for the outcome; setting `cancel` cancels them and the arm stops."""
+        """Sends goals and waits for the outcome; setting `cancel` cancels them and the arm stops.
+
+        Raises PlannerError for goals that are rejected, do not end in time or are lost with their planner.
+        """
+        cancel = cancel or threading.Event()
         request = ReachGoalImage.Goal(goals=list(goals), max_steps=max_steps)
         sent = self._ask(
             lambda: self._reach.send_goal_async(
                 request, feedback_callback=lambda message: on_feedback(message.feedback)
             )
         )
-        handle = self._wait(sent, "mpc_node", CALL_TIMEOUT_S)
+        self._until(lambda: sent.done() or cancel.is_set(), CALL_TIMEOUT_S)
+        if not self._until(sent.done, CANCEL_TIMEOUT_S):
+            raise PlannerError("mpc_node did not answer; should it still take the goal, arm_node/stop stops the arm")
+        handle = sent.result()
         if not handle.accepted:
             raise PlannerError("mpc_node rejected the goal; its log says why")
         ended = self._ask(handle.get_result_async)
-        if not self._until(lambda: ended.done() or (cancel is not None and cancel.is_set()), timeout_s):
+        if not self._until(lambda: ended.done() or cancel.is_set(), timeout_s):
             self._wait(self._ask(handle.cancel_goal_async), "mpc_node", CALL_TIMEOUT_S)
             raise PlannerError(f"the goal did not end within {timeout_s:.0f} s and was cancelled")
         if not ended.done():
-            answer: CancelGoal.Response = self._wait(self._ask(handle.cancel_goal_async), "mpc_node", CALL_TIMEOUT_S)
-            if answer.return_code not in (CancelGoal.Response.ERROR_NONE, CancelGoal.Response.ERROR_GOAL_TERMINATED):
+            taken: CancelGoal.Response = self._wait(self._ask(handle.cancel_goal_async), "mpc_node", CALL_TIMEOUT_S)
+            if taken.return_code not in (CancelGoal.Response.ERROR_NONE, CancelGoal.Response.ERROR_GOAL_TERMINATED):
                 raise PlannerError("mpc_node did not take the cancellation")
-        result = self._wait(ended, "mpc_node", CALL_TIMEOUT_S).result
-        return GoalResult(
-            Outcome(result.code), result.message, result.steps, result.sub_goals_reached, result.final_energy
-        )
+        answer = self._wait(ended, "mpc_node", CALL_TIMEOUT_S)
+        result, outcome = answer.result, Outcome(answer.result.code)
+        if outcome is Outcome.REACHED and answer.status != GoalStatus.STATUS_SUCCEEDED:  # what an empty result says
+            raise PlannerError("mpc_node lost the goal; its log says why, or it was started anew")
+        return GoalResult(outcome, result.message, result.steps, result.sub_goals_reached, result.final_energy)
 
     def _arm_is_quiet(self) -> bool:
         state = self.arm_state

@@ -98,12 +98,13 @@ def test_a_verb_may_have_a_name_that_python_keeps_for_itself(capsys):
     assert "usage: jepa-planner import" in capsys.readouterr().out
 
 
-def test_an_interruption_ends_quietly_with_status_130(monkeypatch):
+def test_an_interruption_ends_with_a_word_and_status_130(monkeypatch, capsys):
     def interrupted(_: object) -> int:
         raise KeyboardInterrupt
 
     verb_that(monkeypatch, interrupted)
     assert cli.main(["try-it"]) == 130
+    assert capsys.readouterr().err == "\njepa-planner try-it: interrupted\n"
 
 
 def test_a_refused_input_is_one_line_with_status_2(monkeypatch, capsys):

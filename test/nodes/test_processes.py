@@ -82,6 +82,18 @@ def test_run_and_goal_work_from_the_command_line(bundle, tmp_path, separate):
     assert "terminate called" not in log.read_text()
 
 
+def test_a_goal_that_waits_for_a_planner_ends_at_once_when_interrupted(rig, tmp_path):
+    Image.fromarray(picture(1, 64)).save(tmp_path / "front.png")
+    log, namespace = tmp_path / "goal.log", rig.namespace
+    goal = begin(*COMMAND, "goal", str(tmp_path / "front.png"), "--wait", "60", "--namespace", namespace, log=log)
+    name = (f"planner_client_{goal.pid}", namespace)
+    rig.until(lambda: name in rig.robot.get_node_names_and_namespaces())
+    began_s = time.monotonic()
+    assert end(goal, signal.SIGINT) == 130, log.read_text()
+    assert time.monotonic() - began_s < 20.0
+    assert log.read_text() == "\ninterrupted while waiting for the planner; no goal was sent\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_in_mid_motion_brings_the_arm_to_rest_before_the_process_ends(rig, tmp_path, number):
     parameters = {"joint_state_timeout_s": STALE_S, "speed_scale": 0.1}
