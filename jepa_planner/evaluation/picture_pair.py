@@ -13,14 +13,13 @@ import torch
 from torch import Tensor
 
 from jepa_planner.planning.action_space import AXES
+from jepa_planner.world_model.aspect import check_same_aspect
 from jepa_planner.world_model.picture_file import PictureError, read_picture
 from jepa_planner.world_model.poses import action_between
 from jepa_planner.world_model.world_model import Context
 
 if TYPE_CHECKING:
     from jepa_planner.world_model.world_model import WorldModel
-
-ASPECT_SLACK = 0.01
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,7 @@ class PicturePair:
     true_action: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        (now_height, now_width), (goal_height, goal_width) = self.image.shape[1:3], self.goal.shape[1:3]
-        if abs(now_width / now_height * goal_height / goal_width - 1.0) > ASPECT_SLACK:
-            raise PictureError(
-                f"the image is {now_width} x {now_height} pixels and the goal {goal_width} x {goal_height}: "
-                "both must be whole pictures of the same camera"
-            )
+        check_same_aspect(self.image.shape[2:0:-1], self.goal.shape[2:0:-1])
         if self.true_action is not None and self.true_action.shape != (AXES,):
             raise PictureError(f"a true action of {self.true_action.size} numbers given; expected {AXES}")
         for name, given in (("state", self.state), ("true action", self.true_action)):

@@ -15,7 +15,9 @@ from jepa_planner.nodes.models import MODEL_PARAMETERS, model_id, world_model
 from jepa_planner.nodes.parameters import Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.srv import EncodeImages
+from jepa_planner.world_model.aspect import check_same_aspect
 from jepa_planner.world_model.contract import ContractError
+from jepa_planner.world_model.picture_file import PictureError
 
 SILENCE_S = 2.0
 Listener = Callable[[Tensor, float], None]
@@ -61,6 +63,8 @@ class EncoderNode(PlannerNode):
                 f"image_topics names {len(topics)} topics; this model needs {len(views)}: {', '.join(views)}"
             )
         self._newest: list[Image | None] = [None] * len(views)
+        self._seen_size: tuple[int, int] | None = None
+        self._goal_size: tuple[int, int] | None = None
         self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.STREAM)
         self._images = [
             self.create_subscription(Image, topic, lambda image, view=view: self._on_image(view, image), qos.SENSOR)
@@ -97,6 +101,18 @@ class EncoderNode(PlannerNode):
             raise ConversionError(f"views are {shapes}; expected one image of the same size per view of the model")
         return self._model.observe(np.stack(views)[None])[0]
 
+    def encode_goal(self, images: Sequence[Image]) -> Tensor:
+        """`encode` for pictures that did not come from the cameras, but must be such as these take.
+
+        Whichever comes second is refused: raises PictureError for a goal of another aspect than the last pictures had;
+        where none came yet, pictures of another aspect than the goal's are not encoded.
+        """
+        latent, size = self.encode(images), _size(images[0])
+        if self._seen_size is not None:
+            check_same_aspect(self._seen_size, size)
+        self._goal_size = size
+        return latent
+
     def _on_image(self, view: int, image: Image) -> None:
         self._newest[view] = image
         if not self.active or any(newest is None for newest in self._newest):
@@ -105,14 +121,16 @@ class EncoderNode(PlannerNode):
         if max(stamps_s) - min(stamps_s) > self._tolerance_s:
             return
         group, self._newest = self._newest, [None] * len(self._newest)
-        self._seen_s = time.monotonic()
+        self._seen_s, self._seen_size = time.monotonic(), _size(group[0])
         listeners = [listener for listener, wanted in self._listeners if wanted()]
         if not listeners and not self._latents.get_subscription_count():
             return
         began_s = time.monotonic()
         try:
+            if self._goal_size is not None:
+                check_same_aspect(self._seen_size, self._goal_size)
             latent = self.encode(group)
-        except (ConversionError, ContractError) as error:
+        except (ConversionError, ContractError, PictureError) as error:
             self._trouble = str(error)
             self.get_logger().error(f"image not encoded: {error}", throttle_duration_sec=5.0)
             return
@@ -127,13 +145,17 @@ class EncoderNode(PlannerNode):
 
     def _on_encode(self, request: EncodeImages.Request, response: EncodeImages.Response) -> EncodeImages.Response:
         try:
-            latent = self.encode(request.views)
-        except (ConversionError, ContractError) as error:
+            latent = self.encode_goal(request.views)
+        except (ConversionError, ContractError, PictureError) as error:
             response.message = str(error)
             return response
         response.latent = array_to_latent(latent.cpu().numpy(), self._model_id, request.views[0].header.stamp)
         response.success, response.message = True, f"encoded by {self._model_id}"
         return response
+
+
+def _size(image: Image) -> tuple[int, int]:
+    return image.width, image.height
 
 
 def main() -> int:

@@ -25,6 +25,7 @@ from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.settings import SearchSettings
 from jepa_planner.planning.sub_goals import SubGoals
 from jepa_planner.planning.wary_controller import WaryController, doubt_of_goal
+from jepa_planner.world_model.aspect import same_aspect
 from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head
 from jepa_planner.world_model.contract import Contract, ContractError
 
@@ -54,6 +55,13 @@ class GoalPreparation:
             raise ValueError("no goal image was given")
         for number, image in enumerate(request.goals):
             self._check_image(image, f"goal image {number + 1}")
+        sizes = [(goal.views[0].width, goal.views[0].height) for goal in request.goals]
+        for number, size in enumerate(sizes):
+            if not same_aspect(size, sizes[0]):
+                raise ValueError(
+                    f"goal image {number + 1} is {size[0]} x {size[1]} pixels and goal image 1 {sizes[0][0]} x "
+                    f"{sizes[0][1]}: all must be whole pictures of the same camera"
+                )
 
     def controller(self, request: ReachGoalImage.Goal, hands: GoalHands) -> RecedingHorizonController | WaryController:
         """Encodes the goals, which may take long. Raises Ended for a picture that the model does not know."""

@@ -12,6 +12,7 @@ from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_pursuit import Ended, Outcome
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.world_model.contract import ContractError
+from jepa_planner.world_model.picture_file import PictureError
 from jepa_planner.world_model.world_model import Context
 
 
@@ -49,8 +50,8 @@ class LocalEncoder:
         if not self._encoder.active:
             raise Ended(Outcome.ENCODER_FAILED, "encoder_node is not active")
         try:
-            return self._encoder.encode(images)
-        except (ConversionError, ContractError) as error:
+            return self._encoder.encode_goal(images)
+        except (ConversionError, ContractError, PictureError) as error:
             raise Ended(Outcome.INVALID_GOAL, f"encoder_node: {error}") from error
 
     def destroy(self) -> None:

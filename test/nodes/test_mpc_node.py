@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from diagnostic_msgs.msg import DiagnosticArray
-from harness import ENDLESS, FAR, Rig, goal_of, moves, picture, under_way
+from harness import ENDLESS, FAR, STALE_S, Rig, goal_of, moves, picture, under_way
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.msg import ArmState, Latent, Plan, PlanStats
 from jepa_planner.srv import Rollout
@@ -195,6 +195,54 @@ def test_a_goal_without_images_or_with_an_unknown_encoding_is_rejected(rig):
     strange = goal_of(*FAR)
     strange.views[1].encoding = "bayer_rggb8"
     assert not rig.send_goals(strange).accepted
+
+
+SAME_CAMERA = "both must be whole pictures of the same camera"
+
+
+def pictures_of(width: int, height: int) -> list[np.ndarray]:
+    return [np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8) for seed in (1, 2)]
+
+
+@pytest.mark.parametrize("composed", [True, False], ids=["composed", "apart"])
+def test_a_goal_picture_of_another_aspect_than_the_cameras_ends_the_goal_as_plan_does(rig, composed):
+    rig.robot.views = pictures_of(64, 48)
+    _, encoder, _ = rig.planner(composed)
+    rig.until(lambda: encoder.health()[0])
+    result = rig.result(rig.send_goals(goal_of(*pictures_of(128, 72), tolerance=1e-9)))
+    assert result.outcome is Outcome.INVALID_GOAL
+    assert f"the image is 64 x 48 pixels and the goal 128 x 72: {SAME_CAMERA}" in result.message
+    larger = rig.result(rig.send_goals(goal_of(*pictures_of(640, 480), budget=1, tolerance=1e-9)))
+    assert larger.outcome is Outcome.BUDGET_SPENT
+
+
+@pytest.mark.parametrize("composed", [True, False], ids=["composed", "apart"])
+def test_pictures_of_another_aspect_than_the_goal_that_came_before_them_are_not_planned_from(rig, composed):
+    rig.robot.views, rig.robot.images_on = pictures_of(64, 48), False
+    _, encoder, _ = rig.planner(composed, start_timeout_s=2 * STALE_S)
+    handle = rig.send_goals(goal_of(*pictures_of(128, 72), tolerance=1e-9))
+    rig.until(lambda: encoder._goal_size is not None)
+    rig.robot.images_on = True
+    rig.until(lambda: encoder.health()[1] == f"the image is 64 x 48 pixels and the goal 128 x 72: {SAME_CAMERA}")
+    assert rig.result(handle).outcome is Outcome.STALE_IMAGE
+    assert moves(rig) == []
+
+
+@pytest.mark.parametrize("composed", [True, False], ids=["composed", "apart"])
+def test_cameras_that_change_their_aspect_end_the_goal_and_serve_the_next(rig, composed):
+    _, encoder, _ = rig.planner(composed)
+    handle = under_way(rig)
+    rig.robot.views = pictures_of(64, 48)
+    rig.until(lambda: encoder.health()[1] == f"the image is 64 x 48 pixels and the goal 32 x 32: {SAME_CAMERA}")
+    assert rig.result(handle).outcome is Outcome.STALE_IMAGE
+    rig.assert_at_rest()
+    assert rig.result(rig.send_goals(goal_of(*pictures_of(64, 48)))).outcome is Outcome.REACHED
+
+
+def test_goal_pictures_of_different_aspects_are_rejected(rig):
+    rig.planner()
+    assert not rig.send_goals(goal_of(*pictures_of(64, 48)), goal_of(*pictures_of(128, 72))).accepted
+    assert rig.send_goals(goal_of(*pictures_of(32, 32)), goal_of(*pictures_of(64, 64))).accepted
 
 
 def test_search_settings_cannot_change_while_a_goal_is_pursued(rig):
