@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import rclpy
 from rclpy.signals import SignalHandlerOptions
@@ -21,6 +22,7 @@ from jepa_planner.nodes.models import contract_of
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.planning.sub_goals import ImagineMode
 
+Separate = Literal["sim", "none", "all"]
 STOP_TIMEOUT_S = 20.0
 HOLD_TIMEOUT_S = 2.0
 DOMAINS = range(1, 101)
@@ -53,9 +55,16 @@ def own_domain() -> None:
 
 @contextmanager
 def simulated_planner(
-    model: str | Path = "", speed: float = 1.0, imagine_sub_goals: ImagineMode = "auto"
+    model: str | Path = "",
+    speed: float = 1.0,
+    imagine_sub_goals: ImagineMode = "auto",
+    separate: Separate = "sim",
+    threads: int = 0,
 ) -> Iterator[None]:
-    """`jepa-planner run --sim` in a process of its own and in `own_domain`, with rclpy ready in this one."""
+    """`jepa-planner run --sim` in a process of its own and in `own_domain`, with rclpy ready in this one.
+
+    separate: as `run` has it, "none" for a single process; threads: 0 leaves them to the nodes.
+    """
     own_domain()
     command = [
         sys.executable,
@@ -63,8 +72,6 @@ def simulated_planner(
         "jepa_planner.cli.main",
         "run",
         "--sim",
-        "--separate",
-        "sim",
         "--speed",
         str(speed),
         "--imagine-sub-goals",
@@ -72,6 +79,10 @@ def simulated_planner(
         "--log-level",
         "warn",
     ]
+    if separate != "none":
+        command += ["--separate", separate]
+    if threads:
+        command += ["--threads", str(threads)]
     if model:
         command += ["--model", str(model)]
     process = spawn(command)

@@ -26,7 +26,9 @@ STEPS_PER_GOAL = 5
 
 @dataclass(frozen=True)
 class Replanning:
-    """Looks and plans one after the other: seconds of each from the picture to the plan, evaluations of a search."""
+    """Looks and plans one after the other: seconds of each from the picture to the plan, of which the search, and
+    evaluations of a search.
+    """
 
     backend: str
     dtype: str
@@ -36,6 +38,7 @@ class Replanning:
     horizon: int
     evaluations: int
     look_and_plan: Timing
+    search: Timing
 
     @property
     def rate_hz(self) -> float:
@@ -57,6 +60,7 @@ def time_replanning(
         ControllerSettings(context_frames=subject.frames),
     )  # fmt: skip
     seconds: list[float] = []
+    searches: list[float] = []
     for number in range(1 + math.ceil(plans / STEPS_PER_GOAL)):
         problem = subject.problem(seed=number)
         controller.start([Goal(problem.goal.cpu(), budget_steps=STEPS_PER_GOAL, tolerance=0.0)])
@@ -66,12 +70,13 @@ def time_replanning(
             model.encode(pictures)
             decision = controller.step(latent, state)
             seconds.append(time.perf_counter() - began_s)
+            searches.append(decision.plan.seconds)
             action = decision.plan.actions[:1]
             latent = _imagined(model, latent, state, action)
             advance()
     return Replanning(
         model.backend, model.engine.dtype, name_of(search), search.samples, search.iterations, search.horizon,
-        decision.plan.evaluations, Timing(tuple(seconds[STEPS_PER_GOAL:][:plans])),
+        decision.plan.evaluations, *(Timing(tuple(taken[STEPS_PER_GOAL:][:plans])) for taken in (seconds, searches)),
     )  # fmt: skip
 
 

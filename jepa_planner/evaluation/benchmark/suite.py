@@ -172,15 +172,21 @@ class Suite:
         return Part((full_size.pace_table(paces),), paces)
 
     def ros(self) -> Part:
-        """What the predictor as a ROS 2 node adds."""
+        """What the predictor as a ROS 2 node adds, and how long a search takes while a goal is pursued."""
         try:
             from jepa_planner.nodes.overhead import measure_overhead, overhead_table
+            from jepa_planner.nodes.pursuit_speed import WAYS, measure_pursuit_speed, pursuit_table
         except ImportError as error:
             return Part((Table("ROS 2", notes=(f"left out: {error}",)),), None)
         calls = 10 if self._quick else 60
         with self._progress("ros", 1 + calls) as advance:
             found = measure_overhead(self._folder, self._device, self._threads, calls, advance)
-        return Part((overhead_table(found),), found)
+        if self._quick or self._device.type != "cpu":
+            note = "left out with --quick" if self._quick else "left out: measured on the CPU only"
+            return Part((overhead_table(found), Table("A search while a goal is pursued", notes=(note,))), found)
+        with self._progress("ros, a goal being pursued", len(WAYS)) as advance:
+            speed = measure_pursuit_speed(self._folder, self.model(), self._threads, 40, advance)
+        return Part((overhead_table(found), pursuit_table(speed)), {"calls": found, "pursued": speed})
 
     @cached_property
     def _backends(self) -> tuple[str, ...]:
