@@ -183,7 +183,8 @@ class Suite:
             found = measure_overhead(self._folder, self._device, self._threads, calls, advance)
         if self._quick or self._device.type != "cpu":
             note = "left out with --quick" if self._quick else "left out: measured on the CPU only"
-            return Part((overhead_table(found), Table("A search while a goal is pursued", notes=(note,))), found)
+            table = Table("A search while a goal is pursued", notes=(note,))
+            return Part((overhead_table(found), table), {"calls": found, "pursued": None})
         with self._progress("ros, a goal being pursued", len(WAYS)) as advance:
             speed = measure_pursuit_speed(self._folder, self.model(), self._threads, 40, advance)
         return Part((overhead_table(found), pursuit_table(speed)), {"calls": found, "pursued": speed})
