@@ -12,6 +12,7 @@ from jepa_planner.action import ReachGoalImage
 from rclpy.executors import SingleThreadedExecutor
 
 from jepa_planner.nodes import running
+from jepa_planner.nodes.client import PlannerClient, PlannerError
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_pursuit import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
@@ -163,3 +164,13 @@ def test_a_goal_that_waits_for_its_turn_ends_with_the_planners_deactivation(rig,
     assert rig.result(old).outcome is Outcome.PREEMPTED
     assert rig.result(new).outcome is Outcome.DEACTIVATED
     assert slow.count == 1
+
+
+def test_a_goal_that_its_planner_lost_is_not_taken_for_reached(rig, monkeypatch):
+    """rclpy then sends an empty result, whose code is that of a goal that was reached."""
+    mpc, _, _ = rig.planner()
+    monkeypatch.setattr(mpc._goals, "_result", lambda *_: 1 / 0)
+    with PlannerClient(rig.namespace) as client:
+        client.wait_for_planner()
+        with pytest.raises(PlannerError, match="lost the goal"):
+            client.reach([goal_of(*FAR, budget=1, tolerance=1e-9)])
