@@ -50,7 +50,7 @@ def main(args: argparse.Namespace) -> int:
     lost = [trial["seed"] for trial in said["trials"] if not trial["success"]][: args.most]
     folder = model_folder(args.model or said["model"])
     torch.set_num_threads(1)  # as `eval`
-    contestant = Contestant(folder, imagine_sub_goals=said["imagine_sub_goals"] or "auto")
+    contestant = Contestant(folder, imagine_sub_goals=said["imagine_sub_goals"] or "auto", wary=said.get("wary", True))
     examiner, episodes = Examiner(contestant.policy([])), []
     for seed in lost:
         looks = [evidence.cause for evidence in examiner.episode(settings, seed)]

@@ -58,7 +58,6 @@ def main(args: argparse.Namespace) -> int:
 
 def _play(args: argparse.Namespace) -> tuple[dict[str, object], list, list]:
     """Set the scene up, send the goal, record; returns the result, the goals and the film's moments."""
-    from jepa_planner.evaluation.policies import step_budgets
     from jepa_planner.nodes.client import PlannerClient, keep_views
     from jepa_planner.nodes.film_recorder import FilmRecorder
     from jepa_planner.nodes.models import contract_of
@@ -70,11 +69,7 @@ def _play(args: argparse.Namespace) -> tuple[dict[str, object], list, list]:
         thread = NodeThread(recorder, lambda: None)
         try:
             task = client.set_up_task(args.task, args.seed, args.goal_images)
-            contract = contract_of(args.model)
-            keep_views(task.goals, contract)
-            per_goal = contract.steps_per_goal_image("auto", len(task.goals), task.max_steps)
-            for goal, steps in zip(task.goals, step_budgets(len(task.goals), per_goal, task.max_steps), strict=True):
-                goal.step_budget = steps
+            keep_views(task.goals, contract_of(args.model))
             start_m = client.task_status().distance_m
             print(f"Scene {args.seed} is ready; sending {len(task.goals)} goal picture(s).", flush=True)
             recorder.recording = True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from jepa_planner.cli.compute_arguments import add_compute_arguments
 from jepa_planner.cli.number_arguments import not_negative, positive
 from jepa_planner.cli.parallel_arguments import add_parallel_arguments
-from jepa_planner.cli.search_arguments import add_search_arguments, chosen_search
+from jepa_planner.cli.search_arguments import add_planning_arguments, add_search_arguments, chosen_search
 
 if TYPE_CHECKING:
     from jepa_planner.evaluation.trials import Trial, TrialSettings
@@ -53,10 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--goal-images", default="dense", metavar="dense|K|one", help="how many pictures the planner is given"
     )
     parser.add_argument(
-        "--imagine-sub-goals", choices=["auto", "always", "never"],
-        help="between goal pictures: auto (default): where the model can and there are few pictures",
-    )  # fmt: skip
-    parser.add_argument(
         "--views", nargs="+", default=[], metavar="VIEW", help="of the model's cameras, those that are there"
     )
     parser.add_argument(
@@ -67,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", choices=["torch", "onnx"], default="torch", help="what runs the model")
     add_compute_arguments(parser)
     add_parallel_arguments(parser, processes=1)
+    add_planning_arguments(parser)
     add_search_arguments(parser)
     parser.add_argument("--deadline", type=positive, default=None, metavar="S", help="seconds for each search")
 
@@ -80,6 +77,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.report import in_words, summarise
     from jepa_planner.evaluation.spread_trials import Contestant, spread_trials
     from jepa_planner.evaluation.trials import TrialSettings, run_trials
+    from jepa_planner.planning.factory import NO_FAMILIARITY
     from jepa_planner.world_model.bundle import load_contract, model_folder
     from jepa_planner.world_model.rollouts.threads import planning_threads
     from jepa_planner_sim.scene_draws import PERTURBATIONS
@@ -113,6 +111,10 @@ def main(args: argparse.Namespace) -> int:
     if args.imagine_sub_goals and args.floor != "none":
         print("floors imagine nothing: leave out --imagine-sub-goals", file=sys.stderr)
         return 2
+    if args.not_wary and (args.ros or args.floor != "none"):
+        why = "with --ros, wary is one of mpc_node's parameters" if args.ros else "floors doubt nothing"
+        print(f"{why}: leave out --not-wary", file=sys.stderr)
+        return 2
     imagine = args.imagine_sub_goals or "auto"
     if folder is not None:
         load_contract(folder, args.views).imagines(imagine, goals=1)  # refuses what the model cannot do
@@ -130,12 +132,15 @@ def main(args: argparse.Namespace) -> int:
             planning = load_contract(folder).planning
             search, deadline_s = chosen_search(args, planning), args.deadline or planning.deadline_s
         contestant = Contestant(
-            folder, args.floor, search, deadline_s, imagine, args.dtype, args.backend, threads, tuple(args.views)
-        )
+            folder, args.floor, search, deadline_s, imagine, args.dtype, args.backend, threads, tuple(args.views),
+            not args.not_wary,
+        )  # fmt: skip
         policy = contestant.policy(seconds)  # in this process at least to find out what is wrong with it
         if isinstance(policy, WorldModelPolicy):
             model = policy.model
             print(f"{folder} runs on {model.backend}, rollouts in {model.engine.dtype} on {threads} cores")
+            if not args.not_wary and policy.familiarity is None:
+                print(NO_FAMILIARITY)
         if spread:
             running = spread_trials(contestant, settings, seconds, args.processes, args.cluster)
         else:
@@ -149,7 +154,8 @@ def main(args: argparse.Namespace) -> int:
     trials.sort(key=lambda trial: trial.seed)
     model_name = str(folder) if folder else None
     imagined = None if folder is None else imagine
-    summary = summarise(trials, settings, seconds, model_name, args.floor, args.ros, search, deadline_s, imagined)
+    wary = folder is not None and not args.not_wary and load_contract(folder).familiarity is not None
+    summary = summarise(trials, settings, seconds, model_name, args.floor, args.ros, search, deadline_s, imagined, wary)
     print(in_words(summary))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
@@ -163,4 +169,4 @@ def _ros_trials(settings: TrialSettings, folder: Path, seconds: list[float], ima
 
     with simulated_planner(folder, imagine_sub_goals=imagine), PlannerClient() as client:
         client.wait_for_planner()
-        yield from run_ros_trials(client, settings, folder, seconds, imagine)
+        yield from run_ros_trials(client, settings, folder, seconds)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jepa_planner.cli.picture_arguments import add_picture_arguments, load_model, read_pair
-from jepa_planner.cli.search_arguments import add_search_arguments, chosen_search
+from jepa_planner.cli.search_arguments import add_planning_arguments, add_search_arguments, chosen_search
 
 if TYPE_CHECKING:
     from jepa_planner.planning.offline_plan import OfflinePlan
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     add_picture_arguments(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the search; the same seed gives the same plan")
+    add_planning_arguments(parser)
     add_search_arguments(parser)
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the plan there too")
 
@@ -28,26 +30,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Encode, search, print."""
     from jepa_planner.evaluation.picture_pair import context_and_goal
-    from jepa_planner.planning.offline_plan import plan_offline
-    from jepa_planner.planning.optimisers import name_of
+    from jepa_planner.planning.decision import DOUBTS
+    from jepa_planner.planning.factory import NO_FAMILIARITY, ControllerFactory
+    from jepa_planner.planning.imagination import WorldModelImagination
+    from jepa_planner.planning.offline_plan import NoPlanError, plan_offline
+    from jepa_planner.planning.optimisers import name_of, optimiser_of
+    from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head, model_folder
 
     pair = read_pair(args)
-    model = load_model(args)
+    model, folder = load_model(args), model_folder(args.model or "")
     search = chosen_search(args, model.contract.planning)
-    plan = plan_offline(model, *context_and_goal(model, pair), search, args.seed)
-    reached = model.contract.planning.tolerances(1)[0]
+    familiarity = None if args.not_wary else load_familiarity(folder)
+    factory = ControllerFactory(
+        model.contract,
+        WorldModelImagination(model, model.energy),
+        model.energy,
+        optimiser_of(search),
+        seed=args.seed,
+        sub_goal_head=load_sub_goal_head(folder),
+        imagine_sub_goals=args.imagine_sub_goals or "auto",
+        familiarity=familiarity,
+    )
     size = f"{search.samples} candidates x {search.iterations} iterations"
     print(f"{model.contract.name}, {name_of(search)}: {size}, seed {args.seed}")
+    if familiarity is None and not args.not_wary:
+        print(NO_FAMILIARITY)
+    try:
+        plan = plan_offline(model, *context_and_goal(model, pair, observed=True), factory)
+    except NoPlanError as error:
+        mend = " (--not-wary plans all the same)" if error.reason in DOUBTS else ""
+        print(f"no plan, an arm would hold: {error}{mend}", file=sys.stderr)
+        return 1
+    reached = model.contract.planning.tolerances(1)[0]
     print(in_words(plan, reached))
     if args.json:
         data = {
             "model": model.contract.name, "seed": args.seed, "channels": list(model.contract.action.channels),
             "actions": plan.actions.tolist(), "energy_now": plan.energy_now, "energies_after": plan.energies_after,
-            "reached_energy": reached, "seconds": plan.seconds,
+            "reached_energy": reached, "seconds": plan.seconds, "sub_goal": _sub_goal(plan),
         }  # fmt: skip
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(data, indent=1) + "\n")
     return 0
+
+
+def _sub_goal(plan: OfflinePlan) -> dict[str, object] | None:
+    if plan.imagined is None:
+        return None
+    return {
+        "is_goal": plan.imagined.is_goal, "state": plan.imagined.state.tolist(), "energy_now": plan.energy_ahead,
+    }  # fmt: skip
 
 
 def in_words(plan: OfflinePlan, reached_energy: float) -> str:
@@ -57,6 +89,9 @@ def in_words(plan: OfflinePlan, reached_energy: float) -> str:
         return "\n".join([*lines, "the two pictures are the same to the model: there is nothing to plan"])
     if plan.energy_now <= reached_energy:
         lines.append("this goal counts as reached already: an arm would stay where it is")
+    if plan.imagined is not None:
+        place = ", ".join(f"{value:.3f}" for value in plan.imagined.state[:3].tolist())
+        lines.append(f"planned for {plan.imagined}, at ({place}) m; energy to it now {plan.energy_ahead:.4g}")
     lines.append("  ".join(["step", *HEADINGS, "energy after"]))
     for step, (action, energy) in enumerate(zip(plan.actions.tolist(), plan.energies_after, strict=True), 1):
         cells = [f"{value:+.4f}".rjust(len(title)) for value, title in zip(action, HEADINGS, strict=True)]

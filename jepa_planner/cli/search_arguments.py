@@ -1,4 +1,4 @@
-"""The arguments with which verbs change a model's recommended search."""
+"""The arguments with which verbs change a model's recommended search, and how its goals are pursued."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     search.add_argument("--samples", type=int, default=0, metavar="N", help="candidates per iteration")
     search.add_argument("--iterations", type=int, default=0, metavar="N")
     search.add_argument("--horizon", type=int, default=0, metavar="N", help="actions that are imagined")
+
+
+def add_planning_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what mpc_node has the parameters `imagine_sub_goals` and `wary` for."""
+    parser.add_argument(
+        "--imagine-sub-goals", choices=["auto", "always", "never"],
+        help="between goal pictures: auto (default): where the model can and there are few pictures",
+    )  # fmt: skip
+    parser.add_argument("--not-wary", action="store_true", help="go on at pictures that the model does not know")
 
 
 def chosen_search(args: argparse.Namespace, planning: PlanningSpec) -> SearchSettings:

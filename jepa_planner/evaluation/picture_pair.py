@@ -87,13 +87,15 @@ def pair_from_frames(path: Path, first: int = 0, last: int = -1) -> PicturePair:
     return PicturePair(image, goal, now, change_of_state(now, then))
 
 
-def context_and_goal(model: WorldModel, pair: PicturePair) -> tuple[Context, Tensor]:
+def context_and_goal(model: WorldModel, pair: PicturePair, observed: bool = False) -> tuple[Context, Tensor]:
     """The pair as the model sees it: a context of one observation, and the goal's latent [N, D].
 
-    Raises ContractError where pictures or state do not fit the model.
+    observed: latents as `WorldModel.observe` gives them, with what a head for sub-goals looks at besides. Raises
+    ContractError where pictures or state do not fit the model.
     """
     model.contract.check_state(len(pair.state))
-    latent, goal = (model.encode(picture[None])[0] for picture in (pair.image, pair.goal))
+    look = model.observe if observed else model.encode
+    latent, goal = (look(picture[None])[0] for picture in (pair.image, pair.goal))
     return Context(latent[None], torch.from_numpy(pair.state)[None], torch.zeros(0, AXES)), goal
 
 

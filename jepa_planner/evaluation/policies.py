@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,14 +10,12 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
-from jepa_planner.planning.decision import Decision, DecisionKind, Goal
+from jepa_planner.planning.decision import Decision, DecisionKind, Reason, gave_up
+from jepa_planner.planning.factory import Asked, ControllerFactory
 from jepa_planner.planning.imagination import WorldModelImagination
-from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.plan import Optimiser
-from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike, SubGoals
-from jepa_planner.planning.wary_controller import WaryController
+from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
+from jepa_planner.planning.wary_controller import UnfamiliarGoalError
 from jepa_planner.world_model.contract_sections import STATE_LAYOUTS
 from jepa_planner.world_model.familiarity import Familiarity
 from jepa_planner.world_model.world_model import WorldModel
@@ -52,11 +49,6 @@ class Policy(Protocol):
         """The next action [7]."""
 
 
-def step_budgets(goals: int, per_goal: int, max_steps: int) -> list[int]:
-    """Steps for each goal image: `per_goal`, and for the last one all that the task allows."""
-    return [per_goal] * (goals - 1) + [max_steps]
-
-
 @dataclass
 class WorldModelPolicy:
     """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended.
@@ -87,40 +79,31 @@ class WorldModelPolicy:
         return self.model.contract.image.views
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
-        """Encode the goal images; every goal but the last has the contract's step budget, the last one what is left."""
-        contract, mode = self.model.contract, self.imagine_sub_goals
+        """Encode the goal images, with the task's steps for all of them together; still where one is unfamiliar."""
+        contract, energy = self.model.contract, self.model.energy
         contract.check_frame(BASE_FRAME, TCP_FRAME)
         self.views = contract.pick_views(env.views)
         self.channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
-        planning = contract.planning
         observed = self.model.observe(np.stack(goals)[:, self.views])
         self.goal_latents = contract.latent_of(observed)
-        per_goal = contract.steps_per_goal_image(mode, len(goals), env.max_steps)
-        budgets = step_budgets(len(goals), per_goal, env.max_steps)
-        sub_goals = None
-        if contract.imagines(mode, len(goals)):
-            sub_goals = SubGoals(self.sub_goal_head, contract.sub_goals.pursuit)
-        energy = self.model.energy
-        imagination = WorldModelImagination(self.model, energy)
-        self._controller: RecedingHorizonController | WaryController = RecedingHorizonController(
-            imagination,
-            self.optimiser or optimiser_of(planning.search()),
-            ActionSpace.from_contract(contract),
+        factory = ControllerFactory(
+            contract,
+            WorldModelImagination(self.model, energy),
             energy,
-            ControllerSettings(
-                context_frames=contract.context_frames,
-                deadline_s=self.deadline_s or planning.deadline_s or math.inf,
-                latent_tokens=contract.latent.tokens,
-            ),
-            seed=seed,
-            sub_goals=sub_goals,
+            self.optimiser,
+            self.deadline_s or 0.0,
+            seed,
+            self.sub_goal_head,
+            self.imagine_sub_goals,
+            self.familiarity,
         )
-        self._controller.start(
-            [Goal(*goal) for goal in zip(observed, budgets, planning.tolerances(len(goals)), strict=True)]
-        )
-        if self.familiarity is not None:
-            self._controller = WaryController(self._controller, self.familiarity, contract.familiarity, imagination)
         self.last = None
+        try:
+            wanted = factory.goals(observed, [Asked()] * len(goals), env.max_steps)
+        except UnfamiliarGoalError as error:
+            self.last = gave_up(Reason.UNFAMILIAR_GOAL, str(error))
+        else:
+            self._controller = factory.controller(wanted, env.max_steps)
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         """One look, one plan, one action."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 
 from jepa_planner.evaluation.statistics import percentile, wilson_interval
 from jepa_planner.evaluation.trials import Trial, TrialSettings
+from jepa_planner.planning.decision import DOUBTS
 from jepa_planner.planning.optimisers import name_of
 from jepa_planner.planning.settings import SearchSettings
 from jepa_planner.world_model.strict_fields import to_plain
@@ -22,10 +24,12 @@ def summarise(
     search: SearchSettings | None = None,
     deadline_s: float | None = None,
     imagine_sub_goals: str | None = None,
+    wary: bool = False,
 ) -> dict[str, object]:
     """All numbers of an evaluation as plain JSON types; search and what follows: those used, where a model planned."""
     successes = sum(t.success for t in trials)
     low, high = wilson_interval(successes, len(trials))
+    doubts = {reason.name for reason in DOUBTS}
     return {
         "task": settings.task,
         "episodes": len(trials),
@@ -36,6 +40,7 @@ def summarise(
         "first_successes": None if ros else sum(t.first_success is not None for t in trials),
         "plan_seconds_median": round(percentile(plan_seconds, 50), 4) if plan_seconds else None,
         "plan_seconds_p95": round(percentile(plan_seconds, 95), 4) if plan_seconds else None,
+        "doubts": dict(Counter(t.reason for t in trials if t.reason in doubts)),
         "steps_median": percentile([t.steps for t in trials if t.success], 50) if successes else None,
         "distance_m_median": round(percentile([t.distance_m for t in trials], 50), 4),
         "scenes_drawn": sum(t.draws for t in trials),
@@ -50,6 +55,7 @@ def summarise(
         "search": None if search is None else {"optimiser": name_of(search), **to_plain(search)},
         "deadline_s": deadline_s,
         "imagine_sub_goals": imagine_sub_goals,
+        "wary": wary,
         "trials": [dataclasses.asdict(t) for t in trials],
     }
 
@@ -65,6 +71,9 @@ def in_words(summary: dict[str, object]) -> str:
     ]
     if summary["to_the_end"] and not summary["ros"]:
         lines.append(f"  {summary['first_successes']}/{summary['episodes']} solved at some moment")
+    if doubts := summary["doubts"]:
+        reasons = ", ".join(f"{name} {count}" for name, count in sorted(doubts.items()))  # type: ignore[attr-defined]
+        lines.append(f"  ended by a doubt: {reasons}")
     if summary["plan_seconds_median"] is not None:
         lines.append(
             f"  {summary['plan_seconds_median']:.3f} s per plan (median), {summary['plan_seconds_p95']:.3f} s (95 %)"

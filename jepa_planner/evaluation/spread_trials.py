@@ -36,6 +36,7 @@ class Contestant:
     backend: str = "torch"
     threads: int = 1
     views: tuple[str, ...] = ()
+    wary: bool = True
 
     def settings(self) -> dict[str, object]:
         """How the bundle is run, by the fields' names, as plain JSON types."""
@@ -51,7 +52,7 @@ class Contestant:
         optimiser = None if self.search is None else optimiser_of(self.search)
         head = load_sub_goal_head(self.folder, self.views)
         policy = WorldModelPolicy(model, plan_seconds, optimiser, self.deadline_s, head, self.imagine_sub_goals)
-        policy.familiarity = load_familiarity(self.folder)
+        policy.familiarity = load_familiarity(self.folder) if self.wary else None
         return policy
 
 

@@ -49,7 +49,8 @@ class Trial:
     """How one trial went; distances in metres to what the goal image shows, at the start and at the end.
 
     draws: scenes drawn until there was one that the scripted expert solves. first_success: after how many steps the
-    task was solved for the first time, None where it never was or nobody counted.
+    task was solved for the first time, None where it never was or nobody counted. ended, reason: what the planner said
+    last, in words and by its name in `Reason`, or, through the nodes, in `Outcome`.
     """
 
     seed: int
@@ -60,6 +61,7 @@ class Trial:
     ended: str
     draws: int = 1
     first_success: int | None = None
+    reason: str = ""
 
 
 def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
@@ -81,8 +83,9 @@ def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
                 observation, _, success, truncated, info = env.step(policy.act(observation))
                 steps += 1
                 first_success = steps if success and first_success is None else first_success
-            ended = policy.last.message if isinstance(policy, WorldModelPolicy) and policy.last is not None else ""
-            yield Trial(seed, success, steps, start_m, info["distance_m"], ended, draws, first_success)
+            last = policy.last if isinstance(policy, WorldModelPolicy) else None
+            ended, reason = ("", "") if last is None else (last.message, last.reason.name)
+            yield Trial(seed, success, steps, start_m, info["distance_m"], ended, draws, first_success, reason)
     finally:
         env.close()
 

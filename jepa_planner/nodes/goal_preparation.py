@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +15,12 @@ from jepa_planner.nodes.hands import GoalHands
 from jepa_planner.nodes.local_model import LocalEncoder
 from jepa_planner.nodes.parameters import Parameters
 from jepa_planner.nodes.remote_model import RemoteEncoder
-from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
-from jepa_planner.planning.decision import Goal
 from jepa_planner.planning.energy import latent_energy
+from jepa_planner.planning.factory import NO_FAMILIARITY, Asked, Controller, ControllerFactory
 from jepa_planner.planning.imagination import Imagination
 from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.settings import SearchSettings
-from jepa_planner.planning.sub_goals import SubGoals
-from jepa_planner.planning.wary_controller import WaryController, doubt_of_goal
+from jepa_planner.planning.wary_controller import UnfamiliarGoalError
 from jepa_planner.world_model.aspect import same_aspect
 from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head
 from jepa_planner.world_model.contract import Contract, ContractError
@@ -63,38 +59,36 @@ class GoalPreparation:
                     f"{sizes[0][1]}: all must be whole pictures of the same camera"
                 )
 
-    def controller(self, request: ReachGoalImage.Goal, hands: GoalHands) -> RecedingHorizonController | WaryController:
+    @property
+    def complaint(self) -> str:
+        """Why nothing can be doubted although it is asked for; empty where it can, or need not."""
+        return NO_FAMILIARITY if self._parameters["wary"] and self._familiarity is None else ""
+
+    def controller(self, request: ReachGoalImage.Goal, hands: GoalHands) -> Controller:
         """Encodes the goals, which may take long. Raises Ended for a picture that the model does not know."""
-        planning, given = self._contract.planning, self._parameters
-        count, imagine = len(request.goals), given["imagine_sub_goals"]
-        tolerances = planning.tolerances(count)
-        for number, (image, tolerance) in enumerate(zip(request.goals, tolerances, strict=True)):
-            hands.report(None, f"encoding goal image {number + 1} of {count}")
-            latent = self._encoder.encode(image.views)
-            self._check_familiar(self._contract.latent_of(latent), number)
-            budget = image.step_budget or self._contract.steps_per_goal_image(imagine, count, request.max_steps)
-            hands.goals.append(Goal(latent, budget, image.tolerance or tolerance))
-        sub_goals = None
-        if self._contract.imagines(imagine, count):
-            sub_goals = SubGoals(self._sub_goal_head, self._contract.sub_goals.pursuit)
-        controller = RecedingHorizonController(
+        given, count = self._parameters, len(request.goals)
+        factory = ControllerFactory(
+            self._contract,
             self._imagination,
-            optimiser_of(search_settings(self._contract, given)),
-            ActionSpace.from_contract(self._contract),
             latent_energy(self._contract.energy.kind),
-            ControllerSettings(
-                self._contract.context_frames,
-                request.max_steps,
-                given["deadline_s"] or planning.deadline_s or math.inf,
-                self._contract.latent.tokens,
-            ),
-            seed=given["seed"],
-            sub_goals=sub_goals,
+            optimiser_of(search_settings(self._contract, given)),
+            given["deadline_s"],
+            given["seed"],
+            self._sub_goal_head,
+            given["imagine_sub_goals"],
+            self._familiarity if given["wary"] else None,
         )
-        controller.start(hands.goals)
-        if self._familiarity is None or not given["wary"]:
-            return controller
-        return WaryController(controller, self._familiarity, self._contract.familiarity, self._imagination)
+
+        def encoded(number: int) -> Tensor:
+            hands.report(None, f"encoding goal image {number + 1} of {count}")
+            return self._encoder.encode(request.goals[number].views)
+
+        asked = [Asked(image.step_budget, image.tolerance) for image in request.goals]
+        try:
+            hands.goals = factory.goals(map(encoded, range(count)), asked, request.max_steps)
+        except UnfamiliarGoalError as error:
+            raise Ended(Outcome.UNFAMILIAR_GOAL, str(error)) from error
+        return factory.controller(hands.goals, request.max_steps)
 
     def _check_image(self, goal: GoalImage, name: str) -> None:
         try:
@@ -106,12 +100,6 @@ class GoalPreparation:
             raise ValueError(f"{name}: {error}") from error
         if not (np.isfinite(goal.tolerance) and goal.tolerance >= 0):
             raise ValueError(f"{name}: tolerance is {goal.tolerance}, expected a finite number of at least 0")
-
-    def _check_familiar(self, goal: Tensor, number: int) -> None:
-        if self._familiarity is None or not self._parameters["wary"]:
-            return
-        if doubt := doubt_of_goal(goal.cpu(), self._familiarity, self._contract.familiarity):
-            raise Ended(Outcome.UNFAMILIAR_GOAL, f"goal image {number + 1} {doubt}")
 
 
 def search_settings(contract: Contract, parameters: Parameters) -> SearchSettings:

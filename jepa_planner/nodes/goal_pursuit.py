@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NoReturn, Protocol
 
-import numpy as np
 import torch
 
 from jepa_planner.control.arm_executive import Mode
@@ -175,7 +174,7 @@ class GoalPursuit:
                 self.steps += 1
                 continue
             refusals += 1
-            controller.note_executed(np.zeros_like(decision.action))
+            controller.forget_last_action()
             if refusals >= self._settings.max_refusals:
                 raise Ended(Outcome.ARM_REFUSED, f"the arm refused {refusals} plans in a row; last: {refusal}")
 

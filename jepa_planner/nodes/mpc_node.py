@@ -128,6 +128,8 @@ class MpcNode(PlannerNode):
         self._preparation = GoalPreparation(
             self._contract, model_folder(given["model"]), given, self._encoder, self._imagination
         )
+        if complaint := self._preparation.complaint:
+            self.get_logger().warning(f"{self._model_id}: {complaint}")
 
     def deactivate(self) -> None:
         """Ends the goal that is being pursued; the arm is told to hold."""
@@ -154,6 +156,7 @@ class MpcNode(PlannerNode):
     def health(self) -> tuple[bool, str, dict[str, object]]:
         complaint = self._senses.arm_complaint()
         numbers = {"model": self._model_id, "pursuing": self._goals.busy, "last_outcome": self._goals.last_outcome}
+        numbers["wary"] = self._preparation.complaint or self.parameters["wary"]
         return not complaint, complaint, numbers
 
     def _on_observation(self, latent: Tensor, stamp_s: float) -> None:

@@ -14,7 +14,6 @@ from typing import Literal
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 
-from jepa_planner.evaluation.policies import step_budgets
 from jepa_planner.evaluation.trials import Trial, TrialSettings
 from jepa_planner.nodes.client import PlannerClient, keep_views
 from jepa_planner.nodes.graph import spawn
@@ -104,12 +103,8 @@ def run_ros_trials(
     settings: TrialSettings,
     model: str | Path = "",
     plan_seconds: list[float] | None = None,
-    imagine_sub_goals: ImagineMode = "auto",
 ) -> Iterator[Trial]:
-    """Run the trials of `evaluation.trials` through running nodes; `plan_seconds` grows by the seconds of each plan.
-
-    imagine_sub_goals: as mpc_node has it.
-    """
+    """Run the trials of `evaluation.trials` through running nodes; `plan_seconds` grows by the seconds of each plan."""
     contract = contract_of(model)
     options = {"vary": sorted(settings.vary), "strength": settings.strength}
     for episode in range(settings.episodes):
@@ -117,9 +112,6 @@ def run_ros_trials(
         task = client.set_up_task(settings.task, seed, settings.goal_images, options)
         keep_views(task.goals, contract)
         start_m = client.task_status().distance_m
-        per_goal = contract.steps_per_goal_image(imagine_sub_goals, len(task.goals), task.max_steps)
-        for goal, budget in zip(task.goals, step_budgets(len(task.goals), per_goal, task.max_steps), strict=True):
-            goal.step_budget = budget
         seconds_of_step: dict[int, float] = {}
 
         def note(feedback, seconds_of_step=seconds_of_step) -> None:
@@ -132,6 +124,7 @@ def run_ros_trials(
         if plan_seconds is not None:
             plan_seconds.extend(seconds_of_step.values())
         solved = status.solved if settings.to_the_end else status.was_solved
-        yield Trial(seed, bool(solved), result.steps, start_m, status.distance_m, result.message)
+        reason = result.outcome.name
+        yield Trial(seed, bool(solved), result.steps, start_m, status.distance_m, result.message, reason=reason)
         client.stop_arm()
         client.reset_arm()

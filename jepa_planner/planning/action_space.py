@@ -38,6 +38,8 @@ class ActionSpace:
                 raise ValueError(f"{name} is {values}; expected {AXES} finite numbers >= 0")
         if not any(self.max_abs):
             raise ValueError("max_abs is 0 on every axis; nothing is left to plan")
+        if not self.std.any():
+            raise ValueError("initial_std is 0 on every axis that may change; all candidates would be the same")
         if not 0.0 <= self.gripper_deadband < math.inf:
             raise ValueError(f"gripper_deadband is {self.gripper_deadband}; expected a finite number >= 0")
         if self.gripper_full_strokes and self.max_abs[GRIPPER] < 1.0:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.planning.action_space import GRIPPER, ActionSpace
+from jepa_planner.planning.contrast import Contrast
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
 from jepa_planner.planning.energy import Energy, distance_to_goal
 from jepa_planner.planning.imagination import Imagination
@@ -49,8 +50,9 @@ class RecedingHorizonController:
     """Decides one action per observation; never touches the arm.
 
     A goal is left for the next when its energy is at or below its tolerance or its budget is spent; the last
-    goal ends the work. With sub_goals, plans lead to what these imagine on the way; when a goal is left, they have no
-    say. The same seed, goals and observations give the same decisions.
+    goal ends the work; so does a model to which all candidate actions are alike. With sub_goals, plans lead to what
+    these imagine on the way; when a goal is left, they have no say. The same seed, goals and observations give the same
+    decisions.
     """
 
     def __init__(
@@ -126,7 +128,7 @@ class RecedingHorizonController:
         while True:
             energy = self._energy_to_goal(latent)
             if not math.isfinite(energy):
-                return self._end(Reason.INVALID_ENERGY, energy)
+                return self._end(Reason.INVALID_ENERGY, energy, "the observation's own is NaN or infinite")
             reached = energy <= self._goal.tolerance
             if not reached and not self._budget_spent():
                 return self._move(energy, news)
@@ -181,9 +183,12 @@ class RecedingHorizonController:
             imagined = self._sub_goals.target(self._seen, context.states[-1], goal.latent)
             target, news = imagined.latent, f"; {imagined}{news}"
 
+        contrast = Contrast()
+
         def energy_of(actions: Tensor) -> Tensor:
             executable = self._action_space.executable(actions, closedness)
             energies = self._imagination.energies(context, target, executable)
+            contrast.note(executable, energies)  # what the model sees, before what the arm alone tells
             if imagined is None:
                 return energies
             return energies + imagined.arm_energy(context.states[-1], executable).to(energies)
@@ -193,6 +198,8 @@ class RecedingHorizonController:
             plan = self._optimiser.plan(energy_of, self._action_space, proposals, self._noise, deadline_s)
         except NonFiniteEnergyError as error:
             return self._end(Reason.INVALID_ENERGY, energy, str(error))
+        if contrast.is_flat:
+            return self._end(Reason.INVALID_ENERGY, energy, str(contrast))
         plan = replace(plan, actions=self._action_space.executable(plan.actions, closedness))
         excess = (plan.actions - self._action_space.clip(plan.actions)).abs()
         if not plan.actions.isfinite().all() or excess.max() > BOUND_SLACK:

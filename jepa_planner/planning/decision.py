@@ -1,5 +1,6 @@
 """What a controller pursues, and what it decides."""
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -26,10 +27,15 @@ class Reason(Enum):
     BUDGET_SPENT = "the steps allowed are spent"
     INVALID_LATENT = "the observed latent holds NaN or infinite numbers"
     INVALID_STATE = "the arm state holds NaN or infinite numbers"
-    INVALID_ENERGY = "an energy is NaN or infinite"
+    INVALID_ENERGY = "the energies cannot be planned with"
     INVALID_PLAN = "the plan is not finite or leaves the action bounds"
     UNFAMILIAR_IMAGE = "the picture is unlike what the model was trained on"
+    UNFAMILIAR_GOAL = "a goal image is unlike what the model was trained on"
     SURPRISED = "what came is not what was imagined"
+
+
+DOUBTS = (Reason.UNFAMILIAR_IMAGE, Reason.UNFAMILIAR_GOAL, Reason.SURPRISED)
+"""Reasons of a wary controller."""
 
 
 @dataclass(frozen=True)
@@ -69,3 +75,9 @@ class Decision:
     action: np.ndarray | None = None
     plan: Plan | None = None
     imagined: SubGoal | None = None
+
+
+def gave_up(reason: Reason, message: str) -> Decision:
+    """The decision that ends work before anything was compared with a goal."""
+    nothing_done = {"sub_goal": 0, "sub_goals_reached": 0, "steps_in_sub_goal": 0, "total_steps": 0}
+    return Decision(DecisionKind.GAVE_UP, reason, message, math.nan, **nothing_done)

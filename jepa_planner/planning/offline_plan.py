@@ -1,53 +1,67 @@
-"""One plan for one observation, without an arm: what the search would do now, and what it imagines of it."""
+"""One plan for one observation, without an arm: what an arm would do now, and what the model imagines of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
-from jepa_planner.planning.decision import Goal
+from jepa_planner.planning.decision import Reason
 from jepa_planner.planning.energy import distance_to_goal
-from jepa_planner.planning.imagination import WorldModelImagination
-from jepa_planner.planning.optimisers import optimiser_of
-from jepa_planner.planning.plan import NonFiniteEnergyError
-from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.planning.factory import Asked, ControllerFactory
+from jepa_planner.planning.sub_goals import SubGoal
+from jepa_planner.planning.wary_controller import UnfamiliarGoalError
 from jepa_planner.world_model.world_model import Context, WorldModel
+
+
+class NoPlanError(ValueError):
+    """An arm's goal would end here, for a reason that the message explains."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(f"{reason.name}: {message}")
+        self.reason = reason
 
 
 @dataclass(frozen=True)
 class OfflinePlan:
-    """actions [H, A]; energy_now of the observation; energies_after [H] imagined after each action.
+    """actions [H, A]; energy_now of the observation to the goal picture.
 
-    actions are empty where the pictures are the same to the model. seconds: the search alone.
+    imagined: what is planned for instead of the goal picture, where sub-goals are imagined. energy_ahead of the
+    observation and energies_after [H], imagined after each action, are to what is planned for. actions are empty where
+    the pictures are the same to the model. seconds: the search alone.
     """
 
     actions: Tensor
     energy_now: float
+    energy_ahead: float
     energies_after: tuple[float, ...]
     seconds: float
+    imagined: SubGoal | None = None
 
 
-def plan_offline(model: WorldModel, context: Context, goal: Tensor, search: SearchSettings, seed: int) -> OfflinePlan:
-    """Plans as the controller does for a goal [N, D] from a context of one observation; the same seed, the same plan.
+def plan_offline(model: WorldModel, context: Context, goal: Tensor, factory: ControllerFactory) -> OfflinePlan:
+    """Plans as a controller of the factory does for a goal picture from one look, even where it counts as reached.
 
-    Raises NonFiniteEnergyError or ValueError where model or input give no plan.
+    context of that look and goal [N, D]: as `WorldModel.observe` gives them. Raises NoPlanError where the controller
+    would give up.
     """
-    energy = model.energy
-    controller = RecedingHorizonController(
-        WorldModelImagination(model, energy), optimiser_of(search), ActionSpace.from_contract(model.contract),
-        energy, ControllerSettings(), seed,
-    )  # fmt: skip
-    controller.start([Goal(goal.cpu(), budget_steps=1, tolerance=0.0)])
+    try:
+        (wanted,) = factory.goals([goal.cpu()], [Asked(budget_steps=1)])
+    except UnfamiliarGoalError as error:
+        raise NoPlanError(Reason.UNFAMILIAR_GOAL, str(error)) from error
+    controller = factory.controller([replace(wanted, tolerance=0.0)])
     decision = controller.step(context.latents[-1].cpu(), context.states[-1])
     channels = len(model.contract.action.channels)
+    if decision.reason is Reason.REACHED:
+        return OfflinePlan(torch.zeros(0, channels), decision.energy, decision.energy, (), 0.0)
     if decision.plan is None:
-        if decision.energy > 0.0 or decision.energy != decision.energy:
-            raise NonFiniteEnergyError(decision.message)
-        return OfflinePlan(torch.zeros(0, channels), decision.energy, (), 0.0)
-    imagined = model.rollout(context, decision.plan.actions[None])[0].cpu()
-    after = tuple(distance_to_goal(energy, latent, goal.cpu(), channels) for latent in imagined)
-    return OfflinePlan(decision.plan.actions, decision.energy, after, decision.plan.seconds)
+        raise NoPlanError(decision.reason, decision.message)
+    latents, target = model.contract.latent_of(context.latents), model.contract.latent_of(goal.cpu())
+    if decision.imagined is not None:
+        target = decision.imagined.latent
+    imagined = model.rollout(replace(context, latents=latents), decision.plan.actions[None])[0].cpu()
+    ahead, *after = (distance_to_goal(factory.energy, x, target, channels) for x in (latents[-1].cpu(), *imagined))
+    return OfflinePlan(
+        decision.plan.actions, decision.energy, ahead, tuple(after), decision.plan.seconds, decision.imagined
+    )

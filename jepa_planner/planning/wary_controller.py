@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from jepa_planner.planning.controller import RecedingHorizonController
-from jepa_planner.planning.decision import Decision, DecisionKind, Reason
+from jepa_planner.planning.decision import Decision, Reason, gave_up
 from jepa_planner.planning.imagination import Imagination
 from jepa_planner.world_model.context import Context
 from jepa_planner.world_model.contract_sections import FamiliaritySpec
 from jepa_planner.world_model.familiarity import Familiarity
+
+
+class UnfamiliarGoalError(ValueError):
+    """A goal image is unlike what the model was trained on; the message gives the number behind it."""
 
 
 class WaryController:
@@ -54,6 +58,13 @@ class WaryController:
         if self._before is not None:
             self._before = (*self._before[:2], torch.as_tensor(action, dtype=torch.float32, device="cpu"))
 
+    def forget_last_action(self) -> None:
+        """As the controller's; nothing was done that could surprise."""
+        self._controller.forget_last_action()
+        self._before = None
+        steps, total = self._last.steps_in_sub_goal - 1, self._last.total_steps - 1
+        self._last = replace(self._last, steps_in_sub_goal=steps, total_steps=total)
+
     def _doubt(self, latent: Tensor, state: Tensor) -> tuple[Reason | None, str]:
         """NaN raises no doubt: the controller ends by its own name for it."""
         distance = float(self._familiarity.distance(latent))
@@ -79,16 +90,15 @@ class WaryController:
         return float(self._imagination.energies(context, latent, action[None, None])[0])
 
     def _give_up(self, reason: Reason, detail: str) -> Decision:
-        last = self._last
-        return Decision(
-            kind=DecisionKind.GAVE_UP,
-            reason=reason,
-            message=f"{reason.value}: {detail}",
-            energy=math.nan,
-            sub_goal=0 if last is None else last.sub_goal,
-            sub_goals_reached=0 if last is None else last.sub_goals_reached,
-            steps_in_sub_goal=0 if last is None else last.steps_in_sub_goal,
-            total_steps=0 if last is None else last.total_steps,
+        decision, last = gave_up(reason, f"{reason.value}: {detail}"), self._last
+        if last is None:
+            return decision
+        return replace(
+            decision,
+            sub_goal=last.sub_goal,
+            sub_goals_reached=last.sub_goals_reached,
+            steps_in_sub_goal=last.steps_in_sub_goal,
+            total_steps=last.total_steps,
         )
 
 

@@ -5,17 +5,23 @@ import torch
 from small_models import small_context, small_world_model
 
 from jepa_planner.planning.energy import SummedMse, distance_to_goal
-from jepa_planner.planning.offline_plan import OfflinePlan, plan_offline
-from jepa_planner.planning.plan import NonFiniteEnergyError
+from jepa_planner.planning.factory import ControllerFactory
+from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.offline_plan import NoPlanError, OfflinePlan, plan_offline
+from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.world_model.world_model import Context
 
 MODEL = small_world_model()
 GOAL = small_context(1, seed=9).latents[0]
 
 
+def factory(**given) -> ControllerFactory:
+    return ControllerFactory(MODEL.contract, WorldModelImagination(MODEL, MODEL.energy), MODEL.energy, **given)
+
+
 def plan(seed: int = 0, context: Context | None = None, goal: torch.Tensor = GOAL, **settings) -> OfflinePlan:
     cem = replace(MODEL.contract.planning.cem, **settings)
-    return plan_offline(MODEL, context or small_context(1), goal, cem, seed)
+    return plan_offline(MODEL, context or small_context(1), goal, factory(optimiser=optimiser_of(cem), seed=seed))
 
 
 def test_the_same_seed_gives_the_same_plan_and_another_seed_another():
@@ -51,5 +57,5 @@ def test_a_goal_that_looks_like_now_needs_no_plan():
 @pytest.mark.parametrize("part", ["latents", "states"])
 def test_a_broken_observation_gives_no_plan_and_says_why(part):
     broken = replace(small_context(1), **{part: torch.full_like(getattr(small_context(1), part), torch.nan)})
-    with pytest.raises(NonFiniteEnergyError, match="NaN or infinite"):
+    with pytest.raises(NoPlanError, match="NaN or infinite"):
         plan(context=broken)

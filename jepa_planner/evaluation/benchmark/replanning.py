@@ -13,8 +13,8 @@ from jepa_planner.evaluation.benchmark.encoding import noise_pictures
 from jepa_planner.evaluation.benchmark.subjects import bundle_subject
 from jepa_planner.evaluation.benchmark.tables import Table, milliseconds
 from jepa_planner.evaluation.benchmark.timing import Timing
-from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
 from jepa_planner.planning.decision import Goal
+from jepa_planner.planning.factory import ControllerFactory
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.optimisers import name_of, optimiser_of
 from jepa_planner.planning.settings import SearchSettings
@@ -55,21 +55,23 @@ def time_replanning(
     it is on its way to goals within reach, as in use, with no simulator needed.
     """
     subject, pictures = bundle_subject(model), noise_pictures(model.contract.image)
-    controller = RecedingHorizonController(
-        WorldModelImagination(model, subject.energy), optimiser_of(search), subject.space, subject.energy,
-        ControllerSettings(context_frames=subject.frames),
+    factory = ControllerFactory(
+        model.contract, WorldModelImagination(model, subject.energy), subject.energy, optimiser_of(search),
+        imagine_sub_goals="never",
     )  # fmt: skip
     seconds: list[float] = []
     searches: list[float] = []
     for number in range(1 + math.ceil(plans / STEPS_PER_GOAL)):
         problem = subject.problem(seed=number)
-        controller.start([Goal(problem.goal.cpu(), budget_steps=STEPS_PER_GOAL, tolerance=0.0)])
+        controller = factory.controller([Goal(problem.goal.cpu(), budget_steps=STEPS_PER_GOAL, tolerance=0.0)])
         latent, state = problem.context.latents[-1].cpu(), problem.context.states[-1].cpu()
         for _ in range(STEPS_PER_GOAL):
             began_s = time.perf_counter()
             model.encode(pictures)
             decision = controller.step(latent, state)
             seconds.append(time.perf_counter() - began_s)
+            if decision.plan is None:
+                raise ValueError(f"{model.contract.name} cannot be timed: {decision.message}")
             searches.append(decision.plan.seconds)
             action = decision.plan.actions[:1]
             latent = _imagined(model, latent, state, action)

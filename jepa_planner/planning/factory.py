@@ -1,0 +1,103 @@
+"""The one place where a controller is put together: nodes, evaluation, `plan` and benchmarks decide with the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jepa_planner.planning.action_space import ActionSpace
+from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
+from jepa_planner.planning.decision import Goal
+from jepa_planner.planning.optimisers import optimiser_of
+from jepa_planner.planning.sub_goals import SubGoals
+from jepa_planner.planning.wary_controller import UnfamiliarGoalError, WaryController, doubt_of_goal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from jepa_planner.planning.energy import Energy
+    from jepa_planner.planning.imagination import Imagination
+    from jepa_planner.planning.plan import Optimiser
+    from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
+    from jepa_planner.world_model.contract import Contract
+    from jepa_planner.world_model.familiarity import Familiarity
+
+Controller = RecedingHorizonController | WaryController
+
+NO_FAMILIARITY = (
+    "the model has no measure of what it does not know, so wary does nothing: no picture, goal or outcome is doubted; "
+    "`jepa-planner familiarity` adds one"
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for a goal image: actions allowed, and the energy at which it is reached; 0: the model's own."""
+
+    budget_steps: int = 0
+    tolerance: float = 0.0
+
+
+@dataclass(frozen=True)
+class ControllerFactory:
+    """How goals are pursued with a model.
+
+    optimiser and deadline_s: the contract's where None or 0. sub_goal_head: the bundle's; imagine_sub_goals says when
+    it is used. familiarity: the bundle's; with it the work ends at what the model does not know, without it never.
+    """
+
+    contract: Contract
+    imagination: Imagination
+    energy: Energy
+    optimiser: Optimiser | None = None
+    deadline_s: float = 0.0
+    seed: int = 0
+    sub_goal_head: SubGoalHeadLike | None = None
+    imagine_sub_goals: ImagineMode = "auto"
+    familiarity: Familiarity | None = None
+
+    def goals(self, observed: Iterable[Tensor], asked: Sequence[Asked], max_steps: int = 0) -> list[Goal]:
+        """Goals from what `WorldModel.observe` gives of their pictures, [N, D] each; asked: one for each.
+
+        Where nothing is asked, each has the actions that the contract recommends, and the last one as many as
+        max_steps leaves, if that is not 0. Pictures are judged one by one, before the next is taken. Raises
+        UnfamiliarGoalError.
+        """
+        contract, goals = self.contract, []
+        tolerances = contract.planning.tolerances(len(asked))
+        budgets = [contract.steps_per_goal_image(self.imagine_sub_goals, len(asked), max_steps)] * len(asked)
+        if max_steps:
+            budgets[-1] = max_steps
+        for seen, wish, budget, tolerance in zip(observed, asked, budgets, tolerances, strict=True):
+            self._check_familiar(contract.latent_of(seen).cpu(), len(goals) + 1)
+            goals.append(Goal(seen, wish.budget_steps or budget, wish.tolerance or tolerance))
+        return goals
+
+    def controller(self, goals: Sequence[Goal], max_steps: int = 0) -> Controller:
+        """One that has begun with goals; max_steps bounds their actions together, 0 does not."""
+        contract, sub_goals = self.contract, None
+        if contract.imagines(self.imagine_sub_goals, len(goals)):
+            sub_goals = SubGoals(self.sub_goal_head, contract.sub_goals.pursuit)
+        settings = ControllerSettings(
+            context_frames=contract.context_frames,
+            max_steps=max_steps,
+            deadline_s=self.deadline_s or contract.planning.deadline_s or math.inf,
+            latent_tokens=contract.latent.tokens,
+        )
+        optimiser = self.optimiser or optimiser_of(contract.planning.search())
+        controller = RecedingHorizonController(
+            self.imagination, optimiser, ActionSpace.from_contract(contract), self.energy, settings, self.seed,
+            sub_goals=sub_goals,
+        )  # fmt: skip
+        controller.start(goals)
+        if self.familiarity is None:
+            return controller
+        return WaryController(controller, self.familiarity, contract.familiarity, self.imagination)
+
+    def _check_familiar(self, goal: Tensor, number: int) -> None:
+        if self.familiarity is None:
+            return
+        if doubt := doubt_of_goal(goal, self.familiarity, self.contract.familiarity):
+            raise UnfamiliarGoalError(f"goal image {number} {doubt}")
