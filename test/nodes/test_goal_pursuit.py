@@ -5,11 +5,14 @@ import threading
 import numpy as np
 import pytest
 import torch
+from small_models import small_world_model
 
 from jepa_planner.control.arm_executive import Mode
 from jepa_planner.nodes.goal_pursuit import GoalPursuit, Outcome, PursuitSettings
 from jepa_planner.nodes.senses import ArmReport, Observation, Senses
-from jepa_planner.planning.decision import Decision, DecisionKind, Reason
+from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
+from jepa_planner.planning.factory import ControllerFactory
+from jepa_planner.planning.imagination import WorldModelImagination
 
 SETTINGS = PursuitSettings(
     start_timeout_s=0.1, arm_answer_timeout_s=5.0, motion_timeout_s=0.5, goal_timeout_s=10.0, max_refusals=2
@@ -70,8 +73,8 @@ class Controller:
             DecisionKind.MOVE, Reason.ON_THE_WAY, "", 1.0, 0, 0, self.steps, self.steps, action=np.zeros(7, np.float32)
         )
 
-    def note_executed(self, action) -> None:
-        pass
+    def forget_last_action(self) -> None:
+        self.steps -= 1
 
 
 class World:
@@ -233,3 +236,40 @@ def test_a_planner_that_breaks_holds_the_arm_and_says_how(world):
     assert end.outcome is Outcome.INTERNAL_ERROR
     assert "ZeroDivisionError" in end.message
     assert world.hands.holds == 1
+
+
+def pursue_with_refusals(world: World, budget_steps: int, refused: tuple[int, ...]):
+    """A goal far away, pursued by a real controller; the arm refuses the plans of these numbers, and stays."""
+    model = small_world_model()
+    factory = ControllerFactory(model.contract, WorldModelImagination(model, model.energy), model.energy)
+    world.controller = factory.controller([Goal(torch.full((3, 4), 9.0), budget_steps, tolerance=1e-9)])
+
+    def answer(plan_id: int) -> None:
+        world.clock.now_s += 1.0
+        now_s, taken = world.clock.now_s, plan_id not in refused
+        ids = {"plan_id": plan_id} if taken else {"refused_plan_id": plan_id}
+        world.senses.feel(report(now_s, rest_since_s=now_s - 0.5, **ids))
+        world.senses.see(Observation(torch.zeros(3, 4), now_s))
+
+    world.after_plan = answer
+    answer(0)
+    return world.pursuit.run()
+
+
+@pytest.mark.parametrize(
+    ("budget_steps", "refused"), [(1, ()), (1, (1,)), (2, (2,)), (3, (1, 3, 5))], ids=["never", "1st", "2nd", "often"]
+)
+def test_a_plan_that_the_arm_refuses_is_no_step_of_the_budget(budget_steps, refused):
+    world = World()
+    end = pursue_with_refusals(world, budget_steps, refused)
+    assert end.outcome is Outcome.BUDGET_SPENT, end.message
+    assert world.pursuit.steps == budget_steps
+    assert len(world.hands.plans) == budget_steps + len(refused)
+    assert f"after {budget_steps} steps" in end.message
+
+
+def test_an_arm_that_refuses_plan_after_plan_ends_the_goal():
+    world = World()
+    end = pursue_with_refusals(world, 5, refused=(2, 3))
+    assert end.outcome is Outcome.ARM_REFUSED and "refused 2 plans in a row" in end.message
+    assert (world.pursuit.steps, world.hands.plans[-1].total_steps) == (1, 2)

@@ -45,6 +45,7 @@ def test_the_dead_band_leaves_the_arm_and_the_input_alone():
         ({"max_abs": (0.1,) * 6 + (math.nan,)}, "max_abs"),
         ({"max_abs": (0.0,) * 7}, "nothing is left to plan"),
         ({"max_abs": BOUNDS, "initial_std": (0.1,)}, "initial_std"),
+        ({"max_abs": BOUNDS, "initial_std": (0, 0, 0, 0.1, 0.1, 0.1, 0)}, "candidates would be the same"),
         ({"max_abs": BOUNDS, "gripper_deadband": -0.1}, "gripper_deadband"),
     ],
 )

@@ -4,9 +4,17 @@ import pytest
 import torch
 from controlled import FixedPlan, controller, goal, observe, run
 from landscapes import PointWorld
+from small_models import slot_predictor_config, small_context, small_contract, small_encoder
 
 from jepa_planner.planning.controller import ControllerSettings
 from jepa_planner.planning.decision import DecisionKind, Goal, Reason
+from jepa_planner.planning.factory import Asked, ControllerFactory
+from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.optimisers import OPTIMISER_NAMES, SETTINGS, optimiser_of
+from jepa_planner.planning.sub_goals import SubGoals, SubGoalSettings
+from jepa_planner.world_model.predictor import ActionConditionedPredictor
+from jepa_planner.world_model.sub_goal_head import Hypotheses
+from jepa_planner.world_model.world_model import WorldModel
 
 
 class FailsOnce(PointWorld):
@@ -78,6 +86,70 @@ def test_imagined_energies_that_are_not_finite_end_the_work_by_name():
     decision = control.step(*observe((0, 0, 0)))
     assert decision.reason is Reason.INVALID_ENERGY
     assert "100 of 100 energies" in decision.message
+
+
+class Indifferent(PointWorld):
+    """To which all actions are alike, but for the noise of rounding; also to the slope of the energies."""
+
+    def __init__(self, energy: float, noise: float) -> None:
+        super().__init__()
+        self._energy, self._noise = energy, noise
+
+    def energies(self, context, goal, actions):
+        rounding = self._noise * torch.rand(len(actions), generator=torch.Generator().manual_seed(0))
+        return self._energy * (1.0 + rounding) + 0.0 * actions.sum(dim=(1, 2))
+
+
+@pytest.mark.parametrize(("energy", "noise"), [(0.5, 0.0), (0.0, 0.0), (3e4, 2e-7)], ids=["alike", "zero", "rounding"])
+@pytest.mark.parametrize("answer", [*OPTIMISER_NAMES, "cem with the mean as its answer"])
+def test_a_model_that_sees_no_difference_between_actions_moves_nothing(answer, energy, noise):
+    changes = {"horizon": 2} if answer in OPTIMISER_NAMES else {"horizon": 2, "answer": "mean"}
+    search = SETTINGS[answer.split()[0]](**changes)
+    control = controller(Indifferent(energy, noise), optimiser_of(search), seed=7)
+    control.start([goal(1.0, 0.0, 0.0), goal(2.0, 0.0, 0.0)])
+    decision = control.step(*observe((0, 0, 0)))
+    assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.INVALID_ENERGY)
+    assert (decision.action, decision.total_steps) == (None, 0)
+    assert "the model sees no difference between actions" in decision.message
+    assert "NaN" not in decision.message
+
+
+def test_what_the_arm_alone_tells_does_not_hide_that_the_model_sees_no_difference():
+    class ArmOnly:
+        def __call__(self, latents, states, goals):
+            return Hypotheses(torch.full((1, 1, 1, 3), 5.0), torch.full((1, 1, 8), 0.2), torch.zeros(1, 1))
+
+    pursuit = SubGoalSettings(arm_weight=100.0, near_goal=0.0, goal_distance=0.0)
+    control = controller(Indifferent(0.5, 0.0), sub_goals=SubGoals(ArmOnly(), pursuit))
+    control.start([goal(9.0, 9.0, 9.0)])
+    decision = control.step(*observe((0, 0, 0)))
+    assert decision.reason is Reason.INVALID_ENERGY and "sees no difference" in decision.message
+
+
+class Unsure(PointWorld):
+    """NaN for one candidate, the same energy for all others."""
+
+    def energies(self, context, goal, actions):
+        energies = torch.full((len(actions),), 0.5)
+        energies[-1] = math.nan
+        return energies
+
+
+def test_one_energy_that_is_not_finite_among_equal_ones_is_named_as_such():
+    control = controller(Unsure())
+    control.start([goal(1.0, 0.0, 0.0)])
+    assert "1 of 100 energies are NaN or infinite" in control.step(*observe((0, 0, 0))).message
+
+
+def test_an_untrained_model_moves_nothing():
+    """It predicts that nothing changes, whatever is done."""
+    untrained = WorldModel(small_contract(), small_encoder(), ActionConditionedPredictor(slot_predictor_config()))
+    factory = ControllerFactory(
+        untrained.contract, WorldModelImagination(untrained, untrained.energy), untrained.energy
+    )
+    context = small_context(1)
+    control = factory.controller(factory.goals([small_context(1, seed=9).latents[0]], [Asked()]))
+    assert "sees no difference" in control.step(context.latents[0], context.states[0]).message
 
 
 def test_a_measured_energy_that_is_not_finite_ends_the_work_by_name():

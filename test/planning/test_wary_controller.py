@@ -15,7 +15,7 @@ class Inner:
     """Decides to move by 1 on every channel, and remembers what it was told."""
 
     def __init__(self) -> None:
-        self.seen, self.noted = [], []
+        self.seen, self.noted, self.forgotten = [], [], 0
 
     def step(self, latent, state) -> Decision:
         self.seen.append(latent)
@@ -26,6 +26,9 @@ class Inner:
 
     def note_executed(self, action) -> None:
         self.noted.append(action)
+
+    def forget_last_action(self) -> None:
+        self.forgotten += 1
 
     def latent_of(self, observed: torch.Tensor) -> torch.Tensor:
         return observed[..., :2, :]
@@ -98,6 +101,18 @@ def test_an_action_that_was_not_executed_is_not_imagined():
     controller.step(LATENT, STATE)
     controller.note_executed(np.zeros(7))
     assert controller.step(LATENT, STATE).reason is Reason.ON_THE_WAY
+
+
+def test_a_refused_action_cannot_surprise_and_is_no_step():
+    controller, inner = wary(FamiliaritySpec(latent_distance=5.0, arm_error_m=99.0, surprise=0.5, data="a test"))
+    controller.step(LATENT, STATE)
+    controller.step(LATENT + 1.0, STATE)
+    controller.forget_last_action()
+    assert inner.forgotten == 1
+    assert controller.step(LATENT - 1.0, STATE).reason is Reason.ON_THE_WAY
+    controller.forget_last_action()
+    decision = controller.step(LATENT + 9.0, STATE)
+    assert (decision.reason, decision.steps_in_sub_goal, decision.total_steps) == (Reason.UNFAMILIAR_IMAGE, 1, 2)
 
 
 def test_a_latent_of_nan_is_left_to_the_controllers_own_name_for_it():

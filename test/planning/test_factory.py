@@ -1,0 +1,94 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from small_models import small_context, small_contract, small_sub_goal_head, small_sub_goal_spec, small_world_model
+
+from jepa_planner.planning.controller import RecedingHorizonController
+from jepa_planner.planning.decision import DecisionKind, Reason
+from jepa_planner.planning.factory import Asked, ControllerFactory
+from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.sub_goals import SubGoalSettings
+from jepa_planner.planning.wary_controller import UnfamiliarGoalError, WaryController
+from jepa_planner.world_model.contract_sections import FamiliaritySpec
+from jepa_planner.world_model.familiarity import Familiarity
+
+MODEL = small_world_model()
+IMAGINING = replace(
+    MODEL.contract, sub_goals=small_sub_goal_spec(pursuit=SubGoalSettings(steps=6, goal_distance=0.0, near_goal=0.0))
+)
+FAR = torch.full((3, 4), 9.0)
+GENEROUS = {"latent_distance": 1e6, "arm_error_m": 1e6, "surprise": 1e6}
+
+
+def factory(contract=MODEL.contract, **given) -> ControllerFactory:
+    return ControllerFactory(contract, WorldModelImagination(MODEL, MODEL.energy), MODEL.energy, **given)
+
+
+def wary(**limits: float) -> ControllerFactory:
+    generator = torch.Generator().manual_seed(0)
+    latents, states = torch.randn(500, 3, 4, generator=generator), torch.randn(500, 8, generator=generator)
+    spec = FamiliaritySpec(**{**GENEROUS, **limits}, data="a test")
+    return factory(small_contract(familiarity=spec), familiarity=Familiarity.of(latents, states))
+
+
+def budgets(made: ControllerFactory, goals: int, max_steps: int = 0, **asked: int) -> list[int]:
+    found = made.goals([FAR] * goals, [Asked(**asked)] * goals, max_steps)
+    return [goal.budget_steps for goal in found]
+
+
+def test_a_goal_image_has_the_steps_that_the_contract_recommends():
+    assert budgets(factory(), 3) == [5, 5, 5]
+    assert budgets(factory(IMAGINING, sub_goal_head=small_sub_goal_head()), 3) == [2, 2, 2]
+    assert budgets(factory(IMAGINING, imagine_sub_goals="never"), 3) == [5, 5, 5]
+
+
+def test_the_last_goal_image_has_all_the_steps_that_are_allowed():
+    assert budgets(factory(), 3, max_steps=45) == [5, 5, 45]
+    assert budgets(factory(), 1, max_steps=15) == [15]
+
+
+def test_what_is_asked_for_is_not_replaced():
+    assert budgets(factory(), 2, max_steps=45, budget_steps=7) == [7, 7]
+    goals = factory().goals([FAR, FAR], [Asked(tolerance=0.3), Asked()])
+    assert [goal.tolerance for goal in goals] == [0.3, 0.2]
+
+
+def test_goal_images_share_the_steps_of_all():
+    made = factory()
+    controller = made.controller(made.goals([FAR] * 2, [Asked()] * 2, max_steps=3), max_steps=3)
+    seen = small_context(1)
+    decisions = [controller.step(seen.latents[0], seen.states[0]) for _ in range(4)]
+    assert [decision.kind for decision in decisions] == [DecisionKind.MOVE] * 3 + [DecisionKind.GAVE_UP]
+    assert decisions[-1].reason is Reason.BUDGET_SPENT
+
+
+@pytest.mark.parametrize(("mode", "imagined"), [("auto", True), ("never", False)])
+def test_sub_goals_are_imagined_where_the_model_can_and_it_is_not_told_otherwise(mode, imagined):
+    made = factory(IMAGINING, sub_goal_head=small_sub_goal_head(), imagine_sub_goals=mode)
+    seen = small_context(1)
+    decision = made.controller(made.goals([FAR], [Asked()])).step(seen.latents[0], seen.states[0])
+    assert (decision.imagined is not None) == imagined
+
+
+def test_goals_are_judged_one_by_one_and_the_first_unfamiliar_one_is_named():
+    taken = []
+
+    def pictures():
+        for latent in (torch.zeros(3, 4), FAR, torch.zeros(3, 4)):
+            taken.append(latent)
+            yield latent
+
+    with pytest.raises(UnfamiliarGoalError, match="goal image 2 is unlike what the model was trained on: distance"):
+        wary(latent_distance=3.0).goals(pictures(), [Asked()] * 3)
+    assert len(taken) == 2
+
+
+def test_with_statistics_of_the_training_data_a_controller_is_wary_and_without_it_is_not():
+    doubting = wary(arm_error_m=1e-9)
+    seen = small_context(1)
+    controller = doubting.controller(doubting.goals([FAR], [Asked()]))
+    assert isinstance(controller, WaryController)
+    assert controller.step(seen.latents[0], seen.states[0]).reason is Reason.UNFAMILIAR_IMAGE
+    trusting = replace(doubting, familiarity=None)
+    assert isinstance(trusting.controller(trusting.goals([FAR], [Asked()])), RecedingHorizonController)
