@@ -9,6 +9,7 @@ import numpy as np
 
 from jepa_planner.evaluation.displacements import explain_displacement
 from jepa_planner.planning.action_space import GRIPPER
+from jepa_planner.planning.contrast import ROUNDING
 from jepa_planner.planning.landscape import AXIS_NAMES, AXIS_UNITS, GridAxis, Landscape
 
 FLAT_CONTRAST = 0.05
@@ -127,10 +128,13 @@ def _about_flatness(landscape: Landscape, contrast: float, facts: ModelFacts) ->
         if facts.energy_scale > 0:
             spread = float(landscape.energies.max() - landscape.energies.min())
             against = f" and by {spread / facts.energy_scale:.2%} of the energy of unrelated pictures"
+        said = "to this model the action makes next to no difference here"
+        if contrast <= ROUNDING:
+            said = "the model sees no difference between actions, and a goal would end at its first look"
         yield Finding(
             "flat", True,
             f"the landscape is flat: over the whole grid the energy changes by {contrast:.2%} of its mean (at least "
-            f"{FLAT_CONTRAST:.0%} is expected){against}: to this model the action makes next to no difference here",
+            f"{FLAT_CONTRAST:.0%} is expected){against}: {said}",
         )  # fmt: skip
 
 

@@ -107,6 +107,12 @@ def test_a_flat_landscape_is_told_with_its_contrast_and_its_minimum_means_nothin
     assert "at least 5% is expected" in text(report, "flat")
 
 
+@pytest.mark.parametrize("energy", [0.7, 0.0])
+def test_energies_that_are_all_the_same_are_said_to_end_a_goal(energy):
+    flat = replace(bowl(0.0, 0.0), energies=np.full((POINTS, POINTS), energy))
+    assert "the model sees no difference between actions" in text(assess(flat, None, FACTS), "flat")
+
+
 def test_flatness_counts_against_unrelated_pictures_too():
     flat = replace(bowl(0.0, 0.0), energies=np.full((POINTS, POINTS), 1.0) + np.eye(POINTS) * 0.02)
     assert "changes by 2.00% of its mean" in text(assess(flat, None, FACTS), "flat")

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -43,6 +44,15 @@ def test_a_report_has_what_is_promised_and_is_plain_json():
     assert report["plan_seconds_p95"] == pytest.approx(0.83)
     assert report["steps_median"] == 5.5
     assert [trial["success"] for trial in report["trials"]] == [True, True, False]
+
+
+def test_trials_that_ended_by_a_doubt_are_counted_by_its_name():
+    reasons = ("REACHED", "SURPRISED", "UNFAMILIAR_GOAL", "BUDGET_SPENT", "SURPRISED")
+    done = [replace(trial, reason=reason) for trial, reason in zip(trials(*[False] * 5), reasons, strict=True)]
+    report = summarise(done, TrialSettings("push", 5), [], "models/x", "none", wary=True)
+    assert report["doubts"] == {"SURPRISED": 2, "UNFAMILIAR_GOAL": 1} and report["wary"]
+    assert "ended by a doubt: SURPRISED 2, UNFAMILIAR_GOAL 1" in in_words(report)
+    assert "doubt" not in in_words(summary(True))
 
 
 def test_a_floor_plans_nothing_and_has_no_model():

@@ -1,7 +1,9 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from tiny_model import imagining, tiny_head, tiny_model
 
 from jepa_planner.evaluation.policies import (
@@ -13,6 +15,8 @@ from jepa_planner.evaluation.policies import (
     floor_policy,
 )
 from jepa_planner.evaluation.trials import Trial, TrialSettings, run_trials
+from jepa_planner.world_model.contract_sections import FamiliaritySpec
+from jepa_planner.world_model.familiarity import Familiarity
 from jepa_planner_sim.collect_settings import EVALUATION_SEED_START
 from jepa_planner_sim.envs import GoalImageError, PandaTaskEnv
 from jepa_planner_sim.tasks import TASKS
@@ -211,6 +215,18 @@ def test_a_model_that_imagines_nothing_is_not_asked_to():
 def test_the_planner_decides_the_same_for_the_same_scene():
     found = [trials(WorldModelPolicy(tiny_model()), "grasp", goal_images="3", seed=1) for _ in range(2)]
     assert found[0] == found[1]
+
+
+def test_a_trial_with_an_unfamiliar_goal_picture_moves_nothing_and_says_so():
+    model = tiny_model()
+    latents, states = torch.randn(300, 4, 3), torch.randn(300, 8)
+    spec = FamiliaritySpec(latent_distance=1e-9, arm_error_m=1e6, surprise=1e6, data="a test")
+    model.contract = replace(model.contract, familiarity=spec)
+    policy = WorldModelPolicy(model, familiarity=Familiarity.of(latents, states))
+    (trial,) = trials(policy, "reach")
+    assert (trial.success, trial.reason, policy.plan_seconds) == (False, "UNFAMILIAR_GOAL", [])
+    assert "goal image 1 is unlike what the model was trained on" in trial.ended
+    assert trial.distance_m == pytest.approx(trial.start_distance_m, abs=0.005)
 
 
 def test_a_planner_that_believes_it_has_arrived_stays_where_it_is():

@@ -9,6 +9,7 @@ from harness import ENDLESS, FAR, STALE_S, Rig, goal_of, moves, picture, under_w
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.msg import ArmState, Latent, Plan, PlanStats
 from jepa_planner.srv import Rollout
+from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.parameter import Parameter
 from small_models import EYES, small_sub_goal_head, small_sub_goal_spec
 from trajectory_msgs.msg import JointTrajectory
@@ -16,6 +17,7 @@ from visualization_msgs.msg import MarkerArray
 
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.planning.optimisers import OPTIMISER_NAMES
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.world_model.bundle import add_sub_goal_head, load_contract, write_familiarity
@@ -92,6 +94,20 @@ def test_what_the_model_does_not_know_ends_the_goal_by_name(
     assert words in result.message
     rig.assert_at_rest()
     assert bool(rig.robot.commands) == moves_first
+
+
+@pytest.mark.parametrize(("wary", "knows", "says"), [(True, False, True), (True, True, False), (False, False, False)])
+def test_a_planner_that_cannot_be_wary_says_so_where_it_should_be(
+    rig, bundle, tmp_path, monkeypatch, wary, knows, says
+):
+    warnings = []
+    monkeypatch.setattr(RcutilsLogger, "warning", lambda self, message, **_: warnings.append(message))
+    folder = wary_bundle(bundle, tmp_path / "wary") if knows else bundle
+    node = MpcNode(**rig.options(model=folder, wary=wary))
+    rig.run(node)
+    said = [warning for warning in warnings if "wary does nothing" in warning]
+    assert len(said) == says
+    assert ("wary does nothing" in str(node.health()[2]["wary"])) == says
 
 
 def test_a_planner_that_is_told_not_to_be_wary_moves_on(rig, bundle, tmp_path):

@@ -2,14 +2,22 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_models import small_context, small_world_model
+from small_models import (
+    slot_predictor_config,
+    small_context,
+    small_sub_goal_head,
+    small_sub_goal_spec,
+    small_world_model,
+)
 
 from jepa_planner.planning.energy import SummedMse, distance_to_goal
 from jepa_planner.planning.factory import ControllerFactory
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.offline_plan import NoPlanError, OfflinePlan, plan_offline
 from jepa_planner.planning.optimisers import optimiser_of
-from jepa_planner.world_model.world_model import Context
+from jepa_planner.planning.sub_goals import SubGoalSettings
+from jepa_planner.world_model.predictor import ActionConditionedPredictor
+from jepa_planner.world_model.world_model import Context, WorldModel
 
 MODEL = small_world_model()
 GOAL = small_context(1, seed=9).latents[0]
@@ -52,6 +60,28 @@ def test_a_goal_that_looks_like_now_needs_no_plan():
     context = small_context(1)
     found = plan(context=context, goal=context.latents[0])
     assert found.actions.shape == (0, 7) and found.energies_after == () and found.energy_now == 0.0
+
+
+def test_a_model_that_sees_no_difference_between_actions_gives_no_plan():
+    untrained = WorldModel(MODEL.contract, MODEL.encoder, ActionConditionedPredictor(slot_predictor_config()))
+    planner = ControllerFactory(
+        untrained.contract, WorldModelImagination(untrained, untrained.energy), untrained.energy
+    )
+    with pytest.raises(NoPlanError, match=r"INVALID_ENERGY: .*the model sees no difference between actions"):
+        plan_offline(untrained, small_context(1), GOAL, planner)
+
+
+def test_with_sub_goals_the_energies_are_those_to_what_is_planned_for():
+    spec = small_sub_goal_spec(pursuit=SubGoalSettings(goal_distance=0.0, near_goal=0.0))
+    context, head = small_context(1), small_sub_goal_head()
+    planner = replace(factory(sub_goal_head=head), contract=replace(MODEL.contract, sub_goals=spec))
+    found = plan_offline(MODEL, context, GOAL, planner)
+    target = head(context.latents, context.states, GOAL[None]).latents[0, found.imagined.hypothesis]
+    assert torch.allclose(found.imagined.latent, target)
+    assert found.energy_ahead == pytest.approx(distance_to_goal(SummedMse(), context.latents[0], target, 7))
+    imagined = MODEL.rollout(context, found.actions[None])[0]
+    assert found.energies_after == pytest.approx([distance_to_goal(SummedMse(), x, target, 7) for x in imagined])
+    assert found.energy_now == pytest.approx(distance_to_goal(SummedMse(), context.latents[0], GOAL, 7))
 
 
 @pytest.mark.parametrize("part", ["latents", "states"])
