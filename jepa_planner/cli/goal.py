@@ -25,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the same moments from the second camera",
     )
     parser.add_argument(
-        "--budget", type=at_least(0, UINT32), default=0, help="actions per picture (default: the model's)"
+        "--budget",
+        type=at_least(0, UINT32),
+        default=0,
+        help="actions per picture (default: the model's; the last has all that --max-steps leaves)",
     )
     parser.add_argument(
         "--tolerance", type=not_negative, default=0.0, help="energy that counts as reached (default: the model's)"
