@@ -20,9 +20,16 @@ from jepa_planner.nodes.goal_pursuit import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.planning.optimisers import OPTIMISER_NAMES
 from jepa_planner.planning.sub_goals import SubGoalSettings
-from jepa_planner.world_model.bundle import add_sub_goal_head, load_contract, write_familiarity
+from jepa_planner.world_model.bundle import (
+    add_sub_goal_head,
+    load_bundle,
+    load_contract,
+    save_bundle,
+    write_familiarity,
+)
 from jepa_planner.world_model.contract_sections import FamiliaritySpec
 from jepa_planner.world_model.familiarity import Familiarity
+from jepa_planner.world_model.predictor import ActionConditionedPredictor
 
 
 def test_every_outcome_has_the_number_of_its_message_constant():
@@ -114,6 +121,20 @@ def test_a_planner_that_is_told_not_to_be_wary_moves_on(rig, bundle, tmp_path):
     rig.bundle = wary_bundle(bundle, tmp_path / "wary", latent_distance=1e-9, arm_error_m=1e-9, surprise=1e-9)
     rig.planner(wary=False)
     assert rig.result(rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9))).outcome is Outcome.BUDGET_SPENT
+
+
+@pytest.mark.parametrize("composed", [True, False], ids=["composed", "apart"])
+def test_an_untrained_model_moves_nothing_and_says_why(ros, bundle, tmp_path, composed):
+    """It predicts that nothing changes, whatever is done."""
+    encoder, predictor, contract = load_bundle(bundle)
+    save_bundle(tmp_path / "untrained", encoder, ActionConditionedPredictor(predictor.config), contract)
+    rig = Rig(str(tmp_path / "untrained"))
+    rig.planner(composed)
+    result = rig.result(rig.send_goals(ENDLESS))
+    commands = rig.commands_settle()
+    rig.close()
+    assert (result.outcome, result.steps, commands) == (Outcome.INVALID_ENERGY, 0, 0)
+    assert "the model sees no difference between actions" in result.message
 
 
 def test_max_steps_bounds_all_goals_together(rig):
