@@ -11,7 +11,7 @@ from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy, ro
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner.control.setpoint_stream import SetpointStream
 from jepa_planner.control.setpoints import Setpoint, Target
-from jepa_planner.control.watchdog import FUTURE_TOLERANCE_S, Watchdog
+from jepa_planner.control.watchdog import LEAD_TOLERANCE_S, Watchdog, clock_complaint
 
 MAX_STEP_DURATION_S = 10.0
 CLOCK_TOLERANCE_S = 0.05
@@ -43,6 +43,7 @@ class ArmSettings:
     motion_share: float = 0.88
     max_tracking_error_m: float = 0.05
     resync_distance_m: float = 0.01
+    lead_tolerance_s: float = LEAD_TOLERANCE_S
 
 
 @dataclass(frozen=True)
@@ -90,17 +91,18 @@ class ArmExecutive:
         self.accepted_plan_id = 0
         self.refused_plan_id = 0
         self._kinematics = kinematics
-        self._watchdog = Watchdog("joint state", settings.joint_state_timeout_s)
+        self.joint_state = Watchdog("joint state", settings.joint_state_timeout_s, settings.lead_tolerance_s, "arm_node")
         self._last_plan_id = 0
         self._last_now_s = -np.inf
         self._streamed_until_s = -np.inf
 
-    def measured(self, stamp_s: float, q_rad: np.ndarray, closedness: float) -> None:
-        """Takes a joint state; one that is invalid or not newer than the last does not count as an arrival."""
+    def measured(self, now_s: float, stamp_s: float, q_rad: np.ndarray, closedness: float) -> None:
+        """Takes a joint state that arrives now; one that is invalid or not newer than the last counts as none."""
         if not (np.all(np.isfinite(q_rad)) and np.isfinite(closedness)):
-            self._explain("joint state holds numbers that are not finite")
+            self.joint_state.explain("joint state holds numbers that are not finite")
             return
-        if not self._watchdog.feed(stamp_s):
+        self.joint_state.explain("")
+        if not self.joint_state.feed(stamp_s, now_s):
             return
         xyz, rotation = self._kinematics.tcp_pose(q_rad)
         self.measurement = Measurement(stamp_s, np.array(q_rad, dtype=float), xyz, rotation, float(closedness))
@@ -157,7 +159,7 @@ class ArmExecutive:
         """
         if self.moving:
             return "the arm is still moving; try again when it rests"
-        if complaint := self._watchdog.complaint(now_s):
+        if complaint := self.joint_state.complaint(now_s):
             if self.mode is Mode.STOPPED:
                 self._explain(f"cannot reset: {complaint}")
             return complaint
@@ -175,7 +177,7 @@ class ArmExecutive:
         if now_s < self._last_now_s - CLOCK_TOLERANCE_S:
             self._clock_jumped_back(now_s)
         self._last_now_s = now_s
-        complaint = self._watchdog.complaint(now_s)
+        complaint = self.joint_state.complaint(now_s)
         if complaint and self.mode is not Mode.STOPPED:
             if self.mode is not Mode.WAITING:
                 self._brake(Mode.WAITING, complaint)
@@ -215,7 +217,7 @@ class ArmExecutive:
             return f"stopped ({self.reason}); call ~/reset first"
         if step.plan_id <= self._last_plan_id:
             return f"replayed: plans up to {self._last_plan_id} were seen before"
-        if complaint := self._watchdog.complaint(now_s):
+        if complaint := self.joint_state.complaint(now_s):
             return complaint
         if self.moving or self.mode is not Mode.HOLDING:
             return f"the arm is {self.mode.name.lower()}" + (", still in motion" if self.moving else "")
@@ -226,9 +228,11 @@ class ArmExecutive:
             return f"a step of {step.duration_s} s; expected more than 0 and at most {MAX_STEP_DURATION_S} s"
         age_s = now_s - step.planned_at_s
         if age_s > step.valid_for_s:
-            return f"late: planned {age_s:.2f} s ago, valid for {step.valid_for_s:.2f} s"
-        if age_s < -FUTURE_TOLERANCE_S:
-            return f"planned {-age_s:.2f} s in the future: the clocks of planner and arm differ"
+            late = f"late: planned {age_s:.2f} s ago, valid for {step.valid_for_s:.2f} s"
+            return f"{late}, unless the clock of the planner's computer is behind this node's"
+        lead_s = max(step.planned_at_s, step.observed_at_s) - now_s
+        if complaint := clock_complaint("it is stamped", lead_s, self.settings.lead_tolerance_s, "arm_node"):
+            return complaint
         if step.observed_at_s < self.rest_since_s:
             early_s = self.rest_since_s - step.observed_at_s
             return f"stale observation: from {early_s:.2f} s before the last motion ended"
@@ -270,7 +274,7 @@ class ArmExecutive:
         return float(np.linalg.norm(self.stream.pose()[0] - self.measurement.xyz_m))
 
     def _clock_jumped_back(self, now_s: float) -> None:
-        self._watchdog.forget()
+        self.joint_state.forget()
         self._streamed_until_s = now_s - self.stream.period_s
         self.rest_since_s = 0.0
         if self.mode is not Mode.STOPPED:

@@ -12,9 +12,13 @@ from typing import NoReturn, Protocol
 import torch
 
 from jepa_planner.control.arm_executive import Mode
-from jepa_planner.nodes.senses import ArmReport, Observation, Senses
+from jepa_planner.control.watchdog import Watchdog
+from jepa_planner.nodes.senses import READER, ArmReport, Observation, Senses
 from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import Decision, DecisionKind
+
+TELL_PERIOD_S = 1.0
+"""A wait that lasts tells so often what it waits for."""
 
 
 class Outcome(IntEnum):
@@ -85,7 +89,8 @@ class GoalPursuit:
     """Runs one goal to its end in the calling thread; any thread may interrupt it.
 
     `prepare` encodes the goal images and returns a controller that holds them; it may take long, and may raise Ended.
-    An observation is used only when its image and its joint state were stamped after the arm came to rest.
+    An observation is used only when its image and its joint state are from after the arm was heard to rest.
+    goal_stamp_s: of the oldest goal image, 0 where none carries one.
     """
 
     def __init__(
@@ -107,6 +112,7 @@ class GoalPursuit:
         self._now_s = now_s
         self._state_channels = state_channels
         self._goal_stamp_s = goal_stamp_s
+        self._goal_image = Watchdog("goal image", settings.goal_timeout_s, senses.lead_tolerance_s, READER)
         self._interruption: Ended | None = None
         self._sending = threading.Lock()
 
@@ -127,10 +133,13 @@ class GoalPursuit:
         """Raises Ended when the pursuit was interrupted or its goal has grown too old."""
         if self._interruption is not None:
             raise self._interruption
-        age_s = self._now_s() - self._goal_stamp_s
-        if self._goal_stamp_s > 0 and age_s > self._settings.goal_timeout_s:
-            limit_s = self._settings.goal_timeout_s
-            raise Ended(Outcome.STALE_GOAL, f"goal image is stale: {age_s:.1f} s old, limit {limit_s:.1f} s")
+        now_s = self._now_s()
+        if self._goal_stamp_s <= 0 or now_s <= 0:  # no stamp, or simulated time that has not begun
+            return
+        if self._goal_image.stamp_s is None:
+            self._goal_image.feed(self._goal_stamp_s, now_s)
+        if complaint := self._goal_image.complaint(now_s):
+            raise Ended(Outcome.STALE_GOAL, complaint)
 
     def run(self) -> Ended:
         """Pursues the goals to their end and returns it; unless reached, the arm was then told to hold."""
@@ -185,9 +194,9 @@ class GoalPursuit:
         """
         start_s = self._settings.start_timeout_s if self.last is None else 0.0
         asked_s = self._now_s() if self.last is None else 0.0  # before the goal came, others may have moved the scene
-        began_s = wanted_since_s = time.monotonic()
-        with self._senses.changed:
-            while True:
+        began_s = wanted_since_s = told_s = time.monotonic()
+        while True:
+            with self._senses.changed:
                 self.check()
                 arm, observation = self._senses.arm, self._senses.observation
                 self._senses.image_wanted = arm is not None and not arm.moving
@@ -210,6 +219,10 @@ class GoalPursuit:
                     state = "moving" if arm is not None and arm.moving else "seen at rest"
                     raise Ended(Outcome.ARM_REFUSED, f"the arm was not {state} and observed within {waited_s:.1f} s")
                 self._senses.changed.wait(0.02)
+            waits_for = silent_arm or silent_camera
+            if waits_for and time.monotonic() - told_s > TELL_PERIOD_S:
+                told_s = time.monotonic()
+                self._hands.report(None, f"waiting: {waits_for}")
 
     def _wait_for_answer(self, plan_id: int) -> str:
         """Waits until the arm has taken or refused a plan and rests again; returns the refusal, empty when taken."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor
 
 from jepa_planner.control.arm_executive import Mode
-from jepa_planner.control.watchdog import Watchdog
+from jepa_planner.control.watchdog import LEAD_TOLERANCE_S, Watchdog
 
 CLOCK_STANDS_S = 5.0
 """A simulator may be slow; after so long without news it is taken for dead."""
+READER = "mpc_node"
+IMAGE_SOURCE, ARM_SOURCE = "encoder_node", "arm_node"
+"""The nodes whose word on themselves explains why nothing is seen or felt."""
 
 
 @dataclass(frozen=True)
@@ -53,56 +56,93 @@ class ArmReport:
 
 
 class Senses:
-    """The newest observation and arm report, and how old they are.
+    """The newest observation and arm report, how old they are, and what the nodes behind them say of themselves.
 
-    Age counts by stamps on the node's clock. Long silence counts on the wall clock as well, because a simulated clock
-    stands still when its simulator is gone.
+    Age counts by stamps and arrivals on the node's clock, and nothing is taken to be from after its arrival: not a
+    picture, not a joint state; nor is an arm taken to rest before it was heard to. Long silence counts on the wall
+    clock as well, because a simulated clock stands still when its simulator is gone.
     """
 
-    def __init__(self, image_timeout_s: float, arm_timeout_s: float, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        image_timeout_s: float,
+        arm_timeout_s: float,
+        now_s: Callable[[], float],
+        lead_tolerance_s: float = LEAD_TOLERANCE_S,
+    ) -> None:
         self.changed = threading.Condition()
         self.observation: Observation | None = None
         self.arm: ArmReport | None = None
         self.image_wanted = False
         """Whether somebody waits for a picture; in between, encoding would only take time from planning."""
-        self._now_s = now_s
         self.image_timeout_s = image_timeout_s
         self.arm_timeout_s = arm_timeout_s
-        self._image = Watchdog("image", image_timeout_s)
-        self._joint_state = Watchdog("joint state", arm_timeout_s)
+        self._now_s = now_s
+        self.lead_tolerance_s = lead_tolerance_s
+        self._rest_told_s = self._rest_heard_s = 0.0
+        self._image = Watchdog("image", image_timeout_s, lead_tolerance_s, READER)
+        self._joint_state = Watchdog("joint state", arm_timeout_s, lead_tolerance_s, READER)
+        self._said: dict[str, str] = {}
+        self._clocks: dict[str, Watchdog] = {}
         self._heard = {self._image.what: time.monotonic(), self._joint_state.what: time.monotonic()}
 
     def see(self, observation: Observation) -> None:
         """Takes an observation; one that is not newer than the last is no news."""
         with self.changed:
-            self.observation = observation
-            self._feed(self._image, observation.stamp_s)
+            now_s = self._now_s()
+            self.observation = replace(observation, stamp_s=min(observation.stamp_s, now_s))
+            self._feed(self._image, observation.stamp_s, now_s)
+            self.changed.notify_all()
 
     def feel(self, report: ArmReport) -> None:
         """Takes an arm report."""
         with self.changed:
-            self.arm = report
-            self._feed(self._joint_state, report.stamp_s)
+            now_s = self._now_s()
+            news = self.arm is None or report.rest_since_s != self._rest_told_s
+            self._rest_told_s = report.rest_since_s
+            self._rest_heard_s = now_s if news else min(self._rest_heard_s, now_s)  # less where the clock was set back
+            rest_since_s = max(report.rest_since_s, self._rest_heard_s)
+            self.arm = replace(report, stamp_s=min(report.stamp_s, now_s), rest_since_s=rest_since_s)
+            if report.stamp_s > 0:  # zero: arm_node itself knows of none yet
+                self._feed(self._joint_state, report.stamp_s, now_s)
+            self.changed.notify_all()
+
+    def hear(self, node: str, stamp_s: float, complaint: str) -> None:
+        """Takes what a node says of itself; complaint: what keeps it from its work, empty when nothing does."""
+        with self.changed:
+            self._said[node] = f"{node}: {complaint}" if complaint else ""
+            clock = self._clocks.setdefault(
+                node, Watchdog(f"what {node} says", self.arm_timeout_s, self.lead_tolerance_s, READER)
+            )
+            clock.feed(stamp_s, self._now_s())
+            self._image.explain(self.said(IMAGE_SOURCE))
+            self._joint_state.explain(self.said(ARM_SOURCE))
+
+    def said(self, node: str) -> str:
+        """What keeps a node from its work, by its own word and with its name; empty where it did not complain."""
+        return self._said.get(node, "")
 
     def image_complaint(self) -> str:
         """Why the last image cannot be used, in words; empty when it is fresh."""
-        return self._complaint(self._image)
+        return self._complaint(self._image, IMAGE_SOURCE)
 
     def arm_complaint(self) -> str:
         """Why the last joint state cannot be used; empty when it is fresh."""
         if self.arm is not None and self.arm.mode is Mode.WAITING:
             return self.arm.reason
-        return self._complaint(self._joint_state)
+        return self._complaint(self._joint_state, ARM_SOURCE)
 
-    def _feed(self, watchdog: Watchdog, stamp_s: float) -> None:
-        if watchdog.stamp_s is not None and stamp_s < watchdog.stamp_s - watchdog.timeout_s:
-            watchdog.forget()  # the clock jumped back, or a simulation began again
-        if watchdog.feed(stamp_s):
+    def delays_s(self) -> dict[str, float]:
+        """How old, at least, what comes of late is on arrival, by what it is."""
+        return {watchdog.what: watchdog.delay_s for watchdog in (self._image, self._joint_state)}
+
+    def _feed(self, watchdog: Watchdog, stamp_s: float, now_s: float) -> None:
+        if watchdog.feed(stamp_s, now_s):
             self._heard[watchdog.what] = time.monotonic()
-        self.changed.notify_all()
 
-    def _complaint(self, watchdog: Watchdog) -> str:
-        if complaint := watchdog.complaint(self._now_s()):
+    def _complaint(self, watchdog: Watchdog, source: str) -> str:
+        clock = self._clocks.get(source)
+        if complaint := (clock.clock_complaint() if clock else "") or watchdog.complaint(self._now_s()):
             return complaint
         silent_s, limit_s = time.monotonic() - self._heard[watchdog.what], watchdog.timeout_s + CLOCK_STANDS_S
         if silent_s > limit_s:

@@ -63,7 +63,8 @@ def test_the_arm_is_silent_again_when_it_rests(rig):
     ("changes", "reason"),
     [
         ({"planned_at_s": 99.0}, "late"),
-        ({"planned_at_s": 110.0}, "in the future"),
+        ({"planned_at_s": 110.0}, "ahead of arm_node's clock"),
+        ({"observed_at_s": 110.0}, "ahead of arm_node's clock"),
         ({"observed_at_s": 90.0}, "stale observation"),
         ({"xyz_m": np.array([np.nan, 0.0, 0.2])}, "finite"),
         ({"closedness": np.inf}, "finite"),
@@ -119,6 +120,65 @@ def test_silent_joint_states_brake_the_arm_and_name_it(moving):
     assert moving.executive.mode is Mode.HOLDING
 
 
+@pytest.mark.parametrize("ahead_s", [0.0, 0.02, -0.02])
+def test_clocks_that_agree_well_enough_leave_the_limit_of_silence_as_it_is(ahead_s):
+    rig = Rig()
+    rig.robot_ahead_s = ahead_s
+    rig.tick(3)
+    assert rig.offer(duration_s=1.0) == ""
+    rig.tick(30)
+    last_s, rig.joint_states_arrive = rig.now_s, False
+    while rig.executive.mode is Mode.MOVING:
+        rig.tick()
+    assert 0.23 - PERIOD_S < rig.now_s - last_s <= 0.25 + 1.5 * PERIOD_S
+    assert "joint state is stale" in rig.executive.reason and "limit 0.25 s" in rig.executive.reason
+
+
+@pytest.mark.parametrize("ahead_s", [0.3, 0.6, 0.99, 5.0, -0.3, -0.6, -0.99, -5.0])
+def test_an_arm_whose_clock_is_another_is_not_moved_and_both_clocks_are_named(ahead_s):
+    rig = Rig()
+    rig.robot_ahead_s = ahead_s
+    rig.tick(3)
+    refusal = rig.offer()
+    assert "the clocks of its source's computer and of arm_node's differ" in refusal
+    assert f"{abs(ahead_s):.2f} s {'ahead' if ahead_s > 0 else 'old on arrival'}" in refusal
+    rig.tick(50)
+    assert rig.sent == [] and rig.executive.mode is Mode.WAITING
+
+
+@pytest.mark.parametrize("ahead_s", [0.3, 0.99, 5.0, -0.3, -0.99, -5.0])
+def test_a_clock_that_is_set_in_mid_motion_brakes_the_arm_and_is_named(moving, ahead_s):
+    moving.robot_ahead_s = ahead_s
+    set_s = moving.now_s
+    while moving.executive.mode is Mode.MOVING:
+        moving.tick()
+    assert moving.now_s - set_s <= 0.25 + 1.5 * PERIOD_S
+    moving.tick(40)
+    assert not moving.executive.moving
+    assert "joint state" in moving.executive.reason
+
+
+@pytest.mark.parametrize("ahead_s", [0.3, 0.99, 5.0])
+def test_a_plan_of_a_clock_that_is_ahead_is_refused_and_both_clocks_are_named(rig, ahead_s):
+    refusal = rig.offer(planned_at_s=rig.now_s + ahead_s)
+    assert f"{ahead_s:.2f} s ahead of arm_node's clock" in refusal
+
+
+@pytest.mark.parametrize("behind_s", [0.99, 5.0])
+def test_a_plan_of_a_clock_that_is_behind_is_late_and_the_clock_is_named(rig, behind_s):
+    refusal = rig.offer(planned_at_s=rig.now_s - behind_s)
+    assert f"late: planned {behind_s:.2f} s ago, valid for 0.50 s, unless the clock" in refusal
+
+
+def test_joint_states_that_cannot_be_used_are_named_rather_than_missed():
+    rig = Rig()
+    rig.executive.measured(rig.now_s, rig.now_s, np.full(7, np.nan), 0.0)
+    rig.executive.tick(rig.now_s)
+    assert rig.executive.reason == "joint state holds numbers that are not finite"
+    rig.tick(2)
+    assert rig.executive.reason == "joint states arrive"
+
+
 def test_a_stop_decelerates_and_is_latched(moving):
     moving.executive.stop("button")
     assert moving.executive.mode is Mode.STOPPED
@@ -150,7 +210,7 @@ def test_an_arm_that_does_not_follow_is_braked(moving):
     blocked = moving.q_rad
     for _ in range(30):
         moving.now_s += PERIOD_S
-        moving.executive.measured(moving.now_s, blocked + 0.2, 0.0)
+        moving.executive.measured(moving.now_s, moving.now_s, blocked + 0.2, 0.0)
         moving.executive.tick(moving.now_s)
     assert "from where it was told to be" in moving.executive.reason
     assert not moving.executive.moving
@@ -179,7 +239,7 @@ def test_a_clock_that_jumps_back_disarms(moving):
 def test_an_invalid_joint_state_does_not_count_as_an_arrival(rig):
     rig.joint_states_arrive = False
     for _ in range(40):
-        rig.executive.measured(rig.now_s, np.full(7, np.nan), 0.0)
+        rig.executive.measured(rig.now_s, rig.now_s, np.full(7, np.nan), 0.0)
         rig.tick()
     assert rig.executive.mode is Mode.WAITING
 
@@ -192,7 +252,7 @@ def test_a_reset_keeps_the_grip_on_what_the_gripper_holds(rig):
     rig.executive.stop("button")
     rig.tick(5)
     rig.closedness = 0.45
-    rig.executive.measured(rig.now_s + 0.001, rig.q_rad, rig.closedness)
+    rig.executive.measured(rig.now_s, rig.now_s + 0.001, rig.q_rad, rig.closedness)
     assert rig.executive.reset(rig.now_s) == ""
     assert rig.executive.stream.closedness == 1.0
 

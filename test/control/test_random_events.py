@@ -52,6 +52,10 @@ def _clock(by_s: float) -> Event:
     return lambda rig: setattr(rig, "now_s", rig.now_s + by_s)
 
 
+def _robot_clock(ahead_s: float) -> Event:
+    return lambda rig: setattr(rig, "robot_ahead_s", ahead_s)
+
+
 def _push(rad: float) -> Event:
     def event(rig: Rig) -> None:
         if not rig.executive.moving:
@@ -71,8 +75,9 @@ EVENTS = st.one_of(
             lambda rig: rig.executive.hold("a test"),
             lambda rig: rig.executive.stop("a test"),
             lambda rig: rig.executive.reset(rig.now_s),
-            lambda rig: rig.executive.measured(rig.now_s + 1.0, NONSENSE, np.inf),
+            lambda rig: rig.executive.measured(rig.now_s, rig.now_s + 1.0, NONSENSE, np.inf),
             _silence(False), _silence(True), _clock(0.05), _clock(0.5), _clock(-2.0), _push(0.02), _push(-0.03),
+            _robot_clock(0.0), _robot_clock(0.015), _robot_clock(0.3), _robot_clock(-0.3),
         ]
     ),
 )  # fmt: skip

@@ -86,7 +86,7 @@ def test_a_goal_image_that_grows_too_old_ends_the_goal_by_name(rig):
     old = Time(nanoseconds=rig.robot.get_clock().now().nanoseconds - 10 * 10**9)
     result = rig.result(rig.send_goals(goal_of(*FAR, budget=100, tolerance=1e-9, stamp=old)))
     assert result.outcome is Outcome.STALE_GOAL
-    assert "limit 5.0 s" in result.message
+    assert "limit 5.00 s" in result.message
     assert rig.commands_settle() == 0
 
 

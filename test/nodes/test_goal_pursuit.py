@@ -89,13 +89,14 @@ class World:
         self.after_plan = self.arrive
 
     def arrive(self, plan_id: int = 0, image: bool = True, arm: bool = True) -> None:
-        """A second later, news of both: the arm has taken the plan and rests."""
-        self.clock.now_s += 1.0
-        now_s = self.clock.now_s
-        if arm:
-            self.senses.feel(report(now_s, plan_id=plan_id, rest_since_s=now_s - 0.5))
+        """Half a second later the arm has taken the plan and rests, and after as long again there is news of both."""
+        rest_since_s = self.clock.now_s + 0.5
+        for now_s in (rest_since_s, rest_since_s + 0.5):
+            self.clock.now_s = now_s
+            if arm:
+                self.senses.feel(report(now_s, plan_id=plan_id, rest_since_s=rest_since_s))
         if image:
-            self.senses.see(Observation(torch.zeros(2, 2), now_s))
+            self.senses.see(Observation(torch.zeros(2, 2), self.clock.now_s))
 
     def silence_after(self, plans: int, **arrivals: bool) -> None:
         """From that plan on, only these arrive."""
@@ -171,8 +172,16 @@ def test_an_old_goal_image_ends_the_goal_by_name():
     world.arrive()
     end = world.pursuit.run()
     assert end.outcome is Outcome.STALE_GOAL
-    assert "limit 10.0 s" in end.message
+    assert "limit 10.00 s" in end.message
     assert 0 < len(world.hands.plans) <= 5
+
+
+def test_a_goal_image_stamped_ahead_of_the_clock_ends_the_goal_by_name():
+    world = World(goal_stamp_s=104.0)
+    world.arrive()
+    end = world.pursuit.run()
+    assert end.outcome is Outcome.STALE_GOAL
+    assert "goal image is stamped 3.00 s ahead of mpc_node's clock" in end.message
 
 
 def test_no_plan_leaves_after_a_cancellation(world):
@@ -223,7 +232,8 @@ def test_a_stopped_arm_ends_the_goal_by_name(world):
 def test_a_picture_from_before_the_arm_came_to_rest_is_not_planned_on(world):
     def early(plan_id: int) -> None:
         world.arrive(plan_id)
-        world.senses.feel(report(world.clock.now_s + 0.1, plan_id=plan_id, rest_since_s=world.clock.now_s + 0.05))
+        world.clock.now_s += 0.1
+        world.senses.feel(report(world.clock.now_s, plan_id=plan_id, rest_since_s=world.clock.now_s - 0.05))
 
     world.after_plan = early
     assert world.pursuit.run().outcome is Outcome.ARM_REFUSED
