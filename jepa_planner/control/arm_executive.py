@@ -91,7 +91,8 @@ class ArmExecutive:
         self.accepted_plan_id = 0
         self.refused_plan_id = 0
         self._kinematics = kinematics
-        self.joint_state = Watchdog("joint state", settings.joint_state_timeout_s, settings.lead_tolerance_s, "arm_node")
+        timeout_s, lead_s = settings.joint_state_timeout_s, settings.lead_tolerance_s
+        self.joint_state = Watchdog("joint state", timeout_s, lead_s, reader="arm_node")
         self._last_plan_id = 0
         self._last_now_s = -np.inf
         self._streamed_until_s = -np.inf

@@ -38,7 +38,7 @@ class Watchdog:
 
     def feed(self, stamp_s: float, arrived_s: float) -> bool:
         """Notes an arrival; returns whether it was news."""
-        if not math.isfinite(stamp_s):
+        if not math.isfinite(stamp_s) or arrived_s <= 0.0:  # simulated time that has not begun tells no age
             return False
         if self.stamp_s is not None and self.stamp_s - self.timeout_s <= stamp_s <= self.stamp_s:
             return False

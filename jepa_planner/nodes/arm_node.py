@@ -78,6 +78,7 @@ class ArmNode(PlannerNode):
             motion_share=given["motion_share"],
             max_tracking_error_m=given["max_tracking_error_m"],
             resync_distance_m=given["resync_distance_m"],
+            lead_tolerance_s=self.lead_tolerance_s(),
         )
         self.executive = ArmExecutive(kinematics, limits, given["rate_hz"], settings)
         self._arm_joints = kinematics.joint_names
@@ -99,8 +100,11 @@ class ArmNode(PlannerNode):
         self._send = self._make_output(given["output"])
         self._gripper = self.create_lifecycle_publisher(JointTrajectory, "gripper_command", qos.COMMAND)
         self._state = self.create_lifecycle_publisher(ArmState, "arm_state", qos.STATE)
+        self._joint_states = self.create_subscription(JointState, "joint_states", self._on_joint_state, qos.SENSOR)
+        self._nothing_came = True
+        self.executive.joint_state.explain(self.nothing_came_on([self._joint_states]))
         self._entities = [
-            self.create_subscription(JointState, "joint_states", self._on_joint_state, qos.SENSOR),
+            self._joint_states,
             self.create_subscription(Plan, "plan", self._on_plan, qos.COMMAND),
             self.create_service(Trigger, "~/stop", self._on_stop),
             self.create_service(Trigger, "~/reset", self._on_reset),
@@ -131,10 +135,20 @@ class ArmNode(PlannerNode):
         return self.executive is not None and self.executive.moving
 
     def health(self) -> tuple[bool, str, dict[str, object]]:
-        executive = self.executive
-        well = executive.mode not in (Mode.WAITING, Mode.STOPPED)
-        numbers_behind = {"mode": executive.mode.name, "plan": executive.accepted_plan_id, "moving": executive.moving}
-        return well, executive.reason, numbers_behind
+        executive, joint_state = self.executive, self.executive.joint_state
+        if self._nothing_came:
+            joint_state.explain(self.nothing_came_on([self._joint_states]))
+        numbers_behind = {
+            "mode": executive.mode.name,
+            "plan": executive.accepted_plan_id,
+            "moving": executive.moving,
+            "joint_state_delay_s": round(joint_state.delay_s, 3),
+        }
+        if executive.mode is Mode.STOPPED:
+            return False, executive.reason, numbers_behind
+        # Said here as well as in `arm_state`, which waits for simulated time to begin.
+        complaint = joint_state.complaint(self.now_s()) or joint_state.remark()
+        return not complaint and executive.mode is not Mode.WAITING, complaint or executive.reason, numbers_behind
 
     def _make_output(self, kind: str):
         if kind == "joint_trajectory":
@@ -149,15 +163,19 @@ class ArmNode(PlannerNode):
     def _on_joint_state(self, message: JointState) -> None:
         if self.executive is None:  # came on its way while the node was cleaned up
             return
+        self._nothing_came = False
         position = dict(zip(message.name, message.position, strict=False))
         missing = [name for name in (*self._arm_joints, *self._fingers) if name not in position]
         if missing:
-            self.get_logger().warning(f"joint state lacks {', '.join(missing)}", throttle_duration_sec=5.0)
+            unusable = f"joint state lacks {', '.join(missing)}; it has {', '.join(position) or 'no positions'}"
+            self.executive.joint_state.explain(unusable)
+            self.get_logger().warning(unusable, throttle_duration_sec=5.0)
             return
         q = np.array([position[name] for name in self._arm_joints])
         finger = sum(position[name] for name in self._fingers) / len(self._fingers)
         closedness = (finger - self._open) / (self._closed - self._open)
-        self.executive.measured(seconds(message.header.stamp), q, float(np.clip(closedness, 0.0, 1.0)))
+        closedness = float(np.clip(closedness, 0.0, 1.0))
+        self.executive.measured(self.now_s(), seconds(message.header.stamp), q, closedness)
         if self._sent_closedness is None and self.executive.stream.ready:
             self._sent_closedness = self.executive.stream.closedness  # a gripper that may hold something is let alone
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from action_msgs.msg import GoalStatus
 from action_msgs.srv import CancelGoal
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionClient
 from rclpy.node import Node
 from std_srvs.srv import Trigger
@@ -21,7 +22,7 @@ from jepa_planner.msg import ArmState, GoalImage
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import array_to_image, seconds
 from jepa_planner.nodes.goal_pursuit import Outcome
-from jepa_planner.nodes.planner_node import wait_until
+from jepa_planner.nodes.planner_node import complaints, wait_until
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.srv import SetUpTask, TaskStatus
 from jepa_planner.world_model.contract import Contract
@@ -84,6 +85,8 @@ class PlannerClient:
         self._stop = self.node.create_client(Trigger, "arm_node/stop")
         self._reset = self.node.create_client(Trigger, "arm_node/reset")
         self.node.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.STATE)
+        self._said: dict[str, str] = {}
+        self.node.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, qos.STATE)
         self._thread = NodeThread(self.node, lambda: None)
 
     def __enter__(self) -> PlannerClient:
@@ -104,8 +107,12 @@ class PlannerClient:
         if cancel.is_set():
             raise Interrupted("interrupted while waiting for the planner; no goal was sent")
         if not in_time:
-            what = "arm_node sends no arm_state" if self._reach.server_is_ready() else "no mpc_node takes goals"
-            raise PlannerError(f"{what} after {timeout_s:.0f} s; start one with `jepa-planner run`")
+            node, what = "mpc_node", "no mpc_node takes goals"
+            if self._reach.server_is_ready():
+                node, what = "arm_node", "arm_node sends no arm_state"
+            said = self._said.get(node)
+            why = f"{node}: {said}" if said else "start one with `jepa-planner run`"
+            raise PlannerError(f"{what} after {timeout_s:.0f} s; {why}")
 
     def set_up_task(
         self, task: str, seed: int, goal_images: str = "dense", options: dict | None = None
@@ -183,6 +190,9 @@ class PlannerClient:
 
     def _on_arm_state(self, message: ArmState) -> None:
         self.arm_state = message
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        self._said |= complaints(message, self.node.get_namespace())
 
     def _call(self, client, request, timeout_s: float = CALL_TIMEOUT_S):
         if not self._until(client.service_is_ready, CALL_TIMEOUT_S):

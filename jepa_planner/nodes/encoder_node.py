@@ -8,24 +8,27 @@ import numpy as np
 from sensor_msgs.msg import Image
 from torch import Tensor
 
+from jepa_planner.control.watchdog import Watchdog
 from jepa_planner.msg import Latent
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import ConversionError, array_to_latent, image_to_array, seconds, time_message
 from jepa_planner.nodes.models import MODEL_PARAMETERS, model_id, world_model
 from jepa_planner.nodes.parameters import Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
+from jepa_planner.nodes.view_pairing import ViewPairing
 from jepa_planner.srv import EncodeImages
 from jepa_planner.world_model.aspect import check_same_aspect
 from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.picture_file import PictureError
 
-SILENCE_S = 2.0
+SILENCE_S = 0.5
+"""Sooner than mpc_node ends a goal for want of an image, so that it can say why none comes."""
 Listener = Callable[[Tensor, float], None]
-"""Called with latents [N, D] and the stamp (s) of the oldest image behind them."""
+"""Called with latents [N, D] and the time (s) of the oldest image behind them: its stamp, or its arrival if earlier."""
 
 
 class EncoderNode(PlannerNode):
-    """Encodes the newest image of every view; publishes `latent`, serves `~/encode`.
+    """Encodes images of one moment, one of every view; publishes `latent`, serves `~/encode`.
 
     Nodes in the same process listen instead of subscribing, so that latents never leave it.
     """
@@ -55,20 +58,23 @@ class EncoderNode(PlannerNode):
         self.get_logger().info(f"{self._model_id} runs on {self._model.backend}")
         image = self._model.contract.image
         self._model.observe(np.zeros((1, len(image.views), image.height, image.width, 3), np.uint8))  # warms it up
-        self._tolerance_s = given["sync_tolerance_s"]
-        views = image.views
+        self._views = views = image.views
         topics = [topic for topic in given["image_topics"] if topic] or [f"{view}/image_raw" for view in views]
         if len(topics) != len(views):
             raise ValueError(
                 f"image_topics names {len(topics)} topics; this model needs {len(views)}: {', '.join(views)}"
             )
-        self._newest: list[Image | None] = [None] * len(views)
+        self._pairing: ViewPairing[tuple[float, Image]] = ViewPairing(len(views), given["sync_tolerance_s"])
         self._seen_size: tuple[int, int] | None = None
         self._goal_size: tuple[int, int] | None = None
         self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.STREAM)
         self._images = [
             self.create_subscription(Image, topic, lambda image, view=view: self._on_image(view, image), qos.SENSOR)
             for view, topic in enumerate(topics)
+        ]
+        self._watchdogs = [
+            Watchdog(f"image on {images.topic_name}", SILENCE_S, self.lead_tolerance_s(), "encoder_node")
+            for images in self._images
         ]
         self._service = self.create_service(EncodeImages, "~/encode", self._on_encode)
 
@@ -84,10 +90,11 @@ class EncoderNode(PlannerNode):
             "backend": self._model.backend,
             "encoded": self._encoded,
             "seconds_per_image": round(self._seconds, 4),
+            "image_delay_s": [round(watchdog.delay_s, 3) for watchdog in self._watchdogs],
         }
         trouble = self._trouble
         if self._seen_s is None or time.monotonic() - self._seen_s > SILENCE_S:
-            trouble = f"no complete set of images within the last {SILENCE_S:.0f} s"
+            trouble = self._why_nothing_is_seen()
         return not trouble, trouble, numbers
 
     def encode(self, images: Sequence[Image]) -> Tensor:
@@ -95,11 +102,31 @@ class EncoderNode(PlannerNode):
 
         Raises ConversionError or ContractError saying what is wrong.
         """
-        views = [image_to_array(image) for image in images]
+        views = [self._pixels(number, image) for number, image in enumerate(images)]
         if not views or any(view.shape != views[0].shape for view in views):
             shapes = [list(view.shape) for view in views]
             raise ConversionError(f"views are {shapes}; expected one image of the same size per view of the model")
         return self._model.observe(np.stack(views)[None])[0]
+
+    def _pixels(self, number: int, image: Image) -> np.ndarray:
+        try:
+            return image_to_array(image)
+        except ConversionError as error:
+            name = self._views[number] if number < len(self._views) else number + 1
+            raise ConversionError(f"view {name}: {error}") from error
+
+    def _why_nothing_is_seen(self) -> str:
+        now_s = self.now_s()
+        silent = [images for images, dog in zip(self._images, self._watchdogs, strict=True) if dog.stamp_s is None]
+        if silent and now_s > 0:
+            return self.nothing_came_on(silent)
+        for watchdog in self._watchdogs:
+            if complaint := watchdog.complaint(now_s):
+                return complaint
+        if (spread_s := self._pairing.spread_s()) is None:
+            return f"no complete set of images within the last {SILENCE_S} s"
+        topics, tolerance_s = " and ".join(images.topic_name for images in self._images), self._pairing.tolerance_s
+        return f"the newest stamps differ by {spread_s:.3f} s, sync_tolerance_s is {tolerance_s:g}: {topics}"
 
     def encode_goal(self, images: Sequence[Image]) -> Tensor:
         """`encode` for pictures that did not come from the cameras, but must be such as these take.
@@ -114,13 +141,12 @@ class EncoderNode(PlannerNode):
         return latent
 
     def _on_image(self, view: int, image: Image) -> None:
-        self._newest[view] = image
-        if not self.active or any(newest is None for newest in self._newest):
+        stamp_s, arrived_s, watchdog = seconds(image.header.stamp), self.now_s(), self._watchdogs[view]
+        if not self.active or not watchdog.feed(stamp_s, arrived_s) or watchdog.clock_complaint():
             return
-        stamps_s = [seconds(newest.header.stamp) for newest in self._newest]
-        if max(stamps_s) - min(stamps_s) > self._tolerance_s:
+        if (moment := self._pairing.add(view, stamp_s, (min(stamp_s, arrived_s), image))) is None:
             return
-        group, self._newest = self._newest, [None] * len(self._newest)
+        taken_s, group = min(taken_s for taken_s, _ in moment), [image for _, image in moment]
         self._seen_s, self._seen_size = time.monotonic(), _size(group[0])
         listeners = [listener for listener, wanted in self._listeners if wanted()]
         if not listeners and not self._latents.get_subscription_count():
@@ -138,9 +164,9 @@ class EncoderNode(PlannerNode):
         self._encoded += 1
         self._seconds = time.monotonic() - began_s
         for listener in listeners:
-            listener(latent, min(stamps_s))
+            listener(latent, taken_s)
         if self._latents.get_subscription_count():
-            stamp, frame = time_message(min(stamps_s)), group[0].header.frame_id
+            stamp, frame = time_message(taken_s), group[0].header.frame_id
             self._latents.publish(array_to_latent(latent.cpu().numpy(), self._model_id, stamp, frame))
 
     def _on_encode(self, request: EncodeImages.Request, response: EncodeImages.Response) -> EncodeImages.Response:

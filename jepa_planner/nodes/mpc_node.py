@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import numpy as np
 import torch
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action.server import ServerGoalHandle
 from torch import Tensor
 
@@ -22,7 +24,7 @@ from jepa_planner.nodes.hands import GoalHands, PlanPublisher
 from jepa_planner.nodes.local_model import LocalEncoder, LocalImagination
 from jepa_planner.nodes.models import VIEWS, contract_of, model_id
 from jepa_planner.nodes.parameters import Change, Parameter
-from jepa_planner.nodes.planner_node import PlannerNode
+from jepa_planner.nodes.planner_node import PlannerNode, complaints
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.remote_model import Patience, RemoteEncoder, RemoteImagination
 from jepa_planner.nodes.senses import ArmReport, Observation, Senses
@@ -112,19 +114,24 @@ class MpcNode(PlannerNode):
         if self._predictor_node is None and isinstance(search_settings(self._contract, given), GradientSettings):
             raise ValueError("optimiser gradient needs the predictor in this process; run the planner's nodes composed")
         self._contract.imagines(given["imagine_sub_goals"], goals=1)  # refuses what the model cannot do
-        self._senses = Senses(given["image_timeout_s"], given["joint_state_timeout_s"], self.now_s)
+        self._senses = Senses(
+            given["image_timeout_s"], given["joint_state_timeout_s"], self.now_s, self.lead_tolerance_s()
+        )
         time_step_s = self._contract.action.time_step_s
         self._plans = PlanPublisher(self, given["base_frame"], time_step_s, given["plan_valid_s"])
-        self._subscriptions_ = [self.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.STATE)]
+        self._subscriptions_ = [
+            self.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.STATE),
+            self.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, qos.STATE),
+        ]
         if self._encoder_node is not None:
             self._encoder = LocalEncoder(self._encoder_node, self._goals.check)
         else:
-            self._encoder = RemoteEncoder(self, self._model_id, self._patience("encoder_timeout_s"))
+            self._encoder = RemoteEncoder(self, self._model_id, self._patience("encoder"))
             self._subscriptions_.append(self.create_subscription(Latent, "latent", self._on_latent, qos.SENSOR))
         if self._predictor_node is not None:
             self._imagination = LocalImagination(self._predictor_node, self._goals.check)
         else:
-            self._imagination = RemoteImagination(self, self._model_id, self._patience("predictor_timeout_s"))
+            self._imagination = RemoteImagination(self, self._model_id, self._patience("predictor"))
         self._preparation = GoalPreparation(
             self._contract, model_folder(given["model"]), given, self._encoder, self._imagination
         )
@@ -157,6 +164,7 @@ class MpcNode(PlannerNode):
         complaint = self._senses.arm_complaint()
         numbers = {"model": self._model_id, "pursuing": self._goals.busy, "last_outcome": self._goals.last_outcome}
         numbers["wary"] = self._preparation.complaint or self.parameters["wary"]
+        numbers |= {f"{what.replace(' ', '_')}_delay_s": round(s, 3) for what, s in self._senses.delays_s().items()}
         return not complaint, complaint, numbers
 
     def _on_observation(self, latent: Tensor, stamp_s: float) -> None:
@@ -192,6 +200,10 @@ class MpcNode(PlannerNode):
             )
         )
 
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for node, complaint in complaints(message, self.get_namespace()).items():
+            self._senses.hear(node, seconds(message.header.stamp), complaint)
+
     def _judge(self, goal: ReachGoalImage.Goal) -> None:
         if not self.active:
             raise ValueError("the planner is not active")
@@ -210,8 +222,9 @@ class MpcNode(PlannerNode):
             goal_stamp_s=min((stamp for stamp in stamps_s if stamp > 0), default=0.0),
         )
 
-    def _patience(self, answer: str) -> Patience:
-        return Patience(self.parameters["start_timeout_s"], self.parameters[answer], self._goals.check)
+    def _patience(self, who: str) -> Patience:
+        said, answer_s = partial(self._senses.said, f"{who}_node"), self.parameters[f"{who}_timeout_s"]
+        return Patience(self.parameters["start_timeout_s"], answer_s, self._goals.check, said)
 
     def _pursuit_settings(self) -> PursuitSettings:
         given = self.parameters

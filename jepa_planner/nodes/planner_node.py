@@ -8,11 +8,15 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
+from rclpy.subscription import Subscription
 
+from jepa_planner.control.watchdog import LEAD_TOLERANCE_S, SIMULATED_LEAD_TOLERANCE_S
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.parameters import Parameter, Parameters
 
 DIAGNOSTICS_PERIOD_S = 1.0
+"""What has changed is told sooner, after a look at it that costs next to nothing."""
+LOOK_PERIOD_S = 0.2
 AUTOSTART = Parameter("autostart", True, "Configure and activate on start, without a lifecycle manager.")
 
 
@@ -32,8 +36,12 @@ class PlannerNode(LifecycleNode):
         self.parameters = Parameters(
             self, (AUTOSTART, *self.PARAMETERS), is_configured=lambda: self.configured, is_moving=self.is_moving
         )
+        self.failure = ""
+        """Why the last transition could not be made; empty when it could."""
+        self._told: tuple[bool, str] | None = None
+        self._told_at_s = 0.0
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", qos.STATE)
-        self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(LOOK_PERIOD_S, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def configure(self) -> None:
         """Reads parameters and creates what the node works with."""
@@ -58,6 +66,18 @@ class PlannerNode(LifecycleNode):
     def now_s(self) -> float:
         """The node's time in seconds; simulated time where `use_sim_time` is set."""
         return self.get_clock().now().nanoseconds * 1e-9
+
+    def lead_tolerance_s(self) -> float:
+        """How far ahead of `now_s` a stamp may be when it arrives."""
+        simulated = self.get_parameter("use_sim_time").value
+        return SIMULATED_LEAD_TOLERANCE_S if simulated else LEAD_TOLERANCE_S
+
+    def nothing_came_on(self, subscriptions: Iterable[Subscription]) -> str:
+        """Names the topics of subscriptions that heard nothing, and those that nobody publishes."""
+        topics = [subscription.topic_name for subscription in subscriptions]
+        unpublished = [topic for topic in topics if not self.count_publishers(topic)]
+        nobody = f"; nobody publishes {', '.join(unpublished)}" if unpublished else ""
+        return f"nothing came on {', '.join(topics)}{nobody}"
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         outcome = self._transition(self.configure, state, super().on_configure)
@@ -96,13 +116,22 @@ class PlannerNode(LifecycleNode):
         try:
             work()
         except (ValueError, OSError, RuntimeError) as error:
-            self.get_logger().error(f"cannot {work.__name__}: {error}")
+            self.failure = f"cannot {work.__name__}: {error}"
+            self.get_logger().error(self.failure)
             return TransitionCallbackReturn.FAILURE
+        self.failure = ""
         return entities(state)
 
     def _diagnose(self) -> None:
-        health = self.health() if self.configured else (False, "not configured", {})
-        self._diagnostics.publish(diagnostics(self, *health))
+        healthy, message, numbers = self.health() if self.configured else (False, "", {})
+        if not self.active:
+            state = "not active" if self.configured else "not configured"
+            healthy, message = False, f"{state}: {self.failure}" if self.failure else state
+        now_s = time.monotonic()
+        if (healthy, message) == self._told and now_s - self._told_at_s < DIAGNOSTICS_PERIOD_S:
+            return
+        self._told, self._told_at_s = (healthy, message), now_s
+        self._diagnostics.publish(diagnostics(self, healthy, message, numbers))
 
 
 def diagnostics(node: Node, healthy: bool, message: str, numbers: dict[str, object]) -> DiagnosticArray:
@@ -116,13 +145,23 @@ def diagnostics(node: Node, healthy: bool, message: str, numbers: dict[str, obje
     return array
 
 
+def complaints(message: DiagnosticArray, namespace: str) -> dict[str, str]:
+    """What nodes of a namespace say of themselves, by name; empty where all is well."""
+    heard = {}
+    for status in message.status:
+        place, _, name = f"/{status.name}".rpartition("/")
+        if place == namespace.rstrip("/"):
+            heard[name] = "" if status.level == DiagnosticStatus.OK else status.message
+    return heard
+
+
 def start(nodes: Iterable[PlannerNode]) -> None:
     """Takes nodes that want to start by themselves to the active state; raises RuntimeError naming one that cannot."""
     for node in nodes:
         if node.parameters["autostart"]:
             for transition in (node.trigger_configure, node.trigger_activate):
                 if transition() is not TransitionCallbackReturn.SUCCESS:
-                    raise RuntimeError(f"{node.get_name()} could not start; its log says why")
+                    raise RuntimeError(f"{node.get_name()} could not start: {node.failure}")
 
 
 def wait_until(condition, timeout_s: float, period_s: float = 0.005) -> bool:

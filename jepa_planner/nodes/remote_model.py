@@ -26,12 +26,13 @@ CHECK_PERIOD_S = 0.02
 class Patience:
     """start_s: for a service that was never there, whose node may still be starting; answer_s: for one that was.
 
-    check: raises Ended where waiting is in vain.
+    check: raises Ended where waiting is in vain. said: what the service's node says of itself, empty when nothing.
     """
 
     start_s: float
     answer_s: float
     check: Callable[[], None]
+    said: Callable[[], str] = str
 
 
 class _Service:
@@ -70,7 +71,8 @@ class _Service:
         while not self._client.service_is_ready():
             self._patience.check()
             if time.monotonic() > deadline_s:
-                raise Ended(late, f"{self._client.srv_name} is not there after {wait_s:.1f} s; start its node")
+                why = self._patience.said() or "start its node"
+                raise Ended(late, f"{self._client.srv_name} is not there after {wait_s:.1f} s; {why}")
             time.sleep(CHECK_PERIOD_S)
         self._was_there = True
 

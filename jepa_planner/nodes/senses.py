@@ -84,6 +84,8 @@ class Senses:
         self._joint_state = Watchdog("joint state", arm_timeout_s, lead_tolerance_s, READER)
         self._said: dict[str, str] = {}
         self._clocks: dict[str, Watchdog] = {}
+        self._image.explain(f"nothing came from {IMAGE_SOURCE}: is it running in this namespace?")
+        self._joint_state.explain(f"nothing came from {ARM_SOURCE}: is it running in this namespace?")
         self._heard = {self._image.what: time.monotonic(), self._joint_state.what: time.monotonic()}
 
     def see(self, observation: Observation) -> None:

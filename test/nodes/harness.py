@@ -15,6 +15,7 @@ from jepa_planner.action import ReachGoalImage
 from jepa_planner.msg import ArmState, GoalImage, Plan
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.time import Time
@@ -80,6 +81,12 @@ class Robot(Node):
         self.joint_states_on = self.images_on = True
         self.views = [picture(1), picture(2)]
         self.image_stamp: Time | None = None
+        self.arm_ahead_s, self.cameras_ahead_s = 0.0, [0.0, 0.0]
+        """How far the clocks that stamp joint states and pictures are ahead of the nodes'."""
+        self.joint_names = [*KINEMATICS.joint_names, *FINGERS]
+        self.encoding = "rgb8"
+        self.images_skipped, self._image_turns = 0, 0
+        """How many of the pictures that are due are left out after each, for slower cameras."""
         self.commands: list[JointTrajectory] = []
         self.grippers: list[JointTrajectory] = []
         self.arm_states: list[ArmState] = []
@@ -103,16 +110,21 @@ class Robot(Node):
 
     def _publish_joints(self) -> None:
         if self.joint_states_on:
-            message = JointState(name=[*KINEMATICS.joint_names, *FINGERS])
-            message.header.stamp = self.get_clock().now().to_msg()
+            message = JointState(name=self.joint_names)
+            message.header.stamp = self.stamp(self.arm_ahead_s).to_msg()
             message.position = [*self.q_rad.tolist(), self.finger_m, self.finger_m]
             self._joints.publish(message)
 
     def _publish_images(self) -> None:
-        if self.images_on:
-            stamp = (self.image_stamp or self.get_clock().now()).to_msg()
-            for camera, view in zip(self._cameras, self.views, strict=True):
-                camera.publish(array_to_image(view, stamp))
+        self._image_turns += 1
+        if self.images_on and self._image_turns % (1 + self.images_skipped) == 0:
+            for camera, view, ahead_s in zip(self._cameras, self.views, self.cameras_ahead_s, strict=True):
+                image = array_to_image(view, (self.image_stamp or self.stamp(ahead_s)).to_msg())
+                image.encoding = self.encoding
+                camera.publish(image)
+
+    def stamp(self, ahead_s: float) -> Time:
+        return self.get_clock().now() + Duration(nanoseconds=round(ahead_s * 1e9))
 
 
 class Rig:

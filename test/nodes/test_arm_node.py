@@ -43,7 +43,7 @@ def test_nothing_is_commanded_before_the_first_joint_state(rig):
     assert rig.state().mode == ArmState.MODE_WAITING
     rig.send_plan(1)
     rig.until(lambda: rig.state().refused_plan_id == 1)
-    assert "no joint state yet" in rig.state().reason
+    assert f"nothing came on {rig.namespace}/joint_states" in rig.state().reason
     assert rig.commands_settle() == 0
 
 
