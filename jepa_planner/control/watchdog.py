@@ -73,15 +73,15 @@ class Watchdog:
             return f"{self.what} carries no time: its source leaves header.stamp at zero"
         if complaint := self.clock_complaint():
             return complaint
-        silent_s, age_s = now_s - self._arrived_s, now_s - min(self.stamp_s, self._arrived_s)
+        age_s = now_s - min(self.stamp_s, self._arrived_s)
         if age_s < -self._lead_tolerance_s:
             return f"{self.what} came {-age_s:.2f} s from now: {self._reader}'s clock was set back"
         if age_s <= self.timeout_s:
             return ""
         limit, because = f"limit {self.timeout_s:.2f} s", f"; {self._why}" if self._why else ""
-        if silent_s > self.timeout_s:
+        silent_s, old_s = now_s - self._arrived_s, self._arrived_s - self.stamp_s
+        if silent_s >= old_s:
             return f"{self.what} is stale: {age_s:.2f} s old, {limit}{because}"
-        old_s = self._arrived_s - self.stamp_s
         return f"{self.what} is stale: {old_s:.2f} s old on arrival, {limit}: {_late(old_s, self._reader)}{because}"
 
     def clock_complaint(self) -> str:

@@ -65,6 +65,10 @@ def test_stamps_behind_are_named_as_late_or_of_a_clock_that_is_behind():
     assert complaint.startswith("image is stale: 5.00 s old on arrival, limit 1.00 s: it comes late, or the clocks")
 
 
+def test_a_source_that_falls_silent_is_not_taken_for_a_late_one():
+    assert fed(10.0, 10.04).complaint(11.03) == "image is stale: 1.03 s old, limit 1.00 s"
+
+
 def test_input_that_is_steadily_late_though_not_too_late_is_remarked_on():
     watchdog = Watchdog("image", 1.0)
     for arrived_s in (10.0, 10.1, 10.2):

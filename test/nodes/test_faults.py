@@ -80,6 +80,23 @@ def test_a_camera_fault_ends_the_goal_by_name(rig, fault, words):
     rig.survives(f"camera: {fault}", inject, mend, Outcome.STALE_IMAGE, words)
 
 
+@pytest.mark.parametrize("ahead_s", [0.3, 0.99, 5.0, -5.0])
+@pytest.mark.parametrize(
+    ("whose", "expected", "what"),
+    [("robot", Outcome.STALE_JOINT_STATE, "joint state"), ("cameras", Outcome.STALE_IMAGE, "image")],
+)
+def test_a_clock_that_is_set_wrong_in_mid_motion_ends_the_goal_and_is_named(rig, whose, expected, what, ahead_s):
+    def set_clock(apart_s: float) -> None:
+        if whose == "robot":
+            rig.robot.arm_ahead_s = apart_s
+        else:
+            rig.robot.cameras_ahead_s = [apart_s, apart_s]
+
+    words = f"is stamped {ahead_s:.2f} s ahead of" if ahead_s > 0 else f"{what} is stale: 5.0"
+    fault = f"clock of the {whose} {abs(ahead_s):g} s {'ahead' if ahead_s > 0 else 'behind'}"
+    rig.survives(fault, lambda: set_clock(ahead_s), lambda: set_clock(0.0), expected, words)
+
+
 def test_half_the_images_dropped_only_slows_the_work(rig):
     rig.robot.camera_fault = "half dropped"
     rig.goes_on()

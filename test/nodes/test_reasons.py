@@ -6,9 +6,11 @@ from jepa_planner.action import ReachGoalImage
 
 from jepa_planner.nodes.arm_node import ArmNode
 from jepa_planner.nodes.client import PlannerClient, PlannerError
+from jepa_planner.nodes.conversions import array_to_image
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_pursuit import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
+from jepa_planner.nodes.planner_node import start
 from jepa_planner.nodes.predictor_node import PredictorNode
 
 START = {"start_timeout_s": STALE_S}
@@ -61,6 +63,19 @@ def test_what_is_wrong_with_the_cameras_ends_the_goal(rig, composed, cameras, wo
     assert words.format(ns=rig.namespace) in result.message
     assert "no image yet" not in result.message
     assert rig.commands_settle() == 0
+
+
+@pytest.mark.parametrize(("ahead_s", "count"), [(0.0, 1), (0.015, 1), (-0.3, 1), (0.05, 0), (0.3, 0), (5.0, 0)])
+def test_pictures_of_a_clock_that_is_ahead_are_not_encoded(rig, ahead_s, count):
+    encoder = EncoderNode(**rig.options(model=rig.bundle))
+    heard = []
+    encoder.listen(lambda latent, taken_s: heard.append(taken_s), lambda: True)
+    start([encoder])
+    for view in (0, 1):
+        encoder._on_image(view, array_to_image(picture(view), rig.robot.stamp(ahead_s).to_msg()))
+    assert len(heard) == count
+    assert all(taken_s <= encoder.now_s() for taken_s in heard)
+    encoder.destroy_node()
 
 
 @pytest.mark.parametrize("cameras", [apart_in_time, of_two_sizes, in_yuv, ahead])
@@ -128,7 +143,7 @@ def test_simulated_time_that_never_begins_is_named_though_joint_states_come(rig)
     result = rig.result(rig.send_goals(ENDLESS))
     assert result.outcome is Outcome.STALE_JOINT_STATE
     assert result.message == "simulated time has not begun: nothing came on /clock"
-    with PlannerClient(rig.namespace) as client, pytest.raises(PlannerError, match="arm_node: .* came on /clock"):
+    with PlannerClient(rig.namespace) as client, pytest.raises(PlannerError, match=r"arm_node: .* came on /clock"):
         client.wait_for_planner(3.0)
 
 

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,6 +65,39 @@ def test_a_clock_that_begins_again_is_followed(fresh, clock):
     fresh.see(Observation(torch.zeros(2, 3), 1.0))
     fresh.feel(report(1.0))
     assert (fresh.image_complaint(), fresh.arm_complaint()) == ("", "")
+
+
+def test_nothing_is_seen_or_felt_before_its_arrival(fresh, clock):
+    fresh.see(Observation(torch.zeros(2, 3), 100.015))
+    fresh.feel(report(100.015))
+    assert (fresh.observation.stamp_s, fresh.arm.stamp_s) == (100.0, 100.0)
+
+
+def test_an_arm_rests_from_when_it_was_heard_to_or_later_by_its_own_clock(fresh, clock):
+    clock.now_s = 101.0
+    fresh.feel(replace(report(101.0), rest_since_s=100.2))
+    clock.now_s = 102.0
+    fresh.feel(replace(report(102.0), rest_since_s=100.2))
+    assert fresh.arm.rest_since_s == 101.0
+    fresh.feel(replace(report(102.01), rest_since_s=102.3))
+    assert fresh.arm.rest_since_s == 102.3
+
+
+def test_a_clock_that_is_set_back_lets_the_arm_rest_at_once(fresh, clock):
+    clock.now_s = 40.0
+    fresh.feel(report(40.0))
+    assert fresh.arm.rest_since_s == 40.0
+
+
+def test_what_a_node_says_of_itself_explains_why_nothing_comes(clock):
+    senses = Senses(1.0, 0.5, clock)
+    assert senses.image_complaint() == "nothing came from encoder_node: is it running in this namespace?"
+    senses.hear("encoder_node", 100.0, "nothing came on /front/image_raw")
+    senses.hear("arm_node", 100.0, "not active")
+    assert senses.image_complaint() == "encoder_node: nothing came on /front/image_raw"
+    assert senses.arm_complaint() == "arm_node: not active"
+    senses.hear("encoder_node", 100.0, "")
+    assert senses.image_complaint() == "no image yet"
 
 
 def test_the_state_is_what_the_contract_of_a_model_names(fresh):
