@@ -1,6 +1,7 @@
 """Sends goal pictures to a running planner and shows how it goes; Ctrl-C cancels, and the arm stops."""
 
 import argparse
+import shutil
 import signal
 import sys
 import threading
@@ -92,8 +93,12 @@ def _send(args: argparse.Namespace, moments: list[tuple], cancel: threading.Even
 
 
 def _show(feedback) -> None:
-    line = (
-        f"picture {feedback.sub_goal + 1}/{feedback.sub_goals}  step {feedback.step}  energy {feedback.energy:.3f}"
-        f" (reached at {feedback.tolerance:.3f})  plan {feedback.seconds_per_plan:.2f} s  {feedback.status}"
-    )
-    print(f"\r{line:<100}", end="", flush=True)
+    line = feedback.status
+    if feedback.tolerance:  # zero before the first plan, when there are no numbers yet
+        line = (
+            f"picture {feedback.sub_goal + 1}/{feedback.sub_goals}  step {feedback.step}  "
+            f"energy {feedback.energy:.3f} (reached at {feedback.tolerance:.3f})  "
+            f"plan {feedback.seconds_per_plan:.2f} s  {line}"
+        )
+    width = shutil.get_terminal_size((100, 24)).columns - 1
+    print(f"\r{line[:width]:<{width}}", end="", flush=True)

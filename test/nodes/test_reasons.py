@@ -3,6 +3,8 @@
 import pytest
 from harness import ENDLESS, FINGERS, KINEMATICS, STALE_S, Rig, picture
 from jepa_planner.action import ReachGoalImage
+from rclpy.duration import Duration
+from rclpy.node import Node
 
 from jepa_planner.nodes.arm_node import ArmNode
 from jepa_planner.nodes.client import PlannerClient, PlannerError
@@ -135,6 +137,29 @@ def test_what_is_wrong_with_the_joint_states_ends_the_goal(rig, joint_states, wo
     result = rig.result(rig.send_goals(ENDLESS))
     assert result.outcome is Outcome.STALE_JOINT_STATE
     assert words.format(ns=rig.namespace) in result.message
+    assert rig.commands_settle() == 0
+
+
+class Ahead:
+    """A clock that is ahead of another, or behind it."""
+
+    def __init__(self, clock, ahead_s: float) -> None:
+        self._clock, self._ahead = clock, Duration(nanoseconds=round(ahead_s * 1e9))
+
+    def now(self):
+        return self._clock.now() + self._ahead
+
+
+@pytest.mark.parametrize("ahead_s", [0.3, 5.0, -0.3, -5.0])
+@pytest.mark.parametrize("whose", [ArmNode, EncoderNode, MpcNode])
+def test_a_node_on_a_computer_whose_clock_differs_moves_nothing_and_the_clocks_are_named(
+    rig, monkeypatch, whose, ahead_s
+):
+    monkeypatch.setattr(whose, "get_clock", lambda node: Ahead(Node.get_clock(node), ahead_s), raising=False)
+    planner_around(rig, composed=False)
+    result = rig.result(rig.send_goals(ENDLESS))
+    assert result.outcome in (Outcome.STALE_JOINT_STATE, Outcome.STALE_IMAGE, Outcome.ARM_REFUSED)
+    assert "the clocks of its source's computer and of " in result.message
     assert rig.commands_settle() == 0
 
 
