@@ -161,7 +161,7 @@ def start(nodes: Iterable[PlannerNode]) -> None:
         if node.parameters["autostart"]:
             for transition in (node.trigger_configure, node.trigger_activate):
                 if transition() is not TransitionCallbackReturn.SUCCESS:
-                    raise RuntimeError(f"{node.get_name()} could not start: {node.failure}")
+                    raise RuntimeError(f"{node.get_name()} could not start: {node.failure or 'its log says why'}")
 
 
 def wait_until(condition, timeout_s: float, period_s: float = 0.005) -> bool:
