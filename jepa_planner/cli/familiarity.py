@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--model", default="", metavar="DIR", help="model bundle; the shipped one by default")
     parser.add_argument("--episodes", type=at_least(1), default=None, metavar="N", help="take only the first N")
+    parser.add_argument("--trust-data", action="store_true", help="only warn of what is surely wrong with episodes")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -26,7 +27,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.world_model.bundle import model_folder
 
     folder = model_folder(args.model)
-    spec = add_familiarity(args.data, folder, args.episodes)
+    spec = add_familiarity(args.data, folder, args.episodes, args.trust_data)
     print(f"{folder} now ends a goal at")
     print(f"  a latent further than {spec.latent_distance:.2f} from the training data's")
     print(f"  a picture that shows the tcp more than {spec.arm_error_m:.3f} m from where the joints say")

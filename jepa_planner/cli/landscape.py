@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,10 @@ def main(args: argparse.Namespace) -> int:
 
     pair = read_pair(args, args.goal_state, args.true_action)
     model = load_model(args)
+    for note in model.contract.verdict:
+        print(f"warning: {note}", file=sys.stderr)
+    if args.goal_state is not None:
+        model.contract.check_state_values(args.goal_state, "goal state")
     axes = _grid(args, model.contract, pair.state, pair.true_action)
     context, goal = context_and_goal(model, pair)
     energy = model.energy
@@ -81,7 +86,7 @@ def _grid(
 
     if args.range is not None and len(args.range) not in (1, len(args.axes)):
         raise ValueError(f"{len(args.range)} ranges given for {len(args.axes)} axes; expected one, or one for each")
-    contract.check_state(len(state))
+    contract.check_state_values(state)
     axes = []
     for number, name in enumerate(args.axes):
         channel = AXIS_NAMES.index(name) if name in AXIS_NAMES else 0  # grid_axis refuses the name

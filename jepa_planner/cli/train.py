@@ -6,6 +6,7 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from jepa_planner.cli.number_arguments import at_least, positive
@@ -25,9 +26,24 @@ GOES_WITH = {
         "any_view",
         "augmented",
         "init",
+        "base_frame",
+        "tcp_frame",
+        "trust_data",
     ),
-    "predictor_only": ("data", "predictor_iterations", "init", "name", "view", "learning_rate", "batch", "device"),
-    "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations", "seeing"),
+    "predictor_only": (
+        "data",
+        "predictor_iterations",
+        "init",
+        "name",
+        "view",
+        "learning_rate",
+        "batch",
+        "device",
+        "base_frame",
+        "tcp_frame",
+        "trust_data",
+    ),
+    "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations", "seeing", "trust_data"),
 }
 NEEDS = {"": ("data",), "predictor_only": ("data", "init"), "sub_goals_only": ("init", "demonstrations")}
 
@@ -40,13 +56,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="where the bundle is written")
     parser.add_argument(
         "--run", type=Path, metavar="DIR",
-        help="logs and checkpoints; the same folder resumes (default: out/train, out/fine-tune or out/sub-goals)",
+        help="logs and checkpoints; the same run resumes in the same folder (default: the name of --out in out/train, "
+        "out/fine-tune or out/sub-goals)",
     )  # fmt: skip
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--predictor-iterations", type=at_least(1), help="default: 1500")
     parser.add_argument("--episodes", type=at_least(1), default=None, help="use only the first so many")
     parser.add_argument("--device", help="where the model is trained, for example cuda (default: cpu)")
-    parser.add_argument("--name", help="of the model (default: panda-tabletop, or the first model's with -tuned)")
+    parser.add_argument("--name", help="of the model (default: that of --out, or the first model's with -tuned)")
+    parser.add_argument(
+        "--base-frame", metavar="NAME", help="what poses are given in, where episodes do not say it, as the robot has it"
+    )
+    parser.add_argument("--tcp-frame", metavar="NAME", help="what poses are of, where episodes do not say it")
+    parser.add_argument(
+        "--trust-data", action="store_const", const=True, help="only warn of what is surely wrong with episodes"
+    )
     whole = parser.add_argument_group("training encoder and predictor")
     whole.add_argument("--encoder-iterations", type=at_least(1), help="default: 2200")
     whole.add_argument(
@@ -118,17 +142,21 @@ def _train(args: argparse.Namespace, command: str) -> int:
             "any_view",
             "augmented",
             "init",
+            "tcp_frame",
+            "trust_data",
+            frame="base_frame",
         ),
     )
     try:
         report = run(
-            args.data, args.out, args.run or Path("out/train"), recipe, args.demonstrations or (), args.layouts or ()
+            args.data, args.out, _run_folder(args, "train"), recipe, args.demonstrations or (), args.layouts or ()
         )
     except Collapsed as error:
         print(f"no bundle was written: {error}", file=sys.stderr)
         return 1
     if report:  # of several processes, the first one has it
         print(json.dumps(report, indent=1))
+        _warn(report["notes"])
         print(f"bundle written to {args.out}")
     return 0
 
@@ -141,10 +169,21 @@ def _fine_tune(args: argparse.Namespace, command: str) -> int:
         episodes=args.episodes,
         views=tuple(args.view or ()),
         command=command,
-        **_given(args, "learning_rate", "batch", "device", "name", iterations="predictor_iterations"),
+        **_given(
+            args,
+            "learning_rate",
+            "batch",
+            "device",
+            "name",
+            "tcp_frame",
+            "trust_data",
+            iterations="predictor_iterations",
+            frame="base_frame",
+        ),
     )
-    report = fine_tune(args.data, args.init, args.out, args.run or Path("out/fine-tune"), settings)
+    report = fine_tune(args.data, args.init, args.out, _run_folder(args, "fine-tune"), settings)
     print(in_words(report))
+    _warn(report["notes"])
     print(f"bundle written to {args.out}")
     return 0
 
@@ -156,12 +195,23 @@ def _add_sub_goals(args: argparse.Namespace, command: str) -> int:
         seed=args.seed,
         episodes=args.episodes,
         command=command,
-        **_given(args, "seeing", iterations="sub_goal_iterations"),
+        **_given(args, "seeing", "trust_data", iterations="sub_goal_iterations"),
     )
-    report = add_sub_goals(args.demonstrations, args.init, args.out, args.run or Path("out/sub-goals"), settings)
+    report = add_sub_goals(args.demonstrations, args.init, args.out, _run_folder(args, "sub-goals"), settings)
     print(in_words(report))
     print(f"bundle written to {args.out}")
     return 0
+
+
+def _run_folder(args: argparse.Namespace, kind: str) -> Path:
+    """A folder of its own for each bundle, unless one was chosen."""
+    return args.run or Path("out") / kind / args.out.resolve().name
+
+
+def _warn(notes: Iterable[str]) -> None:
+    """Says what stands in the contract's notes about the model that was written."""
+    for note in notes:
+        print(f"warning: {note}", file=sys.stderr)
 
 
 def _given(args: argparse.Namespace, *names: str, **renamed: str) -> dict[str, object]:

@@ -93,7 +93,7 @@ def context_and_goal(model: WorldModel, pair: PicturePair, observed: bool = Fals
     observed: latents as `WorldModel.observe` gives them, with what a head for sub-goals looks at besides. Raises
     ContractError where pictures or state do not fit the model.
     """
-    model.contract.check_state(len(pair.state))
+    model.contract.check_state_values(pair.state)
     look = model.observe if observed else model.encode
     latent, goal = (look(picture[None])[0] for picture in (pair.image, pair.goal))
     return Context(latent[None], torch.from_numpy(pair.state)[None], torch.zeros(0, AXES)), goal

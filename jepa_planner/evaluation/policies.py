@@ -25,8 +25,6 @@ from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.tasks import script
 
 FLOOR_PX = 64
-BASE_FRAME, TCP_FRAME = "panda_link0", "tcp"
-"""What the simulator's poses are given in and of."""
 
 
 Scene = PandaTaskEnv | SceneAdapter
@@ -81,7 +79,7 @@ class WorldModelPolicy:
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Encode the goal images, with the task's steps for all of them together; still where one is unfamiliar."""
         contract, energy = self.model.contract, self.model.energy
-        contract.check_frame(BASE_FRAME, TCP_FRAME)
+        contract.check_frame(env.base_frame, env.tcp_frame)
         self.views = contract.pick_views(env.views)
         self.channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
         observed = self.model.observe(np.stack(goals)[:, self.views])

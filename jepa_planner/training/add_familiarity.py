@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from jepa_planner.training.encoder_training import encode_some_alone
+from jepa_planner.training.episode_checks import heed, look_at
 from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes, seeds_in_words
 from jepa_planner.training.latent_cache import cached_latents
+from jepa_planner.training.reference_checks import check_frames
 from jepa_planner.training.windows import split
 from jepa_planner.world_model.bundle import write_familiarity
 from jepa_planner.world_model.context import Context
@@ -34,16 +36,20 @@ class Examples:
     actions: Tensor
 
 
-def add_familiarity(data: Path | Sequence[Path], folder: Path, limit: int | None = None) -> FamiliaritySpec:
+def add_familiarity(
+    data: Path | Sequence[Path], folder: Path, limit: int | None = None, trust_data: bool = False
+) -> FamiliaritySpec:
     """Writes statistics of episodes into a bundle; returns the limits, taken from the twentieth that was held out.
 
     data: a folder, or several, the most varied one last: it is its end that is held out. With an encoder that can do
-    with any one view, as many episodes are seen by one as in training.
+    with any one view, as many episodes are seen by one as in training. trust_data: what is surely wrong is only said.
 
     Raises EpisodeError, ContractError or BundleError for what does not fit.
     """
     model = WorldModel.load(folder)
     episodes = read_episodes(data, limit)
+    heed(look_at(episodes), trust_data)
+    check_frames(episodes, model.contract)
     parts = split(episodes)
     examples = encoded(model, episodes)
     known = part(examples, parts.train)

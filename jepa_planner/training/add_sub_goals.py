@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +10,14 @@ import numpy as np
 import torch
 
 from jepa_planner.planning.sub_goals import SubGoalSettings
+from jepa_planner.training.action_bounds import as_far
 from jepa_planner.training.demonstrations import Demonstrations, encoded_demonstrations
+from jepa_planner.training.episode_checks import heed, look_at
+from jepa_planner.training.episodes import read_episodes
 from jepa_planner.training.fit import FitSettings, use_all_cores
-from jepa_planner.training.run_folder import check_same_run
+from jepa_planner.training.recipe import TUNED_FOR
+from jepa_planner.training.reference_checks import check_frames
+from jepa_planner.training.run_folder import check_same_run, write_whole
 from jepa_planner.training.scene_training import (
     FORESIGHT_BATCH,
     foresight_seeing,
@@ -40,7 +44,8 @@ milliradians and at times by thirty times its spread, which nothing foresees and
 class SubGoalRun:
     """How long to train, from which seed, on how many of the demonstrations (None: all).
 
-    seeing: the head looks at the pictures themselves.
+    seeing: the head looks at the pictures themselves. trust_data: what is surely wrong with them is only said; checked:
+    it was said before.
     """
 
     seed: int = 0
@@ -48,6 +53,8 @@ class SubGoalRun:
     seeing: bool = False
     episodes: int | None = None
     command: str = ""
+    trust_data: bool = False
+    checked: bool = False
 
 
 def add_sub_goals(
@@ -62,7 +69,12 @@ def add_sub_goals(
     use_all_cores()
     model = WorldModel.load(init)
     contract = model.contract
-    data = encoded_demonstrations(demonstrations, model, run_folder, settings.episodes, keep_images=settings.seeing)
+    episodes = read_episodes(demonstrations, settings.episodes)
+    if not settings.checked:
+        heed(look_at(episodes), settings.trust_data)
+    check_frames(episodes, contract)
+    data = encoded_demonstrations(episodes, model, run_folder, keep_images=settings.seeing)
+    del episodes
     about = {"seed": settings.seed, "iterations": settings.iterations, "encoder": contract.files[ENCODER_FILE]}
     about |= {"data": data.content} | ({"seeing": True} if settings.seeing else {})
     check_same_run(run_folder / "sub_goals.json", run_folder / "sub_goals.ckpt", about)
@@ -80,14 +92,17 @@ def add_sub_goals(
     trained = TrainingSpec(
         data=data.in_words, command=settings.command, seeds=(settings.seed,), steps={"sub_goals": settings.iterations}
     )
-    pursuit = SubGoalSettings() if contract.sub_goals is None else contract.sub_goals.pursuit
+    if contract.sub_goals is None:
+        pursuit = SubGoalSettings(steps=as_far(SubGoalSettings.steps, TUNED_FOR, contract.action.max_abs))
+    else:
+        pursuit = contract.sub_goals.pursuit
     add_sub_goal_head(init, bundle, head, SubGoalSpec(head=head.config, training=trained, pursuit=pursuit))
     report = {
         "demonstrations": len(data.states), "held_out": len(parts.held_out),
         "moments_per_episode": round(data.moments_per_episode, 1),
         "foresight": _foresight(bundle, data, parts.held_out),
     }  # fmt: skip
-    (run_folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    write_whole(run_folder / "report.json", report)
     return report
 
 

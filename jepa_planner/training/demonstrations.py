@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes, seeds_in_words
+from jepa_planner.training.episodes import STATE_CHANNELS, Episodes, seeds_in_words
 from jepa_planner.training.key_moments import key_moments, next_moments
 from jepa_planner.training.latent_cache import cached_latents
 from jepa_planner.training.mixed_precision import mixed_precision
@@ -45,14 +44,13 @@ class Demonstrations:
 
 
 def encoded_demonstrations(
-    folders: Sequence[Path], model: WorldModel, run_folder: Path, limit: int | None = None,
-    keep_images: bool = False,
-) -> Demonstrations:  # fmt: skip
-    """Reads and encodes the episodes of folders, only once per `run_folder`; their pictures are kept if asked for.
+    episodes: Episodes, model: WorldModel, run_folder: Path, keep_images: bool = False
+) -> Demonstrations:
+    """Encodes episodes, only once per `run_folder`; their pictures are kept if asked for.
 
-    Raises EpisodeError or ContractError for what does not fit the model.
+    Raises ContractError for what does not fit the model.
     """
-    episodes, contract = read_episodes(folders, limit), model.contract
+    contract = model.contract
     views = contract.pick_views(episodes.views)
     contract.check_images((1, len(views), *episodes.images.shape[3:]))
     content = content_hash(episodes)

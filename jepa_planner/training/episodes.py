@@ -7,18 +7,20 @@ A shard `episodes-000123.h5` holds E episodes of T actions each:
 | images | uint8 [E, T+1, V, H, W, 3] | RGB before each action and after the last; order as in `views` |
 | states | float32 [E, T+1, S] | arm state; channels in attribute `state_channels`, m and rad in the base frame |
 | actions | float32 [E, T, A] | the action as commanded; channels in attribute `action_channels` |
-| object_pose | float32 [E, T+1, 4] | x, y, z (m), yaw (rad) of the object: for probes only, training never reads it |
-| behaviour | str [E] | what was being done |
+| object_pose | float32 [E, T+1, 4] | x, y, z (m), yaw (rad) of the object: for probes only; if absent, zeros |
+| behaviour | str [E] | what was being done; if absent, nothing |
+| seeds | int [E] | a number of each episode; if absent, they are counted |
+| scenes | int [E] | the same for those that show the same table, light, cameras and things; if absent, each its own |
+| motions | int [E] | the same for those that show one motion on tables that look different; if absent, each its own |
 
-File attributes: `format` (FORMAT), `time_step_s`, `views`, `state_channels`, `action_channels`, `seeds` (one per
-episode), `scenes` (a number per episode: those with the same number show the same table, light, cameras and things; if
-absent, each shows its own), `motions` (a number per episode, which counts within the file: those with the same number
-show the same motion, on tables that look different; if absent, each shows its own), `vary` (what the scenes varied),
-`mix` (how behaviours were mixed).
+File attributes: `format` (FORMAT), `time_step_s`, `views`, `state_channels`, `action_channels`, `frame` and `tcp_frame`
+(what poses are given in and of), `vary` (what the scenes varied), `mix` (how behaviours were mixed). Older files, of
+format 1, hold seeds, scenes and motions as attributes, which HDF5 allows few of.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -27,8 +29,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-FORMAT = "jepa_planner-episodes-1"
-MAX_SHARD_BYTES = 16 * 2**30
+from jepa_planner.training.shard_file import (
+    EpisodeError,
+    as_texts,
+    first_rows,
+    open_to_read,
+    open_to_write,
+    write_checked,
+)
+
+FORMAT = "jepa_planner-episodes-2"
+FORMATS = (FORMAT, "jepa_planner-episodes-1")
 STATE_CHANNELS = (
     "x_m",
     "y_m",
@@ -44,14 +55,10 @@ UNNAMED_MIX = "exploration"
 """What shards hold that do not say how behaviours were mixed: they were collected before there was a choice."""
 
 
-class EpisodeError(ValueError):
-    """Episode files that are missing, foreign, damaged, or do not go together."""
-
-
 @dataclass(frozen=True)
 class Episodes:
-    """Episodes of equal length in memory; shapes as in the module's table, leading axis E. scenes, motions: as in its
-    attributes, [E], motions of several files with numbers of their own; None: each has its own.
+    """Episodes of equal length in memory; shapes as in the module's table, leading axis E. Motions of several files
+    have numbers of their own. frame, tcp_frame: what poses are given in and of; empty where files do not say.
     """
 
     images: np.ndarray
@@ -64,6 +71,8 @@ class Episodes:
     time_step_s: float
     scenes: np.ndarray | None = None
     motions: np.ndarray | None = None
+    frame: str = ""
+    tcp_frame: str = ""
 
     def __post_init__(self) -> None:
         if self.scenes is None:
@@ -84,30 +93,27 @@ class Episodes:
 
 
 def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = (), mix: str = "") -> None:
-    """Write one shard; a crash leaves either the whole file or none.
+    """Write one shard; a crash leaves either the whole file or none. Raises EpisodeError where there is no room.
 
     `vary` names what the scenes varied, `mix` how behaviours were mixed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with h5py.File(partial, "w") as file:
+    with open_to_write(path, most_bytes=episodes.images.nbytes + 2**20) as file:
         frame = episodes.images.shape[2:]
-        file.create_dataset("images", data=episodes.images, chunks=(1, 1, *frame), compression="lzf")
-        file["states"] = episodes.states
-        file["actions"] = episodes.actions
-        file["object_pose"] = episodes.object_pose
-        file["behaviour"] = list(episodes.behaviour)
+        write_checked(file, "images", episodes.images, chunks=(1, 1, *frame), compression="lzf")
+        for name in ("states", "actions", "object_pose", "seeds", "scenes", "motions"):
+            write_checked(file, name, getattr(episodes, name))
+        labels = [label.encode() for label in episodes.behaviour]
+        longest = max(1, *map(len, labels))
+        write_checked(file, "behaviour", np.array(labels, h5py.string_dtype("utf-8", longest)))
         file.attrs["format"] = FORMAT
         file.attrs["time_step_s"] = episodes.time_step_s
         file.attrs["views"] = list(episodes.views)
         file.attrs["state_channels"] = list(STATE_CHANNELS)
         file.attrs["action_channels"] = list(ACTION_CHANNELS)
-        file.attrs["seeds"] = episodes.seeds
-        file.attrs["scenes"] = episodes.scenes
-        file.attrs["motions"] = episodes.motions
+        file.attrs["frame"] = episodes.frame
+        file.attrs["tcp_frame"] = episodes.tcp_frame
         file.attrs["vary"] = sorted(vary)
         file.attrs["mix"] = mix
-    os.replace(partial, path)
 
 
 def shard_settings(path: Path) -> dict[str, object]:
@@ -116,21 +122,16 @@ def shard_settings(path: Path) -> dict[str, object]:
 
     Raises EpisodeError where it cannot be read.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            return {
-                "seeds": file.attrs["seeds"].tolist(),
-                "steps": file["actions"].shape[1],
-                "image size": file["images"].shape[-2],
-                **{name: file.attrs[name].tolist() if name in file.attrs else None for name in ("scenes", "motions")},
-                "vary": [str(name) for name in file.attrs.get("vary", ())],
-                "behaviour": str(file.attrs.get("mix", UNNAMED_MIX)),
-                "views": [str(name) for name in file.attrs["views"]],
-            }
-    except (OSError, KeyError) as error:
-        raise EpisodeError(
-            f"{path} cannot be read as an episode shard: {error}; delete it to collect it again"
-        ) from error
+    with open_to_read(path) as file:
+        numbers = {name: _numbers(file, name) for name in ("seeds", "scenes", "motions")}
+        return {
+            "steps": file["actions"].shape[1],
+            "image size": file["images"].shape[-2],
+            **{name: None if given is None else given.tolist() for name, given in numbers.items()},
+            "vary": list(as_texts(file.attrs.get("vary", ()), path)),
+            "behaviour": as_texts(file.attrs.get("mix", UNNAMED_MIX), path)[0],
+            "views": list(as_texts(file.attrs["views"], path)),
+        }
 
 
 def shard_paths(folder: str | Path) -> list[Path]:
@@ -151,7 +152,7 @@ def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None
     shards = []
     count = 0
     for path in paths:
-        shards.append(_read_shard(path))
+        shards.append(_read_shard(path, count, None if limit is None else limit - count))
         if _setting(shards[-1]) != _setting(shards[0]):
             raise EpisodeError(
                 f"{path} holds images, views and time step {_setting(shards[-1])}, "
@@ -162,12 +163,14 @@ def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None
             break
 
     def join(name: str) -> np.ndarray:
-        return np.concatenate([getattr(s, name) for s in shards])[:limit]
+        return np.concatenate([getattr(s, name) for s in shards])
 
+    first = shards[0]
     return Episodes(
-        _joined_images(shards)[:limit], join("states"), join("actions"), join("object_pose"),
-        tuple(b for s in shards for b in s.behaviour)[:limit], join("seeds"), shards[0].views, shards[0].time_step_s,
-        join("scenes"), _numbered_apart([shard.motions for shard in shards])[:limit],
+        _joined_images(shards), join("states"), join("actions"), join("object_pose"),
+        tuple(b for s in shards for b in s.behaviour), join("seeds"), first.views, first.time_step_s, join("scenes"),
+        _numbered_apart([shard.motions for shard in shards]),
+        _frame_of(paths, [shard.frame for shard in shards]), _frame_of(paths, [shard.tcp_frame for shard in shards]),
     )  # fmt: skip
 
 
@@ -204,34 +207,79 @@ def _setting(shard: Episodes) -> tuple[object, ...]:
     return shard.images.shape[1:], shard.views, shard.time_step_s
 
 
-def _read_shard(path: Path) -> Episodes:
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT:
-                raise EpisodeError(f"{path} has format {file.attrs.get('format')!r}, expected {FORMAT!r}")
-            channels = tuple(file.attrs["state_channels"]), tuple(file.attrs["action_channels"])
-            if channels != (STATE_CHANNELS, ACTION_CHANNELS):
-                raise EpisodeError(f"{path} has channels {channels}, expected {(STATE_CHANNELS, ACTION_CHANNELS)}")
-            claimed = sum(file[name].nbytes for name in ("images", "states", "actions", "object_pose"))
-            if claimed > MAX_SHARD_BYTES:
-                raise EpisodeError(
-                    f"{path} claims {claimed} bytes of data, expected at most {MAX_SHARD_BYTES} in a shard"
-                )
-            shard = Episodes(
-                file["images"][:], file["states"][:], file["actions"][:], file["object_pose"][:],
-                tuple(file["behaviour"].asstr()[:]), np.asarray(file.attrs["seeds"]), tuple(file.attrs["views"]),
-                float(file.attrs["time_step_s"]), file.attrs.get("scenes"),
-                file.attrs.get("motions"),
-            )  # fmt: skip
-    except (OSError, KeyError, TypeError) as error:
+def _frame_of(paths: Sequence[Path], frames: Sequence[str]) -> str:
+    """The frame that all shards name; empty where one of them names none. Raises EpisodeError where they differ."""
+    named = {frame: path for path, frame in zip(paths, frames, strict=False) if frame}
+    if len(named) > 1:
+        (one, its), (other, others) = list(named.items())[:2]
         raise EpisodeError(
-            f"{path} cannot be read as an episode shard: {error}; delete it and collect again"
-        ) from error
+            f"{its} holds poses of frame {one!r}, but {others} of {other!r}: episodes that are read together take one"
+        )
+    return "" if "" in frames else frames[0]
+
+
+def _read_shard(path: Path, before: int, limit: int | None) -> Episodes:
+    """The episodes of a file, of which so many were read before."""
+    with open_to_read(path) as file:
+        _check_meaning(path, file)
+        count = len(file["images"]) if limit is None else min(limit, len(file["images"]))
+        _check_room(path, file, count)
+        images = first_rows(file, "images", limit)
+        states, actions = (_floats(file, name, limit) for name in ("states", "actions"))
+        poses = np.zeros((*states.shape[:2], 4), np.float32)
+        seeds = _numbers(file, "seeds", limit)
+        shard = Episodes(
+            images, states, actions, _floats(file, "object_pose", limit) if "object_pose" in file else poses,
+            as_texts(first_rows(file, "behaviour", limit), path) if "behaviour" in file else ("",) * len(images),
+            np.arange(before, before + len(images)) if seeds is None else seeds, as_texts(file.attrs["views"], path),
+            float(file.attrs["time_step_s"]), _numbers(file, "scenes", limit), _numbers(file, "motions", limit),
+            *(as_texts(file.attrs.get(name, ""), path)[0] for name in ("frame", "tcp_frame")),
+        )  # fmt: skip
+    if not 0.0 < shard.time_step_s < math.inf:
+        raise EpisodeError(f"{path}: time_step_s is {shard.time_step_s}; expected seconds from one action to the next")
     _check_shapes(path, shard)
     for name in ("states", "actions", "object_pose"):
-        if not np.all(np.isfinite(getattr(shard, name))):
-            raise EpisodeError(f"{path} holds {name} that are not finite; delete it and collect again")
+        spoilt = np.argwhere(~np.isfinite(getattr(shard, name)))
+        if len(spoilt):
+            episode, frame, channel = spoilt[0]
+            raise EpisodeError(
+                f"{path} holds {name} that are not finite: {len(spoilt)} numbers, the first in episode {episode}, "
+                f"frame {frame}, channel {channel} (all counted from 0); leave those episodes out"
+            )
     return shard
+
+
+def _check_meaning(path: Path, file: h5py.File) -> None:
+    """Raises EpisodeError unless the file says that it is a shard, and its numbers mean what is expected."""
+    format = as_texts(file.attrs["format"], path)[0] if "format" in file.attrs else None
+    if format not in FORMATS:
+        raise EpisodeError(f"{path} has format {format!r}, expected {FORMAT!r}")
+    channels = tuple(as_texts(file.attrs[name], path) for name in ("state_channels", "action_channels"))
+    if channels != (STATE_CHANNELS, ACTION_CHANNELS):
+        raise EpisodeError(f"{path} has channels {channels}, expected {(STATE_CHANNELS, ACTION_CHANNELS)}")
+
+
+def _check_room(path: Path, file: h5py.File, count: int) -> None:
+    """Raises EpisodeError where so many episodes do not fit into the memory of this machine."""
+    claimed = sum(file[name].nbytes for name in file if isinstance(file[name], h5py.Dataset))
+    claimed = claimed * count // max(1, len(file["images"]))
+    room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if claimed > room:
+        raise EpisodeError(
+            f"{path} claims {claimed} bytes of data, and this machine has memory for at most {room}: use fewer "
+            "episodes (--episodes), or smaller pictures"
+        )
+
+
+def _floats(file: h5py.File, name: str, limit: int | None) -> np.ndarray:
+    return first_rows(file, name, limit).astype(np.float32)
+
+
+def _numbers(file: h5py.File, name: str, limit: int | None = None) -> np.ndarray | None:
+    """A number for each episode, from a dataset or, in older files, an attribute; None: the file does not say."""
+    if name in file:
+        return first_rows(file, name, limit)
+    return np.asarray(file.attrs[name])[:limit] if name in file.attrs else None
 
 
 def _check_shapes(path: Path, shard: Episodes) -> None:

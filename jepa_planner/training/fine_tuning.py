@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from jepa_planner.training.action_bounds import action_max, as_far, planned_within
+from jepa_planner.training.episode_checks import check_length, heed, look_at
 from jepa_planner.training.episodes import STATE_CHANNELS, Episodes, read_episodes
 from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.latent_cache import cached_latents
@@ -21,9 +22,17 @@ from jepa_planner.training.predictor_training import (
     imagination_errors,
     train_predictor,
 )
-from jepa_planner.training.run_folder import check_same_run, content_hash
+from jepa_planner.training.reference_checks import check_familiar, frames_of
+from jepa_planner.training.run_folder import check_same_run, content_hash, write_whole
+from jepa_planner.training.verdict import notes_on_predictions, without_verdict
 from jepa_planner.training.windows import split, state_scaling
-from jepa_planner.world_model.bundle import load_bundle, load_contract, load_encoder, write_bundle
+from jepa_planner.world_model.bundle import (
+    load_bundle,
+    load_contract,
+    load_encoder,
+    load_familiarity,
+    write_bundle,
+)
 from jepa_planner.world_model.bundle_files import ENCODER_FILE, PREDICTOR_FILE, SUB_GOALS_FILE
 from jepa_planner.world_model.contract import Contract
 from jepa_planner.world_model.contract_sections import TrainingSpec
@@ -41,7 +50,9 @@ TEACHER_FRAMES: dict[Difference, int] = {"l1": 8, "mse": 0}
 
 @dataclass(frozen=True)
 class FineTuning:
-    """How to go on. views: the data's cameras in the order of the model's, by the model's own names if empty."""
+    """How to go on. views: the data's cameras in the order of the model's, by the model's own names if empty. frame,
+    tcp_frame: what poses are given in and of, where episodes do not say it or it is not the model's.
+    """
 
     seed: int = 0
     iterations: int = 1500
@@ -52,6 +63,13 @@ class FineTuning:
     name: str = ""
     command: str = ""
     device: str = "cpu"
+    frame: str = ""
+    tcp_frame: str = ""
+    trust_data: bool = False
+
+
+UNNOTED = ("name", "command", "device", "frame", "tcp_frame", "trust_data")
+"""Settings that change no weight."""
 
 
 class FineTuningError(ValueError):
@@ -79,14 +97,19 @@ def fine_tune(
     seen = int(parts.train[-1]) + 1  # the held-out episodes come last: views, not copies
     encoder, predictor, contract = _load(init, states[:seen], episodes.actions[:seen], settings.seed)
     contract.check_images((1, len(views), *episodes.images.shape[3:]))
+    model = WorldModel(contract, encoder, predictor, settings.device)
+    unfamiliar = check_familiar(model, load_familiarity(init), episodes.images[:, :, views])
+    heed([*look_at(episodes), *unfamiliar], settings.trust_data)
+    frame, tcp_frame = frames_of(episodes, (settings.frame, settings.tcp_frame), contract)
+    episodes = replace(episodes, frame=frame, tcp_frame=tcp_frame)
     training = training_settings(contract, settings, episodes.images.shape[1])
+    check_length(episodes.images.shape[1], training.window)
     content = content_hash(episodes)
-    about = {name: value for name, value in asdict(settings).items() if name not in ("name", "command", "device")}
+    about = {name: value for name, value in asdict(settings).items() if name not in UNNOTED}
     check_same_run(
         run_folder / "fine_tuning.json", run_folder / "predictor.ckpt",
         {**about, "init": contract.files, "data": content},
     )  # fmt: skip
-    model = WorldModel(contract, encoder, predictor, settings.device)
     key = f"{contract.files[ENCODER_FILE]} {contract.image} {views} {content}"
     latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, key, run_folder)
 
@@ -100,12 +123,17 @@ def fine_tune(
     tuned = _write(bundle, init, predictor, tuned)
     predictor.load_state_dict(read_weights(bundle / PREDICTOR_FILE, torch.float32))
     after, _ = _errors(predictor, held_out, training)
+    notes = notes_on_predictions(after, copied)
+    if notes:
+        write_bundle(bundle, replace(tuned, notes=(*tuned.notes, *notes)), {}, torch.float32)
     report = {
         "episodes": len(episodes), "held_out_episodes": len(parts.held_out), "error": training.difference,
         "copied": copied, "before": before, "after": after, "encoder_sha256": tuned.files[ENCODER_FILE],
         "time_step_s": {"init": contract.action.time_step_s, "data": episodes.time_step_s},
+        "action_max": {"init": list(contract.action.max_abs), "data": list(tuned.action.max_abs)},
+        "lost": ["familiarity"] if contract.familiarity is not None else [], "notes": list(notes),
     }  # fmt: skip
-    (run_folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    write_whole(run_folder / "report.json", report)
     return report
 
 
@@ -121,6 +149,11 @@ def in_words(report: dict[str, object]) -> str:
     steps = report["time_step_s"]
     if steps["init"] != steps["data"]:  # type: ignore[index]
         lines.append("time step: {init} s until now, {data} s from now on, as in the data".format(**steps))  # type: ignore[arg-type]
+    bounds = report["action_max"]
+    if bounds["init"] != bounds["data"]:  # type: ignore[index]
+        lines.append("actions up to: {init} until now, {data} from now on, as in the data".format(**bounds))  # type: ignore[arg-type]
+    if report["lost"]:
+        lines.append("familiarity was left out, as it was that of other data: `jepa-planner familiarity` adds it")
     if report["after"][-1] >= report["before"][-1]:  # type: ignore[index]
         lines.append(
             "the predictor did not get better on held-out episodes: keep the first bundle, or try more episodes or a "
@@ -155,16 +188,28 @@ def training_settings(contract: Contract, settings: FineTuning, frames: int) -> 
 def describe(
     contract: Contract, episodes: Episodes, latents: np.ndarray, difference: Difference, settings: FineTuning
 ) -> Contract:
-    """The contract after training: where the weights come from now, the data's time step, its energy scale."""
+    """The contract after training: where the weights come from now, the data's time step, frames and bounds of actions
+    with the settings that depend on them, its energy scale.
+    """
     one, other = np.random.default_rng(0).integers(0, latents.shape[:2], size=(2, 512, 2))
     unrelated = torch.from_numpy(latents[tuple(one.T)] - latents[tuple(other.T)])
     scale = DIFFERENCES[difference](unrelated).mean().item()
     count, steps = episodes.actions.shape[:2]
     name = settings.name or f"{contract.name}-tuned"
+    before, bounds = contract.action.max_abs, action_max(episodes.actions)
+    sub_goals = contract.sub_goals
+    if sub_goals is not None:
+        steps = as_far(sub_goals.pursuit.steps, before, bounds)
+        sub_goals = replace(sub_goals, pursuit=replace(sub_goals.pursuit, steps=steps))
     return replace(
         contract,
         name=name,
-        action=replace(contract.action, time_step_s=episodes.time_step_s),
+        state=replace(contract.state, frame=episodes.frame, tcp_frame=episodes.tcp_frame),
+        action=replace(contract.action, max_abs=bounds, time_step_s=episodes.time_step_s),
+        planning=planned_within(contract.planning, before, bounds),
+        sub_goals=sub_goals,
+        familiarity=None,
+        notes=without_verdict(contract.notes),
         energy=replace(contract.energy, scale=round(scale, 3)),
         training=TrainingSpec(
             data=f"predictor of {contract.name} ({contract.training.data}), then {count} episodes of {steps} steps",

@@ -66,6 +66,8 @@ def fit(
     writes = distributed.rank() == 0
     log_file = folder / f"{name}.jsonl" if writes else Path(os.devnull)
     if writes:
+        if first:
+            print(f"{name}: {checkpoint} holds {first} of {settings.iterations} iterations; going on from there")
         _keep_log_until(first, log_file)
     started = time.monotonic()
     module.train()
@@ -121,11 +123,11 @@ def _resume(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> 
     try:
         module.load_state_dict(saved["module"])
         optimiser.load_state_dict(saved["optimiser"])
-    except (RuntimeError, ValueError, KeyError) as error:
+        return int(saved["iteration"])
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{path} is of a run with other settings: {error}; use another run folder or delete it"
+            f"{path} is of a run with other settings: {error}; use another run folder, or move it away"
         ) from error
-    return int(saved["iteration"])
 
 
 def _keep_log_until(iteration: int, log: Path) -> None:

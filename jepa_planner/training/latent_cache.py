@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+
+from jepa_planner.training.run_folder import write_whole
 
 BATCH = 16
 
@@ -41,7 +42,7 @@ def cached_latents(
             written = np.load(file, mmap_mode="r+")
             written[number] = latents
             written.flush()
-            _write(progress, {"key": key, "episodes": number + 1})
+            write_whole(progress, {"key": key, "episodes": number + 1})
             bar.update()
     return np.load(file, mmap_mode="r")
 
@@ -52,9 +53,3 @@ def _episodes_done(progress: Path, key: str) -> int:
         return int(said["episodes"]) if said["key"] == key else 0
     except (OSError, ValueError, KeyError):
         return 0
-
-
-def _write(path: Path, content: dict[str, object]) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content) + "\n")
-    os.replace(partial, path)

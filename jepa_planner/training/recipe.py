@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.planning.cem import CemSettings
 from jepa_planner.planning.energy import PIXELS
 from jepa_planner.planning.mppi import MppiSettings
+from jepa_planner.training.action_bounds import action_max, planned_within
 from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, seeds_in_words
 from jepa_planner.training.objectives.joint import SHIPPED, names_in
 from jepa_planner.world_model.contract import Contract
@@ -28,9 +28,8 @@ from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
 from jepa_planner.world_model.preprocess import preprocess
 
-ACTION_MAX = (0.06, 0.06, 0.06, 0.0, 0.0, 0.12, 1.0)
-"""Bounds of what is planned; yaw and gripper are held where they never moved in the episodes."""
-YAW = 5
+TUNED_FOR = (0.06, 0.06, 0.06, 0.0, 0.0, 0.12, 1.0)
+"""Bounds of actions in the episodes with whose models the search was tuned: those of the simulator."""
 SHIPPED_PLANNING = PlanningSpec(
     reached_energy=0.01, final_reached_energy=0.005, steps_per_sub_goal=8, gripper_deadband=0.25,
     initial_std=(0.04, 0.04, 0.04, 0.0, 0.0, 0.08, 1.0),
@@ -48,7 +47,7 @@ class Recipe:
     """For what objective (see `JointObjective`) and how long to train, and from which seed; sizes are those of the
     shipped model. any_view: the encoder learns to do with any one of its cameras. init: a bundle whose encoder and
     predictor the first stage begins with, instead of with random weights. augmented: the first stage sees scenes
-    turned, shifted and recoloured.
+    turned, shifted and recoloured. frame, tcp_frame: what poses are given in and of, where episodes do not say it.
     """
 
     seed: int = 0
@@ -62,7 +61,10 @@ class Recipe:
     any_view: bool = False
     augmented: bool = False
     init: Path | None = None
-    name: str = "panda-tabletop"
+    name: str = ""
+    frame: str = ""
+    tcp_frame: str = ""
+    trust_data: bool = False
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -99,8 +101,8 @@ def contract(
     recipe: Recipe,
     layouts: Episodes | None = None,
 ) -> Contract:
-    """The contract of a freshly trained bundle."""
-    seen = f"{len(episodes)} simulated episodes of {episodes.actions.shape[1]} steps, seeds"
+    """The contract of a freshly trained bundle; frames are those of the episodes."""
+    seen = f"{len(episodes)} episodes of {episodes.actions.shape[1]} steps, seeds"
     data = f"{seen} {seeds_in_words(episodes.seeds)}"
     if layouts is not None:
         data += f"; {len(layouts)} takes of {layouts.images.shape[1]} layouts, seeds {seeds_in_words(layouts.seeds)}"
@@ -109,26 +111,21 @@ def contract(
     flat = latents.reshape(-1, *latents.shape[2:])
     one, other = np.random.default_rng(0).integers(len(flat), size=(2, 4096))
     unrelated = float(((flat[one] - flat[other]) ** 2).mean())
+    bounds = action_max(episodes.actions)
     return Contract(
         name=recipe.name, version="1", licence="Apache-2.0",
         image=ImageSpec(height=height, width=width, views=episodes.views),
         latent=LatentSpec(tokens=config.latent_tokens, channels=config.latent_channels, grid=config.latent_grid),
-        state=StateSpec(channels=STATE_CHANNELS, frame="panda_link0", tcp_frame="tcp"),
-        action=ActionSpec(max_abs=action_max(episodes), time_step_s=episodes.time_step_s),
+        state=StateSpec(channels=STATE_CHANNELS, frame=episodes.frame, tcp_frame=episodes.tcp_frame),
+        action=ActionSpec(max_abs=bounds, time_step_s=episodes.time_step_s),
         energy=EnergySpec(kind="summed_mse", scale=round(unrelated, 3)),
-        planning=SHIPPED_PLANNING,
+        planning=planned_within(SHIPPED_PLANNING, TUNED_FOR, bounds),
         training=TrainingSpec(
             data=data, command=recipe.command, seeds=(recipe.seed,),
             steps={"encoder": recipe.encoder_iterations, "predictor": recipe.predictor_iterations},
         ),
         encoder=encoder.config, predictor=predictor.config, context_frames=2,
     )  # fmt: skip
-
-
-def action_max(episodes: Episodes) -> tuple[float, ...]:
-    """Bounds of what is planned with a model of these episodes."""
-    moved = {axis: bool(np.any(episodes.actions[..., axis])) for axis in (YAW, GRIPPER)}
-    return tuple(bound if moved.get(axis, True) else 0.0 for axis, bound in enumerate(ACTION_MAX))
 
 
 def planned_in_pixels(contract: Contract, episodes: Episodes) -> Contract:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 
+from jepa_planner.training.distributed import rank
 from jepa_planner.training.episodes import Episodes
+
+ELSEWHERE = "use another --run, or move that folder away to begin anew"
 
 
 class RunFolderError(ValueError):
@@ -28,10 +32,21 @@ def check_same_run(note: Path, checkpoint: Path, settings: dict[str, object]) ->
     """Writes the note where there is no checkpoint yet; raises RunFolderError naming what differs from an older one."""
     settings = json.loads(json.dumps(settings))
     if checkpoint.exists():
-        noted = json.loads(note.read_text()) if note.exists() else {}
-        if other := [name for name, value in settings.items() if noted.get(name) != value]:
+        try:
+            noted = json.loads(note.read_text())
+        except (OSError, ValueError) as error:
             raise RunFolderError(
-                f"{checkpoint} is of a run with other {', '.join(other)}: use another --run, or delete it to begin anew"
-            )
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(settings, indent=1) + "\n")
+                f"{checkpoint} is of a run that nothing is known of ({note.name} is missing or damaged): {ELSEWHERE}"
+            ) from error
+        if other := [name for name, value in settings.items() if noted.get(name) != value]:
+            raise RunFolderError(f"{checkpoint} is of a run with other {', '.join(other)}: {ELSEWHERE}")
+    elif rank() == 0:
+        write_whole(note, settings)
+
+
+def write_whole(path: Path, content: object) -> None:
+    """Writes JSON so that whoever reads it finds all of it, or what was there before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(partial, path)

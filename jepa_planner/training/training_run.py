@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,16 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.training.action_bounds import action_max, action_scale
 from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.training.collapse import measure_collapse
-from jepa_planner.training.distributed import join_group, leave_group, own_device, rank
+from jepa_planner.training.distributed import join_group, leave_group, own_device, rank, size
 from jepa_planner.training.encoder_training import (
     EncoderTraining,
     encode_episodes,
     encode_some_alone,
     train_encoder,
 )
-from jepa_planner.training.episodes import EpisodeError, read_episodes, shard_paths
+from jepa_planner.training.episode_checks import check_length, heed, look_at
+from jepa_planner.training.episodes import EpisodeError, Episodes, read_episodes, shard_paths
 from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.objectives.joint import names_in
 from jepa_planner.training.objectives.scene_sigreg import WINDOWS_PER_SCENE
@@ -29,14 +30,15 @@ from jepa_planner.training.objectives.takes_agree import TAKES_TOGETHER
 from jepa_planner.training.predictor_training import Pictures, PredictorTraining, train_predictor
 from jepa_planner.training.probes import prediction_error, probe_latents
 from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels, shipped_sizes
+from jepa_planner.training.reference_checks import check_familiar, frames_of
+from jepa_planner.training.run_folder import check_same_run, content_hash, write_whole
+from jepa_planner.training.verdict import notes_on_training
 from jepa_planner.training.windows import split, state_scaling
-from jepa_planner.world_model.bundle import load_bundle, save_bundle
+from jepa_planner.world_model.bundle import load_bundle, load_contract, load_familiarity, save_bundle
 from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.encoder import EncoderConfig
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
-
-ACTION_SCALE = (0.03, 0.03, 0.03, 1.0, 1.0, 0.06, 0.5)
-"""Typical actions (m, rad, closedness), by which the predictor divides what it is given."""
+from jepa_planner.world_model.world_model import WorldModel
 
 
 class Collapsed(RuntimeError):
@@ -61,11 +63,15 @@ def run(
             "of `collect --behaviour layouts` go together"
         )
     for folder in (*demonstrations, *layouts):
-        shard_paths(folder)  # not only after hours
+        shard_paths(folder)
+    if demonstrations:
+        heed(look_at(read_episodes(demonstrations)), recipe.trust_data)  # not only after hours
     join_group(recipe.device)
     report = _train_world_model(data, bundle, run_folder, recipe, layouts)
     if demonstrations and report:
-        settings = SubGoalRun(recipe.seed, recipe.sub_goal_iterations, command=recipe.command)
+        settings = SubGoalRun(
+            recipe.seed, recipe.sub_goal_iterations, command=recipe.command, trust_data=recipe.trust_data, checked=True
+        )
         report["sub_goals"] = add_sub_goals(demonstrations, bundle, bundle, run_folder / "sub_goals", settings)
         _write_report(run_folder, report)
     return report
@@ -76,13 +82,15 @@ def _train_world_model(
 ) -> dict[str, object]:
     use_all_cores()
     device = own_device(recipe.device)
-    episodes = read_episodes(data, recipe.episodes)
+    settings = FitSettings(recipe.predictor_iterations, learning_rate=8e-4)
+    predicting = PredictorTraining(settings)
+    episodes = _checked_episodes(data, recipe, predicting.window)
     parts = split(episodes)
     encoder_config, predictor_config = shipped_sizes(episodes)
     if recipe.any_view:
         encoder_config = replace(encoder_config, any_view=True)
     begin = None if recipe.init is None else _weights_to_begin_with(recipe.init, encoder_config, predictor_config)
-    action_std = torch.tensor(ACTION_SCALE)
+    action_std = action_scale(action_max(episodes.actions))
     training = EncoderTraining(
         FitSettings(recipe.encoder_iterations), objective=recipe.objective, device=device, augmented=recipe.augmented,
         **_batches(recipe),
@@ -92,6 +100,9 @@ def _train_world_model(
     shown = read_episodes(layouts) if layouts else None
     if shown is not None and shown.views != episodes.views:
         raise EpisodeError(f"layouts are seen by {shown.views}, the episodes by {episodes.views}: the same are needed")
+    if shown is not None:
+        heed(look_at(shown), recipe.trust_data)
+    _check_run(run_folder, recipe, episodes, shown)
     encoder, decoder = train_encoder(
         episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed, begin, shown
     )
@@ -117,8 +128,7 @@ def _train_world_model(
     pictures = None if decoder is None else Pictures(episodes.images[: len(train)], decoder)
     train_predictor(
         predictor, seen, episodes.states[train], episodes.actions[train],
-        PredictorTraining(FitSettings(recipe.predictor_iterations, learning_rate=8e-4)), run_folder, recipe.seed,
-        pictures,
+        predicting, run_folder, recipe.seed, pictures,
     )  # fmt: skip
     predictor.eval()
     first = rank() == 0
@@ -128,12 +138,48 @@ def _train_world_model(
     for module in filter(None, (encoder, predictor, decoder)):
         module.cpu()
     report["prediction_error"] = prediction_error(predictor, latents, episodes, parts.held_out, horizon=4)
+    report["notes"] = list(notes_on_training(report["prediction_error"], readouts["tcp"]))
     _write_report(run_folder, report)
+    recipe = replace(recipe, name=recipe.name or bundle.resolve().name)
     described = contract(encoder, predictor, episodes, latents, recipe, shown)
     if decoder is not None:
         described = planned_in_pixels(described, episodes)
+    described = replace(described, notes=tuple(report["notes"]))
     save_bundle(bundle, encoder, predictor, described, torch.float16, decoder)
     return report
+
+
+def _checked_episodes(data: Path | Sequence[Path], recipe: Recipe, predicted_frames: int) -> Episodes:
+    """The episodes, once they were looked at, with their frames named."""
+    episodes = read_episodes(data, recipe.episodes)
+    seen_frames = _batches(recipe).get("window", EncoderTraining.window)
+    check_length(episodes.images.shape[1], max(seen_frames, predicted_frames))
+    findings = look_at(episodes)
+    init = None
+    if recipe.init is not None:
+        model = WorldModel.load(recipe.init)
+        init = model.contract
+        if init.image.views == episodes.views:
+            findings += check_familiar(model, load_familiarity(recipe.init), episodes.images)
+    heed(findings, recipe.trust_data)
+    frame, tcp_frame = frames_of(episodes, (recipe.frame, recipe.tcp_frame), init)
+    return replace(episodes, frame=frame, tcp_frame=tcp_frame)
+
+
+def _check_run(run_folder: Path, recipe: Recipe, episodes: Episodes, layouts: Episodes | None) -> None:
+    """Raises RunFolderError where a stage's checkpoint is of another run; the predictor's rests on the encoder's."""
+    encoder: dict[str, object] = {
+        name: getattr(recipe, name)
+        for name in ("seed", "objective", "encoder_iterations", "encoder_batch", "any_view", "augmented")
+    }
+    encoder |= {
+        "init": None if recipe.init is None else load_contract(recipe.init).files,
+        "data": content_hash(episodes), "layouts": None if layouts is None else content_hash(layouts),
+        "processes": size(),
+    }  # fmt: skip
+    predictor = {**encoder, "predictor_iterations": recipe.predictor_iterations}
+    for stage, about in (("encoder", encoder), ("predictor", predictor)):
+        check_same_run(run_folder / f"{stage}.json", run_folder / f"{stage}.ckpt", about)
 
 
 def _batches(recipe: Recipe) -> dict[str, int | bool]:
@@ -164,4 +210,4 @@ def _weights_to_begin_with(
 
 def _write_report(folder: Path, report: dict[str, object]) -> None:
     if rank() == 0:
-        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+        write_whole(folder / "report.json", report)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 from torch import Tensor
 
 from jepa_planner.planning.sub_goals import ImagineMode, imagines
@@ -22,6 +23,7 @@ from jepa_planner.world_model.contract_sections import (
 )
 from jepa_planner.world_model.encoder import EncoderConfig
 from jepa_planner.world_model.predictor import PredictorConfig
+from jepa_planner.world_model.state_ranges import states_out_of_range
 from jepa_planner.world_model.strict_fields import FieldError
 from jepa_planner.world_model.sub_goal_head import SubGoalHeadConfig
 
@@ -33,6 +35,8 @@ FORMAT = 2
    image.crop_aspect, training.source_files, encoder.any_view, energies in pixels, familiarity, sub_goals, notes, and no
    predictor in the bundle of an encoder alone.
 """
+VERDICTS = ("predictions: ", "latents: ")
+"""How notes begin which say that training found the model wanting."""
 
 
 class ContractError(ValueError):
@@ -128,6 +132,11 @@ class Contract:
                 _check_equal(name, given, expected)
 
     @property
+    def verdict(self) -> tuple[str, ...]:
+        """Those of the notes that say that the model is not fit to be planned with."""
+        return tuple(note for note in self.notes if note.startswith(VERDICTS))
+
+    @property
     def shows_pictures(self) -> bool:
         """Whether what is observed holds the pictures besides their latent, for a head that looks at them."""
         return self.sub_goals is not None and self.sub_goals.head.scene is not None
@@ -213,6 +222,12 @@ class Contract:
     def check_state(self, width: int) -> None:
         """Raises ContractError unless arm states have as many channels as the model was trained on."""
         _check_width("state.channels", width, self.state.channels)
+
+    def check_state_values(self, state: Sequence[float], name: str = "state") -> None:
+        """Raises ContractError unless a state [S] is one of an arm, in metres, radians and closedness of 0 to 1."""
+        self.check_state(len(state))
+        if wrong := states_out_of_range(self.state.channels, np.asarray(state)):
+            raise ContractError(f"{name}: {'; '.join(wrong)}")
 
     def check_action(self, width: int) -> None:
         """Raises ContractError unless actions have as many channels as the model was trained on."""

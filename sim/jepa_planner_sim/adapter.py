@@ -27,8 +27,9 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
 
     views: names of the cameras, in the order of the pictures. action_max: bounds of an action [7]: dx, dy, dz (m),
     three rotations (rad), dclosedness (0 open .. 1 closed); 0 holds an axis. max_steps: of a trial. time_step_s: of an
-    action. goal_images: those of the last `reset`, uint8 [V, H, W, 3] each. Copying is refused, as for what owns a
-    simulation; one that can be copied says `__reduce_ex__ = object.__reduce_ex__`.
+    action. base_frame, tcp_frame: what poses are given in and of, as the robot calls it. goal_images: those of the last
+    `reset`, uint8 [V, H, W, 3] each. Copying is refused, as for what owns a simulation; one that can be copied says
+    `__reduce_ex__ = object.__reduce_ex__`.
     """
 
     instead = ANOTHER_ENV
@@ -36,6 +37,8 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
     action_max: np.ndarray = UPRIGHT_ACTION_MAX
     max_steps: int = 30
     time_step_s: float = 0.25
+    base_frame: str = "base"
+    tcp_frame: str = "tcp"
     goal_images: list[np.ndarray]
 
     @abstractmethod

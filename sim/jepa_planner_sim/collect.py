@@ -14,7 +14,7 @@ from jepa_planner_sim.arm_driver import ACTION_PERIOD_S
 from jepa_planner_sim.cameras import cameras_named
 from jepa_planner_sim.collect_settings import CollectSettings
 from jepa_planner_sim.recording import record_episode, record_scene, record_takes
-from jepa_planner_sim.world import World
+from jepa_planner_sim.world import BASE_FRAME, World
 
 
 def collect(folder: Path, settings: CollectSettings, processes: int, cluster: str = "") -> int:
@@ -85,10 +85,10 @@ def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
     seeds = _seeds_in(settings, index)
     if settings.adapter:
         scene = load_adapter(settings.adapter, image_size_px=settings.image_size_px)
-        views, time_step_s = scene.views, scene.time_step_s
+        views, time_step_s, frames = scene.views, scene.time_step_s, (scene.base_frame, scene.tcp_frame)
     else:
         scene = World(cameras_named(settings.views), settings.image_size_px)
-        views, time_step_s = tuple(scene.cameras), ACTION_PERIOD_S
+        views, time_step_s, frames = tuple(scene.cameras), ACTION_PERIOD_S, (BASE_FRAME, scene.limits.tcp_frame)
     record = record_scene if settings.adapter else record_takes if settings.takes > 1 else record_episode
     try:
         records = [record(scene, int(seed), settings) for seed in seeds]
@@ -99,7 +99,7 @@ def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
     each = settings.episodes_each
     episodes = Episodes(
         *joined, tuple(r[4] for r in records for _ in range(each)), seeds.repeat(each), views, time_step_s,
-        _scenes_in(settings, index), _motions_in(settings, index),
+        _scenes_in(settings, index), _motions_in(settings, index), *frames,
     )  # fmt: skip
     write_shard(path, episodes, settings.vary, settings.adapter or settings.behaviour)
     return len(seeds)

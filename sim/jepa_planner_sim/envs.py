@@ -15,7 +15,7 @@ from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.scene_draws import sample_scene
 from jepa_planner_sim.tasks import HOLD_STEPS, TASKS, achieved_now, distance_m, sample_plan, script, shown_m
 from jepa_planner_sim.uncopyable import ANOTHER_ENV, Uncopyable
-from jepa_planner_sim.world import World
+from jepa_planner_sim.world import BASE_FRAME, World
 
 
 class GoalImageError(ValueError):
@@ -55,6 +55,7 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
         self._render_size_px = render_size_px
         self.world = World(cameras_named(views), image_size_px)
         self.driver = ArmDriver(self.world)
+        self.base_frame, self.tcp_frame = BASE_FRAME, self.world.limits.tcp_frame
         self.views, self.max_steps = tuple(self.world.cameras), self.task.max_steps
         self.observation_space = spaces.Dict(
             images=spaces.Box(0, 255, (len(self.views), image_size_px, image_size_px, 3), np.uint8),

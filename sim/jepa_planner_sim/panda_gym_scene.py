@@ -34,6 +34,7 @@ class PandaGym(SceneAdapter):
     env_id: ClassVar[str]
     views = tuple(CAMERA_YAW_DEG)
     time_step_s = 0.24
+    base_frame = "panda_link0"
 
     def __init__(self, image_size_px: int = 64) -> None:
         self._size_px = image_size_px

@@ -17,6 +17,7 @@ from jepa_planner_sim.objects import load_object
 from jepa_planner_sim.scene import CameraShift, Scene
 from jepa_planner_sim.uncopyable import Uncopyable
 
+BASE_FRAME = "panda_link0"
 PHYSICS_STEP_S = 1 / 200
 FINGER_STROKE_M = 0.04
 ARM_JOINTS = tuple(range(7))
@@ -31,7 +32,7 @@ _FINGER_COLOUR = (0.05, 0.35, 0.85, 1.0)
 class World(Uncopyable):
     """One arm, one table, the objects of a scene; time moves only in `advance`.
 
-    Images are uint8 RGB [H, W, 3]; poses are in the base frame (panda_link0) with the table top at z = 0; the arm's
+    Images are uint8 RGB [H, W, 3]; poses are in BASE_FRAME with the table top at z = 0; the arm's
     state is float32 [8]: xyz (m), roll, pitch, yaw (rad), closedness commanded and measured (0 open .. 1 closed).
     """
 

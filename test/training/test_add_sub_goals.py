@@ -9,7 +9,6 @@ import pytest
 import torch
 from tiny_training import encoder, episodes, predictor
 
-from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.training import add_sub_goals as stage
 from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals, in_words
 from jepa_planner.training.episodes import Episodes, write_shard
@@ -70,7 +69,8 @@ def test_the_contract_says_what_the_head_learned_from(tmp_path, first):
 
 def test_a_bundle_is_added_to_where_it_stands_and_keeps_how_sub_goals_are_pursued(tmp_path, first):
     learn(tmp_path, first)
-    bundle, pursuit = tmp_path / "bundle", SubGoalSettings(max_looks=4)
+    bundle = tmp_path / "bundle"
+    pursuit = replace(load_contract(bundle).sub_goals.pursuit, max_looks=4)
     yaml = bundle / "model.yaml"
     yaml.write_text(yaml.read_text().replace("max_looks: 6", "max_looks: 4"))
     before = sha256(bundle / "sub_goals.safetensors")

@@ -7,7 +7,10 @@ import pytest
 from tiny_training import episodes
 
 from jepa_planner.training.episodes import (
+    ACTION_CHANNELS,
     FORMAT,
+    FORMATS,
+    STATE_CHANNELS,
     EpisodeError,
     Episodes,
     read_episodes,
@@ -59,14 +62,58 @@ def test_several_folders_are_read_one_after_the_other(tmp_path):
 def test_episodes_that_say_nothing_about_scenes_show_one_each_and_others_keep_theirs(tmp_path):
     path = shard(tmp_path, 1)
     with h5py.File(path, "a") as file:
-        del file.attrs["scenes"]
+        del file["scenes"]
     assert read_episodes(tmp_path).scenes.tolist() == [100, 101, 102]
     assert shard_settings(path)["scenes"] is None
     with h5py.File(path, "a") as file:
-        file.attrs["scenes"] = [7, 7, 9]
+        file["scenes"] = [7, 7, 9]
     read = read_episodes(tmp_path)
     assert shard_settings(path)["scenes"] == [7, 7, 9]
     assert read.scenes.tolist() == [7, 7, 9] and read.part(np.array([2, 0])).scenes.tolist() == [9, 7]
+
+
+def as_others_write(path: Path, written: Episodes, **text: str) -> None:
+    """The documented layout from plain h5py: strings of fixed length, doubles, nothing that is not needed."""
+    with h5py.File(path, "w") as file:
+        file["images"] = written.images
+        file["states"], file["actions"] = written.states.astype(np.float64), written.actions.astype(np.float64)
+        file.attrs["format"] = np.bytes_(FORMAT)
+        file.attrs["time_step_s"] = 0.25
+        file.attrs["views"] = np.array([b"front", b"side"])
+        file.attrs["state_channels"] = np.array(STATE_CHANNELS, "S")
+        file.attrs["action_channels"] = np.array(ACTION_CHANNELS, "S")
+        for name, value in text.items():
+            file.attrs[name] = np.bytes_(value)
+
+
+def test_what_other_writers_write_is_read(tmp_path):
+    written = episodes(3, 4)
+    as_others_write(tmp_path / "episodes-000000.h5", written, frame="base_link", tcp_frame="tool0")
+    read = read_episodes(tmp_path)
+    assert (read.views, read.frame, read.tcp_frame) == (("front", "side"), "base_link", "tool0")
+    assert read.seeds.tolist() == read.scenes.tolist() == [0, 1, 2] and read.behaviour == ("", "", "")
+    assert read.states.dtype == read.actions.dtype == np.float32 and not read.object_pose.any()
+    np.testing.assert_array_equal(read.states, written.states)
+
+
+def test_files_of_the_first_format_hold_their_numbers_as_attributes(tmp_path):
+    path = tmp_path / "episodes-000000.h5"
+    as_others_write(path, episodes(3, 4), format=FORMATS[1])
+    with h5py.File(path, "a") as file:
+        file.attrs["seeds"], file.attrs["scenes"], file.attrs["motions"] = [5, 6, 7], [5, 5, 7], [0, 0, 1]
+        file.create_dataset("behaviour", data=["reach"] * 3, dtype=h5py.string_dtype())
+    read = read_episodes(tmp_path)
+    assert (read.seeds.tolist(), read.scenes.tolist(), read.motions.tolist()) == ([5, 6, 7], [5, 5, 7], [0, 0, 1])
+    assert read.behaviour == ("reach",) * 3 and read.frame == ""
+    assert shard_settings(path)["seeds"] == [5, 6, 7]
+
+
+def test_a_shard_holds_as_many_episodes_as_one_likes(tmp_path):
+    one = episodes(1, 1, size_px=8)
+    many = one.part(np.zeros(9000, int))
+    shard(tmp_path, **{name: getattr(many, name) for name in ("images", "states", "actions", "object_pose")},
+          behaviour=many.behaviour, seeds=np.arange(9000), scenes=np.arange(9000), motions=np.arange(9000))  # fmt: skip
+    assert read_episodes(tmp_path).seeds[-1] == 8999
 
 
 @pytest.mark.parametrize(("seeds", "words"), [([3], "3 to 3"), ([7, 0, 1, 2, 8], "0 to 2 and 7 to 8")])
@@ -85,7 +132,7 @@ def test_a_limit_takes_the_first_episodes_and_reads_no_more_shards_than_needed(t
 
 def test_any_reader_finds_the_documented_datasets_and_attributes(tmp_path):
     with h5py.File(shard(tmp_path)) as file:
-        assert set(file) == {"images", "states", "actions", "object_pose", "behaviour"}
+    
         assert file.attrs["format"] == FORMAT
         assert file.attrs["time_step_s"] == 0.25
         assert list(file.attrs["views"]) == ["front", "side"]
@@ -135,8 +182,8 @@ def damage(path: Path, how: str) -> None:
         "cut short",
         "empty",
         "text",
-        *(f"lacks dataset {name}" for name in ("images", "states", "actions", "object_pose", "behaviour")),
-        *(f"lacks attribute {name}" for name in ("time_step_s", "views", "seeds", "action_channels")),
+        *(f"lacks dataset {name}" for name in ("images", "states", "actions")),
+        *(f"lacks attribute {name}" for name in ("time_step_s", "views", "action_channels")),
     ],
 )
 def test_a_damaged_shard_is_refused_by_name(tmp_path, how):
@@ -144,6 +191,28 @@ def test_a_damaged_shard_is_refused_by_name(tmp_path, how):
     damage(shard(tmp_path, 1), how)
     with pytest.raises(EpisodeError, match=r"episodes-000001\.h5 cannot be read as an episode shard"):
         read_episodes(tmp_path)
+
+
+@pytest.mark.parametrize("time_step_s", [np.nan, np.inf, 0.0, -0.25])
+def test_a_time_step_that_is_none_is_refused_when_it_is_read(time_step_s, tmp_path):
+    shard(tmp_path, time_step_s=time_step_s)
+    with pytest.raises(EpisodeError, match=r"episodes-000000\.h5: time_step_s is .*; expected seconds"):
+        read_episodes(tmp_path)
+
+
+def test_poses_of_two_frames_are_not_read_together_and_unnamed_ones_stay_so(tmp_path):
+    shard(tmp_path, 0), shard(tmp_path, 1, frame="ur5_base")
+    with pytest.raises(EpisodeError, match="000000.h5 holds poses of frame 'panda_link0', but .* of 'ur5_base'"):
+        read_episodes(tmp_path)
+    shard(tmp_path, 1, frame="", tcp_frame="")
+    read = read_episodes(tmp_path)
+    assert (read.frame, read.tcp_frame) == ("", "")
+
+
+def test_episodes_that_nobody_numbered_are_counted_on_from_file_to_file(tmp_path):
+    for number in range(2):
+        as_others_write(tmp_path / f"episodes-{number:06d}.h5", episodes(3, 4))
+    assert read_episodes(tmp_path).scenes.tolist() == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("given", ["other-episodes-9", None])

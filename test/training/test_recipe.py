@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from tiny_training import encoder, episodes, predictor
 
-from jepa_planner.training.recipe import Recipe, action_max, contract, shipped_sizes
+from jepa_planner.training.recipe import Recipe, contract, shipped_sizes
 
 SOME = episodes(count=8, steps=8)
 
@@ -17,11 +17,3 @@ def test_the_shipped_sizes_follow_the_pictures():
     assert (encoder_sizes.image_size, encoder_sizes.views) == ((64, 64), 2)
     assert (encoder_sizes.slots, encoder_sizes.slot_channels) == (8, 16)
     assert (predictor_sizes.latent_tokens, predictor_sizes.latent_channels) == (8, 16)
-
-
-def test_the_yaw_is_held_where_the_gripper_never_turned():
-    still, turning = episodes(1, 1, size_px=64), episodes(1, 1, size_px=64)
-    still.actions[..., 3:6] = 0.0
-    turning.actions[..., 3:6] = [0.0, 0.0, 0.1]
-    assert action_max(still)[3:6] == (0.0, 0.0, 0.0)
-    assert action_max(turning)[3:6] == (0.0, 0.0, 0.12)

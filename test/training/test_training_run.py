@@ -69,7 +69,7 @@ def test_the_contract_says_what_the_data_was_and_how_to_make_it_again(tmp_path):
     assert contract.action.time_step_s == SOME.time_step_s
     assert contract.training.command == "jepa-planner train tiny"
     assert contract.training.seeds == (3,)
-    assert contract.training.data == "8 simulated episodes of 8 steps, seeds 0 to 7"
+    assert contract.training.data == "8 episodes of 8 steps, seeds 0 to 7"
     assert contract.training.steps == {"encoder": 4, "predictor": 4}
 
 
@@ -90,7 +90,7 @@ def test_takes_and_layouts_are_learned_from_and_stand_in_the_contract(tmp_path):
     logged = json.loads((tmp_path / "run" / "encoder.jsonl").read_text().splitlines()[-1])
     assert {"takes", "layouts"} <= set(logged)
     contract = WorldModel.load(tmp_path / "bundle").contract
-    expected = "8 simulated episodes of 7 steps, seeds 0 to 3; 6 takes of 8 layouts, seeds 100 to 102"
+    expected = "8 episodes of 7 steps, seeds 0 to 3; 6 takes of 8 layouts, seeds 100 to 102"
     assert contract.training.data == expected
 
 

@@ -25,18 +25,23 @@ def episodes(count: int = 6, steps: int = 8, size_px: int = 32, seed: int = 0, b
     states = np.zeros((count, steps + 1, 8), np.float32)
     states[:, 0, :3] = rng.uniform([0.45, -0.05, 0.1], [0.55, 0.05, 0.15], (count, 3))
     states[:, 1:, :3] = states[:, :1, :3] + np.cumsum(actions[..., :3], axis=1)
-    states[..., 6:] = rng.uniform(0.0, 1.0, (count, steps + 1, 1))
+    states[..., 6:] = rng.uniform(0.4, 0.6, (count, 1, 1))
+    for step in range(steps):
+        states[:, step + 1, 6:] = np.clip(states[:, step, 6:] + actions[:, step, 6:], 0.0, 1.0)
     poses = np.zeros((count, steps + 1, 4), np.float32)
     poses[...] = rng.uniform([0.4, -0.1, 0.0, -0.2], [0.6, 0.1, 0.0, 0.2], (count, 1, 4))
     images = np.full((count, steps + 1, 2, size_px, size_px, 3), 90, np.uint8)
-    if not blank:
+    if blank:  # but for a lamp that flickers: a camera that sees nothing at all is refused
+        images[..., :8, :8, :] = rng.integers(0, 255, (count, steps + 1, 2, 1, 1, 1))
+    else:
         images += rng.integers(0, 60, images.shape, dtype=np.uint8)
         for view, (column, row) in enumerate(((1, 2), (0, 2))):
             _draw(images[:, :, view], poses[..., [column, row]], channel=0)
             _draw(images[:, :, view], states[..., [column, row]], channel=2)
     return Episodes(
-        images, states, actions, poses, ("reach",) * count, np.arange(count) + 100 * seed, ("front", "side"), 0.25
-    )
+        images, states, actions, poses, ("reach",) * count, np.arange(count) + 100 * seed, ("front", "side"), 0.25,
+        frame="panda_link0", tcp_frame="tcp",
+    )  # fmt: skip
 
 
 def encoder(seed: int = 0) -> VideoEncoder:
