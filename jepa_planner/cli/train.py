@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="where the model is trained, for example cuda (default: cpu)")
     parser.add_argument("--name", help="of the model (default: that of --out, or the first model's with -tuned)")
     parser.add_argument(
-        "--base-frame", metavar="NAME", help="what poses are given in, where episodes do not say it, as the robot has it"
+        "--base-frame", metavar="NAME", help="what poses are given in, where episodes do not say it: the robot's name"
     )
     parser.add_argument("--tcp-frame", metavar="NAME", help="what poses are of, where episodes do not say it")
     parser.add_argument(

@@ -53,7 +53,7 @@ def check_motion(episodes: Episodes) -> Iterator[Finding]:
         )
         found += [*_check_left_out(axes), *_check_axes(axes, episodes.states)]
     yield from found
-    if not any(finding.certain for finding in found):
+    if not found:  # at another time the gripper seems to go the other way
         yield from _check_gripper(episodes)
 
 
@@ -121,7 +121,7 @@ def _check_left_out(axes: Axes) -> Iterator[Finding]:
 def _check_axes(axes: Axes, states: np.ndarray) -> Iterator[Finding]:
     """The first that holds of: as expected, another unit, the tcp's frame, other axes, a turned frame, another time."""
     lively = np.any(np.abs(axes.commanded) > NO_MOTION, axis=-1) | np.any(np.abs(axes.done) > NO_MOTION, axis=-1)
-    if lively.sum() < LEAST_STEPS or np.abs(axes.commanded).max() < NO_MOTION:
+    if lively.sum() < LEAST_STEPS or not axes.commanded.any():
         return
     r = correlation(axes.commanded, axes.done)
     what = f"{', '.join(axes.names)} and the changes of {', '.join(axes.states)}"
@@ -152,7 +152,7 @@ def _check_axes(axes: Axes, states: np.ndarray) -> Iterator[Finding]:
 def _check_gain(axes: Axes) -> Iterator[Finding]:
     for number, name in enumerate(axes.names):
         asked, done = axes.commanded[..., number], axes.done[..., number]
-        if np.abs(asked).max() < NO_MOTION or abs(correlation(asked, done)) < CLEAR:
+        if np.abs(done).max() < 5 * NO_MOTION or abs(correlation(asked, done)) < CLEAR:
             continue
         gain = float((asked * done).sum() / (asked * asked).sum())
         if not 0.1 < abs(gain) < 5.0:
@@ -200,7 +200,7 @@ def _check_time(axes: Axes, r: float, what: str) -> Iterator[Finding]:
             f"what actions ask for is done {lag} step{'s' * (lag > 1)} later: {what} have r {r:.2f}, and "
             f"{shifted[lag]:.2f} with each action moved {lag} later: is the arm that slow, or the recording shifted?"
         )
-    elif r < 0.2:
+    elif r < 0.2 and np.abs(axes.commanded).max() > 5 * NO_MOTION:
         yield warned(f"{what} have nothing to do with each other: r {r:.2f}, expected about 1")
 
 

@@ -107,7 +107,7 @@ def _why_not(path: Path, error: OSError) -> str:
     if "open for write" in str(error):
         return f"{path} is being written, or its writer ended without closing it; if so, `h5clear -s {path}` mends it"
     if error.errno is not None:
-        return f"{path} cannot be read: {error.strerror}"
+        return f"{path} cannot be read: {os.strerror(error.errno)}"
     return f"{path} cannot be read as an episode shard, it is damaged or none: {error}; {MOVE_AWAY}"
 
 

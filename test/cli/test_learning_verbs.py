@@ -184,6 +184,7 @@ def test_a_comparison_that_makes_no_sense_is_refused_in_words(arguments, says, c
 def test_a_predictor_goes_on_learning_from_where_a_bundle_is(collected, tmp_path, small_and_quick, capsys):
     first = import_tiny(tmp_path / "first")
     few = ["--predictor-iterations", "12", "--learning-rate", "5e-3", "--batch", "4", "--view", "side"]
+    few += ["--tcp-frame", "tcp"]
     paths = ["--data", str(collected), "--out", str(tmp_path / "tuned"), "--run", str(tmp_path / "run")]
     assert main(["train", "--predictor-only", "--init", str(first), *paths, *few, "--name", "mine"]) == 0
     said = capsys.readouterr().out

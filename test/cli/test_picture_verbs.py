@@ -145,6 +145,7 @@ def test_the_same_picture_twice_needs_no_plan(folder, capsys):
         (["--goal", "nowhere.png"], "cannot read the picture"),
         (["--state", "0.5", "0.1"], "state.channels: 2 given; this model needs 7: x_m"),
         (["--state", "a"], "invalid float value: 'a'"),
+        (["--state", "500", "0", "150", "180", "0", "-45", "0.5"], "state: x 500 m, expected at most 3 m from"),
         (["--model", "nowhere"], "no such file; a model bundle is a folder"),
     ],
 )
@@ -162,6 +163,7 @@ def test_input_that_does_not_fit_is_refused_in_words(verb, more, says, folder, c
         (["--range", "0.1", "0.1", "0.1"], "3 ranges given for 2 axes"),
         (["--range", "-0.1"], "range of axis x is -0.1"),
         (["--goal-state", "1", "2"], "states of 7 and 2 numbers"),
+        (["--goal-state", "500", "0", "150", "180", "0", "-45", "0.5"], "goal state: x 500 m, expected at most 3 m"),
     ],
 )
 def test_a_grid_that_makes_no_sense_is_refused_in_words(more, says, folder, tmp_path, capsys):

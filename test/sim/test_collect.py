@@ -106,7 +106,7 @@ def test_scenes_that_do_not_vary_are_not_shared(given):
 def test_shards_that_say_nothing_about_scenes_are_kept_and_added_to(collected, tmp_path):
     shutil.copytree(collected, tmp_path / "older")
     with h5py.File(tmp_path / "older" / "episodes-000000.h5", "a") as file:
-        del file.attrs["scenes"]
+        del file["scenes"]
     (tmp_path / "older" / "episodes-000001.h5").unlink()
     assert collect(tmp_path / "older", SMALL, processes=1) == 1
 

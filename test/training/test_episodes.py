@@ -202,7 +202,7 @@ def test_a_time_step_that_is_none_is_refused_when_it_is_read(time_step_s, tmp_pa
 
 def test_poses_of_two_frames_are_not_read_together_and_unnamed_ones_stay_so(tmp_path):
     shard(tmp_path, 0), shard(tmp_path, 1, frame="ur5_base")
-    with pytest.raises(EpisodeError, match="000000.h5 holds poses of frame 'panda_link0', but .* of 'ur5_base'"):
+    with pytest.raises(EpisodeError, match=r"000000\.h5 holds poses of frame 'panda_link0', but .* of 'ur5_base'"):
         read_episodes(tmp_path)
     shard(tmp_path, 1, frame="", tcp_frame="")
     read = read_episodes(tmp_path)

@@ -16,6 +16,7 @@ from jepa_planner.training.episodes import EpisodeError, Episodes, write_shard
 from jepa_planner.training.predictor_training import PredictorTraining
 from jepa_planner.training.probes import probe_latents
 from jepa_planner.training.recipe import Recipe
+from jepa_planner.training.run_folder import RunFolderError
 from jepa_planner.training.training_run import Collapsed
 from jepa_planner.world_model.bundle import load_decoder, load_encoder, load_sub_goal_head
 from jepa_planner.world_model.contract import ContractError
@@ -242,3 +243,109 @@ def test_a_run_folder_of_other_sizes_is_refused_by_name(tmp_path, monkeypatch):
     monkeypatch.setattr(training_run, "shipped_sizes", lambda episodes: (replace(ENCODER, width=36), PREDICTOR))
     with pytest.raises(ValueError, match=r"encoder\.ckpt is of a run with other settings"):
         run(tmp_path)
+
+
+def test_a_stage_that_was_trained_is_said_to_go_on_from_there(tmp_path, capsys):
+    run(tmp_path)
+    assert "going on from there" not in capsys.readouterr().out
+    run(tmp_path)
+    assert "encoder.ckpt holds 4 of 4 iterations; going on from there" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seed": 9}, "encoder.ckpt is of a run with other seed"),
+        ({"objective": "vicreg"}, "encoder.ckpt is of a run with other objective"),
+        ({"encoder_iterations": 2}, "encoder.ckpt is of a run with other encoder_iterations"),
+        ({"encoder_batch": 3}, "encoder.ckpt is of a run with other encoder_batch"),
+        ({"any_view": True}, "encoder.ckpt is of a run with other any_view"),
+        ({"augmented": True}, "encoder.ckpt is of a run with other augmented"),
+        ({"episodes": 7}, "encoder.ckpt is of a run with other data"),
+        ({"predictor_iterations": 2}, "predictor.ckpt is of a run with other predictor_iterations"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_never_taken_for_this_ones(change, named, tmp_path):
+    run(tmp_path)
+    before = (tmp_path / "bundle" / "model.yaml").read_bytes()
+    with pytest.raises(RunFolderError, match=f"{named}: use another --run"):
+        run(tmp_path, settings=replace(SHORT, **change))
+    assert (tmp_path / "bundle" / "model.yaml").read_bytes() == before
+
+
+def test_other_episodes_are_not_taken_for_those_of_the_checkpoint(tmp_path):
+    run(tmp_path)
+    other = replace(SOME, actions=SOME.actions * 0.9)
+    with pytest.raises(RunFolderError, match="other data"):
+        run(tmp_path, other)
+
+
+def test_another_first_model_is_not_taken_for_that_of_the_checkpoint(tmp_path):
+    run(tmp_path / "first")
+    run(tmp_path)
+    with pytest.raises(RunFolderError, match="other init"):
+        run(tmp_path, settings=replace(SHORT, init=tmp_path / "first" / "bundle"))
+
+
+def test_a_checkpoint_without_a_note_of_its_run_is_not_resumed(tmp_path):
+    run(tmp_path)
+    (tmp_path / "run" / "encoder.json").unlink()
+    with pytest.raises(RunFolderError, match=r"encoder\.ckpt is of a run that nothing is known of \(encoder\.json"):
+        run(tmp_path)
+
+
+def test_the_contract_of_another_robots_episodes_is_that_robots(tmp_path):
+    theirs = replace(SOME, actions=SOME.actions * [1, 2, 1, 0, 0, 0, 1], frame="ur5_base", tcp_frame="tool0")
+    theirs.actions[..., 5] = np.random.default_rng(0).uniform(-0.5, 0.5, SOME.actions.shape[:2])
+    states = theirs.states.copy()
+    states[:, 1:, :3] = states[:, :1, :3] + np.cumsum(theirs.actions[..., :3], axis=1)
+    states[:, 1:, 5] = states[:, :1, 5] + np.cumsum(theirs.actions[..., 5], axis=1)
+    run(tmp_path, replace(theirs, states=states, actions=theirs.actions.astype(np.float32)), replace(SHORT, name=""))
+    contract = WorldModel.load(tmp_path / "bundle").contract
+    largest = np.abs(theirs.actions).max((0, 1))
+    assert contract.action.max_abs == pytest.approx(largest, rel=0.01) and contract.action.max_abs[3:5] == (0.0, 0.0)
+    assert (contract.state.frame, contract.state.tcp_frame, contract.name) == ("ur5_base", "tool0", "bundle")
+    saved = torch.load(tmp_path / "run" / "predictor.ckpt", weights_only=True)["module"]
+    assert saved["action_std"][5].item() == pytest.approx(largest[5] / 2, rel=0.01)
+
+
+def test_frames_that_no_file_names_are_asked_for_before_anything_is_trained(tmp_path):
+    with pytest.raises(EpisodeError, match="name it with --base-frame"):
+        run(tmp_path, replace(SOME, frame="", tcp_frame=""))
+    assert not (tmp_path / "run").exists()
+    run(tmp_path, replace(SOME, frame="", tcp_frame=""), replace(SHORT, frame="base_link", tcp_frame="tool0"))
+    assert WorldModel.load(tmp_path / "bundle").contract.state.frame == "base_link"
+
+
+def test_wrong_episodes_are_refused_before_anything_is_trained_unless_they_are_to_be_trusted(tmp_path, capsys):
+    in_mm = replace(SOME, states=SOME.states * np.float32([1000] * 3 + [1] * 5))
+    with pytest.raises(EpisodeError, match="is it in millimetres"):
+        run(tmp_path, in_mm)
+    assert not (tmp_path / "run").exists()
+    run(tmp_path, in_mm, replace(SHORT, trust_data=True))
+    assert "warning: states: x 6" in capsys.readouterr().err
+
+
+def test_wrong_demonstrations_are_refused_before_anything_is_trained(tmp_path):
+    wrong = episodes(count=4, steps=6, seed=1)
+    wrong.images[:] = 0
+    write_shard(tmp_path / "demonstrations" / "episodes-000000.h5", wrong)
+    write_shard(tmp_path / "data" / "episodes-000000.h5", SOME)
+    paths = [tmp_path / name for name in ("data", "bundle", "run")]
+    with pytest.raises(EpisodeError, match="pictures are black"):
+        training_run.run(*paths, SHORT, [tmp_path / "demonstrations"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_episodes_that_are_too_short_are_refused_with_what_is_needed(tmp_path):
+    with pytest.raises(EpisodeError, match="episodes have 2 frames, at least 6 are needed"):
+        run(tmp_path, episodes(count=8, steps=1))
+
+
+def test_a_model_that_predicts_no_better_than_a_copy_says_so_in_its_contract_and_report(tmp_path, monkeypatch):
+    bad = {"object_moves": [0.0], "object_moves_copy": [0.0], "arm_only": [0.31], "arm_only_copy": [0.12]}
+    monkeypatch.setattr(training_run, "prediction_error", lambda *_, **__: bad)
+    report = run(tmp_path)
+    contract = WorldModel.load(tmp_path / "bundle").contract
+    assert list(contract.notes) == report["notes"] and contract.verdict == contract.notes
+    assert any("no better than copying the last latent: error 0.31 beside 0.12" in note for note in contract.notes)

@@ -32,7 +32,8 @@ def episodes(count: int = 6, steps: int = 8, size_px: int = 32, seed: int = 0, b
     poses[...] = rng.uniform([0.4, -0.1, 0.0, -0.2], [0.6, 0.1, 0.0, 0.2], (count, 1, 4))
     images = np.full((count, steps + 1, 2, size_px, size_px, 3), 90, np.uint8)
     if blank:  # but for a lamp that flickers: a camera that sees nothing at all is refused
-        images[..., :8, :8, :] = rng.integers(0, 255, (count, steps + 1, 2, 1, 1, 1))
+        for view in range(2):
+            images[:, :, view, :8, 16 * view : 16 * view + 8] = rng.integers(200, 255, (count, steps + 1, 1, 1, 1))
     else:
         images += rng.integers(0, 60, images.shape, dtype=np.uint8)
         for view, (column, row) in enumerate(((1, 2), (0, 2))):
