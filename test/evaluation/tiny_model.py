@@ -46,7 +46,11 @@ def tiny_model(reached_energy: float = 0.0, steps_per_sub_goal: int = 2) -> Worl
         encoder.slot_norm.running_var.fill_(1e-4)  # frames that differ get latents that differ
     frames = np.zeros((1, 2, 2, 64, 64, 3), np.uint8)
     arm, actions, poses = np.zeros((1, 2, 8)), np.zeros((1, 1, 7)), np.zeros((1, 2, 4))
-    data = Episodes(frames, arm, actions, poses, ("reach",), np.zeros(1, int), ("front", "side"), 0.25)
+    actions[..., :3] = 0.06
+    data = Episodes(
+        frames, arm, actions, poses, ("reach",), np.zeros(1, int), ("front", "side"), 0.25, frame="panda_link0",
+        tcp_frame="tcp",
+    )  # fmt: skip
     made = contract(encoder, predictor, data, np.zeros((1, 2, 4, 3), np.float32), Recipe())
     cem = CemSettings(horizon=2, samples=8, iterations=1, elites=2)
     planning = replace(
