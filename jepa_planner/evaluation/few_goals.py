@@ -18,6 +18,7 @@ from jepa_planner.evaluation.statistics import wilson_interval
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.planning.sub_goals import SubGoalHeadLike
 from jepa_planner.training.demonstrations import Demonstrations, encoded_demonstrations
+from jepa_planner.training.episodes import read_episodes
 from jepa_planner.world_model.bundle import load_sub_goal_head
 from jepa_planner.world_model.world_model import WorldModel
 
@@ -79,7 +80,7 @@ class Ways:
         return policy
 
     def _demonstrations(self) -> Demonstrations:
-        return encoded_demonstrations(self._folders, self._model, self._run_folder)
+        return encoded_demonstrations(read_episodes(self._folders), self._model, self._run_folder)
 
 
 def try_ways(ways: Ways, names: Sequence[str], trials: Sequence[TrialSettings], out: Path) -> list[Row]:

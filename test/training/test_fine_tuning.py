@@ -97,6 +97,10 @@ def test_the_new_bundle_says_where_it_comes_from(tmp_path, first):
     assert new.training.source_files == old.training.source_files
     assert (new.action.time_step_s, old.action.time_step_s) == (0.2, 0.25)
     assert 0 < new.energy.scale != old.energy.scale
+    assert new.action.max_abs == pytest.approx(np.abs(SOME.actions).max((0, 1)), rel=0.01)
+    assert old.action.max_abs[:3] == (0.05, 0.05, 0.05)
+    assert new.planning.initial_std[:3] == pytest.approx([0.03] * 3, rel=0.03)
+    assert new.planning.steps_per_sub_goal == 17, "10 steps of 0.05 m are 17 of 0.03 m"
     assert new.image == old.image and new.notes[: len(old.notes)] == old.notes
     assert (new.state.channels, new.state.frame) == (old.state.channels, old.state.frame)
     assert (new.state.tcp_frame, old.state.tcp_frame) == ("tcp", "panda_link8")
