@@ -127,7 +127,7 @@ def test_the_arm_is_not_moved_by_nonsense(nodes, messages):
 @FUZZ
 @given(st.lists(GOALS, max_size=3), COUNTS)
 def test_a_goal_is_accepted_only_when_it_fits_the_model(nodes, goals, max_steps):
-    answer = nodes[MpcNode]._judge_goal(ReachGoalImage.Goal(goals=goals, max_steps=max_steps))
+    answer = nodes[MpcNode]._goals._judge_goal(ReachGoalImage.Goal(goals=goals, max_steps=max_steps))
     if answer is GoalResponse.ACCEPT:
         assert goals and all(len(goal.views) == 2 for goal in goals)
         assert all(view == GOOD_IMAGE for goal in goals for view in goal.views)

@@ -132,7 +132,6 @@ def test_a_limit_takes_the_first_episodes_and_reads_no_more_shards_than_needed(t
 
 def test_any_reader_finds_the_documented_datasets_and_attributes(tmp_path):
     with h5py.File(shard(tmp_path)) as file:
-    
         assert file.attrs["format"] == FORMAT
         assert file.attrs["time_step_s"] == 0.25
         assert list(file.attrs["views"]) == ["front", "side"]
