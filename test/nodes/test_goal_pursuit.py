@@ -255,11 +255,12 @@ def pursue_with_refusals(world: World, budget_steps: int, refused: tuple[int, ..
     world.controller = factory.controller([Goal(torch.full((3, 4), 9.0), budget_steps, tolerance=1e-9)])
 
     def answer(plan_id: int) -> None:
-        world.clock.now_s += 1.0
-        now_s, taken = world.clock.now_s, plan_id not in refused
-        ids = {"plan_id": plan_id} if taken else {"refused_plan_id": plan_id}
-        world.senses.feel(report(now_s, rest_since_s=now_s - 0.5, **ids))
-        world.senses.see(Observation(torch.zeros(3, 4), now_s))
+        ids = {"refused_plan_id" if plan_id in refused else "plan_id": plan_id}
+        rest_since_s = world.clock.now_s + 0.5
+        for now_s in (rest_since_s, rest_since_s + 0.5):
+            world.clock.now_s = now_s
+            world.senses.feel(report(now_s, rest_since_s=rest_since_s, **ids))
+        world.senses.see(Observation(torch.zeros(3, 4), world.clock.now_s))
 
     world.after_plan = answer
     answer(0)
