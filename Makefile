@@ -41,7 +41,7 @@ soak: setup ## The long tests: an hour of goals, ten thousand bad inputs
 model: setup ## Train the shipped model anew from nothing, into out/model: about three hours on two cores; resumes
 	$(VENV)/bin/jepa-planner collect out/episodes --episodes 1640
 	$(VENV)/bin/jepa-planner collect out/demonstrations --behaviour demonstration --episodes 3000 --steps 44 --seed 30000
-	$(VENV)/bin/jepa-planner train --data out/episodes --demonstrations out/demonstrations --out out/model
+	$(VENV)/bin/jepa-planner train --data out/episodes --demonstrations out/demonstrations --out out/model --name panda-tabletop
 	$(VENV)/bin/jepa-planner familiarity --data out/episodes --model out/model
 
 lint: setup
