@@ -49,9 +49,7 @@ class GoalPreparation:
         """Raises ValueError for what can never be pursued: no picture, or one that does not fit the model."""
         if not request.goals:
             raise ValueError("no goal image was given")
-        for number, image in enumerate(request.goals):
-            self._check_image(image, f"goal image {number + 1}")
-        sizes = [(goal.views[0].width, goal.views[0].height) for goal in request.goals]
+        sizes = [self._check_image(image, f"goal image {number + 1}") for number, image in enumerate(request.goals)]
         for number, size in enumerate(sizes):
             if not same_aspect(size, sizes[0]):
                 raise ValueError(
@@ -90,16 +88,19 @@ class GoalPreparation:
             raise Ended(Outcome.UNFAMILIAR_GOAL, str(error)) from error
         return factory.controller(hands.goals, request.max_steps)
 
-    def _check_image(self, goal: GoalImage, name: str) -> None:
+    def _check_image(self, goal: GoalImage, name: str) -> tuple[int, int]:
+        """Its width and height in pixels."""
         try:
             views = [image_to_array(view) for view in goal.views]
             if any(view.shape != views[0].shape for view in views):
                 raise ConversionError("its views differ in size")
-            self._contract.check_images((1, len(views), *(views[0].shape if views else (0, 0, 3))))
+            shape = views[0].shape if views else (0, 0, 3)
+            self._contract.check_images((1, len(views), *shape))
         except (ConversionError, ContractError) as error:
             raise ValueError(f"{name}: {error}") from error
         if not (np.isfinite(goal.tolerance) and goal.tolerance >= 0):
             raise ValueError(f"{name}: tolerance is {goal.tolerance}, expected a finite number of at least 0")
+        return shape[1], shape[0]
 
 
 def search_settings(contract: Contract, parameters: Parameters) -> SearchSettings:

@@ -8,7 +8,7 @@ ASPECT_SLACK = 0.01
 
 def same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
     """Whether sizes, (width, height) in pixels, have the same aspect."""
-    return abs(size[0] / size[1] * other[1] / other[0] - 1.0) <= ASPECT_SLACK
+    return abs(size[0] * other[1] - other[0] * size[1]) <= ASPECT_SLACK * other[0] * size[1]
 
 
 def check_same_aspect(image_size: tuple[int, int], goal_size: tuple[int, int]) -> None:
