@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from jepa_planner.training.episodes import STATE_CHANNELS, EpisodeError, Episodes
 from jepa_planner.training.finding import Finding, refused, warned
 from jepa_planner.training.motion_checks import check_motion
 from jepa_planner.training.picture_checks import check_pictures
+from jepa_planner.training.stray_episodes import check_repeated
 from jepa_planner.world_model.state_ranges import states_out_of_range
 
 LONGEST_STEP_S, LONG_STEP_S = 10.0, 2.0
@@ -19,9 +22,9 @@ def look_at(episodes: Episodes, least_frames: int = 2) -> list[Finding]:
     """All that is wrong with episodes, or may be; raises EpisodeError where they have less than so many frames."""
     check_length(episodes.images.shape[1], least_frames)
     found = [*_check_time_step(episodes.time_step_s)]
-    found += [refused(f"states: {says}") for says in states_out_of_range(STATE_CHANNELS, episodes.states)]
+    found += _check_ranges(episodes.states)
     if not any(finding.certain for finding in found):  # else the rest would be judged by wrong numbers
-        found += [*check_motion(episodes), *check_pictures(episodes)]
+        found += [*check_motion(episodes), *check_pictures(episodes), *check_repeated(episodes)]
     return found
 
 
@@ -41,6 +44,15 @@ def check_length(frames: int, least: int) -> None:
     """Raises EpisodeError where episodes of so many frames are too short for what is learned from them."""
     if frames < least:
         raise EpisodeError(f"episodes have {frames} frames, at least {least} are needed: record longer ones")
+
+
+def _check_ranges(states: np.ndarray) -> Iterator[Finding]:
+    """Units of states [E, T+1, S]; where few episodes are wrong, which."""
+    says = states_out_of_range(STATE_CHANNELS, states)
+    wrong = [number for number, of_one in enumerate(states) if says and states_out_of_range(STATE_CHANNELS, of_one)]
+    few = 0 < len(wrong) < len(states) / 2
+    where = f" (in {len(wrong)} of {len(states)} episodes, the first is {wrong[0]})" if few else ""
+    yield from (refused(f"states: {line}{where}") for line in says)
 
 
 def _check_time_step(time_step_s: float) -> Iterator[Finding]:

@@ -153,11 +153,7 @@ def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None
     count = 0
     for path in paths:
         shards.append(_read_shard(path, count, None if limit is None else limit - count))
-        if _setting(shards[-1]) != _setting(shards[0]):
-            raise EpisodeError(
-                f"{path} holds images, views and time step {_setting(shards[-1])}, "
-                f"but {paths[0]} {_setting(shards[0])}: episodes that are read together take one setting"
-            )
+        _check_together(path, shards[-1], paths[0], shards[0])
         count += len(shards[-1])
         if limit is not None and count >= limit:
             break
@@ -203,8 +199,22 @@ def seeds_in_words(seeds: np.ndarray) -> str:
     return " and ".join(f"{span[0]} to {span[-1]}" for span in spans)
 
 
-def _setting(shard: Episodes) -> tuple[object, ...]:
-    return shard.images.shape[1:], shard.views, shard.time_step_s
+def _check_together(path: Path, shard: Episodes, first_path: Path, first: Episodes) -> None:
+    """Raises EpisodeError naming what two files have not in common."""
+    (own, others), mend = (
+        {
+            "frames per episode": one.images.shape[1], "views": one.views, "height and width": one.images.shape[3:5],
+            "time_step_s": one.time_step_s,
+        }
+        for one in (shard, first)
+    ), {"frames per episode": "cut them to the shortest, or into pieces of one length"}  # fmt: skip
+    for name, value in own.items():
+        if value != others[name]:
+            advice = mend.get(name, "record or convert them alike")
+            raise EpisodeError(
+                f"{path} has {name} {value}, but {first_path} {others[name]}: episodes that are read together are "
+                f"alike in that; {advice}"
+            )
 
 
 def _frame_of(paths: Sequence[Path], frames: Sequence[str]) -> str:
@@ -277,15 +287,24 @@ def _floats(file: h5py.File, name: str, limit: int | None) -> np.ndarray:
 
 def _numbers(file: h5py.File, name: str, limit: int | None = None) -> np.ndarray | None:
     """A number for each episode, from a dataset or, in older files, an attribute; None: the file does not say."""
-    if name in file:
-        return first_rows(file, name, limit)
-    return np.asarray(file.attrs[name])[:limit] if name in file.attrs else None
+    if name not in file and name not in file.attrs:
+        return None
+    numbers = first_rows(file, name, limit) if name in file else np.asarray(file.attrs[name])[:limit]
+    if numbers.dtype.kind not in "iu":
+        raise EpisodeError(f"{file.filename}: {name} are {numbers.dtype}, expected a whole number for each episode")
+    return numbers
 
 
 def _check_shapes(path: Path, shard: Episodes) -> None:
-    if shard.images.dtype != np.uint8 or shard.images.ndim != 6:
+    if shard.images.dtype != np.uint8 or shard.images.ndim != 6 or shard.images.shape[-1] != 3:
         given = f"{shard.images.dtype} {list(shard.images.shape)}"
-        raise EpisodeError(f"{path}: images are {given}, expected uint8 [episodes, frames, views, height, width, 3]")
+        raise EpisodeError(
+            f"{path}: images are {given}, expected uint8 (0 to 255) [episodes, frames, views, height, width, 3]"
+        )
+    if not shard.images.size:
+        raise EpisodeError(f"{path} holds no episodes: its images are {list(shard.images.shape)}; leave it out")
+    if len(set(shard.views)) < len(shard.views) or not all(shard.views):
+        raise EpisodeError(f"{path}: views are {list(shard.views)}, expected a name of its own for each camera")
     count, frames, _, height, width, _ = shard.images.shape
     for name, expected in (
         ("images", (count, frames, len(shard.views), height, width, 3)),

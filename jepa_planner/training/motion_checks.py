@@ -13,18 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from jepa_planner.training.correlation import CLEAR, FAINT, LEAST_STEPS, NO_MOTION, correlation, explains, tamed
 from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes
 from jepa_planner.training.finding import Finding, refused, warned
+from jepa_planner.training.rotation_checks import check_rotations
+from jepa_planner.training.stray_episodes import check_strays
 from jepa_planner.world_model.poses import action_between, rotation_matrix
+from jepa_planner.world_model.state_ranges import most_change
 
-MOST_ACTION = {"m": 0.5, "rad": math.pi, "": 1.05}
-"""What one step can ask for."""
-LEAST_STEPS = 20
-"""Fewer steps that move say nothing."""
-NO_MOTION = 1e-3
-"""Steps (m, rad, closedness) below do not move."""
-CLEAR, FAINT = 0.6, 0.4
-"""An explanation holds from this r on; another than what is expected is believed where that has less than this."""
+AT_ORIGIN_M = 1e-3
+"""No tcp is so near to the origin of its base: poses that begin there are counted from the first one."""
 LAGS = (-2, -1, 1, 2, 3)
 COMMANDED, MEASURED, GRIPPER = 6, 7, 6
 
@@ -43,18 +41,20 @@ def check_motion(episodes: Episodes) -> Iterator[Finding]:
     """What is wrong, or may be, with actions beside the states that followed them; coarse faults hide finer ones."""
     done = changes(episodes.states)
     coarse = [*_check_absolute(episodes)] or [*_check_size(episodes)]
-    yield from (*coarse, *_check_speed(episodes, done))
+    yield from (*coarse, *_check_relative(episodes), *_check_speed(episodes, done))
     if coarse:
         return
-    found = []
+    found, misread = [], []
     for three in (slice(0, 3), slice(3, 6)):
         axes = Axes(
-            ACTION_CHANNELS[three], STATE_CHANNELS[three], episodes.actions[..., three], _tamed(done[..., three])
+            ACTION_CHANNELS[three], STATE_CHANNELS[three], episodes.actions[..., three], tamed(done[..., three])
         )
-        found += [*_check_left_out(axes), *_check_axes(axes, episodes.states)]
+        found += misread or [*_check_left_out(axes), *_check_axes(axes, episodes.states)]
+        misread = [] if found else [*check_rotations(episodes)]
     yield from found
     if not found:  # at another time the gripper seems to go the other way
         yield from _check_gripper(episodes)
+        yield from check_strays(episodes, done)
 
 
 def changes(states: np.ndarray) -> np.ndarray:
@@ -65,7 +65,7 @@ def changes(states: np.ndarray) -> np.ndarray:
 
 def _check_size(episodes: Episodes) -> Iterator[Finding]:
     for channel, name in enumerate(ACTION_CHANNELS):
-        most, largest = MOST_ACTION[_unit(name)], float(np.abs(episodes.actions[..., channel]).max())
+        most, largest = most_change(name), float(np.abs(episodes.actions[..., channel]).max())
         if largest > most:
             guess = "absolute values, other units, or scaled to -1..1" if channel < GRIPPER else "in percent, or of 255"
             yield refused(
@@ -79,12 +79,22 @@ def _check_absolute(episodes: Episodes) -> Iterator[Finding]:
     found = []
     for channel, name in enumerate(ACTION_CHANNELS):
         value, state = episodes.actions[..., channel], episodes.states[..., channel]
-        as_change = np.abs(value - np.diff(state, axis=1)).mean()
+        asked = np.clip(state[:, :-1] + value, 0.0, 1.0) - state[:, :-1] if channel == GRIPPER else value
+        as_change = np.abs(asked - np.diff(state, axis=1)).mean()
         as_state = min(np.abs(value - state[:, 1:]).mean(), np.abs(value - state[:, :-1]).mean())
         if np.abs(state).mean() > 0.05 and as_state < 0.5 * as_change and np.abs(value).max() > NO_MOTION:
             found.append(f"{name} is {as_state:.2g} from the state and {as_change:.2g} from its change")
     if found:
         yield refused(f"actions are absolute, expected changes from one state to the next: {', '.join(found)}")
+
+
+def _check_relative(episodes: Episodes) -> Iterator[Finding]:
+    """Poses of each episode that are counted from its first."""
+    if np.abs(episodes.states[:, 0, :3]).max() < AT_ORIGIN_M:
+        yield refused(
+            "states: x, y and z are 0 at the beginning of each episode, expected poses in the frame of the base: are "
+            "they relative to the first one?"
+        )
 
 
 def _check_speed(episodes: Episodes, done: np.ndarray) -> Iterator[Finding]:
@@ -127,9 +137,9 @@ def _check_axes(axes: Axes, states: np.ndarray) -> Iterator[Finding]:
     what = f"{', '.join(axes.names)} and the changes of {', '.join(axes.states)}"
     in_tcp = _in_base(axes.commanded, states[:, :-1, 3:6])
     as_tcp = correlation(in_tcp, axes.done)
-    if r >= CLEAR or _explains(r, as_tcp):
+    if r >= CLEAR or explains(r, as_tcp):
         yield from _check_gain(axes if r >= CLEAR else Axes(axes.names, axes.states, in_tcp, axes.done))
-    if _explains(r, as_tcp):
+    if explains(r, as_tcp):
         yield refused(
             f"actions are in the frame of the tcp, expected that of the base: {what} have r {r:.2f} as they are and "
             f"{as_tcp:.2f} if turned into the base's"
@@ -140,7 +150,7 @@ def _check_axes(axes: Axes, states: np.ndarray) -> Iterator[Finding]:
     if crossed:
         return
     turned, angle_deg = _best_turn(axes)
-    if angle_deg > 15.0 and _explains(r, turned):
+    if angle_deg > 15.0 and explains(r, turned):
         yield refused(
             f"actions are in a frame that is turned by {angle_deg:.0f} degrees: {what} have r {r:.2f} as they are and "
             f"{turned:.2f} if turned back"
@@ -195,13 +205,14 @@ def _check_time(axes: Axes, r: float, what: str) -> Iterator[Finding]:
             f"actions come {-lag} step{'s' * (lag < -1)} after what they did: {what} have r {r:.2f}, and "
             f"{shifted[lag]:.2f} with each action moved {-lag} earlier; expected the action before its effect"
         )
-    elif lag > 0 and _explains(r, shifted[lag]):
+    elif lag > 0 and explains(r, shifted[lag]):
         yield warned(
             f"what actions ask for is done {lag} step{'s' * (lag > 1)} later: {what} have r {r:.2f}, and "
             f"{shifted[lag]:.2f} with each action moved {lag} later: is the arm that slow, or the recording shifted?"
         )
-    elif r < 0.2 and np.abs(axes.commanded).max() > 5 * NO_MOTION:
-        yield warned(f"{what} have nothing to do with each other: r {r:.2f}, expected about 1")
+    elif r < FAINT and np.abs(axes.commanded).max() > 5 * NO_MOTION:
+        little = "nothing" if r < FAINT / 2 else "little"
+        yield warned(f"{what} have {little} to do with each other: r {r:.2f}, expected about 1")
 
 
 def _check_gripper(episodes: Episodes) -> Iterator[Finding]:
@@ -246,17 +257,6 @@ def _check_blocked(asked: np.ndarray, states: np.ndarray) -> Iterator[Finding]:
         )
 
 
-def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Of changes, whose mean is known to be 0; 0 where one of them is 0 throughout."""
-    size = math.sqrt(float((one * one).sum()) * float((other * other).sum()))
-    return float((one * other).sum()) / size if size > 0.0 else 0.0
-
-
-def _explains(expected: float, other: float) -> bool:
-    """Whether another explanation is so much better than the expected one that this cannot be chance."""
-    return other > CLEAR and other - expected > 0.15 and (1 - other**2) < 0.6 * (1 - expected**2)
-
-
 def _in_base(commanded: np.ndarray, rpy: np.ndarray) -> np.ndarray:
     """Vectors [E, T, 3] of the tcp's frame in that of the base."""
     rotation = rotation_matrix(torch.from_numpy(rpy.astype(np.float64))).numpy()
@@ -276,13 +276,3 @@ def _shifted(commanded: np.ndarray, done: np.ndarray, lag: int) -> tuple[np.ndar
     """Commands, and what was done `lag` steps later."""
     steps = commanded.shape[1]
     return commanded[:, max(0, -lag) : steps - max(0, lag)], done[:, max(0, lag) : steps - max(0, -lag)]
-
-
-def _tamed(done: np.ndarray) -> np.ndarray:
-    """Changes [E, T, 3] without the weight of single jumps."""
-    sizes = np.abs(done[np.abs(done) > NO_MOTION])
-    return np.clip(done, -3 * np.quantile(sizes, 0.95), 3 * np.quantile(sizes, 0.95)) if len(sizes) else done
-
-
-def _unit(name: str) -> str:
-    return name.rpartition("_")[2] if "_" in name else ""

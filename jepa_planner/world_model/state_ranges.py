@@ -13,6 +13,8 @@ TURN_RAD = 2.1 * math.pi
 """Angles may be counted on past half a turn, but hardly past a whole one."""
 CLOSEDNESS_SLACK = 0.1
 """Fingers that are measured end a little beyond open and closed."""
+MOST_CHANGE = {"m": 0.5, "rad": math.pi, "": 1.05}
+"""What one step can ask for."""
 
 
 def out_of_range(channel: str, value: float) -> str | None:
@@ -36,6 +38,22 @@ def states_out_of_range(channels: Sequence[str], states: np.ndarray) -> list[str
         ends = sorted((float(low), float(high)), key=abs, reverse=True)
         found += [says for value in ends if (says := out_of_range(channel, value))][:1]
     return found
+
+
+def most_change(channel: str) -> float:
+    """The largest change that an action can ask for, of a channel that is named with its unit as in `dx_m`."""
+    return MOST_CHANGE[_name_and_unit(channel)[1]]
+
+
+def check_change(channels: Sequence[str], action: Sequence[float], name: str) -> None:
+    """Raises ValueError where an action cannot be one step's in m, rad and closedness; `name` stands in the message."""
+    wrong = [
+        f"{channel} {value:g}, expected at most {most_change(channel):.3g}"
+        for channel, value in zip(channels, action, strict=True)
+        if abs(value) > most_change(channel)
+    ]
+    if wrong:
+        raise ValueError(f"{name}: {'; '.join(wrong)}: changes of one step in m, rad and closedness are expected")
 
 
 def _name_and_unit(channel: str) -> tuple[str, str]:

@@ -267,18 +267,45 @@ def test_numbers_that_are_not_finite_are_refused_by_name(tmp_path, name, value):
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "given", "expected"),
     [
-        episodes(3, 4, size_px=48),
-        episodes(3, 5),
-        replace(episodes(3, 4), views=("left", "right")),
-        replace(episodes(3, 4), time_step_s=0.5),
+        (episodes(3, 4, size_px=48), r"height and width \(48, 48\)", r"\(32, 32\)"),
+        (episodes(3, 5), "frames per episode 6", "5: .*; cut them to the shortest, or into pieces of one length"),
+        (replace(episodes(3, 4), views=("left", "right")), r"views \('left', 'right'\)", r"\('front', 'side'\)"),
+        (replace(episodes(3, 4), time_step_s=0.5), "time_step_s 0.5", "0.25"),
     ],
 )
-def test_shards_that_do_not_go_together_are_refused_with_both_names(tmp_path, other):
+def test_shards_that_do_not_go_together_are_refused_with_what_differs(tmp_path, other, given, expected):
     shard(tmp_path, 0)
     write_shard(tmp_path / "episodes-000001.h5", other)
-    with pytest.raises(EpisodeError, match=r"episodes-000001\.h5 holds .* but .*episodes-000000\.h5"):
+    with pytest.raises(EpisodeError, match=rf"episodes-000001\.h5 has {given}, but .*episodes-000000\.h5 {expected}"):
+        read_episodes(tmp_path)
+
+
+def replaced(path: Path, name: str, values: object) -> None:
+    with h5py.File(path, "a") as file:
+        if name in file:
+            del file[name]
+            file[name] = values
+        else:
+            file.attrs[name] = values
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "says"),
+    [
+        ("images", np.zeros((3, 5, 2, 3, 32, 32), np.uint8), r"images are uint8 \[3, 5, 2, 3, 32, 32\], expected"),
+        ("images", np.zeros((3, 5, 2, 32, 32, 3), np.float32), r"images are float32 .*, expected uint8 \(0 to 255\)"),
+        ("images", np.zeros((0, 5, 2, 32, 32, 3), np.uint8), "holds no episodes"),
+        ("views", ["front", "front"], r"views are \['front', 'front'\], expected a name of its own for each camera"),
+        ("views", ["front", ""], r"views are \['front', ''\], expected a name of its own"),
+        ("seeds", np.full(3, np.nan), "seeds are float64, expected a whole number for each episode"),
+        ("scenes", np.array([b"a", b"b", b"c"]), r"scenes are \|S1, expected a whole number for each episode"),
+    ],
+)
+def test_what_would_only_be_noticed_later_is_refused_when_it_is_read(name, values, says, tmp_path):
+    replaced(shard(tmp_path), name, values)
+    with pytest.raises(EpisodeError, match=says):
         read_episodes(tmp_path)
 
 

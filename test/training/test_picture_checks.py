@@ -40,6 +40,10 @@ def frozen_once(images: np.ndarray) -> None:
     images[3, :, 0] = images[3, :1, 0]
 
 
+def the_same_at_times(images: np.ndarray) -> None:
+    images[:, 5, 0] = images[:, 4, 0]
+
+
 def doubled(images: np.ndarray) -> None:
     images[:, :, 1] = images[:, :, 0]
 
@@ -54,6 +58,10 @@ def exchanged_from(images: np.ndarray) -> None:
 
 def test_nothing_is_found_in_sound_pictures():
     assert list(check_pictures(SOUND)) == []
+
+
+def test_a_table_that_looks_the_same_from_two_places_now_and_then_is_sound():
+    assert list(check_pictures(pictures(the_same_at_times))) == []
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jepa_planner.world_model.state_ranges import states_out_of_range
+from jepa_planner.world_model.state_ranges import check_change, states_out_of_range
 
 CHANNELS = ("x_m", "y_m", "z_m", "roll_rad", "pitch_rad", "yaw_rad", "closedness_measured")
 SOUND = np.array([0.5, -0.1, 0.2, 3.14, 0.0, -1.9, 1.0])
@@ -26,3 +26,10 @@ def test_what_no_arm_can_be_is_named_with_its_unit(channel, value, says):
     states = np.tile(SOUND, (3, 4, 1))
     states[1, 2, channel] = value
     assert states_out_of_range(CHANNELS, states) == [says]
+
+
+def test_an_action_in_millimetres_degrees_or_percent_is_refused_by_channel():
+    names = ("dx_m", "dyaw_rad", "dclosedness")
+    check_change(names, (0.5, -3.1, 1.0), "true action")
+    with pytest.raises(ValueError, match=r"true action: dx_m 30, .* 0.5; dyaw_rad 45, .*; dclosedness -100, .*"):
+        check_change(names, (30.0, 45.0, -100.0), "true action")
