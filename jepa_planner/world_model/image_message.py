@@ -19,6 +19,8 @@ HOW_TO_CONVERT = {
     "": "where pixels are depths or other measures, take the camera's colour topic",
 }
 """What to do about an encoding that begins so; the first that fits."""
+DARKEST_WHITE = 1 << 12
+"""A picture of 16 bits whose brightest pixel is below this is of a camera with 10 or 12 bits, or of depths in mm."""
 
 
 class ConversionError(ValueError):
@@ -44,7 +46,10 @@ def rgb_pixels(
         )
     pixels = np.frombuffer(data, dtype=np.uint8).reshape(height, step)[:, :row]
     if is_deep:
-        pixels = eight_bits(np.ascontiguousarray(pixels).view(">u2" if is_bigendian else "<u2"))
+        values = np.ascontiguousarray(pixels).view(">u2" if is_bigendian else "<u2")
+        if says := few_bits(int(values[:, : width * channels].reshape(height, width, channels)[..., :3].max())):
+            raise ConversionError(f"image of encoding {encoding} {says}")
+        pixels = eight_bits(values)
     pixels = pixels.reshape(height, width, channels)
     if channels == 1:
         return np.repeat(pixels, 3, axis=2)
@@ -59,6 +64,16 @@ def check_encoding(encoding: str) -> None:
         raise ConversionError(
             f"image encoding is {encoding!r}, expected one of {', '.join(CHANNELS_BY_ENCODING)}: {how}"
         )
+
+
+def few_bits(brightest: int) -> str | None:
+    """What is wrong with a picture of 16 bits whose brightest pixel is this one, or None; black ones may be."""
+    if not 0 < brightest < DARKEST_WHITE:
+        return None
+    return (
+        f"has 16 bits, but its brightest pixel is {brightest} of 65535: it shows depths, or comes from a camera with "
+        "10 or 12 bits; scale it to all 16, or have it with 8"
+    )
 
 
 def eight_bits(values: np.ndarray) -> np.ndarray:

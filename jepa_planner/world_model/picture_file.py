@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from jepa_planner.world_model.image_message import MAX_IMAGE_SIDE_PX, eight_bits
+from jepa_planner.world_model.image_message import MAX_IMAGE_SIDE_PX, eight_bits, few_bits
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-DARKEST_WHITE = 1 << 12
-"""A picture of 16 bits whose brightest pixel is below this is of a camera with 10 or 12 bits, or of depths in mm."""
-
 
 class PictureError(ValueError):
     """A picture that cannot be read, or pictures that do not go together; the message names the file."""
@@ -41,8 +37,11 @@ def decode_picture(file: str | Path | BinaryIO, name: str) -> np.ndarray:
             frames = getattr(picture, "n_frames", 1)
             if frames > 1 and picture.format != "MPO":  # of phones: the others are previews of the first
                 raise PictureError(f"the picture {name} holds {frames} pictures, expected one: save the one you mean")
-            kind = picture.format
-            return _rgb(ImageOps.exif_transpose(picture), kind, name)
+            kind, deep = picture.format, any(";16" in str(tile[3]) for tile in picture.tile)
+            rgb = _rgb(ImageOps.exif_transpose(picture), kind, name)
+            if deep and (says := few_bits(257 * int(rgb.max()))):  # colours of 16 bits reach us with 8
+                raise PictureError(f"the picture {name} {says}")
+            return rgb
     except PictureError:
         raise
     except Exception as error:  # decoders of damaged files raise whatever they stumble over
@@ -53,11 +52,8 @@ def _rgb(picture: Image, kind: str | None, name: str) -> np.ndarray:
     mode = picture.mode
     if mode.startswith("I;16") or (mode == "I" and kind in ("PNG", "PPM")):  # Pillow clips them to 255
         values = np.asarray(picture)
-        if 0 < (brightest := int(values.max())) < DARKEST_WHITE:
-            raise PictureError(
-                f"the picture {name} has 16 bits, but its brightest pixel is {brightest} of 65535: it shows depths, or "
-                "comes from a camera with 10 or 12 bits; scale it to all 16, or save it with 8"
-            )
+        if says := few_bits(int(values.max())):
+            raise PictureError(f"the picture {name} {says}")
         return np.repeat(eight_bits(values)[..., None], 3, axis=2)
     if mode in ("I", "F"):
         what = "32-bit integers" if mode == "I" else "floating-point numbers"

@@ -57,3 +57,12 @@ def test_what_is_not_taken_is_refused_with_what_is_and_how_to_get_there(encoding
 def test_rows_of_sixteen_bits_that_are_too_short_are_refused():
     with pytest.raises(ConversionError, match="6 bytes in rows of 3, expected 2 rows of at least 6 bytes"):
         rgb_pixels("rgb16", 2, 1, 3, bytes(6))
+
+
+@pytest.mark.parametrize(("encoding", "channels"), [("mono16", 1), ("rgb16", 3), ("bgra16", 4)])
+def test_ten_or_twelve_bits_that_call_themselves_sixteen_are_refused_and_black_is_not(encoding, channels):
+    values = np.zeros((2, 2, channels), "<u2")
+    assert rgb_pixels(encoding, 2, 2, 0, values.tobytes()).max() == 0
+    values[1, 0, 0] = 4095
+    with pytest.raises(ConversionError, match=f"encoding {encoding} has 16 bits, but its brightest pixel is 4095 of"):
+        rgb_pixels(encoding, 2, 2, 0, values.tobytes())

@@ -134,6 +134,14 @@ def test_the_photo_of_a_phone_that_brings_its_preview_along_is_read(tmp_path):
     assert read_picture(path).shape == (16, 32, 3) and read_picture(path).min() > 80
 
 
+@pytest.mark.parametrize(("colours", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_colours_of_twelve_bits_in_sixteen_are_refused(colours, channels, tmp_path):
+    values = np.full((4, 6, channels), 65535, ">u2")
+    values[..., : 1 if channels == 2 else 3] = 4000
+    with pytest.raises(PictureError, match=r"twelve\.png has 16 bits, but its brightest pixel is"):
+        read_picture(deep_png(tmp_path / "twelve.png", colours, values))
+
+
 def test_sixteen_bits_of_black_are_black(tmp_path):
     assert read_picture(saved(Image.fromarray(DEEP * 0), tmp_path / "black.png")).max() == 0
 
