@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jepa_planner.cli.number_arguments import at_least
 from jepa_planner.cli.picture_arguments import add_picture_arguments, load_model, read_pair
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 HELP = "draw the energy of actions between two pictures, and report on the camera"
 HELD_AXIS_RANGE = 0.2
 TRUTH_MARGIN = 1.25
+MOST_POINTS = 1001
+"""A picture shows no more, and two axes of them are a million actions."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     grid.add_argument(
         "--range", nargs="+", type=float, metavar="R", help="largest action in m or rad, for all axes or one for each"
     )
-    grid.add_argument("--points", type=int, default=13, help="points along each axis; odd ones include no action")
+    grid.add_argument(
+        "--points", type=at_least(1, MOST_POINTS), default=13, help="points along each axis; odd ones include no action"
+    )
     parser.add_argument("--out", type=Path, default=Path("out/landscape"), help="folder for landscape.png and .json")
     parser.add_argument("--strict", action="store_true", help="exit status 1 when the landscape is not sound")
 
@@ -49,6 +54,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.planning.energy import distance_to_goal
     from jepa_planner.planning.imagination import WorldModelImagination
     from jepa_planner.planning.landscape import sweep
+    from jepa_planner.world_model.state_ranges import check_change
 
     pair = read_pair(args, args.goal_state, args.true_action)
     model = load_model(args)
@@ -56,6 +62,8 @@ def main(args: argparse.Namespace) -> int:
         print(f"warning: {note}", file=sys.stderr)
     if args.goal_state is not None:
         model.contract.check_state_values(args.goal_state, "goal state")
+    if args.true_action is not None:
+        check_change(model.contract.action.channels, args.true_action, "true action")
     axes = _grid(args, model.contract, pair.state, pair.true_action)
     context, goal = context_and_goal(model, pair)
     energy = model.energy

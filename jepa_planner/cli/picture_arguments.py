@@ -30,8 +30,8 @@ def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     pictures.add_argument(
         "--frames", type=Path, metavar="FILE.npz", help="instead: observations [1, T, H, W, 3] and states [1, T, 7]"
     )
-    pictures.add_argument("--from", dest="first", type=int, default=0, metavar="T", help="frame of --frames taken as A")
-    pictures.add_argument("--to", dest="last", type=int, default=-1, metavar="T", help="frame of --frames taken as B")
+    pictures.add_argument("--from", dest="first", type=int, metavar="T", help="frame of --frames taken as A (or 0)")
+    pictures.add_argument("--to", dest="last", type=int, metavar="T", help="frame of --frames taken as B (or -1)")
     bag = parser.add_argument_group("pictures from a ROS 2 bag")
     bag.add_argument("--bag", type=Path, metavar="DIR", help="instead: a recorded bag (needs the package rosbags)")
     bag.add_argument("--image-topic", nargs="+", metavar="TOPIC", help="one per view, in the model's order")
@@ -52,7 +52,8 @@ def read_pair(
     bag_only = {**bag, "--state-topic": args.state_topic}
     if args.frames:
         _refuse("--frames holds pictures and states", {**files, **states, "--bag": args.bag, **bag_only})
-        return pair_from_frames(args.frames, args.first, args.last)
+        return pair_from_frames(args.frames, args.first or 0, -1 if args.last is None else args.last)
+    _refuse("without --frames", {"--from": args.first, "--to": args.last})
     if args.bag:
         _refuse("--bag holds the pictures", {**files, "--true-action": true_action})
         _require(bag, "--bag needs them")

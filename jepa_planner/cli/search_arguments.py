@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from jepa_planner.cli.number_arguments import at_least
+
 if TYPE_CHECKING:
     from jepa_planner.planning.settings import SearchSettings
     from jepa_planner.world_model.contract_sections import PlanningSpec
@@ -16,9 +18,9 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `chosen_search` reads."""
     search = parser.add_argument_group("search", "the model's own by default")
     search.add_argument("--optimiser", default="", metavar="NAME", help=OPTIMISERS)
-    search.add_argument("--samples", type=int, default=0, metavar="N", help="candidates per iteration")
-    search.add_argument("--iterations", type=int, default=0, metavar="N")
-    search.add_argument("--horizon", type=int, default=0, metavar="N", help="actions that are imagined")
+    search.add_argument("--samples", type=at_least(1), default=0, metavar="N", help="candidates per iteration")
+    search.add_argument("--iterations", type=at_least(1), default=0, metavar="N")
+    search.add_argument("--horizon", type=at_least(1), default=0, metavar="N", help="actions that are imagined")
 
 
 def add_planning_arguments(parser: argparse.ArgumentParser) -> None:

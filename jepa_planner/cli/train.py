@@ -47,6 +47,8 @@ GOES_WITH = {
 }
 NEEDS = {"": ("data",), "predictor_only": ("data", "init"), "sub_goals_only": ("init", "demonstrations")}
 
+KINDS = {"": "train", "predictor_only": "fine-tune", "sub_goals_only": "sub-goals"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
@@ -117,7 +119,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Train, report, write the bundle."""
+    from jepa_planner.training.run_folder import check_can_write
+
     mode = _mode(args)
+    for folder in (args.out, _run_folder(args, KINDS[mode])):
+        check_can_write(folder)
     command = shlex.join(["jepa-planner", *sys.argv[1:]])
     train = {"": _train, "predictor_only": _fine_tune, "sub_goals_only": _add_sub_goals}[mode]
     return train(args, command)
@@ -149,7 +155,7 @@ def _train(args: argparse.Namespace, command: str) -> int:
     )
     try:
         report = run(
-            args.data, args.out, _run_folder(args, "train"), recipe, args.demonstrations or (), args.layouts or ()
+            args.data, args.out, _run_folder(args, KINDS[""]), recipe, args.demonstrations or (), args.layouts or ()
         )
     except Collapsed as error:
         print(f"no bundle was written: {error}", file=sys.stderr)
@@ -181,7 +187,7 @@ def _fine_tune(args: argparse.Namespace, command: str) -> int:
             frame="base_frame",
         ),
     )
-    report = fine_tune(args.data, args.init, args.out, _run_folder(args, "fine-tune"), settings)
+    report = fine_tune(args.data, args.init, args.out, _run_folder(args, KINDS["predictor_only"]), settings)
     print(in_words(report))
     _warn(report["notes"])
     print(f"bundle written to {args.out}")
@@ -197,7 +203,8 @@ def _add_sub_goals(args: argparse.Namespace, command: str) -> int:
         command=command,
         **_given(args, "seeing", "trust_data", iterations="sub_goal_iterations"),
     )
-    report = add_sub_goals(args.demonstrations, args.init, args.out, _run_folder(args, "sub-goals"), settings)
+    run_folder = _run_folder(args, KINDS["sub_goals_only"])
+    report = add_sub_goals(args.demonstrations, args.init, args.out, run_folder, settings)
     print(in_words(report))
     print(f"bundle written to {args.out}")
     return 0

@@ -44,6 +44,15 @@ def check_same_run(note: Path, checkpoint: Path, settings: dict[str, object]) ->
         write_whole(note, settings)
 
 
+def check_can_write(folder: Path) -> None:
+    """Raises RunFolderError where nothing can be written to a folder: not only after hours."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise RunFolderError(f"{folder} cannot be a folder, {there} is a file: name another one")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise RunFolderError(f"nothing can be written to {folder}: {there} may not be written to by this user")
+
+
 def write_whole(path: Path, content: object) -> None:
     """Writes JSON so that whoever reads it finds all of it, or what was there before."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -259,6 +259,15 @@ def test_a_training_that_lacks_something_is_refused_in_words(arguments, says, tm
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("option", ["--out", "--run"])
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_read(option, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    given = {"--out": str(tmp_path / "b"), "--run": str(tmp_path / "r"), "--data": "nowhere"}
+    given[option] = str(tmp_path / "file" / "model")
+    says = complaint(capsys, "train", *(part for pair in given.items() for part in pair))
+    assert f"{given[option]} cannot be a folder, {tmp_path / 'file'} is a file: name another one" in says
+
+
 def test_a_collapsed_training_ends_with_status_1_and_without_a_bundle(
     collected, tmp_path, small_and_quick, capsys, monkeypatch
 ):

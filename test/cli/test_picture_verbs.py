@@ -125,7 +125,8 @@ def test_the_search_may_be_changed_and_nonsense_is_refused(folder, tmp_path, cap
     assert main(["plan", *given(folder, "--optimiser", "mppi", "--samples", "12")]) == 0
     assert "mppi: 12 candidates" in capsys.readouterr().out
     assert "samples is 1; it must be at least 2" in refusal(capsys, "plan", *given(folder, "--samples", "1"))
-    assert "horizon is -1; it must be at least 1" in refusal(capsys, "plan", *given(folder, "--horizon", "-1"))
+    for name in ("--horizon", "--samples", "--iterations"):
+        assert f"{name}: 0 given; expected 1 or more" in refusal(capsys, "plan", *given(folder, name, "0"))
 
 
 def test_the_same_picture_twice_needs_no_plan(folder, capsys):
@@ -142,6 +143,7 @@ def test_the_same_picture_twice_needs_no_plan(folder, capsys):
         (["--frames", "frames.npz"], "leave out --image, --goal, --state"),
         (["--bag", "bag"], "leave out --image, --goal"),
         (["--at", "1.0"], "without --bag: leave out --at"),
+        (["--from", "0", "--to", "3"], "without --frames: leave out --from, --to"),
         (["--goal", "nowhere.png"], "cannot read the picture"),
         (["--state", "0.5", "0.1"], "state.channels: 2 given; this model needs 7: x_m"),
         (["--state", "a"], "invalid float value: 'a'"),
@@ -160,6 +162,8 @@ def test_input_that_does_not_fit_is_refused_in_words(verb, more, says, folder, c
         (["--axes", "w"], "axis 'w' is unknown"),
         (["--axes", "x", "y", "z"], "expected one, or two different ones"),
         (["--points", "2"], "2 grid points given"),
+        (["--points", "100000"], "100000 given; expected at most 1001"),
+        (["--true-action", "30", "0", "0", "0", "0", "45", "0"], "dx_m 30, expected at most 0.5; dyaw_rad 45, "),
         (["--range", "0.1", "0.1", "0.1"], "3 ranges given for 2 axes"),
         (["--range", "-0.1"], "range of axis x is -0.1"),
         (["--goal-state", "1", "2"], "states of 7 and 2 numbers"),
