@@ -199,8 +199,8 @@ def describe(
     before, bounds = contract.action.max_abs, action_max(episodes.actions)
     sub_goals = contract.sub_goals
     if sub_goals is not None:
-        steps = as_far(sub_goals.pursuit.steps, before, bounds)
-        sub_goals = replace(sub_goals, pursuit=replace(sub_goals.pursuit, steps=steps))
+        pursuit = replace(sub_goals.pursuit, steps=as_far(sub_goals.pursuit.steps, before, bounds))
+        sub_goals = replace(sub_goals, pursuit=pursuit)
     return replace(
         contract,
         name=name,

@@ -12,11 +12,13 @@ from tiny_training import ENCODER, PREDICTOR, encoder, episodes, predictor
 from tiny_vjepa2_ac import CHECKPOINT, import_tiny
 
 from jepa_planner.training import fine_tuning
+from jepa_planner.training.action_bounds import as_far
 from jepa_planner.training.episodes import Episodes, write_shard
 from jepa_planner.training.fine_tuning import (
     FineTuning,
     FineTuningError,
     choose_views,
+    describe,
     fine_tune,
     in_words,
     training_settings,
@@ -104,6 +106,15 @@ def test_the_new_bundle_says_where_it_comes_from(tmp_path, first):
     assert new.image == old.image and new.notes[: len(old.notes)] == old.notes
     assert (new.state.channels, new.state.frame) == (old.state.channels, old.state.frame)
     assert (new.state.tcp_frame, old.state.tcp_frame) == ("tcp", "panda_link8")
+
+
+def test_a_model_that_imagines_sub_goals_says_how_long_its_episodes_are_and_pursues_them_as_far_as_before():
+    shipped = load_contract(Path(__file__).parents[2] / "models" / "panda-tabletop")
+    latents = np.random.default_rng(0).normal(size=(len(SOME), 3, 4, 2)).astype(np.float32)
+    tuned = describe(shipped, SOME, latents, "mse", FineTuning())
+    assert tuned.training.data.endswith(f"then {len(SOME)} episodes of {SOME.actions.shape[1]} steps")
+    steps = shipped.sub_goals.pursuit.steps
+    assert tuned.sub_goals.pursuit.steps == as_far(steps, shipped.action.max_abs, tuned.action.max_abs) > steps
 
 
 def test_the_numbers_keep_the_type_that_they_are_stored_in(tmp_path, first):
