@@ -29,6 +29,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from jepa_planner.training.joined_shards import check_together, frame_of, joined_images, numbered_apart
 from jepa_planner.training.shard_file import (
     EpisodeError,
     as_texts,
@@ -153,7 +154,7 @@ def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None
     count = 0
     for path in paths:
         shards.append(_read_shard(path, count, None if limit is None else limit - count))
-        _check_together(path, shards[-1], paths[0], shards[0])
+        check_together(path, shards[-1], paths[0], shards[0])
         count += len(shards[-1])
         if limit is not None and count >= limit:
             break
@@ -163,33 +164,11 @@ def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None
 
     first = shards[0]
     return Episodes(
-        _joined_images(shards), join("states"), join("actions"), join("object_pose"),
+        joined_images(shards), join("states"), join("actions"), join("object_pose"),
         tuple(b for s in shards for b in s.behaviour), join("seeds"), first.views, first.time_step_s, join("scenes"),
-        _numbered_apart([shard.motions for shard in shards]),
-        _frame_of(paths, [shard.frame for shard in shards]), _frame_of(paths, [shard.tcp_frame for shard in shards]),
+        numbered_apart([shard.motions for shard in shards]),
+        frame_of(paths, [shard.frame for shard in shards]), frame_of(paths, [shard.tcp_frame for shard in shards]),
     )  # fmt: skip
-
-
-def _joined_images(shards: Sequence[Episodes]) -> np.ndarray:
-    """All pictures in one array; each shard lets its own go, as there is no room for all of them twice."""
-    images = np.empty((sum(map(len, shards)), *shards[0].images.shape[1:]), np.uint8)
-    first = 0
-    for shard in shards:
-        last = first + len(shard)
-        images[first:last] = shard.images
-        object.__setattr__(shard, "images", images[first:last])
-        first = last
-    return images
-
-
-def _numbered_apart(motions: Sequence[np.ndarray]) -> np.ndarray:
-    """Motions of shards, joined: those of one shard are none of another's, whatever their numbers."""
-    joined, first = [], 0
-    for numbers in motions:
-        names, own = np.unique(numbers, return_inverse=True)
-        joined.append(own + first)
-        first += len(names)
-    return np.concatenate(joined)
 
 
 def seeds_in_words(seeds: np.ndarray) -> str:
@@ -197,35 +176,6 @@ def seeds_in_words(seeds: np.ndarray) -> str:
     known = np.unique(seeds)
     spans = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
     return " and ".join(f"{span[0]} to {span[-1]}" for span in spans)
-
-
-def _check_together(path: Path, shard: Episodes, first_path: Path, first: Episodes) -> None:
-    """Raises EpisodeError naming what two files have not in common."""
-    (own, others), mend = (
-        {
-            "frames per episode": one.images.shape[1], "views": one.views, "height and width": one.images.shape[3:5],
-            "time_step_s": one.time_step_s,
-        }
-        for one in (shard, first)
-    ), {"frames per episode": "cut them to the shortest, or into pieces of one length"}  # fmt: skip
-    for name, value in own.items():
-        if value != others[name]:
-            advice = mend.get(name, "record or convert them alike")
-            raise EpisodeError(
-                f"{path} has {name} {value}, but {first_path} {others[name]}: episodes that are read together are "
-                f"alike in that; {advice}"
-            )
-
-
-def _frame_of(paths: Sequence[Path], frames: Sequence[str]) -> str:
-    """The frame that all shards name; empty where one of them names none. Raises EpisodeError where they differ."""
-    named = {frame: path for path, frame in zip(paths, frames, strict=False) if frame}
-    if len(named) > 1:
-        (one, its), (other, others) = list(named.items())[:2]
-        raise EpisodeError(
-            f"{its} holds poses of frame {one!r}, but {others} of {other!r}: episodes that are read together take one"
-        )
-    return "" if "" in frames else frames[0]
 
 
 def _read_shard(path: Path, before: int, limit: int | None) -> Episodes:
