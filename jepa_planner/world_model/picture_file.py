@@ -12,6 +12,7 @@ from jepa_planner.world_model.image_message import MAX_IMAGE_SIDE_PX, eight_bits
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+
 class PictureError(ValueError):
     """A picture that cannot be read, or pictures that do not go together; the message names the file."""
 
