@@ -37,9 +37,10 @@ def check_familiar(model: WorldModel, known: Familiarity | None, images: np.ndar
 
 
 def frames_of(episodes: Episodes, chosen: tuple[str, str], init: Contract | None = None) -> tuple[str, str]:
-    """What poses are given in and of: as chosen, else as the files say.
+    """What poses are given in and of: as the files say, else as chosen.
 
-    Raises EpisodeError where neither says, or where that is not what the model to begin with knows and was not chosen.
+    Raises EpisodeError where neither says or both say other things, or where that is not what the model to begin with
+    knows and was not chosen.
     """
     found = []
     for option, given, said, known in (
@@ -50,6 +51,10 @@ def frames_of(episodes: Episodes, chosen: tuple[str, str], init: Contract | None
             raise EpisodeError(
                 f"the episodes do not say what their poses are {'given in' if option == '--base-frame' else 'of'}: "
                 f"name it with {option}, as your robot calls it (the simulator's are panda_link0 and tcp)"
+            )
+        if given and said and given != said:
+            raise EpisodeError(
+                f"the episodes' poses are {said!r}, {option} says {given!r}: leave it out, or mend the files"
             )
         if known and not given and said != known:
             raise EpisodeError(
