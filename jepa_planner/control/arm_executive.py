@@ -95,7 +95,7 @@ class ArmExecutive:
         self.joint_state = Watchdog("joint state", timeout_s, lead_s, reader="arm_node")
         self._last_plan_id = 0
         self._last_now_s = -np.inf
-        self._streamed_until_s = -np.inf
+        self._streamed_until_s: float | None = None
 
     def measured(self, now_s: float, stamp_s: float, q_rad: np.ndarray, closedness: float) -> None:
         """Takes a joint state that arrives now; one that is invalid or not newer than the last counts as none."""
@@ -133,7 +133,7 @@ class ArmExecutive:
             self.refuse(step, str(error))
             return str(error)
         self.accepted_plan_id = step.plan_id
-        self.moving, self._last, self._streamed_until_s = True, None, now_s
+        self.moving, self._last, self._streamed_until_s = True, None, None
         self._enter(Mode.MOVING, f"following plan {step.plan_id}")
         return ""
 
@@ -170,13 +170,16 @@ class ArmExecutive:
         self._enter(Mode.HOLDING, "reset")
         return ""
 
-    def tick(self, now_s: float) -> Setpoint | None:
+    def tick(self, now_s: float, steady_s: float | None = None) -> Setpoint | None:
         """Advances to now; returns the setpoint to publish, or None while there is nothing to say.
 
         A tick that comes late finds the arm on its way to rest, and goes on from there; one that comes too late brakes.
+        now_s: by the clock of stamps, which may be set; steady_s: by one that cannot be, which paces the stream; the
+        same if not given.
         """
+        steady_s = now_s if steady_s is None else steady_s
         if now_s < self._last_now_s - CLOCK_TOLERANCE_S:
-            self._clock_jumped_back(now_s)
+            self._clock_jumped_back()
         self._last_now_s = now_s
         complaint = self.joint_state.complaint(now_s)
         if complaint and self.mode is not Mode.STOPPED:
@@ -187,7 +190,9 @@ class ArmExecutive:
             self._enter(Mode.HOLDING, "joint states arrive")
         if not self.moving:
             return None
-        silent_s = now_s - self._streamed_until_s
+        if self._streamed_until_s is None:
+            self._streamed_until_s = steady_s - self.stream.period_s
+        silent_s = steady_s - self._streamed_until_s
         periods = round(silent_s / self.stream.period_s)
         if periods < 1:
             return None
@@ -274,12 +279,11 @@ class ArmExecutive:
     def _tracking_error_m(self) -> float:
         return float(np.linalg.norm(self.stream.pose()[0] - self.measurement.xyz_m))
 
-    def _clock_jumped_back(self, now_s: float) -> None:
+    def _clock_jumped_back(self) -> None:
         self.joint_state.forget()
-        self._streamed_until_s = now_s - self.stream.period_s
+        self.joint_state.explain("the clock jumped back")
+        self._streamed_until_s = None
         self.rest_since_s = 0.0
-        if self.mode is not Mode.STOPPED:
-            self._brake(Mode.WAITING, "the clock jumped back")
 
     def _brake(self, mode: Mode, reason: str) -> None:
         self.stream.brake()

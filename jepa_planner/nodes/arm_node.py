@@ -110,16 +110,16 @@ class ArmNode(PlannerNode):
             self.create_service(Trigger, "~/reset", self._on_reset),
         ]
         simulated = self.get_parameter("use_sim_time").value  # a system clock that is set back would stop a timer
-        clock = self.get_clock() if simulated else Clock(clock_type=ClockType.STEADY_TIME)
-        self._timer = self.create_timer(self.executive.stream.period_s, self._tick, clock=clock)
+        self._pace = self.get_clock() if simulated else Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = self.create_timer(self.executive.stream.period_s, self._tick, clock=self._pace)
 
     def deactivate(self) -> None:
         """Brakes and sends setpoints until the arm rests; paced by the wall clock, as simulated time may stand."""
         self.executive.hold("deactivated")
-        now_s, began_s, passed_s = self.now_s(), time.monotonic(), 0.0
+        now_s, pace_s, began_s, passed_s = self.now_s(), self._pace_s(), time.monotonic(), 0.0
         while self.executive.moving and passed_s < BRAKING_TIMEOUT_S:
             passed_s = time.monotonic() - began_s
-            self._send_setpoint(self.executive.tick(now_s + passed_s))
+            self._send_setpoint(self.executive.tick(now_s + passed_s, pace_s + passed_s))
             time.sleep(self.executive.stream.period_s)
 
     def cleanup(self) -> None:
@@ -219,11 +219,15 @@ class ArmNode(PlannerNode):
         self._publish_state(self.now_s())
         return response
 
+    def _pace_s(self) -> float:
+        """The time by which the stream is paced."""
+        return self._pace.now().nanoseconds * 1e-9
+
     def _tick(self) -> None:
         if not self.active:
             return
         now_s = self.now_s()
-        self._send_setpoint(self.executive.tick(now_s))
+        self._send_setpoint(self.executive.tick(now_s, self._pace_s()))
         changed = self._published_state != self._summary()
         if changed or abs(now_s - self._published_at_s) >= STATE_PERIOD_S:
             self._publish_state(now_s)

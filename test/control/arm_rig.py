@@ -28,15 +28,18 @@ class Rig:
         self.closedness = 0.0
         self.sent = []
         self.joint_states_arrive = True
+        self.clock_set_s = 0.0
+        """How far the clock of stamps was set; the one that paces the stream cannot be."""
         self.robot_ahead_s = 0.0
         """How far the clock that stamps joint states is ahead of the executive's."""
 
     def tick(self, times: int = 1) -> None:
         for _ in range(times):
             self.now_s += PERIOD_S
+            clock_s = self.now_s + self.clock_set_s
             if self.joint_states_arrive:
-                self.executive.measured(self.now_s, self.now_s + self.robot_ahead_s, self.q_rad, self.closedness)
-            setpoint = self.executive.tick(self.now_s)
+                self.executive.measured(clock_s, clock_s + self.robot_ahead_s, self.q_rad, self.closedness)
+            setpoint = self.executive.tick(clock_s, self.now_s)
             if setpoint is not None:
                 self.sent.append(setpoint)
                 self.q_rad, self.closedness = setpoint.q_rad, setpoint.closedness

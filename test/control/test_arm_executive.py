@@ -307,6 +307,28 @@ def test_a_clock_that_jumps_ahead_disarms(moving):
     assert "joint state is stale" in moving.executive.reason
 
 
+@pytest.mark.parametrize("set_s", [0.02, 0.1, 0.24, 0.5, 5.0, -0.03, -0.045, -0.5, -5.0])
+def test_a_clock_that_is_set_in_mid_motion_makes_no_setpoint_leap_and_leaves_none_out(moving, set_s):
+    count, q = len(moving.sent), [moving.q_rad]
+    moving.clock_set_s = set_s
+    while moving.executive.moving:
+        moving.tick()
+        q.append(moving.q_rad)
+    assert len(q) - 1 == len(moving.sent) - count
+    speeds_rad_s = np.abs(np.diff(q, axis=0)) / PERIOD_S
+    assert np.all(speeds_rad_s <= KINEMATICS.velocity_rad_s * LIMITS.joint_velocity_scale)
+
+
+def test_a_clock_that_was_set_back_is_the_reason_until_joint_states_arrive(moving):
+    moving.joint_states_arrive, moving.clock_set_s = False, -5.0
+    moving.tick(40)
+    assert moving.executive.reason == "the clock jumped back"
+    assert "the clock jumped back" in moving.executive.offer(moving.now_s - 5.0, moving.step(2))
+    moving.joint_states_arrive = True
+    moving.tick()
+    assert moving.executive.reason == "joint states arrive"
+
+
 def test_a_target_that_the_joints_cannot_reach_is_refused_and_the_joint_named(rig):
     narrow = ArmKinematics(LIMITS.robot_description, LIMITS.tcp_frame)
     narrow.lower_rad, narrow.upper_rad = HOME_RAD - 0.01, HOME_RAD + 0.01
