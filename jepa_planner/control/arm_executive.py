@@ -179,7 +179,9 @@ class ArmExecutive:
         """
         steady_s = now_s if steady_s is None else steady_s
         if now_s < self._last_now_s - CLOCK_TOLERANCE_S:
-            self._clock_jumped_back()
+            self.joint_state.forget()
+            self.joint_state.explain("the clock jumped back")
+            self._streamed_until_s, self.rest_since_s = None, 0.0
         self._last_now_s = now_s
         complaint = self.joint_state.complaint(now_s)
         if complaint and self.mode is not Mode.STOPPED:
@@ -278,12 +280,6 @@ class ArmExecutive:
 
     def _tracking_error_m(self) -> float:
         return float(np.linalg.norm(self.stream.pose()[0] - self.measurement.xyz_m))
-
-    def _clock_jumped_back(self) -> None:
-        self.joint_state.forget()
-        self.joint_state.explain("the clock jumped back")
-        self._streamed_until_s = None
-        self.rest_since_s = 0.0
 
     def _brake(self, mode: Mode, reason: str) -> None:
         self.stream.brake()

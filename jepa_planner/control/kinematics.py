@@ -95,10 +95,17 @@ class ArmKinematics:
         turn_rad = np.asarray(to_rad) - from_rad
         return np.where(np.isinf(self.upper_rad), np.remainder(turn_rad + np.pi, 2 * np.pi) - np.pi, turn_rad)
 
-    def nearest_limit(self, q_rad: np.ndarray) -> NearLimit:
-        """The joint that is furthest beyond its margin, or nearest to it, at positions [joints]."""
+    def nearest_limit(self, q_rad: np.ndarray, before_rad: np.ndarray | None = None) -> NearLimit:
+        """The joint that is furthest beyond its margin, or nearest to it, at positions [joints].
+
+        before_rad: where the joints were [joints]; one that comes inward from beyond its margin is then no matter.
+        """
         above_rad, below_rad = q_rad - self.upper_rad, self.lower_rad - q_rad
-        joint = int(np.argmax(np.maximum(above_rad, below_rad)))
+        beyond_rad = np.maximum(above_rad, below_rad)
+        if before_rad is not None:
+            comes_back = beyond_rad < np.maximum(before_rad - self.upper_rad, self.lower_rad - before_rad)
+            beyond_rad = np.where(comes_back & (beyond_rad > 0.0), -np.inf, beyond_rad)
+        joint = int(np.argmax(beyond_rad))
         above = bool(above_rad[joint] >= below_rad[joint])
         margin_rad = self.joint_margin_rad
         return NearLimit(

@@ -11,6 +11,7 @@ import yaml
 
 from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy, rotation_vector, rpy_from_rotation
 from jepa_planner.shipped import shipped
+from jepa_planner.unique_keys import read_yaml
 
 ROUNDING = 1e-12
 """Turns (rad) that differ by less are the same: what is clipped once stays as it is."""
@@ -73,8 +74,8 @@ class SafetyLimits:
         """Read a YAML file; `robot_description` is relative to it. Raises LimitsError naming the field at fault."""
         path = Path(path)
         try:
-            given = yaml.safe_load(path.read_text())
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            given = read_yaml(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError, ValueError) as error:
             raise LimitsError(f"cannot read limits from {path}: {error}") from error
         if not isinstance(given, dict):
             raise LimitsError(f"{path} holds {type(given).__name__}, expected one 'name: value' per limit")

@@ -53,7 +53,7 @@ class Rehearsal:
         for xyz_m, rotation in path:
             before_rad = q_rad
             q_rad = self.step(xyz_m, rotation, q_rad, period_s)
-            self._check_reached(xyz_m, rotation, q_rad)
+            self._check_reached(xyz_m, rotation, q_rad, before_rad)
             speeds_rad_s = (q_rad - before_rad) / period_s
             worst = max(worst, float(np.max(np.abs(speeds_rad_s) / self.allowed_speed_rad_s(q_rad, speeds_rad_s))))
         return worst
@@ -65,10 +65,12 @@ class Rehearsal:
         distance = self._kinematics.distance_to_singularity(q_rad)
         return self.max_speed_rad_s * near_limit * np.clip(distance / self._limits.singularity_slowdown, SLOWEST, 1.0)
 
-    def _check_reached(self, xyz_m: np.ndarray, rotation: np.ndarray, q_rad: np.ndarray) -> None:
+    def _check_reached(
+        self, xyz_m: np.ndarray, rotation: np.ndarray, q_rad: np.ndarray, before_rad: np.ndarray
+    ) -> None:
         if not lags(self._kinematics, xyz_m, rotation, q_rad):
             return
-        worst = self._kinematics.nearest_limit(q_rad)
+        worst = self._kinematics.nearest_limit(q_rad, before_rad)
         advice = "jog it inward" if worst.beyond_rad > 0.0 else "choose a target further from the joint limits"
         raise UnreachableError(f"the joints cannot follow to tcp {np.round(xyz_m, 3).tolist()}: {worst}: {advice}")
 

@@ -31,6 +31,8 @@ from jepa_planner.nodes.planner_node import PlannerNode
 
 BRAKING_TIMEOUT_S = 3.0
 STATE_PERIOD_S = 0.03
+STROKES_BEYOND = 1.0
+"""How far beyond open or closed a gripper may be found; further, its joint states are in other units or another's."""
 SAME_CLOSEDNESS = 1e-6
 """Plans and arm states carry closedness as float32; what rounding makes of it is no command."""
 
@@ -167,17 +169,24 @@ class ArmNode(PlannerNode):
         position = dict(zip(message.name, message.position, strict=False))
         missing = [name for name in (*self._arm_joints, *self._fingers) if name not in position]
         if missing:
-            unusable = f"joint state lacks {', '.join(missing)}; it has {', '.join(position) or 'no positions'}"
-            self.executive.joint_state.explain(unusable)
-            self.get_logger().warning(unusable, throttle_duration_sec=5.0)
+            self._pass_over(f"joint state lacks {', '.join(missing)}; it has {', '.join(position) or 'no positions'}")
             return
         q = np.array([position[name] for name in self._arm_joints])
         finger = sum(position[name] for name in self._fingers) / len(self._fingers)
         closedness = (finger - self._open) / (self._closed - self._open)
+        if abs(closedness - 0.5) > 0.5 + STROKES_BEYOND:
+            ends = f"gripper_open ({self._open:g}) and gripper_closed ({self._closed:g})"
+            self._pass_over(f"{' and '.join(self._fingers)} at {finger:g}, far from {ends}, in m or rad: mend either")
+            return
         closedness = float(np.clip(closedness, 0.0, 1.0))
         self.executive.measured(self.now_s(), seconds(message.header.stamp), q, closedness)
         if self._sent_closedness is None and self.executive.stream.ready:
             self._sent_closedness = self.executive.stream.closedness  # a gripper that may hold something is let alone
+
+    def _pass_over(self, why: str) -> None:
+        """Tells why a joint state cannot be used."""
+        self.executive.joint_state.explain(why)
+        self.get_logger().warning(why, throttle_duration_sec=5.0)
 
     def _on_plan(self, message: Plan) -> None:
         if not self.active:

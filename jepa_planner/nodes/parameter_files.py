@@ -18,6 +18,7 @@ import yaml
 
 from jepa_planner.nodes.parameters import Parameter, Value, misspelt, nearest
 from jepa_planner.shipped import shipped
+from jepa_planner.unique_keys import read_yaml
 
 Settings = dict[str, dict[str, Value]]
 """Values of parameters by name, by node."""
@@ -82,7 +83,7 @@ def read(path: str | Path, namespace: str = "") -> Settings:
     """
     path = Path(path).expanduser()
     try:
-        sections = _sections(yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys))
+        sections = _sections(read_yaml(path.read_text(encoding="utf-8")))
         ours = [(section, values) for section, values in sections if not _is_foreign(section, values)]
         here = [(_nodes_of(section, namespace), section, values) for section, values in ours]
         settings: Settings = {node: {} for node in known()}
@@ -161,17 +162,3 @@ def _sections(content: object, name: str = "") -> list[tuple[str, dict[str, Any]
         else:
             found += _sections(below, f"{name}/{key}".replace("//", "/") if name else str(key))
     return found
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [key.value for key, _ in node.value]
-        if twice := [key for key in keys if keys.count(key) > 1]:
-            raise ValueError(f"{twice[0]} stands twice in one place, the second time in line {_line(node, twice[0])}")
-        return super().construct_mapping(node, deep)
-
-
-def _line(mapping: yaml.MappingNode, name: str) -> int:
-    return [key.start_mark.line + 1 for key, _ in mapping.value if key.value == name][1]

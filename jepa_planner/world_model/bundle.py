@@ -9,6 +9,7 @@ import torch
 import yaml
 
 from jepa_planner.shipped import shipped
+from jepa_planner.unique_keys import read_yaml
 from jepa_planner.world_model.bundle_files import (
     CONTRACT_FILE,
     DECODER_FILE,
@@ -104,10 +105,10 @@ def load_contract(folder: str | Path, views: Sequence[str] = ()) -> Contract:
     if (size := path.stat().st_size) > MAX_CONTRACT_BYTES:
         raise BundleError(f"{path}: {size} bytes; a contract has at most {MAX_CONTRACT_BYTES}")
     try:
-        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+        plain = read_yaml(path.read_text(encoding="utf-8"))
         _refuse_newer(plain)
         contract = from_plain(Contract, plain)
-    except (FieldError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise BundleError(f"{path}: {error}") from error
     return contract.of_views(views)
 

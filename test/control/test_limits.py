@@ -98,6 +98,13 @@ def test_a_number_that_yaml_takes_for_a_text_is_a_number(tmp_path):
     assert SafetyLimits.load(path).linear_jerk_m_s3 == 400.0
 
 
+def test_a_limit_that_stands_twice_is_refused_rather_than_the_first_passed_over(tmp_path):
+    path = limits_file(tmp_path)
+    path.write_text("linear_velocity_m_s: 0.1\n" + path.read_text())
+    with pytest.raises(LimitsError, match=r"limits\.yaml: linear_velocity_m_s stands twice .* in line \d+$"):
+        SafetyLimits.load(path)
+
+
 def test_a_file_from_before_postures_loads_and_pulls_the_null_space_nowhere(tmp_path):
     limits = SafetyLimits.load(limits_file(tmp_path, "posture_rad", robot_description=str(PANDA_URDF)))
     assert limits.posture_rad is None

@@ -179,6 +179,16 @@ def test_a_target_that_takes_a_joint_further_beyond_its_margin_is_refused_with_t
     assert np.all(path <= q[6]) and path[-1] < q[6] - 0.1
 
 
+def test_the_joint_that_cannot_follow_is_named_and_not_one_that_comes_back_from_further_out():
+    free = replace(LIMITS, workspace_yaw_rad=(-np.pi, np.pi), workspace_max_m=(1.0, 0.5, 1.0))
+    made, q = SetpointStream(KINEMATICS, free), start_beyond_margin(6, 1, 0.02)
+    q[5] = KINEMATICS.upper_rad[5]
+    made.reset(q, 0.0)
+    xyz, rotation = KINEMATICS.tcp_pose(q + 0.1 * (np.eye(7)[5] - np.eye(7)[6]))
+    with pytest.raises(UnreachableError, match=r"panda_joint6 is 0\.000 rad from its margin"):
+        made.follow(xyz, rotation, 0.0, 0.25)
+
+
 @pytest.mark.parametrize("elbow_rad", [0.3, 0.8, -0.8])
 def test_an_elbow_far_from_its_posture_is_pulled_no_harder_than_in_any_motion(elbow_rad):
     q = KINEMATICS.inverse(START_M, np.eye(3), POSTURE_RAD + elbow_rad * np.array([1, 0, -1, 0, 0, 0, 0]))

@@ -111,6 +111,15 @@ def test_a_gripper_that_closes_with_a_growing_angle_is_understood(rig):
     rig.until(lambda: rig.robot.grippers and rig.robot.grippers[-1].points[0].positions[0] == pytest.approx(0.8))
 
 
+def test_the_stream_is_paced_by_a_clock_that_nobody_sets(arm, rig, monkeypatch):
+    ticks = []
+    monkeypatch.setattr(arm.executive, "tick", lambda *times_s: ticks.append(times_s))
+    rig.until(lambda: ticks)
+    monkeypatch.setattr(arm, "now_s", lambda: ticks[0][0] + 1000.0)
+    rig.until(lambda: ticks[-1][0] == ticks[0][0] + 1000.0)
+    assert ticks[-1][1] - ticks[0][1] < 100.0
+
+
 def test_the_gripper_is_commanded_as_a_finger_position(rig, arm):
     rig.send_plan(1, closedness=[1.0])
     rig.until(lambda: rig.robot.grippers and rig.robot.grippers[-1].points[0].positions[0] == 0.0)

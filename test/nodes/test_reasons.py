@@ -105,6 +105,10 @@ def other_names(robot) -> None:
     robot.joint_names = [f"fr3_joint{number}" for number in range(1, 8)] + list(FINGERS)
 
 
+def gripper_in_millimetres(robot) -> None:
+    robot.finger_m = 40.0
+
+
 def stamped_ahead(robot) -> None:
     robot.arm_ahead_s = 0.3
 
@@ -125,6 +129,7 @@ def no_joint_states(robot) -> None:
     ("joint_states", "words"),
     [
         (other_names, f"joint state lacks {', '.join(KINEMATICS.joint_names)}; it has fr3_joint1, fr3_joint2"),
+        (gripper_in_millimetres, "panda_finger_joint2 at 40, far from gripper_open (0.04) and gripper_closed (0)"),
         (stamped_ahead, "joint state is stamped 0.30 s ahead of arm_node's clock"),
         (stamped_behind, "s old on arrival, limit 0.25 s: it comes late, or the clocks"),
         (unstamped, "joint state carries no time"),

@@ -199,10 +199,19 @@ def test_a_model_of_ones_own_beside_the_shipped_one_does_not_become_the_default(
         model_folder()
 
 
-@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00", "!!python/object/apply:os.system ['true']", ""])
+@pytest.mark.parametrize(
+    "text", ["[1, 2]", "a: [", "\x00", "!!python/object/apply:os.system ['true']", "", "format: 2\nformat: 2"]
+)
 def test_text_that_is_no_contract_is_refused(bundle, text):
     (bundle / "model.yaml").write_text(text)
     with pytest.raises(BundleError, match=r"model\.yaml"):
+        load_contract(bundle)
+
+
+def test_a_field_that_stands_twice_is_named_rather_than_the_first_passed_over(bundle):
+    path = bundle / "model.yaml"
+    path.write_text("format: 2\n" + path.read_text())
+    with pytest.raises(BundleError, match=r"model\.yaml: format stands twice in one place, the second time in line"):
         load_contract(bundle)
 
 
