@@ -13,8 +13,6 @@ LAG_M, LAG_RAD = 0.002, 0.01
 """How far the joints may be behind the tcp's profile."""
 SLOWEST = 0.1
 """Share of its speed that is left to an arm at a joint's margin or in a singularity."""
-POSTURE_ACCELERATION = 6.0
-"""Of the tcp's angular acceleration limit, what the joints may have for the posture's sake: as much as motions need."""
 
 
 class UnreachableError(ValueError):
@@ -37,9 +35,10 @@ class Rehearsal:
     def step(self, xyz_m: np.ndarray, rotation: np.ndarray, q_rad: np.ndarray, period_s: float) -> np.ndarray:
         """Joint positions [joints] a period after q_rad [joints], on the way to a tcp pose.
 
-        What the pose needs is not bounded here; the null space starts, turns and stops within POSTURE_ACCELERATION.
+        What the pose needs is not bounded here; the null space starts, turns and stops within the tcp's angular
+        acceleration limit.
         """
-        posture_step_rad = POSTURE_ACCELERATION * self._limits.angular_acceleration_rad_s2 * period_s**2
+        posture_step_rad = self._limits.angular_acceleration_rad_s2 * period_s**2
         max_step_rad = self.max_speed_rad_s * period_s
         return self._kinematics.inverse_step(xyz_m, rotation, q_rad, max_step_rad, posture_step_rad)[0]
 

@@ -5,7 +5,7 @@ import pytest
 
 from jepa_planner.control.kinematics import rotation_from_rpy, rotation_vector
 from jepa_planner.control.limits import SafetyLimits
-from jepa_planner.control.rehearsal import LAG_M, LAG_RAD, POSTURE_ACCELERATION, SLOWEST, Rehearsal, UnreachableError
+from jepa_planner.control.rehearsal import LAG_M, LAG_RAD, SLOWEST, Rehearsal, UnreachableError
 from jepa_planner.control.setpoint_stream import SetpointStream
 
 LIMITS = SafetyLimits.panda()
@@ -158,7 +158,7 @@ def test_a_joint_in_its_margin_leaves_inward_at_the_acceleration_of_any_other_mo
     middle = HOME_RAD.copy()
     middle[joint] -= 0.08 * side
     usual = accelerations(HOME_RAD, *KINEMATICS.tcp_pose(middle))
-    posture = POSTURE_ACCELERATION * LIMITS.angular_acceleration_rad_s2
+    posture = LIMITS.angular_acceleration_rad_s2
     assert np.max(np.abs(measured)) <= np.max(np.abs(usual)) + posture
     assert np.max(np.abs(measured[0])) <= posture + 5.0
 
@@ -192,5 +192,5 @@ def test_the_joint_that_cannot_follow_is_named_and_not_one_that_comes_back_from_
 @pytest.mark.parametrize("elbow_rad", [0.3, 0.8, -0.8])
 def test_an_elbow_far_from_its_posture_is_pulled_no_harder_than_in_any_motion(elbow_rad):
     q = KINEMATICS.inverse(START_M, np.eye(3), POSTURE_RAD + elbow_rad * np.array([1, 0, -1, 0, 0, 0, 0]))
-    most = POSTURE_ACCELERATION * LIMITS.angular_acceleration_rad_s2
+    most = LIMITS.angular_acceleration_rad_s2
     assert np.max(np.abs(accelerations(q, beside_start(0.0, 0.0, 0.001), np.eye(3)))) <= most + 1.0
