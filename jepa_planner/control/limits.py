@@ -13,6 +13,8 @@ from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy, ro
 from jepa_planner.shipped import shipped
 from jepa_planner.unique_keys import read_yaml
 
+FAR_OFF = 10.0
+"""Of an arm's reach: a workspace box that goes further bounds nothing, and is hardly in metres."""
 ROUNDING = 1e-12
 """Turns (rad) that differ by less are the same: what is clipped once stays as it is."""
 
@@ -110,12 +112,17 @@ class SafetyLimits:
         """
         arm = ArmKinematics(self.robot_description, self.tcp_frame, self.joint_margin_rad, self.posture_rad)
         base_m, reach_m = arm.reach()
+        reaches = f"the arm reaches {reach_m:.2f} m: expected metres"
         away_m = float(np.linalg.norm(self.clip_to_workspace(base_m) - base_m))
-        if away_m > reach_m:
+        far_m = float(np.max(np.abs([self.workspace_min_m - base_m, self.workspace_max_m - base_m])))
+        if away_m > reach_m or far_m > FAR_OFF * reach_m:
+            place = f"begins {away_m:.2f} m" if away_m > reach_m else f"reaches to {far_m:.2f} m"
             raise LimitsError(
-                f"the workspace box {self.workspace_min_m} to {self.workspace_max_m} begins {away_m:.2f} m from "
-                f"{arm.joint_names[0]}, from where the arm reaches {reach_m:.2f} m: expected metres in the base frame"
+                f"the workspace box {self.workspace_min_m} to {self.workspace_max_m} {place} from "
+                f"{arm.joint_names[0]}, from where {reaches} in the base frame"
             )
+        if self.max_step_m > 2.0 * reach_m:
+            raise LimitsError(f"max_step_m is {self.max_step_m:g}, but {reaches}")
         return arm
 
     def clip_to_workspace(self, xyz_m: np.ndarray, now_m: np.ndarray | None = None) -> np.ndarray:

@@ -22,7 +22,9 @@ from jepa_planner.world_model.poses import apply_action
 
 
 class PlanPublisher:
-    """Publishes plans and holds; ids grow even over restarts, so that the arm can tell a replay."""
+    """Publishes plans and holds; ids grow even over restarts and over clocks that are set back, so that the arm
+    can tell a replay.
+    """
 
     def __init__(self, node: Any, base_frame: str, time_step_s: float, valid_s: float) -> None:
         self._node = node
@@ -48,7 +50,8 @@ class PlanPublisher:
         for action in torch.from_numpy(np.asarray(actions, dtype=np.float64)):
             targets.append(apply_action(targets[-1], action))
         path = torch.stack(targets[1:]).numpy()
-        self._last_id = max(self._last_id + 1, time.time_ns() // 1000)
+        newest = max(self._last_id, arm.plan_id, arm.refused_plan_id)
+        self._last_id = max(newest + 1, time.time_ns() // 1000)
         message = self._message(Plan.KIND_MOVE)
         message.id = self._last_id
         message.observed_at = time_message(observation.stamp_s)

@@ -117,6 +117,8 @@ def test_a_file_from_before_postures_loads_and_pulls_the_null_space_nowhere(tmp_
     [
         ({"workspace_min_m": [350, -200, 15], "workspace_max_m": [650, 200, 245]}, "expected metres in the base frame"),
         ({"workspace_min_m": [2.0, -0.2, 0.0], "workspace_max_m": [2.5, 0.2, 0.3]}, "begins 2.00 m from panda_joint1"),
+        ({"workspace_min_m": [-400, -400, 0], "workspace_max_m": [650, 400, 600]}, "reaches to 650.00 m from panda"),
+        ({"max_step_m": 110}, "max_step_m is 110, but the arm reaches .*: expected metres"),
         ({"posture_rad": [0.0, -0.3]}, "posture_rad has 2 positions, expected one for each of panda_joint1"),
         ({"posture_rad": [0.0, -0.3, 0.0, 2.3, 0.0, 2.0, 0.785]}, "in posture_rad, panda_joint4 is .* beyond"),
         ({"joint_margin_rad": 1.6}, "panda_joint4 has the limits .*: no room between margins of 1.6 rad"),

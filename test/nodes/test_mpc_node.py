@@ -1,4 +1,5 @@
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,16 @@ def test_an_untrained_model_moves_nothing_and_says_why(ros, bundle, tmp_path, co
     rig.close()
     assert (result.outcome, result.steps, commands) == (Outcome.INVALID_ENERGY, 0, 0)
     assert "the model sees no difference between actions" in result.message
+
+
+def test_a_planner_whose_clock_was_set_back_is_not_taken_to_repeat_itself(rig):
+    rig.planner()
+    an_hour_ahead = time.time_ns() // 1000 + 3_600_000_000
+    rig.send_plan(an_hour_ahead)
+    rig.until(lambda: rig.state().plan_id == an_hour_ahead and not rig.state().moving)
+    result = rig.result(rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9)))
+    assert (result.outcome, result.steps) == (Outcome.BUDGET_SPENT, 1)
+    assert rig.state().plan_id > an_hour_ahead
 
 
 def test_max_steps_bounds_all_goals_together(rig):
