@@ -74,7 +74,7 @@ class SafetyLimits:
     @classmethod
     def load(cls, path: str | Path) -> SafetyLimits:
         """Read a YAML file; `robot_description` is relative to it. Raises LimitsError naming the field at fault."""
-        path = Path(path)
+        path = Path(path).expanduser()
         try:
             given = read_yaml(path.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError, ValueError) as error:

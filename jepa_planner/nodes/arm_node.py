@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -167,9 +168,8 @@ class ArmNode(PlannerNode):
             return
         self._nothing_came = False
         position = dict(zip(message.name, message.position, strict=False))
-        missing = [name for name in (*self._arm_joints, *self._fingers) if name not in position]
-        if missing:
-            self._pass_over(f"joint state lacks {', '.join(missing)}; it has {', '.join(position) or 'no positions'}")
+        if unusable := self._unusable(message.name, position):
+            self._pass_over(unusable)
             return
         q = np.array([position[name] for name in self._arm_joints])
         finger = sum(position[name] for name in self._fingers) / len(self._fingers)
@@ -187,6 +187,15 @@ class ArmNode(PlannerNode):
         """Tells why a joint state cannot be used."""
         self.executive.joint_state.explain(why)
         self.get_logger().warning(why, throttle_duration_sec=5.0)
+
+    def _unusable(self, names: Sequence[str], position: Mapping[str, float]) -> str:
+        """Why joints of these names and positions are not this arm's, in words; empty where they are."""
+        needed = (*self._arm_joints, *self._fingers)
+        if missing := [name for name in needed if name not in position]:
+            return f"joint state lacks {', '.join(missing)}; it has {', '.join(position) or 'no positions'}"
+        if twice := [name for name in needed if names.count(name) > 1]:
+            return f"joint state holds {', '.join(twice)} more than once; expected one position for each joint"
+        return ""
 
     def _on_plan(self, message: Plan) -> None:
         if not self.active:

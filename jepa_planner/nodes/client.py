@@ -22,7 +22,8 @@ from jepa_planner.msg import ArmState, GoalImage
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import array_to_image, seconds
 from jepa_planner.nodes.goal_pursuit import Outcome
-from jepa_planner.nodes.planner_node import complaints, wait_until
+from jepa_planner.nodes.goal_server import LAST_REJECTION, REJECTIONS
+from jepa_planner.nodes.planner_node import complaints, statuses, wait_until
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.srv import SetUpTask, TaskStatus
 from jepa_planner.world_model.contract import Contract
@@ -31,6 +32,8 @@ CALL_TIMEOUT_S = 10.0
 SET_UP_TIMEOUT_S = 60.0
 CANCEL_TIMEOUT_S = 2.0
 """For an answer on its way when the one who asked wants to leave."""
+REJECTION_TIMEOUT_S = 2.0
+"""For the diagnostics of a node that rejected a goal."""
 QUIET_S = 0.3
 """Simulated time without commands after which a scene may change."""
 
@@ -86,6 +89,7 @@ class PlannerClient:
         self._reset = self.node.create_client(Trigger, "arm_node/reset")
         self.node.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.STATE)
         self._said: dict[str, str] = {}
+        self._rejected = ("", "")
         self.node.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, qos.STATE)
         self._thread = NodeThread(self.node, lambda: None)
 
@@ -153,10 +157,11 @@ class PlannerClient:
     ) -> GoalResult:
         """Sends goals and waits for the outcome; setting `cancel` cancels them and the arm stops.
 
-        Raises PlannerError for goals that are rejected, do not end in time or are lost with their planner.
+        Raises PlannerError for goals that are rejected, saying why, do not end in time or are lost with their planner.
         """
         cancel = cancel or threading.Event()
         request = ReachGoalImage.Goal(goals=list(goals), max_steps=max_steps)
+        rejected_before = self._rejected
         sent = self._ask(
             lambda: self._reach.send_goal_async(
                 request, feedback_callback=lambda message: on_feedback(message.feedback)
@@ -167,7 +172,9 @@ class PlannerClient:
             raise PlannerError("mpc_node did not answer; should it still take the goal, arm_node/stop stops the arm")
         handle = sent.result()
         if not handle.accepted:
-            raise PlannerError("mpc_node rejected the goal; its log says why")
+            self._until(lambda: self._rejected != rejected_before, REJECTION_TIMEOUT_S)
+            why = self._rejected[1] if self._rejected != rejected_before else self._said.get("mpc_node")
+            raise PlannerError(f"mpc_node rejected the goal: {why or 'its log says why'}")
         ended = self._ask(handle.get_result_async)
         if not self._until(lambda: ended.done() or cancel.is_set(), timeout_s):
             self._wait(self._ask(handle.cancel_goal_async), "mpc_node", CALL_TIMEOUT_S)
@@ -193,6 +200,9 @@ class PlannerClient:
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         self._said |= complaints(message, self.node.get_namespace())
+        if status := statuses(message, self.node.get_namespace()).get("mpc_node"):
+            told = {value.key: value.value for value in status.values}
+            self._rejected = told.get(REJECTIONS, ""), told.get(LAST_REJECTION, "")
 
     def _call(self, client, request, timeout_s: float = CALL_TIMEOUT_S):
         if not self._until(client.service_is_ready, CALL_TIMEOUT_S):

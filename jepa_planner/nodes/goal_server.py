@@ -15,6 +15,8 @@ from jepa_planner.action import ReachGoalImage
 from jepa_planner.nodes.goal_pursuit import Ended, GoalPursuit, Outcome
 from jepa_planner.nodes.planner_node import wait_until
 
+REJECTIONS, LAST_REJECTION = "rejections", "last_rejection"
+"""Where a node's diagnostics say how many goals it rejected, and why the last one, which a rejection cannot."""
 RESULT_KEPT_S = 30
 """For who asks late; rclpy keeps a goal with all its pictures for as long, 900 s by default."""
 
@@ -32,7 +34,8 @@ class GoalServer:
         judge: Callable[[ReachGoalImage.Goal], None],
         pursuit_of: Callable[[ServerGoalHandle], GoalPursuit],
     ) -> None:
-        self.last_outcome = ""
+        self.last_outcome = self.last_rejection = ""
+        self.rejections = 0
         self._node, self._judge, self._pursuit_of = node, judge, pursuit_of
         self._pursuits: dict[bytes, GoalPursuit] = {}
         self._running: GoalPursuit | None = None
@@ -74,10 +77,11 @@ class GoalServer:
         self._server.destroy()
 
     def _judge_goal(self, goal: ReachGoalImage.Goal) -> GoalResponse:
-        """The log says why a goal is rejected, because a rejection carries no text."""
+        """A rejection carries no text: `last_rejection` and the log say why."""
         try:
             self._judge(goal)
         except ValueError as error:
+            self.last_rejection, self.rejections = str(error), self.rejections + 1
             self._node.get_logger().error(f"goal rejected: {error}")
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT

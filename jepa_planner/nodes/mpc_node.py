@@ -19,7 +19,7 @@ from jepa_planner.nodes.conversions import ConversionError, latent_to_array, num
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_preparation import GoalPreparation, search_settings
 from jepa_planner.nodes.goal_pursuit import GoalPursuit, Outcome, PursuitSettings
-from jepa_planner.nodes.goal_server import GoalServer
+from jepa_planner.nodes.goal_server import LAST_REJECTION, REJECTIONS, GoalServer
 from jepa_planner.nodes.hands import GoalHands, PlanPublisher
 from jepa_planner.nodes.local_model import LocalEncoder, LocalImagination
 from jepa_planner.nodes.models import VIEWS, contract_of, model_id
@@ -163,6 +163,7 @@ class MpcNode(PlannerNode):
     def health(self) -> tuple[bool, str, dict[str, object]]:
         complaint = self._senses.arm_complaint()
         numbers = {"model": self._model_id, "pursuing": self._goals.busy, "last_outcome": self._goals.last_outcome}
+        numbers |= {REJECTIONS: self._goals.rejections, LAST_REJECTION: self._goals.last_rejection}
         numbers["wary"] = self._preparation.complaint or self.parameters["wary"]
         numbers |= {f"{what.replace(' ', '_')}_delay_s": round(s, 3) for what, s in self._senses.delays_s().items()}
         return not complaint, complaint, numbers

@@ -147,12 +147,20 @@ def diagnostics(node: Node, healthy: bool, message: str, numbers: dict[str, obje
 
 def complaints(message: DiagnosticArray, namespace: str) -> dict[str, str]:
     """What nodes of a namespace say of themselves, by name; empty where all is well."""
-    heard = {}
+    return {
+        name: "" if status.level == DiagnosticStatus.OK else status.message
+        for name, status in statuses(message, namespace).items()
+    }
+
+
+def statuses(message: DiagnosticArray, namespace: str) -> dict[str, DiagnosticStatus]:
+    """How nodes of a namespace are, by name."""
+    found = {}
     for status in message.status:
         place, _, name = f"/{status.name}".rpartition("/")
         if place == namespace.rstrip("/"):
-            heard[name] = "" if status.level == DiagnosticStatus.OK else status.message
-    return heard
+            found[name] = status
+    return found
 
 
 def start(nodes: Iterable[PlannerNode]) -> None:

@@ -13,7 +13,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 from torch import Tensor
 
-from jepa_planner.nodes.conversions import array_to_latent, float_array, latent_to_array
+from jepa_planner.nodes.conversions import ConversionError, array_to_latent, float_array, latent_to_array
 from jepa_planner.nodes.goal_pursuit import Ended, Outcome
 from jepa_planner.srv import EncodeImages, Rollout
 from jepa_planner.world_model.world_model import Context
@@ -114,7 +114,10 @@ class RemoteEncoder:
         """Latents [N, D] of one image per view; raises Ended naming the encoder."""
         request = EncodeImages.Request(views=list(images))
         response = self._service.call(request, Outcome.ENCODER_FAILED, Outcome.INVALID_GOAL)
-        return torch.from_numpy(latent_to_array(response.latent, self._model_id))
+        try:
+            return torch.from_numpy(latent_to_array(response.latent, self._model_id))
+        except ConversionError as error:
+            raise Ended(Outcome.ENCODER_FAILED, f"encoder_node: {error}") from error
 
     def destroy(self) -> None:
         """Releases the client."""
