@@ -92,7 +92,7 @@ class SafetyLimits:
             try:
                 values[name] = _read(name, value)
                 if name == "robot_description":
-                    values[name] = (path.parent / value).resolve()
+                    values[name] = (path.parent / Path(value).expanduser()).resolve()
             except (ValueError, OverflowError) as error:
                 raise LimitsError(f"{path}: {name} is {value!r}: {error}") from error
         try:

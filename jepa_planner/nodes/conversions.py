@@ -66,10 +66,18 @@ def array_from(values: Sequence[float], shape: tuple[int, ...], what: str) -> np
     return flat.reshape(shape)
 
 
+def check_model(made_by: str, expected: str) -> None:
+    """Raises ConversionError where latents of one model would be given to another."""
+    if made_by != expected:
+        raise ConversionError(
+            f"latent was made by {made_by!r}, expected {expected!r}: give all nodes one bundle and the same views"
+        )
+
+
 def latent_to_array(message: Latent, model: str = "") -> np.ndarray:
     """Latents float32 [tokens, channels]; raises ConversionError when they come from another model."""
-    if model and message.model != model:
-        raise ConversionError(f"latent was made by {message.model!r}, expected {model!r}: use one bundle for all nodes")
+    if model:
+        check_model(message.model, model)
     return array_from(message.data, (message.tokens, message.channels), "latent")
 
 

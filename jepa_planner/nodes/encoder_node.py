@@ -54,8 +54,8 @@ class EncoderNode(PlannerNode):
     def configure(self) -> None:
         given = self.parameters
         self._model = world_model(given)
-        self._model_id = model_id(self._model.contract)
-        self.get_logger().info(f"{self._model_id} runs on {self._model.backend}")
+        self.model_id = model_id(self._model.contract)
+        self.get_logger().info(f"{self.model_id} runs on {self._model.backend}")
         image = self._model.contract.image
         self._model.observe(np.zeros((1, len(image.views), image.height, image.width, 3), np.uint8))  # warms it up
         self._views = views = image.views
@@ -86,7 +86,7 @@ class EncoderNode(PlannerNode):
 
     def health(self) -> tuple[bool, str, dict[str, object]]:
         numbers = {
-            "model": self._model_id,
+            "model": self.model_id,
             "backend": self._model.backend,
             "encoded": self._encoded,
             "seconds_per_image": round(self._seconds, 4),
@@ -167,7 +167,7 @@ class EncoderNode(PlannerNode):
             listener(latent, taken_s)
         if self._latents.get_subscription_count():
             stamp, frame = time_message(taken_s), group[0].header.frame_id
-            self._latents.publish(array_to_latent(latent.cpu().numpy(), self._model_id, stamp, frame))
+            self._latents.publish(array_to_latent(latent.cpu().numpy(), self.model_id, stamp, frame))
 
     def _on_encode(self, request: EncodeImages.Request, response: EncodeImages.Response) -> EncodeImages.Response:
         try:
@@ -175,8 +175,8 @@ class EncoderNode(PlannerNode):
         except (ConversionError, ContractError, PictureError) as error:
             response.message = str(error)
             return response
-        response.latent = array_to_latent(latent.cpu().numpy(), self._model_id, request.views[0].header.stamp)
-        response.success, response.message = True, f"encoded by {self._model_id}"
+        response.latent = array_to_latent(latent.cpu().numpy(), self.model_id, request.views[0].header.stamp)
+        response.success, response.message = True, f"encoded by {self.model_id}"
         return response
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from sensor_msgs.msg import Image
 from torch import Tensor
 
-from jepa_planner.nodes.conversions import ConversionError
+from jepa_planner.nodes.conversions import ConversionError, check_model
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_pursuit import Ended, Outcome
 from jepa_planner.nodes.predictor_node import PredictorNode
@@ -19,8 +19,8 @@ from jepa_planner.world_model.world_model import Context
 class LocalImagination:
     """`Imagination` by the predictor node's own model; looks before each batch whether the search still matters."""
 
-    def __init__(self, predictor: PredictorNode, check: Callable[[], None]) -> None:
-        self._predictor = predictor
+    def __init__(self, predictor: PredictorNode, model_id: str, check: Callable[[], None]) -> None:
+        self._predictor, self._model_id = predictor, model_id
         self._check = check
 
     def energies(self, context: Context, goal: Tensor, actions: Tensor) -> Tensor:
@@ -29,8 +29,9 @@ class LocalImagination:
         if not self._predictor.active:
             raise Ended(Outcome.PREDICTOR_FAILED, "predictor_node is not active")
         try:
+            check_model(self._model_id, self._predictor.model_id)
             return self._predictor.imagination.energies(context, goal, actions)
-        except ContractError as error:
+        except (ConversionError, ContractError) as error:
             raise Ended(Outcome.PREDICTOR_FAILED, f"predictor_node: {error}") from error
 
     def destroy(self) -> None:
@@ -40,8 +41,8 @@ class LocalImagination:
 class LocalEncoder:
     """Goal pictures by the encoder node's own model; looks before each whether the goal still matters."""
 
-    def __init__(self, encoder: EncoderNode, check: Callable[[], None]) -> None:
-        self._encoder = encoder
+    def __init__(self, encoder: EncoderNode, model_id: str, check: Callable[[], None]) -> None:
+        self._encoder, self._model_id = encoder, model_id
         self._check = check
 
     def encode(self, images: Sequence[Image]) -> Tensor:
@@ -49,6 +50,10 @@ class LocalEncoder:
         self._check()
         if not self._encoder.active:
             raise Ended(Outcome.ENCODER_FAILED, "encoder_node is not active")
+        try:
+            check_model(self._encoder.model_id, self._model_id)
+        except ConversionError as error:
+            raise Ended(Outcome.ENCODER_FAILED, f"encoder_node: {error}") from error
         try:
             return self._encoder.encode_goal(images)
         except (ConversionError, ContractError, PictureError) as error:

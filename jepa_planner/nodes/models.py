@@ -26,8 +26,9 @@ MODEL_PARAMETERS = (
 
 
 def model_id(contract: Contract) -> str:
-    """What latents are labelled with: latents of encoders whose weights differ never mix."""
-    return f"{contract.name} {contract.version} {contract.files.get('encoder.safetensors', '')[:12]}".strip()
+    """What latents are labelled with: latents of encoders whose weights or views differ never mix."""
+    encoder, views = contract.files.get("encoder.safetensors", "")[:12], "+".join(contract.image.views)
+    return " ".join(filter(None, (contract.name, contract.version, encoder, views)))
 
 
 def contract_of(given: str | Path = "", views: Sequence[str] = ()) -> Contract:

@@ -124,12 +124,12 @@ class MpcNode(PlannerNode):
             self.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, qos.STATE),
         ]
         if self._encoder_node is not None:
-            self._encoder = LocalEncoder(self._encoder_node, self._goals.check)
+            self._encoder = LocalEncoder(self._encoder_node, self._model_id, self._goals.check)
         else:
             self._encoder = RemoteEncoder(self, self._model_id, self._patience("encoder"))
             self._subscriptions_.append(self.create_subscription(Latent, "latent", self._on_latent, qos.SENSOR))
         if self._predictor_node is not None:
-            self._imagination = LocalImagination(self._predictor_node, self._goals.check)
+            self._imagination = LocalImagination(self._predictor_node, self._model_id, self._goals.check)
         else:
             self._imagination = RemoteImagination(self, self._model_id, self._patience("predictor"))
         self._preparation = GoalPreparation(

@@ -18,7 +18,7 @@ from jepa_planner.evaluation.benchmark.tables import Table, milliseconds
 from jepa_planner.evaluation.benchmark.timing import Timing, clocked
 from jepa_planner.nodes.graph import PLANNER_MODULES, Processes, ros_arguments
 from jepa_planner.nodes.local_model import LocalImagination
-from jepa_planner.nodes.models import model_id, world_model
+from jepa_planner.nodes.models import world_model
 from jepa_planner.nodes.planner_node import start
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.remote_model import Patience, RemoteImagination
@@ -59,9 +59,9 @@ def measure_overhead(
             nothing = partial(bool)
             ways = {
                 "no node": predictor.imagination,
-                "composed": LocalImagination(predictor, nothing),
+                "composed": LocalImagination(predictor, predictor.model_id, nothing),
                 "apart": RemoteImagination(
-                    caller, model_id(model.contract), Patience(START_TIMEOUT_S, START_TIMEOUT_S, nothing)
+                    caller, predictor.model_id, Patience(START_TIMEOUT_S, START_TIMEOUT_S, nothing)
                 ),
             }
             seconds: dict[str, list[float]] = {way: [] for way in WAYS}

@@ -37,8 +37,8 @@ class PredictorNode(PlannerNode):
     def configure(self) -> None:
         given = self.parameters
         self._model = world_model(given)
-        self._model_id = model_id(self._model.contract)
-        self.get_logger().info(f"{self._model_id} runs on {self._model.backend}")
+        self.model_id = model_id(self._model.contract)
+        self.get_logger().info(f"{self.model_id} runs on {self._model.backend}")
         self._energy = latent_energy(given["energy"] or self._model.contract.energy.kind)
         self.imagination = WorldModelImagination(self._model, self._energy)
         self._warm_up()
@@ -49,7 +49,7 @@ class PredictorNode(PlannerNode):
 
     def health(self) -> tuple[bool, str, dict[str, object]]:
         numbers = {
-            "model": self._model_id,
+            "model": self.model_id,
             "backend": self._model.backend,
             "calls": self._calls,
             "seconds_per_call": round(self._seconds, 4),
@@ -97,11 +97,11 @@ class PredictorNode(PlannerNode):
             raise ConversionError(
                 f"{request.candidates} candidates of {request.horizon} steps; expected 1 to {MAX_CANDIDATE_STEPS} steps"
             )
-        latents = np.stack([latent_to_array(latent, self._model_id) for latent in request.context])
+        latents = np.stack([latent_to_array(latent, self.model_id) for latent in request.context])
         states = array_from(request.states, (frames, state), "states")
         past = array_from(request.past_actions, (frames - 1, action), "past_actions")
         actions = array_from(request.actions, (request.candidates, request.horizon, action), "actions")
-        goal = latent_to_array(request.goal, self._model_id)
+        goal = latent_to_array(request.goal, self.model_id)
         contract.check_latent(goal.shape, "goal")
         tensors = [torch.from_numpy(x).to(self._model.device) for x in (latents, states, past, goal, actions)]
         return Context(*tensors[:3]), tensors[3], tensors[4]

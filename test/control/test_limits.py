@@ -39,6 +39,13 @@ def test_the_robot_description_is_relative_to_the_limits_file(tmp_path):
     assert limits.robot_description == (tmp_path / "arms" / "other.urdf").resolve()
 
 
+def test_files_may_lie_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = limits_file(tmp_path, robot_description="~/other.urdf")
+    limits = SafetyLimits.load(f"~/{file.name}")
+    assert limits.robot_description == (tmp_path / "other.urdf").resolve()
+
+
 def test_whole_numbers_are_taken_as_numbers(tmp_path):
     assert SafetyLimits.load(limits_file(tmp_path, linear_velocity_m_s=1)).linear_velocity_m_s == 1.0
 

@@ -84,6 +84,7 @@ class Robot(Node):
         self.arm_ahead_s, self.cameras_ahead_s = 0.0, [0.0, 0.0]
         """How far the clocks that stamp joint states and pictures are ahead of the nodes'."""
         self.joint_names = [*KINEMATICS.joint_names, *FINGERS]
+        self.more_positions: list[float] = []
         self.encoding = "rgb8"
         self.images_skipped, self._image_turns = 0, 0
         """How many of the pictures that are due are left out after each, for slower cameras."""
@@ -112,7 +113,7 @@ class Robot(Node):
         if self.joint_states_on:
             message = JointState(name=self.joint_names)
             message.header.stamp = self.stamp(self.arm_ahead_s).to_msg()
-            message.position = [*self.q_rad.tolist(), self.finger_m, self.finger_m]
+            message.position = [*self.q_rad.tolist(), self.finger_m, self.finger_m, *self.more_positions]
             self._joints.publish(message)
 
     def _publish_images(self) -> None:

@@ -1,7 +1,9 @@
 """What any node knows of why a goal cannot be pursued stands in the goal's result, before or while the arm moves."""
 
+import math
+
 import pytest
-from harness import ENDLESS, FINGERS, KINEMATICS, STALE_S, Rig, picture
+from harness import ENDLESS, FAR, FINGERS, KINEMATICS, PATIENCE_S, STALE_S, Rig, goal_of, picture, small_bundle
 from jepa_planner.action import ReachGoalImage
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -109,6 +111,11 @@ def gripper_in_millimetres(robot) -> None:
     robot.finger_m = 40.0
 
 
+def one_name_twice(robot) -> None:
+    robot.joint_names = [*robot.joint_names, KINEMATICS.joint_names[0]]
+    robot.more_positions = [1.0]
+
+
 def stamped_ahead(robot) -> None:
     robot.arm_ahead_s = 0.3
 
@@ -130,6 +137,7 @@ def no_joint_states(robot) -> None:
     [
         (other_names, f"joint state lacks {', '.join(KINEMATICS.joint_names)}; it has fr3_joint1, fr3_joint2"),
         (gripper_in_millimetres, "panda_finger_joint2 at 40, far from gripper_open (0.04) and gripper_closed (0)"),
+        (one_name_twice, "joint state holds panda_joint1 more than once"),
         (stamped_ahead, "joint state is stamped 0.30 s ahead of arm_node's clock"),
         (stamped_behind, "s old on arrival, limit 0.25 s: it comes late, or the clocks"),
         (unstamped, "joint state carries no time"),
@@ -191,6 +199,39 @@ def test_an_encoder_that_is_not_active_ends_the_goal_by_name(rig, composed):
     rig.thread(encoder).call(encoder.trigger_deactivate)
     result = rig.result(rig.send_goals(ENDLESS))
     assert "encoder_node is not active" in result.message or "encoder_node: not active" in result.message
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(("whose", "outcome"), [(0, Outcome.ENCODER_FAILED), (1, Outcome.PREDICTOR_FAILED)])
+def test_a_node_with_other_views_than_the_planners_moves_nothing(rig, tmp_path, composed, whose, outcome):
+    small_bundle(tmp_path, any_view=True)
+    views = [["front"], ["front"]]
+    views[whose] = ["side"]
+    encoder, predictor = (
+        node(**rig.options(model=str(tmp_path), views=views))
+        for node, views in zip((EncoderNode, PredictorNode), views, strict=True)
+    )
+    inside = {"encoder": encoder, "predictor": predictor} if composed else {}
+    rig.run(encoder, predictor, MpcNode(**inside, **rig.options(model=str(tmp_path), views=["front"])))
+    rig.arm()
+    rig.until(lambda: rig.holding() and rig.reach.server_is_ready())
+    result = rig.result(rig.send_goals(goal_of(FAR[0], budget=1000, tolerance=1e-9)))
+    assert result.outcome in (outcome, Outcome.INVALID_LATENT)  # a live picture may come before the goal's
+    assert " front'" in result.message and " side'" in result.message
+    assert result.message.endswith("give all nodes one bundle and the same views")
+    assert rig.commands_settle() == 0
+
+
+def test_who_sent_a_goal_that_is_rejected_hears_why(rig):
+    rig.planner()
+    with PlannerClient(rig.namespace) as client:
+        client.wait_for_planner(PATIENCE_S)
+        for goal, why in (
+            (goal_of(FAR[0]), "image.views: 1 given; this model needs 2"),
+            (goal_of(*FAR, tolerance=math.nan), "tolerance is nan"),
+        ):
+            with pytest.raises(PlannerError, match=f"^mpc_node rejected the goal: goal image 1: {why}"):
+                client.reach([goal])
 
 
 def test_an_encoder_that_could_not_be_configured_ends_the_goal_with_its_reason(rig, tmp_path):
