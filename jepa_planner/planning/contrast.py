@@ -19,10 +19,15 @@ class Contrast:
         self._count, self._least, self._most = 0, math.inf, -math.inf
 
     def note(self, actions: Tensor, energies: Tensor) -> None:
-        """Takes in a batch: the model's energies [K] of candidates [K, H, A], as they would be executed."""
+        """Takes in a batch: the model's energies [K] of candidates [K, H, A], as they would be executed.
+
+        Those that carry a gradient are passed over: they may be computed in another type than the rest.
+        """
+        if actions.requires_grad:
+            return
         if self._first is None:
-            self._first = actions[0].detach()
-        self._differ = self._differ or bool((actions.detach() != self._first).any())
+            self._first = actions[0]
+        self._differ = self._differ or bool((actions != self._first).any())
         self._count += len(actions)
         self._least = min(self._least, energies.min().item())
         self._most = max(self._most, energies.max().item())

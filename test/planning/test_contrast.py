@@ -30,6 +30,12 @@ def test_one_batch_that_differs_is_enough():
     assert not noted.is_flat
 
 
+def test_energies_with_a_gradient_are_of_another_rounding_and_not_compared():
+    noted = contrast(0.5, 0.5, 0.5)
+    noted.note(ACTIONS.clone().requires_grad_(), torch.full((4,), 0.501))
+    assert noted.is_flat
+
+
 @pytest.mark.parametrize("actions", [ACTIONS[:1], torch.ones(4, 2, 7)], ids=["one candidate", "the same candidates"])
 def test_actions_that_do_not_differ_say_nothing_about_the_model(actions):
     assert not contrast(*[0.5] * len(actions), actions=actions).is_flat
