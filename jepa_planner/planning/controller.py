@@ -104,6 +104,8 @@ class RecedingHorizonController:
         self._last_plan = None
         self._steps_in_sub_goal -= 1
         self._total_steps -= 1
+        if self._sub_goals is not None:
+            self._sub_goals.forget_last_look()
 
     def step(self, latent: np.ndarray | Tensor, state: np.ndarray | Tensor) -> Decision:
         """Decides from an observation at rest: latent [N, D] with the pictures that may follow it, arm state [S].

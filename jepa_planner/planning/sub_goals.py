@@ -149,6 +149,10 @@ class SubGoals:
         )  # observed when one was committed to
         self._number = self._looks = 0
 
+    def forget_last_look(self) -> None:
+        """Tells that nothing was done after the last look, so that the next one is the same again."""
+        self._looks -= 1
+
     @torch.no_grad()
     def target(self, latent: Tensor, state: Tensor, goal: Tensor) -> SubGoal:
         """What to plan for now: observed latent [N, D], arm state [S], the goal picture's latent [N, D].

@@ -62,6 +62,18 @@ def test_a_decision_says_which_moment_is_pursued_and_how_near_it_is():
     assert torch.equal(decision.imagined.latent, torch.tensor([CORNER]))
 
 
+def test_looks_after_which_the_arm_refused_to_move_do_not_count_toward_leaving_a_moment():
+    control = controller(sub_goals=around_the_corner(max_looks=2))
+    control.start([goal(0.2, 0.2, 0.0)])
+    looks = []
+    for refused in (True, True, False, True, False, False):
+        imagined = control.step(*observe((0.1, 0, 0))).imagined
+        looks.append((imagined.number, imagined.looks))
+        if refused:
+            control.forget_last_action()
+    assert looks == [(1, 1), (1, 1), (1, 1), (1, 2), (1, 2), (2, 1)]
+
+
 def test_without_sub_goals_nothing_is_imagined():
     control = controller()
     control.start([goal(0.2, 0.2, 0.0)])
