@@ -117,8 +117,10 @@ class Senses:
                 node, Watchdog(f"what {node} says", self.arm_timeout_s, self.lead_tolerance_s, READER)
             )
             clock.feed(stamp_s, self._now_s())
-            self._image.explain(self.said(IMAGE_SOURCE))
-            self._joint_state.explain(self.said(ARM_SOURCE))
+            if (watchdog := {IMAGE_SOURCE: self._image, ARM_SOURCE: self._joint_state}.get(node)) is not None:
+                silent = watchdog.stamp_s is None
+                unheard = f"no {watchdog.what} yet, though {node} says that it works: are its topics this node's?"
+                watchdog.explain(self.said(node) or (unheard if silent else ""))
 
     def said(self, node: str) -> str:
         """What keeps a node from its work, by its own word and with its name; empty where it did not complain."""

@@ -97,7 +97,21 @@ def test_what_a_node_says_of_itself_explains_why_nothing_comes(clock):
     assert senses.image_complaint() == "encoder_node: nothing came on /front/image_raw"
     assert senses.arm_complaint() == "arm_node: not active"
     senses.hear("encoder_node", 100.0, "")
-    assert senses.image_complaint() == "no image yet"
+    expected = "no image yet, though encoder_node says that it works: are its topics this node's?"
+    assert senses.image_complaint() == expected
+
+
+def test_a_node_that_was_never_heard_is_named_though_others_are_heard(clock):
+    senses = Senses(1.0, 0.5, clock)
+    senses.hear("predictor_node", 100.0, "")
+    assert senses.image_complaint() == "nothing came from encoder_node: is it running in this namespace?"
+    assert senses.arm_complaint() == "nothing came from arm_node: is it running in this namespace?"
+
+
+def test_a_node_that_says_it_works_does_not_explain_what_grew_stale(fresh, clock):
+    fresh.hear("encoder_node", 100.0, "")
+    clock.now_s += 1.5
+    assert fresh.image_complaint() == "image is stale: 1.50 s old, limit 1.00 s"
 
 
 def test_the_state_is_what_the_contract_of_a_model_names(fresh):
