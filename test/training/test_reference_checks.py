@@ -52,8 +52,13 @@ def test_frames_are_those_of_the_data_or_as_chosen_and_asked_for_where_neither_s
         frames_of(UNNAMED, ("", "tool0"))
     with pytest.raises(EpisodeError, match="do not say what their poses are of: name it with --tcp-frame"):
         frames_of(UNNAMED, ("base_link", ""))
-    with pytest.raises(EpisodeError, match="poses are 'tool0', --tcp-frame says 'flange': leave it out"):
-        frames_of(SOME, ("ur5_base", "flange"))
+
+
+def test_frames_that_are_chosen_other_than_the_files_say_are_told(capsys):
+    assert frames_of(SOME, ("ur5_base", "tool0")) == ("ur5_base", "tool0")
+    assert capsys.readouterr().err == ""
+    assert frames_of(SOME, ("ur5_base", "tcp")) == ("ur5_base", "tcp")
+    assert "the episodes' poses are 'tool0', taken as 'tcp': so --tcp-frame says" in capsys.readouterr().err
 
 
 def test_frames_of_another_robot_than_the_models_are_refused_unless_that_is_meant():
