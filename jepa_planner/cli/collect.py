@@ -41,9 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--vary", nargs="*", default=[], metavar="WHAT", help="as `eval --perturb`")
     parser.add_argument(
-        "--behaviour", default="exploration", choices=["exploration", "feints", "demonstration", "layouts"],
+        "--behaviour", default="exploration",
+        choices=["exploration", "feints", "demonstration", "adjustments", "layouts"],
         help="exploration: with mistakes, for encoder and predictor; feints: the same, but often grasping where "
-        "nothing lies; demonstration: nearly clean, for sub-goals; layouts: the arm rests and things stand elsewhere "
+        "nothing lies; demonstration: nearly clean, for sub-goals; adjustments: the same, but objects often go only a "
+        "little way, for the verdict; layouts: the arm rests and things stand elsewhere "
         "in each picture, in several takes",
     )  # fmt: skip
     parser.add_argument(

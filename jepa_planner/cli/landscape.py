@@ -58,7 +58,7 @@ def main(args: argparse.Namespace) -> int:
 
     pair = read_pair(args, args.goal_state, args.true_action)
     model = load_model(args)
-    for note in model.contract.verdict:
+    for note in model.contract.shortcomings:
         print(f"warning: {note}", file=sys.stderr)
     if args.goal_state is not None:
         model.contract.check_state_values(args.goal_state, "goal state")

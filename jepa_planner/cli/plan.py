@@ -53,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
     )
     size = f"{search.samples} candidates x {search.iterations} iterations"
     print(f"{model.contract.name}, {name_of(search)}: {size}, seed {args.seed}")
-    for note in model.contract.verdict:
+    for note in model.contract.shortcomings:
         print(f"warning: {note}", file=sys.stderr)
     if familiarity is None and not args.not_wary:
         print(NO_FAMILIARITY)

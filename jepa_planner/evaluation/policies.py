@@ -15,6 +15,7 @@ from jepa_planner.planning.factory import Asked, ControllerFactory
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.plan import Optimiser
 from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
+from jepa_planner.planning.verdict import VerdictHeadLike
 from jepa_planner.planning.wary_controller import UnfamiliarGoalError
 from jepa_planner.world_model.contract_sections import STATE_LAYOUTS
 from jepa_planner.world_model.familiarity import Familiarity
@@ -53,6 +54,7 @@ class WorldModelPolicy:
 
     optimiser and deadline_s: the contract's where None. plan_seconds grows by the seconds of each look and plan.
     familiarity: with the model's statistics, it ends at what the model does not know.
+    verdict_head: the bundle's, which says when the work is done.
     imagine_sub_goals: when sub_goal_head, the bundle's, is used. From `start` on, goal_latents [G, N, D] are those of
     the goal pictures, views and channels what the model takes of an observation.
     """
@@ -64,6 +66,7 @@ class WorldModelPolicy:
     sub_goal_head: SubGoalHeadLike | None = None
     imagine_sub_goals: ImagineMode = "never"
     familiarity: Familiarity | None = None
+    verdict_head: VerdictHeadLike | None = None
     last: Decision | None = None
 
     @property
@@ -94,6 +97,7 @@ class WorldModelPolicy:
             self.sub_goal_head,
             self.imagine_sub_goals,
             self.familiarity,
+            self.verdict_head,
         )
         self.last = None
         try:

@@ -22,7 +22,7 @@ from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.settings import SearchSettings
 from jepa_planner.planning.wary_controller import UnfamiliarGoalError
 from jepa_planner.world_model.aspect import same_aspect
-from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head
+from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head
 from jepa_planner.world_model.contract import Contract, ContractError
 
 
@@ -44,6 +44,7 @@ class GoalPreparation:
         self._encoder, self._imagination = encoder, imagination
         self._familiarity = load_familiarity(bundle)
         self._sub_goal_head = load_sub_goal_head(bundle, contract.image.views)
+        self._verdict_head = load_verdict_head(bundle, contract.image.views)
 
     def check(self, request: ReachGoalImage.Goal) -> None:
         """Raises ValueError for what can never be pursued: no picture, or one that does not fit the model."""
@@ -75,6 +76,7 @@ class GoalPreparation:
             self._sub_goal_head,
             given["imagine_sub_goals"],
             self._familiarity if given["wary"] else None,
+            self._verdict_head,
         )
 
         def encoded(number: int) -> Tensor:

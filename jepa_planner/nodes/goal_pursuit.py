@@ -46,6 +46,7 @@ class Outcome(IntEnum):
     UNFAMILIAR_IMAGE = 19
     UNFAMILIAR_GOAL = 20
     SURPRISED = 21
+    STALLED = 22
 
 
 class Ended(Exception):

@@ -15,9 +15,11 @@ from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
 from jepa_planner.planning.energy import Energy, distance_to_goal
 from jepa_planner.planning.imagination import Imagination
 from jepa_planner.planning.noise import NoiseSource, SeededNoise
-from jepa_planner.planning.plan import NonFiniteEnergyError, Optimiser, Plan
+from jepa_planner.planning.plan import EnergyFunction, NonFiniteEnergyError, Optimiser, Plan
+from jepa_planner.planning.progress import Progress, ProgressSettings
 from jepa_planner.planning.proposals import Proposals
 from jepa_planner.planning.sub_goals import SubGoals
+from jepa_planner.planning.verdict import Judge, Verdict
 from jepa_planner.world_model.world_model import Context
 
 BOUND_SLACK = 1e-5
@@ -49,8 +51,9 @@ class ControllerSettings:
 class RecedingHorizonController:
     """Decides one action per observation; never touches the arm.
 
-    A goal is left for the next when its energy is at or below its tolerance or its budget is spent; the last
-    goal ends the work; so does a model to which all candidate actions are alike. With sub_goals, plans lead to what
+    A goal is left for the next when its energy is at or below its tolerance or its budget is spent. The work ends when
+    the last goal is reached, which the judge says where there is one, by what is seen of the objects; when nothing
+    brings it nearer; and with a model to which all candidate actions are alike. With sub_goals, plans lead to what
     these imagine on the way; when a goal is left, they have no say. The same seed, goals and observations give the same
     decisions.
     """
@@ -65,11 +68,14 @@ class RecedingHorizonController:
         seed: int = 0,
         proposals: Proposals | None = None,
         sub_goals: SubGoals | None = None,
+        judge: Judge | None = None,
+        progress: ProgressSettings | None = None,
     ) -> None:
         self._imagination, self._optimiser = imagination, optimiser
         self._action_space, self._energy = action_space, energy
         self._settings, self._seed, self._proposals = settings, seed, proposals
-        self._sub_goals = sub_goals
+        self._sub_goals, self._judge = sub_goals, judge
+        self._patience = progress or ProgressSettings()
         self._observed: deque[tuple[Tensor, Tensor]] = deque(maxlen=settings.context_frames)
         self._executed: deque[Tensor] = deque(maxlen=settings.context_frames - 1)
         self._goals: list[Goal] = []
@@ -85,7 +91,11 @@ class RecedingHorizonController:
         self._executed.clear()
         self._pending: Tensor | None = None
         self._last_plan: Plan | None = None
+        self._verdict: Verdict | None = None
+        self._progress = Progress(self._patience)
         self._forget_sub_goals()
+        if self._judge is not None:
+            self._judge.forget()
         self._sub_goal = self._sub_goals_reached = self._steps_in_sub_goal = self._total_steps = 0
 
     def latent_of(self, observed: Tensor) -> Tensor:
@@ -106,6 +116,9 @@ class RecedingHorizonController:
         self._total_steps -= 1
         if self._sub_goals is not None:
             self._sub_goals.forget_last_look()
+        if self._judge is not None:
+            self._judge.forget_last_look()
+        self._progress.forget_last_look()
 
     def step(self, latent: np.ndarray | Tensor, state: np.ndarray | Tensor) -> Decision:
         """Decides from an observation at rest: latent [N, D] with the pictures that may follow it, arm state [S].
@@ -126,24 +139,48 @@ class RecedingHorizonController:
         self._seen = latent
         latent = self._settings.latent_of(latent)
         self._remember(latent, state)
-        news = ""
+        if self._judge is not None:
+            self._verdict = self._judge.look(self._seen, state, self._goals[-1].latent)
+            if self._verdict.done:
+                return self._reach(latent)
+        news, looked = "", False
         while True:
             energy = self._energy_to_goal(latent)
             if not math.isfinite(energy):
                 return self._end(Reason.INVALID_ENERGY, energy, "the observation's own is NaN or infinite")
+            if not looked:  # of goals that are left at once, only the first is looked at
+                self._progress.look(energy, self._verdict, self._judge is not None and self._judge.holds(state))
+                looked = True
+            is_last = self._sub_goal == len(self._goals) - 1
             reached = energy <= self._goal.tolerance
+            if reached and is_last and self._verdict is not None:
+                reached = self._verdict.objects_hold  # the same picture to the energy, which objects hardly weigh in
             if not reached and not self._budget_spent():
+                if self._progress.stalled:
+                    return self._end(Reason.STALLED, energy, self._what_is_missing())
                 return self._move(energy, news)
             self._sub_goals_reached += reached
-            is_last = self._sub_goal == len(self._goals) - 1
             if is_last and reached:
                 return self._end(Reason.REACHED, energy)
             if is_last or self._all_steps_spent():
-                return self._end(Reason.BUDGET_SPENT, energy)
+                return self._end(Reason.BUDGET_SPENT, energy, self._what_is_missing())
             left = "reached" if reached else "left after its step budget"
             news += f"; goal image {self._sub_goal + 1} {left} at energy {energy:.4g}"
             self._sub_goal, self._steps_in_sub_goal, self._last_plan = self._sub_goal + 1, 0, None
+            self._progress.next_goal()
+            if reached:
+                self._progress.reached_goal()
             self._forget_sub_goals()
+
+    def _reach(self, latent: Tensor) -> Decision:
+        """The end of work that is done, whatever goal image was pursued."""
+        self._sub_goal = len(self._goals) - 1
+        self._sub_goals_reached = len(self._goals)
+        return self._end(Reason.REACHED, self._energy_to_goal(latent))
+
+    def _what_is_missing(self) -> str:
+        looks = f"no progress in {self._progress.looks} looks" if self._progress.stalled else ""
+        return "; ".join(filter(None, (looks, self._verdict.missing if self._verdict is not None else "")))
 
     @property
     def _goal(self) -> Goal:
@@ -202,6 +239,8 @@ class RecedingHorizonController:
             return self._end(Reason.INVALID_ENERGY, energy, str(error))
         if contrast.is_flat:
             return self._end(Reason.INVALID_ENERGY, energy, str(contrast))
+        if self._settled(energy, plan, energy_of):
+            return self._end(Reason.REACHED, energy, "its energy no longer falls, and no plan is imagined to lower it")
         plan = replace(plan, actions=self._action_space.executable(plan.actions, closedness))
         excess = (plan.actions - self._action_space.clip(plan.actions)).abs()
         if not plan.actions.isfinite().all() or excess.max() > BOUND_SLACK:
@@ -215,6 +254,14 @@ class RecedingHorizonController:
         message = f"{where}, {count}, energy {energy:.4g} (tolerance {goal.tolerance:.4g}){news}"
         decision = self._decision(DecisionKind.MOVE, Reason.ON_THE_WAY, message, energy, plan)
         return replace(decision, imagined=imagined)
+
+    def _settled(self, energy: float, plan: Plan, energy_of: EnergyFunction) -> bool:
+        """Whether, of a model without a verdict, the last goal is as near as it gets."""
+        is_last = self._sub_goal == len(self._goals) - 1
+        if self._judge is not None or not is_last or not self._progress.settled(energy):
+            return False
+        idle = float(energy_of(torch.zeros_like(plan.actions)[None])[0])
+        return plan.energy >= (1.0 - self._patience.energy_gain) * idle
 
     def _sequences_to_try(self, context: Context, target: Tensor) -> Tensor:
         """What is left of the plan before, while it was for the same goal, and what the source proposes."""
@@ -230,7 +277,8 @@ class RecedingHorizonController:
         self._noise = None
         kind = DecisionKind.REACHED if reason is Reason.REACHED else DecisionKind.GAVE_UP
         numbers = f"energy {energy:.4g} (tolerance {self._goal.tolerance:.4g}) after {self._total_steps} steps"
-        message = "; ".join(filter(None, (reason.value, detail, numbers)))
+        verdict = "" if self._verdict is None else str(self._verdict)
+        message = "; ".join(filter(None, (reason.value, detail, verdict, numbers)))
         return self._decision(kind, reason, message, energy)
 
     def _decision(
@@ -247,4 +295,5 @@ class RecedingHorizonController:
             total_steps=self._total_steps,
             action=None if plan is None else plan.actions[0].numpy().copy(),
             plan=plan,
+            verdict=self._verdict,
         )

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from jepa_planner.planning.plan import Plan
 from jepa_planner.planning.sub_goals import SubGoal
+from jepa_planner.planning.verdict import Verdict
 
 
 class DecisionKind(Enum):
@@ -25,6 +26,7 @@ class Reason(Enum):
     ON_THE_WAY = "moving toward the goal image"
     REACHED = "the last goal image is reached"
     BUDGET_SPENT = "the steps allowed are spent"
+    STALLED = "nothing brings the goal nearer"
     INVALID_LATENT = "the observed latent holds NaN or infinite numbers"
     INVALID_STATE = "the arm state holds NaN or infinite numbers"
     INVALID_ENERGY = "the energies cannot be planned with"
@@ -61,7 +63,8 @@ class Decision:
 
     action [A] float32 for MOVE, else None; plan: whole plan for MOVE; energy from the observation to the
     pursued goal; sub_goal: index of that goal; steps count actions, the present one included; imagined: what is
-    planned for instead of the goal itself, where sub-goals are imagined.
+    planned for instead of the goal itself, where sub-goals are imagined; verdict: on the last goal, where the model
+    tells when the work is done.
     """
 
     kind: DecisionKind
@@ -75,6 +78,7 @@ class Decision:
     action: np.ndarray | None = None
     plan: Plan | None = None
     imagined: SubGoal | None = None
+    verdict: Verdict | None = None
 
 
 def gave_up(reason: Reason, message: str) -> Decision:

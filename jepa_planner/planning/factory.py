@@ -12,6 +12,7 @@ from jepa_planner.planning.controller import ControllerSettings, RecedingHorizon
 from jepa_planner.planning.decision import Goal
 from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.sub_goals import SubGoals
+from jepa_planner.planning.verdict import Judge
 from jepa_planner.planning.wary_controller import UnfamiliarGoalError, WaryController, doubt_of_goal
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from jepa_planner.planning.imagination import Imagination
     from jepa_planner.planning.plan import Optimiser
     from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
+    from jepa_planner.planning.verdict import VerdictHeadLike
     from jepa_planner.world_model.contract import Contract
     from jepa_planner.world_model.familiarity import Familiarity
 
@@ -46,6 +48,7 @@ class ControllerFactory:
 
     optimiser and deadline_s: the contract's where None or 0. sub_goal_head: the bundle's; imagine_sub_goals says when
     it is used. familiarity: the bundle's; with it the work ends at what the model does not know, without it never.
+    verdict_head: the bundle's; with it the work is done when objects lie as shown, without it when energies say so.
     """
 
     contract: Contract
@@ -57,6 +60,7 @@ class ControllerFactory:
     sub_goal_head: SubGoalHeadLike | None = None
     imagine_sub_goals: ImagineMode = "auto"
     familiarity: Familiarity | None = None
+    verdict_head: VerdictHeadLike | None = None
 
     def goals(self, observed: Iterable[Tensor], asked: Sequence[Asked], max_steps: int = 0) -> list[Goal]:
         """Goals from what `WorldModel.observe` gives of their pictures, [N, D] each; asked: one for each.
@@ -77,9 +81,11 @@ class ControllerFactory:
 
     def controller(self, goals: Sequence[Goal], max_steps: int = 0) -> Controller:
         """One that has begun with goals; max_steps bounds their actions together, 0 does not."""
-        contract, sub_goals = self.contract, None
+        contract, sub_goals, judge = self.contract, None, None
         if contract.imagines(self.imagine_sub_goals, len(goals)):
             sub_goals = SubGoals(self.sub_goal_head, contract.sub_goals.pursuit)
+        if self.verdict_head is not None:
+            judge = Judge(self.verdict_head, contract.verdict.head.edges_m, contract.verdict.rule)
         settings = ControllerSettings(
             context_frames=contract.context_frames,
             max_steps=max_steps,
@@ -89,7 +95,7 @@ class ControllerFactory:
         optimiser = self.optimiser or optimiser_of(contract.planning.search())
         controller = RecedingHorizonController(
             self.imagination, optimiser, ActionSpace.from_contract(contract), self.energy, settings, self.seed,
-            sub_goals=sub_goals,
+            sub_goals=sub_goals, judge=judge, progress=contract.planning.progress,
         )  # fmt: skip
         controller.start(goals)
         if self.familiarity is None:

@@ -24,7 +24,7 @@ from jepa_planner.training.predictor_training import (
 )
 from jepa_planner.training.reference_checks import check_familiar, frames_of
 from jepa_planner.training.run_folder import check_same_run, content_hash, write_whole
-from jepa_planner.training.verdict import notes_on_predictions, without_verdict
+from jepa_planner.training.shortcomings import notes_on_predictions, without_shortcomings
 from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.bundle import (
     load_bundle,
@@ -209,7 +209,7 @@ def describe(
         planning=planned_within(contract.planning, before, bounds),
         sub_goals=sub_goals,
         familiarity=None,
-        notes=without_verdict(contract.notes),
+        notes=without_shortcomings(contract.notes),
         energy=replace(contract.energy, scale=round(scale, 3)),
         training=TrainingSpec(
             data=f"predictor of {contract.name} ({contract.training.data}), then {count} episodes of {steps} steps",

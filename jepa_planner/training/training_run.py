@@ -32,7 +32,7 @@ from jepa_planner.training.probes import prediction_error, probe_latents
 from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels, shipped_sizes
 from jepa_planner.training.reference_checks import check_familiar, frames_of
 from jepa_planner.training.run_folder import check_same_run, content_hash, write_whole
-from jepa_planner.training.verdict import notes_on_training
+from jepa_planner.training.shortcomings import notes_on_training
 from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.bundle import load_bundle, load_contract, load_familiarity, save_bundle
 from jepa_planner.world_model.contract import ContractError

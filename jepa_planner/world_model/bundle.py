@@ -4,9 +4,11 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import yaml
+from torch import nn
 
 from jepa_planner.shipped import shipped
 from jepa_planner.unique_keys import read_yaml
@@ -17,6 +19,7 @@ from jepa_planner.world_model.bundle_files import (
     FAMILIARITY_FILE,
     PREDICTOR_FILE,
     SUB_GOALS_FILE,
+    VERDICT_FILE,
     BundleError,
     check_files,
     check_hash,
@@ -26,18 +29,20 @@ from jepa_planner.world_model.bundle_files import (
     sha256,
 )
 from jepa_planner.world_model.contract import FORMAT, Contract
-from jepa_planner.world_model.contract_sections import FamiliaritySpec, SubGoalSpec
+from jepa_planner.world_model.contract_sections import FamiliaritySpec, SubGoalSpec, VerdictSpec
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.familiarity import Familiarity, feature_count
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
 from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_plain
 from jepa_planner.world_model.sub_goal_head import SubGoalHead
+from jepa_planner.world_model.verdict_head import VerdictHead
 from jepa_planner.world_model.weights_file import Weights, read_weights, stored_dtype, weight_shapes, write_weights
 
 DEFAULT_MODEL = "panda-tabletop"
 """Of those in models/, the one that is used where none is named."""
 MAX_CONTRACT_BYTES = 1_000_000
+H = TypeVar("H", SubGoalHead, VerdictHead)
 
 
 class _ContractDumper(yaml.SafeDumper):
@@ -135,7 +140,7 @@ def load_bundle(
             f"{folder / CONTRACT_FILE}: predictor is null: this bundle is an encoder alone, and planning needs a "
             "predictor; train one on it with `jepa-planner train --predictor-only --init`"
         )
-    check_files(folder, contract, (ENCODER_FILE, PREDICTOR_FILE, *_sub_goal_files(contract)))
+    check_files(folder, contract, (ENCODER_FILE, PREDICTOR_FILE, *_head_files(contract)))
     encoder = load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype)
     predictor = load_weights(folder / PREDICTOR_FILE, lambda: ActionConditionedPredictor(contract.predictor), dtype)
     seen = contract.of_views(views)
@@ -182,14 +187,24 @@ def load_sub_goal_head(folder: str | Path, views: Sequence[str] = ()) -> SubGoal
 
     views: see `load_contract`. Reads and checks no other weights, and raises as `load_bundle` does.
     """
-    folder = Path(folder)
     contract = load_contract(folder)
     if contract.sub_goals is None:
         return None
-    check_listed(folder, contract, _sub_goal_files(contract))
-    check_hash(folder, SUB_GOALS_FILE, contract.files[SUB_GOALS_FILE])
-    config = contract.sub_goals.head
-    head = load_weights(folder / SUB_GOALS_FILE, lambda: SubGoalHead(config), torch.float32).requires_grad_(False)
+    return _load_head(Path(folder), contract, views, SUB_GOALS_FILE, lambda: SubGoalHead(contract.sub_goals.head))
+
+
+def load_verdict_head(folder: str | Path, views: Sequence[str] = ()) -> VerdictHead | None:
+    """The head that tells when the work is done; otherwise as `load_sub_goal_head`."""
+    contract = load_contract(folder)
+    if contract.verdict is None:
+        return None
+    return _load_head(Path(folder), contract, views, VERDICT_FILE, lambda: VerdictHead(contract.verdict.head))
+
+
+def _load_head(folder: Path, contract: Contract, views: Sequence[str], name: str, build: Callable[[], H]) -> H:
+    check_listed(folder, contract, (name,))
+    check_hash(folder, name, contract.files[name])
+    head = load_weights(folder / name, build, torch.float32).requires_grad_(False)
     return head.of_views(contract.view_numbers(views))
 
 
@@ -215,13 +230,23 @@ def add_sub_goal_head(init: Path, folder: Path, head: SubGoalHead, spec: SubGoal
     """
     if head.config != spec.head:
         raise BundleError("sub_goals: the head's sizes are not those in the contract")
-    contract = replace(load_contract(init), sub_goals=spec)
+    return _add_head(init, folder, replace(load_contract(init), sub_goals=spec), SUB_GOALS_FILE, head)
+
+
+def add_verdict_head(init: Path, folder: Path, head: VerdictHead, spec: VerdictSpec) -> Contract:
+    """As `add_sub_goal_head`, of the head that tells when the work is done."""
+    if head.config != spec.head:
+        raise BundleError("verdict: the head's sizes are not those in the contract")
+    return _add_head(init, folder, replace(load_contract(init), verdict=spec), VERDICT_FILE, head)
+
+
+def _add_head(init: Path, folder: Path, contract: Contract, name: str, head: nn.Module) -> Contract:
     folder.mkdir(parents=True, exist_ok=True)
     if folder.resolve() != init.resolve():
-        for name in contract.files.keys() - {SUB_GOALS_FILE}:
-            shutil.copyfile(inside(init, name), folder / name)
-    weights = {name: (tensor,) for name, tensor in head.state_dict().items()}
-    return write_bundle(folder, contract, {SUB_GOALS_FILE: weights}, stored_dtype(folder / ENCODER_FILE))
+        for other in contract.files.keys() - {name}:
+            shutil.copyfile(inside(init, other), folder / other)
+    weights = {key: (tensor,) for key, tensor in head.state_dict().items()}
+    return write_bundle(folder, contract, {name: weights}, stored_dtype(folder / ENCODER_FILE))
 
 
 def model_folder(given: str | Path = "") -> Path:
@@ -237,5 +262,6 @@ def model_folder(given: str | Path = "") -> Path:
         raise BundleError(f"{error}; or name the folder of a model bundle") from error
 
 
-def _sub_goal_files(contract: Contract) -> tuple[str, ...]:
-    return () if contract.sub_goals is None else (SUB_GOALS_FILE,)
+def _head_files(contract: Contract) -> tuple[str, ...]:
+    heads = ((contract.sub_goals, SUB_GOALS_FILE), (contract.verdict, VERDICT_FILE))
+    return tuple(name for spec, name in heads if spec is not None)

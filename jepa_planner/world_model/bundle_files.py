@@ -16,6 +16,7 @@ CONTRACT_FILE = "model.yaml"
 ENCODER_FILE, PREDICTOR_FILE = "encoder.safetensors", "predictor.safetensors"
 FAMILIARITY_FILE = "familiarity.safetensors"
 SUB_GOALS_FILE, DECODER_FILE = "sub_goals.safetensors", "decoder.safetensors"
+VERDICT_FILE = "verdict.safetensors"
 M = TypeVar("M", bound=nn.Module)
 
 

@@ -20,22 +20,25 @@ from jepa_planner.world_model.contract_sections import (
     StateSpec,
     SubGoalSpec,
     TrainingSpec,
+    VerdictSpec,
 )
 from jepa_planner.world_model.encoder import EncoderConfig
 from jepa_planner.world_model.predictor import PredictorConfig
 from jepa_planner.world_model.state_ranges import states_out_of_range
 from jepa_planner.world_model.strict_fields import FieldError
 from jepa_planner.world_model.sub_goal_head import SubGoalHeadConfig
+from jepa_planner.world_model.verdict_head import VerdictHeadConfig
 
-FORMAT = 2
+FORMAT = 3
 """Of what is written; older ones are read, as each field that was added says with its default what it was without.
 
 1: image, latent, state, action, energy, planning with cem, training, encoder, predictor, context_frames.
 2: planning with any optimiser, deadline, full strokes and a tolerance of its own for the last goal image;
    image.crop_aspect, training.source_files, encoder.any_view, energies in pixels, familiarity, sub_goals, notes, and no
    predictor in the bundle of an encoder alone.
+3: verdict, planning with progress.
 """
-VERDICTS = ("predictions: ", "latents: ")
+SHORTCOMINGS = ("predictions: ", "latents: ")
 """How notes begin which say that training found the model wanting."""
 
 
@@ -48,8 +51,9 @@ class Contract:
     """Everything that stands in `model.yaml`; `files` maps file names to their sha256.
 
     predictor None: the bundle is an encoder alone, and what stands about states, actions and planning is meant for the
-    predictor to come. sub_goals None: the model imagines none. notes: what is uncertain about the model, and what to
-    try. Construction raises FieldError where a value is impossible or two sections contradict each other.
+    predictor to come. sub_goals None: the model imagines none. verdict None: energies alone tell when a goal is
+    reached. notes: what is uncertain about the model, and what to try. Construction raises FieldError where a value is
+    impossible or two sections contradict each other.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Contract:
     predictor: PredictorConfig | None
     familiarity: FamiliaritySpec | None = None
     sub_goals: SubGoalSpec | None = None
+    verdict: VerdictSpec | None = None
     context_frames: int = 1
     format: int = FORMAT
     notes: tuple[str, ...] = ()
@@ -98,7 +103,9 @@ class Contract:
         if predictor is not None:
             self._check_predictor(predictor)
         if self.sub_goals is not None:
-            self._check_sub_goals(self.sub_goals.head)
+            self._check_head("sub_goals", self.sub_goals.head)
+        if self.verdict is not None:
+            self._check_head("verdict", self.verdict.head)
 
     def _check_predictor(self, predictor: PredictorConfig) -> None:
         for name, given, expected in (
@@ -112,17 +119,17 @@ class Contract:
         if steps > predictor.max_steps:
             raise FieldError(f"predictor.max_steps: must be at least {steps}")
 
-    def _check_sub_goals(self, head: SubGoalHeadConfig) -> None:
+    def _check_head(self, section: str, head: SubGoalHeadConfig | VerdictHeadConfig) -> None:
         for name, given, expected in (
-            ("sub_goals.head.latent_tokens", head.latent_tokens, self.latent.tokens),
-            ("sub_goals.head.latent_channels", head.latent_channels, self.latent.channels),
-            ("sub_goals.head.state_dim", head.state_dim, len(self.state.channels)),
+            (f"{section}.head.latent_tokens", head.latent_tokens, self.latent.tokens),
+            (f"{section}.head.latent_channels", head.latent_channels, self.latent.channels),
+            (f"{section}.head.state_dim", head.state_dim, len(self.state.channels)),
         ):
             _check_equal(name, given, expected)
         if (scene := head.scene) is not None:
             for name, given, expected in (
-                ("sub_goals.head.scene.image_size", scene.image_size, self.encoder.image_size),
-                ("sub_goals.head.scene.views", min(scene.views, self.encoder.views), self.encoder.views),
+                (f"{section}.head.scene.image_size", scene.image_size, self.encoder.image_size),
+                (f"{section}.head.scene.views", min(scene.views, self.encoder.views), self.encoder.views),
                 (
                     "numbers of a picture that fill no row of latent.channels",
                     scene.pixel_numbers % self.latent.channels,
@@ -132,14 +139,15 @@ class Contract:
                 _check_equal(name, given, expected)
 
     @property
-    def verdict(self) -> tuple[str, ...]:
+    def shortcomings(self) -> tuple[str, ...]:
         """Those of the notes that say that the model is not fit to be planned with."""
-        return tuple(note for note in self.notes if note.startswith(VERDICTS))
+        return tuple(note for note in self.notes if note.startswith(SHORTCOMINGS))
 
     @property
     def shows_pictures(self) -> bool:
         """Whether what is observed holds the pictures besides their latent, for a head that looks at them."""
-        return self.sub_goals is not None and self.sub_goals.head.scene is not None
+        heads = [part.head for part in (self.sub_goals, self.verdict) if part is not None]
+        return any(head.scene is not None for head in heads)
 
     @property
     def observed_tokens(self) -> int:

@@ -10,11 +10,14 @@ from jepa_planner.planning.gradient import GradientSettings
 from jepa_planner.planning.icem import IcemSettings
 from jepa_planner.planning.mppi import MppiSettings
 from jepa_planner.planning.optimisers import SETTINGS, OptimiserName
+from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.planning.seeded_cem import SeededCemSettings
 from jepa_planner.planning.settings import SearchSettings
 from jepa_planner.planning.sub_goals import SubGoalSettings
+from jepa_planner.planning.verdict import VerdictSettings
 from jepa_planner.world_model.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from jepa_planner.world_model.sub_goal_head import SubGoalHeadConfig
+from jepa_planner.world_model.verdict_head import VerdictHeadConfig
 
 POSE = ("x_m", "y_m", "z_m", "roll_rad", "pitch_rad", "yaw_rad")
 STATE_LAYOUTS = (
@@ -89,7 +92,7 @@ class PlanningSpec:
     gripper_deadband: planned gripper changes smaller than this become 0. gripper_full_strokes: the others open or close
     the gripper all the way. initial_std: spread of the first
     candidates per action channel; None stands for max_abs. optimiser: which of the searches below is used. deadline_s:
-    time for each search; None leaves it alone.
+    time for each search; None leaves it alone. progress: when work that nothing advances ends.
     """
 
     reached_energy: float
@@ -105,6 +108,7 @@ class PlanningSpec:
     mppi: MppiSettings | None = None
     gradient: GradientSettings | None = None
     seeded_cem: SeededCemSettings | None = None
+    progress: ProgressSettings = field(default_factory=ProgressSettings)
 
     def __post_init__(self) -> None:
         if self.deadline_s is not None and not 0.0 < self.deadline_s < math.inf:
@@ -162,3 +166,12 @@ class SubGoalSpec:
     head: SubGoalHeadConfig
     training: TrainingSpec
     pursuit: SubGoalSettings = field(default_factory=SubGoalSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictSpec:
+    """How the model tells that the work is done: sizes of the head, the rule, where its weights come from."""
+
+    head: VerdictHeadConfig
+    training: TrainingSpec
+    rule: VerdictSettings = field(default_factory=VerdictSettings)

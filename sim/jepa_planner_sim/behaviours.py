@@ -27,6 +27,7 @@ class Mix:
     other_share: scripts that handle another object than the first, where there is one that can be grasped.
     stack_share: objects that are put onto the second one, where there is one that can bear it.
     feint_share: scripts that grasp, carry and let go where nothing lies.
+    near_share: objects that are put down at most NEAR_M from where they lie.
     """
 
     shares: tuple[tuple[str, float], ...]
@@ -38,6 +39,7 @@ class Mix:
     other_share: float = 0.0
     stack_share: float = 0.0
     feint_share: float = 0.0
+    near_share: float = 0.0
 
     def draw(self, rng: np.random.Generator) -> str:
         """A behaviour by its share."""
@@ -61,11 +63,17 @@ MIXES = {
         error_share=0.15, noise_levels_m=(0.0, 0.003), burst_chance=0.0, corrected_share=0.3, careful=True,
         other_share=0.4, stack_share=0.3,
     ),
+    "adjustments": Mix(
+        shares=(("place", 0.52), ("push", 0.33), ("grasp", 0.08), ("reach", 0.07)),
+        error_share=0.15, noise_levels_m=(0.0, 0.003), burst_chance=0.0, corrected_share=0.3, careful=True,
+        other_share=0.4, stack_share=0.1, near_share=0.5,
+    ),
 }  # fmt: skip
 """exploration: what actions do, mistakes included; feints: the same, but where the arm is does not tell where objects
-are; demonstration: how things are done, nearly clean.
+are; demonstration: how things are done, nearly clean; adjustments: the same, but objects often go only a little way.
 """
 GRASP_ERROR_M = 0.015
+NEAR_M = 0.07
 EMPTY_M = 0.07
 """Nothing lies nearer to where a feint grasps."""
 BESIDE_M = 0.02
@@ -164,6 +172,10 @@ def _script(
     """What a behaviour does, and where it pushes the object to, if it does; goal: where to, if that is given."""
     object_xy = world.object_pose(index)[0][:2]
     drawn = rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)
+    if mix.near_share and rng.random() < mix.near_share:
+        away, angle = rng.uniform(0.0, NEAR_M), rng.uniform(-np.pi, np.pi)
+        drawn = np.clip(object_xy + away * np.array([np.cos(angle), np.sin(angle)]), OBJECT_REGION_MIN_M,
+                        OBJECT_REGION_MAX_M)  # fmt: skip
     target = drawn if goal is None else goal
     error = rng.normal(0.0, GRASP_ERROR_M, 3) * [1, 1, 0.5] if rng.random() < mix.error_share else None
     if mix.feint_share and name in ("place", "grasp") and rng.random() < mix.feint_share:

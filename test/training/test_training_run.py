@@ -347,5 +347,5 @@ def test_a_model_that_predicts_no_better_than_a_copy_says_so_in_its_contract_and
     monkeypatch.setattr(training_run, "prediction_error", lambda *_, **__: bad)
     report = run(tmp_path)
     contract = WorldModel.load(tmp_path / "bundle").contract
-    assert list(contract.notes) == report["notes"] and contract.verdict == contract.notes
+    assert list(contract.notes) == report["notes"] and contract.shortcomings == contract.notes
     assert any("no better than copying the last latent: error 0.31 beside 0.12" in note for note in contract.notes)

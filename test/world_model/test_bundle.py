@@ -160,7 +160,7 @@ def test_a_path_that_leaves_the_folder_is_refused(bundle, kind):
         (lambda c: c["image"].update(height="tall"), "image.height: expected int, got 'tall'"),
         (lambda c: c["image"].update(crop="squeeze"), "image.crop: expected one of 'centre'"),
         (lambda c: c.update(format="two"), "format: expected int, got 'two'"),
-        (lambda c: c.update(format=0), "format: must lie in 1 to 2"),
+        (lambda c: c.update(format=0), "format: must lie in 1 to 3"),
     ],
 )
 def test_a_bad_field_of_the_contract_is_named(bundle, change, message):
@@ -170,11 +170,11 @@ def test_a_bad_field_of_the_contract_is_named(bundle, change, message):
 
 
 def test_a_bundle_of_a_newer_format_is_refused_as_such_whatever_else_it_holds(bundle):
-    edit(bundle, lambda contract: contract.update(format=3, feelings="mixed"))
+    edit(bundle, lambda contract: contract.update(format=4, feelings="mixed"))
     with pytest.raises(BundleError) as refused:
         load_contract(bundle)
     path = bundle / "model.yaml"
-    assert str(refused.value) == f"{path}: made by a newer jepa_planner (format 3, this one reads up to 2): update"
+    assert str(refused.value) == f"{path}: made by a newer jepa_planner (format 4, this one reads up to 3): update"
 
 
 def test_a_bundle_of_an_older_format_is_read_and_written_as_the_present_one(bundle):
@@ -182,7 +182,7 @@ def test_a_bundle_of_an_older_format_is_read_and_written_as_the_present_one(bund
     assert load_contract(bundle).format == 1
     spec = FamiliaritySpec(latent_distance=1.0, arm_error_m=0.1, surprise=1.0, data="none")
     written = write_bundle(bundle, replace(load_contract(bundle), familiarity=spec), {}, torch.float32)
-    assert written.format == 2 and "\nformat: 2\n" in (bundle / "model.yaml").read_text()
+    assert written.format == 3 and "\nformat: 3\n" in (bundle / "model.yaml").read_text()
 
 
 def test_a_model_of_ones_own_beside_the_shipped_one_does_not_become_the_default(tmp_path, monkeypatch):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from jepa_planner.training.probes import Readout
-from jepa_planner.world_model.contract import VERDICTS
+from jepa_planner.world_model.contract import SHORTCOMINGS
 
-PREDICTIONS, LATENTS = VERDICTS
+PREDICTIONS, LATENTS = SHORTCOMINGS
 READ_BETTER = 0.7
 """Read-outs of the tcp that are off by more than so much of what always saying the mean is, know nothing."""
 
@@ -36,6 +36,6 @@ def notes_on_training(prediction_error: Mapping[str, list[float]], tcp: Readout)
     return notes
 
 
-def without_verdict(notes: Sequence[str]) -> tuple[str, ...]:
+def without_shortcomings(notes: Sequence[str]) -> tuple[str, ...]:
     """Notes of a model that goes on learning, without what was found of it before."""
-    return tuple(note for note in notes if not note.startswith(VERDICTS))
+    return tuple(note for note in notes if not note.startswith(SHORTCOMINGS))

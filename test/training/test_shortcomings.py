@@ -1,7 +1,7 @@
 import pytest
 
 from jepa_planner.training.probes import Readout
-from jepa_planner.training.verdict import notes_on_predictions, notes_on_training, without_verdict
+from jepa_planner.training.shortcomings import notes_on_predictions, notes_on_training, without_shortcomings
 
 KNOWS, KNOWS_NOT = (Readout("cm", 14.0, 2.0, mlp, mlp) for mlp in (0.5, 13.0))
 GOOD = {"object_moves": [0.1], "object_moves_copy": [0.8], "arm_only": [0.01], "arm_only_copy": [0.2]}
@@ -28,4 +28,4 @@ def test_latents_that_do_not_show_the_arm_are_said_not_to():
 
 def test_what_was_found_before_is_forgotten_when_a_model_goes_on_learning():
     (found,) = notes_on_predictions([1.0], [0.5])
-    assert without_verdict(("crop: the centre", found)) == ("crop: the centre",)
+    assert without_shortcomings(("crop: the centre", found)) == ("crop: the centre",)

@@ -1,0 +1,76 @@
+"""Whether looks come nearer to a goal, so that work which nothing advances can end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jepa_planner.planning.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgressSettings:
+    """patience: so many looks in a row without progress end the work; 0: none do. Progress is a goal image reached; an
+    energy that is less than the least so far by energy_gain of it; objects that are nearer by off_gain_m than ever;
+    something held for the first time. settled_energy: for a model without a verdict, whose last goal image counts as
+    reached at this energy once settled_looks brought no progress and the plan found is imagined to bring none;
+    None: never.
+    """
+
+    patience: int = 12
+    energy_gain: float = 0.1
+    off_gain_m: float = 0.015
+    settled_energy: float | None = None
+    settled_looks: int = 3
+
+    def __post_init__(self) -> None:
+        if self.patience < 0 or self.settled_looks < 1 or not (0.0 <= self.energy_gain < 1.0 and self.off_gain_m >= 0):
+            raise ValueError(
+                f"{self}: expected patience and off_gain_m >= 0, energy_gain in 0..1, 1 excluded, settled_looks >= 1"
+            )
+        if self.settled_energy is not None and not 0.0 < self.settled_energy < math.inf:
+            raise ValueError(f"settled_energy is {self.settled_energy}; it must be positive, or null for never")
+
+
+class Progress:
+    """Counts the looks since the last progress."""
+
+    def __init__(self, settings: ProgressSettings) -> None:
+        self.settings = settings
+        self.looks = 0
+        self._off_m, self._held = math.inf, False
+        self.next_goal()
+
+    def next_goal(self) -> None:
+        """Another goal image is pursued: energies are to that one."""
+        self._energy = math.inf
+
+    def reached_goal(self) -> None:
+        """A goal image on the way was reached."""
+        self.looks = 0
+
+    def look(self, energy: float, verdict: Verdict | None = None, holds: bool = False) -> None:
+        """One more look: its energy to the pursued goal image, and what was said of the last one."""
+        settings, off_m = self.settings, math.inf if verdict is None else verdict.off_m
+        nearer = energy < (1.0 - settings.energy_gain) * self._energy
+        objects_nearer = off_m < self._off_m - settings.off_gain_m
+        self.looks = 0 if nearer or objects_nearer or (holds and not self._held) else self.looks + 1
+        self._energy = energy if nearer else self._energy
+        self._off_m = off_m if objects_nearer else self._off_m
+        self._held |= holds
+
+    def forget_last_look(self) -> None:
+        """Tells that nothing was done after the last look, so that the next one is the same again."""
+        self.looks = max(0, self.looks - 1)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether patience is at its end."""
+        return 0 < self.settings.patience <= self.looks
+
+    def settled(self, energy: float) -> bool:
+        """Whether an energy to the last goal image is about as low as it gets, and has not fallen for a while."""
+        limit = self.settings.settled_energy
+        return limit is not None and energy <= limit and self.looks >= self.settings.settled_looks

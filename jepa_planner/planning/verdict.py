@@ -1,0 +1,165 @@
+"""When the work is done: what a goal picture shows of the objects holds, and the hand has let go and left them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from jepa_planner.planning.action_space import GRIPPER
+
+if TYPE_CHECKING:
+    from jepa_planner.world_model.verdict_head import Opinion
+
+CLOSED = 0.5
+"""A gripper that is commanded to close further than this is closed."""
+PUSHED_M = 0.02
+"""A closed, empty hand that is low and moves so far may have pushed something."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictSettings:
+    """within_m: objects that are nearer to where the goal picture shows them lie as it shows. certainty: least chance
+    of that for the work to be done. holding: a closed gripper whose fingers are measured at most so far closed holds
+    something. low_m: below, a hand may touch what lies on the table. arm_m: where no object had to be moved the picture
+    is about the arm, and the tcp must be so near to where it shows it. clear_m: so far the hand must be from where it
+    last acted, if the picture shows it farther. looks: so many in a row must agree.
+    """
+
+    within_m: float = 0.03
+    certainty: float = 0.6
+    holding: float = 0.75
+    low_m: float = 0.045
+    arm_m: float = 0.015
+    clear_m: float = 0.04
+    looks: int = 1
+
+    def __post_init__(self) -> None:
+        if not (min(self.within_m, self.low_m, self.arm_m) > 0.0 and self.clear_m >= 0.0 and self.looks >= 1):
+            raise ValueError(f"{self}: expected within_m, low_m and arm_m > 0, clear_m >= 0 and looks >= 1")
+        if not (0.0 < self.certainty < 1.0 and 0.0 < self.holding <= 1.0):
+            raise ValueError(f"{self}: expected certainty in 0..1, both excluded, and holding in 0..1, 0 excluded")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one look says about the last goal picture.
+
+    certainty: chance that objects lie as it shows; off_m: how far the farthest is thought to be from there, infinite
+    where that is beyond telling; missing: what does not hold yet, in words, empty where all does; objects_hold: at
+    least what it shows of the objects does; done: all does, and did as often as asked for.
+    """
+
+    certainty: float
+    off_m: float
+    missing: str
+    objects_hold: bool = False
+    done: bool = False
+
+    def __str__(self) -> str:
+        off = f"{100 * self.off_m:.1f} cm off" if math.isfinite(self.off_m) else "elsewhere, or not the same ones"
+        return f"objects {off}, {100 * self.certainty:.0f} % sure that they lie as shown"
+
+
+class VerdictHeadLike(Protocol):
+    """What compares an observation with a goal; see `world_model.verdict_head.VerdictHead`."""
+
+    def __call__(self, latents: Tensor, states: Tensor, goals: Tensor) -> Opinion: ...
+
+
+class Judge:
+    """Judges look after look of one piece of work by its last goal picture, and remembers what the hand has done.
+
+    Whether objects had to be moved decides what the picture is about: if the hand has held or pushed something, where
+    the arm stands in it does not matter, save that it must have left; if not, the arm is all that the picture shows.
+    """
+
+    def __init__(self, head: VerdictHeadLike, edges_m: tuple[float, ...], settings: VerdictSettings) -> None:
+        self.settings = settings
+        self._head, self._edges_m = head, edges_m
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins anew, for other work."""
+        self._acted_at: Tensor | None = None  # tcp where the hand last held or pushed something
+        self._low_at: Tensor | None = None  # tcp where the closed, empty hand came down
+        self._agreeing = 0
+
+    @torch.no_grad()
+    def look(self, observed: Tensor, state: Tensor, goal: Tensor) -> Verdict:
+        """Judges an observation [N, D], arm state [S], by a goal [N, D], pictures behind the latents as they come."""
+        settings = self.settings
+        self._note(state)
+        opinion = self._head(observed[None], state[None], goal[None])
+        chances, shown = opinion.logits[0].softmax(-1), opinion.goal_states[0]
+        certainty = float(chance_within(chances, self._edges_m, settings.within_m))
+        off_m = median_off_m(chances, self._edges_m)
+        missing = self._missing(certainty, off_m, state, shown)
+        self._agreeing = 0 if missing else self._agreeing + 1
+        objects_hold = certainty >= settings.certainty
+        return Verdict(certainty, off_m, missing, objects_hold, done=self._agreeing >= settings.looks)
+
+    def forget_last_look(self) -> None:
+        """Tells that nothing was done after the last look, so that the next one is the same again."""
+        self._agreeing = max(0, self._agreeing - 1)
+
+    def _missing(self, certainty: float, off_m: float, state: Tensor, shown: Tensor) -> str:
+        settings = self.settings
+        if certainty < settings.certainty:
+            off = f"about {100 * off_m:.0f} cm off" if math.isfinite(off_m) else "elsewhere, or not the same ones"
+            return f"objects are {off}"
+        if self.holds(state) != self.holds(shown):
+            return "the gripper should let go" if self.holds(state) else "the gripper should hold something"
+        if self._acted_at is None or self.holds(shown):
+            return self._arm_missing(state, shown) if self._acted_at is None else ""
+        gone_m, shown_gone_m = (float((tcp[:3] - self._acted_at).norm()) for tcp in (state, shown))
+        if gone_m < settings.clear_m < shown_gone_m:
+            return "the hand should leave"
+        return ""
+
+    def _arm_missing(self, state: Tensor, shown: Tensor) -> str:
+        away_m = float((state[:3] - shown[:3]).norm())
+        if away_m > self.settings.arm_m:
+            return f"the hand is {100 * away_m:.1f} cm off"
+        if (state[GRIPPER] > CLOSED) != (shown[GRIPPER] > CLOSED):
+            return "the gripper is not as shown"
+        return ""
+
+    def holds(self, state: Tensor) -> bool:
+        """Whether the gripper holds something in an arm state [S]: closed by command, and not so by measure."""
+        return bool(state[GRIPPER] > CLOSED and state[-1] <= self.settings.holding)
+
+    def _note(self, state: Tensor) -> None:
+        """Remembers what the hand has done up to this look."""
+        tcp, closed = state[:3], bool(state[GRIPPER] > CLOSED)
+        if self.holds(state):
+            self._acted_at = tcp.clone()
+        if not closed or float(tcp[2]) > self.settings.low_m:
+            self._low_at = None
+        elif self._low_at is None:
+            self._low_at = tcp.clone()
+        elif float((tcp - self._low_at).norm()) > PUSHED_M:
+            self._acted_at = tcp.clone()
+
+
+def chance_within(chances: Tensor, edges_m: Sequence[float], within_m: float) -> Tensor:
+    """Chance that objects are off by at most `within_m`: chances [.., classes] -> [..]. Inside a class it is even."""
+    lower = (0.0, *edges_m)
+    shares = [min(max((within_m - a) / (b - a), 0.0), 1.0) for a, b in pairwise(lower)]
+    return chances[..., : len(shares)] @ torch.tensor(shares, dtype=chances.dtype)
+
+
+def median_off_m(chances: Tensor, edges_m: Sequence[float]) -> float:
+    """The distance that is as likely too small as too large, of chances [classes]; infinite beyond the last edge."""
+    below = chances.cumsum(0)
+    number = int((below < 0.5).sum())
+    if number >= len(edges_m):
+        return math.inf
+    first = (0.0, *edges_m)[number]
+    before = float(below[number - 1]) if number else 0.0
+    return first + (edges_m[number] - first) * (0.5 - before) / max(float(chances[number]), 1e-12)
