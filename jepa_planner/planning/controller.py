@@ -19,7 +19,7 @@ from jepa_planner.planning.plan import EnergyFunction, NonFiniteEnergyError, Opt
 from jepa_planner.planning.progress import Progress, ProgressSettings
 from jepa_planner.planning.proposals import Proposals
 from jepa_planner.planning.sub_goals import SubGoals
-from jepa_planner.planning.verdict import Judge, Verdict
+from jepa_planner.planning.verdict import Judge, NonFiniteVerdictError, Verdict
 from jepa_planner.world_model.world_model import Context
 
 BOUND_SLACK = 1e-5
@@ -140,9 +140,12 @@ class RecedingHorizonController:
         latent = self._settings.latent_of(latent)
         self._remember(latent, state)
         if self._judge is not None:
-            self._verdict = self._judge.look(self._seen, state, self._goals[-1].latent)
-            if self._verdict.done:
-                return self._reach(latent)
+            try:
+                self._verdict = self._judge.look(self._seen, state, self._goals[-1].latent)
+            except NonFiniteVerdictError as error:
+                self._verdict = None
+                return self._end(Reason.INVALID_ENERGY, self._energy_to_goal(latent), str(error))
+        not_needed = self._go_to_last() if self._verdict is not None and self._verdict.done else ""
         news, looked = "", False
         while True:
             energy = self._energy_to_goal(latent)
@@ -153,17 +156,17 @@ class RecedingHorizonController:
                 looked = True
             is_last = self._sub_goal == len(self._goals) - 1
             reached = energy <= self._goal.tolerance
-            if reached and is_last and self._verdict is not None:
-                reached = self._verdict.objects_hold  # the same picture to the energy, which objects hardly weigh in
+            if is_last and self._verdict is not None:
+                reached = self._verdict.done or (reached and self._verdict.objects_hold)  # objects hardly weigh in it
             if not reached and not self._budget_spent():
                 if self._progress.stalled:
-                    return self._end(Reason.STALLED, energy, self._what_is_missing())
+                    return self._end(Reason.STALLED, energy, f"no progress in {self._progress.looks} looks")
                 return self._move(energy, news)
             self._sub_goals_reached += reached
             if is_last and reached:
-                return self._end(Reason.REACHED, energy)
+                return self._end(Reason.REACHED, energy, not_needed)
             if is_last or self._all_steps_spent():
-                return self._end(Reason.BUDGET_SPENT, energy, self._what_is_missing())
+                return self._end(Reason.BUDGET_SPENT, energy)
             left = "reached" if reached else "left after its step budget"
             news += f"; goal image {self._sub_goal + 1} {left} at energy {energy:.4g}"
             self._sub_goal, self._steps_in_sub_goal, self._last_plan = self._sub_goal + 1, 0, None
@@ -172,15 +175,11 @@ class RecedingHorizonController:
                 self._progress.reached_goal()
             self._forget_sub_goals()
 
-    def _reach(self, latent: Tensor) -> Decision:
-        """The end of work that is done, whatever goal image was pursued."""
-        self._sub_goal = len(self._goals) - 1
-        self._sub_goals_reached = len(self._goals)
-        return self._end(Reason.REACHED, self._energy_to_goal(latent))
-
-    def _what_is_missing(self) -> str:
-        looks = f"no progress in {self._progress.looks} looks" if self._progress.stalled else ""
-        return "; ".join(filter(None, (looks, self._verdict.missing if self._verdict is not None else "")))
+    def _go_to_last(self) -> str:
+        """Passes over the goal images on the way, which have not been reached, and says how many those are."""
+        passed_over = len(self._goals) - 1 - self._sub_goal
+        self._sub_goal += passed_over
+        return f"goal images on the way that were not needed: {passed_over}" if passed_over else ""
 
     @property
     def _goal(self) -> Goal:
@@ -240,6 +239,7 @@ class RecedingHorizonController:
         if contrast.is_flat:
             return self._end(Reason.INVALID_ENERGY, energy, str(contrast))
         if self._settled(energy, plan, energy_of):
+            self._sub_goals_reached += 1
             return self._end(Reason.REACHED, energy, "its energy no longer falls, and no plan is imagined to lower it")
         plan = replace(plan, actions=self._action_space.executable(plan.actions, closedness))
         excess = (plan.actions - self._action_space.clip(plan.actions)).abs()

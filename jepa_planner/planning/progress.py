@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressSettings:
-    """patience: so many looks in a row without progress end the work; 0: none do. Progress is a goal image reached; an
-    energy that is less than the least so far by energy_gain of it; objects that are nearer by off_gain_m than ever;
-    something held for the first time. settled_energy: for a model without a verdict, whose last goal image counts as
-    reached at this energy once settled_looks brought no progress and the plan found is imagined to bring none;
-    None: never.
+    """patience: so many looks in a row without progress end the work; 0: none do. Progress is a goal image reached;
+    objects that are nearer by off_gain_m than ever; something held for the first time; and, where objects lie as shown
+    or nothing is known of them, an energy that is less than the least so far by energy_gain of it. settled_energy: for
+    a model without a verdict, whose last goal image counts as reached at this energy once settled_looks brought no
+    progress and the plan found is imagined to bring none; None: never.
     """
 
-    patience: int = 12
+    patience: int = 14
     energy_gain: float = 0.1
     off_gain_m: float = 0.015
     settled_energy: float | None = None
@@ -39,7 +39,7 @@ class Progress:
 
     def __init__(self, settings: ProgressSettings) -> None:
         self.settings = settings
-        self.looks = 0
+        self.looks = -1  # the first look is none yet
         self._off_m, self._held = math.inf, False
         self.next_goal()
 
@@ -54,16 +54,22 @@ class Progress:
     def look(self, energy: float, verdict: Verdict | None = None, holds: bool = False) -> None:
         """One more look: its energy to the pursued goal image, and what was said of the last one."""
         settings, off_m = self.settings, math.inf if verdict is None else verdict.off_m
-        nearer = energy < (1.0 - settings.energy_gain) * self._energy
         objects_nearer = off_m < self._off_m - settings.off_gain_m
-        self.looks = 0 if nearer or objects_nearer or (holds and not self._held) else self.looks + 1
-        self._energy = energy if nearer else self._energy
+        fell = (verdict is None or verdict.objects_hold) and self._energy_fell(energy)
+        self.looks = 0 if fell or objects_nearer or (holds and not self._held) else self.looks + 1
         self._off_m = off_m if objects_nearer else self._off_m
         self._held |= holds
 
+    def _energy_fell(self, energy: float) -> bool:
+        """Whether it is less than all before; the first one to a goal image is only what others are compared with."""
+        first, fell = math.isinf(self._energy), energy < (1.0 - self.settings.energy_gain) * self._energy
+        if fell:
+            self._energy = energy
+        return fell and not first
+
     def forget_last_look(self) -> None:
         """Tells that nothing was done after the last look, so that the next one is the same again."""
-        self.looks = max(0, self.looks - 1)
+        self.looks = max(-1, self.looks - 1)
 
     @property
     def stalled(self) -> bool:

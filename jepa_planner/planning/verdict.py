@@ -18,17 +18,28 @@ if TYPE_CHECKING:
 
 CLOSED = 0.5
 """A gripper that is commanded to close further than this is closed."""
+BLOCKED = 0.05
+"""Fingers that are measured so much less closed than commanded are kept from closing."""
+AJAR = 0.15
+"""Fingers that are measured further closed than this are not open."""
+MEASURED_ALONE = 7
+"""Channels of arm states that tell where the fingers are, and not what they were told."""
 PUSHED_M = 0.02
 """A closed, empty hand that is low and moves so far may have pushed something."""
+
+
+class NonFiniteVerdictError(ValueError):
+    """A verdict is NaN or infinite: the head or its input is broken, and nothing it says can be trusted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictSettings:
     """within_m: objects that are nearer to where the goal picture shows them lie as it shows. certainty: least chance
-    of that for the work to be done. holding: a closed gripper whose fingers are measured at most so far closed holds
-    something. low_m: below, a hand may touch what lies on the table. arm_m: where no object had to be moved the picture
-    is about the arm, and the tcp must be so near to where it shows it. clear_m: so far the hand must be from where it
-    last acted, if the picture shows it farther. looks: so many in a row must agree.
+    of that for the work to be done. holding: fingers that are kept from closing, or of which commands are not known,
+    hold something if they are measured at most so far closed. low_m: below, a hand may touch what lies on the table.
+    arm_m: where no object had to be moved the picture is about the arm, and the tcp must be so near to where it shows
+    it. clear_m: so far the hand must be from where it last acted, if the picture shows it farther. looks: so many in a
+    row must agree.
     """
 
     within_m: float = 0.03
@@ -62,8 +73,12 @@ class Verdict:
     done: bool = False
 
     def __str__(self) -> str:
-        off = f"{100 * self.off_m:.1f} cm off" if math.isfinite(self.off_m) else "elsewhere, or not the same ones"
-        return f"objects {off}, {100 * self.certainty:.0f} % sure that they lie as shown"
+        said = f"{_off_in_words(self.off_m)}, {100 * self.certainty:.0f} % sure that they lie as shown"
+        return f"{said}; {self.missing}" if self.objects_hold and self.missing else said
+
+
+def _off_in_words(off_m: float) -> str:
+    return "objects are " + (f"{100 * off_m:.1f} cm off" if math.isfinite(off_m) else "elsewhere, or not the same ones")
 
 
 class VerdictHeadLike(Protocol):
@@ -75,8 +90,9 @@ class VerdictHeadLike(Protocol):
 class Judge:
     """Judges look after look of one piece of work by its last goal picture, and remembers what the hand has done.
 
-    Whether objects had to be moved decides what the picture is about: if the hand has held or pushed something, where
-    the arm stands in it does not matter, save that it must have left; if not, the arm is all that the picture shows.
+    Whether objects had to be moved decides what the picture is about: if they lay elsewhere at the first look, and the
+    hand has held or pushed something since, where the arm stands in it does not matter, save that it must have left; if
+    not, the arm must stand as it shows, by place and gripper.
     """
 
     def __init__(self, head: VerdictHeadLike, edges_m: tuple[float, ...], settings: VerdictSettings) -> None:
@@ -89,53 +105,58 @@ class Judge:
         self._acted_at: Tensor | None = None  # tcp where the hand last held or pushed something
         self._low_at: Tensor | None = None  # tcp where the closed, empty hand came down
         self._agreeing = 0
+        self._lay_as_shown: bool | None = None  # at the first look
 
     @torch.no_grad()
     def look(self, observed: Tensor, state: Tensor, goal: Tensor) -> Verdict:
-        """Judges an observation [N, D], arm state [S], by a goal [N, D], pictures behind the latents as they come."""
+        """Judges an observation [N, D], arm state [S], by a goal [N, D], pictures behind the latents as they come.
+
+        Raises NonFiniteVerdictError.
+        """
         settings = self.settings
-        self._note(state)
         opinion = self._head(observed[None], state[None], goal[None])
+        if not (opinion.logits.isfinite().all() and opinion.goal_states.isfinite().all()):
+            raise NonFiniteVerdictError("the verdict is NaN or infinite: its head or what it is given is broken")
         chances, shown = opinion.logits[0].softmax(-1), opinion.goal_states[0]
         certainty = float(chance_within(chances, self._edges_m, settings.within_m))
         off_m = median_off_m(chances, self._edges_m)
-        missing = self._missing(certainty, off_m, state, shown)
-        self._agreeing = 0 if missing else self._agreeing + 1
         objects_hold = certainty >= settings.certainty
+        self._note(state, objects_hold)
+        missing = self._arm_missing(state, shown) if objects_hold else _off_in_words(off_m)
+        self._agreeing = 0 if missing else self._agreeing + 1
         return Verdict(certainty, off_m, missing, objects_hold, done=self._agreeing >= settings.looks)
 
     def forget_last_look(self) -> None:
         """Tells that nothing was done after the last look, so that the next one is the same again."""
         self._agreeing = max(0, self._agreeing - 1)
 
-    def _missing(self, certainty: float, off_m: float, state: Tensor, shown: Tensor) -> str:
+    def _arm_missing(self, state: Tensor, shown: Tensor) -> str:
+        """What the arm has yet to do where objects lie as shown, in words: its state [S], and the one that is shown."""
         settings = self.settings
-        if certainty < settings.certainty:
-            off = f"about {100 * off_m:.0f} cm off" if math.isfinite(off_m) else "elsewhere, or not the same ones"
-            return f"objects are {off}"
         if self.holds(state) != self.holds(shown):
             return "the gripper should let go" if self.holds(state) else "the gripper should hold something"
-        if self._acted_at is None or self.holds(shown):
-            return self._arm_missing(state, shown) if self._acted_at is None else ""
+        if self._lay_as_shown or self._acted_at is None:
+            away_m = float((state[:3] - shown[:3]).norm())
+            if away_m > settings.arm_m:
+                return f"the hand is {100 * away_m:.1f} cm off"
+            alike = bool(state[GRIPPER] > CLOSED) == bool(shown[GRIPPER] > CLOSED)
+            return "" if alike else "the gripper is not as shown"
         gone_m, shown_gone_m = (float((tcp[:3] - self._acted_at).norm()) for tcp in (state, shown))
-        if gone_m < settings.clear_m < shown_gone_m:
-            return "the hand should leave"
-        return ""
-
-    def _arm_missing(self, state: Tensor, shown: Tensor) -> str:
-        away_m = float((state[:3] - shown[:3]).norm())
-        if away_m > self.settings.arm_m:
-            return f"the hand is {100 * away_m:.1f} cm off"
-        if (state[GRIPPER] > CLOSED) != (shown[GRIPPER] > CLOSED):
-            return "the gripper is not as shown"
-        return ""
+        return "the hand should leave" if gone_m < settings.clear_m < shown_gone_m else ""
 
     def holds(self, state: Tensor) -> bool:
-        """Whether the gripper holds something in an arm state [S]: closed by command, and not so by measure."""
-        return bool(state[GRIPPER] > CLOSED and state[-1] <= self.settings.holding)
+        """Whether the gripper holds something in an arm state [S]: its fingers are less closed than commanded.
 
-    def _note(self, state: Tensor) -> None:
-        """Remembers what the hand has done up to this look."""
+        Where commands are not known, fingers that are neither open nor closed hold something.
+        """
+        measured = state[-1]
+        kept = measured > AJAR if len(state) == MEASURED_ALONE else state[GRIPPER] - measured > BLOCKED
+        return bool(kept and measured <= self.settings.holding)
+
+    def _note(self, state: Tensor, objects_hold: bool) -> None:
+        """Remembers how it began, and what the hand has done up to this look."""
+        if self._lay_as_shown is None:
+            self._lay_as_shown = objects_hold
         tcp, closed = state[:3], bool(state[GRIPPER] > CLOSED)
         if self.holds(state):
             self._acted_at = tcp.clone()
@@ -162,4 +183,4 @@ def median_off_m(chances: Tensor, edges_m: Sequence[float]) -> float:
         return math.inf
     first = (0.0, *edges_m)[number]
     before = float(below[number - 1]) if number else 0.0
-    return first + (edges_m[number] - first) * (0.5 - before) / max(float(chances[number]), 1e-12)
+    return first + (edges_m[number] - first) * (0.5 - before) / (float(below[number]) - before)

@@ -99,6 +99,7 @@ class WaryController:
             sub_goals_reached=last.sub_goals_reached,
             steps_in_sub_goal=last.steps_in_sub_goal,
             total_steps=last.total_steps,
+            verdict=last.verdict,
         )
 
 

@@ -33,7 +33,7 @@ from jepa_planner.world_model.bundle import (
     load_familiarity,
     write_bundle,
 )
-from jepa_planner.world_model.bundle_files import ENCODER_FILE, PREDICTOR_FILE, SUB_GOALS_FILE
+from jepa_planner.world_model.bundle_files import ENCODER_FILE, PREDICTOR_FILE, SUB_GOALS_FILE, VERDICT_FILE
 from jepa_planner.world_model.contract import Contract
 from jepa_planner.world_model.contract_sections import TrainingSpec
 from jepa_planner.world_model.encoder import VideoEncoder
@@ -250,7 +250,7 @@ def _errors(
 def _write(bundle: Path, init: Path, predictor: ActionConditionedPredictor, contract: Contract) -> Contract:
     """Copies what rests on the encoder alone byte by byte; the predictor keeps the bundle's type of numbers."""
     bundle.mkdir(parents=True, exist_ok=True)
-    kept = {name: sha for name, sha in contract.files.items() if name in (ENCODER_FILE, SUB_GOALS_FILE)}
+    kept = {name: sha for name, sha in contract.files.items() if name in (ENCODER_FILE, SUB_GOALS_FILE, VERDICT_FILE)}
     for name in kept:
         shutil.copyfile(init / name, bundle / name)
     contract = replace(contract, files=kept)
