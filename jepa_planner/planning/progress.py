@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class ProgressSettings:
     """patience: so many looks in a row without progress end the work; 0: none do. Progress is a goal image reached;
-    objects that are nearer by off_gain_m than ever; something held for the first time; and, where objects lie as shown
+    objects that are nearer by off_gain_m than ever; one held for the first time; and, where objects lie as shown
     or nothing is known of them, an energy that is less than the least so far by energy_gain of it. settled_energy: for
     a model without a verdict, whose last goal image counts as reached at this energy once settled_looks brought no
     progress and the plan found is imagined to bring none; None: never.
@@ -56,7 +56,8 @@ class Progress:
         settings, off_m = self.settings, math.inf if verdict is None else verdict.off_m
         objects_nearer = off_m < self._off_m - settings.off_gain_m
         fell = (verdict is None or verdict.objects_hold) and self._energy_fell(energy)
-        self.looks = 0 if fell or objects_nearer or (holds and not self._held) else self.looks + 1
+        takes = holds and not self._held and off_m < math.inf  # of what the goal image does not show, nothing helps
+        self.looks = 0 if fell or objects_nearer or takes else self.looks + 1
         self._off_m = off_m if objects_nearer else self._off_m
         self._held |= holds
 

@@ -51,7 +51,8 @@ class VerdictSettings:
     looks: int = 1
 
     def __post_init__(self) -> None:
-        if not (min(self.within_m, self.low_m, self.arm_m) > 0.0 and self.clear_m >= 0.0 and self.looks >= 1):
+        lengths_m = (self.within_m, self.low_m, self.arm_m)
+        if not (all(length_m > 0.0 for length_m in lengths_m) and self.clear_m >= 0.0 and self.looks >= 1):
             raise ValueError(f"{self}: expected within_m, low_m and arm_m > 0, clear_m >= 0 and looks >= 1")
         if not (0.0 < self.certainty < 1.0 and 0.0 < self.holding <= 1.0):
             raise ValueError(f"{self}: expected certainty in 0..1, both excluded, and holding in 0..1, 0 excluded")

@@ -29,6 +29,8 @@ def controller(
     proposals=None,
     sub_goals=None,
     latent_tokens: int = 0,
+    judge=None,
+    progress=None,
     **search,
 ) -> RecedingHorizonController:
     return RecedingHorizonController(
@@ -40,6 +42,8 @@ def controller(
         seed,
         proposals,
         sub_goals,
+        judge,
+        progress,
     )
 
 

@@ -16,11 +16,13 @@ from jepa_planner.world_model.contract_sections import (
     StateSpec,
     SubGoalSpec,
     TrainingSpec,
+    VerdictSpec,
 )
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
 from jepa_planner.world_model.scene_eyes import SceneEyes, SceneEyesConfig
 from jepa_planner.world_model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
+from jepa_planner.world_model.verdict_head import VerdictHead, VerdictHeadConfig
 from jepa_planner.world_model.world_model import Context, WorldModel
 
 SLOTS, CHANNELS = 3, 4
@@ -102,6 +104,22 @@ def small_sub_goal_head(seed: int = 0, **changes) -> SubGoalHead:
 
 def small_sub_goal_spec(**changes) -> SubGoalSpec:
     defaults = SubGoalSpec(head=sub_goal_head_config(), training=TrainingSpec(data="none", command="none"))
+    return replace(defaults, **changes)
+
+
+def verdict_head_config(**changes) -> VerdictHeadConfig:
+    defaults = VerdictHeadConfig(latent_tokens=SLOTS, latent_channels=CHANNELS, state_dim=8, width=16, depth=2)
+    return replace(defaults, **changes)
+
+
+def small_verdict_head(seed: int = 0, **changes) -> VerdictHead:
+    """In eval mode, with random weights."""
+    torch.manual_seed(seed)
+    return VerdictHead(verdict_head_config(**changes)).eval()
+
+
+def small_verdict_spec(**changes) -> VerdictSpec:
+    defaults = VerdictSpec(head=verdict_head_config(), training=TrainingSpec(data="none", command="none"))
     return replace(defaults, **changes)
 
 

@@ -7,22 +7,29 @@ import pytest
 import torch
 import yaml
 from small_models import (
+    EYES,
     slot_encoder_config,
     small_contract,
     small_encoder,
     small_predictor,
     small_sub_goal_head,
     small_sub_goal_spec,
+    small_verdict_head,
+    small_verdict_spec,
     small_world_model,
     sub_goal_head_config,
+    verdict_head_config,
 )
 
 from jepa_planner import shipped
+from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.world_model.bundle import (
     add_sub_goal_head,
+    add_verdict_head,
     load_bundle,
     load_contract,
     load_sub_goal_head,
+    load_verdict_head,
     model_folder,
     save_bundle,
     write_bundle,
@@ -306,3 +313,57 @@ def test_a_head_for_other_latents_than_the_models_is_refused_by_name(bundle):
 def test_contracts_written_before_there_were_sub_goals_still_load(bundle):
     edit(bundle, lambda contract: contract.pop("sub_goals"))
     assert load_bundle(bundle)[2].sub_goals is None
+
+
+def test_a_head_that_tells_when_the_work_is_done_is_added_beside_the_other_and_given_back(bundle):
+    assert load_verdict_head(bundle) is None
+    add_sub_goal_head(bundle, bundle, small_sub_goal_head(), small_sub_goal_spec())
+    before, head, spec = load_contract(bundle), small_verdict_head(), small_verdict_spec()
+    head.set_temperature(1.5)
+    add_verdict_head(bundle, bundle, head, spec)
+    contract = load_contract(bundle)
+    assert contract.verdict == spec and contract.sub_goals == before.sub_goals
+    assert contract.files == before.files | {"verdict.safetensors": sha256(bundle / "verdict.safetensors")}
+    loaded = load_verdict_head(bundle)
+    assert not loaded.training and not any(parameter.requires_grad for parameter in loaded.parameters())
+    for name, tensor in head.state_dict().items():
+        assert torch.equal(tensor, loaded.state_dict()[name]), name
+    load_bundle(bundle)
+
+
+def test_a_head_for_verdicts_of_other_sizes_than_its_contract_is_not_added(bundle):
+    before = (bundle / "model.yaml").read_bytes()
+    with pytest.raises(BundleError, match="verdict: the head's sizes are not those in the contract"):
+        add_verdict_head(bundle, bundle, small_verdict_head(width=8), small_verdict_spec())
+    assert (bundle / "model.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("load", [load_bundle, load_verdict_head])
+def test_a_head_for_verdicts_that_is_missing_or_altered_is_refused_by_name(bundle, load):
+    add_verdict_head(bundle, bundle, small_verdict_head(), small_verdict_spec())
+    path = bundle / "verdict.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(BundleError, match=r"verdict\.safetensors: sha256 is"):
+        load(bundle)
+    path.unlink()
+    with pytest.raises(BundleError, match=r"verdict\.safetensors: listed under files"):
+        load(bundle)
+
+
+def test_a_verdict_through_one_of_two_cameras_is_that_of_a_head_that_sees_one(tmp_path):
+    model = small_world_model()
+    contract = replace(model.contract, encoder=slot_encoder_config(any_view=True))
+    save_bundle(tmp_path, small_encoder(any_view=True), model.predictor, contract)
+    head = small_verdict_head(scene=EYES)
+    add_verdict_head(tmp_path, tmp_path, head, small_verdict_spec(head=verdict_head_config(scene=EYES)))
+    one = load_contract(tmp_path, ["side"])
+    seen = torch.rand(1, one.observed_tokens, one.latent.channels, generator=torch.Generator().manual_seed(0))
+    state = torch.zeros(1, 8)
+    loaded = load_verdict_head(tmp_path, ["side"])(seen, state, seen)
+    assert torch.equal(loaded.logits, head.of_views([1])(seen, state, seen).logits)
+
+
+def test_contracts_written_before_there_were_verdicts_still_load(bundle):
+    edit(bundle, lambda contract: [contract.pop("verdict"), contract["planning"].pop("progress")])
+    contract = load_bundle(bundle)[2]
+    assert contract.verdict is None and contract.planning.progress == ProgressSettings()

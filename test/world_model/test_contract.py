@@ -2,16 +2,20 @@ from dataclasses import replace
 
 import pytest
 from small_models import (
+    EYES,
     slot_encoder_config,
     slot_predictor_config,
     small_contract,
     small_sub_goal_spec,
+    small_verdict_spec,
     sub_goal_head_config,
+    verdict_head_config,
 )
 
 from jepa_planner.planning.cem import CemSettings
 from jepa_planner.planning.icem import IcemSettings
 from jepa_planner.planning.mppi import MppiSettings
+from jepa_planner.planning.verdict import VerdictSettings
 from jepa_planner.world_model.contract import Contract, ContractError
 from jepa_planner.world_model.contract_sections import ActionSpec, ImageSpec, LatentSpec, StateSpec
 from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_plain
@@ -19,7 +23,11 @@ from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_pl
 GOOD = small_contract()
 
 
-@pytest.mark.parametrize("contract", [GOOD, small_contract(sub_goals=small_sub_goal_spec())], ids=["plain", "head"])
+@pytest.mark.parametrize(
+    "contract",
+    [GOOD, small_contract(sub_goals=small_sub_goal_spec()), small_contract(verdict=small_verdict_spec())],
+    ids=["plain", "sub-goals", "verdict"],
+)
 def test_a_contract_survives_the_way_through_plain_data(contract):
     assert from_plain(Contract, to_plain(contract)) == contract
 
@@ -27,7 +35,7 @@ def test_a_contract_survives_the_way_through_plain_data(contract):
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"format": 3}, "format"),
+        ({"format": 4}, "format"),
         ({"format": 0}, "format"),
         ({"image": ImageSpec(height=64, width=64, views=("front", "side"))}, "image.height and image.width"),
         ({"image": ImageSpec(height=32, width=32, views=("front",))}, "image.views"),
@@ -53,11 +61,36 @@ def test_a_contract_survives_the_way_through_plain_data(contract):
         ),
         ({"sub_goals": small_sub_goal_spec(head=sub_goal_head_config(latent_channels=9))}, "head.latent_channels"),
         ({"sub_goals": small_sub_goal_spec(head=sub_goal_head_config(state_dim=7))}, "sub_goals.head.state_dim"),
+        ({"verdict": small_verdict_spec(head=verdict_head_config(latent_tokens=9))}, "verdict.head.latent_tokens"),
+        ({"verdict": small_verdict_spec(head=verdict_head_config(state_dim=7))}, "verdict.head.state_dim"),
+        (
+            {"verdict": small_verdict_spec(head=verdict_head_config(scene=replace(EYES, image_size=(64, 64))))},
+            "verdict.head.scene.image_size",
+        ),
+        ({"verdict": small_verdict_spec(head=verdict_head_config(scene=replace(EYES, views=1)))}, "head.scene.views"),
     ],
 )
 def test_sections_that_contradict_each_other_are_refused_by_name(changes, name):
     with pytest.raises(FieldError, match=name):
         small_contract(**changes)
+
+
+def test_a_verdict_that_is_not_there_is_none_and_one_that_is_has_its_rule():
+    assert GOOD.verdict is None and not GOOD.shows_pictures
+    plain = to_plain(small_contract(verdict=small_verdict_spec()))
+    plain["verdict"]["rule"] = {"within_m": 0.02}
+    assert from_plain(Contract, plain).verdict.rule == VerdictSettings(within_m=0.02)
+    plain["verdict"]["rule"] = {"certainty": 1.5}
+    with pytest.raises(FieldError, match=r"verdict\.rule: .*expected certainty in 0\.\.1"):
+        from_plain(Contract, plain)
+
+
+def test_pictures_are_observed_where_any_head_looks_at_them():
+    seeing = small_verdict_spec(head=verdict_head_config(scene=EYES))
+    contract = small_contract(sub_goals=small_sub_goal_spec(), verdict=seeing)
+    assert contract.shows_pictures
+    rows = 2 * EYES.pixel_numbers // contract.latent.channels
+    assert contract.observed_tokens == contract.latent.tokens + rows
 
 
 def test_an_impossible_search_is_refused_where_it_stands():

@@ -1,0 +1,175 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from controlled import FixedPlan, controller, goal, observe
+from test_controller_sub_goals import around_the_corner
+from verdicts import EDGES_M, HOLDING, Says, arm
+
+from jepa_planner.planning.decision import Decision, DecisionKind, Reason
+from jepa_planner.planning.progress import ProgressSettings
+from jepa_planner.planning.verdict import Judge, VerdictSettings
+from jepa_planner.world_model.verdict_head import Opinion
+
+SHOWN = arm(0.7)
+FAR = goal(9.0, 0.0, 0.0, budget_steps=40)
+HERE = torch.zeros(1, 3)
+
+
+class Judged:
+    """A controller with a judge whose head says how far things are off, in a world that does not move by itself."""
+
+    def __init__(self, goals, head=None, rule=None, **settings) -> None:
+        self.head = head or Says(0.15, SHOWN)
+        self.judge = Judge(self.head, EDGES_M, rule or VerdictSettings())
+        self.control = controller(judge=self.judge, **{"optimiser": FixedPlan(), **settings})
+        self.control.start(goals)
+
+    def look(self, off_m: float, state: torch.Tensor, latent: torch.Tensor = HERE) -> Decision:
+        self.head.off_m = off_m
+        return self.control.step(latent, state)
+
+
+def test_the_work_ends_as_reached_when_it_is_judged_done_however_far_the_energy_says_it_is():
+    work = Judged([FAR])
+    assert work.look(0.15, SHOWN).kind is DecisionKind.MOVE
+    decision = work.look(0.005, SHOWN)
+    assert (decision.kind, decision.reason, decision.sub_goals_reached) == (DecisionKind.REACHED, Reason.REACHED, 1)
+    assert decision.verdict.done and decision.verdict.off_m < 0.01
+    assert decision.message == (
+        "the last goal image is reached; objects are 0.5 cm off, 100 % sure that they lie as shown; energy 27 "
+        "(tolerance 0.0001) after 1 steps"
+    )
+
+
+def test_a_goal_that_holds_already_takes_no_step():
+    decision = Judged([FAR]).look(0.005, SHOWN)
+    assert (decision.kind, decision.total_steps) == (DecisionKind.REACHED, 0)
+
+
+def test_an_energy_within_the_tolerance_does_not_end_the_work_while_objects_lie_elsewhere():
+    work = Judged([goal(0.0, 0.0, 0.0)])
+    assert work.look(0.15, SHOWN).kind is DecisionKind.MOVE
+    assert work.look(math.inf, SHOWN).kind is DecisionKind.MOVE
+
+
+def test_an_energy_within_the_tolerance_ends_it_where_objects_lie_as_shown():
+    work = Judged([goal(0.0, 0.0, 0.0)])
+    work.look(0.15, arm(0.4))
+    decision = work.look(0.005, arm(0.4))
+    assert not decision.verdict.done and decision.reason is Reason.REACHED
+
+
+def test_the_verdict_is_about_the_last_goal_image_and_those_on_the_way_keep_their_energies():
+    way = [goal(0.0, 0.0, 0.0), goal(5.0, 0.0, 0.0, budget_steps=1), FAR]
+    work = Judged(way)
+    first, second = work.look(0.15, SHOWN), work.look(0.15, SHOWN)
+    assert (first.sub_goal, first.sub_goals_reached) == (1, 1), "reached by its energy, objects or not"
+    assert (second.sub_goal, second.sub_goals_reached) == (2, 1), "left after its budget"
+    assert all(torch.equal(given, FAR.latent) for given in work.head.goals)
+
+
+def test_work_that_is_done_ends_whatever_goal_image_is_pursued_and_says_which_were_not_needed():
+    work = Judged([goal(5.0, 0.0, 0.0), goal(6.0, 0.0, 0.0), FAR])
+    work.look(0.15, SHOWN)
+    decision = work.look(0.005, SHOWN)
+    assert decision.reason is Reason.REACHED
+    assert (decision.sub_goal, decision.sub_goals_reached) == (2, 1)
+    assert "; goal images on the way that were not needed: 2; " in decision.message
+
+
+def test_work_is_done_with_its_last_step():
+    work = Judged([replace(FAR, budget_steps=1)])
+    work.look(0.15, SHOWN)
+    assert work.look(0.005, SHOWN).reason is Reason.REACHED
+
+
+def test_steps_that_are_spent_say_what_is_missing():
+    work = Judged([replace(FAR, budget_steps=1)])
+    work.look(0.15, arm(0.4, 0.02, **HOLDING))
+    decision = work.look(0.005, arm(0.4, 0.02, **HOLDING))
+    assert decision.reason is Reason.BUDGET_SPENT
+    assert "sure that they lie as shown; the gripper should let go; energy" in decision.message
+
+
+@pytest.mark.parametrize("goals", [[FAR], [replace(FAR, budget_steps=2)] * 9], ids=["one picture", "many"])
+def test_work_that_nothing_brings_nearer_stalls(goals):
+    work = Judged(goals, progress=ProgressSettings(patience=4))
+    decisions = [work.look(0.15, SHOWN) for _ in range(5)]
+    assert [decision.kind for decision in decisions[:-1]] == [DecisionKind.MOVE] * 4
+    assert (decisions[-1].kind, decisions[-1].reason) == (DecisionKind.GAVE_UP, Reason.STALLED)
+    assert decisions[-1].message.startswith(
+        "nothing brings the goal nearer; no progress in 4 looks; objects are 15.0 cm off, 0 % sure"
+    )
+    assert decisions[-1].action is None
+
+
+def test_a_patience_that_is_longer_than_the_budget_changes_nothing():
+    work = Judged([replace(FAR, budget_steps=2)], progress=ProgressSettings(patience=9))
+    assert [work.look(0.15, SHOWN).reason for _ in range(3)][-1] is Reason.BUDGET_SPENT
+
+
+def test_looks_after_which_the_arm_refused_to_move_wear_out_no_patience_and_agree_with_nothing():
+    work = Judged([FAR], rule=VerdictSettings(looks=2), progress=ProgressSettings(patience=2))
+    for off_m in (0.15, 0.15, 0.15, 0.005, 0.005):
+        assert work.look(off_m, SHOWN).kind is DecisionKind.MOVE
+        work.control.forget_last_action()
+
+
+@pytest.mark.parametrize("broken", ["logits", "goal_states"])
+def test_a_head_that_gives_no_numbers_ends_the_work_by_name(broken):
+    def head(*given: torch.Tensor) -> Opinion:
+        opinion = Says(0.005, SHOWN)(*given)
+        return opinion._replace(**{broken: torch.full_like(getattr(opinion, broken), math.nan)})
+
+    decision = Judged([FAR], head).control.step(HERE, SHOWN)
+    assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.INVALID_ENERGY)
+    assert "the verdict is NaN or infinite" in decision.message and decision.verdict is None
+
+
+def test_no_numbers_at_all_are_named_before_anything_is_judged():
+    for latent, state, reason in (
+        (HERE * math.nan, SHOWN, Reason.INVALID_LATENT),
+        (HERE, SHOWN * math.nan, Reason.INVALID_STATE),
+    ):
+        work = Judged([FAR])
+        assert work.look(0.005, state, latent).reason is reason
+        assert work.head.goals == []
+
+
+def test_imagined_moments_are_pursued_until_the_work_is_done():
+    work = Judged([goal(0.2, 0.2, 0.0)], sub_goals=around_the_corner())
+    decision = work.look(0.15, SHOWN)
+    assert decision.imagined.number == 1 and decision.verdict.off_m == pytest.approx(0.15, abs=1e-3)
+    assert work.look(0.005, SHOWN).reason is Reason.REACHED
+
+
+def test_pictures_behind_the_latents_reach_the_judge():
+    rows = torch.full((2, 3), 50.0)
+    work = Judged([replace(FAR, latent=torch.cat([FAR.latent, rows]))], latent_tokens=1)
+    work.look(0.15, SHOWN, torch.cat([HERE, -rows]))
+    assert torch.equal(work.head.goals[0][1:], rows)
+
+
+def test_a_judge_forgets_when_other_work_begins():
+    work = Judged([FAR])
+    for off_m, state in ((0.15, arm(0.4, 0.02, **HOLDING)), (0.005, arm(0.4))):
+        work.look(off_m, state)
+    work.control.start([FAR])
+    assert work.look(0.005, arm(0.5)).verdict.missing == "the hand is 20.0 cm off"
+
+
+def test_without_a_judge_a_goal_within_its_band_is_reached_once_no_plan_lowers_its_energy():
+    settled = ProgressSettings(settled_energy=0.01, settled_looks=2)
+    near = goal(0.1, 0.0, 0.0)
+    control = controller(optimiser=FixedPlan(), progress=settled)
+    control.start([goal(9.0, 0.0, 0.0, budget_steps=1), near])
+    control.step(*observe((0, 0, 0)))
+    decisions = [control.step(*observe((0, 0, 0))) for _ in range(2)]
+    assert [decision.reason for decision in decisions] == [Reason.ON_THE_WAY, Reason.REACHED]
+    assert (decisions[-1].sub_goals_reached, decisions[-1].sub_goal) == (1, 1)
+    assert "its energy no longer falls, and no plan is imagined to lower it" in decisions[-1].message
+    moving = controller(progress=settled)
+    moving.start([near])
+    assert [moving.step(*observe((0, 0, 0))).kind for _ in range(4)] == [DecisionKind.MOVE] * 4, "a plan lowers it"

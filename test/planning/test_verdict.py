@@ -1,0 +1,171 @@
+import math
+
+import pytest
+import torch
+from verdicts import EDGES_M, HOLDING, Says, Work, arm
+
+from jepa_planner.planning.verdict import (
+    Judge,
+    NonFiniteVerdictError,
+    Verdict,
+    VerdictSettings,
+    chance_within,
+    median_off_m,
+)
+from jepa_planner.world_model.verdict_head import Opinion
+
+AWAY = arm(0.7)
+LOW = 0.02
+
+
+def carried(shown: torch.Tensor = AWAY, **rule: float) -> Work:
+    """A thing was far off, was taken at 0.4 m, and is now held over its place at 0.5 m."""
+    work = Work(shown, **rule)
+    for off_m, state in ((0.15, arm(0.4)), (0.15, arm(0.4, LOW, **HOLDING)), (0.005, arm(0.5, LOW, **HOLDING))):
+        assert not work.look(off_m, state).done
+    return work
+
+
+def test_what_was_put_down_and_left_is_done_wherever_the_arm_stands():
+    assert carried().look(0.005, arm(0.45, 0.15)).done
+
+
+def test_what_is_still_held_is_not_done():
+    work = carried()
+    verdict = work.look(0.005, arm(0.5, LOW, **HOLDING))
+    assert (verdict.done, verdict.objects_hold, verdict.missing) == (False, True, "the gripper should let go")
+    assert str(verdict).endswith("sure that they lie as shown; the gripper should let go")
+
+
+def test_a_gripper_that_is_told_to_close_only_half_way_holds_what_stops_it():
+    verdict = carried().look(0.005, arm(0.5, 0.2, closed=0.49, measured=0.42))
+    assert verdict.missing == "the gripper should let go"
+
+
+def test_a_hand_that_has_let_go_must_leave_if_the_picture_shows_it_elsewhere():
+    verdict = carried().look(0.005, arm(0.5, LOW))
+    assert (verdict.done, verdict.missing) == (False, "the hand should leave")
+    assert carried(shown=arm(0.52, LOW)).look(0.005, arm(0.5, LOW)).done, "it shows it beside the thing"
+
+
+def test_objects_that_lie_elsewhere_are_not_done_whatever_the_arm_does():
+    verdict = carried().look(0.06, AWAY)
+    assert (verdict.done, verdict.objects_hold, verdict.missing) == (False, False, "objects are 7.5 cm off")
+    assert verdict.certainty < 0.01
+
+
+def test_other_things_than_the_picture_shows_are_said_to_be_so():
+    verdict = Work(AWAY).look(math.inf, AWAY)
+    assert (verdict.off_m, verdict.missing) == (math.inf, "objects are elsewhere, or not the same ones")
+    assert str(verdict) == "objects are elsewhere, or not the same ones, 0 % sure that they lie as shown"
+
+
+def test_where_nothing_had_to_be_moved_the_picture_is_about_the_arm():
+    work = Work(AWAY)
+    assert work.look(0.005, arm(0.5)).missing == "the hand is 20.0 cm off"
+    assert work.look(0.005, arm(0.7, closed=1.0)).missing == "the gripper is not as shown"
+    assert work.look(0.005, arm(0.69)).done
+
+
+def test_a_goal_that_holds_already_is_done_at_the_first_look():
+    assert Work(AWAY).look(0.005, AWAY).done
+
+
+def test_a_hand_that_swept_the_table_on_its_way_to_where_it_shall_stand_must_still_go_there():
+    work = Work(arm(0.5, 0.3))
+    for x_m in (0.4, 0.44):
+        work.look(0.005, arm(x_m, LOW, closed=1.0))
+    assert work.look(0.005, arm(0.44, 0.1, closed=1.0)).missing == "the hand is 20.9 cm off"
+
+
+def test_what_was_pushed_is_done_once_the_hand_has_risen_from_there():
+    work = Work(AWAY)
+    for off_m, x_m in ((0.15, 0.4), (0.08, 0.45), (0.015, 0.5)):
+        verdict = work.look(off_m, arm(x_m, LOW, closed=1.0))
+    assert verdict.missing == "the hand should leave"
+    assert work.look(0.015, arm(0.5, 0.1, closed=1.0)).done
+
+
+def test_a_hand_that_closes_on_nothing_holds_nothing():
+    work = Work(AWAY)
+    assert not work.judge.holds(arm(0.4, closed=1.0))
+    assert not work.judge.holds(arm(0.4, closed=0.6)), "fingers that went where they were told to"
+    assert work.judge.holds(arm(0.4, **HOLDING))
+
+
+def test_a_picture_of_a_held_thing_is_done_while_it_is_held_there():
+    work = Work(arm(0.4, 0.15, **HOLDING))
+    assert work.look(0.10, arm(0.4, LOW)).missing == "objects are 15.0 cm off"
+    assert not work.look(0.08, arm(0.4, 0.08, **HOLDING)).done
+    assert work.look(0.005, arm(0.4, 0.15, **HOLDING)).done
+    assert work.look(0.005, arm(0.4, 0.15)).missing == "the gripper should hold something"
+
+
+def test_without_commands_fingers_between_open_and_closed_hold_something():
+    judge = Work(AWAY).judge
+    held = [judge.holds(torch.tensor([0.4, 0.0, 0.2, 0.0, 0.0, 0.0, measured])) for measured in (0.02, 0.3, 0.6, 0.98)]
+    assert held == [False, True, True, False]
+
+
+def test_so_many_looks_in_a_row_must_agree():
+    work = Work(AWAY, looks=2)
+    assert [work.look(off_m, AWAY).done for off_m in (0.005, 0.08, 0.005, 0.005)] == [False, False, False, True]
+
+
+def test_a_look_after_which_nothing_was_done_agrees_with_nothing():
+    work = Work(AWAY, looks=2)
+    work.look(0.005, AWAY)
+    work.judge.forget_last_look()
+    assert not work.look(0.005, AWAY).done
+    assert work.look(0.005, AWAY).done
+
+
+def test_other_work_begins_anew():
+    work = carried()
+    work.judge.forget()
+    assert work.look(0.005, arm(0.45, 0.15)).missing.startswith("the hand is ")
+
+
+@pytest.mark.parametrize("broken", ["logits", "goal_states"])
+def test_a_head_that_gives_no_numbers_says_nothing_rather_than_done(broken):
+    def head(*given: torch.Tensor) -> Opinion:
+        opinion = Says(0.005, AWAY)(*given)
+        return opinion._replace(**{broken: torch.full_like(getattr(opinion, broken), math.nan)})
+
+    judge = Judge(head, EDGES_M, VerdictSettings())
+    with pytest.raises(NonFiniteVerdictError, match="the verdict is NaN or infinite"):
+        judge.look(torch.zeros(1, 3), AWAY, torch.ones(1, 3))
+
+
+def test_chances_within_a_distance_count_whole_classes_and_a_share_of_the_one_it_cuts():
+    chances = torch.tensor([0.4, 0.2, 0.2, 0.1, 0.1])
+    edges_m = (0.01, 0.03, 0.05)
+    found = [float(chance_within(chances, edges_m, within_m)) for within_m in (0.005, 0.01, 0.02, 0.05, 9.0)]
+    assert found == pytest.approx([0.2, 0.4, 0.5, 0.8, 0.8]), "nothing beyond the last edge, and no other things"
+
+
+@pytest.mark.parametrize(
+    ("chances", "off_m"),
+    [
+        ((1.0, 0.0, 0.0, 0.0), 0.005),
+        ((0.25, 0.75, 0.0, 0.0), 0.01 + 0.02 / 3),
+        ((0.5, 0.0, 0.0, 0.5), 0.01),
+        ((0.2, 0.2, 0.6, 0.0), math.inf),
+        ((0.0, 0.0, 0.0, 1.0), math.inf),
+    ],
+)
+def test_the_distance_that_is_said_is_as_likely_too_small_as_too_large(chances, off_m):
+    assert median_off_m(torch.tensor(chances), (0.01, 0.03)) == pytest.approx(off_m)
+
+
+def test_a_verdict_says_how_far_and_how_sure():
+    assert str(Verdict(0.87, 0.012, "", True, True)) == "objects are 1.2 cm off, 87 % sure that they lie as shown"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"within_m": 0.0}, {"certainty": 1.0}, {"certainty": 0.0}, {"holding": 0.0}, {"looks": 0}, {"arm_m": math.nan}],
+)
+def test_an_impossible_rule_is_refused(wrong):
+    with pytest.raises(ValueError, match="expected"):
+        VerdictSettings(**wrong)
