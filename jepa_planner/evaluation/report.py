@@ -39,7 +39,7 @@ def summarise(
         "wilson_low": round(low, 4),
         "wilson_high": round(high, 4),
         "success_means": success_means(trials, settings),
-        **counts(trials),
+        **counts(trials, said=not settings.stop_at_success and any(t.reason for t in trials)),
         "ends": dict(Counter(t.reason for t in trials if t.reason)),
         "doubts": dict(Counter(t.reason for t in trials if t.reason in doubts)),
         "plan_seconds_median": round(percentile(plan_seconds, 50), 4) if plan_seconds else None,
@@ -73,17 +73,17 @@ def success_means(trials: Sequence[Trial], settings: TrialSettings) -> str:
     return 'said "reached", and it was true'
 
 
-def counts(trials: Sequence[Trial]) -> dict[str, object]:
-    """What was said beside what was true; see docs/evaluation.md. Null is what nobody said."""
+def counts(trials: Sequence[Trial], said: bool) -> dict[str, object]:
+    """What was said beside what was true; see docs/evaluation.md. Null where nothing was said that ended a trial."""
     found: dict[str, object] = {
         "reached_and_true": sum(t.reached and t.solved_at_end for t in trials),
         "reached_and_false": sum(t.reached and not t.solved_at_end for t in trials),
         "true_not_reached": sum(t.solved_at_end and not t.reached for t in trials),
         "stalled": sum(t.reason == Reason.STALLED.name for t in trials),
     }
-    if not any(t.reason for t in trials):
+    if not said:
         found = dict.fromkeys(found)
-    waited = [max(0, t.steps - t.true_since) for t in trials if t.reached and t.true_since is not None]
+    waited = [max(0, t.steps - t.true_since) for t in trials if t.reached and t.true_since is not None and said]
     return found | {
         "solved_at_some_moment": sum(t.was_solved for t in trials),
         "solved_at_end": sum(t.solved_at_end for t in trials),

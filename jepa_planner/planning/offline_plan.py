@@ -52,16 +52,16 @@ def plan_offline(model: WorldModel, context: Context, goal: Tensor, factory: Con
         (wanted,) = factory.goals([goal.cpu()], [Asked(budget_steps=1)])
     except UnfamiliarGoalError as error:
         raise NoPlanError(Reason.UNFAMILIAR_GOAL, str(error)) from error
-    observed, judge, verdict = context.latents[-1].cpu(), factory.judge(), None
-    if judge is not None:
-        verdict = judge.look(observed, context.states[-1].float().cpu(), wanted.latent)
+    observed, state = context.latents[-1].cpu(), context.states[-1].float().cpu()
     controller = replace(factory, verdict_head=None).controller([replace(wanted, tolerance=0.0)])
-    decision = controller.step(observed, context.states[-1])
+    decision = controller.step(observed, state)
     channels = len(model.contract.action.channels)
-    if decision.reason is Reason.REACHED:
-        return OfflinePlan(torch.zeros(0, channels), decision.energy, decision.energy, (), 0.0, verdict=verdict)
-    if decision.plan is None:
+    if decision.plan is None and decision.reason is not Reason.REACHED:
         raise NoPlanError(decision.reason, decision.message)
+    judge = factory.judge()
+    verdict = None if judge is None else judge.look(observed, state, wanted.latent)
+    if decision.plan is None:
+        return OfflinePlan(torch.zeros(0, channels), decision.energy, decision.energy, (), 0.0, verdict=verdict)
     latents, target = model.contract.latent_of(context.latents), model.contract.latent_of(goal.cpu())
     if decision.imagined is not None:
         target = decision.imagined.latent

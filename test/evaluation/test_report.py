@@ -92,7 +92,7 @@ def test_what_was_said_is_counted_beside_what_was_true():
 
 def test_of_those_who_say_nothing_nothing_is_counted_that_was_said():
     report = summary(True, False, floor="noop", model=None)
-    assert report["reached_and_true"] is None and report["stalled"] is None and report["steps_to_verdict_median"] is None
+    assert [report[name] for name in ("reached_and_true", "stalled", "steps_to_verdict_median")] == [None] * 3
     assert (report["solved_at_some_moment"], report["solved_at_end"], report["successes"]) == (1, 1, 1)
     assert "solved = 50%, 95 % interval 9% to 91% (solved at the end: nothing was said)" in in_words(report)
     assert 'said "reached"' not in in_words(report)
@@ -100,7 +100,8 @@ def test_of_those_who_say_nothing_nothing_is_counted_that_was_said():
 
 def test_trials_that_the_judge_ended_say_so():
     report = summary(True, False, stop_at_success=True)
-    assert report["stop_at_success"] and "(solved at some moment, which ended the trial)" in in_words(report)
+    assert report["stop_at_success"] and report["true_not_reached"] is None
+    assert "(solved at some moment, which ended the trial)" in in_words(report)
 
 
 def test_a_floor_plans_nothing_and_has_no_model():
