@@ -11,7 +11,8 @@ from jepa_planner.cli.number_arguments import at_least
 HELP = "say why the episodes that an evaluation lost were lost, with the expert at its side"
 
 NEEDED = (
-    "task", "episodes", "seed", "goal_images", "vary", "strength", "to_the_end", "trials", "model", "imagine_sub_goals",
+    "task", "episodes", "seed", "goal_images", "vary", "strength", "stop_at_success", "trials", "model",
+    "imagine_sub_goals",
 )  # fmt: skip
 
 
@@ -31,7 +32,7 @@ def main(args: argparse.Namespace) -> int:
     """Examine the lost episodes one by one and print a tally."""
     import torch
 
-    from jepa_planner.evaluation.blame import Examiner, most_frequent, tally
+    from jepa_planner.evaluation.blame import Cause, Examiner, is_of_verdict, most_frequent, tally
     from jepa_planner.evaluation.gallery import LostEpisode, draw_gallery
     from jepa_planner.evaluation.spread_trials import Contestant
     from jepa_planner.evaluation.trials import TrialSettings
@@ -45,16 +46,20 @@ def main(args: argparse.Namespace) -> int:
         said["goal_images"],
         frozenset(said["vary"]),
         said["strength"],
-        said["to_the_end"],
+        said["stop_at_success"],
     )
-    lost = [trial["seed"] for trial in said["trials"] if not trial["success"]][: args.most]
+    lost = [trial for trial in said["trials"] if not trial["success"]][: args.most]
     folder = model_folder(args.model or said["model"])
     torch.set_num_threads(1)  # as `eval`
-    contestant = Contestant(folder, imagine_sub_goals=said["imagine_sub_goals"] or "auto", wary=said.get("wary", True))
+    contestant = Contestant(
+        folder, imagine_sub_goals=said["imagine_sub_goals"] or "auto", wary=said.get("wary", True),
+        verdict=said.get("verdict", True),
+    )  # fmt: skip
     examiner, episodes = Examiner(contestant.policy([])), []
-    for seed in lost:
+    for trial in lost:
+        seed = trial["seed"]
         looks = [evidence.cause for evidence in examiner.episode(settings, seed)]
-        cause = most_frequent(looks)
+        cause = Cause.VERDICT if is_of_verdict(trial) else most_frequent(looks)
         episodes.append(LostEpisode(seed, cause, examiner.goal[0], [pictures[0] for pictures in examiner.seen]))
         print(f"scene {seed}: {cause.value}  ({', '.join(cause.name.lower() for cause in looks)})", flush=True)
     print(tally([episode.cause for episode in episodes]))

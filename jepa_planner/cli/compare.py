@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenes", type=int, default=50, help="trials per task and condition (default: 50)")
     parser.add_argument("--seed", type=int, default=0, help="first scene is 1,000,000 + SEED")
     parser.add_argument("--goal-images", default="dense", metavar="dense|K|one")
+    parser.add_argument("--stop-at-success", action="store_true", help="as `eval`; for models without a verdict")
     parser.add_argument(
         "--out", type=Path, default=Path("out/comparison"), metavar="DIR", help="a file for each cell; resumes"
     )
@@ -36,7 +37,9 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner_sim.scene_draws import check_perturbations
 
     models = named_models(args)
-    trials = Trials(tuple(args.tasks), tuple(args.conditions), args.scenes, args.seed, args.goal_images)
+    trials = Trials(
+        tuple(args.tasks), tuple(args.conditions), args.scenes, args.seed, args.goal_images, args.stop_at_success
+    )
     check_perturbations({condition for condition in trials.conditions if condition != "clean"})
     for folder in models.values():
         load_contract(folder)  # refuses before hours of trials

@@ -56,7 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--views", nargs="+", default=[], metavar="VIEW", help="of the model's cameras, those that are there"
     )
     parser.add_argument(
-        "--to-the-end", action="store_true", help="count what holds when all steps are spent, not the first success"
+        "--stop-at-success", action="store_true",
+        help="let the simulator's judge end a trial at its first success, whatever the planner says, as others count",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-verdict", action="store_true", help="without the model's head that tells when the work is done"
     )
     parser.add_argument("--ros", action="store_true", help="run through the ROS 2 nodes")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
@@ -77,7 +81,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.report import in_words, summarise
     from jepa_planner.evaluation.spread_trials import Contestant, spread_trials
     from jepa_planner.evaluation.trials import TrialSettings, run_trials
-    from jepa_planner.planning.factory import NO_FAMILIARITY
+    from jepa_planner.planning.factory import NO_FAMILIARITY, NO_VERDICT
     from jepa_planner.world_model.bundle import load_contract, model_folder
     from jepa_planner.world_model.rollouts.threads import planning_threads
     from jepa_planner_sim.scene_draws import PERTURBATIONS
@@ -88,7 +92,7 @@ def main(args: argparse.Namespace) -> int:
     vary = frozenset(PERTURBATIONS if args.scenes == "varied" else args.perturb)
     try:
         settings = TrialSettings(
-            args.task, args.episodes, args.seed, args.goal_images, vary, args.strength, args.to_the_end
+            args.task, args.episodes, args.seed, args.goal_images, vary, args.strength, args.stop_at_success
         )
         folder = model_folder(args.model or "") if args.floor == "none" else None
     except ValueError as error:
@@ -115,6 +119,10 @@ def main(args: argparse.Namespace) -> int:
         why = "with --ros, wary is one of mpc_node's parameters" if args.ros else "floors doubt nothing"
         print(f"{why}: leave out --not-wary", file=sys.stderr)
         return 2
+    if args.no_verdict and (args.ros or args.floor != "none"):
+        why = "with --ros the nodes use what the bundle has" if args.ros else "floors say nothing"
+        print(f"{why}: leave out --no-verdict", file=sys.stderr)
+        return 2
     imagine = args.imagine_sub_goals or "auto"
     if folder is not None:
         load_contract(folder, args.views).imagines(imagine, goals=1)  # refuses what the model cannot do
@@ -133,7 +141,7 @@ def main(args: argparse.Namespace) -> int:
             search, deadline_s = chosen_search(args, planning), args.deadline or planning.deadline_s
         contestant = Contestant(
             folder, args.floor, search, deadline_s, imagine, args.dtype, args.backend, threads, tuple(args.views),
-            not args.not_wary,
+            not args.not_wary, not args.no_verdict,
         )  # fmt: skip
         policy = contestant.policy(seconds)  # in this process at least to find out what is wrong with it
         if isinstance(policy, WorldModelPolicy):
@@ -141,6 +149,8 @@ def main(args: argparse.Namespace) -> int:
             print(f"{folder} runs on {model.backend}, rollouts in {model.engine.dtype} on {threads} cores")
             if not args.not_wary and policy.familiarity is None:
                 print(NO_FAMILIARITY)
+            if not args.no_verdict and policy.verdict_head is None:
+                print(NO_VERDICT)
         if spread:
             running = spread_trials(contestant, settings, seconds, args.processes, args.cluster)
         else:
@@ -155,7 +165,10 @@ def main(args: argparse.Namespace) -> int:
     model_name = str(folder) if folder else None
     imagined = None if folder is None else imagine
     wary = folder is not None and not args.not_wary and load_contract(folder).familiarity is not None
-    summary = summarise(trials, settings, seconds, model_name, args.floor, args.ros, search, deadline_s, imagined, wary)
+    verdict = folder is not None and not args.no_verdict and load_contract(folder).verdict is not None
+    summary = summarise(
+        trials, settings, seconds, model_name, args.floor, args.ros, search, deadline_s, imagined, wary, verdict
+    )
     print(in_words(summary))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,12 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.planning.imagination import WorldModelImagination
     from jepa_planner.planning.offline_plan import NoPlanError, plan_offline
     from jepa_planner.planning.optimisers import name_of, optimiser_of
-    from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head, model_folder
+    from jepa_planner.world_model.bundle import (
+        load_familiarity,
+        load_sub_goal_head,
+        load_verdict_head,
+        model_folder,
+    )
 
     pair = read_pair(args)
     model, folder = load_model(args), model_folder(args.model or "")
@@ -50,6 +56,7 @@ def main(args: argparse.Namespace) -> int:
         sub_goal_head=load_sub_goal_head(folder),
         imagine_sub_goals=args.imagine_sub_goals or "auto",
         familiarity=familiarity,
+        verdict_head=load_verdict_head(folder),
     )
     size = f"{search.samples} candidates x {search.iterations} iterations"
     print(f"{model.contract.name}, {name_of(search)}: {size}, seed {args.seed}")
@@ -70,6 +77,7 @@ def main(args: argparse.Namespace) -> int:
             "model": model.contract.name, "seed": args.seed, "channels": list(model.contract.action.channels),
             "actions": plan.actions.tolist(), "energy_now": plan.energy_now, "energies_after": plan.energies_after,
             "reached_energy": reached, "seconds": plan.seconds, "sub_goal": _sub_goal(plan),
+            "verdict": _verdict(plan),
         }  # fmt: skip
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(data, indent=1) + "\n")
@@ -84,12 +92,26 @@ def _sub_goal(plan: OfflinePlan) -> dict[str, object] | None:
     }  # fmt: skip
 
 
+def _verdict(plan: OfflinePlan) -> dict[str, object] | None:
+    if plan.verdict is None:
+        return None
+    off_m = plan.verdict.off_m
+    return {
+        "certainty": plan.verdict.certainty, "off_m": off_m if math.isfinite(off_m) else None,
+        "missing": plan.verdict.missing, "done": plan.verdict.done,
+    }  # fmt: skip
+
+
 def in_words(plan: OfflinePlan, reached_energy: float) -> str:
     """The plan as a table, with what the model imagines of it."""
     lines = [f"energy now {plan.energy_now:.4g} (a goal counts as reached at {reached_energy:.4g})"]
+    verdict = plan.verdict
+    if verdict is not None:
+        lines.append(f"verdict: {verdict}; {'done' if verdict.done else 'not done'}")
     if not len(plan.actions):
         return "\n".join([*lines, "the two pictures are the same to the model: there is nothing to plan"])
-    if plan.energy_now <= reached_energy:
+    near = plan.energy_now <= reached_energy
+    if near if verdict is None else (verdict.done or (near and verdict.objects_hold)):
         lines.append("this goal counts as reached already: an arm would stay where it is")
     if plan.imagined is not None:
         place = ", ".join(f"{value:.3f}" for value in plan.imagined.state[:3].tolist())

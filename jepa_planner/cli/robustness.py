@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="", metavar="DIR", help="model bundle; the shipped one by default")
     parser.add_argument("--task", default="grasp", metavar="TASK", help="as `eval` (default: grasp)")
     parser.add_argument("--goal-images", default="dense", metavar="dense|K|one")
+    parser.add_argument("--stop-at-success", action="store_true", help="as `eval`")
     parser.add_argument(
         "--perturb", nargs="+", default=[], metavar="WHAT",
         help="as `eval`, and all: every one of varied scenes at once (default: each of them, and all)",
@@ -47,7 +48,10 @@ def main(args: argparse.Namespace) -> int:
     cells = []
     for name in names:
         for strength in args.strengths:
-            settings = TrialSettings(args.task, args.scenes, args.seed, args.goal_images, strength=strength)
+            settings = TrialSettings(
+                args.task, args.scenes, args.seed, args.goal_images, strength=strength,
+                stop_at_success=args.stop_at_success,
+            )  # fmt: skip
             cells.append(
                 try_strength(contestant, settings, name, PERTURBATIONS, args.out, args.processes, args.cluster)
             )

@@ -43,7 +43,7 @@ def main(args: argparse.Namespace) -> int:
 
     from jepa_planner.evaluation import search_comparison as compare
     from jepa_planner.evaluation.planning_problems import record_problems
-    from jepa_planner.world_model.bundle import model_folder
+    from jepa_planner.world_model.bundle import load_verdict_head, model_folder
     from jepa_planner.world_model.strict_fields import to_plain
     from jepa_planner.world_model.world_model import WorldModel
 
@@ -61,7 +61,8 @@ def main(args: argparse.Namespace) -> int:
     if args.episodes:
         chosen = [e.candidate for e in energies if e.candidate.budget in (0, *args.try_evaluations)]
         total = len(chosen) * len(args.tasks)
-        trials = compare.compare_successes(model, chosen, args.tasks, args.episodes)
+        head = load_verdict_head(model_folder(args.model))
+        trials = compare.compare_successes(model, chosen, args.tasks, args.episodes, head)
         successes = list(tqdm(trials, desc="trials", unit="task", total=total))
         print(f"\nsolved of {args.episodes} tuning scenes\n")
         print(compare.success_table(successes, energies))

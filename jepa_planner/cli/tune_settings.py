@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--tasks", nargs="+", default=["push"], metavar="TASK", help="as `eval` (default: push)")
     parser.add_argument("--goal-images", default="dense", metavar="dense|K|one")
-    parser.add_argument("--to-the-end", action="store_true", help="as `eval`")
+    parser.add_argument("--stop-at-success", action="store_true", help="as `eval`")
     parser.add_argument("--scenes", type=int, default=30, help="trials per task and change (default: 30)")
     parser.add_argument("--processes", type=at_least(1), default=1, metavar="N", help="of this machine (default: 1)")
     parser.add_argument(
@@ -36,7 +36,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.world_model.bundle import model_folder
 
     given = [
-        TrialSettings(task, args.scenes, TUNING_SEED, args.goal_images, to_the_end=args.to_the_end)
+        TrialSettings(task, args.scenes, TUNING_SEED, args.goal_images, stop_at_success=args.stop_at_success)
         for task in args.tasks
     ]
     cells = []

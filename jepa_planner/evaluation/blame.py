@@ -7,7 +7,7 @@ done is held against what the planner did, in the model's imagination and in tru
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from jepa_planner.evaluation.policies import WorldModelPolicy
-from jepa_planner.evaluation.trials import TrialSettings, make_scene
-from jepa_planner.planning.decision import Decision
+from jepa_planner.evaluation.trials import TrialSettings, make_scene, run_trial
+from jepa_planner.planning.decision import Decision, Reason
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.world_model.context import Context
 from jepa_planner_sim.envs import PandaTaskEnv
@@ -40,6 +40,7 @@ class Cause(Enum):
     SEARCH = "the right way was imagined to be better than the plan, and was not found"
     PREDICTION = "the right way is better in truth, but not as imagined"
     NONE = "the plan is as good as the expert's way"
+    VERDICT = "what was said in the end was not so: done and not noticed, or not done"
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ def _less(one: float, other: float) -> bool:
     return one < (1.0 - CLEARLY) * other
 
 
+def is_of_verdict(trial: Mapping[str, object]) -> bool:
+    """Whether a lost trial, as `eval` wrote it, was lost by what the planner said of it alone."""
+    return bool(trial["solved_at_end"]) != (trial["reason"] == Reason.REACHED.name)
+
+
 def most_frequent(causes: Sequence[Cause]) -> Cause:
     """The cause of an episode: the most frequent one of its looks, leaving out those at which nothing failed."""
     counts = Counter(cause for cause in causes if cause is not Cause.NONE)
@@ -106,30 +112,24 @@ class Examiner:
         self._imagination = WorldModelImagination(policy.model, policy.model.energy)
 
     def episode(self, settings: TrialSettings, seed: int) -> list[Evidence]:
-        """What was found in one scene, for as long as `run_trials` plays it."""
+        """What was found in one scene, for as long as `run_trial` plays it."""
         env = make_scene(settings.task, self._policy.image_size_px, self._policy.cameras)
         if not isinstance(env, PandaTaskEnv):
             raise ValueError(
                 f"{settings.task}: blame needs the scripted expert, which knows the tasks of the simulator alone"
             )
-        options = {"goal_images": settings.goal_images, "vary": settings.vary, "strength": settings.strength}
         found: list[Evidence] = []
-        try:
-            observation, _ = env.reset(seed=seed, options=options)
-            self._aside = settings.goal_images == "one" and settings.task not in ("reach", "grasp")
-            self._policy.start(env, env.goal_images, seed)
-            self.goal, self.seen = env.goal_images[-1], []
-            solved = truncated = False
-            step = 0
-            while not (truncated or (solved and not settings.to_the_end)):
-                self.seen.append(observation["images"])
-                action = self._policy.act(observation)
-                decision = self._policy.last
-                if step % LOOK_EVERY == 0 and decision.plan is not None:
-                    found.append(self._examine(env, observation, decision))
-                observation, _, solved, truncated, _ = env.step(action)
-                step += 1
+        self.seen = []
+        self._aside = settings.goal_images == "one" and settings.task not in ("reach", "grasp")
+
+        def look(step: int, env: PandaTaskEnv, observation: dict[str, np.ndarray]) -> None:
             self.seen.append(observation["images"])
+            if step % LOOK_EVERY == 0 and self._policy.last.plan is not None:
+                found.append(self._examine(env, observation, self._policy.last))
+
+        try:
+            run_trial(env, self._policy, settings, seed, look)
+            self.goal = env.goal_images[-1]
         finally:
             env.close()
         return found

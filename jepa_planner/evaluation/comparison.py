@@ -13,7 +13,7 @@ from jepa_planner.evaluation.kept import kept, trials_asked
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.report import summarise
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
-from jepa_planner.world_model.bundle import load_contract
+from jepa_planner.world_model.bundle import load_contract, load_verdict_head
 from jepa_planner.world_model.world_model import WorldModel
 
 CLEAN = "clean"
@@ -22,18 +22,19 @@ CLEAN = "clean"
 
 @dataclass(frozen=True)
 class Trials:
-    """What all models are given: tasks, conditions, scenes per task from which seed on, goal images."""
+    """What all models are given: tasks, conditions, scenes per task from which seed on, goal images, who ends them."""
 
     tasks: tuple[str, ...]
     conditions: tuple[str, ...]
     scenes: int
     seed: int = 0
     goal_images: str = "dense"
+    stop_at_success: bool = False
 
     def settings(self, task: str, condition: str) -> TrialSettings:
         """Those of one cell of the table; raises ValueError for what there is not."""
         vary = frozenset() if condition == CLEAN else frozenset([condition])
-        return TrialSettings(task, self.scenes, self.seed, self.goal_images, vary)
+        return TrialSettings(task, self.scenes, self.seed, self.goal_images, vary, stop_at_success=self.stop_at_success)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _evaluate(folder: Path, settings: TrialSettings) -> dict[str, object]:
     model = WorldModel.load(folder)
     found = []
     try:
-        policy = WorldModelPolicy(model, seconds)
+        policy = WorldModelPolicy(model, seconds, verdict_head=load_verdict_head(folder))
         with tqdm(run_trials(policy, settings), total=settings.episodes, desc=settings.task, unit="trial") as bar:
             for trial in bar:
                 found.append(trial)

@@ -19,20 +19,20 @@ from jepa_planner.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.planning.sub_goals import SubGoalHeadLike
 from jepa_planner.training.demonstrations import Demonstrations, encoded_demonstrations
 from jepa_planner.training.episodes import read_episodes
-from jepa_planner.world_model.bundle import load_sub_goal_head
+from jepa_planner.world_model.bundle import load_sub_goal_head, load_verdict_head
 from jepa_planner.world_model.world_model import WorldModel
 
 WAYS = {
     "imagined": "search toward imagined moments",
     "retrieved": "search toward moments of the demonstration that fits best",
     "search alone": "search toward the goal picture",
-    "flat policy": "no search: a policy from latents to actions",
+    "flat policy": "no search: a policy from latents to actions; it says nothing: solved at the end",
 }
 
 
 @dataclass(frozen=True)
 class Row:
-    """How often one way solved a task."""
+    """How often one way solved a task, and where it can say so, said so."""
 
     way: str
     task: str
@@ -52,7 +52,7 @@ class Ways:
         self._makers: dict[str, Callable[[], Policy]] = {
             "imagined": lambda: self._searching(load_sub_goal_head(bundle)),
             "retrieved": lambda: self._searching(RetrievedMoments(self._demonstrations())),
-            "search alone": lambda: WorldModelPolicy(self._model),
+            "search alone": lambda: WorldModelPolicy(self._model, verdict_head=load_verdict_head(bundle)),
             "flat policy": self._flat_policy,
         }
 
@@ -71,7 +71,8 @@ class Ways:
         }  # fmt: skip
 
     def _searching(self, head: SubGoalHeadLike) -> WorldModelPolicy:
-        return WorldModelPolicy(self._model, sub_goal_head=head, imagine_sub_goals="always")
+        verdict_head = load_verdict_head(self.bundle)
+        return WorldModelPolicy(self._model, sub_goal_head=head, imagine_sub_goals="always", verdict_head=verdict_head)
 
     def _flat_policy(self) -> FlatPolicy:
         demonstrations = self._demonstrations()

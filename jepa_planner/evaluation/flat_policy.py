@@ -48,6 +48,8 @@ class FlatPolicy:
     only be guessed, and the mean of such guesses is no change.
     """
 
+    last = None
+
     def __init__(self, model: WorldModel, demonstrations: Demonstrations) -> None:
         contract = model.contract
         self.image_size_px, self.cameras = contract.image.height, contract.image.views

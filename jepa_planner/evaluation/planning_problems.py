@@ -65,7 +65,8 @@ def record_problems(model: WorldModel, task: str, count: int, scenes: int = 2) -
     Fewer where it takes fewer steps.
     """
     recorder = RecordingOptimiser(optimiser_of(model.contract.planning.search()))
-    for _ in run_trials(WorldModelPolicy(model, optimiser=recorder), TrialSettings(task, scenes, TUNING_SEED)):
+    settings = TrialSettings(task, scenes, TUNING_SEED, stop_at_success=True)  # what follows is no way to a goal
+    for _ in run_trials(WorldModelPolicy(model, optimiser=recorder), settings):
         pass
     return evenly(recorder.problems, count)
 

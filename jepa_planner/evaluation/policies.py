@@ -35,17 +35,24 @@ Scene = PandaTaskEnv | SceneAdapter
 class Policy(Protocol):
     """Chooses actions from observations; `start` is called once per trial.
 
-    image_size_px: of pictures it is given. cameras: those that it must see through; none: any will do.
+    image_size_px: of pictures it is given. cameras: those that it must see through; none: any will do. last: what it
+    decided last, None for one that never says how things stand.
     """
 
     image_size_px: int
     cameras: tuple[str, ...]
+    last: Decision | None
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Begin a trial with goal images, uint8 [V, H, W, 3] each."""
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         """The next action [7]."""
+
+
+def has_ended(policy: Policy) -> bool:
+    """Whether a policy has ended the trial by itself."""
+    return policy.last is not None and policy.last.kind is not DecisionKind.MOVE
 
 
 @dataclass
@@ -109,7 +116,7 @@ class WorldModelPolicy:
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         """One look, one plan, one action."""
-        if self.last is not None and self.last.kind is not DecisionKind.MOVE:
+        if has_ended(self):
             return np.zeros(7, dtype=np.float32)
         started = time.perf_counter()
         latent = self.model.observe(observation["images"][None, self.views])[0]
@@ -120,11 +127,16 @@ class WorldModelPolicy:
         return self.last.action
 
 
-class NoopPolicy:
-    """Does nothing: what is solved without acting is no task."""
+class Floor:
+    """Common to the floors: any small picture will do, and nothing is said of how things stand."""
 
     image_size_px = FLOOR_PX
     cameras = ()
+    last = None
+
+
+class NoopPolicy(Floor):
+    """Does nothing: what is solved without acting is no task."""
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Nothing to prepare."""
@@ -134,11 +146,8 @@ class NoopPolicy:
         return np.zeros(7, dtype=np.float32)
 
 
-class RandomPolicy:
+class RandomPolicy(Floor):
     """Even random actions within bounds."""
-
-    image_size_px = FLOOR_PX
-    cameras = ()
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Seed the generator."""
@@ -149,16 +158,13 @@ class RandomPolicy:
         return self._rng.uniform(-self._max, self._max).astype(np.float32)
 
 
-class PixelPolicy:
+class PixelPolicy(Floor):
     """Greedy in pixel space with the true simulator as its look-ahead: better dynamics than any model has, but pixels
     as energy.
 
     Tries `candidates` random actions and no action in the simulator itself, and takes the one whose picture differs
     least (mean squared) from the goal image; goes on to the next goal image after an even share of the steps.
     """
-
-    image_size_px = FLOOR_PX
-    cameras = ()
 
     def __init__(self, candidates: int = 24) -> None:
         self._candidates = candidates
@@ -187,11 +193,8 @@ class PixelPolicy:
         return float(np.mean((self._env.foresee(action).astype(np.float32) - goal) ** 2))
 
 
-class ExpertPolicy:
+class ExpertPolicy(Floor):
     """The scripted expert with the simulator's knowledge: not a floor but the ceiling."""
-
-    image_size_px = FLOOR_PX
-    cameras = ()
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Begin the script of the task."""

@@ -14,6 +14,7 @@ from jepa_planner.evaluation.statistics import percentile
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.planning.optimisers import OPTIMISER_NAMES, name_of, optimiser_of
 from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.planning.verdict import VerdictHeadLike
 from jepa_planner.world_model.contract_sections import PlanningSpec
 from jepa_planner.world_model.world_model import WorldModel
 
@@ -113,13 +114,17 @@ def best_shapes(results: Sequence[EnergyResult]) -> list[EnergyResult]:
 
 
 def compare_successes(
-    model: WorldModel, searches: Sequence[Candidate], tasks: Sequence[str], episodes: int
+    model: WorldModel,
+    searches: Sequence[Candidate],
+    tasks: Sequence[str],
+    episodes: int,
+    verdict_head: VerdictHeadLike | None = None,
 ) -> Iterator[SuccessResult]:
-    """Closed-loop trials on tuning scenes, the same for every search."""
+    """Closed-loop trials on tuning scenes, the same for every search. verdict_head: the model's."""
     for candidate in searches:
         for task in tasks:
             seconds: list[float] = []
-            policy = WorldModelPolicy(model, seconds, optimiser_of(candidate.search))
+            policy = WorldModelPolicy(model, seconds, optimiser_of(candidate.search), verdict_head=verdict_head)
             trials = list(run_trials(policy, TrialSettings(task, episodes, TUNING_SEED)))
             successes = sum(trial.success for trial in trials)
             yield SuccessResult(candidate, task, successes, episodes, percentile(seconds, 50))

@@ -15,7 +15,7 @@ from jepa_planner.parallel import in_parallel
 from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.settings import SearchSettings
 from jepa_planner.planning.sub_goals import ImagineMode
-from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head
+from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head
 from jepa_planner.world_model.bundle_files import CONTRACT_FILE
 from jepa_planner.world_model.strict_fields import to_plain
 from jepa_planner.world_model.world_model import WorldModel
@@ -37,6 +37,7 @@ class Contestant:
     threads: int = 1
     views: tuple[str, ...] = ()
     wary: bool = True
+    verdict: bool = True
 
     def settings(self) -> dict[str, object]:
         """How the bundle is run, by the fields' names, as plain JSON types."""
@@ -53,6 +54,7 @@ class Contestant:
         head = load_sub_goal_head(self.folder, self.views)
         policy = WorldModelPolicy(model, plan_seconds, optimiser, self.deadline_s, head, self.imagine_sub_goals)
         policy.familiarity = load_familiarity(self.folder) if self.wary else None
+        policy.verdict_head = load_verdict_head(self.folder, self.views) if self.verdict else None
         return policy
 
 

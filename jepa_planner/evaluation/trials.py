@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import gymnasium
+import numpy as np
 
-from jepa_planner.evaluation.policies import Policy, WorldModelPolicy
+from jepa_planner.evaluation.policies import Policy, Scene, has_ended
+from jepa_planner.planning.decision import Reason
 from jepa_planner_sim import ENV_IDS
-from jepa_planner_sim.adapter import SceneAdapter, load_adapter
+from jepa_planner_sim.adapter import load_adapter
 from jepa_planner_sim.cameras import CAMERAS, STANDARD_CAMERAS
 from jepa_planner_sim.collect_settings import EVALUATION_SEED_START
 from jepa_planner_sim.envs import PandaTaskEnv
+from jepa_planner_sim.tasks import HOLD_STEPS
+
+Look = Callable[[int, Scene, dict[str, np.ndarray]], None]
+"""Told of each look once the policy has acted on it: actions so far, the scene, the observation."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +27,8 @@ class TrialSettings:
     """What is tried: a task of ENV_IDS or a SceneAdapter as MODULE:CLASS, how many scenes from which seed on, goal
     images, and what the scenes vary.
 
-    to_the_end: go on after the first success until the task's steps are spent, and count what holds then.
+    stop_at_success: the simulator's judge ends a trial at its first success, as other projects count, and what the
+    planner says of itself does not matter.
     """
 
     task: str
@@ -29,7 +37,7 @@ class TrialSettings:
     goal_images: str = "dense"
     vary: frozenset[str] = frozenset()
     strength: float = 1.0
-    to_the_end: bool = False
+    stop_at_success: bool = False
 
     def __post_init__(self) -> None:
         if self.task not in ENV_IDS and ":" not in self.task:
@@ -48,9 +56,13 @@ class TrialSettings:
 class Trial:
     """How one trial went; distances in metres to what the goal image shows, at the start and at the end.
 
-    draws: scenes drawn until there was one that the scripted expert solves. first_success: after how many steps the
-    task was solved for the first time, None where it never was or nobody counted. ended, reason: what the planner said
-    last, in words and by its name in `Reason`, or, through the nodes, in `Outcome`.
+    success: what counts, see `run_trials`. steps: actions until the planner ended, which is when its verdict fell.
+    draws: scenes drawn until there was one that the scripted expert solves. ended, reason: what the planner said last,
+    in words and by its name in `Reason`, or, through the nodes, in `Outcome`; empty where nothing is said. certainty,
+    off_m: of the objects, as then thought to lie; None where nobody judged, and off_m where it is beyond telling.
+    first_success: after how many steps the task was solved for the first time, None where it never was or nobody
+    counted. true_since: after how many what is true at the end became so, and stayed. was_solved, solved_at_end:
+    whether the task was solved at some moment, and is once the arm has rested after the end.
     """
 
     seed: int
@@ -62,35 +74,91 @@ class Trial:
     draws: int = 1
     first_success: int | None = None
     reason: str = ""
+    certainty: float | None = None
+    off_m: float | None = None
+    true_since: int | None = None
+    was_solved: bool = False
+    solved_at_end: bool = False
+
+    @property
+    def reached(self) -> bool:
+        """Whether the planner said that the work was done."""
+        return self.reason == Reason.REACHED.name
+
+
+class Truth:
+    """What the simulator knows of a task, step after step."""
+
+    def __init__(self) -> None:
+        self.solved = False
+        self.first_success: int | None = None
+        self.since: int | None = None
+
+    def look(self, steps: int, info: Mapping[str, bool]) -> None:
+        """After so many steps; info: of the scene's `step`."""
+        self.solved = bool(info["success"])
+        self.since = (steps if self.since is None else self.since) if info["holds"] else None
+        if self.solved and self.first_success is None:
+            self.first_success = steps
 
 
 def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
-    """Run the trials one after another, yielding each as it ends.
-
-    A trial ends at its first success (unless `to_the_end`) or when the task's steps are spent; what the policy says of
-    itself does not count.
-    """
+    """Run the trials one after another, yielding each as it ends; see `run_trial`."""
     env = make_scene(settings.task, policy.image_size_px, policy.cameras)
-    options = {"goal_images": settings.goal_images, "vary": settings.vary, "strength": settings.strength}
     try:
         for episode in range(settings.episodes):
-            seed = settings.scene_seed(episode)
-            observation, info = env.reset(seed=seed, options=options)
-            start_m, draws = info["distance_m"], info["draws"]
-            policy.start(env, env.goal_images, seed)
-            steps, success, truncated, first_success = 0, False, False, None
-            while not (truncated or (success and not settings.to_the_end)):
-                observation, _, success, truncated, info = env.step(policy.act(observation))
-                steps += 1
-                first_success = steps if success and first_success is None else first_success
-            last = policy.last if isinstance(policy, WorldModelPolicy) else None
-            ended, reason = ("", "") if last is None else (last.message, last.reason.name)
-            yield Trial(seed, success, steps, start_m, info["distance_m"], ended, draws, first_success, reason)
+            yield run_trial(env, policy, settings, settings.scene_seed(episode))
     finally:
         env.close()
 
 
-def make_scene(task: str, image_size_px: int, cameras: Sequence[str] = ()) -> PandaTaskEnv | SceneAdapter:
+def run_trial(env: Scene, policy: Policy, settings: TrialSettings, seed: int, on_look: Look = lambda *_: None) -> Trial:
+    """Play one scene until the planner ends, whatever it says, or the task's steps are spent; then the arm rests for
+    HOLD_STEPS steps, and what is true then is the truth.
+
+    It is a success where the planner said that the goal is reached, and it was. Of a policy that says nothing, what
+    holds at the end counts; with `stop_at_success`, what held at some moment, which ends the trial at once.
+    """
+    options = {"goal_images": settings.goal_images, "vary": settings.vary, "strength": settings.strength}
+    observation, info = env.reset(seed=seed, options=options)
+    start_m, draws = info["distance_m"], info["draws"]
+    policy.start(env, env.goal_images, seed)
+    truth, steps, truncated = Truth(), 0, False
+    while True:
+        action = policy.act(observation)
+        on_look(steps, env, observation)
+        if truncated or (has_ended(policy) and not settings.stop_at_success):
+            break
+        observation, _, success, truncated, info = env.step(action)
+        steps += 1
+        truth.look(steps, info)
+        if success and settings.stop_at_success:
+            break
+    for rest in range(0 if settings.stop_at_success else HOLD_STEPS):
+        info = env.step(np.zeros_like(action))[-1]
+        truth.look(steps + 1 + rest, info)
+    last = policy.last
+    verdict = None if last is None else last.verdict
+    reached = last is None or settings.stop_at_success or last.reason is Reason.REACHED
+    return Trial(
+        seed,
+        success=reached and truth.solved,
+        steps=steps,
+        start_distance_m=start_m,
+        distance_m=info["distance_m"],
+        ended="" if last is None else last.message,
+        draws=draws,
+        first_success=truth.first_success,
+        reason="" if last is None else last.reason.name,
+        certainty=None if verdict is None else verdict.certainty,
+        off_m=verdict.off_m if verdict is not None and math.isfinite(verdict.off_m) else None,
+        true_since=truth.since if truth.solved else None,
+        was_solved=truth.first_success is not None,
+        solved_at_end=truth.solved,
+    )
+
+
+def make_scene(task: str, image_size_px: int, cameras: Sequence[str] = ()) -> Scene:
     """The environment of a task, or of an adapter; raises AdapterError.
 
     cameras: besides the standard ones, where the simulation has them; an adapter has its own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import subprocess
@@ -15,15 +16,22 @@ import rclpy
 from rclpy.signals import SignalHandlerOptions
 
 from jepa_planner.evaluation.trials import Trial, TrialSettings
-from jepa_planner.nodes.client import PlannerClient, keep_views
+from jepa_planner.nodes.client import GoalResult, PlannerClient, PlannerError, keep_views
+from jepa_planner.nodes.conversions import seconds
+from jepa_planner.nodes.goal_pursuit import Outcome
 from jepa_planner.nodes.graph import spawn
 from jepa_planner.nodes.models import contract_of
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.planning.sub_goals import ImagineMode
+from jepa_planner.srv import TaskStatus
+from jepa_planner_sim.arm_driver import ACTION_PERIOD_S
+from jepa_planner_sim.tasks import HOLD_STEPS
 
 Separate = Literal["sim", "none", "all"]
 STOP_TIMEOUT_S = 20.0
-HOLD_TIMEOUT_S = 2.0
+REST_S = (HOLD_STEPS + 1) * ACTION_PERIOD_S
+"""Simulated time that the arm rests before the simulator judges, which looks once in each action period."""
+REST_TIMEOUT_S = 60.0
 DOMAINS = range(1, 101)
 FIRST_PORT, PORTS_PER_DOMAIN = 7410, 250
 
@@ -104,7 +112,10 @@ def run_ros_trials(
     model: str | Path = "",
     plan_seconds: list[float] | None = None,
 ) -> Iterator[Trial]:
-    """Run the trials of `evaluation.trials` through running nodes; `plan_seconds` grows by the seconds of each plan."""
+    """Run the trials of `evaluation.trials` through running nodes; `plan_seconds` grows by the seconds of each plan.
+
+    The planner ends each, with `stop_at_success` too: then it counts whether the task was solved at some moment.
+    """
     contract = contract_of(model)
     options = {"vary": sorted(settings.vary), "strength": settings.strength}
     for episode in range(settings.episodes):
@@ -119,12 +130,38 @@ def run_ros_trials(
                 seconds_of_step[feedback.step] = feedback.seconds_per_plan
 
         result = client.reach(task.goals, task.max_steps, note)
-        wait_until(lambda: client.task_status().was_solved, HOLD_TIMEOUT_S, HOLD_TIMEOUT_S / 10)  # a grasp must last
-        status = client.task_status()
+        _let_rest(client)
         if plan_seconds is not None:
             plan_seconds.extend(seconds_of_step.values())
-        solved = status.solved if settings.to_the_end else status.was_solved
-        reason = result.outcome.name
-        yield Trial(seed, bool(solved), result.steps, start_m, status.distance_m, result.message, reason=reason)
+        yield _trial(settings, seed, start_m, result, client.task_status())
         client.stop_arm()
         client.reset_arm()
+
+
+def _let_rest(client: PlannerClient) -> None:
+    now_s = lambda: seconds(client.arm_state.header.stamp)  # noqa: E731
+    rested_s = now_s() + REST_S
+    if not wait_until(lambda: now_s() >= rested_s, REST_TIMEOUT_S):
+        raise PlannerError(f"simulated time does not pass: no {REST_S} s within {REST_TIMEOUT_S:.0f} s")
+
+
+def _trial(
+    settings: TrialSettings, seed: int, start_m: float, result: GoalResult, status: TaskStatus.Response
+) -> Trial:
+    """After the rest; what the planner said beside what the simulator says."""
+    solved_at_end = bool(status.solved and status.was_solved)
+    reached = result.outcome is Outcome.REACHED
+    off_m = result.object_offset_m
+    return Trial(
+        seed,
+        success=bool(status.was_solved) if settings.stop_at_success else reached and solved_at_end,
+        steps=result.steps,
+        start_distance_m=start_m,
+        distance_m=status.distance_m,
+        ended=result.message,
+        reason=result.outcome.name,
+        certainty=None if math.isnan(result.certainty) else result.certainty,
+        off_m=off_m if math.isfinite(off_m) else None,
+        was_solved=bool(status.was_solved),
+        solved_at_end=solved_at_end,
+    )

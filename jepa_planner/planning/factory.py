@@ -32,6 +32,7 @@ NO_FAMILIARITY = (
     "the model has no measure of what it does not know, so wary does nothing: no picture, goal or outcome is doubted; "
     "`jepa-planner familiarity` adds one"
 )
+NO_VERDICT = "the model has no head that tells when the work is done: it goes by energies alone"
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,9 @@ class ControllerFactory:
 
     def controller(self, goals: Sequence[Goal], max_steps: int = 0) -> Controller:
         """One that has begun with goals; max_steps bounds their actions together, 0 does not."""
-        contract, sub_goals, judge = self.contract, None, None
+        contract, sub_goals = self.contract, None
         if contract.imagines(self.imagine_sub_goals, len(goals)):
             sub_goals = SubGoals(self.sub_goal_head, contract.sub_goals.pursuit)
-        if self.verdict_head is not None:
-            judge = Judge(self.verdict_head, contract.verdict.head.edges_m, contract.verdict.rule)
         settings = ControllerSettings(
             context_frames=contract.context_frames,
             max_steps=max_steps,
@@ -95,12 +94,18 @@ class ControllerFactory:
         optimiser = self.optimiser or optimiser_of(contract.planning.search())
         controller = RecedingHorizonController(
             self.imagination, optimiser, ActionSpace.from_contract(contract), self.energy, settings, self.seed,
-            sub_goals=sub_goals, judge=judge, progress=contract.planning.progress,
+            sub_goals=sub_goals, judge=self.judge(), progress=contract.planning.progress,
         )  # fmt: skip
         controller.start(goals)
         if self.familiarity is None:
             return controller
         return WaryController(controller, self.familiarity, contract.familiarity, self.imagination)
+
+    def judge(self) -> Judge | None:
+        """One that has judged nothing yet; None without a verdict head."""
+        if self.verdict_head is None:
+            return None
+        return Judge(self.verdict_head, self.contract.verdict.head.edges_m, self.contract.verdict.rule)
 
     def _check_familiar(self, goal: Tensor, number: int) -> None:
         if self.familiarity is None:

@@ -11,6 +11,7 @@ from jepa_planner.planning.decision import Reason
 from jepa_planner.planning.energy import distance_to_goal
 from jepa_planner.planning.factory import Asked, ControllerFactory
 from jepa_planner.planning.sub_goals import SubGoal
+from jepa_planner.planning.verdict import Verdict
 from jepa_planner.planning.wary_controller import UnfamiliarGoalError
 from jepa_planner.world_model.world_model import Context, WorldModel
 
@@ -29,7 +30,7 @@ class OfflinePlan:
 
     imagined: what is planned for instead of the goal picture, where sub-goals are imagined. energy_ahead of the
     observation and energies_after [H], imagined after each action, are to what is planned for. actions are empty where
-    the pictures are the same to the model. seconds: the search alone.
+    the pictures are the same to the model. seconds: the search alone. verdict: on the pair, where the model has one.
     """
 
     actions: Tensor
@@ -38,6 +39,7 @@ class OfflinePlan:
     energies_after: tuple[float, ...]
     seconds: float
     imagined: SubGoal | None = None
+    verdict: Verdict | None = None
 
 
 def plan_offline(model: WorldModel, context: Context, goal: Tensor, factory: ControllerFactory) -> OfflinePlan:
@@ -50,18 +52,21 @@ def plan_offline(model: WorldModel, context: Context, goal: Tensor, factory: Con
         (wanted,) = factory.goals([goal.cpu()], [Asked(budget_steps=1)])
     except UnfamiliarGoalError as error:
         raise NoPlanError(Reason.UNFAMILIAR_GOAL, str(error)) from error
-    controller = factory.controller([replace(wanted, tolerance=0.0)])
-    decision = controller.step(context.latents[-1].cpu(), context.states[-1])
+    observed, state = context.latents[-1].cpu(), context.states[-1].float().cpu()
+    controller = replace(factory, verdict_head=None).controller([replace(wanted, tolerance=0.0)])
+    decision = controller.step(observed, state)
     channels = len(model.contract.action.channels)
-    if decision.reason is Reason.REACHED:
-        return OfflinePlan(torch.zeros(0, channels), decision.energy, decision.energy, (), 0.0)
-    if decision.plan is None:
+    if decision.plan is None and decision.reason is not Reason.REACHED:
         raise NoPlanError(decision.reason, decision.message)
+    judge = factory.judge()
+    verdict = None if judge is None else judge.look(observed, state, wanted.latent)
+    if decision.plan is None:
+        return OfflinePlan(torch.zeros(0, channels), decision.energy, decision.energy, (), 0.0, verdict=verdict)
     latents, target = model.contract.latent_of(context.latents), model.contract.latent_of(goal.cpu())
     if decision.imagined is not None:
         target = decision.imagined.latent
     imagined = model.rollout(replace(context, latents=latents), decision.plan.actions[None])[0].cpu()
     ahead, *after = (distance_to_goal(factory.energy, x, target, channels) for x in (latents[-1].cpu(), *imagined))
     return OfflinePlan(
-        decision.plan.actions, decision.energy, ahead, tuple(after), decision.plan.seconds, decision.imagined
+        decision.plan.actions, decision.energy, ahead, tuple(after), decision.plan.seconds, decision.imagined, verdict
     )

@@ -146,7 +146,8 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
         return {"images": self.look(), "state": self.state()}
 
     def _info(self) -> dict[str, Any]:
-        return {"success": self.solved(), "distance_m": self.distance_m()}
+        solved = self.solved()
+        return {"success": solved, "holds": solved, "distance_m": self.distance_m()}
 
 
 def load_adapter(name: str, **options: object) -> SceneAdapter:

@@ -32,7 +32,8 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
     | action | | float32 [7] | dx dy dz m within 0.06, droll dpitch held at 0, dyaw rad within 0.12, dclosedness |
 
     One step is 0.25 s. The reward is 1.0 in the step that solves the task, which ends the episode, else 0.0. `info`
-    has `success` and `distance_m`; that of `reset` also `draws`: scenes drawn until the expert solves one. Reset
+    has `success`, `holds` (the task's condition, which a grasp must meet for some steps) and `distance_m`; that of
+    `reset` also `draws`: scenes drawn until the expert solves one. Reset
     options: `vary` (names of PERTURBATIONS), `strength`, and `goal_images` ("dense", "one" or a count), which draws
     them at once: they then stand in `goal_images`.
     """
@@ -184,4 +185,5 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
         now = achieved_now(self.task, self.world, self.goal_m)
         self._held_steps = self._held_steps + 1 if now else 0
         needed = HOLD_STEPS if self.task.name == "grasp" else 1
-        return {"success": self._held_steps >= needed, "distance_m": distance_m(self.task, self.world, self.goal_m)}
+        distance = distance_m(self.task, self.world, self.goal_m)
+        return {"success": self._held_steps >= needed, "holds": now, "distance_m": distance}

@@ -8,7 +8,7 @@ import pytest
 from tiny_model import tiny_model
 
 from jepa_planner.cli.main import main
-from jepa_planner.evaluation.blame import Cause, Evidence, Examiner, most_frequent, tally
+from jepa_planner.evaluation.blame import Cause, Evidence, Examiner, is_of_verdict, most_frequent, tally
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.trials import TrialSettings
 from jepa_planner.world_model.bundle import save_bundle
@@ -61,19 +61,20 @@ def test_an_examination_leaves_the_world_as_it_was(monkeypatch):
         return found
 
     monkeypatch.setattr(Examiner, "_examine", watched)
-    found = Examiner(WorldModelPolicy(tiny_model())).episode(TrialSettings("push", 1), EVALUATION_SEED_START)
+    policy = WorldModelPolicy(tiny_model(patience=0))
+    found = Examiner(policy).episode(TrialSettings("push", 1), EVALUATION_SEED_START)
     assert len(found) == len(moved_m) == 8
     assert max(moved_m) < 1e-3
     assert all(np.isfinite([look.expert, look.plan, look.expert_imagined, look.plan_imagined]).all() for look in found)
 
 
-def test_what_was_judged_at_the_end_is_examined_to_the_end(monkeypatch):
-    """A world that is solved from the first step on: only an evaluation to the end goes on."""
+def test_what_the_judge_ended_is_examined_as_far_as_that(monkeypatch):
+    """A world that is solved from the first step on: where the judge ends trials, that is the end."""
     monkeypatch.setattr("jepa_planner_sim.envs.achieved_now", lambda task, world, goal_m: True)
     monkeypatch.setattr("jepa_planner_sim.envs.PandaTaskEnv._far_from_solved", lambda env: True)
     looks = [
-        len(Examiner(WorldModelPolicy(tiny_model())).episode(settings, EVALUATION_SEED_START))
-        for settings in (TrialSettings("reach", 1), TrialSettings("reach", 1, to_the_end=True))
+        len(Examiner(WorldModelPolicy(tiny_model(patience=0))).episode(settings, EVALUATION_SEED_START))
+        for settings in (TrialSettings("reach", 1, stop_at_success=True), TrialSettings("reach", 1))
     ]
     assert looks == [1, 4]
 
@@ -93,12 +94,20 @@ def test_the_episodes_that_an_evaluation_lost_are_examined(tmp_path, capsys):
     assert gallery.is_file() and str(gallery) in said
 
 
+@pytest.mark.parametrize(
+    ("solved_at_end", "reason", "lost_by_it"),
+    [(True, "STALLED", True), (False, "REACHED", True), (False, "STALLED", False), (True, "BUDGET_SPENT", True)],
+)
+def test_what_was_said_wrongly_is_a_fault_of_the_verdict(solved_at_end, reason, lost_by_it):
+    assert is_of_verdict({"solved_at_end": solved_at_end, "reason": reason}) == lost_by_it
+
+
 def test_where_nothing_was_lost_no_gallery_is_drawn_and_that_is_said(tmp_path, capsys):
     model = tiny_model()
     save_bundle(tmp_path / "bundle", model.encoder, model.predictor, model.contract)
     said = {
         "floor": "none", "task": "reach", "episodes": 1, "seed": 0, "goal_images": "dense", "vary": [],
-        "strength": 1.0, "to_the_end": False, "model": str(tmp_path / "bundle"), "imagine_sub_goals": "auto",
+        "strength": 1.0, "stop_at_success": False, "model": str(tmp_path / "bundle"), "imagine_sub_goals": "auto",
         "trials": [{"seed": 1_000_000, "success": True}],
     }  # fmt: skip
     (tmp_path / "eval.json").write_text(json.dumps(said))

@@ -36,7 +36,7 @@ def test_a_cell_is_tried_once_and_then_read(tmp_path, tried):
     assert [(s.vary, s.strength) for s in tried] == [(frozenset({"camera"}), 1.5)]
     for change, named in (
         ({"episodes": 3}, "episodes"), ({"seed": 1}, "seed"), ({"goal_images": "one"}, "goal_images"),
-        ({"strength": 1.5000001}, "strength"), ({"to_the_end": True}, "to_the_end"),
+        ({"strength": 1.5000001}, "strength"), ({"stop_at_success": True}, "stop_at_success"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=rf"grasp-camera-1\.5\.json was made with another {named}: choose"):
             try_strength(CONTESTANT, replace(settings, **change), "camera", ("camera",), tmp_path)

@@ -1,10 +1,11 @@
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from tiny_model import imagining, tiny_head, tiny_model
+from tiny_model import SureHead, imagining, judging, tiny_head, tiny_model
 
 from jepa_planner.evaluation.policies import (
     ExpertPolicy,
@@ -14,12 +15,14 @@ from jepa_planner.evaluation.policies import (
     WorldModelPolicy,
     floor_policy,
 )
-from jepa_planner.evaluation.trials import Trial, TrialSettings, run_trials
+from jepa_planner.evaluation.trials import Trial, TrialSettings, make_scene, run_trial, run_trials
+from jepa_planner.planning.decision import DecisionKind, Reason, gave_up
+from jepa_planner.planning.verdict import Verdict
 from jepa_planner.world_model.contract_sections import FamiliaritySpec
 from jepa_planner.world_model.familiarity import Familiarity
 from jepa_planner_sim.collect_settings import EVALUATION_SEED_START
 from jepa_planner_sim.envs import GoalImageError, PandaTaskEnv
-from jepa_planner_sim.tasks import TASKS
+from jepa_planner_sim.tasks import HOLD_STEPS, TASKS
 
 ALL_TASKS = sorted(TASKS)
 
@@ -48,6 +51,7 @@ class StopAfter:
     def __init__(self, policy: WorldModelPolicy, acts: int) -> None:
         self._policy, self._left = policy, acts
         self.start, self.image_size_px, self.cameras = policy.start, policy.image_size_px, policy.cameras
+        self.last = None
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         if self._left == 0:
@@ -79,7 +83,7 @@ def test_doing_nothing_never_solves_a_task(task):
 def test_the_expert_as_a_policy_solves_every_task(task):
     (trial,) = trials(floor_policy("expert"), task, goal_images="one", seed=4)
     assert trial.success
-    assert trial.steps < TASKS[task].max_steps
+    assert trial.first_success < TASKS[task].max_steps == trial.steps
     assert trial.distance_m < 0.03
 
 
@@ -170,11 +174,11 @@ def test_the_pixel_floor_looks_ahead_and_leaves_the_world_as_it_was():
 
 
 def test_the_planner_acts_within_bounds_counts_its_plans_and_says_how_it_ended():
-    policy = WorldModelPolicy(tiny_model())
+    policy = WorldModelPolicy(tiny_model(patience=0))
     (trial,) = trials(policy, "reach")
     assert trial.steps == len(policy.plan_seconds) == TASKS["reach"].max_steps
     assert all(seconds > 0 for seconds in policy.plan_seconds)
-    assert "step 15 of 15" in trial.ended
+    assert trial.ended.startswith("the steps allowed are spent") and trial.reason == "BUDGET_SPENT"
 
 
 @pytest.mark.parametrize(
@@ -229,10 +233,10 @@ def test_a_trial_with_an_unfamiliar_goal_picture_moves_nothing_and_says_so():
     assert trial.distance_m == pytest.approx(trial.start_distance_m, abs=0.005)
 
 
-def test_a_planner_that_believes_it_has_arrived_stays_where_it_is():
+def test_a_planner_that_believes_it_has_arrived_stays_where_it_is_and_is_wrong():
     policy = WorldModelPolicy(tiny_model(reached_energy=1e9))
     (trial,) = trials(policy, "reach")
-    assert not trial.success, "what the policy says of itself does not count"
+    assert (trial.success, trial.reached, trial.steps) == (False, True, 0)
     assert policy.plan_seconds == []
     assert "the last goal image is reached" in trial.ended
     assert trial.distance_m == pytest.approx(trial.start_distance_m, abs=0.005)
@@ -246,14 +250,101 @@ class GoesAwayAgain(ExpertPolicy):
         return action if self._acted else np.array([0, 0, 0.05, 0, 0, 0, 0], dtype=np.float32)
 
 
-def test_a_goal_that_was_left_again_counts_at_first_success_and_not_at_the_end():
-    (first,) = trials(GoesAwayAgain(), "reach")
-    (last,) = trials(GoesAwayAgain(), "reach", to_the_end=True)
+class Says(ExpertPolicy):
+    """Does what another policy does and ends at a look by its number, for a reason."""
+
+    def __init__(self, at_step: int, reason: Reason = Reason.REACHED, off_m: float = 0.012) -> None:
+        self._at_step, self._reason, self._off_m = at_step, reason, off_m
+
+    def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
+        super().start(env, goals, seed)
+        self._steps, self.last = 0, gave_up(Reason.ON_THE_WAY, "")
+        self.last = replace(self.last, kind=DecisionKind.MOVE)
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        if self._steps == self._at_step:
+            kind = DecisionKind.REACHED if self._reason is Reason.REACHED else DecisionKind.GAVE_UP
+            verdict = Verdict(0.9, self._off_m, "")
+            self.last = replace(self.last, kind=kind, reason=self._reason, message="so I say", verdict=verdict)
+            return np.zeros(7, dtype=np.float32)
+        self._steps += 1
+        return super().act(observation)
+
+
+def steps_of_the_expert(task: str, **settings) -> int:
+    """Until the task is solved for the first time."""
+    return trials(ExpertPolicy(), task, stop_at_success=True, **settings)[0].steps
+
+
+def test_a_goal_that_was_left_again_counts_where_the_judge_ends_a_trial_and_not_at_the_end():
+    (first,) = trials(GoesAwayAgain(), "reach", stop_at_success=True)
+    (last,) = trials(GoesAwayAgain(), "reach")
     assert first.success and first.distance_m < 0.02
     assert not last.success and last.steps == TASKS["reach"].max_steps and last.distance_m > 0.02
     assert first.first_success == last.first_success == first.steps
+    assert (last.was_solved, last.solved_at_end, last.true_since) == (True, False, None)
 
 
-def test_a_goal_that_is_kept_counts_at_the_end_too():
-    (trial,) = trials(ExpertPolicy(), "reach", to_the_end=True)
+def test_a_goal_that_is_kept_counts_at_the_end_where_nothing_is_said():
+    (trial,) = trials(ExpertPolicy(), "reach")
     assert trial.success and trial.steps == TASKS["reach"].max_steps
+    assert trial.true_since == trial.first_success < trial.steps and not trial.reached
+
+
+def test_a_trial_ends_when_the_planner_does_and_counts_if_it_was_right():
+    needed = steps_of_the_expert("reach")
+    (right,) = trials(Says(needed + 2), "reach")
+    assert (right.success, right.reached, right.solved_at_end) == (True, True, True)
+    assert (right.steps, right.first_success, right.true_since) == (needed + 2, needed, needed)
+    assert (right.ended, right.reason, right.certainty, right.off_m) == ("so I say", "REACHED", 0.9, 0.012)
+    (wrong,) = trials(Says(1), "reach")
+    assert (wrong.success, wrong.reached, wrong.solved_at_end, wrong.steps) == (False, True, False, 1)
+    assert wrong.was_solved is False and wrong.first_success is None
+
+
+def test_what_is_true_and_not_said_is_no_success():
+    needed = steps_of_the_expert("reach")
+    (trial,) = trials(Says(needed + 1, Reason.STALLED, off_m=math.inf), "reach")
+    assert (trial.success, trial.reached, trial.solved_at_end, trial.reason) == (False, False, True, "STALLED")
+    assert trial.off_m is None, "JSON has no infinity"
+
+
+def test_a_grasp_that_is_called_done_at_once_is_given_the_time_that_it_must_hold():
+    needed = steps_of_the_expert("grasp", goal_images="one")
+    (early,) = trials(Says(needed - HOLD_STEPS + 1), "grasp", goal_images="one")
+    assert early.success and early.steps < needed == early.first_success
+    assert early.true_since == early.steps, "it was held when it was called done"
+    (too_early,) = trials(Says(needed - HOLD_STEPS - 3), "grasp", goal_images="one")
+    assert too_early.reached and not too_early.success
+
+
+def test_the_planner_looks_once_more_when_all_steps_are_spent():
+    (trial,) = trials(Says(TASKS["reach"].max_steps), "reach")
+    assert trial.success and trial.steps == TASKS["reach"].max_steps
+
+
+def test_the_judge_ends_a_trial_only_where_that_is_asked_for():
+    needed = steps_of_the_expert("reach")
+    (trial,) = trials(Says(needed + 2), "reach", stop_at_success=True)
+    assert (trial.success, trial.steps, trial.reason) == (True, needed, "ON_THE_WAY")
+    (deaf,) = trials(Says(1), "reach", stop_at_success=True)
+    assert not deaf.success and deaf.steps == TASKS["reach"].max_steps, "what the policy says of itself does not count"
+
+
+def test_each_look_is_told_with_the_steps_before_it():
+    looks = []
+    env = make_scene("reach", 64)
+    try:
+        trial = run_trial(env, Says(3), TrialSettings("reach", 1), 1_000_000, lambda *look: looks.append(look))
+    finally:
+        env.close()
+    assert [steps for steps, *_ in looks] == [0, 1, 2, 3] and trial.steps == 3
+    assert all(look[1] is env and set(look[2]) == {"images", "state"} for look in looks)
+
+
+def test_a_models_verdict_head_ends_its_trials(tmp_path):
+    model = judging(tiny_model())
+    policy = WorldModelPolicy(model, verdict_head=SureHead())
+    (trial,) = trials(policy, "reach")
+    assert (trial.reason, trial.steps, trial.success) == ("REACHED", 0, False)
+    assert trial.certainty == pytest.approx(1.0, abs=1e-3) and trial.off_m == pytest.approx(0.005, abs=1e-3)

@@ -6,12 +6,14 @@ import numpy as np
 import torch
 
 from jepa_planner.planning.cem import CemSettings
+from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.recipe import Recipe, contract
-from jepa_planner.world_model.contract_sections import SubGoalSpec, TrainingSpec
+from jepa_planner.world_model.contract_sections import SubGoalSpec, TrainingSpec, VerdictSpec
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
 from jepa_planner.world_model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
+from jepa_planner.world_model.verdict_head import Opinion, VerdictHead, VerdictHeadConfig
 from jepa_planner.world_model.world_model import WorldModel
 
 
@@ -27,7 +29,30 @@ def imagining(model: WorldModel) -> WorldModel:
     return model
 
 
-def tiny_model(reached_energy: float = 0.0, steps_per_sub_goal: int = 2) -> WorldModel:
+class SureHead:
+    """Says of any pair that objects lie within the first edge, and that the arm stands where it does."""
+
+    def __call__(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Opinion:
+        classes = VerdictHeadConfig(latent_tokens=4, latent_channels=3, state_dim=8).classes
+        logits = torch.full((len(latents), classes), -20.0)
+        logits[:, 0] = 0.0
+        return Opinion(logits, states.clone())
+
+
+def tiny_verdict_head() -> VerdictHead:
+    torch.manual_seed(2)
+    config = VerdictHeadConfig(latent_tokens=4, latent_channels=3, state_dim=8, width=16, depth=1)
+    return VerdictHead(config).eval()
+
+
+def judging(model: WorldModel) -> WorldModel:
+    """The same model with a contract that knows `tiny_verdict_head`."""
+    spec = VerdictSpec(head=tiny_verdict_head().config, training=TrainingSpec(data="none", command="none"))
+    model.contract = replace(model.contract, verdict=spec)
+    return model
+
+
+def tiny_model(reached_energy: float = 0.0, steps_per_sub_goal: int = 2, patience: int = 12) -> WorldModel:
     torch.manual_seed(0)
     encoder = VideoEncoder(
         EncoderConfig(
@@ -55,6 +80,6 @@ def tiny_model(reached_energy: float = 0.0, steps_per_sub_goal: int = 2) -> Worl
     cem = CemSettings(horizon=2, samples=8, iterations=1, elites=2)
     planning = replace(
         made.planning, reached_energy=reached_energy, final_reached_energy=None, steps_per_sub_goal=steps_per_sub_goal,
-        optimiser="cem", cem=cem, mppi=None,
+        optimiser="cem", cem=cem, mppi=None, progress=ProgressSettings(patience=patience),
     )  # fmt: skip
     return WorldModel(replace(made, planning=planning), encoder, predictor)

@@ -16,7 +16,9 @@ from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.offline_plan import NoPlanError, OfflinePlan, plan_offline
 from jepa_planner.planning.optimisers import optimiser_of
 from jepa_planner.planning.sub_goals import SubGoalSettings
+from jepa_planner.world_model.contract_sections import TrainingSpec, VerdictSpec
 from jepa_planner.world_model.predictor import ActionConditionedPredictor
+from jepa_planner.world_model.verdict_head import Opinion, VerdictHeadConfig
 from jepa_planner.world_model.world_model import Context, WorldModel
 
 MODEL = small_world_model()
@@ -82,6 +84,28 @@ def test_with_sub_goals_the_energies_are_those_to_what_is_planned_for():
     imagined = MODEL.rollout(context, found.actions[None])[0]
     assert found.energies_after == pytest.approx([distance_to_goal(SummedMse(), x, target, 7) for x in imagined])
     assert found.energy_now == pytest.approx(distance_to_goal(SummedMse(), context.latents[0], GOAL, 7))
+
+
+def sure(latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Opinion:
+    """Objects lie as shown, and so does the arm."""
+    return Opinion(torch.nn.functional.one_hot(torch.zeros(1, dtype=int), JUDGED.head.classes) * 40.0, states.clone())
+
+
+JUDGED = VerdictSpec(
+    head=VerdictHeadConfig(latent_tokens=1, latent_channels=1, state_dim=1),
+    training=TrainingSpec(data="none", command="none"),
+)
+
+
+@pytest.mark.parametrize("goal", [GOAL, small_context(1).latents[0]])
+def test_a_pair_is_judged_and_planned_for_all_the_same(goal):
+    judged = replace(factory(), contract=replace(MODEL.contract, verdict=JUDGED))
+    without, given = (
+        plan_offline(MODEL, small_context(1), goal, replace(judged, verdict_head=head)) for head in (None, sure)
+    )
+    assert without.verdict is None and torch.equal(given.actions, without.actions)
+    assert given.verdict.done and given.verdict.objects_hold and given.verdict.certainty == pytest.approx(1.0)
+    assert given.verdict.off_m == pytest.approx(0.005)
 
 
 @pytest.mark.parametrize("part", ["latents", "states"])

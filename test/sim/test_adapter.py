@@ -61,7 +61,7 @@ def test_an_adapter_is_a_gymnasium_environment():
     scene = load_adapter(DOT)
     observation, info = scene.reset(seed=3, options={"goal_images": "one"})
     assert scene.observation_space.contains(observation)
-    assert set(info) == {"success", "distance_m", "draws"} and len(scene.goal_images) == 1
+    assert set(info) == {"success", "holds", "distance_m", "draws"} and len(scene.goal_images) == 1
     after, reward, terminated, truncated, _ = scene.step(np.array([9.0, 9.0, 0, 0, 0, 0, 0]))
     assert after["state"][0] == pytest.approx(observation["state"][0] + 0.05) and after["state"][1] == 0.0
     assert (reward, terminated, truncated) == (0.0, False, False)
