@@ -1,4 +1,4 @@
-"""Draws what the planner saw, wanted and did as a video: camera, goal image, planned path, energy over time."""
+"""Draws what the planner saw, wanted, did and thought of it as a video: camera, goal image, path, verdict, energy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ Project = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame of a film: camera picture uint8 [H, W, 3], planned tcp path [H, 3] (m), energy to the goal."""
+    """One frame of a film: camera picture uint8 [H, W, 3], planned tcp path [H, 3] (m), energy to the goal image.
+
+    verdict: on the work, in words; empty where nothing was judged.
+    """
 
     time_s: float
     picture: np.ndarray
@@ -32,6 +35,7 @@ class Moment:
     sub_goal: int
     energy: float
     tolerance: float
+    verdict: str = ""
 
 
 def make_film(
@@ -75,7 +79,8 @@ def _frame(history: Sequence[Moment], goals: Sequence[np.ndarray], project: Proj
     goal = Image.fromarray(goals[min(now.sub_goal, len(goals) - 1)])
     canvas.paste(goal.resize((goal_px, goal_px), Image.Resampling.BICUBIC), (left, MARGIN_PX + 20))
     draw.text((left, MARGIN_PX), f"goal image {now.sub_goal + 1} of {len(goals)}", INK, _font(14))
-    _draw_energy(draw, history, (left, MARGIN_PX + 20 + goal_px + 34, left + SIDE_PX, HEIGHT_PX - MARGIN_PX - 24))
+    draw.text((left, MARGIN_PX + 20 + goal_px + 8), now.verdict, INK, _font(13))
+    _draw_energy(draw, history, (left, MARGIN_PX + 20 + goal_px + 50, left + SIDE_PX, HEIGHT_PX - MARGIN_PX - 24))
     draw.text((left, HEIGHT_PX - MARGIN_PX - 16), f"{title}   {now.time_s:5.1f} s", INK, _font(13))
     return canvas
 

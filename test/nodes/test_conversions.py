@@ -1,10 +1,12 @@
 import array
 import contextlib
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jepa_planner.action import ReachGoalImage
 from sensor_msgs.msg import Image
 
 from jepa_planner.nodes.conversions import (
@@ -18,7 +20,10 @@ from jepa_planner.nodes.conversions import (
     quaternion,
     seconds,
     time_message,
+    verdict_in_words,
+    verdict_numbers,
 )
+from jepa_planner.planning.verdict import Verdict
 
 PIXELS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 
@@ -115,3 +120,17 @@ def test_a_quarter_turn_about_z_is_the_quaternion_of_the_books():
     turned = quaternion([0.0, 0.0, np.pi / 2])
     assert (turned.x, turned.y) == pytest.approx((0.0, 0.0))
     assert (turned.z, turned.w) == pytest.approx((np.sqrt(0.5), np.sqrt(0.5)))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        (Verdict(0.125, 0.042, ""), "objects 4.2 cm off, 12 % sure"),
+        (Verdict(0.93, 0.008, "the gripper should let go"), "objects 0.8 cm off, 93 % sure; the gripper should let go"),
+        (Verdict(0.0, math.inf, ""), "objects elsewhere, 0 % sure"),
+        (None, ""),
+    ],
+)
+def test_a_verdict_is_read_from_a_message_in_words(verdict, words):
+    feedback = ReachGoalImage.Feedback(**verdict_numbers(verdict))
+    assert verdict_in_words(feedback, "" if verdict is None else verdict.missing) == words
