@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 CAMERA_PX = 384
 SIDE_PX = 256
+LINE_LETTERS = 38
 MARGIN_PX = 12
 HEIGHT_PX = CAMERA_PX + 2 * MARGIN_PX
 WIDTH_PX = CAMERA_PX + SIDE_PX + 3 * MARGIN_PX
@@ -79,8 +81,9 @@ def _frame(history: Sequence[Moment], goals: Sequence[np.ndarray], project: Proj
     goal = Image.fromarray(goals[min(now.sub_goal, len(goals) - 1)])
     canvas.paste(goal.resize((goal_px, goal_px), Image.Resampling.BICUBIC), (left, MARGIN_PX + 20))
     draw.text((left, MARGIN_PX), f"goal image {now.sub_goal + 1} of {len(goals)}", INK, _font(14))
-    draw.text((left, MARGIN_PX + 20 + goal_px + 8), now.verdict, INK, _font(13))
-    _draw_energy(draw, history, (left, MARGIN_PX + 20 + goal_px + 50, left + SIDE_PX, HEIGHT_PX - MARGIN_PX - 24))
+    verdict = "\n".join(textwrap.wrap(now.verdict, LINE_LETTERS))
+    draw.text((left, MARGIN_PX + 20 + goal_px + 6), verdict, INK, _font(13))
+    _draw_energy(draw, history, (left, MARGIN_PX + 20 + goal_px + 62, left + SIDE_PX, HEIGHT_PX - MARGIN_PX - 24))
     draw.text((left, HEIGHT_PX - MARGIN_PX - 16), f"{title}   {now.time_s:5.1f} s", INK, _font(13))
     return canvas
 

@@ -137,8 +137,8 @@ def verdict_numbers(verdict: Verdict | None) -> dict[str, float]:
 
 
 def verdict_in_words(message: Judged, missing: str = "") -> str:
-    """Such as "objects 0.8 cm off, 93 % sure; the gripper should let go"; empty where nothing was judged."""
+    """As `Verdict` says it, and what is missing where that is something else; empty where nothing was judged."""
     if math.isnan(message.certainty):
         return ""
-    off = f"{100 * message.object_offset_m:.1f} cm off" if math.isfinite(message.object_offset_m) else "elsewhere"
-    return "; ".join(filter(None, (f"objects {off}, {100 * message.certainty:.0f} % sure", missing)))
+    said = str(Verdict(message.certainty, message.object_offset_m, missing=""))
+    return said if said.startswith(missing) else f"{said}; {missing}"

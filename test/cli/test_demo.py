@@ -13,6 +13,7 @@ from jepa_planner.cli.main import main
 from jepa_planner.evaluation import film
 from jepa_planner.nodes import trials
 from jepa_planner.nodes.client import goal_image
+from jepa_planner.nodes.conversions import verdict_in_words
 
 RESULT = {
     "task": "pick_place", "seed": 1, "goal_images": 1, "message": "a message", "steps": 14, "max_steps": 45,
@@ -54,7 +55,7 @@ def test_each_look_is_told_with_its_verdict_and_the_last_one_without_a_plan(caps
     for feedback in (ReachGoalImage.Feedback(status="encoding goal image 1 of 8"), moving, last):
         demo._show(feedback)
     assert capsys.readouterr().out.splitlines() == [
-        "  step 12  picture 1 of 8  energy 0.500  objects 0.8 cm off, 93 % sure; the gripper should let go  "
+        f"  step 12  picture 1 of 8  energy 0.500  {verdict_in_words(moving)}; the gripper should let go  "
         "planned in 0.15 s  moving",
-        "  step 14  picture 8 of 8  energy 0.400  objects 0.6 cm off, 97 % sure  the last goal image is reached",
+        f"  step 14  picture 8 of 8  energy 0.400  {verdict_in_words(last)}  the last goal image is reached",
     ]

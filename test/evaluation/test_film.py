@@ -5,7 +5,7 @@ import numpy as np
 from jepa_planner.evaluation.film import CAMERA_PX, MARGIN_PX, Moment, _frame
 
 LEFT = CAMERA_PX + 2 * MARGIN_PX
-BESIDE_THE_ENERGY = (slice(230, 252), slice(LEFT, None))
+BESIDE_THE_ENERGY = (slice(230, 268), slice(LEFT, None))
 
 
 def frame(verdict: str, energy: float = 0.5) -> np.ndarray:
@@ -14,7 +14,7 @@ def frame(verdict: str, energy: float = 0.5) -> np.ndarray:
 
 
 def test_a_frame_shows_the_verdict_between_goal_image_and_energy():
-    without, with_ = frame(""), frame("objects 4.2 cm off, 12 % sure")
+    without, with_ = frame(""), frame("objects are 4.2 cm off, 12 % sure that they lie as shown")
     changed = np.any(without != with_, axis=2)
     assert changed[BESIDE_THE_ENERGY].sum() > 100
     assert changed.sum() == changed[BESIDE_THE_ENERGY].sum()
