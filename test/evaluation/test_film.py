@@ -5,7 +5,7 @@ import numpy as np
 from jepa_planner.evaluation.film import CAMERA_PX, MARGIN_PX, Moment, _frame
 
 LEFT = CAMERA_PX + 2 * MARGIN_PX
-BESIDE_THE_ENERGY = (slice(230, 268), slice(LEFT, None))
+BESIDE_THE_ENERGY = (slice(230, 268), slice(LEFT - 2, None))
 
 
 def frame(verdict: str, energy: float = 0.5) -> np.ndarray:
