@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from jepa_planner.cli.number_arguments import at_least
 
 HELP = "watch the simulated arm do what pictures say, through the ROS 2 nodes; writes a film"
 SCENE_SEED = 1_000_007
+REACHED = "reached"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the demo; exit status 0 when the scene then looks like the picture, by the simulator's own measure."""
+    """Run the demo; exit status 0 when the planner said "reached" and the simulator's own measure agrees."""
     from jepa_planner.evaluation.film import make_film
     from jepa_planner.nodes.client import PlannerError
     from jepa_planner.nodes.conversions import image_to_array
@@ -53,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
     (args.out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
     print(_in_words(result))
     print(f"Film: {args.out / 'demo.mp4'}   numbers: {args.out / 'result.json'}")
-    return 0 if result["solved"] else 1
+    return 0 if result["outcome"] == REACHED and result["solved"] else 1
 
 
 def _play(args: argparse.Namespace) -> tuple[dict[str, object], list, list]:
@@ -74,7 +76,14 @@ def _play(args: argparse.Namespace) -> tuple[dict[str, object], list, list]:
             print(f"Scene {args.seed} is ready; sending {len(task.goals)} goal picture(s).", flush=True)
             recorder.recording = True
             time.sleep(0.8)
-            ended = client.reach(task.goals, task.max_steps, _show)
+            sent_s = time.monotonic()
+
+            def hear(feedback) -> None:
+                recorder.hear(feedback)
+                _show(feedback)
+
+            ended = client.reach(task.goals, task.max_steps, hear)
+            goal_s = time.monotonic() - sent_s
             time.sleep(1.5)
             status = client.task_status()
         finally:
@@ -89,30 +98,47 @@ def _play(args: argparse.Namespace) -> tuple[dict[str, object], list, list]:
         "steps": ended.steps,
         "max_steps": task.max_steps,
         "sub_goals_reached": ended.sub_goals_reached,
-        "final_energy": round(ended.final_energy, 4),
+        "final_energy": _number(ended.final_energy),
+        "certainty": _number(ended.certainty),
+        "object_offset_m": _number(ended.object_offset_m),
+        "goal_seconds": round(goal_s, 1),
         "start_distance_m": round(start_m, 4),
         "final_distance_m": round(status.distance_m, 4),
     }
     return result, list(task.goals), recorder.moments
 
 
+def _number(value: float) -> float | None:
+    """For JSON, which has neither NaN nor infinity."""
+    return round(value, 4) if math.isfinite(value) else None
+
+
 def _show(feedback) -> None:
-    if not feedback.step:  # goal pictures are still being encoded
+    from jepa_planner.nodes.conversions import verdict_in_words
+
+    if not feedback.tolerance:  # goal pictures are still being encoded
         return
-    print(
-        f"  step {feedback.step:2d}  picture {feedback.sub_goal + 1} of {feedback.sub_goals}  "
-        f"energy {feedback.energy:.3f}  planned in {feedback.seconds_per_plan:.2f} s  {feedback.status}",
-        flush=True,
+    parts = (
+        f"  step {feedback.step:2d}  picture {feedback.sub_goal + 1} of {feedback.sub_goals}",
+        f"energy {feedback.energy:.3f}",
+        verdict_in_words(feedback, feedback.missing),
+        f"planned in {feedback.seconds_per_plan:.2f} s" if feedback.seconds_per_plan else "",  # not at the last look
+        feedback.status,
     )
+    print("  ".join(filter(None, parts)), flush=True)
 
 
 def _in_words(result: dict[str, object]) -> str:
     what = {"reach": "the hand", "grasp": "the grasp", "push": "the cube", "pick_place": "the cube"}[
         str(result["task"])
     ]
-    verdict = "Solved" if result["solved"] else "Not solved"
+    said, true = result["outcome"] == REACHED, result["solved"]
+    agrees = "agrees" if said == true else "does not agree"
+    certainty = result["certainty"]
+    sure = "" if certainty is None else f", {100 * certainty:.0f} % sure that the objects lie as shown"
     start_cm, end_cm = 100 * result["start_distance_m"], 100 * result["final_distance_m"]
     return (
-        f"{verdict}: {what} was {start_cm:.1f} cm from its goal at the start and {end_cm:.1f} cm at the end, "
-        f"after {result['steps']} of at most {result['max_steps']} steps. The planner says: {result['message']}."
+        f"The planner says: {str(result['outcome']).replace('_', ' ')}{sure} ({result['message']}).\n"
+        f"The simulator {agrees}: {what} was {start_cm:.1f} cm from its goal at the start and {end_cm:.1f} cm at the "
+        f"end, after {result['steps']} of at most {result['max_steps']} steps, in {result['goal_seconds']} s."
     )

@@ -93,12 +93,17 @@ def _send(args: argparse.Namespace, moments: list[tuple], cancel: threading.Even
 
 
 def _show(feedback) -> None:
+    from jepa_planner.nodes.conversions import verdict_in_words
+
     line = feedback.status
     if feedback.tolerance:  # zero before the first plan, when there are no numbers yet
-        line = (
-            f"picture {feedback.sub_goal + 1}/{feedback.sub_goals}  step {feedback.step}  "
-            f"energy {feedback.energy:.3f} (reached at {feedback.tolerance:.3f})  "
-            f"plan {feedback.seconds_per_plan:.2f} s  {line}"
+        parts = (
+            f"picture {feedback.sub_goal + 1}/{feedback.sub_goals}  step {feedback.step}",
+            verdict_in_words(feedback, feedback.missing),
+            f"energy {feedback.energy:.3f} (reached at {feedback.tolerance:.3f})",
+            f"plan {feedback.seconds_per_plan:.2f} s",
+            line,
         )
+        line = "  ".join(filter(None, parts))
     width = shutil.get_terminal_size((100, 24)).columns - 1
     print(f"\r{line[:width]:<{width}}", end="", flush=True)

@@ -1,7 +1,8 @@
-"""Draws what the planner saw, wanted and did as a video: camera, goal image, planned path, energy over time."""
+"""Draws what the planner saw, wanted, did and thought of it as a video: camera, goal image, path, verdict, energy."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 CAMERA_PX = 384
 SIDE_PX = 256
+LINE_LETTERS = 38
 MARGIN_PX = 12
 HEIGHT_PX = CAMERA_PX + 2 * MARGIN_PX
 WIDTH_PX = CAMERA_PX + SIDE_PX + 3 * MARGIN_PX
@@ -24,7 +26,10 @@ Project = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame of a film: camera picture uint8 [H, W, 3], planned tcp path [H, 3] (m), energy to the goal."""
+    """One frame of a film: camera picture uint8 [H, W, 3], planned tcp path [H, 3] (m), energy to the goal image.
+
+    verdict: on the work, in words; empty where nothing was judged.
+    """
 
     time_s: float
     picture: np.ndarray
@@ -32,6 +37,7 @@ class Moment:
     sub_goal: int
     energy: float
     tolerance: float
+    verdict: str = ""
 
 
 def make_film(
@@ -75,7 +81,9 @@ def _frame(history: Sequence[Moment], goals: Sequence[np.ndarray], project: Proj
     goal = Image.fromarray(goals[min(now.sub_goal, len(goals) - 1)])
     canvas.paste(goal.resize((goal_px, goal_px), Image.Resampling.BICUBIC), (left, MARGIN_PX + 20))
     draw.text((left, MARGIN_PX), f"goal image {now.sub_goal + 1} of {len(goals)}", INK, _font(14))
-    _draw_energy(draw, history, (left, MARGIN_PX + 20 + goal_px + 34, left + SIDE_PX, HEIGHT_PX - MARGIN_PX - 24))
+    verdict = "\n".join(textwrap.wrap(now.verdict, LINE_LETTERS))
+    draw.text((left, MARGIN_PX + 20 + goal_px + 6), verdict, INK, _font(13))
+    _draw_energy(draw, history, (left, MARGIN_PX + 20 + goal_px + 62, left + SIDE_PX, HEIGHT_PX - MARGIN_PX - 24))
     draw.text((left, HEIGHT_PX - MARGIN_PX - 16), f"{title}   {now.time_s:5.1f} s", INK, _font(13))
     return canvas
 

@@ -48,13 +48,32 @@ class Interrupted(PlannerError):
 
 @dataclass(frozen=True)
 class GoalResult:
-    """How a goal ended: outcome with its explanation, actions taken, goal images reached, energy at the end."""
+    """How a goal ended: outcome with its explanation, actions taken, goal images reached, energy at the end.
+
+    certainty: chance, 0..1, that the objects then lay as the goal pictures show; object_offset_m: how far off they were
+    thought to be, infinite where they are elsewhere or not the same ones. Both NaN where nothing was judged.
+    """
 
     outcome: Outcome
     message: str
     steps: int
     sub_goals_reached: int
     final_energy: float
+    certainty: float
+    object_offset_m: float
+
+    @classmethod
+    def of(cls, result: ReachGoalImage.Result) -> GoalResult:
+        """From what the action says."""
+        return cls(
+            Outcome(result.code),
+            result.message,
+            result.steps,
+            result.sub_goals_reached,
+            result.final_energy,
+            result.certainty,
+            result.object_offset_m,
+        )
 
 
 def goal_image(views: Sequence[np.ndarray], step_budget: int = 0, tolerance: float = 0.0) -> GoalImage:
@@ -184,10 +203,10 @@ class PlannerClient:
             if taken.return_code not in (CancelGoal.Response.ERROR_NONE, CancelGoal.Response.ERROR_GOAL_TERMINATED):
                 raise PlannerError("mpc_node did not take the cancellation")
         answer = self._wait(ended, "mpc_node", CALL_TIMEOUT_S)
-        result, outcome = answer.result, Outcome(answer.result.code)
-        if outcome is Outcome.REACHED and answer.status != GoalStatus.STATUS_SUCCEEDED:  # what an empty result says
+        result = GoalResult.of(answer.result)
+        if result.outcome is Outcome.REACHED and answer.status != GoalStatus.STATUS_SUCCEEDED:  # an empty result
             raise PlannerError("mpc_node lost the goal; its log says why, or it was started anew")
-        return GoalResult(outcome, result.message, result.steps, result.sub_goals_reached, result.final_energy)
+        return result
 
     def _arm_is_quiet(self) -> bool:
         state = self.arm_state

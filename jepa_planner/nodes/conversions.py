@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import array
+import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import pinocchio
@@ -13,6 +15,7 @@ from sensor_msgs.msg import Image
 
 from jepa_planner.control.kinematics import rotation_from_rpy
 from jepa_planner.msg import Latent
+from jepa_planner.planning.verdict import Verdict
 from jepa_planner.world_model.image_message import ConversionError, rgb_pixels
 
 
@@ -114,3 +117,28 @@ def quaternion_from_rotation(rotation: np.ndarray) -> Quaternion:
     """A rotation matrix [3, 3] as a quaternion."""
     x, y, z, w = pinocchio.Quaternion(rotation).normalized().coeffs()
     return Quaternion(x=float(x), y=float(y), z=float(z), w=float(w))
+
+
+class Judged(Protocol):
+    """Feedback, a result or statistics: the chance that objects lie as shown, and how far off they are thought to be.
+
+    Both NaN where nothing was judged; the distance is infinite where objects are elsewhere, or not the same ones.
+    """
+
+    certainty: float
+    object_offset_m: float
+
+
+def verdict_numbers(verdict: Verdict | None) -> dict[str, float]:
+    """A verdict as the fields of `Judged`."""
+    if verdict is None:
+        return {"certainty": math.nan, "object_offset_m": math.nan}
+    return {"certainty": verdict.certainty, "object_offset_m": verdict.off_m}
+
+
+def verdict_in_words(message: Judged, missing: str = "") -> str:
+    """As `Verdict` says it, and what is missing where that is something else; empty where nothing was judged."""
+    if math.isnan(message.certainty):
+        return ""
+    said = str(Verdict(message.certainty, message.object_offset_m, missing=""))
+    return said if said.startswith(missing) else f"{said}; {missing}"

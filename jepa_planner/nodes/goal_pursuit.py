@@ -14,6 +14,7 @@ import torch
 from jepa_planner.control.arm_executive import Mode
 from jepa_planner.control.watchdog import Watchdog
 from jepa_planner.nodes.senses import READER, ArmReport, Observation, Senses
+from jepa_planner.nodes.step_clock import StepClock, StepSeconds
 from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import Decision, DecisionKind
 
@@ -73,8 +74,8 @@ class PursuitSettings:
 class Hands(Protocol):
     """What a pursuit may do; implemented by the node."""
 
-    def send(self, decision: Decision, observation: Observation, arm: ArmReport) -> int:
-        """Publishes the plan of a decision and returns its id."""
+    def send(self, decision: Decision, observation: Observation, arm: ArmReport, spent: StepSeconds) -> int:
+        """Publishes the plan of a decision and returns its id; spent: what the step before it took."""
         ...
 
     def hold(self) -> None:
@@ -113,6 +114,7 @@ class GoalPursuit:
         self._now_s = now_s
         self._state_channels = state_channels
         self._goal_stamp_s = goal_stamp_s
+        self._clock = StepClock()
         self._goal_image = Watchdog("goal image", settings.goal_timeout_s, senses.lead_tolerance_s, READER)
         self._interruption: Ended | None = None
         self._sending = threading.Lock()
@@ -169,16 +171,15 @@ class GoalPursuit:
             decision = controller.step(observation.latent, state)
             self.last = decision
             self.check()
-            if decision.kind is DecisionKind.REACHED:
-                self._hands.report(decision, "reached")
-                raise Ended(Outcome.REACHED, decision.message)
-            if decision.kind is DecisionKind.GAVE_UP:
+            if decision.kind is not DecisionKind.MOVE:
+                self._hands.report(decision, decision.reason.value)
                 raise Ended(Outcome[decision.reason.name], decision.message)
             with self._sending:
                 self.check()
-                plan_id = self._hands.send(decision, observation, arm)
+                plan_id = self._hands.send(decision, observation, arm, self._clock.plan())
             self._hands.report(decision, "moving" if decision.imagined is None else f"moving to {decision.imagined}")
             refusal = self._wait_for_answer(plan_id)
+            self._clock.end("answer")
             if not refusal:
                 refusals = 0
                 self.steps += 1
@@ -213,8 +214,11 @@ class GoalPursuit:
                 if silent_camera and unseen_s > max(start_s, self._senses.image_timeout_s):
                     raise Ended(Outcome.STALE_IMAGE, silent_camera)
                 if not silent_arm and not silent_camera and arm.mode is Mode.HOLDING and not arm.moving:
+                    self._clock.end("motion")
                     settled_s = max(asked_s, arm.rest_since_s + self._settings.settle_s)
                     if observation.stamp_s >= settled_s and arm.stamp_s >= settled_s:
+                        self._clock.end("picture", ago_s=self._now_s() - observation.stamp_s)
+                        self._clock.end("encoding")
                         return observation, arm
                 if waited_s > max(start_s, self._settings.motion_timeout_s):
                     state = "moving" if arm is not None and arm.moving else "seen at rest"

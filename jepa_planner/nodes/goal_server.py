@@ -12,6 +12,7 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
 
 from jepa_planner.action import ReachGoalImage
+from jepa_planner.nodes.conversions import verdict_numbers
 from jepa_planner.nodes.goal_pursuit import Ended, GoalPursuit, Outcome
 from jepa_planner.nodes.planner_node import wait_until
 
@@ -125,6 +126,7 @@ class GoalServer:
             steps=pursuit.steps,
             sub_goals_reached=0 if last is None else last.sub_goals_reached,
             final_energy=float("nan") if last is None else last.energy,
+            **verdict_numbers(None if last is None else last.verdict),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from visualization_msgs.msg import MarkerArray
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.msg import Plan, PlanStats
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import duration_message, point, time_message, vector
+from jepa_planner.nodes.conversions import duration_message, point, time_message, vector, verdict_numbers
 from jepa_planner.nodes.markers import path_markers
 from jepa_planner.nodes.senses import ArmReport, Observation
+from jepa_planner.nodes.step_clock import StepSeconds
 from jepa_planner.planning.decision import Decision, Goal
 from jepa_planner.world_model.poses import apply_action
 
@@ -87,11 +89,14 @@ class GoalHands:
         self._plans = plans
         self._handle = handle
 
-    def send(self, decision: Decision, observation: Observation, arm: ArmReport) -> int:
+    def send(self, decision: Decision, observation: Observation, arm: ArmReport, spent: StepSeconds) -> int:
         """Publishes the plan of a decision and its statistics; returns the plan's id."""
         actions = decision.action[None] if decision.plan is None else decision.plan.actions.numpy()
         plan_id, _ = self._plans.publish(actions, observation, arm)
-        stats = PlanStats(plan_id=plan_id, sub_goal=decision.sub_goal, sub_goals=self._count)
+        stats = PlanStats(
+            plan_id=plan_id, sub_goal=decision.sub_goal, sub_goals=self._count, **verdict_numbers(decision.verdict),
+            **{f"{part}_seconds": seconds for part, seconds in asdict(spent).items()},
+        )  # fmt: skip
         stats.step, stats.step_in_sub_goal = decision.total_steps, decision.steps_in_sub_goal
         stats.energy, stats.tolerance = decision.energy, self.goals[decision.sub_goal].tolerance
         if decision.plan is not None:
@@ -107,7 +112,9 @@ class GoalHands:
 
     def report(self, decision: Decision | None, status: str) -> None:
         """Sends feedback."""
-        feedback = ReachGoalImage.Feedback(status=status, sub_goals=self._count)
+        verdict = None if decision is None else decision.verdict
+        feedback = ReachGoalImage.Feedback(status=status, sub_goals=self._count, **verdict_numbers(verdict))
+        feedback.missing = "" if verdict is None else verdict.missing
         if decision is not None:
             feedback.sub_goal, feedback.step = decision.sub_goal, decision.total_steps
             feedback.energy, feedback.tolerance = decision.energy, self.goals[decision.sub_goal].tolerance

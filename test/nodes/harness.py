@@ -7,6 +7,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +30,11 @@ from jepa_planner.nodes.arm_node import ArmNode
 from jepa_planner.nodes.client import GoalResult
 from jepa_planner.nodes.conversions import array_to_image, duration_message, numbers, point
 from jepa_planner.nodes.encoder_node import EncoderNode
-from jepa_planner.nodes.goal_pursuit import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.nodes.planner_node import start, wait_until
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.running import NodeThread
+from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.world_model.bundle import save_bundle
 from jepa_planner.world_model.encoder import VideoEncoder
 
@@ -50,8 +51,12 @@ _numbers = itertools.count()
 
 
 def small_bundle(folder: Path, any_view: bool = False) -> str:
-    """Random weights in the layout of the model that ships, so small that planning takes milliseconds."""
+    """Random weights in the layout of the model that ships, so small that planning takes milliseconds.
+
+    Its patience is endless, since nothing that its arm does changes what its cameras see.
+    """
     contract = small_contract(encoder=slot_encoder_config(any_view=any_view))
+    contract = replace(contract, planning=replace(contract.planning, progress=ProgressSettings(patience=0)))
     torch.manual_seed(0)
     save_bundle(folder, VideoEncoder(contract.encoder), small_predictor(), contract)
     return str(folder)
@@ -215,10 +220,7 @@ class Rig:
         assert handle.accepted
         ended = self.ask(handle.get_result_async)
         self.until(ended.done)
-        result = ended.result().result
-        return GoalResult(
-            Outcome(result.code), result.message, result.steps, result.sub_goals_reached, result.final_energy
-        )
+        return GoalResult.of(ended.result().result)
 
     def commands_settle(self, quiet_s: float = 0.4) -> int:
         """Waits until no more commands come and returns how many there were."""

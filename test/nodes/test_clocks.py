@@ -67,7 +67,7 @@ class Workcell:
             DecisionKind.MOVE, Reason.ON_THE_WAY, "", 1.0, 0, 0, steps, steps, action=np.zeros(7, np.float32)
         )
 
-    def send(self, decision, observation, arm) -> int:
+    def send(self, decision, observation, arm, spent) -> int:
         if len(self.motions) > PLANS:
             raise Ended(Outcome.CANCELLED, "enough")
         self.motions.append((self.now_s, self.now_s + MOTION_S))

@@ -1,10 +1,12 @@
 import array
 import contextlib
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jepa_planner.action import ReachGoalImage
 from sensor_msgs.msg import Image
 
 from jepa_planner.nodes.conversions import (
@@ -18,7 +20,10 @@ from jepa_planner.nodes.conversions import (
     quaternion,
     seconds,
     time_message,
+    verdict_in_words,
+    verdict_numbers,
 )
+from jepa_planner.planning.verdict import Verdict
 
 PIXELS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 
@@ -115,3 +120,21 @@ def test_a_quarter_turn_about_z_is_the_quaternion_of_the_books():
     turned = quaternion([0.0, 0.0, np.pi / 2])
     assert (turned.x, turned.y) == pytest.approx((0.0, 0.0))
     assert (turned.z, turned.w) == pytest.approx((np.sqrt(0.5), np.sqrt(0.5)))
+
+
+def test_a_verdict_is_read_from_a_message_in_its_own_words():
+    verdict = Verdict(0.93, 0.008, "the gripper should let go")
+    feedback = ReachGoalImage.Feedback(**verdict_numbers(verdict))
+    said = verdict_in_words(feedback, verdict.missing)
+    assert "0.8 cm off, 93 % sure" in said and said.endswith("; the gripper should let go")
+    assert "elsewhere" in verdict_in_words(ReachGoalImage.Feedback(**verdict_numbers(Verdict(0.0, math.inf, ""))))
+
+
+def test_what_a_verdict_says_anyhow_is_not_said_twice():
+    feedback = ReachGoalImage.Feedback(**verdict_numbers(Verdict(0.12, 0.042, "")))
+    said = verdict_in_words(feedback)
+    assert verdict_in_words(feedback, missing=said.split(",")[0]) == said
+
+
+def test_where_nothing_was_judged_there_are_no_words():
+    assert verdict_in_words(ReachGoalImage.Feedback(**verdict_numbers(None))) == ""

@@ -10,6 +10,7 @@ from small_models import small_world_model
 from jepa_planner.control.arm_executive import Mode
 from jepa_planner.nodes.goal_pursuit import GoalPursuit, Outcome, PursuitSettings
 from jepa_planner.nodes.senses import ArmReport, Observation, Senses
+from jepa_planner.nodes.step_clock import StepSeconds
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
 from jepa_planner.planning.factory import ControllerFactory
 from jepa_planner.planning.imagination import WorldModelImagination
@@ -44,11 +45,14 @@ class Hands:
     def __init__(self, world: "World") -> None:
         self._world = world
         self.plans: list[Decision] = []
+        self.spent: list[StepSeconds] = []
+        self.reports: list[tuple[Decision | None, str]] = []
         self.holds = 0
 
-    def send(self, decision: Decision, observation: Observation, arm: ArmReport) -> int:
+    def send(self, decision: Decision, observation: Observation, arm: ArmReport, spent: StepSeconds) -> int:
         assert len(self.plans) < MAX_PLANS, "the pursuit has no end"
         self.plans.append(decision)
+        self.spent.append(spent)
         self._world.after_plan(len(self.plans))
         return len(self.plans)
 
@@ -56,7 +60,7 @@ class Hands:
         self.holds += 1
 
     def report(self, decision: Decision | None, status: str) -> None:
-        pass
+        self.reports.append((decision, status))
 
 
 class Controller:

@@ -172,10 +172,10 @@ class Suite:
         return Part((full_size.pace_table(paces),), paces)
 
     def ros(self) -> Part:
-        """What the predictor as a ROS 2 node adds, and how long a search takes while a goal is pursued."""
+        """What the predictor as a ROS 2 node adds, and where the time goes while goals are pursued."""
         try:
+            from jepa_planner.nodes import pursuit_speed as pursuit
             from jepa_planner.nodes.overhead import measure_overhead, overhead_table
-            from jepa_planner.nodes.pursuit_speed import WAYS, measure_pursuit_speed, pursuit_table
         except ImportError as error:
             return Part((Table("ROS 2", notes=(f"left out: {error}",)),), None)
         calls = 10 if self._quick else 60
@@ -185,9 +185,10 @@ class Suite:
             note = "left out with --quick" if self._quick else "left out: measured on the CPU only"
             table = Table("A search while a goal is pursued", notes=(note,))
             return Part((overhead_table(found), table), {"calls": found, "pursued": None})
-        with self._progress("ros, a goal being pursued", len(WAYS)) as advance:
-            speed = measure_pursuit_speed(self._folder, self.model(), self._threads, 40, advance)
-        return Part((overhead_table(found), pursuit_table(speed)), {"calls": found, "pursued": speed})
+        with self._progress("ros, goals being pursued", len(pursuit.WAYS)) as advance:
+            speed = pursuit.measure_pursuit_speed(self._folder, self.model(), self._threads, 40, advance)
+        tables = (pursuit.pursuit_table(speed), pursuit.step_table(speed), pursuit.goal_table(speed))
+        return Part((overhead_table(found), *tables), {"calls": found, "pursued": speed})
 
     @cached_property
     def _backends(self) -> tuple[str, ...]:
