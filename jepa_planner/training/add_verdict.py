@@ -77,6 +77,11 @@ def add_verdict(
     head.set_scaling(mean, spread.clamp(min=LEAST_SPREAD))
     edges_m = head.config.edges_m
     sampler = PairSampler(data, parts.train, edges_m, training, settings.seed)
+    if not (sampler.pairs.off_m > edges_m[0]).any():
+        raise ValueError(
+            f"in none of {len(parts.train)} demonstrations does the hand move anything: what tells whether things lie as "
+            "they should learns from how they are taken and put down, or pushed; show that"
+        )
     train_verdict_head(head, sampler, training, run_folder, settings.seed)
 
     rule = VerdictSettings() if contract.verdict is None else contract.verdict.rule

@@ -42,13 +42,13 @@ class Judged(NamedTuple):
 
 
 @torch.inference_mode()
-def judged(head: VerdictHead, sampler: PairSampler, draws: int = DRAWS) -> Judged:
+def judged(head: VerdictHead, sampler: PairSampler) -> Judged:
     """What a head makes of pairs as they are drawn in training; those across a push, whose labels are vague, left
     out.
     """
     head.eval()
     parts = []
-    for number in range(max(1, draws // sampler.settings.batch)):
+    for number in range(max(1, DRAWS // sampler.settings.batch)):
         looks = sampler.draw(number)
         opinion = opinion_of(head, looks)
         wrong = opinion.goal_states - looks.goal_states

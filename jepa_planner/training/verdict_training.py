@@ -75,11 +75,8 @@ class PairSampler:
         self._scenes, self._views, self._size = data.scenes[first:last], list(data.views), data.image_size
         self.settings, self._seed = settings, seed
         self.pairs = frame_pairs(data.arm_states[first:last])
-        if not (self.pairs.off_m > edges_m[0]).any():
-            raise ValueError(
-                f"in none of {len(numbers)} demonstrations does the hand move something: a head that tells whether "
-                "things lie as they should learns from that; show how something is taken and put down, or pushed"
-            )
+        if not len(self.pairs.now):
+            raise ValueError(f"in none of {len(numbers)} demonstrations is it known of any two frames how far things went")
         kinds = np.searchsorted(edges_m, self.pairs.off_m) * HANDS + self.pairs.hand
         self._order = np.argsort(kinds, kind="stable")
         found, self._first, self._count = np.unique(kinds[self._order], return_index=True, return_counts=True)
