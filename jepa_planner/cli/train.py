@@ -44,10 +44,16 @@ GOES_WITH = {
         "trust_data",
     ),
     "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations", "seeing", "trust_data"),
+    "verdict_only": ("init", "demonstrations", "verdict_iterations", "seeing", "trust_data"),
 }
-NEEDS = {"": ("data",), "predictor_only": ("data", "init"), "sub_goals_only": ("init", "demonstrations")}
+NEEDS = {
+    "": ("data",),
+    "predictor_only": ("data", "init"),
+    "sub_goals_only": ("init", "demonstrations"),
+    "verdict_only": ("init", "demonstrations"),
+}
 
-KINDS = {"": "train", "predictor_only": "fine-tune", "sub_goals_only": "sub-goals"}
+KINDS = {"": "train", "predictor_only": "fine-tune", "sub_goals_only": "sub-goals", "verdict_only": "verdict"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run", type=Path, metavar="DIR",
         help="logs and checkpoints; the same run resumes in the same folder (default: the name of --out in out/train, "
-        "out/fine-tune or out/sub-goals)",
+        "out/fine-tune, out/sub-goals or out/verdict)",
     )  # fmt: skip
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--predictor-iterations", type=at_least(1), help="default: 1500")
@@ -105,16 +111,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sub_goals.add_argument(
         "--demonstrations", type=Path, nargs="+", metavar="DIR",
         help="learn them, after the predictor, from the episodes of `jepa-planner collect --behaviour demonstration` "
-        "in these folders",
+        "in these folders; or, with --verdict-only, when the work is done",
     )  # fmt: skip
     sub_goals.add_argument(
         "--sub-goals-only", action="store_true", help="add them to --init, whose encoder and predictor stay"
     )
     sub_goals.add_argument(
         "--seeing", action="store_const", const=True,
-        help="with --sub-goals-only: imagine them from what lies where in the pictures, too, not from latents alone",
+        help="with --sub-goals-only or --verdict-only: learn it from what lies where in the pictures, too, not from "
+        "latents alone",
     )  # fmt: skip
     sub_goals.add_argument("--sub-goal-iterations", type=at_least(1), metavar="N", help="default: 6000")
+    verdict = parser.add_argument_group("telling when the work is done")
+    verdict.add_argument(
+        "--verdict-only", action="store_true",
+        help="add that to --init, or learn it anew, from --demonstrations; encoder, predictor and sub-goals stay",
+    )  # fmt: skip
+    verdict.add_argument(
+        "--verdict-iterations", type=at_least(1), metavar="N", help="default: 6000, with --seeing 2500"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -125,7 +140,9 @@ def main(args: argparse.Namespace) -> int:
     for folder in (args.out, _run_folder(args, KINDS[mode])):
         check_can_write(folder)
     command = shlex.join(["jepa-planner", *sys.argv[1:]])
-    train = {"": _train, "predictor_only": _fine_tune, "sub_goals_only": _add_sub_goals}[mode]
+    train = {
+        "": _train, "predictor_only": _fine_tune, "sub_goals_only": _add_sub_goals, "verdict_only": _add_verdict,
+    }[mode]  # fmt: skip
     return train(args, command)
 
 
@@ -210,6 +227,22 @@ def _add_sub_goals(args: argparse.Namespace, command: str) -> int:
     return 0
 
 
+def _add_verdict(args: argparse.Namespace, command: str) -> int:
+    from jepa_planner.training.add_verdict import VerdictRun, add_verdict, in_words
+
+    settings = VerdictRun(
+        seed=args.seed,
+        episodes=args.episodes,
+        command=command,
+        **_given(args, "seeing", "trust_data", iterations="verdict_iterations"),
+    )
+    run_folder = _run_folder(args, KINDS["verdict_only"])
+    report = add_verdict(args.demonstrations, args.init, args.out, run_folder, settings)
+    print(in_words(report))
+    print(f"bundle written to {args.out}")
+    return 0
+
+
 def _run_folder(args: argparse.Namespace, kind: str) -> Path:
     """A folder of its own for each bundle, unless one was chosen."""
     return args.run or Path("out") / kind / args.out.resolve().name
@@ -229,9 +262,10 @@ def _given(args: argparse.Namespace, *names: str, **renamed: str) -> dict[str, o
 
 def _mode(args: argparse.Namespace) -> str:
     """A key of GOES_WITH; raises ValueError where an argument does not go with it, or one is missing."""
-    if args.predictor_only and args.sub_goals_only:
-        raise ValueError("--predictor-only and --sub-goals-only: one after the other, please, each from a bundle")
-    mode = "predictor_only" if args.predictor_only else "sub_goals_only" if args.sub_goals_only else ""
+    alone = [name for name in KINDS if name and getattr(args, name)]
+    if len(alone) > 1:
+        raise ValueError(f"{' and '.join(map(_option, alone))}: one after the other, please, each from a bundle")
+    mode = alone[0] if alone else ""
     what = _option(mode) if mode else "training encoder and predictor"
     known = {name for names in GOES_WITH.values() for name in names}
     given = {name for name in known if getattr(args, name) is not None}

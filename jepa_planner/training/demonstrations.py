@@ -22,14 +22,17 @@ FRAMES_AT_ONCE = 64
 @dataclass(frozen=True)
 class Demonstrations:
     """What is left of episodes once they are encoded: latents [E, T+1, N, D], states [E, T+1, S] in the model's
-    channels, next_moments int [E, T+1], actions [E, T, A]. images uint8 [E, T+1, V, H, W, 3] where they were to be
-    kept, with views, where the model's stand in V, and image_size, rows and columns as the model sees them.
+    channels, arm_states [E, T+1, 8] in STATE_CHANNELS, next_moments int [E, T+1], actions [E, T, A]; scenes int [E]: a
+    number, the same for those that show the same things. images uint8 [E, T+1, V, H, W, 3] where they were to be kept,
+    with views, where the model's stand in V, and image_size, rows and columns as the model sees them.
     """
 
     latents: np.ndarray
     states: np.ndarray
+    arm_states: np.ndarray
     next_moments: np.ndarray
     actions: np.ndarray
+    scenes: np.ndarray
     moments_per_episode: float
     content: str
     in_words: str
@@ -66,8 +69,10 @@ def encoded_demonstrations(
     return Demonstrations(
         latents=latents,
         states=episodes.states[..., [STATE_CHANNELS.index(name) for name in contract.state.channels]],
+        arm_states=episodes.states,
         next_moments=np.stack([next_moments(frames) for frames in moments]),
         actions=episodes.actions,
+        scenes=episodes.scenes,
         moments_per_episode=float(np.mean(np.sum(moments, axis=1))),
         content=content,
         in_words=f"{count} episodes of {steps} steps, seeds {seeds_in_words(episodes.seeds)}",

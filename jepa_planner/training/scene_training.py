@@ -103,11 +103,15 @@ def seen_moments(data: Demonstrations, numbers: np.ndarray, settings: SubGoalTra
     return SeenMomentSampler(sampler, data.images[first:last], np.array(acts), list(data.views), data.image_size)
 
 
+def behind_latents(latents: Tensor, pixels: Tensor) -> Tensor:
+    """Pictures [B, V, 3, H, W] put behind latents [B, N, D] in rows of D numbers, as `WorldModel.observe` does."""
+    return torch.cat([latents, pixels.reshape(len(pixels), -1, latents.shape[-1])], dim=1)
+
+
 def with_pictures(moments: Moments, pixels: Tensor) -> Moments:
-    """Pictures put behind the latents, as `WorldModel.observe` does."""
-    rows = pixels.reshape(len(pixels), 2, -1, moments.latents.shape[-1])
+    """Moments with their pictures [B, 2, V, 3, H, W] behind the latents."""
     return moments._replace(
-        latents=torch.cat([moments.latents, rows[:, 0]], dim=1), goals=torch.cat([moments.goals, rows[:, 1]], dim=1)
+        latents=behind_latents(moments.latents, pixels[:, 0]), goals=behind_latents(moments.goals, pixels[:, 1])
     )
 
 

@@ -235,7 +235,8 @@ def test_sub_goals_that_the_model_cannot_imagine_are_refused(collected, tmp_path
         ),
         (["--predictor-only", "--init", "nowhere"], "nowhere/model.yaml: no such file"),
         (["--predictor-only", "--init", "m", "--demonstrations", "d"], "--demonstrations does not go with --pred"),
-        (["--predictor-only", "--sub-goals-only"], "one after the other"),
+        (["--predictor-only", "--sub-goals-only"], "--predictor-only and --sub-goals-only: one after the other"),
+        (["--sub-goals-only", "--verdict-only"], "--sub-goals-only and --verdict-only: one after the other"),
         (["--sub-goals-only"], "--data does not go with --sub-goals-only, which takes --init, --demonstrations, --sub"),
     ],
 )
@@ -252,6 +253,9 @@ def test_a_fine_tuning_that_makes_no_sense_is_refused_in_words(arguments, says, 
         (["--sub-goals-only", "--layouts", "d"], "--layouts does not go with --sub-goals-only"),
         (["--sub-goals-only"], "--sub-goals-only needs --init, --demonstrations"),
         (["--sub-goals-only", "--init", "nowhere", "--demonstrations", "d"], "nowhere/model.yaml: no such file"),
+        (["--verdict-only", "--seeing"], "--verdict-only needs --init, --demonstrations"),
+        (["--verdict-only", "--init", "nowhere", "--demonstrations", "d"], "nowhere/model.yaml: no such file"),
+        (["--verdict-only", "--sub-goal-iterations", "3"], "--sub-goal-iterations does not go with --verdict-only"),
     ],
 )
 def test_a_training_that_lacks_something_is_refused_in_words(arguments, says, tmp_path, capsys):

@@ -34,7 +34,7 @@ def walks(episodes: int = 4, steps: int = 10, moment: int = 4) -> Demonstrations
     following = np.broadcast_to(np.where(frames < moment, moment, steps + 1).astype(int), (episodes, steps + 1))
     actions = np.zeros((episodes, steps, 7), np.float32)
     actions[..., 0] = 0.03 * signs
-    return Demonstrations(latents, states, following, actions, 1.0, "made up", "walks")
+    return Demonstrations(latents, states, states, following, actions, np.arange(episodes), 1.0, "made up", "walks")
 
 
 def at(place: float) -> torch.Tensor:

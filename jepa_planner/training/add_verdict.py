@@ -1,0 +1,144 @@
+"""Demonstrations and a bundle in, a bundle that tells when the work is done out; all else stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from jepa_planner.planning.verdict import VerdictSettings
+from jepa_planner.training.add_sub_goals import LEAST_SPREAD
+from jepa_planner.training.demonstrations import encoded_demonstrations
+from jepa_planner.training.episode_checks import heed, look_at
+from jepa_planner.training.episodes import read_episodes
+from jepa_planner.training.fit import FitSettings, use_all_cores
+from jepa_planner.training.reference_checks import check_frames
+from jepa_planner.training.run_folder import check_same_run, write_whole
+from jepa_planner.training.verdict_calibration import judged, least_certainty, met_temperature, verdict_report
+from jepa_planner.training.verdict_training import PairSampler, VerdictTraining, train_verdict_head
+from jepa_planner.training.windows import split, state_scaling
+from jepa_planner.world_model.bundle import add_verdict_head, load_sub_goal_head, load_verdict_head
+from jepa_planner.world_model.bundle_files import ENCODER_FILE
+from jepa_planner.world_model.contract import Contract
+from jepa_planner.world_model.contract_sections import TrainingSpec, VerdictSpec
+from jepa_planner.world_model.scene_eyes import SceneEyesConfig
+from jepa_planner.world_model.verdict_head import VerdictHead, VerdictHeadConfig
+from jepa_planner.world_model.world_model import WorldModel
+
+ITERATIONS, SEEING_ITERATIONS = 6000, 2500
+HELD_OUT_SHARE = 0.1
+"""Half of them calibrate the head, the other half say what it is worth."""
+
+
+@dataclass(frozen=True)
+class VerdictRun:
+    """How long to train (None: as long as such a head needs), from which seed, on how many of the demonstrations (None:
+    all).
+
+    seeing: the head looks at the pictures themselves. false_alarms: share of things more than 5 cm off that it may call
+    done, on demonstrations for its calibration. trust_data: what is surely wrong with them is only said.
+    """
+
+    seed: int = 0
+    iterations: int | None = None
+    seeing: bool = False
+    false_alarms: float = 0.01
+    episodes: int | None = None
+    command: str = ""
+    trust_data: bool = False
+
+
+def add_verdict(
+    demonstrations: Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: VerdictRun
+) -> dict[str, object]:
+    """Trains a head on the episodes of folders and writes the bundle `init` with it to `bundle`, which may be `init`.
+
+    Resumes from what `run_folder` holds. Returns the report: what the head, as it is on disk, says of held-out pairs.
+    Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for what does not fit.
+    """
+    use_all_cores()
+    model = WorldModel.load(init)
+    contract = model.contract
+    episodes = read_episodes(demonstrations, settings.episodes)
+    heed(look_at(episodes), settings.trust_data)
+    check_frames(episodes, contract)
+    data = encoded_demonstrations(episodes, model, run_folder, keep_images=settings.seeing)
+    del episodes
+    training = verdict_training(settings.seeing, settings.iterations)
+    about = {"seed": settings.seed, "iterations": training.fit.iterations, "encoder": contract.files[ENCODER_FILE]}
+    about |= {"data": data.content, "seeing": settings.seeing}
+    check_same_run(run_folder / "verdict.json", run_folder / "verdict.ckpt", about)
+    parts = split(data.states, HELD_OUT_SHARE)
+    torch.manual_seed(settings.seed)
+    head = _head(contract, init, settings.seeing)
+    mean, spread = state_scaling(data.states[parts.train])
+    head.set_scaling(mean, spread.clamp(min=LEAST_SPREAD))
+    edges_m = head.config.edges_m
+    sampler = PairSampler(data, parts.train, edges_m, training, settings.seed)
+    if not (sampler.pairs.off_m > edges_m[0]).any():
+        raise ValueError(
+            f"in none of {len(parts.train)} demonstrations does the hand move anything: what tells whether things lie as "
+            "they should learns from how they are taken and put down, or pushed; show that"
+        )
+    train_verdict_head(head, sampler, training, run_folder, settings.seed)
+
+    rule = VerdictSettings() if contract.verdict is None else contract.verdict.rule
+    half = max(1, len(parts.held_out) // 2)
+    calibrating, reporting = parts.held_out[:half], parts.held_out[-half:]
+    found = judged(head, PairSampler(data, calibrating, edges_m, training, seed=0))
+    head.set_temperature(met_temperature(found, edges_m, rule.within_m))
+    said = found.said(edges_m, float(head.temperature), rule.within_m)
+    rule = replace(rule, certainty=least_certainty(said, found.off_m, settings.false_alarms))
+    trained = TrainingSpec(
+        data=data.in_words, command=settings.command, seeds=(settings.seed,),
+        steps={"verdict": training.fit.iterations},
+    )  # fmt: skip
+    add_verdict_head(init, bundle, head, VerdictSpec(head=head.config, training=trained, rule=rule))
+    found = judged(load_verdict_head(bundle), PairSampler(data, reporting, edges_m, training, seed=1))
+    report = {
+        "demonstrations": len(data.states), "calibrated_on": len(calibrating), "held_out": len(reporting),
+        "pairs_known": len(sampler.pairs.now), **verdict_report(found, edges_m, float(head.temperature), rule),
+    }  # fmt: skip
+    write_whole(run_folder / "report.json", report)
+    return report
+
+
+def verdict_training(seeing: bool, iterations: int | None = None) -> VerdictTraining:
+    """Settings of a head that reads latents alone or sees, for so many iterations."""
+    iterations = iterations or (SEEING_ITERATIONS if seeing else ITERATIONS)
+    fit = FitSettings(iterations, learning_rate=1.5e-3, weight_decay=0.05, warm_up=max(1, iterations // 20))
+    return VerdictTraining(fit, batch=128, strangers=0.1) if seeing else VerdictTraining(fit)
+
+
+def _head(contract: Contract, init: Path, seeing: bool) -> VerdictHead:
+    """A new one; one that sees begins with the eyes of the head for sub-goals, where that has such."""
+    encoder = contract.encoder
+    scene = SceneEyesConfig(image_size=encoder.image_size, views=encoder.views) if seeing else None
+    head = VerdictHead(VerdictHeadConfig(
+        latent_tokens=contract.latent.tokens, latent_channels=contract.latent.channels,
+        state_dim=len(contract.state.channels), scene=scene,
+    ))  # fmt: skip
+    if seeing and contract.sub_goals is not None and contract.sub_goals.head.scene == scene:
+        head.scene.load_state_dict(load_sub_goal_head(init).scene.state_dict())
+    return head
+
+
+def in_words(report: dict[str, object]) -> str:
+    """A few lines for a terminal."""
+    lines = [
+        f"{report['demonstrations']} demonstrations; in {report['held_out']} held-out ones, of pairs of pictures whose "
+        "objects lie",
+        f"{'':10s} within 3 cm   3 to 5 cm   farther off   called done; off by (median error), hand in the goal",
+    ]
+    rows = {"all": report, **report["by_hand"]}  # type: ignore[dict-item]
+    for name, row in rows.items():
+        shares = "".join(f"{_percent(row['called_done'][band]):>12s}" for band in ("within", "between", "beyond"))
+        lines.append(f"{name:10s}{shares}   {row['off_error_cm']} cm, {row['goal_tcp_cm']} cm")
+    lines.append(f"done is said from a chance of {report['certainty']} on")
+    return "\n".join(lines)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
