@@ -17,6 +17,7 @@ GOES_WITH = {
         "data",
         "layouts",
         "objective",
+        "predictor",
         "predictor_iterations",
         "encoder_iterations",
         "name",
@@ -32,6 +33,7 @@ GOES_WITH = {
     ),
     "predictor_only": (
         "data",
+        "predictor",
         "predictor_iterations",
         "init",
         "name",
@@ -68,6 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "out/fine-tune, out/sub-goals or out/verdict)",
     )  # fmt: skip
     parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument(
+        "--predictor", choices=("transformer", "mlp"),
+        help="kind (default: that of --init with --predictor-only; else mlp for latents of a few slots, which is many "
+        "times faster, and transformer for those of many tokens)",
+    )  # fmt: skip
     parser.add_argument("--predictor-iterations", type=at_least(1), help="default: 1500")
     parser.add_argument("--episodes", type=at_least(1), default=None, help="use only the first so many")
     parser.add_argument("--device", help="where the model is trained, for example cuda (default: cpu)")
@@ -102,8 +109,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     only = parser.add_argument_group("going on from --init, its encoder frozen")
     only.add_argument(
-        "--predictor-only", action="store_true", help="train the predictor of --init alone; it gets one if it has none"
-    )
+        "--predictor-only", action="store_true",
+        help="train the predictor of --init alone; it gets a new one if it has none, or none of that kind",
+    )  # fmt: skip
     only.add_argument("--view", nargs="+", metavar="NAME", help="the data's cameras, in the order of the model's")
     only.add_argument("--learning-rate", type=positive, help="default: 1e-4")
     only.add_argument("--batch", type=at_least(1), help="windows per iteration (default: 32)")
@@ -158,6 +166,7 @@ def _train(args: argparse.Namespace, command: str) -> int:
             args,
             "objective",
             "encoder_iterations",
+            "predictor",
             "predictor_iterations",
             "sub_goal_iterations",
             "name",
@@ -194,6 +203,7 @@ def _fine_tune(args: argparse.Namespace, command: str) -> int:
         command=command,
         **_given(
             args,
+            "predictor",
             "learning_rate",
             "batch",
             "device",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from jepa_planner.training.view_dropout import draw_lone_views
 from jepa_planner.training.windows import Split, WindowSampler, state_scaling
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
-from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.predictors import AnyPredictorConfig, make_predictor
 from jepa_planner.world_model.preprocess import preprocess
 
 
@@ -46,7 +47,7 @@ class EncoderTraining:
 
 
 def train_encoder(
-    episodes: Episodes, split: Split, config: EncoderConfig, predictor: PredictorConfig, settings: EncoderTraining,
+    episodes: Episodes, split: Split, config: EncoderConfig, predictor: AnyPredictorConfig, settings: EncoderTraining,
     action_std: Tensor, folder: Path, seed: int, begin: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None,
     layouts: Episodes | None = None,
 ) -> tuple[VideoEncoder, PixelDecoder | None]:  # fmt: skip
@@ -56,7 +57,7 @@ def train_encoder(
     Returns it in eval mode on its device, with the decoder that it was trained with if the objective predicts pixels.
     """
     torch.manual_seed(seed)
-    objective = JointObjective(VideoEncoder(config), ActionConditionedPredictor(predictor), settings.objective)
+    objective = JointObjective(VideoEncoder(config), make_predictor(predictor), settings.objective)
     if begin is not None:
         for module, weights in zip((objective.encoder, objective.predictor), begin, strict=True):
             module.load_state_dict(weights)
@@ -89,10 +90,11 @@ def train_encoder(
 
 
 def encode_some_alone(
-    encoder: VideoEncoder, images: np.ndarray, latents: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+    encoder: VideoEncoder, images: np.ndarray, latents: np.ndarray, rng: np.random.Generator,
+    views: Sequence[int] | None = None,
+) -> np.ndarray:  # fmt: skip
     """The latents [E, T+1, N, D] of episodes, some of them as a single view shows them where the encoder can do with
-    any.
+    any. views: where those of the encoder stand in the images; None: they are all there is.
     """
     if not encoder.config.any_view:
         return latents
@@ -100,7 +102,8 @@ def encode_some_alone(
     for view in range(encoder.config.views):
         chosen = np.flatnonzero(lone == view)
         if len(chosen):
-            latents[chosen] = encode_episodes(encoder.of_views([view]), images[chosen][:, :, [view]])
+            shown = view if views is None else views[view]
+            latents[chosen] = encode_episodes(encoder.of_views([view]), images[chosen][:, :, [shown]])
     return latents
 
 

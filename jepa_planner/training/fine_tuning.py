@@ -11,10 +11,12 @@ import numpy as np
 import torch
 
 from jepa_planner.training.action_bounds import action_max, as_far, planned_within
+from jepa_planner.training.encoder_training import encode_some_alone
 from jepa_planner.training.episode_checks import check_length, heed, look_at
 from jepa_planner.training.episodes import STATE_CHANNELS, Episodes, read_episodes
 from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.latent_cache import cached_latents
+from jepa_planner.training.predictor_sizes import PredictorKind, new_predictor_config
 from jepa_planner.training.predictor_training import (
     DIFFERENCES,
     Difference,
@@ -37,12 +39,11 @@ from jepa_planner.world_model.bundle_files import ENCODER_FILE, PREDICTOR_FILE, 
 from jepa_planner.world_model.contract import Contract
 from jepa_planner.world_model.contract_sections import TrainingSpec
 from jepa_planner.world_model.encoder import VideoEncoder
-from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.predictor_kind import Predictor
+from jepa_planner.world_model.predictors import make_predictor
 from jepa_planner.world_model.weights_file import read_weights, stored_dtype
 from jepa_planner.world_model.world_model import WorldModel
 
-NEW_PREDICTOR = {"width": 384, "depth": 6, "heads": 6, "mlp_hidden": 1536}
-"""Sizes of a predictor for a bundle that has none."""
 ROLLOUT: dict[Difference, int] = {"l1": 2, "mse": 4}
 TEACHER_FRAMES: dict[Difference, int] = {"l1": 8, "mse": 0}
 """V-JEPA 2-AC learns from longer windows than it rolls out; the small model's are one and the same."""
@@ -51,7 +52,8 @@ TEACHER_FRAMES: dict[Difference, int] = {"l1": 8, "mse": 0}
 @dataclass(frozen=True)
 class FineTuning:
     """How to go on. views: the data's cameras in the order of the model's, by the model's own names if empty. frame,
-    tcp_frame: what poses are given in and of, where episodes do not say it or it is not the model's.
+    tcp_frame: what poses are given in and of, where episodes do not say it or it is not the model's. predictor: the
+    kind; where the model has none of it, it gets a new one. None: its own, or for a model without one the usual kind.
     """
 
     seed: int = 0
@@ -66,8 +68,10 @@ class FineTuning:
     frame: str = ""
     tcp_frame: str = ""
     trust_data: bool = False
+    predictor: PredictorKind | None = None
 
 
+RESTING_ON_ENCODER = (ENCODER_FILE, SUB_GOALS_FILE, VERDICT_FILE)
 UNNOTED = ("name", "command", "device", "frame", "tcp_frame", "trust_data")
 """Settings that change no weight."""
 
@@ -81,8 +85,9 @@ def fine_tune(
 ) -> dict[str, object]:
     """Trains the predictor of `init` on episodes and writes a bundle with the very same encoder file.
 
-    A bundle without a predictor gets a new one. Resumes from what `run_folder` holds. Returns the report: errors per
-    imagined step on held-out episodes before and after, measured on the bundles as they are on disk.
+    A bundle without a predictor, or without one of the kind asked for, gets a new one. Resumes from what `run_folder`
+    holds. Returns the report: errors per imagined step on held-out episodes before (untrained, where there was none)
+    and after, measured on the bundles as they are on disk.
     Raises EpisodeError, ContractError, BundleError, FineTuningError or RunFolderError for what does not fit.
     """
     use_all_cores()
@@ -95,9 +100,9 @@ def fine_tune(
     states = episodes.states[..., [STATE_CHANNELS.index(name) for name in load_contract(init).state.channels]]
     parts = split(episodes)
     seen = int(parts.train[-1]) + 1  # the held-out episodes come last: views, not copies
-    encoder, predictor, contract = _load(init, states[:seen], episodes.actions[:seen], settings.seed)
+    encoder, old, contract = _load(init, states[:seen], episodes.actions[:seen], settings)
     contract.check_images((1, len(views), *episodes.images.shape[3:]))
-    model = WorldModel(contract, encoder, predictor, settings.device)
+    model = WorldModel(contract, encoder, old, settings.device)
     unfamiliar = check_familiar(model, load_familiarity(init), episodes.images[:, :, views])
     heed([*look_at(episodes), *unfamiliar], settings.trust_data)
     frame, tcp_frame = frames_of(episodes, (settings.frame, settings.tcp_frame), contract)
@@ -114,11 +119,13 @@ def fine_tune(
     latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, key, run_folder)
 
     held_out = latents[seen:], states[seen:], episodes.actions[seen:]
-    before, copied = _errors(predictor, held_out, training)
-    predictor.requires_grad_(True)
-    train_predictor(
-        predictor, latents[:seen], states[:seen], episodes.actions[:seen], training, run_folder, settings.seed
+    before, copied = _errors(old, held_out, training)
+    predictor = _to_train(old, contract, states[:seen], episodes.actions[:seen], settings)
+    learned = encode_some_alone(
+        encoder, episodes.images[:seen], latents[:seen], np.random.default_rng(settings.seed), views
     )
+    train_predictor(predictor, learned, states[:seen], episodes.actions[:seen], training, run_folder, settings.seed)
+    contract = replace(contract, predictor=predictor.config)
     tuned = describe(contract, episodes, latents, training.difference, settings)
     tuned = _write(bundle, init, predictor, tuned)
     predictor.load_state_dict(read_weights(bundle / PREDICTOR_FILE, torch.float32))
@@ -220,26 +227,35 @@ def describe(
 
 
 def _load(
-    init: Path, states: np.ndarray, actions: np.ndarray, seed: int
-) -> tuple[VideoEncoder, ActionConditionedPredictor, Contract]:
+    init: Path, states: np.ndarray, actions: np.ndarray, settings: FineTuning
+) -> tuple[VideoEncoder, Predictor, Contract]:
     """Encoder, predictor and contract of a bundle; one that has no predictor gets one for these states and actions."""
     if load_contract(init).predictor is not None:
         return load_bundle(init)
     encoder, contract = load_encoder(init)
-    slots = encoder.config.slots > 0
-    config = PredictorConfig(
-        latent_channels=contract.latent.channels, grid=contract.latent.grid, state_dim=len(contract.state.channels),
-        action_dim=len(contract.action.channels), slot_embedding=slots, residual=slots,
-        output_norm="none" if slots else "layernorm", extrinsics=False, **NEW_PREDICTOR,
-    )  # fmt: skip
-    torch.manual_seed(seed)
-    predictor = ActionConditionedPredictor(config)
+    predictor = _new_predictor(contract, states, actions, settings)
+    return encoder, predictor.eval(), replace(contract, predictor=predictor.config)
+
+
+def _to_train(
+    old: Predictor, contract: Contract, states: np.ndarray, actions: np.ndarray, settings: FineTuning
+) -> Predictor:
+    """The predictor that is there, or a new one, where another kind was asked for."""
+    if settings.predictor in (None, old.config.kind):
+        return old.requires_grad_(True)
+    return _new_predictor(contract, states, actions, settings).to(old.device)
+
+
+def _new_predictor(contract: Contract, states: np.ndarray, actions: np.ndarray, settings: FineTuning) -> Predictor:
+    sizes = len(contract.state.channels), len(contract.action.channels)
+    torch.manual_seed(settings.seed)
+    predictor = make_predictor(new_predictor_config(contract.encoder, *sizes, settings.predictor))
     predictor.set_scaling(*state_scaling(states), state_scaling(actions)[1])
-    return encoder, predictor.eval(), replace(contract, predictor=config)
+    return predictor
 
 
 def _errors(
-    predictor: ActionConditionedPredictor, held_out: tuple[np.ndarray, ...], training: PredictorTraining
+    predictor: Predictor, held_out: tuple[np.ndarray, ...], training: PredictorTraining
 ) -> tuple[list[float], list[float]]:
     """Mean error of each imagined step, and of copying the last picture seen."""
     found = imagination_errors(predictor, *held_out, training.context, training.rollout, training.difference)
@@ -247,10 +263,10 @@ def _errors(
     return imagined, copied
 
 
-def _write(bundle: Path, init: Path, predictor: ActionConditionedPredictor, contract: Contract) -> Contract:
+def _write(bundle: Path, init: Path, predictor: Predictor, contract: Contract) -> Contract:
     """Copies what rests on the encoder alone byte by byte; the predictor keeps the bundle's type of numbers."""
     bundle.mkdir(parents=True, exist_ok=True)
-    kept = {name: sha for name, sha in contract.files.items() if name in (ENCODER_FILE, SUB_GOALS_FILE, VERDICT_FILE)}
+    kept = {name: sha for name, sha in contract.files.items() if name in RESTING_ON_ENCODER}
     for name in kept:
         shutil.copyfile(init / name, bundle / name)
     contract = replace(contract, files=kept)

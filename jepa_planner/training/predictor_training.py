@@ -16,7 +16,7 @@ from jepa_planner.training.mixed_precision import mixed_precision
 from jepa_planner.training.windows import WindowSampler
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.poses import apply_action
-from jepa_planner.world_model.predictor import ActionConditionedPredictor
+from jepa_planner.world_model.predictor_kind import Predictor
 from jepa_planner.world_model.preprocess import preprocess
 
 Difference = Literal["mse", "l1"]
@@ -53,7 +53,7 @@ class Pictures:
 
 
 def train_predictor(
-    predictor: ActionConditionedPredictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray,
+    predictor: Predictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray,
     settings: PredictorTraining, folder: Path, seed: int, pictures: Pictures | None = None,
 ) -> None:  # fmt: skip
     """Train in place, where the predictor is, on latents [E, T+1, N, D], states [E, T+1, S] and actions [E, T, A].
@@ -61,7 +61,7 @@ def train_predictor(
     pictures: of the same frames, where the loss is that of pixels rather than of latents.
     """
     sampler = WindowSampler(latents, states, actions, settings.window, settings.batch, seed)
-    device = predictor.state_mean.device
+    device = predictor.device
 
     def losses_at(iteration: int) -> dict[str, Tensor]:
         windows = [part.to(device) for part in sampler.draw(iteration)]
@@ -77,7 +77,7 @@ def train_predictor(
 
 
 def predictor_losses(
-    predictor: ActionConditionedPredictor, latents: Tensor, states: Tensor, actions: Tensor,
+    predictor: Predictor, latents: Tensor, states: Tensor, actions: Tensor,
     settings: PredictorTraining, draw: Callable[[Tensor], Tensor] = lambda latents: latents, true: Tensor | None = None,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Losses on a window of latents [B, W, N, D], states [B, W, S], actions [B, W-1, A].
@@ -100,7 +100,7 @@ def predictor_losses(
 
 @torch.inference_mode()
 def imagination_errors(
-    predictor: ActionConditionedPredictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray, context: int,
+    predictor: Predictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray, context: int,
     horizon: int, difference: Difference = "mse",
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Errors per step of imagined latents, and of copying the last one seen, over consecutive windows of episodes.
@@ -119,13 +119,13 @@ def imagination_errors(
 
 
 def imagined_windows(
-    predictor: ActionConditionedPredictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray, context: int,
+    predictor: Predictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray, context: int,
     horizon: int,
 ) -> Iterator[tuple[int, Tensor, Tensor]]:  # fmt: skip
     """Of consecutive windows of episodes the first frame, the latents imagined after the context [E, horizon, N, D] and
     the last one seen [E, 1, N, D]; shapes as in `train_predictor`.
     """
-    device, window = predictor.state_mean.device, context + horizon
+    device, window = predictor.device, context + horizon
     for start in window_starts(states.shape[1], window):
         frames, steps = slice(start, start + context), slice(start, start + window - 1)
         parts = latents[:, frames], states[:, frames], actions[:, steps]
@@ -138,7 +138,7 @@ def window_starts(frames: int, window: int) -> range:
     return range(0, frames - window + 1, window)
 
 
-def imagine(predictor: ActionConditionedPredictor, latents: Tensor, states: Tensor, actions: Tensor) -> Tensor:
+def imagine(predictor: Predictor, latents: Tensor, states: Tensor, actions: Tensor) -> Tensor:
     """Roll out after a context: latents [B, C, N, D], states [B, C, S], actions [B, C-1+H, A] -> [B, H, N, D].
 
     The same computation as planning does, with gradients: own predictions are fed back, arm states follow the actions.
@@ -146,7 +146,7 @@ def imagine(predictor: ActionConditionedPredictor, latents: Tensor, states: Tens
     cache = predictor.new_cache()
     context = latents.shape[1]
     for step in range(context - 1):
-        predictor.step(latents[:, step], actions[:, step], states[:, step], cache)
+        predictor.observe(latents[:, step], actions[:, step], states[:, step], cache)
     latent, state = latents[:, -1], states[:, -1]
     imagined = []
     for step in range(context - 1, actions.shape[1]):

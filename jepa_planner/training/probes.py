@@ -17,7 +17,7 @@ from jepa_planner.training.predictor_training import (
     window_starts,
 )
 from jepa_planner.training.windows import Split
-from jepa_planner.world_model.predictor import ActionConditionedPredictor
+from jepa_planner.world_model.predictor_kind import Predictor
 
 MOVED_M = 0.004
 FACTS = {"tcp": "cm", "object": "cm", "gripper_width": "cm", "object_yaw": "deg"}
@@ -98,7 +98,7 @@ def try_readers(
 
 
 def prediction_error(
-    predictor: ActionConditionedPredictor,
+    predictor: Predictor,
     latents: np.ndarray,
     episodes: Episodes,
     numbers: np.ndarray,
@@ -125,7 +125,7 @@ def prediction_error(
 
 @torch.inference_mode()
 def imagined_position_error(
-    predictor: ActionConditionedPredictor,
+    predictor: Predictor,
     readers: dict[str, Reader],
     latents: np.ndarray,
     episodes: Episodes,

@@ -14,6 +14,7 @@ from jepa_planner.planning.mppi import MppiSettings
 from jepa_planner.training.action_bounds import action_max, planned_within
 from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, seeds_in_words
 from jepa_planner.training.objectives.joint import SHIPPED, names_in
+from jepa_planner.training.predictor_sizes import PredictorKind, new_predictor_config
 from jepa_planner.world_model.contract import Contract
 from jepa_planner.world_model.contract_sections import (
     ActionSpec,
@@ -25,7 +26,8 @@ from jepa_planner.world_model.contract_sections import (
     TrainingSpec,
 )
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
-from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.predictor_kind import Predictor
+from jepa_planner.world_model.predictors import AnyPredictorConfig
 from jepa_planner.world_model.preprocess import preprocess
 
 TUNED_FOR = (0.06, 0.06, 0.06, 0.0, 0.0, 0.12, 1.0)
@@ -47,13 +49,15 @@ class Recipe:
     """For what objective (see `JointObjective`) and how long to train, and from which seed; sizes are those of the
     shipped model. any_view: the encoder learns to do with any one of its cameras. init: a bundle whose encoder and
     predictor the first stage begins with, instead of with random weights. augmented: the first stage sees scenes
-    turned, shifted and recoloured. frame, tcp_frame: what poses are given in and of, where episodes do not say it.
+    turned, shifted and recoloured. predictor: the kind that is planned with; None: the usual one of such latents.
+    frame, tcp_frame: what poses are given in and of, where episodes do not say it.
     """
 
     seed: int = 0
     objective: str = SHIPPED
     encoder_iterations: int = 2200
     encoder_batch: int = 48
+    predictor: PredictorKind | None = None
     predictor_iterations: int = 1500
     sub_goal_iterations: int = 6000
     episodes: int | None = None
@@ -71,10 +75,10 @@ class Recipe:
         names_in(self.objective)
 
 
-def shipped_sizes(episodes: Episodes) -> tuple[EncoderConfig, PredictorConfig]:
-    """Sizes of the shipped model for these episodes' images and views."""
+def shipped_encoder(episodes: Episodes) -> EncoderConfig:
+    """Sizes of the shipped model's encoder for these episodes' images and views."""
     views, height, width = episodes.images.shape[2:5]
-    encoder = EncoderConfig(
+    return EncoderConfig(
         image_size=(height, width),
         width=192,
         depth=4,
@@ -85,17 +89,16 @@ def shipped_sizes(episodes: Episodes) -> tuple[EncoderConfig, PredictorConfig]:
         slots=8,
         slot_channels=16,
     )
-    predictor = PredictorConfig(
-        latent_channels=encoder.latent_channels, grid=encoder.latent_grid, width=192, depth=3, heads=3, mlp_hidden=768,
-        state_dim=len(STATE_CHANNELS), action_dim=len(ACTION_CHANNELS), slot_embedding=True, residual=True,
-        output_norm="none", extrinsics=False,
-    )  # fmt: skip
-    return encoder, predictor
+
+
+def shipped_predictor(encoder: EncoderConfig, kind: PredictorKind | None = None) -> AnyPredictorConfig:
+    """Sizes of a predictor for the shipped encoder and for arms as episodes know them."""
+    return new_predictor_config(encoder, len(STATE_CHANNELS), len(ACTION_CHANNELS), kind)
 
 
 def contract(
     encoder: VideoEncoder,
-    predictor: ActionConditionedPredictor,
+    predictor: Predictor,
     episodes: Episodes,
     latents: np.ndarray,
     recipe: Recipe,

@@ -27,9 +27,10 @@ from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.objectives.joint import names_in
 from jepa_planner.training.objectives.scene_sigreg import WINDOWS_PER_SCENE
 from jepa_planner.training.objectives.takes_agree import TAKES_TOGETHER
+from jepa_planner.training.predictor_sizes import PREDICTOR_KINDS
 from jepa_planner.training.predictor_training import Pictures, PredictorTraining, train_predictor
 from jepa_planner.training.probes import prediction_error, probe_latents
-from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels, shipped_sizes
+from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels, shipped_encoder, shipped_predictor
 from jepa_planner.training.reference_checks import check_familiar, frames_of
 from jepa_planner.training.run_folder import check_same_run, content_hash, write_whole
 from jepa_planner.training.shortcomings import notes_on_training
@@ -37,7 +38,7 @@ from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.bundle import load_bundle, load_contract, load_familiarity, save_bundle
 from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.encoder import EncoderConfig
-from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.predictors import AnyPredictorConfig, make_predictor
 from jepa_planner.world_model.world_model import WorldModel
 
 
@@ -86,10 +87,10 @@ def _train_world_model(
     predicting = PredictorTraining(settings)
     episodes = _checked_episodes(data, recipe, predicting.window)
     parts = split(episodes)
-    encoder_config, predictor_config = shipped_sizes(episodes)
-    if recipe.any_view:
-        encoder_config = replace(encoder_config, any_view=True)
-    begin = None if recipe.init is None else _weights_to_begin_with(recipe.init, encoder_config, predictor_config)
+    encoder_config = replace(shipped_encoder(episodes), any_view=recipe.any_view)
+    beside_encoder, begin = shipped_predictor(encoder_config, "transformer"), None
+    if recipe.init is not None:
+        beside_encoder, *begin = _to_begin_with(recipe.init, encoder_config)
     action_std = action_scale(action_max(episodes.actions))
     training = EncoderTraining(
         FitSettings(recipe.encoder_iterations), objective=recipe.objective, device=device, augmented=recipe.augmented,
@@ -104,7 +105,7 @@ def _train_world_model(
         heed(look_at(shown), recipe.trust_data)
     _check_run(run_folder, recipe, episodes, shown)
     encoder, decoder = train_encoder(
-        episodes, parts, encoder_config, predictor_config, training, action_std, run_folder, recipe.seed, begin, shown
+        episodes, parts, encoder_config, beside_encoder, training, action_std, run_folder, recipe.seed, begin, shown
     )
     latents = encode_episodes(encoder, episodes.images)
     collapse = measure_collapse(latents, np.random.default_rng(recipe.seed))
@@ -120,7 +121,7 @@ def _train_world_model(
     if collapse.collapsed:
         raise Collapsed(f"{collapse}; see {run_folder / 'report.json'}")
     torch.manual_seed(recipe.seed + 1)
-    predictor = ActionConditionedPredictor(predictor_config)
+    predictor = make_predictor(shipped_predictor(encoder_config, recipe.predictor))
     predictor.set_scaling(*state_scaling(episodes.states[parts.train]), action_std)
     predictor.to(device)
     train = parts.train
@@ -177,7 +178,7 @@ def _check_run(run_folder: Path, recipe: Recipe, episodes: Episodes, layouts: Ep
         "data": content_hash(episodes), "layouts": None if layouts is None else content_hash(layouts),
         "processes": size(),
     }  # fmt: skip
-    predictor = {**encoder, "predictor_iterations": recipe.predictor_iterations}
+    predictor = {**encoder, "predictor": recipe.predictor, "predictor_iterations": recipe.predictor_iterations}
     for stage, about in (("encoder", encoder), ("predictor", predictor)):
         check_same_run(run_folder / f"{stage}.json", run_folder / f"{stage}.ckpt", about)
 
@@ -195,17 +196,20 @@ def _batches(recipe: Recipe) -> dict[str, int | bool]:
     return {"batch": recipe.encoder_batch, "per_scene": WINDOWS_PER_SCENE if "scene_sigreg" in names else 1}
 
 
-def _weights_to_begin_with(
-    bundle: Path, encoder: EncoderConfig, predictor: PredictorConfig
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Weights of a bundle's encoder and predictor. Raises ContractError where it has other sizes than are trained."""
-    found_encoder, found_predictor, found = load_bundle(bundle)
-    if replace(found.encoder, any_view=encoder.any_view) != encoder or found.predictor != predictor:
+def _to_begin_with(
+    bundle: Path, expected: EncoderConfig
+) -> tuple[AnyPredictorConfig, dict[str, Tensor], dict[str, Tensor]]:
+    """Sizes of a bundle's predictor, and weights of its encoder and predictor. Raises ContractError where they have
+    other sizes than are trained.
+    """
+    encoder, predictor, found = load_bundle(bundle)
+    predictors = [shipped_predictor(expected, kind) for kind in PREDICTOR_KINDS]
+    if replace(found.encoder, any_view=expected.any_view) != expected or found.predictor not in predictors:
         raise ContractError(
-            f"{bundle} cannot be begun with: it holds {found.encoder} and {found.predictor}, expected {encoder} and "
-            f"{predictor}"
+            f"{bundle} cannot be begun with: it holds {found.encoder} and {found.predictor}, expected {expected} and "
+            f"{' or '.join(map(str, predictors))}"
         )
-    return found_encoder.state_dict(), found_predictor.state_dict()
+    return found.predictor, encoder.state_dict(), predictor.state_dict()
 
 
 def _write_report(folder: Path, report: dict[str, object]) -> None:

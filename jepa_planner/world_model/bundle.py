@@ -33,7 +33,8 @@ from jepa_planner.world_model.contract_sections import FamiliaritySpec, SubGoalS
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.familiarity import Familiarity, feature_count
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
-from jepa_planner.world_model.predictor import ActionConditionedPredictor
+from jepa_planner.world_model.predictor_kind import Predictor
+from jepa_planner.world_model.predictors import make_predictor
 from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_plain
 from jepa_planner.world_model.sub_goal_head import SubGoalHead
 from jepa_planner.world_model.verdict_head import VerdictHead
@@ -56,7 +57,7 @@ class _ContractDumper(yaml.SafeDumper):
 def save_bundle(
     folder: str | Path,
     encoder: VideoEncoder,
-    predictor: ActionConditionedPredictor,
+    predictor: Predictor,
     contract: Contract,
     dtype: torch.dtype = torch.float32,
     decoder: PixelDecoder | None = None,
@@ -127,7 +128,7 @@ def _refuse_newer(plain: object) -> None:
 
 def load_bundle(
     folder: str | Path, dtype: torch.dtype = torch.float32, views: Sequence[str] = ()
-) -> tuple[VideoEncoder, ActionConditionedPredictor, Contract]:
+) -> tuple[VideoEncoder, Predictor, Contract]:
     """Loads modules in eval mode on the CPU, after every listed file has matched its sha256.
 
     Matrices are held as dtype, all else as float32. views: see `load_contract`. Raises BundleError naming the file or
@@ -142,7 +143,7 @@ def load_bundle(
         )
     check_files(folder, contract, (ENCODER_FILE, PREDICTOR_FILE, *_head_files(contract)))
     encoder = load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype)
-    predictor = load_weights(folder / PREDICTOR_FILE, lambda: ActionConditionedPredictor(contract.predictor), dtype)
+    predictor = load_weights(folder / PREDICTOR_FILE, lambda: make_predictor(contract.predictor), dtype)
     seen = contract.of_views(views)
     if seen is not contract:
         encoder = encoder.of_views([contract.image.views.index(view) for view in seen.image.views])

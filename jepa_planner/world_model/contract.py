@@ -23,7 +23,7 @@ from jepa_planner.world_model.contract_sections import (
     VerdictSpec,
 )
 from jepa_planner.world_model.encoder import EncoderConfig
-from jepa_planner.world_model.predictor import PredictorConfig
+from jepa_planner.world_model.predictors import AnyPredictorConfig
 from jepa_planner.world_model.state_ranges import states_out_of_range
 from jepa_planner.world_model.strict_fields import FieldError
 from jepa_planner.world_model.sub_goal_head import SubGoalHeadConfig
@@ -36,7 +36,7 @@ FORMAT = 3
 2: planning with any optimiser, deadline, full strokes and a tolerance of its own for the last goal image;
    image.crop_aspect, training.source_files, encoder.any_view, energies in pixels, familiarity, sub_goals, notes, and no
    predictor in the bundle of an encoder alone.
-3: verdict, planning with progress.
+3: verdict, planning with progress, a predictor of any kind.
 """
 SHORTCOMINGS = ("predictions: ", "latents: ")
 """How notes begin which say that training found the model wanting."""
@@ -67,7 +67,7 @@ class Contract:
     planning: PlanningSpec
     training: TrainingSpec
     encoder: EncoderConfig
-    predictor: PredictorConfig | None
+    predictor: AnyPredictorConfig | None
     familiarity: FamiliaritySpec | None = None
     sub_goals: SubGoalSpec | None = None
     verdict: VerdictSpec | None = None
@@ -107,7 +107,7 @@ class Contract:
         if self.verdict is not None:
             self._check_head("verdict", self.verdict.head)
 
-    def _check_predictor(self, predictor: PredictorConfig) -> None:
+    def _check_predictor(self, predictor: AnyPredictorConfig) -> None:
         for name, given, expected in (
             ("predictor.latent_channels", predictor.latent_channels, self.encoder.latent_channels),
             ("predictor.grid", predictor.grid, self.encoder.latent_grid),

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from jepa_planner.world_model.encoder import LATENT_NORM_EPS
 from jepa_planner.world_model.layers import NORM_EPS, Block, KeyValueCache, initialise
+from jepa_planner.world_model.predictor_kind import Predictor, PredictorSizes
 from jepa_planner.world_model.rotary import grid_positions, rotary_tables
 
 CONDITIONING_TOKENS = 2  # action, state
@@ -16,23 +17,16 @@ EXTRINSICS_CHANNELS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictorConfig:
+class PredictorConfig(PredictorSizes):
     """Sizes of an `ActionConditionedPredictor`; the defaults are the released layout.
 
-    latent_channels and grid (rows, columns) describe the encoder's latents; slots are a grid of (1, slots).
     Three settings depart from the paper, for latents made of slots: slot_embedding tells tokens apart by a
     learned embedding instead of by a place in the image, residual adds the output to the input latent, and
     output_norm "none" leaves out the LayerNorm, which BatchNorm-standardised latents do not obey.
     """
 
-    latent_channels: int
-    grid: tuple[int, int]
-    width: int
-    depth: int
+    kind: Literal["transformer"] = "transformer"
     heads: int
-    mlp_hidden: int
-    state_dim: int = 7
-    action_dim: int = 7
     max_steps: int = 32
     slot_embedding: bool = False
     residual: bool = False
@@ -40,13 +34,9 @@ class PredictorConfig:
     extrinsics: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "grid", tuple(self.grid))
+        super().__post_init__()
         if self.output_norm not in ("layernorm", "none"):
             raise ValueError(f"output_norm is {self.output_norm!r}; it must be 'layernorm' or 'none'")
-
-    @property
-    def latent_tokens(self) -> int:
-        return self.grid[0] * self.grid[1]
 
 
 class StepCache:
@@ -60,19 +50,19 @@ class StepCache:
         return StepCache([layer.expanded(batch) for layer in self.layers], self.steps)
 
 
-class ActionConditionedPredictor(nn.Module):
+class ActionConditionedPredictor(Predictor):
     """Transformer over [action, state, N latents] per time step, causal over steps (arXiv 2506.09985, 3.1).
 
     Attention is full inside a step. Time enters only through rotary positions, which the tiled angles make
     nearly but not exactly relative: train windows at least as long as context and horizon together. The
     released layout has extrinsics_encoder weights that the released model never uses; they are kept and not
-    called. `set_scaling` brings states and actions to unit size, which small models need; it is off by
-    default.
+    called.
     """
 
+    config: PredictorConfig
+
     def __init__(self, config: PredictorConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         width = config.width
         self.predictor_embed = nn.Linear(config.latent_channels, width)
         self.action_encoder = nn.Linear(config.action_dim, width)
@@ -86,9 +76,6 @@ class ActionConditionedPredictor(nn.Module):
         self.predictor_proj = nn.Linear(width, config.latent_channels)
         if config.slot_embedding:
             self.slot_embed = nn.Parameter(torch.randn(config.latent_tokens, width))
-        self.register_buffer("state_mean", torch.zeros(config.state_dim))
-        self.register_buffer("state_std", torch.ones(config.state_dim))
-        self.register_buffer("action_std", torch.ones(config.action_dim))
         initialise(self, self.predictor_blocks)
         if config.slot_embedding:  # standardised inputs, embedded at the size of the slot embedding
             nn.init.trunc_normal_(self.predictor_embed.weight, std=config.latent_channels**-0.5)
@@ -108,20 +95,8 @@ class ActionConditionedPredictor(nn.Module):
         self.register_buffer("rotary_cosine", cosine, persistent=False)
         self.register_buffer("rotary_sine", sine, persistent=False)
 
-    @torch.no_grad()
-    def set_scaling(self, state_mean: Tensor, state_std: Tensor, action_std: Tensor) -> None:
-        """States enter as (state - mean) / std and actions as action / std; stored with the weights."""
-        self.state_mean.copy_(state_mean)
-        self.state_std.copy_(state_std)
-        self.action_std.copy_(action_std)
-
     def forward(self, latents: Tensor, actions: Tensor, states: Tensor) -> Tensor:
-        """Predicts every next latent of whole sequences at once, for training and for checks.
-
-        latents [B, T, N, D], actions [B, T, A], states [B, T, S] -> [B, T, N, D], where step t predicts the
-        latents of step t+1 before `normalise_output`. Raises ValueError for T beyond max_steps or other
-        shapes.
-        """
+        """See `Predictor`; raises ValueError for T beyond max_steps, too."""
         steps = latents.shape[1]
         x = self._embed(latents, actions, states)
         per_step = x.shape[2]
@@ -134,16 +109,11 @@ class ActionConditionedPredictor(nn.Module):
         return self._read_out(x.unflatten(1, (steps, per_step))[:, :, CONDITIONING_TOKENS:], latents)
 
     def new_cache(self) -> StepCache:
-        """An empty memory for `step`."""
+        """See `Predictor`."""
         return StepCache([KeyValueCache() for _ in self.predictor_blocks])
 
     def step(self, latent: Tensor, action: Tensor, state: Tensor, cache: StepCache) -> Tensor:
-        """Predicts the next latent from one more time step after those in the cache, which grows by it.
-
-        latent [B, N, D], action [B, A], state [B, S] -> [B, N, D] before `normalise_output`. Because
-        attention is causal over steps, calling this T times equals `forward` on T steps, without running any
-        step twice.
-        """
+        """See `Predictor`; attention is causal over steps, so keys and values of earlier ones stay as they are."""
         x = self._embed(latent[:, None], action[:, None], state[:, None], earlier_steps=cache.steps)
         tables = self._tables(cache.steps, cache.steps + 1)
         x = x[:, 0]
@@ -155,7 +125,7 @@ class ActionConditionedPredictor(nn.Module):
         return self._read_out(x, latent)
 
     def normalise_output(self, x: Tensor) -> Tensor:
-        """Brings predictions [.., D] to the form of latents: the next input, or comparable with a goal."""
+        """See `Predictor`."""
         if self.config.output_norm == "none":
             return x
         return F.layer_norm(x, x.shape[-1:], eps=LATENT_NORM_EPS)
@@ -167,22 +137,14 @@ class ActionConditionedPredictor(nn.Module):
 
     def _embed(self, latents: Tensor, actions: Tensor, states: Tensor, earlier_steps: int = 0) -> Tensor:
         config = self.config
-        batch_and_steps = tuple(latents.shape[:2])
-        for name, given, channels in (
-            ("latents", latents, (config.latent_tokens, config.latent_channels)),
-            ("actions", actions, (config.action_dim,)),
-            ("states", states, (config.state_dim,)),
-        ):
-            if tuple(given.shape) != batch_and_steps + channels:
-                raise ValueError(f"{name} are {list(given.shape)}; expected {[*batch_and_steps, *channels]}")
+        actions, states = self._scaled(latents, actions, states)
         total_steps = earlier_steps + latents.shape[1]
         if total_steps > config.max_steps:
             raise ValueError(f"{total_steps} time steps given; this predictor takes max_steps={config.max_steps}")
         tokens = self.predictor_embed(latents)
         if config.slot_embedding:
             tokens = tokens + self.slot_embed.to(tokens.dtype)
-        action = self.action_encoder(actions / self.action_std)
-        state = self.state_encoder((states - self.state_mean) / self.state_std)
+        action, state = self.action_encoder(actions), self.state_encoder(states)
         return torch.cat([action[:, :, None], state[:, :, None], tokens], dim=2)
 
     def _read_out(self, x: Tensor, latents: Tensor) -> Tensor:

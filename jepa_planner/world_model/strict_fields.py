@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
+KIND = "kind"
 
 
 class FieldError(ValueError):
@@ -16,8 +17,9 @@ class FieldError(ValueError):
 def from_plain(cls: type[T], data: Any, name: str = "") -> T:
     """Builds the dataclass `cls` from nested mappings and lists; `name` is where the data stands.
 
-    Knows int, float, str, bool, None, Literal, tuples, str-keyed dicts, unions with None and nested
-    dataclasses. Raises FieldError for anything else and for whatever the dataclass itself refuses.
+    Knows int, float, str, bool, None, Literal, tuples, str-keyed dicts, unions with None, nested dataclasses and unions
+    of dataclasses that a field `kind` tells apart, where the first needs none. Raises FieldError for anything else and
+    for whatever the dataclass itself refuses.
     """
     where = name or "the top level"
     if not isinstance(data, Mapping):
@@ -65,7 +67,7 @@ def _convert(kind: Any, value: Any, name: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
-        return _convert(next(a for a in arguments if a is not type(None)), value, name)
+        return _convert(_chosen([a for a in arguments if a is not type(None)], value, name), value, name)
     if origin is tuple:
         return _convert_tuple(arguments, value, name)
     if origin is dict:
@@ -77,6 +79,14 @@ def _convert(kind: Any, value: Any, name: str) -> Any:
     if type(value) is not kind:  # `isinstance` would take True for an int
         raise FieldError(f"{name}: expected {kind.__name__}, got {value!r}")
     return value
+
+
+def _chosen(kinds: list[Any], value: Any, name: str) -> Any:
+    """Which kind of a union the value is of: the only one, or the one whose field `kind` takes what stands there."""
+    if len(kinds) == 1 or not isinstance(value, Mapping) or KIND not in value:
+        return kinds[0]
+    known = {typing.get_args(typing.get_type_hints(kind)[KIND])[0]: kind for kind in kinds}
+    return known[_convert(Literal[tuple(known)], value[KIND], f"{name}.{KIND}")]
 
 
 def _convert_tuple(kinds: tuple[Any, ...], value: Any, name: str) -> tuple:

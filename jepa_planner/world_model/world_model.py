@@ -16,7 +16,7 @@ from jepa_planner.world_model.contract import Contract, ContractError
 from jepa_planner.world_model.device import usable_device
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
-from jepa_planner.world_model.predictor import ActionConditionedPredictor
+from jepa_planner.world_model.predictor_kind import Predictor
 from jepa_planner.world_model.preprocess import preprocess
 from jepa_planner.world_model.rollouts.differentiable import differentiable_rollout
 from jepa_planner.world_model.rollouts.engine import RolloutEngine, Score
@@ -39,7 +39,7 @@ class WorldModel:
         self,
         contract: Contract,
         encoder: VideoEncoder,
-        predictor: ActionConditionedPredictor,
+        predictor: Predictor,
         device: str | torch.device = "cpu",
         dtype: str = "float32",
         chunk: int | None = None,

@@ -19,7 +19,10 @@ from jepa_planner.world_model.contract_sections import (
     VerdictSpec,
 )
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
-from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.mlp_predictor import MlpPredictorConfig
+from jepa_planner.world_model.predictor import PredictorConfig
+from jepa_planner.world_model.predictor_kind import Predictor
+from jepa_planner.world_model.predictors import make_predictor
 from jepa_planner.world_model.scene_eyes import SceneEyes, SceneEyesConfig
 from jepa_planner.world_model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
 from jepa_planner.world_model.verdict_head import VerdictHead, VerdictHeadConfig
@@ -61,6 +64,16 @@ def slot_predictor_config(**changes) -> PredictorConfig:
     return replace(defaults, **changes)
 
 
+def mlp_predictor_config(**changes) -> MlpPredictorConfig:
+    defaults = MlpPredictorConfig(
+        latent_channels=CHANNELS, grid=(1, SLOTS), width=24, depth=2, mlp_hidden=32, state_dim=8
+    )
+    return replace(defaults, **changes)
+
+
+PREDICTOR_CONFIGS = {"transformer": slot_predictor_config, "mlp": mlp_predictor_config}
+
+
 def small_encoder(seed: int = 0, **changes) -> VideoEncoder:
     """With weights large enough that every pixel shows in the latents."""
     torch.manual_seed(seed)
@@ -82,10 +95,10 @@ def small_scene_eyes(seed: int = 0) -> SceneEyes:
     return SceneEyes(EYES).eval()
 
 
-def small_predictor(seed: int = 0, **changes) -> ActionConditionedPredictor:
+def small_predictor(seed: int = 0, kind: str = "transformer", **changes) -> Predictor:
     """In eval mode, with weights large enough that every input shows in the output."""
     torch.manual_seed(seed)
-    predictor = ActionConditionedPredictor(slot_predictor_config(**changes))
+    predictor = make_predictor(PREDICTOR_CONFIGS[kind](**changes))
     for parameter in predictor.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     return predictor.eval()
@@ -146,8 +159,9 @@ def small_contract(**changes) -> Contract:
     return replace(defaults, **changes)
 
 
-def small_world_model(seed: int = 0, chunk: int | None = None) -> WorldModel:
-    return WorldModel(small_contract(), small_encoder(seed), small_predictor(seed), chunk=chunk)
+def small_world_model(seed: int = 0, chunk: int | None = None, kind: str = "transformer") -> WorldModel:
+    predictor = small_predictor(seed, kind)
+    return WorldModel(small_contract(predictor=predictor.config), small_encoder(seed), predictor, chunk=chunk)
 
 
 def small_context(frames: int = 2, seed: int = 0) -> Context:

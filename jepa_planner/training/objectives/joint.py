@@ -19,7 +19,7 @@ from jepa_planner.training.objectives.sigreg import Sigreg
 from jepa_planner.training.objectives.takes_agree import TakesAgree
 from jepa_planner.training.objectives.vicreg import Vicreg
 from jepa_planner.world_model.encoder import VideoEncoder
-from jepa_planner.world_model.predictor import ActionConditionedPredictor
+from jepa_planner.world_model.predictor_kind import Predictor
 
 SHIPPED = "sigreg+inverse+state"
 """The objective of the shipped model."""
@@ -75,7 +75,7 @@ class JointObjective(nn.Module):
     measurement.
     """
 
-    def __init__(self, encoder: VideoEncoder, predictor: ActionConditionedPredictor, objective: str = SHIPPED) -> None:
+    def __init__(self, encoder: VideoEncoder, predictor: Predictor, objective: str = SHIPPED) -> None:
         super().__init__()
         names = names_in(objective)
         self.objective = objective

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 from jepa_planner.training.view_dropout import encode_windows
 from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
-from jepa_planner.world_model.predictor import ActionConditionedPredictor
+from jepa_planner.world_model.predictor_kind import Predictor
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class NextLatent(nn.Module):
     """
 
     def forward(
-        self, encoder: VideoEncoder, predictor: ActionConditionedPredictor, images: Tensor, states: Tensor,
+        self, encoder: VideoEncoder, predictor: Predictor, images: Tensor, states: Tensor,
         actions: Tensor, generator: Generator, stills: Tensor | None = None,
     ) -> Predicted:  # fmt: skip
         """images [B, T, V, 3, H, W], states [B, T, S], actions [B, T-1, A]; stills [L, T, V, 3, H, W] are only encoded,
@@ -61,7 +61,7 @@ class MaskedTeacher(nn.Module):
         self.hidden_share, self.decay = hidden_share, decay
 
     def forward(
-        self, encoder: VideoEncoder, predictor: ActionConditionedPredictor, images: Tensor, states: Tensor,
+        self, encoder: VideoEncoder, predictor: Predictor, images: Tensor, states: Tensor,
         actions: Tensor, generator: Generator,
     ) -> Predicted:  # fmt: skip
         """Shapes as in `NextLatent`; in training the teacher first takes its step toward the encoder."""
@@ -97,7 +97,7 @@ class NextPicture(nn.Module):
         self.decoder = PixelDecoder(encoder.config)
 
     def forward(
-        self, encoder: VideoEncoder, predictor: ActionConditionedPredictor, images: Tensor, states: Tensor,
+        self, encoder: VideoEncoder, predictor: Predictor, images: Tensor, states: Tensor,
         actions: Tensor, generator: Generator,
     ) -> Predicted:  # fmt: skip
         """Shapes as in `NextLatent`."""

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from ctypes import CDLL, POINTER, Structure, byref, c_float, c_long, c_void_p
 from functools import cache
 from pathlib import Path
@@ -14,11 +15,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from jepa_planner.world_model.rollouts.delta_block import DeltaBlock, DeltaLinear, DeltaParts, Reference
+from jepa_planner.world_model.rollouts.delta_block import (
+    DeltaBlock,
+    DeltaLinear,
+    DeltaLinears,
+    DeltaParts,
+    Reference,
+)
 from jepa_planner.world_model.rollouts.float_block import FloatBlock, FloatLinear
 from jepa_planner.world_model.rollouts.int8_linear import ZERO, signed_bytes
 from jepa_planner.world_model.rollouts.memory import LayerMemory, Turn
-from jepa_planner.world_model.rollouts.network import StepNetwork
+from jepa_planner.world_model.rollouts.mlp_network import MlpNetwork
+from jepa_planner.world_model.rollouts.transformer_network import TransformerNetwork
 
 SOURCE = Path(__file__).with_name("delta_block.cpp")
 FLAGS = [
@@ -32,22 +40,41 @@ COLUMNS = 32
 DEPTH = 4
 
 
-def delta_parts(network: StepNetwork) -> DeltaParts:
+def delta_parts(network: TransformerNetwork) -> DeltaParts:
     """Compiled ones, or those in torch where that cannot be, which a warning says."""
     blocks, ends = network.parts.blocks, (network.embed, network.read_out)
+    library = _library_for(size for block in blocks for size in _sizes(block))
+    if library is None:
+        embed, read_out = map(DeltaLinear, ends)
+        return DeltaParts(embed, [DeltaBlock(block) for block in blocks], read_out)
+    embed, read_out = (CompiledDeltaLinear(end, library) if _fits(end) else None for end in ends)
+    return DeltaParts(embed, [CompiledDeltaBlock(block, library) for block in blocks], read_out)
+
+
+def delta_linears(network: MlpNetwork) -> DeltaLinears:
+    """As `delta_parts`; maps whose sizes do not fit are those in torch."""
+    library = _library_for([network.config.width, network.config.mlp_hidden])
+    fits = [library is not None and _fits(linear) for linear in network.linears]
+    return DeltaLinears(
+        [
+            CompiledDeltaLinear(linear, library) if fit else DeltaLinear(linear)
+            for linear, fit in zip(network.linears, fits, strict=True)
+        ]
+    )
+
+
+def _library_for(sizes: Iterable[int]) -> CDLL | None:
+    """None, after a warning, where it cannot be compiled, or tiles do not fit these widths and head sizes."""
     try:
-        if odd := [size for block in blocks for size in _sizes(block) if size % COLUMNS]:
+        if odd := [size for size in sizes if size % COLUMNS]:
             raise ValueError(f"a width or head size of {odd[0]} is no multiple of {COLUMNS}")
-        library = _library()
+        return _library()
     except (OSError, subprocess.CalledProcessError, ValueError) as error:
         lines = str(getattr(error, "stderr", None) or error).strip().splitlines()
         reason = next((line for line in lines if "error" in line), lines[0])
         message = "8-bit rollouts in torch take up to twice as long as compiled ones (%s)"
         logging.getLogger(__name__).warning(message, reason)
-        embed, read_out = map(DeltaLinear, ends)
-        return DeltaParts(embed, [DeltaBlock(block) for block in blocks], read_out)
-    embed, read_out = (CompiledDeltaLinear(end, library) if _fits(end) else None for end in ends)
-    return DeltaParts(embed, [CompiledDeltaBlock(block, library) for block in blocks], read_out)
+        return None
 
 
 @cache

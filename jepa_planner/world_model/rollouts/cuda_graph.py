@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from jepa_planner.world_model.rollouts.memory import LayerMemory
+from jepa_planner.world_model.rollouts.network import Memory
 from jepa_planner.world_model.rollouts.start import Start
 
 WARM_UP_RUNS = 3
@@ -14,7 +14,7 @@ WARM_UP_RUNS = 3
 class GraphedImagination:
     """`Start.imagine` for one shape and one memory, whose first steps may be rewritten between calls."""
 
-    def __init__(self, start: Start, memory: list[LayerMemory], actions: Tensor, states: Tensor) -> None:
+    def __init__(self, start: Start, memory: Memory, actions: Tensor, states: Tensor) -> None:
         self._inputs = start.latent.clone(), actions.clone(), states.clone()
         latent, actions, states = self._inputs
         start = replace(start, latent=latent)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,8 @@ from torch import Tensor
 from jepa_planner.world_model.rollouts.float_block import FloatBlock, FloatLinear
 from jepa_planner.world_model.rollouts.int8_linear import LARGEST, SMALLEST_STEP, ZERO, Int8Linear
 from jepa_planner.world_model.rollouts.memory import LayerMemory, Turn
-from jepa_planner.world_model.rollouts.network import Parts, StepLinear
+from jepa_planner.world_model.rollouts.network import StepLinear
+from jepa_planner.world_model.rollouts.transformer_network import Parts
 
 Bytes = tuple[Tensor, Tensor]
 """uint8 [C, n, in], and the step [C, n, 1] that one byte means: each token has its own, finer the nearer it lies."""
@@ -112,15 +113,33 @@ class DeltaBlock:
         return x + _beside(known.fc2, self._fc2, to_bytes(F.gelu(fc1) - known.hidden))
 
 
+class Delta(Protocol):
+    """What stands for a network's parts around references."""
+
+    def around(self, parts: Any) -> tuple[Any, Any]:
+        """What to run the reference with first, and then the candidates."""
+
+
+class DeltaLinears(NamedTuple):
+    """Of a network whose parts are linear maps."""
+
+    linears: Sequence[DeltaLinear]
+
+    def around(self, parts: Sequence[StepLinear]) -> tuple[Sequence[StepLinear], Sequence[StepLinear]]:
+        """See `Delta`."""
+        known = [ReferenceLinear(linear) for linear in parts]
+        return known, [partial(near, one.references) for near, one in zip(self.linears, known, strict=True)]
+
+
 class DeltaParts(NamedTuple):
-    """What stands for `Parts` around references; embed and read-out in float32 where None."""
+    """Of a transformer; embed and read-out in float32 where None."""
 
     embed: DeltaLinear | None
     blocks: Sequence[DeltaBlock]
     read_out: DeltaLinear | None
 
     def around(self, parts: Parts) -> tuple[Parts, Parts]:
-        """What to run the reference with first, and then the candidates."""
+        """See `Delta`."""
         known = Parts(
             ReferenceLinear(parts.embed), [ReferenceBlock(x) for x in parts.blocks], ReferenceLinear(parts.read_out)
         )

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from jepa_planner.world_model.context import Context
 from jepa_planner.world_model.poses import imagine_states
-from jepa_planner.world_model.predictor import ActionConditionedPredictor
-from jepa_planner.world_model.rollouts.compiled_delta_block import delta_parts
+from jepa_planner.world_model.predictor_kind import Predictor
 from jepa_planner.world_model.rollouts.network import StepNetwork
+from jepa_planner.world_model.rollouts.networks import eight_bits_of, network_of
 from jepa_planner.world_model.rollouts.start import Start
 from jepa_planner.world_model.rollouts.threads import chunk_threads, planning_threads
 from jepa_planner.world_model.rollouts.workspace import Workspace
@@ -41,7 +41,7 @@ class RolloutEngine:
 
     def __init__(
         self,
-        predictor: ActionConditionedPredictor,
+        predictor: Predictor,
         dtype: str = "float32",
         chunk: int | None = None,
         threads: int | None = None,
@@ -49,11 +49,11 @@ class RolloutEngine:
     ) -> None:
         self.dtype = dtype
         self._predictor, self._chunk, self._memory_bytes = predictor, chunk, memory_bytes
-        self._device = predictor.rotary_cosine.device
+        self._device = predictor.device
         self.threads = threads or (planning_threads() if self._device.type == "cpu" else 1)
-        self._network = StepNetwork(predictor, torch.float32 if dtype == "int8" else getattr(torch, dtype))
+        self._network = network_of(predictor, torch.float32 if dtype == "int8" else getattr(torch, dtype))
         if dtype == "int8":
-            self._delta_parts = delta_parts(self._network)
+            self._eight_bits = eight_bits_of(self._network)
         self._workspaces: SimpleQueue[dict[str, Workspace]] = SimpleQueue()
         for _ in range(self.threads):
             self._workspaces.put({"float32": Workspace(), dtype: Workspace()})
@@ -72,7 +72,7 @@ class RolloutEngine:
         states = imagine_states(start.state, actions)
         if dtype == "int8":
             mean = actions.mean(dim=0, keepdim=True)  # 8 bits tell candidates apart by how they differ from it
-            start = start.around(mean, imagine_states(start.state, mean), self._delta_parts)
+            start = start.around(mean, imagine_states(start.state, mean), self._eight_bits)
         parts = self._parts(*actions.shape[:2], dtype)
 
         def run(part: tuple[Tensor, Tensor]) -> Tensor:
@@ -88,12 +88,8 @@ class RolloutEngine:
         return torch.cat(list(run_all(run, work)))
 
     def candidate_bytes(self, steps: int) -> int:
-        """Most memory that one candidate takes while so many steps, shared ones included, are held and one is run."""
-        config, number = self._network.config, self._network.dtype.itemsize
-        remembered = 2 * config.depth * steps * config.width * number
-        running = 4 * 4 * config.width + number * (5 * config.width + 2 * config.mlp_hidden)
-        attending = 4 * config.heads * steps * self._network.tokens_per_step if self.dtype == "int8" else 0
-        return self._network.tokens_per_step * (remembered + running + attending)
+        """See `StepNetwork`."""
+        return self._network.candidate_bytes(steps, eight_bits=self.dtype == "int8")
 
     def _parts(self, candidates: int, horizon: int, dtype: str) -> int:
         """Into how many chunks of equal size, the same number for each thread."""
@@ -118,7 +114,7 @@ class RolloutEngine:
 
     @cached_property
     def _exact_network(self) -> StepNetwork:
-        return self._network if self._network.dtype == torch.float32 else StepNetwork(self._predictor, torch.float32)
+        return self._network if self._network.dtype == torch.float32 else network_of(self._predictor, torch.float32)
 
     def _is_known(self, context: Context) -> bool:
         known = self._context

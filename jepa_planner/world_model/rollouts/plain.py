@@ -13,13 +13,15 @@ from torch import Tensor
 
 from jepa_planner.world_model.context import Context
 from jepa_planner.world_model.layers import Attention, Block
+from jepa_planner.world_model.mlp_predictor import MlpPredictor
 from jepa_planner.world_model.poses import POSE_CHANNELS
 from jepa_planner.world_model.predictor import CONDITIONING_TOKENS, ActionConditionedPredictor
+from jepa_planner.world_model.predictor_kind import Predictor
 from jepa_planner.world_model.rotary import grid_positions
 
 
 @torch.inference_mode()
-def plain_rollout(predictor: ActionConditionedPredictor, context: Context, actions: Tensor) -> Tensor:
+def plain_rollout(predictor: Predictor, context: Context, actions: Tensor) -> Tensor:
     """`WorldModel.rollout` by brute force: actions [K, H, A] from one context -> float32 [K, H, N, D]."""
     candidates, horizon = actions.shape[:2]
     frames = len(context.latents)
@@ -28,7 +30,7 @@ def plain_rollout(predictor: ActionConditionedPredictor, context: Context, actio
     past = context.actions.repeat(candidates, 1, 1)
     for step in range(horizon):
         done = torch.cat([past, actions[:, : step + 1]], dim=1)
-        newest = predictor.normalise_output(plain_forward(predictor, latents, done, states)[:, -1:])
+        newest = predictor.normalise_output(PLAIN[predictor.config.kind](predictor, latents, done, states)[:, -1:])
         latents = torch.cat([latents, newest], dim=1)
         state = [moved(s, a) for s, a in zip(states[:, -1], actions[:, step], strict=True)]
         states = torch.cat([states, torch.stack(state)[:, None]], dim=1)
@@ -66,6 +68,10 @@ def plain_forward(predictor: ActionConditionedPredictor, latents: Tensor, action
     x = x.unflatten(1, (steps, per_step))[:, :, CONDITIONING_TOKENS:]
     out = predictor.predictor_proj(predictor.predictor_norm(x))
     return latents + out if config.residual else out
+
+
+PLAIN = {"transformer": plain_forward, "mlp": MlpPredictor.forward}
+"""Whole sequences by brute force, by kind of predictor: an MLP has no parts that a fast path could spare."""
 
 
 def _block(block: Block, x: Tensor, steps: int, grid: tuple[int, int], in_image: bool, mask: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.world_model.context import Context
-from jepa_planner.world_model.predictor import ActionConditionedPredictor
+from jepa_planner.world_model.predictor_kind import Predictor
 from jepa_planner.world_model.rollouts.engine import RolloutEngine
 
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
@@ -54,7 +54,7 @@ def matrix_dtype(dtype: str) -> torch.dtype:
 
 
 def checked_engine(
-    predictor: ActionConditionedPredictor, dtype: str, horizon: int, max_abs: Sequence[float], **options
+    predictor: Predictor, dtype: str, horizon: int, max_abs: Sequence[float], **options
 ) -> RolloutEngine:
     """A `RolloutEngine` in dtype if that runs here and ranks candidates as float32 does, else in float32.
 
@@ -81,14 +81,14 @@ def checked_engine(
 
 @torch.inference_mode()
 def rank_agreement(
-    engine: RolloutEngine, predictor: ActionConditionedPredictor, horizon: int, max_abs: Sequence[float]
+    engine: RolloutEngine, predictor: Predictor, horizon: int, max_abs: Sequence[float]
 ) -> float:
     """Spearman correlation of an engine's energies with those in float32, for random candidates.
 
     Latents are standardised by construction, so the present is drawn from the standard normal distribution. The goal is
     where one more action sequence leads, as goals are reachable; the energy is the mean absolute difference.
     """
-    config, device = predictor.config, predictor.rotary_cosine.device
+    config, device = predictor.config, predictor.device
     generator = torch.Generator().manual_seed(CHECK_SEED)
     latent = torch.randn(1, config.latent_tokens, config.latent_channels, generator=generator).to(device)
     context = Context(

@@ -8,25 +8,22 @@ import torch
 from torch import Tensor
 
 from jepa_planner.world_model.context import Context
-from jepa_planner.world_model.rollouts.delta_block import DeltaParts
-from jepa_planner.world_model.rollouts.memory import LayerMemory
-from jepa_planner.world_model.rollouts.network import StepNetwork
+from jepa_planner.world_model.rollouts.delta_block import Delta
+from jepa_planner.world_model.rollouts.network import Memory, StepNetwork
 
 
 @dataclass(frozen=True)
 class Start:
-    """What all candidates share: the network, the present, and what earlier steps left in each layer's memory.
+    """What all candidates share: the network, the present, and what earlier steps left in a memory of one.
 
-    latent [1, N, D], state [S]; steps before the present; keys and values [heads, tokens of these steps, head_size]
-    per layer.
+    latent [1, N, D], state [S]; steps: so many before the present.
     """
 
     network: StepNetwork
     latent: Tensor
     state: Tensor
     steps: int
-    keys: list[Tensor]
-    values: list[Tensor]
+    past: Memory
 
     @classmethod
     def from_context(cls, network: StepNetwork, context: Context) -> Start:
@@ -36,23 +33,19 @@ class Start:
         for step in range(steps):
             seen = (x[step, None] for x in (context.latents, context.actions, context.states))
             network.observe(*seen, step, memory)
-        keys, values = [layer.keys[0] for layer in memory], [layer.values[0] for layer in memory]
-        return cls(network, context.latents[-1:], context.states[-1], steps, keys, values)
+        return cls(network, context.latents[-1:], context.states[-1], steps, memory)
 
-    def new_memory(self, candidates: int, horizon: int) -> list[LayerMemory]:
-        """Memories for so many candidates that begin with the shared steps."""
+    def new_memory(self, candidates: int, horizon: int) -> Memory:
+        """A memory for so many candidates that begins with the shared steps."""
         memory = self.network.new_memory(candidates, self.steps + horizon)
         self.write_into(memory)
         return memory
 
-    def write_into(self, memory: list[LayerMemory]) -> None:
-        """Makes the shared steps the first ones in each memory."""
-        shared = self.steps * self.network.tokens_per_step
-        for layer, keys, values in zip(memory, self.keys, self.values, strict=True):
-            layer.keys[:, :, :shared] = keys
-            layer.values[:, :, :shared] = values
+    def write_into(self, memory: Memory) -> None:
+        """Makes the shared steps the first ones in a memory."""
+        memory.begin_with(self.past, self.steps)
 
-    def imagine(self, memory: list[LayerMemory], actions: Tensor, states: Tensor) -> Tensor:
+    def imagine(self, memory: Memory, actions: Tensor, states: Tensor) -> Tensor:
         """Latents after each action: actions [C, H, A] taken in states [C, H, S] -> float32 [C, H, N, D]."""
         latent, imagined = self.latent, []
         for step in range(actions.shape[1]):
@@ -60,7 +53,7 @@ class Start:
             imagined.append(latent)
         return torch.stack(imagined, dim=1)
 
-    def around(self, reference: Tensor, states: Tensor, parts: DeltaParts) -> Start:
+    def around(self, reference: Tensor, states: Tensor, parts: Delta) -> Start:
         """The same start for candidates near a reference [1, H, A] taken in states [1, H, S], which is run here."""
         known, near = parts.around(self.network.parts)
         exact = replace(self, network=self.network.with_parts(known))

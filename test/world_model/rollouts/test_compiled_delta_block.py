@@ -17,17 +17,17 @@ from jepa_planner.world_model.rollouts.delta_block import (
     ReferenceBlock,
     ReferenceLinear,
 )
-from jepa_planner.world_model.rollouts.network import StepNetwork
+from jepa_planner.world_model.rollouts.transformer_network import TransformerNetwork
 
 STEPS = 3
 
 
-def network(width: int = 64, heads: int = 2, **changes) -> StepNetwork:
+def network(width: int = 64, heads: int = 2, **changes) -> TransformerNetwork:
     torch.manual_seed(0)
-    return StepNetwork(small_predictor(width=width, heads=heads, mlp_hidden=96, **changes), torch.float32)
+    return TransformerNetwork(small_predictor(width=width, heads=heads, mlp_hidden=96, **changes), torch.float32)
 
 
-def compiled(steps: StepNetwork) -> DeltaParts:
+def compiled(steps: TransformerNetwork) -> DeltaParts:
     parts = delta_parts(steps)
     if not isinstance(parts.blocks[0], CompiledDeltaBlock):
         pytest.skip("there is no C++ compiler, or its CPU has no VNNI")
@@ -35,14 +35,16 @@ def compiled(steps: StepNetwork) -> DeltaParts:
 
 
 @torch.inference_mode()
-def outcomes(steps: StepNetwork, block, candidates: int, last: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+def outcomes(
+    steps: TransformerNetwork, block, candidates: int, last: int
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """What a block makes of a few steps in a row, and keys and values that it leaves."""
     generator = torch.Generator().manual_seed(candidates)
     tokens, width = steps.tokens_per_step, steps.config.width
     known, shared, own = (
         ReferenceBlock(steps.parts.blocks[0]),
-        steps.new_memory(1, STEPS)[0],
-        steps.new_memory(candidates, STEPS)[0],
+        steps.new_memory(1, STEPS).layers[0],
+        steps.new_memory(candidates, STEPS).layers[0],
     )
     found = []
     for step in range(STEPS):
@@ -144,8 +146,8 @@ def test_it_reads_and_writes_nothing_that_is_not_its_own():
     block = compiled(steps).blocks[0]
     tokens, width = steps.tokens_per_step, steps.config.width
     memory, shared, known = (
-        steps.new_memory(6, STEPS)[0],
-        steps.new_memory(1, STEPS)[0],
+        steps.new_memory(6, STEPS).layers[0],
+        steps.new_memory(1, STEPS).layers[0],
         ReferenceBlock(steps.parts.blocks[0]),
     )
     memory.keys.fill_(7.0)

@@ -45,7 +45,7 @@ def in_torch(network):
 def blocks(request, monkeypatch):
     """Both ways to run a block."""
     if request.param == "in torch":
-        monkeypatch.setattr("jepa_planner.world_model.rollouts.engine.delta_parts", in_torch)
+        monkeypatch.setattr("jepa_planner.world_model.rollouts.engine.eight_bits_of", in_torch)
     elif not isinstance(delta_parts(RolloutEngine(predictor())._network).blocks[0], CompiledDeltaBlock):
         pytest.skip("there is no C++ compiler, or its CPU has no VNNI")
 

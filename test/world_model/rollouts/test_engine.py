@@ -10,13 +10,14 @@ from jepa_planner.world_model.rollouts.memory import LayerMemory
 from jepa_planner.world_model.rollouts.plain import plain_rollout
 
 PATCHES = {"slot_embedding": False, "residual": False, "output_norm": "layernorm"}
+KINDS = pytest.mark.parametrize("kind", ["transformer", "mlp"])
 
 
 def whole(latents: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
     return latents
 
 
-@pytest.mark.parametrize("changes", [{}, PATCHES], ids=["slots", "patches"])
+@pytest.mark.parametrize("changes", [{}, PATCHES, {"kind": "mlp"}], ids=["slots", "patches", "mlp"])
 @pytest.mark.parametrize("frames", [1, 3])
 @pytest.mark.parametrize(("chunk", "threads"), [(None, 1), (1, 1), (3, 1), (2, 2), (None, 3)])
 def test_the_fast_path_equals_the_plain_one_in_any_chunks_and_threads(changes, frames, chunk, threads):
@@ -27,8 +28,9 @@ def test_the_fast_path_equals_the_plain_one_in_any_chunks_and_threads(changes, f
     )
 
 
-def test_one_engine_serves_changing_contexts_horizons_and_numbers_of_candidates():
-    predictor = small_predictor()
+@KINDS
+def test_one_engine_serves_changing_contexts_horizons_and_numbers_of_candidates(kind):
+    predictor = small_predictor(kind=kind)
     engine = RolloutEngine(predictor, threads=2)
     for frames, horizon, candidates, seed in ((2, 3, 5, 0), (2, 3, 9, 0), (2, 1, 9, 0), (1, 3, 2, 1), (2, 3, 5, 2)):
         context, actions = small_context(frames, seed), small_actions(candidates, horizon)
@@ -36,8 +38,9 @@ def test_one_engine_serves_changing_contexts_horizons_and_numbers_of_candidates(
         assert torch.allclose(engine.evaluate(context, actions, whole), expected, atol=1e-5)
 
 
-def test_the_past_is_run_once_for_equal_contexts_and_anew_for_another(monkeypatch):
-    engine, runs = RolloutEngine(small_predictor()), []
+@KINDS
+def test_the_past_is_run_once_for_equal_contexts_and_anew_for_another(kind, monkeypatch):
+    engine, runs = RolloutEngine(small_predictor(kind=kind)), []
     observe = engine._network.observe
     monkeypatch.setattr(engine._network, "observe", lambda *given: (runs.append(1), observe(*given)))
     context, actions = small_context(2), small_actions()
@@ -80,8 +83,9 @@ def test_memory_stays_under_the_bound_and_no_candidate_is_too_large(monkeypatch)
         assert parts.max() == max(1, bound // per_candidate // 2)
 
 
-def test_callers_from_several_threads_get_their_own_answers():
-    predictor = small_predictor()
+@KINDS
+def test_callers_from_several_threads_get_their_own_answers(kind):
+    predictor = small_predictor(kind=kind)
     engine = RolloutEngine(predictor, threads=2)
     contexts = [small_context(2, seed) for seed in range(4)]
     actions, answers = small_actions(), {}
@@ -111,8 +115,9 @@ def test_an_error_in_a_chunk_reaches_the_caller_and_the_engine_goes_on():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_recorded_kernels_on_a_gpu_equal_the_plain_path():
-    predictor = small_predictor().cuda()
+@KINDS
+def test_recorded_kernels_on_a_gpu_equal_the_plain_path(kind):
+    predictor = small_predictor(kind=kind).cuda()
     engine = RolloutEngine(predictor, chunk=4)
     for seed, candidates in ((0, 7), (1, 7), (1, 3)):
         context, actions = small_context(2, seed), small_actions(candidates)
