@@ -12,7 +12,7 @@ HELP = "say why the episodes that an evaluation lost were lost, with the expert 
 
 NEEDED = (
     "task", "episodes", "seed", "goal_images", "vary", "strength", "stop_at_success", "trials", "model",
-    "imagine_sub_goals",
+    "imagine_sub_goals", "unreachable",
 )  # fmt: skip
 
 
@@ -48,6 +48,10 @@ def main(args: argparse.Namespace) -> int:
         said["strength"],
         said["stop_at_success"],
     )
+    if said["unreachable"]:
+        raise ValueError(
+            f"{args.evaluation}: goals that cannot be reached ({said['unreachable']}) are not to be reached"
+        )
     lost = [trial for trial in said["trials"] if not trial["success"]][: args.most]
     folder = model_folder(args.model or said["model"])
     torch.set_num_threads(1)  # as `eval`

@@ -60,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="let the simulator's judge end a trial at its first success, whatever the planner says, as others count",
     )  # fmt: skip
     parser.add_argument(
+        "--unreachable", choices=["missing", "outside", "other-scene"], default="",
+        help="goals that cannot be reached: the object is gone, is shown where the arm may not go, or the pictures are "
+        "of another scene; right is to end as stalled or unfamiliar within 15 steps",
+    )  # fmt: skip
+    parser.add_argument(
         "--no-verdict", action="store_true", help="without the model's head that tells when the work is done"
     )
     parser.add_argument("--ros", action="store_true", help="run through the ROS 2 nodes")
@@ -92,7 +97,14 @@ def main(args: argparse.Namespace) -> int:
     vary = frozenset(PERTURBATIONS if args.scenes == "varied" else args.perturb)
     try:
         settings = TrialSettings(
-            args.task, args.episodes, args.seed, args.goal_images, vary, args.strength, args.stop_at_success
+            args.task,
+            args.episodes,
+            args.seed,
+            args.goal_images,
+            vary,
+            args.strength,
+            args.stop_at_success,
+            args.unreachable,
         )
         folder = model_folder(args.model or "") if args.floor == "none" else None
     except ValueError as error:
@@ -118,6 +130,10 @@ def main(args: argparse.Namespace) -> int:
     if args.not_wary and (args.ros or args.floor != "none"):
         why = "with --ros, wary is one of mpc_node's parameters" if args.ros else "floors doubt nothing"
         print(f"{why}: leave out --not-wary", file=sys.stderr)
+        return 2
+    if args.unreachable and (args.ros or args.floor != "none"):
+        why = "sim_node sets no such goals up" if args.ros else "floors never end by themselves"
+        print(f"{why}: leave out --unreachable", file=sys.stderr)
         return 2
     if args.no_verdict and (args.ros or args.floor != "none"):
         why = "with --ros the nodes use what the bundle has" if args.ros else "floors say nothing"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from jepa_planner.evaluation.statistics import percentile, wilson_interval
 from jepa_planner.evaluation.trials import Trial, TrialSettings
+from jepa_planner.evaluation.unreachable import WITHIN_STEPS
 from jepa_planner.planning.decision import DOUBTS, Reason
 from jepa_planner.planning.optimisers import name_of
 from jepa_planner.planning.settings import SearchSettings
@@ -54,6 +55,7 @@ def summarise(
         "vary": sorted(settings.vary),
         "strength": settings.strength,
         "stop_at_success": settings.stop_at_success,
+        "unreachable": settings.unreachable,
         "ros": ros,
         "search": None if search is None else {"optimiser": name_of(search), **to_plain(search)},
         "deadline_s": deadline_s,
@@ -68,6 +70,8 @@ def success_means(trials: Sequence[Trial], settings: TrialSettings) -> str:
     """What a success among these trials is, in words."""
     if settings.stop_at_success:
         return "solved at some moment, which ended the trial"
+    if settings.unreachable:
+        return f"ended as stalled or by a doubt within {WITHIN_STEPS} steps"
     if not any(t.reason for t in trials):
         return "solved at the end: nothing was said"
     return 'said "reached", and it was true'
@@ -94,11 +98,34 @@ def counts(trials: Sequence[Trial], said: bool) -> dict[str, object]:
 def in_words(summary: dict[str, object]) -> str:
     """A few lines for a terminal."""
     who = summary["model"] if summary["floor"] == "none" else f"floor: {summary['floor']}"
+    unreachable, episodes = summary["unreachable"], summary["episodes"]
+    goals = f"{summary['goal_images']} goal images" + (f", unreachable: {unreachable}" if unreachable else "")
     lines = [
-        f"{summary['task']} ({summary['goal_images']} goal images), {who}",
-        f"  {summary['successes']}/{summary['episodes']} solved = {summary['success_rate']:.0%}, "
+        f"{summary['task']} ({goals}), {who}",
+        f"  {summary['successes']}/{episodes} {'right' if unreachable else 'solved'} = {summary['success_rate']:.0%}, "
         f"95 % interval {summary['wilson_low']:.0%} to {summary['wilson_high']:.0%} ({summary['success_means']})",
     ]
+    if unreachable:
+        lines.append(
+            f'  said "reached", which is false: {summary["reached_and_false"]}; ended as {_listed(summary["ends"])}'
+        )
+    else:
+        lines += _said_beside_true(summary)
+    if (doubts := summary["doubts"]) and not unreachable:
+        lines.append(f"  ended by a doubt: {_listed(doubts)}")
+    if summary["plan_seconds_median"] is not None:
+        lines.append(
+            f"  {summary['plan_seconds_median']:.3f} s per plan (median), {summary['plan_seconds_p95']:.3f} s (95 %)"
+        )
+    if summary["steps_median"] is not None:
+        lines.append(f"  {summary['steps_median']:.0f} steps when {'right' if unreachable else 'solved'} (median)")
+    if failed := [str(t["seed"]) for t in summary["trials"] if not t["success"]]:  # type: ignore[attr-defined]
+        lines.append(f"  failed on scenes {', '.join(failed[:12])}{' ...' if len(failed) > 12 else ''}")
+    return "\n".join(lines)
+
+
+def _said_beside_true(summary: dict[str, object]) -> list[str]:
+    lines = []
     if summary["reached_and_true"] is not None:
         lines.append(
             f'  said "reached": {summary["reached_and_true"]} true, {summary["reached_and_false"]} false; '
@@ -107,15 +134,8 @@ def in_words(summary: dict[str, object]) -> str:
     lines.append(f"  solved at some moment: {summary['solved_at_some_moment']}, at the end: {summary['solved_at_end']}")
     if summary["steps_to_verdict_median"] is not None:
         lines.append(f"  {summary['steps_to_verdict_median']:.0f} steps from truth to verdict (median)")
-    if doubts := summary["doubts"]:
-        reasons = ", ".join(f"{name} {count}" for name, count in sorted(doubts.items()))  # type: ignore[attr-defined]
-        lines.append(f"  ended by a doubt: {reasons}")
-    if summary["plan_seconds_median"] is not None:
-        lines.append(
-            f"  {summary['plan_seconds_median']:.3f} s per plan (median), {summary['plan_seconds_p95']:.3f} s (95 %)"
-        )
-    if summary["steps_median"] is not None:
-        lines.append(f"  {summary['steps_median']:.0f} steps when solved (median)")
-    if failed := [str(t["seed"]) for t in summary["trials"] if not t["success"]]:  # type: ignore[attr-defined]
-        lines.append(f"  failed on scenes {', '.join(failed[:12])}{' ...' if len(failed) > 12 else ''}")
-    return "\n".join(lines)
+    return lines
+
+
+def _listed(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(numbers.items()))

@@ -10,7 +10,8 @@ import gymnasium
 import numpy as np
 
 from jepa_planner.evaluation.policies import Policy, Scene, has_ended
-from jepa_planner.planning.decision import Reason
+from jepa_planner.evaluation.unreachable import KINDS, WITHIN_STEPS, set_up_unreachable
+from jepa_planner.planning.decision import DOUBTS, Reason
 from jepa_planner_sim import ENV_IDS
 from jepa_planner_sim.adapter import load_adapter
 from jepa_planner_sim.cameras import CAMERAS, STANDARD_CAMERAS
@@ -28,7 +29,8 @@ class TrialSettings:
     images, and what the scenes vary.
 
     stop_at_success: the simulator's judge ends a trial at its first success, as other projects count, and what the
-    planner says of itself does not matter.
+    planner says of itself does not matter. unreachable: the goals are made such, as `unreachable.KINDS` tells; empty:
+    they are not.
     """
 
     task: str
@@ -38,11 +40,17 @@ class TrialSettings:
     vary: frozenset[str] = frozenset()
     strength: float = 1.0
     stop_at_success: bool = False
+    unreachable: str = ""
 
     def __post_init__(self) -> None:
         if self.task not in ENV_IDS and ":" not in self.task:
             raise ValueError(
                 f"unknown task {self.task!r}; known are {', '.join(ENV_IDS)}, and adapters as MODULE:CLASS"
+            )
+        if self.unreachable and (self.unreachable not in KINDS or self.task not in ENV_IDS or self.stop_at_success):
+            raise ValueError(
+                f"unreachable {self.unreachable!r} of {self.task!r}, stop_at_success {self.stop_at_success}: expected "
+                f"one of {', '.join(KINDS)}, a task of the simulator, and trials that the planner ends"
             )
         if self.episodes < 1 or self.seed < 0:
             raise ValueError(f"expected at least 1 episode and a seed from 0 up, got {self.episodes} and {self.seed}")
@@ -89,14 +97,15 @@ class Trial:
 class Truth:
     """What the simulator knows of a task, step after step."""
 
-    def __init__(self) -> None:
+    def __init__(self, possible: bool = True) -> None:
+        self._possible = possible
         self.solved = False
         self.first_success: int | None = None
         self.since: int | None = None
 
     def look(self, steps: int, info: Mapping[str, bool]) -> None:
         """After so many steps; info: of the scene's `step`."""
-        self.solved = bool(info["success"])
+        self.solved = bool(info["success"]) and self._possible
         self.since = (steps if self.since is None else self.since) if info["holds"] else None
         if self.solved and self.first_success is None:
             self.first_success = steps
@@ -117,13 +126,18 @@ def run_trial(env: Scene, policy: Policy, settings: TrialSettings, seed: int, on
     HOLD_STEPS steps, and what is true then is the truth.
 
     It is a success where the planner said that the goal is reached, and it was. Of a policy that says nothing, what
-    holds at the end counts; with `stop_at_success`, what held at some moment, which ends the trial at once.
+    holds at the end counts; with `stop_at_success`, what held at some moment, which ends the trial at once. A goal that
+    cannot be reached is never true: it is a success to end as STALLED or by a doubt within WITHIN_STEPS.
     """
     options = {"goal_images": settings.goal_images, "vary": settings.vary, "strength": settings.strength}
-    observation, info = env.reset(seed=seed, options=options)
+    if settings.unreachable:
+        observation, info, goals = set_up_unreachable(env, settings.unreachable, options, seed)
+    else:
+        observation, info = env.reset(seed=seed, options=options)
+        goals = env.goal_images
     start_m, draws = info["distance_m"], info["draws"]
-    policy.start(env, env.goal_images, seed)
-    truth, steps, truncated = Truth(), 0, False
+    policy.start(env, goals, seed)
+    truth, steps, truncated = Truth(possible=not settings.unreachable), 0, False
     while True:
         action = policy.act(observation)
         on_look(steps, env, observation)
@@ -139,10 +153,14 @@ def run_trial(env: Scene, policy: Policy, settings: TrialSettings, seed: int, on
         truth.look(steps + 1 + rest, info)
     last = policy.last
     verdict = None if last is None else last.verdict
-    reached = last is None or settings.stop_at_success or last.reason is Reason.REACHED
+    if settings.unreachable:
+        success = last is not None and last.reason in (Reason.STALLED, *DOUBTS) and steps <= WITHIN_STEPS
+    else:
+        said = last is None or settings.stop_at_success or last.reason is Reason.REACHED
+        success = said and truth.solved
     return Trial(
         seed,
-        success=reached and truth.solved,
+        success=success,
         steps=steps,
         start_distance_m=start_m,
         distance_m=info["distance_m"],

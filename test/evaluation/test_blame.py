@@ -107,7 +107,8 @@ def test_where_nothing_was_lost_no_gallery_is_drawn_and_that_is_said(tmp_path, c
     save_bundle(tmp_path / "bundle", model.encoder, model.predictor, model.contract)
     said = {
         "floor": "none", "task": "reach", "episodes": 1, "seed": 0, "goal_images": "dense", "vary": [],
-        "strength": 1.0, "stop_at_success": False, "model": str(tmp_path / "bundle"), "imagine_sub_goals": "auto",
+        "strength": 1.0, "stop_at_success": False, "unreachable": "", "model": str(tmp_path / "bundle"),
+        "imagine_sub_goals": "auto",
         "trials": [{"seed": 1_000_000, "success": True}],
     }  # fmt: skip
     (tmp_path / "eval.json").write_text(json.dumps(said))

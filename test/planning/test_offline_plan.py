@@ -8,6 +8,7 @@ from small_models import (
     small_sub_goal_head,
     small_sub_goal_spec,
     small_world_model,
+    sub_goal_head_config,
 )
 
 from jepa_planner.planning.energy import SummedMse, distance_to_goal
@@ -91,8 +92,11 @@ def sure(latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Op
     return Opinion(torch.nn.functional.one_hot(torch.zeros(1, dtype=int), JUDGED.head.classes) * 40.0, states.clone())
 
 
+SIZES = sub_goal_head_config()
 JUDGED = VerdictSpec(
-    head=VerdictHeadConfig(latent_tokens=1, latent_channels=1, state_dim=1),
+    head=VerdictHeadConfig(
+        latent_tokens=SIZES.latent_tokens, latent_channels=SIZES.latent_channels, state_dim=SIZES.state_dim
+    ),
     training=TrainingSpec(data="none", command="none"),
 )
 
