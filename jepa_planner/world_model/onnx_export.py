@@ -22,13 +22,11 @@ from jepa_planner.world_model.onnx_graphs import (
     ENCODER_ONNX,
     ENCODER_OUTPUTS,
     PREDICTOR_ONNX,
-    StepGraph,
-    predictor_inputs,
-    predictor_outputs,
-    tokens_per_step,
+    STEP_GRAPHS,
+    draw,
 )
-from jepa_planner.world_model.onnx_runtime import OnnxEncoder, OnnxPredictor, cpu_session
-from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.onnx_runtime import PREDICTORS, OnnxEncoder, cpu_session
+from jepa_planner.world_model.predictor_kind import Predictor
 from jepa_planner.world_model.rollouts.differentiable import differentiable_rollout
 
 OPSET = 18
@@ -90,13 +88,10 @@ def export_encoder(encoder: VideoEncoder, path: Path) -> None:
     _export(encoder.eval(), (_images(encoder, 3),), path, ENCODER_INPUTS, ENCODER_OUTPUTS, ({0: some},))
 
 
-def export_predictor(predictor: ActionConditionedPredictor, path: Path) -> None:
+def export_predictor(predictor: Predictor, path: Path) -> None:
     """Writes one time step of the predictor, for any number of candidates and of steps before it."""
-    config, some = predictor.config, torch.export.Dim.DYNAMIC
-    shared, own = ({2: some}, {2: some}), ({0: some, 2: some}, {0: some, 2: some})
-    dynamic = ({0: some}, {0: some}, {0: some}, [shared] * config.depth, [own] * config.depth)
-    inputs, outputs = predictor_inputs(config), predictor_outputs(config)
-    _export(StepGraph(predictor).eval(), _step(config, 3), path, inputs, outputs, dynamic)
+    graph = STEP_GRAPHS[predictor.config.kind](predictor).eval()
+    _export(graph, graph.example(3), path, graph.inputs, graph.outputs, graph.dynamic)
 
 
 def encoder_error(encoder: VideoEncoder, path: Path) -> float:
@@ -106,11 +101,11 @@ def encoder_error(encoder: VideoEncoder, path: Path) -> float:
         return max(relative_error(run(x), encoder(x)) for x in (_images(encoder, batch) for batch in (1, 3)))
 
 
-def predictor_error(predictor: ActionConditionedPredictor, path: Path) -> float:
+def predictor_error(predictor: Predictor, path: Path) -> float:
     """Largest relative difference of rollouts by predictor.onnx on the CPU to torch, after one frame and after two."""
-    run, errors = OnnxPredictor(cpu_session(path), predictor.config), []
+    run, errors = PREDICTORS[predictor.config.kind](cpu_session(path), predictor.config), []
     for frames in (1, 2):
-        context, actions = _context(predictor, frames), 0.05 * _draw(3, 2, predictor.config.action_dim)
+        context, actions = _context(predictor, frames), 0.05 * draw(3, 2, predictor.config.action_dim)
         with torch.inference_mode():
             given, expected = (differentiable_rollout(model, context, actions) for model in (run, predictor))
         errors.append(relative_error(given, expected))
@@ -156,29 +151,12 @@ def _quiet() -> Iterator[None]:
         log.setLevel(before)
 
 
-def _draw(*shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
-
-
 def _images(encoder: VideoEncoder, batch: int) -> Tensor:
-    return _draw(batch, encoder.config.views, 3, *encoder.config.image_size)
+    return draw(batch, encoder.config.views, 3, *encoder.config.image_size)
 
 
-def _step(config: PredictorConfig, candidates: int) -> tuple:
-    """Inputs of one step; two earlier steps of each kind, because the exporter takes 0 and 1 for constants."""
-    tokens, size = 2 * tokens_per_step(config), config.width // config.heads
-
-    def memory(batch: int) -> list[tuple[Tensor, Tensor]]:
-        shape = (batch, config.heads, tokens, size)
-        return [(_draw(*shape), _draw(*shape)) for _ in range(config.depth)]
-
-    latent = _draw(candidates, config.latent_tokens, config.latent_channels)
-    action, state = _draw(candidates, config.action_dim), _draw(candidates, config.state_dim)
-    return latent, action, state, memory(1), memory(candidates)
-
-
-def _context(predictor: ActionConditionedPredictor, frames: int) -> Context:
+def _context(predictor: Predictor, frames: int) -> Context:
     config = predictor.config
-    latents = predictor.normalise_output(_draw(frames, config.latent_tokens, config.latent_channels))
-    states = predictor.state_mean + 0.1 * _draw(frames, config.state_dim)
-    return Context(latents, states, 0.05 * _draw(frames - 1, config.action_dim))
+    latents = predictor.normalise_output(draw(frames, config.latent_tokens, config.latent_channels))
+    states = predictor.state_mean + 0.1 * draw(frames, config.state_dim)
+    return Context(latents, states, 0.05 * draw(frames - 1, config.action_dim))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,14 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.world_model.mlp_predictor import LastLatent
 from jepa_planner.world_model.onnx_graphs import (
+    BEFORE,
     ENCODER_INPUTS,
     ENCODER_ONNX,
     ENCODER_OUTPUTS,
+    NEXT_LATENT,
     PREDICTOR_ONNX,
     STEP_INPUTS,
     memory_names,
-    predictor_outputs,
+    step_outputs,
     tokens_per_step,
 )
 from jepa_planner.world_model.rollouts.differentiable import differentiable_rollout
@@ -27,7 +31,10 @@ if TYPE_CHECKING:
 
     from jepa_planner.world_model.context import Context
     from jepa_planner.world_model.contract import Contract
+    from jepa_planner.world_model.mlp_predictor import MlpPredictorConfig
     from jepa_planner.world_model.predictor import PredictorConfig
+    from jepa_planner.world_model.predictor_kind import Cache
+    from jepa_planner.world_model.predictors import AnyPredictorConfig
     from jepa_planner.world_model.rollouts.engine import Score
 
 PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
@@ -69,32 +76,87 @@ class OnnxCache:
         return OnnxCache(self._config, self.own, _no_memory(self._config, batch))
 
 
-class OnnxPredictor:
-    """predictor.onnx behind the calls of `ActionConditionedPredictor` that a rollout makes."""
+class OnnxPredictor(ABC):
+    """predictor.onnx behind the calls of `Predictor` that a rollout makes."""
 
-    def __init__(self, session: InferenceSession, config: PredictorConfig) -> None:
+    def __init__(self, session: InferenceSession, config: AnyPredictorConfig) -> None:
         self._session, self.config = session, config
-        self._outputs = predictor_outputs(config)
-        self._shared, self._own = (memory_names(prefix, config.depth) for prefix in ("shared", "own"))
 
-    def new_cache(self) -> OnnxCache:
+    @abstractmethod
+    def new_cache(self) -> Cache:
         """An empty memory for `step`."""
-        return OnnxCache.empty(self.config)
 
-    def step(self, latent: Tensor, action: Tensor, state: Tensor, cache: OnnxCache) -> Tensor:
-        """See `ActionConditionedPredictor.step`; what comes out is normalised already."""
-        memory = dict(zip(self._shared, cache.shared, strict=True)) | dict(zip(self._own, cache.own, strict=True))
-        inputs = dict(zip(STEP_INPUTS, (latent, action, state), strict=True))
-        following, *cache.own = _run(self._session, inputs, memory, self._outputs)
-        return torch.from_numpy(following.numpy()).to(latent.device)
+    @abstractmethod
+    def step(self, latent: Tensor, action: Tensor, state: Tensor, cache: Cache) -> Tensor:
+        """See `Predictor`; what comes out is normalised already."""
+
+    def observe(self, latent: Tensor, action: Tensor, state: Tensor, cache: Cache) -> None:
+        """See `Predictor`."""
+        self.step(latent, action, state, cache)
 
     def normalise_output(self, x: Tensor) -> Tensor:
         """Nothing is left to do."""
         return x
 
+    @abstractmethod
+    def remembered_numbers(self, steps: int) -> int:
+        """Of one candidate after so many steps."""
+
+
+class OnnxTransformer(OnnxPredictor):
+    """Keys and values stay where ONNX Runtime computes."""
+
+    config: PredictorConfig
+
+    def __init__(self, session: InferenceSession, config: PredictorConfig) -> None:
+        super().__init__(session, config)
+        self._outputs = step_outputs(config)
+        self._shared, self._own = (memory_names(prefix, config.depth) for prefix in ("shared", "own"))
+
+    def new_cache(self) -> OnnxCache:
+        """See `OnnxPredictor`."""
+        return OnnxCache.empty(self.config)
+
+    def step(self, latent: Tensor, action: Tensor, state: Tensor, cache: OnnxCache) -> Tensor:
+        """See `OnnxPredictor`."""
+        memory = dict(zip(self._shared, cache.shared, strict=True)) | dict(zip(self._own, cache.own, strict=True))
+        inputs = dict(zip(STEP_INPUTS, (latent, action, state), strict=True))
+        following, *cache.own = _run(self._session, inputs, memory, self._outputs)
+        return torch.from_numpy(following.numpy()).to(latent.device)
+
+    def remembered_numbers(self, steps: int) -> int:
+        """See `OnnxPredictor`."""
+        return 2 * self.config.depth * steps * tokens_per_step(self.config) * self.config.width
+
+
+class OnnxMlp(OnnxPredictor):
+    """Of the past it takes the latent of the step before."""
+
+    config: MlpPredictorConfig
+
+    def new_cache(self) -> LastLatent:
+        """See `OnnxPredictor`."""
+        return LastLatent()
+
+    def step(self, latent: Tensor, action: Tensor, state: Tensor, cache: LastLatent) -> Tensor:
+        """See `OnnxPredictor`."""
+        before = latent if cache.latent is None else cache.latent
+        cache.latent = latent
+        inputs = dict(zip((*STEP_INPUTS, BEFORE), (latent, action, state, before), strict=True))
+        (following,) = _run(self._session, inputs, {}, [NEXT_LATENT])
+        return torch.from_numpy(following.numpy()).to(latent.device)
+
+    def remembered_numbers(self, steps: int) -> int:
+        """See `OnnxPredictor`."""
+        return self.config.latent_numbers
+
+
+PREDICTORS: dict[str, type[OnnxPredictor]] = {"transformer": OnnxTransformer, "mlp": OnnxMlp}
+"""By kind."""
+
 
 class OnnxRollouts:
-    """`RolloutEngine` by predictor.onnx; holds at most MEMORY_BYTES of keys and values, one candidate's at least."""
+    """`RolloutEngine` by predictor.onnx; holds at most MEMORY_BYTES of memories, one candidate's at least."""
 
     dtype = "float32"
 
@@ -108,11 +170,8 @@ class OnnxRollouts:
         return torch.cat([score(differentiable_rollout(self._predictor, context, part), part) for part in parts])
 
     def _chunk_for(self, steps: int) -> int:
-        config = self._predictor.config
-        numbers = 2 * config.depth * steps * tokens_per_step(config) * config.width  # keys and values
-        return max(
-            1, min(self._chunk, MEMORY_BYTES // (2 * FLOAT32_BYTES * numbers))
-        )  # of this step and the one before
+        numbers = 2 * self._predictor.remembered_numbers(steps)  # of this step and the one before
+        return max(1, min(self._chunk, MEMORY_BYTES // (FLOAT32_BYTES * numbers)))
 
 
 def load_onnx(folder: Path, contract: Contract, chunk: int | None = None) -> tuple[OnnxEncoder, OnnxRollouts, str]:
@@ -125,7 +184,7 @@ def load_onnx(folder: Path, contract: Contract, chunk: int | None = None) -> tup
             f"{folder} has no {' and no '.join(missing)}; write them with `jepa-planner export --model {folder}`"
         )
     encoder, predictor = (best_session(folder / name) for name in (ENCODER_ONNX, PREDICTOR_ONNX))
-    rollouts = OnnxRollouts(OnnxPredictor(predictor, contract.predictor), chunk)
+    rollouts = OnnxRollouts(PREDICTORS[contract.predictor.kind](predictor, contract.predictor), chunk)
     return OnnxEncoder(encoder), rollouts, f"ONNX Runtime, {predictor.get_providers()[0]}"
 
 

@@ -44,7 +44,16 @@ def shipped(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(params=["released_layout", "shipped"])
+@pytest.fixture(scope="module")
+def of_slots(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("slots")
+    model = small_world_model(kind="mlp")
+    save_bundle(folder, model.encoder, model.predictor, model.contract)
+    assert main(["export", "--model", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(params=["released_layout", "shipped", "of_slots"])
 def both(request) -> tuple[WorldModel, WorldModel]:
     """The same bundle in torch and in ONNX Runtime."""
     folder = request.getfixturevalue(request.param)

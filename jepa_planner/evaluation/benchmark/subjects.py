@@ -19,6 +19,7 @@ from jepa_planner.planning.plan import EnergyFunction, Plan
 from jepa_planner.planning.settings import SearchSettings
 from jepa_planner.world_model.context import Context
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.predictor_kind import Predictor
 from jepa_planner.world_model.rollouts.differentiable import differentiable_rollout
 from jepa_planner.world_model.rollouts.engine import RolloutEngine, Score
 from jepa_planner.world_model.rollouts.plain import plain_rollout
@@ -57,7 +58,7 @@ class Subject:
     """A predictor that a search plans with, from contexts of `frames` observations."""
 
     name: str
-    predictor: ActionConditionedPredictor
+    predictor: Predictor
     search: SearchSettings
     space: ActionSpace
     energy: Energy
@@ -65,7 +66,7 @@ class Subject:
 
     @property
     def device(self) -> torch.device:
-        return self.predictor.rotary_cosine.device
+        return self.predictor.device
 
     @torch.inference_mode()
     def problem(self, seed: int) -> Problem:

@@ -7,32 +7,43 @@ are a few per cent of the operations, though not of the time.
 from __future__ import annotations
 
 from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.world_model.mlp_predictor import MlpPredictorConfig
 from jepa_planner.world_model.predictor import CONDITIONING_TOKENS, PredictorConfig
+from jepa_planner.world_model.predictors import AnyPredictorConfig
 
 
-def step_flops(config: PredictorConfig, steps_before: int) -> float:
+def step_flops(config: AnyPredictorConfig, steps_before: int) -> float:
     """One more time step of one candidate, which attends to so many steps before it: what the fast path runs."""
+    if config.kind == "mlp":
+        return _mlp_flops(config)
     return _tokens_flops(config, 1) + _attention_flops(config, 1, steps_before + 1)
 
 
-def sequence_flops(config: PredictorConfig, steps: int) -> float:
+def sequence_flops(config: AnyPredictorConfig, steps: int) -> float:
     """A whole sequence of one candidate, every token against every other: what the plain path runs for each step."""
+    if config.kind == "mlp":
+        return steps * _mlp_flops(config)
     return _tokens_flops(config, steps) + _attention_flops(config, steps, steps)
 
 
-def fast_flops(config: PredictorConfig, horizon: int, past: int = 0) -> float:
+def fast_flops(config: AnyPredictorConfig, horizon: int, past: int = 0) -> float:
     """A rollout of one candidate from `past` steps that all share."""
     return sum(step_flops(config, past + step) for step in range(horizon))
 
 
-def plain_flops(config: PredictorConfig, horizon: int, past: int = 0) -> float:
+def plain_flops(config: AnyPredictorConfig, horizon: int, past: int = 0) -> float:
     """The same with everything run again at each step."""
     return sum(sequence_flops(config, past + step + 1) for step in range(horizon))
 
 
-def search_flops(config: PredictorConfig, search: SearchSettings, past: int = 0) -> float:
+def search_flops(config: AnyPredictorConfig, search: SearchSettings, past: int = 0) -> float:
     """A whole search along the fast path; what candidates share is not counted."""
     return search.samples * search.iterations * fast_flops(config, search.horizon, past)
+
+
+def _mlp_flops(config: MlpPredictorConfig) -> float:
+    ends = config.width * (3 * config.latent_numbers + config.action_dim + config.state_dim)
+    return 2 * (ends + 2 * config.depth * config.width * config.mlp_hidden)
 
 
 def _tokens_flops(config: PredictorConfig, steps: int) -> float:

@@ -7,23 +7,33 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jepa_planner.evaluation.benchmark.subjects import FULL_SIZE, PAPER_SEARCH
 from jepa_planner.evaluation.benchmark.work import fast_flops, plain_flops, search_flops, sequence_flops, step_flops
+from jepa_planner.world_model.mlp_predictor import MlpPredictorConfig
 from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.predictors import AnyPredictorConfig, make_predictor
 
 SMALL = PredictorConfig(latent_channels=12, grid=(2, 3), width=24, depth=2, heads=2, mlp_hidden=40)
 
 
-def counted(steps: int) -> int:
+SMALL_MLP = MlpPredictorConfig(latent_channels=12, grid=(2, 3), width=24, depth=2, mlp_hidden=40)
+
+
+def counted(steps: int, config: AnyPredictorConfig = SMALL) -> int:
     """What torch counts for a whole sequence of one candidate."""
-    predictor = ActionConditionedPredictor(SMALL).requires_grad_(False)
+    predictor = make_predictor(config).requires_grad_(False)
     given = torch.zeros(1, steps, 6, 12), torch.zeros(1, steps, 7), torch.zeros(1, steps, 7)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # other kernels are not counted
         predictor(*given)
     return counter.get_total_flops()
 
 
+@pytest.mark.parametrize("config", [SMALL, SMALL_MLP], ids=["transformer", "mlp"])
 @pytest.mark.parametrize("steps", [1, 3])
-def test_a_sequence_counts_as_torch_counts_it(steps):
-    assert sequence_flops(SMALL, steps) == counted(steps)
+def test_a_sequence_counts_as_torch_counts_it(config, steps):
+    assert sequence_flops(config, steps) == counted(steps, config)
+
+
+def test_a_step_of_an_mlp_counts_the_same_whatever_was_before():
+    assert step_flops(SMALL_MLP, 0) == step_flops(SMALL_MLP, 5) == counted(1, SMALL_MLP)
 
 
 def test_a_step_counts_as_what_torch_counts_for_a_step_with_memory():
