@@ -62,7 +62,7 @@ def test_where_an_object_moved_moments_differ_though_the_arm_stands_as_before():
 
 def test_too_few_moments_tell_nothing():
     latents, some = resting()
-    found = settled_band(latents[:, :3], some, np.array([0]), KIND)
+    found = band(latents[:, :3], replace(some, states=some.states[:, :3], object_pose=some.object_pose[:, :3]))
     assert (found.energy, found.alike, found.others) == (None, 3, 0)
     assert found.in_words() == ("settled: too few moments that are alike to tell at what energy nothing is left to do")
 
