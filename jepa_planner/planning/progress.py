@@ -59,7 +59,7 @@ class Progress:
         takes = holds and not self._held and off_m < math.inf  # of what the goal image does not show, nothing helps
         self.looks = 0 if fell or objects_nearer or takes else self.looks + 1
         self._off_m = off_m if objects_nearer else self._off_m
-        self._held |= holds
+        self._held |= takes
 
     def _energy_fell(self, energy: float) -> bool:
         """Whether it is less than all before; the first one to a goal image is only what others are compared with."""

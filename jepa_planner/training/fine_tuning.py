@@ -26,6 +26,7 @@ from jepa_planner.training.predictor_training import (
 )
 from jepa_planner.training.reference_checks import check_familiar, frames_of
 from jepa_planner.training.run_folder import check_same_run, content_hash, write_whole
+from jepa_planner.training.settled_band import SettledBand, settled_band
 from jepa_planner.training.shortcomings import notes_on_predictions, without_shortcomings
 from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.bundle import (
@@ -127,7 +128,8 @@ def fine_tune(
     train_predictor(predictor, learned, states[:seen], episodes.actions[:seen], training, run_folder, settings.seed)
     contract = replace(contract, predictor=predictor.config)
     tuned = describe(contract, episodes, latents, training.difference, settings)
-    tuned = _write(bundle, init, predictor, tuned)
+    band = settled_band(latents, episodes, parts.held_out, contract.energy.kind)
+    tuned = _write(bundle, init, predictor, band.noted_in(tuned))
     predictor.load_state_dict(read_weights(bundle / PREDICTOR_FILE, torch.float32))
     after, _ = _errors(predictor, held_out, training)
     notes = notes_on_predictions(after, copied)
@@ -139,6 +141,7 @@ def fine_tune(
         "time_step_s": {"init": contract.action.time_step_s, "data": episodes.time_step_s},
         "action_max": {"init": list(contract.action.max_abs), "data": list(tuned.action.max_abs)},
         "lost": ["familiarity"] if contract.familiarity is not None else [], "notes": list(notes),
+        "settled": asdict(band),
     }  # fmt: skip
     write_whole(run_folder / "report.json", report)
     return report
@@ -166,6 +169,7 @@ def in_words(report: dict[str, object]) -> str:
             "the predictor did not get better on held-out episodes: keep the first bundle, or try more episodes or a "
             "lower --learning-rate"
         )
+    lines.append(SettledBand(**report["settled"]).in_words())  # type: ignore[arg-type]
     return "\n".join([*lines, f"encoder unchanged: sha256 {report['encoder_sha256']}"])
 
 

@@ -33,6 +33,7 @@ from jepa_planner.training.probes import prediction_error, probe_latents
 from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels, shipped_encoder, shipped_predictor
 from jepa_planner.training.reference_checks import check_familiar, frames_of
 from jepa_planner.training.run_folder import check_same_run, content_hash, write_whole
+from jepa_planner.training.settled_band import settled_band
 from jepa_planner.training.shortcomings import notes_on_training
 from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.bundle import load_bundle, load_contract, load_familiarity, save_bundle
@@ -145,6 +146,12 @@ def _train_world_model(
     described = contract(encoder, predictor, episodes, latents, recipe, shown)
     if decoder is not None:
         described = planned_in_pixels(described, episodes)
+    else:
+        band = settled_band(latents, episodes, parts.held_out, described.energy.kind)
+        report["settled"] = dataclasses.asdict(band)
+        print(band.in_words())
+        described = band.noted_in(described)
+        _write_report(run_folder, report)
     described = replace(described, notes=tuple(report["notes"]))
     save_bundle(bundle, encoder, predictor, described, torch.float16, decoder)
     return report

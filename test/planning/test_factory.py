@@ -2,13 +2,23 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_models import small_context, small_contract, small_sub_goal_head, small_sub_goal_spec, small_world_model
+from small_models import (
+    small_context,
+    small_contract,
+    small_sub_goal_head,
+    small_sub_goal_spec,
+    small_verdict_head,
+    small_verdict_spec,
+    small_world_model,
+)
 
 from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import DecisionKind, Reason
 from jepa_planner.planning.factory import Asked, ControllerFactory
 from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.planning.sub_goals import SubGoalSettings
+from jepa_planner.planning.verdict import VerdictSettings
 from jepa_planner.planning.wary_controller import UnfamiliarGoalError, WaryController
 from jepa_planner.world_model.contract_sections import FamiliaritySpec
 from jepa_planner.world_model.familiarity import Familiarity
@@ -69,6 +79,25 @@ def test_sub_goals_are_imagined_where_the_model_can_and_it_is_not_told_otherwise
     seen = small_context(1)
     decision = made.controller(made.goals([FAR], [Asked()])).step(seen.latents[0], seen.states[0])
     assert (decision.imagined is not None) == imagined
+
+
+def test_a_model_that_tells_when_the_work_is_done_is_asked_by_the_rule_of_its_contract():
+    seen = small_context(1)
+    for certainty, objects_hold in ((1e-9, True), (0.99, False)):
+        lenient = small_verdict_spec(rule=VerdictSettings(certainty=certainty))
+        made = factory(replace(MODEL.contract, verdict=lenient), verdict_head=small_verdict_head())
+        decision = made.controller(made.goals([FAR], [Asked()])).step(seen.latents[0], seen.states[0])
+        assert decision.verdict.objects_hold is objects_hold
+    made = replace(made, verdict_head=None)
+    assert made.controller(made.goals([FAR], [Asked()])).step(seen.latents[0], seen.states[0]).verdict is None
+
+
+def test_patience_is_that_of_the_contract():
+    planning = replace(MODEL.contract.planning, progress=ProgressSettings(patience=1, energy_gain=0.9))
+    made, seen = factory(replace(MODEL.contract, planning=planning)), small_context(1)
+    controller = made.controller(made.goals([FAR], [Asked()]))
+    reasons = [controller.step(seen.latents[0], seen.states[0]).reason for _ in range(2)]
+    assert reasons == [Reason.ON_THE_WAY, Reason.STALLED]
 
 
 def test_goals_are_judged_one_by_one_and_the_first_unfamiliar_one_is_named():

@@ -44,6 +44,8 @@ def test_something_held_for_the_first_time_is_progress_and_taking_it_again_is_no
 
 def test_holding_what_the_goal_does_not_show_is_no_progress():
     assert looks_without([1.0] * 3, [math.inf] * 3, [False, True, True]) == [0, 1, 2]
+    beyond_telling_at_first = [0.2, math.inf, 0.2]
+    assert looks_without([1.0] * 3, beyond_telling_at_first, [False, True, True]) == [0, 1, 0]
 
 
 def test_another_goal_image_is_no_progress_by_itself_and_one_that_was_reached_is():

@@ -2,6 +2,7 @@ import numpy as np
 import torch
 
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason
+from jepa_planner.planning.verdict import Verdict
 from jepa_planner.planning.wary_controller import WaryController, doubt_of_goal
 from jepa_planner.world_model.contract_sections import FamiliaritySpec
 from jepa_planner.world_model.familiarity import Familiarity
@@ -15,13 +16,14 @@ class Inner:
     """Decides to move by 1 on every channel, and remembers what it was told."""
 
     def __init__(self) -> None:
-        self.seen, self.noted, self.forgotten = [], [], 0
+        self.seen, self.noted, self.forgotten, self.verdict = [], [], 0, None
 
     def step(self, latent, state) -> Decision:
         self.seen.append(latent)
         numbers = {"sub_goal": 1, "sub_goals_reached": 1, "steps_in_sub_goal": 2, "total_steps": len(self.seen)}
         return Decision(
-            DecisionKind.MOVE, Reason.ON_THE_WAY, "moving", 2.0, action=np.ones(7, np.float32), **numbers
+            DecisionKind.MOVE, Reason.ON_THE_WAY, "moving", 2.0, action=np.ones(7, np.float32), verdict=self.verdict,
+            **numbers,
         )  # fmt: skip
 
     def note_executed(self, action) -> None:
@@ -94,6 +96,14 @@ def test_what_was_imagined_is_no_surprise_and_anything_else_is():
     assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.SURPRISED)
     assert "energy 1 from what was imagined, limit 0.5" in decision.message
     assert (decision.sub_goal, decision.total_steps) == (1, 2)
+
+
+def test_what_was_last_said_of_the_work_is_kept_where_a_doubt_ends_it():
+    controller, inner = wary()
+    inner.verdict = Verdict(0.3, 0.05, "objects are 5.0 cm off")
+    controller.step(LATENT, STATE)
+    decision = controller.step(LATENT + 4.0, STATE)
+    assert decision.reason is Reason.UNFAMILIAR_IMAGE and decision.verdict == inner.verdict
 
 
 def test_an_action_that_was_not_executed_is_not_imagined():

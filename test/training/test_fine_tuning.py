@@ -25,11 +25,19 @@ from jepa_planner.training.fine_tuning import (
 )
 from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels
 from jepa_planner.training.run_folder import RunFolderError
-from jepa_planner.world_model.bundle import load_bundle, load_contract, save_bundle
+from jepa_planner.world_model.bundle import (
+    add_verdict_head,
+    load_bundle,
+    load_contract,
+    load_verdict_head,
+    save_bundle,
+)
 from jepa_planner.world_model.bundle_files import sha256
 from jepa_planner.world_model.contract import ContractError
+from jepa_planner.world_model.contract_sections import TrainingSpec, VerdictSpec
 from jepa_planner.world_model.import_bundle import import_bundle
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
+from jepa_planner.world_model.verdict_head import VerdictHead, VerdictHeadConfig
 from jepa_planner.world_model.vjepa2_ac_checkpoint import find_vjepa2_encoder
 from jepa_planner.world_model.vjepa2_contract import ImportSettings, vjepa2_contract
 from jepa_planner.world_model.world_model import WorldModel
@@ -80,6 +88,20 @@ def test_the_error_falls_and_the_encoder_is_the_same_file(tmp_path, first):
     assert not same(before, weights_of(tmp_path / "tuned"))
     assert same(before, weights_of(first))
     assert json.loads((tmp_path / "run" / "report.json").read_text()) == report
+
+
+def test_a_head_that_rests_on_the_encoder_alone_stays_and_the_band_of_what_is_settled_is_found_anew(tmp_path):
+    some = episodes(count=8, steps=9)
+    made = contract(encoder(), predictor(), some, np.zeros((1, 2, 4, 3), np.float32), Recipe())
+    save_bundle(tmp_path / "first", encoder(), predictor(), made)
+    head = VerdictHeadConfig(latent_tokens=4, latent_channels=3, state_dim=8, width=8, depth=1)
+    spec = VerdictSpec(head=head, training=TrainingSpec(data="none", command="none"))
+    add_verdict_head(tmp_path / "first", tmp_path / "first", VerdictHead(head), spec)
+    report = tune(tmp_path, tmp_path / "first", replace(SHORT, views=()), some)
+    tuned = load_contract(tmp_path / "tuned")
+    assert tuned.verdict == spec and load_verdict_head(tmp_path / "tuned") is not None
+    load_bundle(tmp_path / "tuned")
+    assert report["settled"]["others"] > 0 and tuned.planning.progress.settled_energy == report["settled"]["energy"]
 
 
 def test_the_error_afterwards_is_that_of_the_bundle_as_written(tmp_path, first):
@@ -278,11 +300,13 @@ def test_the_report_in_words_says_when_training_did_not_help():
         "error": "l1", "episodes": 9, "held_out_episodes": 1, "before": [0.5, 0.6], "after": [0.2, 0.3],
         "copied": [0.4, 0.7], "encoder_sha256": "abc", "time_step_s": {"init": 0.25, "data": 0.2},
         "action_max": {"init": [0.05, 0.0], "data": [0.02, 0.1]}, "lost": [], "notes": [],
+        "settled": {"energy": 0.015, "alike": 9, "others": 8, "alike_within": 0.95, "false_alarms": 0.001},
     }  # fmt: skip
     said = in_words(report)
     assert "   2    0.6000    0.3000    0.7000" in said
     assert "time step: 0.25 s until now, 0.2 s from now on" in said
     assert "actions up to: [0.05, 0.0] until now, [0.02, 0.1] from now on" in said
+    assert "settled at energy 0.015: 95.0 % of 9 pairs" in said
     assert "did not get better" not in said
     assert "did not get better" in in_words({**report, "after": [0.2, 0.6]})
     assert "time step" not in in_words({**report, "time_step_s": {"init": 0.2, "data": 0.2}})

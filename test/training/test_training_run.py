@@ -55,6 +55,8 @@ def run(folder: Path, some: Episodes = SOME, settings: Recipe = SHORT) -> dict:
 def test_episodes_go_in_and_a_bundle_comes_out_that_loads_and_imagines(tmp_path):
     run(tmp_path)
     model = WorldModel.load(tmp_path / "bundle")
+    settled = json.loads((tmp_path / "run" / "report.json").read_text())["settled"]
+    assert settled["others"] > 0 and model.contract.planning.progress.settled_energy == settled["energy"]
     latents = model.encode(SOME.images[0, :2])
     assert latents.shape == (2, 4, 3)
     context = Context(latents, torch.from_numpy(SOME.states[0, :2]), torch.from_numpy(SOME.actions[0, :1]))
