@@ -24,6 +24,8 @@ AJAR = 0.15
 """Fingers that are measured further closed than this are not open."""
 MEASURED_ALONE = 7
 """Channels of arm states that tell where the fingers are, and not what they were told."""
+OPENED = 0.12
+"""Fingers that are measured so much less closed than when they held something have let it go."""
 PUSHED_M = 0.02
 """A closed, empty hand that is low and moves so far may have pushed something."""
 
@@ -104,6 +106,7 @@ class Judge:
     def forget(self) -> None:
         """Begins anew, for other work."""
         self._acted_at: Tensor | None = None  # tcp where the hand last held or pushed something
+        self._grip: float | None = None  # how far closed the fingers were when it last held something, until they open
         self._low_at: Tensor | None = None  # tcp where the closed, empty hand came down
         self._agreeing = 0
         self._lay_as_shown: bool | None = None  # at the first look
@@ -134,8 +137,10 @@ class Judge:
     def _arm_missing(self, state: Tensor, shown: Tensor) -> str:
         """What the arm has yet to do where objects lie as shown, in words: its state [S], and the one that is shown."""
         settings = self.settings
-        if self.holds(state) != self.holds(shown):
-            return "the gripper should let go" if self.holds(state) else "the gripper should hold something"
+        if self.holds(shown) and not self.holds(state):
+            return "the gripper should hold something"
+        if not self.holds(shown) and self._grips(state):
+            return "the gripper should let go"
         if self._lay_as_shown or self._acted_at is None:
             away_m = float((state[:3] - shown[:3]).norm())
             if away_m > settings.arm_m:
@@ -154,6 +159,10 @@ class Judge:
         kept = measured > AJAR if len(state) == MEASURED_ALONE else state[GRIPPER] - measured > BLOCKED
         return bool(kept and measured <= self.settings.holding)
 
+    def _grips(self, state: Tensor) -> bool:
+        """Whether it holds something, or its fingers have hardly opened since it last did."""
+        return self.holds(state) or (self._grip is not None and float(state[-1]) > self._grip - OPENED)
+
     def _note(self, state: Tensor, objects_hold: bool) -> None:
         """Remembers how it began, and what the hand has done up to this look."""
         if self._lay_as_shown is None:
@@ -161,6 +170,9 @@ class Judge:
         tcp, closed = state[:3], bool(state[GRIPPER] > CLOSED)
         if self.holds(state):
             self._acted_at = tcp.clone()
+            self._grip = float(state[-1])
+        elif self._grip is not None and not self._grips(state):
+            self._grip = None
         if not closed or float(tcp[2]) > self.settings.low_m:
             self._low_at = None
         elif self._low_at is None:
