@@ -13,13 +13,14 @@ from jepa_planner.planning.action_space import GRIPPER, ActionSpace
 from jepa_planner.planning.contrast import Contrast
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
 from jepa_planner.planning.energy import Energy, distance_to_goal
+from jepa_planner.planning.finishing import finishing_actions
 from jepa_planner.planning.imagination import Imagination
 from jepa_planner.planning.noise import NoiseSource, SeededNoise
 from jepa_planner.planning.plan import EnergyFunction, NonFiniteEnergyError, Optimiser, Plan
 from jepa_planner.planning.progress import Progress, ProgressSettings
 from jepa_planner.planning.proposals import Proposals
 from jepa_planner.planning.sub_goals import SubGoals
-from jepa_planner.planning.verdict import Judge, NonFiniteVerdictError, Verdict
+from jepa_planner.planning.verdict import LEAVE, LET_GO, Judge, NonFiniteVerdictError, Verdict
 from jepa_planner.world_model.world_model import Context
 
 BOUND_SLACK = 1e-5
@@ -145,7 +146,7 @@ class RecedingHorizonController:
             except NonFiniteVerdictError as error:
                 self._verdict = None
                 return self._end(Reason.INVALID_ENERGY, self._energy_to_goal(latent), str(error))
-        not_needed = self._go_to_last() if self._verdict is not None and self._verdict.done else ""
+        not_needed = self._go_to_last() if self._finishes() else ""
         news, looked = "", False
         while True:
             energy = self._energy_to_goal(latent)
@@ -174,6 +175,14 @@ class RecedingHorizonController:
             if reached:
                 self._progress.reached_goal()
             self._forget_sub_goals()
+
+    def _finishes(self) -> bool:
+        """Whether work has brought objects to where the last goal image shows them, and the hand at most has to leave.
+
+        Where they lay so at the first look, the goal images on the way are what the work is about.
+        """
+        verdict = self._verdict
+        return verdict is not None and verdict.by_work and (verdict.done or verdict.missing in (LET_GO, LEAVE))
 
     def _go_to_last(self) -> str:
         """Passes over the goal images on the way, which have not been reached, and says how many those are."""
@@ -217,7 +226,7 @@ class RecedingHorizonController:
         context, goal = self._context(), self._goal
         closedness = context.states[-1, GRIPPER]
         target, imagined = self._settings.latent_of(goal.latent), None
-        if self._sub_goals is not None:
+        if self._sub_goals is not None and not self._finishes():
             imagined = self._sub_goals.target(self._seen, context.states[-1], goal.latent)
             target, news = imagined.latent, f"; {imagined}{news}"
 
@@ -232,11 +241,15 @@ class RecedingHorizonController:
             return energies + imagined.arm_energy(context.states[-1], executable).to(energies)
 
         proposals, deadline_s = self._sequences_to_try(context, target), self._settings.deadline_s
+        finishing = self._finishing_actions(context.states[-1])
         try:
-            plan = self._optimiser.plan(energy_of, self._action_space, proposals, self._noise, deadline_s)
+            if finishing is not None:
+                plan = Plan(finishing, float(energy_of(finishing[None])), 1, 0.0)
+            else:
+                plan = self._optimiser.plan(energy_of, self._action_space, proposals, self._noise, deadline_s)
         except NonFiniteEnergyError as error:
             return self._end(Reason.INVALID_ENERGY, energy, str(error))
-        if contrast.is_flat:
+        if contrast.is_flat and finishing is None:
             return self._end(Reason.INVALID_ENERGY, energy, str(contrast))
         if self._settled(energy, plan, energy_of):
             self._sub_goals_reached += 1
@@ -254,6 +267,11 @@ class RecedingHorizonController:
         message = f"{where}, {count}, energy {energy:.4g} (tolerance {goal.tolerance:.4g}){news}"
         decision = self._decision(DecisionKind.MOVE, Reason.ON_THE_WAY, message, energy, plan)
         return replace(decision, imagined=imagined)
+
+    def _finishing_actions(self, state: Tensor) -> Tensor | None:
+        if not self._finishes():
+            return None
+        return finishing_actions(self._verdict, state, self._optimiser.horizon, self._action_space)
 
     def _settled(self, energy: float, plan: Plan, energy_of: EnergyFunction) -> bool:
         """Whether, of a model without a verdict, the last goal is as near as it gets."""

@@ -30,6 +30,10 @@ PUSHED_M = 0.02
 """A closed, empty hand that is low and moves so far may have pushed something."""
 
 
+LET_GO, LEAVE = "the gripper should let go", "the hand should leave"
+"""What may be missing where objects lie as shown, and only the hand is in the way."""
+
+
 class NonFiniteVerdictError(ValueError):
     """A verdict is NaN or infinite: the head or its input is broken, and nothing it says can be trusted."""
 
@@ -66,7 +70,8 @@ class Verdict:
 
     certainty: chance that objects lie as it shows; off_m: how far the farthest is thought to be from there, infinite
     where that is beyond telling; missing: what does not hold yet, in words, empty where all does; objects_hold: at
-    least what it shows of the objects does; done: all does, and did as often as asked for.
+    least what it shows of the objects does; done: all does, and did as often as asked for;
+    by_work: objects lay elsewhere at the first look.
     """
 
     certainty: float
@@ -74,6 +79,7 @@ class Verdict:
     missing: str
     objects_hold: bool = False
     done: bool = False
+    by_work: bool = False
 
     def __str__(self) -> str:
         said = f"{_off_in_words(self.off_m)}, {100 * self.certainty:.0f} % sure that they lie as shown"
@@ -128,7 +134,14 @@ class Judge:
         self._note(state, objects_hold)
         missing = self._arm_missing(state, shown) if objects_hold else _off_in_words(off_m)
         self._agreeing = 0 if missing else self._agreeing + 1
-        return Verdict(certainty, off_m, missing, objects_hold, done=self._agreeing >= settings.looks)
+        return Verdict(
+            certainty,
+            off_m,
+            missing,
+            objects_hold,
+            done=self._agreeing >= settings.looks,
+            by_work=not self._lay_as_shown,
+        )
 
     def forget_last_look(self) -> None:
         """Tells that nothing was done after the last look, so that the next one is the same again."""
@@ -140,7 +153,7 @@ class Judge:
         if self.holds(shown) and not self.holds(state):
             return "the gripper should hold something"
         if not self.holds(shown) and self._grips(state):
-            return "the gripper should let go"
+            return LET_GO
         if self._lay_as_shown or self._acted_at is None:
             away_m = float((state[:3] - shown[:3]).norm())
             if away_m > settings.arm_m:
@@ -148,7 +161,7 @@ class Judge:
             alike = bool(state[GRIPPER] > CLOSED) == bool(shown[GRIPPER] > CLOSED)
             return "" if alike else "the gripper is not as shown"
         gone_m, shown_gone_m = (float((tcp[:3] - self._acted_at).norm()) for tcp in (state, shown))
-        return "the hand should leave" if gone_m < settings.clear_m < shown_gone_m else ""
+        return LEAVE if gone_m < settings.clear_m < shown_gone_m else ""
 
     def holds(self, state: Tensor) -> bool:
         """Whether the gripper holds something in an arm state [S]: its fingers are less closed than commanded.

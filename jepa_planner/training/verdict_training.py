@@ -76,7 +76,9 @@ class PairSampler:
         self.settings, self._seed = settings, seed
         self.pairs = frame_pairs(data.arm_states[first:last])
         if not len(self.pairs.now):
-            raise ValueError(f"in none of {len(numbers)} demonstrations is it known of any two frames how far things went")
+            raise ValueError(
+                f"in none of {len(numbers)} demonstrations is it known of any two frames how far things went"
+            )
         kinds = np.searchsorted(edges_m, self.pairs.off_m) * HANDS + self.pairs.hand
         self._order = np.argsort(kinds, kind="stable")
         found, self._first, self._count = np.unique(kinds[self._order], return_index=True, return_counts=True)
@@ -128,7 +130,7 @@ def chances_of(looks: Looks, edges_m: Sequence[float], label_m: float) -> Tensor
 
 
 def verdict_losses(head: VerdictHead, opinion: Opinion, looks: Looks, settings: VerdictTraining) -> dict[str, Tensor]:
-    """"off": cross entropy of how far objects are off; "arm": squared error of the goal's arm state, in spreads."""
+    """ "off": cross entropy of how far objects are off; "arm": squared error of the goal's arm state, in spreads."""
     wanted = chances_of(looks, head.config.edges_m, settings.label_m)
     off = -(wanted * opinion.logits.float().log_softmax(dim=-1)).sum(dim=-1).mean()
     arm = ((opinion.goal_states - looks.goal_states) / head.state_std).square().mean()

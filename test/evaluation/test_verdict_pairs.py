@@ -110,14 +110,19 @@ def test_certainty_is_set_beside_what_truly_lies_there():
     assert (bins[0]["mean_certainty"], bins[0]["share_within"]) == (0.04, 0.0)
     assert bins[5]["mean_certainty"] is None
     summary = {"rows": [], "calibration": bins, "within_m": 0.03}
-    assert "| 90% to 100% | 4 | 96.2% | 75.0% |" in in_words(summary) and "| 50% to 60% | 0 |  |  |" in in_words(summary)
+    assert "| 90% to 100% | 4 | 96.2% | 75.0% |" in in_words(summary) and "| 50% to 60% | 0 |  |  |" in in_words(
+        summary
+    )
 
 
 def test_the_verb_prints_both_tables_and_refuses_a_model_without_a_verdict(tmp_path, capsys):
     model, head = judging(tiny_model()), tiny_verdict_head()
     save_bundle(tmp_path, model.encoder, model.predictor, tiny_model().contract)
     assert main(["verdict", "--model", str(tmp_path)]) == 2
-    assert f"{tmp_path} has no verdict to show pairs to: its model.yaml has no section `verdict`" in capsys.readouterr().err
+    assert (
+        f"{tmp_path} has no verdict to show pairs to: its model.yaml has no section `verdict`"
+        in capsys.readouterr().err
+    )
     add_verdict_head(tmp_path, tmp_path, head, model.contract.verdict)
     file = tmp_path / "deep" / "pairs.json"
     threads = torch.get_num_threads()
