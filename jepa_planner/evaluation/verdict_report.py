@@ -23,7 +23,7 @@ def summarise_pairs(pairs: Sequence[Pair], within_m: float) -> dict[str, object]
 
 
 def calibration(pairs: Sequence[Pair], within_m: float) -> list[dict[str, object]]:
-    """Of each of BINS ranges of certainty: drawn pairs in it, their mean certainty, and the share that lies within_m."""
+    """Of each of BINS ranges of certainty: drawn pairs in it, mean certainty, and the share that lies within_m."""
     bins: list[list[Pair]] = [[] for _ in range(BINS)]
     for pair in (pair for pair in pairs if pair.drawn):
         bins[min(int(pair.certainty * BINS), BINS - 1)].append(pair)

@@ -78,7 +78,11 @@ def test_every_scene_gives_a_pair_for_each_stand_of_the_arm_and_distance():
     drawn = [pair.off_m for pair in found[0] if pair.drawn]
     assert len(drawn) == len(set(drawn)) == DRAWN * len(ARMS) and all(0.0 < off_m < OFF_M[-1] for off_m in drawn)
     assert all(pair.called_done and pair.certainty == pytest.approx(1.0) for pair in found[0])
-    assert [float(state[6]) for state in head.states[: 3 * (len(OFF_M) + DRAWN) : len(OFF_M) + DRAWN]] == [0.0, 1.0, 1.0], "closed after a push and holding"
+    assert [float(state[6]) for state in head.states[: 3 * (len(OFF_M) + DRAWN) : len(OFF_M) + DRAWN]] == [
+        0.0,
+        1.0,
+        1.0,
+    ], "closed after a push and holding"
     assert not any(head.same), "the arm stands elsewhere, so even an object that is not off is another picture"
     assert next(show_pairs(model, judge, frozenset(), pairs=1, seed=5)) == found[1], "scenes go by their seeds"
 
