@@ -22,6 +22,8 @@ from jepa_planner_sim.world import World
 
 OFF_M = (0.0, 0.01, 0.02, 0.03, 0.05, 0.10)
 """How far the object lies from where the goal picture shows it."""
+DRAWN = 3
+"""Further pairs of each stand of the arm, with a distance that is drawn evenly up to the last of OFF_M."""
 ARM_CLEARANCE_M = 0.10
 """Of an arm that stands anywhere, from the object beside it."""
 OTHERS_M = 0.07
@@ -35,13 +37,14 @@ LARGEST_YAW_RAD = 0.5
 @dataclass(frozen=True)
 class Pair:
     """What was said of one pair: how the arm stands in the present picture (one of ARMS), how far the object is off,
-    the certainty, and whether the object was called to lie as shown.
+    the certainty, and whether the object was called to lie as shown. drawn: by a distance that was drawn.
     """
 
     arm: str
     off_m: float
     certainty: float
     called_done: bool
+    drawn: bool = False
 
 
 class Stage:
@@ -54,6 +57,10 @@ class Stage:
         """Draws the scene of a seed, and all that is put into it from there on."""
         self._rng = np.random.default_rng(seed)
         self.world.build(sample_scene(self._rng, self._vary))
+
+    def draw_off_m(self) -> float:
+        """A distance up to the last of OFF_M."""
+        return float(self._rng.uniform(0.0, OFF_M[-1]))
 
     @property
     def object_xy_m(self) -> np.ndarray:
@@ -117,7 +124,9 @@ ARMS: dict[str, Callable[[Stage], None]] = {
 def show_pairs(
     model: WorldModel, judge: Judge, vary: frozenset[str], pairs: int, seed: int = 0
 ) -> Iterator[list[Pair]]:
-    """Judges pairs in so many unseen scenes, one after another: of each, one for each of ARMS and OFF_M."""
+    """Judges pairs in so many unseen scenes, one after another: of each, for each of ARMS, one for each of OFF_M
+    and then DRAWN ones.
+    """
     contract = model.contract
     names = dict.fromkeys([*STANDARD_CAMERAS, *(name for name in contract.image.views if name in CAMERAS)])
     world = World(cameras_named(tuple(names)), contract.image.height)
@@ -125,18 +134,20 @@ def show_pairs(
     channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
     stage, found = Stage(world, vary), []
     try:
-        for number in range(pairs):
+        for scene in range(pairs):
             found = []
             for arm, pose in ARMS.items():
-                stage.build(EVALUATION_SEED_START + seed + number)
+                stage.build(EVALUATION_SEED_START + seed + scene)
                 pose(stage)
                 present, state = world.render(), torch.from_numpy(world.state()[channels])
-                goals = [_goal(stage, off_m) for off_m in OFF_M]
+                offs_m = [*OFF_M, *(stage.draw_off_m() for _ in range(DRAWN))]
+                goals = [_goal(stage, off_m) for off_m in offs_m]
                 observed = model.observe(np.stack([present, *goals])[:, views]).cpu()
-                for off_m, goal in zip(OFF_M, observed[1:], strict=True):
+                for number, (off_m, goal) in enumerate(zip(offs_m, observed[1:], strict=True)):
                     judge.forget()
                     verdict = judge.look(observed[0], state, goal)
-                    found.append(Pair(arm, off_m, verdict.certainty, verdict.objects_hold))
+                    drawn = number >= len(OFF_M)
+                    found.append(Pair(arm, off_m, verdict.certainty, verdict.objects_hold, drawn))
             yield found
     finally:
         world.close()

@@ -16,16 +16,16 @@ def summarise_pairs(pairs: Sequence[Pair], within_m: float) -> dict[str, object]
     """All numbers as plain JSON types; within_m: where objects count as lying as shown."""
     arms = dict.fromkeys(pair.arm for pair in pairs)
     return {
-        "rows": [_row(arm, [pair for pair in pairs if pair.arm == arm]) for arm in arms],
+        "rows": [_row(arm, [pair for pair in pairs if pair.arm == arm and not pair.drawn]) for arm in arms],
         "calibration": calibration(pairs, within_m),
         "within_m": within_m,
     }
 
 
 def calibration(pairs: Sequence[Pair], within_m: float) -> list[dict[str, object]]:
-    """Of each of BINS ranges of certainty: pairs in it, their mean certainty, and the share that lies within_m."""
+    """Of each of BINS ranges of certainty: drawn pairs in it, mean certainty, and the share that lies within_m."""
     bins: list[list[Pair]] = [[] for _ in range(BINS)]
-    for pair in pairs:
+    for pair in (pair for pair in pairs if pair.drawn):
         bins[min(int(pair.certainty * BINS), BINS - 1)].append(pair)
     return [
         {

@@ -147,6 +147,7 @@ CALLS = {
     "train": ["--data", "x", "--out", "OUT"],
     "tune-search": [],
     "tune-settings": ["--change", "planning.mppi.horizon=1"],
+    "verdict": [],
 }
 PLAIN = """
 import sys

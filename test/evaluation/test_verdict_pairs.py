@@ -8,7 +8,7 @@ import torch
 from tiny_model import SureHead, judging, tiny_model, tiny_verdict_head
 
 from jepa_planner.cli.main import main
-from jepa_planner.evaluation.verdict_pairs import ARMS, OFF_M, OTHERS_M, Pair, Stage, show_pairs
+from jepa_planner.evaluation.verdict_pairs import ARMS, DRAWN, OFF_M, OTHERS_M, Pair, Stage, show_pairs
 from jepa_planner.evaluation.verdict_report import calibration, in_words, summarise_pairs
 from jepa_planner.planning.verdict import Judge
 from jepa_planner.world_model.bundle import add_verdict_head, save_bundle
@@ -73,11 +73,18 @@ def test_every_scene_gives_a_pair_for_each_stand_of_the_arm_and_distance():
     judge = Judge(head, spec.head.edges_m, spec.rule)
     found = list(show_pairs(model, judge, frozenset(), pairs=2, seed=4))
     assert len(found) == 2
-    assert [(pair.arm, pair.off_m) for pair in found[0]] == [(arm, off_m) for arm in ARMS for off_m in OFF_M]
+    fixed = [(pair.arm, pair.off_m) for pair in found[0] if not pair.drawn]
+    assert fixed == [(arm, off_m) for arm in ARMS for off_m in OFF_M]
+    drawn = [pair.off_m for pair in found[0] if pair.drawn]
+    assert len(drawn) == len(set(drawn)) == DRAWN * len(ARMS) and all(0.0 < off_m < OFF_M[-1] for off_m in drawn)
     assert all(pair.called_done and pair.certainty == pytest.approx(1.0) for pair in found[0])
-    assert [float(state[6]) for state in head.states[:18:6]] == [0.0, 1.0, 1.0], "closed after a push and holding"
+    assert [float(state[6]) for state in head.states[: 3 * (len(OFF_M) + DRAWN) : len(OFF_M) + DRAWN]] == [
+        0.0,
+        1.0,
+        1.0,
+    ], "closed after a push and holding"
     assert not any(head.same), "the arm stands elsewhere, so even an object that is not off is another picture"
-    assert list(show_pairs(model, judge, frozenset(), pairs=1, seed=5))[0] == found[1], "scenes go by their seeds"
+    assert next(show_pairs(model, judge, frozenset(), pairs=1, seed=5)) == found[1], "scenes go by their seeds"
 
 
 def pairs(arm: str, *called: bool, certainty: float = 0.9) -> list[Pair]:
@@ -102,9 +109,9 @@ def test_shares_are_by_distance_and_near_is_told_apart_from_far():
 
 
 def test_certainty_is_set_beside_what_truly_lies_there():
-    shown = [Pair("free", off_m, certainty, True) for off_m, certainty in
+    shown = [Pair("free", off_m, certainty, True, drawn=True) for off_m, certainty in
              ((0.0, 0.92), (0.03, 0.98), (0.05, 0.95), (0.0, 1.0), (0.10, 0.04))]  # fmt: skip
-    bins = calibration(shown, 0.03)
+    bins = calibration([*shown, *pairs("free", *[True] * 6)], 0.03)
     assert len(bins) == 10 and [found["pairs"] for found in bins] == [1, 0, 0, 0, 0, 0, 0, 0, 0, 4]
     assert (bins[9]["mean_certainty"], bins[9]["share_within"]) == (0.9625, 0.75)
     assert (bins[0]["mean_certainty"], bins[0]["share_within"]) == (0.04, 0.0)
@@ -131,4 +138,4 @@ def test_the_verb_prints_both_tables_and_refuses_a_model_without_a_verdict(tmp_p
     said, found = capsys.readouterr().out, json.loads(file.read_text())
     assert "| anywhere, open |" in said and "| certainty | pairs | mean certainty | lies within 3 cm |" in said
     assert (found["scenes"], found["pairs"], len(found["rows"])) == ("varied", 1, len(ARMS))
-    assert sum(part["pairs"] for part in found["calibration"]) == len(ARMS) * len(OFF_M)
+    assert sum(part["pairs"] for part in found["calibration"]) == len(ARMS) * DRAWN
