@@ -37,14 +37,12 @@ class VerdictRun:
     """How long to train (None: as long as such a head needs), from which seed, on how many of the demonstrations (None:
     all).
 
-    seeing: the head looks at the pictures themselves. false_alarms: share of things more than 5 cm off that it may call
-    done, on demonstrations for its calibration. trust_data: what is surely wrong with them is only said.
+    seeing: the head looks at the pictures themselves. trust_data: what is surely wrong with them is only said.
     """
 
     seed: int = 0
     iterations: int | None = None
     seeing: bool = False
-    false_alarms: float = 0.01
     episodes: int | None = None
     command: str = ""
     trust_data: bool = False
@@ -79,8 +77,8 @@ def add_verdict(
     sampler = PairSampler(data, parts.train, edges_m, training, settings.seed)
     if not (sampler.pairs.off_m > edges_m[0]).any():
         raise ValueError(
-            f"in none of {len(parts.train)} demonstrations does the hand move anything: what tells whether things lie as "
-            "they should learns from how they are taken and put down, or pushed; show that"
+            f"in none of {len(parts.train)} demonstrations does the hand move anything: what tells whether things lie "
+            "as they should learns from how they are taken and put down, or pushed; show that"
         )
     train_verdict_head(head, sampler, training, run_folder, settings.seed)
 
@@ -90,7 +88,7 @@ def add_verdict(
     found = judged(head, PairSampler(data, calibrating, edges_m, training, seed=0))
     head.set_temperature(met_temperature(found, edges_m, rule.within_m))
     said = found.said(edges_m, float(head.temperature), rule.within_m)
-    rule = replace(rule, certainty=least_certainty(said, found.off_m, settings.false_alarms))
+    rule = replace(rule, certainty=least_certainty(said, found.off_m, training.false_alarms))
     trained = TrainingSpec(
         data=data.in_words, command=settings.command, seeds=(settings.seed,),
         steps={"verdict": training.fit.iterations},
@@ -109,7 +107,7 @@ def verdict_training(seeing: bool, iterations: int | None = None) -> VerdictTrai
     """Settings of a head that reads latents alone or sees, for so many iterations."""
     iterations = iterations or (SEEING_ITERATIONS if seeing else ITERATIONS)
     fit = FitSettings(iterations, learning_rate=1.5e-3, weight_decay=0.05, warm_up=max(1, iterations // 20))
-    return VerdictTraining(fit, batch=128, strangers=0.1) if seeing else VerdictTraining(fit)
+    return VerdictTraining(fit, batch=96, strangers=0.1, false_alarms=0.02) if seeing else VerdictTraining(fit)
 
 
 def _head(contract: Contract, init: Path, seeing: bool) -> VerdictHead:

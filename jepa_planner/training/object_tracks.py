@@ -15,7 +15,8 @@ import numpy as np
 
 from jepa_planner.training.key_moments import COMMANDED, MEASURED
 
-FREE, HELD, PUSHED = 0, 1, 2
+FREE, HELD, LOW = range(3)
+"""A hand that is open or high, one that holds something, and one that is closed, empty and low."""
 CLOSED = 0.5
 
 
@@ -24,8 +25,8 @@ class TrackThresholds:
     """holding: a closed gripper whose fingers are measured at most so far closed holds something, if it does for
     settled_frames. low_m: a hand below may touch what lies on the table, and does if it goes farther aside than
     still_m. dropped_m: what is let go so far above where it was taken falls. contact_m: a closed, empty hand that went
-    so far along the table has met what it pushes, on_the_way_m (give or take doubt_m) after it set off; one that went
-    longest_m has lost it. aside_m: it pushes straight ahead, but for so much.
+    so far along the table has surely met what it pushes, on_the_way_m (give or take doubt_m) after it set off; one that
+    went longest_m has lost it. aside_m: it pushes straight ahead, but for so much.
     """
 
     holding: float = 0.75
@@ -45,19 +46,18 @@ class ObjectTrack(NamedTuple):
 
     at_m [T+1, 3]: where it is, in a frame of its own, known up to the difference of doubt_m [T+1]. stretch int [T+1]:
     only frames of the same one can be compared; -1: with none. acts int [T+1]: twice the acts of the hand that are
-    over, one more within one. hand int [T+1]: FREE, HELD or PUSHED.
+    over, one more within one.
     """
 
     at_m: np.ndarray
     doubt_m: np.ndarray
     stretch: np.ndarray
     acts: np.ndarray
-    hand: np.ndarray
 
 
 class FramePairs(NamedTuple):
     """Pairs of frames, either one first: numbers of an episode, the present and the goal in it, int [P]; how far the
-    object is off, and how uncertain that is (m) [P]; what the hand does at present, FREE, HELD or PUSHED [P].
+    object is off, and how uncertain that is (m) [P]; the hand, FREE, HELD or LOW, at present and in the goal [P].
     """
 
     episode: np.ndarray
@@ -66,6 +66,7 @@ class FramePairs(NamedTuple):
     off_m: np.ndarray
     doubt_m: np.ndarray
     hand: np.ndarray
+    goal_hand: np.ndarray
 
 
 def frame_pairs(states: np.ndarray, thresholds: TrackThresholds | None = None) -> FramePairs:
@@ -73,9 +74,9 @@ def frame_pairs(states: np.ndarray, thresholds: TrackThresholds | None = None) -
 
     With more it may be another object each time.
     """
-    found = []
+    limits, found = thresholds or TrackThresholds(), []
     for number, episode in enumerate(states):
-        track = object_track(episode, thresholds)
+        track, hand = object_track(episode, limits), _HANDS[_doing(episode, limits)]
         first, last = np.minimum.outer(track.acts, track.acts), np.maximum.outer(track.acts, track.acts)
         touched = (last + 1) // 2 - first // 2
         known = (track.stretch[:, None] == track.stretch) & (track.stretch >= 0) & (touched <= 1)
@@ -83,7 +84,7 @@ def frame_pairs(states: np.ndarray, thresholds: TrackThresholds | None = None) -
         off_m = np.linalg.norm(track.at_m[now] - track.at_m[goal], axis=1)
         doubt_m = np.abs(track.doubt_m[now] - track.doubt_m[goal])
         episodes = np.full(len(now), number, np.int32)
-        found.append((episodes, now, goal, off_m.astype(np.float32), doubt_m.astype(np.float32), track.hand[now]))
+        found.append((episodes, now, goal, off_m.astype(np.float32), doubt_m.astype(np.float32), hand[now], hand[goal]))
     return FramePairs(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
@@ -91,12 +92,11 @@ def object_track(states: np.ndarray, thresholds: TrackThresholds | None = None) 
     """Follows the object that the hand acts on: states [T+1, S], channels as in STATE_CHANNELS."""
     limits = thresholds or TrackThresholds()
     tcp = states[:, :3].astype(np.float64)
-    growing = _Track(ObjectTrack(
-        np.zeros_like(tcp), np.zeros(len(tcp)), np.full(len(tcp), -1), np.zeros(len(tcp), int),
-        np.full(len(tcp), FREE, np.int8),
-    ))  # fmt: skip
-    for doing, first, end in _runs(states, limits):
-        run = tcp[first:end]
+    frames = len(tcp)
+    growing = _Track(ObjectTrack(np.zeros((frames, 3)), np.zeros(frames), np.full(frames, -1), np.zeros(frames, int)))
+    does = _doing(states, limits)
+    for first, end in _stretches(does):
+        run, doing = tcp[first:end], does[first]
         if first and _sweeps(tcp[first - 1 : first + 1], limits):
             growing.part()
         if doing == _HOLDS:
@@ -113,17 +113,18 @@ def object_track(states: np.ndarray, thresholds: TrackThresholds | None = None) 
 
 
 _FREE, _HOLDS, _MISSED, _LOW_OPEN, _LOW_CLOSED = range(5)
+_HANDS = np.array([FREE, HELD, LOW, FREE, LOW], np.int8)
 
 
-def _runs(states: np.ndarray, limits: TrackThresholds) -> Iterator[tuple[int, int, int]]:
-    """What the hand does, from which frame on, and up to which (not included)."""
+def _doing(states: np.ndarray, limits: TrackThresholds) -> np.ndarray:
+    """What the hand does at each frame."""
     closed, low = states[:, COMMANDED] > CLOSED, states[:, 2] < limits.low_m
     holds = closed & (states[:, MEASURED] <= limits.holding)
     doing = np.where(holds, _HOLDS, np.where(low, np.where(closed, _LOW_CLOSED, _LOW_OPEN), _FREE))
     for first, end in _stretches(closed):
         if closed[first] and first > 0 and low[first] and not holds[first]:  # on something beside, or on nothing
             doing[first:end] = _MISSED
-    yield from ((int(doing[first]), first, end) for first, end in _stretches(doing))
+    return doing
 
 
 def _sweeps(step: np.ndarray, limits: TrackThresholds) -> bool:
@@ -148,19 +149,22 @@ class _Track:
 
     track: ObjectTrack
     at_m: np.ndarray | float = 0.0
-    doubt_m: float = 0.0
+    doubt_m: np.ndarray | float = 0.0
     stretch: int = 0
     acts: int = 0
 
     def rest(self, first: int, end: int) -> None:
         """It stays from one frame up to another."""
-        self._put(first, end, np.broadcast_to(self.at_m, (end - first, 3)), FREE)
+        self._put(first, end, np.broadcast_to(self.at_m, (end - first, 3)))
 
-    def follow(self, first: int, moved: np.ndarray, hand: int) -> None:
-        """In an act of the hand it goes so far [F, 3] from where it is."""
+    def follow(self, first: int, moved: np.ndarray, doubt_m: np.ndarray | float = 0.0) -> None:
+        """In an act of the hand it goes so far [F, 3] from where it is, which is more uncertain by doubt_m [F]."""
+        before_m = self.doubt_m
         self.acts += 1
-        self._put(first, first + len(moved), self.at_m + moved, hand)
+        self.doubt_m = before_m + doubt_m
+        self._put(first, first + len(moved), self.at_m + moved)
         self.acts += 1
+        self.doubt_m = float(np.max(self.doubt_m))
         self.at_m = self.at_m + moved[-1]
 
     def lose(self, first: int, end: int) -> None:
@@ -178,10 +182,10 @@ class _Track:
         """Later frames cannot be compared with earlier ones."""
         self.stretch += 1
 
-    def _put(self, first: int, end: int, at_m: np.ndarray, hand: int) -> None:
+    def _put(self, first: int, end: int, at_m: np.ndarray) -> None:
         track = self.track
         track.at_m[first:end], track.doubt_m[first:end] = at_m, self.doubt_m
-        track.stretch[first:end], track.acts[first:end], track.hand[first:end] = self.stretch, self.acts, hand
+        track.stretch[first:end], track.acts[first:end] = self.stretch, self.acts
 
 
 def _hold(growing: _Track, first: int, run: np.ndarray, after: np.ndarray, limits: TrackThresholds) -> None:
@@ -189,14 +193,17 @@ def _hold(growing: _Track, first: int, run: np.ndarray, after: np.ndarray, limit
     if len(run) < limits.settled_frames:
         growing.lose(first, first + len(run))
         return
-    growing.follow(first, run - run[0], HELD)
+    growing.follow(first, run - run[0])
     fell = run[-1, 2] - run[0, 2] > limits.dropped_m
     if fell or (len(after) and np.linalg.norm(after[0] - run[-1]) > limits.still_m):
         growing.part()
 
 
 def _push(growing: _Track, first: int, run: np.ndarray, limits: TrackThresholds) -> None:
-    """What a low, closed hand pushed is known from where it has surely met it to its farthest place, and from there."""
+    """What a low, closed hand pushes goes as far as the hand does once it has met it, and stays where that turns back.
+
+    When it does meet it is known the better the farther it has gone.
+    """
     away_m = _aside_m(run)
     far = int(away_m.argmax())
     along = (run[far] - run[0])[:2] / away_m[far]
@@ -204,11 +211,10 @@ def _push(growing: _Track, first: int, run: np.ndarray, limits: TrackThresholds)
     if np.abs(gone[:, 1]).max() > limits.aside_m or not limits.contact_m < away_m[far] <= limits.longest_m:
         growing.stir(first, first + len(run))
         return
-    met = int((away_m > limits.contact_m).argmax())
     growing.rest(first, first + 1)
-    growing.doubt_m += limits.doubt_m
-    moved = np.zeros((far + 1 - met, 3))
-    farthest_m = np.maximum.accumulate(gone[met : far + 1, 0])  # what it pushed stays where the hand shrinks back
-    moved[:, :2] = (farthest_m - limits.on_the_way_m)[:, None] * along
-    growing.follow(first + met, moved, PUSHED)
+    farthest_m = np.maximum.accumulate(gone[1 : far + 1, 0])
+    moved = np.zeros((far, 3))
+    moved[:, :2] = np.maximum(farthest_m - limits.on_the_way_m, 0.0)[:, None] * along
+    doubt_m = limits.doubt_m * np.clip(farthest_m / limits.contact_m, 0.0, 1.0)
+    growing.follow(first + 1, moved, doubt_m)
     growing.rest(first + far + 1, first + len(run))

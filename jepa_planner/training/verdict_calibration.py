@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional
 
 from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.planning.verdict import VerdictSettings, chance_within, median_off_m
-from jepa_planner.training.object_tracks import FREE, HELD, PUSHED
+from jepa_planner.training.object_tracks import FREE, HELD, LOW
 from jepa_planner.training.verdict_training import PairSampler, opinion_of
 from jepa_planner.world_model.verdict_head import VerdictHead
 
@@ -18,7 +19,7 @@ DRAWS = 12_000
 FAR_M = 0.05
 """Things that are farther off must not be called done."""
 LEAST_CERTAINTY, MOST_CERTAINTY = 0.5, 0.99
-HANDS = {"free": FREE, "held": HELD, "pushing": PUSHED}
+HANDS = {"free": FREE, "held": HELD, "pushing": LOW}
 
 
 class Judged(NamedTuple):
@@ -110,10 +111,7 @@ def verdict_report(
         for b in range(10) if (bins == b).any()
     ]  # fmt: skip
     steps = [0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.10, float("inf")]
-    by_off = {
-        f"{100 * a:g} to {100 * b:g} cm": _share(done[(off_m >= a) & (off_m < b)])
-        for a, b in zip(steps, steps[1:], strict=False)
-    }
+    by_off = {f"{100 * a:g} to {100 * b:g} cm": _share(done[(off_m >= a) & (off_m < b)]) for a, b in pairwise(steps)}
     everything = torch.ones_like(done)
     return {
         "certainty": rule.certainty, "temperature": temperature, **of(everything),

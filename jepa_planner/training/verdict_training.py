@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import smooth_l1_loss
 
 from jepa_planner.training.augmentation import augment
 from jepa_planner.training.demonstrations import Demonstrations
@@ -27,13 +28,17 @@ from jepa_planner.world_model.verdict_head import Opinion, VerdictHead
 
 STILL_WEIGHT = 2.0
 """The first class, of things that lie as they should or nearly so, is drawn as much more often than any other."""
-HANDS = 3
+SMALL = 0.2
+"""Of errors in where the arm stands in the goal, in spreads."""
+HANDS = 9
+"""Ways in which the hand may stand at present and in the goal."""
 
 
 @dataclass(frozen=True)
 class VerdictTraining:
     """latent_noise: spread of the noise on the latents that are given. label_m: of the error in how far things went.
     state_weight: of how the arm stands in the goal. strangers: share of pairs of two scenes, which show other things.
+    false_alarms: share of things that are far off which the head may call done, when it is calibrated.
     """
 
     fit: FitSettings
@@ -42,6 +47,7 @@ class VerdictTraining:
     label_m: float = 0.004
     state_weight: float = 1.0
     strangers: float = 0.0
+    false_alarms: float = 0.01
 
 
 class Looks(NamedTuple):
@@ -61,7 +67,7 @@ class Looks(NamedTuple):
 
 
 class PairSampler:
-    """Draws pairs evenly from the classes between edges_m, and within each evenly by what the hand does.
+    """Draws pairs evenly from the classes between edges_m, and within each rare ways of the hand more than their share.
 
     Of consecutive demonstrations, by number; raises ValueError where they hold no pairs.
     """
@@ -74,17 +80,17 @@ class PairSampler:
         self._images = None if data.images is None else data.images[first:last]
         self._scenes, self._views, self._size = data.scenes[first:last], list(data.views), data.image_size
         self.settings, self._seed = settings, seed
-        self.pairs = frame_pairs(data.arm_states[first:last])
-        if not len(self.pairs.now):
+        self.pairs = pairs = frame_pairs(data.arm_states[first:last])
+        if not len(pairs.now):
             raise ValueError(
-                f"in none of {len(numbers)} demonstrations is it known of any two frames how far things went"
+                f"of no two frames of {len(numbers)} demonstrations is it known how far things went between"
             )
-        kinds = np.searchsorted(edges_m, self.pairs.off_m) * HANDS + self.pairs.hand
+        kinds = np.searchsorted(edges_m, pairs.off_m) * HANDS + 3 * pairs.hand + pairs.goal_hand
         self._order = np.argsort(kinds, kind="stable")
         found, self._first, self._count = np.unique(kinds[self._order], return_index=True, return_counts=True)
-        classes, hands_in_class = np.unique(found // HANDS, return_counts=True)
-        of_class = np.where(classes == 0, STILL_WEIGHT, 1.0) / hands_in_class
-        chances = np.repeat(of_class, hands_in_class)
+        share = np.sqrt(self._count)
+        of_class = np.bincount(found // HANDS, share)[found // HANDS]
+        chances = share / of_class * np.where(found < HANDS, STILL_WEIGHT, 1.0)
         self._chances = chances / chances.sum()
 
     def draw(self, iteration: int) -> Looks:
@@ -130,10 +136,13 @@ def chances_of(looks: Looks, edges_m: Sequence[float], label_m: float) -> Tensor
 
 
 def verdict_losses(head: VerdictHead, opinion: Opinion, looks: Looks, settings: VerdictTraining) -> dict[str, Tensor]:
-    """ "off": cross entropy of how far objects are off; "arm": squared error of the goal's arm state, in spreads."""
+    """Cross entropy of how far objects are "off", and error of where the "arm" stands in the goal, in spreads.
+
+    Small errors of it count squared and larger ones as they are: it matters most where the arm is nearly there.
+    """
     wanted = chances_of(looks, head.config.edges_m, settings.label_m)
     off = -(wanted * opinion.logits.float().log_softmax(dim=-1)).sum(dim=-1).mean()
-    arm = ((opinion.goal_states - looks.goal_states) / head.state_std).square().mean()
+    arm = smooth_l1_loss(opinion.goal_states / head.state_std, looks.goal_states / head.state_std, beta=SMALL)
     return {"off": off, "arm": arm, "total": off + settings.state_weight * arm}
 
 

@@ -65,7 +65,8 @@ class VerdictHead(nn.Module):
     """A residual MLP from the present latent and arm state and a goal's latent to an `Opinion`.
 
     The distance is that of the object that is farthest from where the goal shows it. Where the arm stands in the goal
-    is read from the goal alone. `set_scaling` brings states to unit size, inside.
+    is read from the goal alone, or, of a head that sees, from how its picture differs from the present one.
+    `set_scaling` brings states to unit size, inside.
     """
 
     def __init__(self, config: VerdictHeadConfig) -> None:
@@ -76,11 +77,13 @@ class VerdictHead(nn.Module):
         self.blocks = residual_blocks(width, config.depth, config.dropout)
         self.norm = nn.LayerNorm(width)
         self.logits = nn.Linear(width, config.classes)
-        self.goal_state = nn.Sequential(
-            nn.Linear(numbers, GOAL_STATE_WIDTH), nn.GELU(), nn.Linear(GOAL_STATE_WIDTH, GOAL_STATE_WIDTH), nn.GELU(),
-            nn.Linear(GOAL_STATE_WIDTH, states),
-        )  # fmt: skip
-        if config.scene is not None:
+        if config.scene is None:
+            self.goal_state = nn.Sequential(
+                nn.Linear(numbers, GOAL_STATE_WIDTH), nn.GELU(), nn.Linear(GOAL_STATE_WIDTH, GOAL_STATE_WIDTH),
+                nn.GELU(), nn.Linear(GOAL_STATE_WIDTH, states),
+            )  # fmt: skip
+        else:
+            self.state_change = nn.Linear(width, states)
             self.scene = SceneEyes(config.scene)
             self.embed_scene = nn.Sequential(
                 nn.Linear(config.scene.features, width), nn.GELU(), nn.Linear(width, width)
@@ -115,8 +118,9 @@ class VerdictHead(nn.Module):
             x = x + self.embed_scene(self.scene(*pictures))
         for block in self.blocks:
             x = x + block(x)
-        logits = self.logits(self.norm(x)) / self.temperature
-        return Opinion(logits, self.goal_state(goal) * self.state_std + self.state_mean)
+        x = self.norm(x)
+        shown = self.goal_state(goal) if self.config.scene is None else scaled + self.state_change(x)
+        return Opinion(self.logits(x) / self.temperature, shown * self.state_std + self.state_mean)
 
     def of_views(self, views: Sequence[int]) -> "VerdictHead":
         """The same head, weights shared, where only some of the views are there, by number."""

@@ -3,22 +3,22 @@
 import numpy as np
 import pytest
 
-from jepa_planner.training.object_tracks import FREE, HELD, PUSHED, frame_pairs, object_track
+from jepa_planner.training.object_tracks import FREE, HELD, LOW, frame_pairs
 
-HIGH, LOW = 0.15, 0.02
+HIGH_M, LOW_M = 0.15, 0.02
 
 
 def resting(frames: int = 24) -> np.ndarray:
     """An open hand that rests in the air."""
     arm = np.zeros((frames, 8), np.float32)
-    arm[:, 2] = HIGH
+    arm[:, 2] = HIGH_M
     return arm
 
 
-def placing(to_x_m: float = 0.04, width: float = 0.45, from_z_m: float = LOW) -> np.ndarray:
+def placing(to_x_m: float = 0.04, width: float = 0.45, from_z_m: float = LOW_M) -> np.ndarray:
     """Comes down by frame 4, holds from 5 to 12, carries what it holds along x, and is up again at 15."""
     arm = resting()
-    arm[4:15, 2] = LOW
+    arm[4:15, 2] = LOW_M
     arm[5:13, 6], arm[5:13, 7] = 1.0, width
     arm[7:11, 2] = 0.1
     arm[9:, 0] = to_x_m
@@ -30,7 +30,7 @@ def pushing(steps: int = 6, step_m: float = 0.02, aside_m: float = 0.0) -> np.nd
     """Comes down closed at frame 5, goes along x in so many steps, backs away and rises."""
     arm = resting()
     arm[:, 6:] = 1.0
-    arm[5 : 5 + steps + 2, 2] = LOW
+    arm[5 : 5 + steps + 2, 2] = LOW_M
     pushed = step_m * np.arange(1, steps + 1)
     arm[6 : 6 + steps, 0] = pushed
     arm[6 + steps :, 0] = pushed[-1] - 0.015
@@ -60,7 +60,8 @@ def test_what_is_held_in_the_air_is_off_by_the_height_as_well():
     assert off_m(arm, 0, 8) == pytest.approx(0.08, abs=1e-6)
     assert off_m(arm, 8, 23) == pytest.approx(np.hypot(0.08, 0.04), abs=1e-6)
     assert off_m(arm, 7, 10) == pytest.approx(0.04, abs=1e-6)
-    assert object_track(arm).hand.tolist() == [FREE] * 5 + [HELD] * 8 + [FREE] * 11
+    pairs, hands = frame_pairs(arm[None]), [FREE] * 5 + [HELD] * 8 + [FREE] * 11
+    assert pairs.hand[pairs.goal == 8].tolist() == pairs.goal_hand[pairs.now == 8].tolist() == hands
 
 
 def test_where_what_is_let_go_in_the_air_comes_to_lie_is_not_known():
@@ -83,9 +84,8 @@ def test_what_is_gripped_for_a_moment_only_is_not_known():
 
 def test_the_last_part_of_a_push_is_known_from_where_the_hand_has_surely_met_the_object():
     arm = pushing()
-    track = object_track(arm)
-    assert track.hand.tolist() == [FREE] * 8 + [PUSHED] * 4 + [FREE] * 12
-    assert track.stretch[5:8].tolist() == [0, -1, -1], "it may not have met it yet"
+    pairs = frame_pairs(arm[None])
+    assert pairs.hand[pairs.goal == 23].tolist() == [FREE] * 5 + [LOW] * 8 + [FREE] * 11
     assert off_m(arm, 9, 11) == pytest.approx(0.04, abs=1e-6)
     assert off_m(arm, 9, 23) == pytest.approx(0.04, abs=1e-6)
     assert off_m(arm, 11, 23) == 0.0
@@ -97,6 +97,9 @@ def test_a_whole_push_is_known_but_for_where_the_hand_met_the_object():
     whole = (pairs.now == 0) & (pairs.goal == 23)
     assert pairs.off_m[whole] == pytest.approx([0.12 - 0.025]) and pairs.doubt_m[whole] == pytest.approx([0.015])
     assert (pairs.doubt_m[(pairs.now >= 8) & (pairs.goal >= 8)] == 0).all()
+    begun = (pairs.now == 0) & (pairs.goal == 7)
+    assert pairs.off_m[begun] == pytest.approx([0.015]) and pairs.doubt_m[begun] == pytest.approx([0.012])
+    assert off_m(arm, 0, 6) == 0.0, "it is hardly met yet"
 
 
 def test_what_is_pushed_stays_where_the_hand_shrinks_back():
@@ -117,7 +120,7 @@ def test_other_motions_of_a_closed_hand_along_the_table_leave_nothing_known_acro
 
 def test_an_open_hand_that_goes_along_the_table_may_have_moved_what_lies_there():
     arm = resting()
-    arm[6:12, 2], arm[9:, 0] = LOW, 0.03
+    arm[6:12, 2], arm[9:, 0] = LOW_M, 0.03
     assert off_m(arm, 0, 23) is None
     arm[9:, 0] = 0.01
     assert off_m(arm, 0, 23) == 0.0
@@ -125,7 +128,7 @@ def test_an_open_hand_that_goes_along_the_table_may_have_moved_what_lies_there()
 
 def test_a_hand_that_goes_aside_as_it_leaves_the_table_may_have_swept_it():
     arm = resting()
-    arm[6:12, 2], arm[12:, 0] = LOW, 0.05
+    arm[6:12, 2], arm[12:, 0] = LOW_M, 0.05
     assert off_m(arm, 0, 11) == 0.0 and off_m(arm, 0, 12) is None
 
 
