@@ -20,20 +20,24 @@ from jepa_planner.training.probes import probe_latents
 from jepa_planner.world_model.bundle import load_contract
 from jepa_planner.world_model.contract_sections import PlanningSpec
 from jepa_planner.world_model.encoder import EncoderConfig
+from jepa_planner.world_model.mlp_predictor import MlpPredictorConfig
 from jepa_planner.world_model.predictor import PredictorConfig
 from jepa_planner.world_model.world_model import WorldModel
 
 HEALTHY = CollapseReport(12, effective_rank=9.0, std_mean=1.0, std_min=0.8, dead_share=0.0, neighbour_ratio=0.3)
 COLLAPSED = CollapseReport(12, effective_rank=1.0, std_mean=0.0, std_min=0.0, dead_share=1.0, neighbour_ratio=1.0)
-SIZES = (
-    EncoderConfig(
-        image_size=(64, 64), width=24, depth=1, heads=2, mlp_hidden=32, stem="conv", views=2, slots=4, slot_channels=3
-    ),
-    PredictorConfig(
+ENCODER = EncoderConfig(
+    image_size=(64, 64), width=24, depth=1, heads=2, mlp_hidden=32, stem="conv", views=2, slots=4, slot_channels=3
+)
+PREDICTORS = {
+    "transformer": PredictorConfig(
         latent_channels=3, grid=(1, 4), width=24, depth=1, heads=2, mlp_hidden=32, state_dim=8, action_dim=7,
         slot_embedding=True, residual=True, output_norm="none", extrinsics=False,
     ),
-)  # fmt: skip
+    "mlp": MlpPredictorConfig(
+        latent_channels=3, grid=(1, 4), width=24, depth=1, mlp_hidden=32, state_dim=8, action_dim=7
+    ),
+}  # fmt: skip
 
 
 PLANNING = PlanningSpec(
@@ -46,7 +50,8 @@ def small_and_quick(monkeypatch):
     """A model that knows nothing and so finds nothing reached."""
     threads = torch.get_num_threads()
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    monkeypatch.setattr(training_run, "shipped_sizes", lambda episodes: SIZES)
+    monkeypatch.setattr(training_run, "shipped_encoder", lambda episodes: ENCODER)
+    monkeypatch.setattr(training_run, "shipped_predictor", lambda encoder, kind=None: PREDICTORS[kind or "mlp"])
     monkeypatch.setattr(recipe, "SHIPPED_PLANNING", PLANNING)
     monkeypatch.setattr(training_run, "PredictorTraining", partial(PredictorTraining, batch=4))
     monkeypatch.setattr(training_run, "probe_latents", partial(probe_latents, iterations=3))

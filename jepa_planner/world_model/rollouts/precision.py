@@ -80,9 +80,7 @@ def checked_engine(
 
 
 @torch.inference_mode()
-def rank_agreement(
-    engine: RolloutEngine, predictor: Predictor, horizon: int, max_abs: Sequence[float]
-) -> float:
+def rank_agreement(engine: RolloutEngine, predictor: Predictor, horizon: int, max_abs: Sequence[float]) -> float:
     """Spearman correlation of an engine's energies with those in float32, for random candidates.
 
     Latents are standardised by construction, so the present is drawn from the standard normal distribution. The goal is
