@@ -282,6 +282,7 @@ def test_a_predictor_of_another_kind_begins_anew_and_is_compared_with_the_one_be
     assert report["after"][-1] < report["before"][-1]
     tuned = WorldModel.load(tmp_path / "tuned")
     assert tuned.predictor.config == MLP
+    assert tuned.contract.training.data.endswith(", predictor of 6 episodes of 8 steps")
     assert tuned.predictor.action_std[0].item() == pytest.approx(some.actions[:-1, :, 0].std(), rel=1e-3)
     assert sha256(slots / "encoder.safetensors") == sha256(tmp_path / "tuned" / "encoder.safetensors")
 
