@@ -12,7 +12,7 @@ from typed import complaint, evaluate
 from jepa_planner.cli import probe
 from jepa_planner.cli.main import main
 from jepa_planner.planning.cem import CemSettings
-from jepa_planner.training import probe_report, recipe, training_run
+from jepa_planner.training import fine_tuning, probe_report, recipe, training_run
 from jepa_planner.training.collapse import CollapseReport
 from jepa_planner.training.episodes import read_episodes
 from jepa_planner.training.predictor_training import PredictorTraining
@@ -103,6 +103,16 @@ def test_train_writes_a_bundle_and_eval_tries_it(collected, tmp_path, small_and_
     common = ["--task", "reach", "--episodes", "1", "--model", model]
     report = evaluate(tmp_path / "mppi.json", *common, *chosen)
     assert (report["search"]["optimiser"], report["search"]["samples"], report["deadline_s"]) == ("mppi", 6, 5.0)
+
+
+def test_train_takes_the_kind_of_predictor_and_another_one_may_follow(collected, tmp_path, small_and_quick, monkeypatch):
+    monkeypatch.setattr(fine_tuning, "new_predictor_config", lambda *given: PREDICTORS[given[-1]])
+    assert train(collected, tmp_path, "--predictor", "transformer") == 0
+    assert load_contract(tmp_path / "bundle").predictor == PREDICTORS["transformer"]
+    paths = ["--data", str(collected), "--init", str(tmp_path / "bundle"), "--out", str(tmp_path / "other")]
+    few = ["--run", str(tmp_path / "again"), "--predictor-iterations", "2"]
+    assert main(["train", "--predictor-only", "--predictor", "mlp", *paths, *few]) == 0
+    assert load_contract(tmp_path / "other").predictor == PREDICTORS["mlp"]
 
 
 def test_train_takes_the_objective_by_name_and_refuses_an_unknown_one(collected, tmp_path, small_and_quick, capsys):
@@ -233,6 +243,7 @@ def test_sub_goals_that_the_model_cannot_imagine_are_refused(collected, tmp_path
             "--objective does not go with --predictor-only",
         ),
         (["--predictor-only"], "--predictor-only needs --init"),
+        (["--predictor", "rnn"], "--predictor: invalid choice: 'rnn'"),
         (["--init", "model", "--batch", "3"], "--batch does not go with training encoder and predictor, which"),
         (
             ["--predictor-only", "--init", "model", "--encoder-iterations", "3"],
@@ -255,6 +266,7 @@ def test_a_fine_tuning_that_makes_no_sense_is_refused_in_words(arguments, says, 
     [
         ([], "training encoder and predictor needs --data"),
         (["--sub-goals-only", "--layouts", "d"], "--layouts does not go with --sub-goals-only"),
+        (["--sub-goals-only", "--predictor", "mlp"], "--predictor does not go with --sub-goals-only"),
         (["--sub-goals-only"], "--sub-goals-only needs --init, --demonstrations"),
         (["--sub-goals-only", "--init", "nowhere", "--demonstrations", "d"], "nowhere/model.yaml: no such file"),
     ],
