@@ -127,7 +127,7 @@ def fine_tune(
     )
     train_predictor(predictor, learned, states[:seen], episodes.actions[:seen], training, run_folder, settings.seed)
     contract = replace(contract, predictor=predictor.config)
-    tuned = describe(contract, episodes, latents, training.difference, settings)
+    tuned = describe(contract, episodes, latents, training.difference, settings, anew=predictor is not old)
     band = settled_band(latents, episodes, parts.held_out, contract.energy.kind)
     tuned = _write(bundle, init, predictor, band.noted_in(tuned))
     predictor.load_state_dict(read_weights(bundle / PREDICTOR_FILE, torch.float32))
@@ -197,10 +197,11 @@ def training_settings(contract: Contract, settings: FineTuning, frames: int) -> 
 
 
 def describe(
-    contract: Contract, episodes: Episodes, latents: np.ndarray, difference: Difference, settings: FineTuning
-) -> Contract:
+    contract: Contract, episodes: Episodes, latents: np.ndarray, difference: Difference, settings: FineTuning,
+    anew: bool = False,
+) -> Contract:  # fmt: skip
     """The contract after training: where the weights come from now, the data's time step, frames and bounds of actions
-    with the settings that depend on them, its energy scale.
+    with the settings that depend on them, its energy scale. anew: the predictor learned from these episodes alone.
     """
     one, other = np.random.default_rng(0).integers(0, latents.shape[:2], size=(2, 512, 2))
     unrelated = torch.from_numpy(latents[tuple(one.T)] - latents[tuple(other.T)])
@@ -208,6 +209,9 @@ def describe(
     count, steps = episodes.actions.shape[:2]
     name = settings.name or f"{contract.name}-tuned"
     before, bounds = contract.action.max_abs, action_max(episodes.actions)
+    origin = f"{contract.name} ({contract.training.data})"
+    learned = f"{count} episodes of {steps} steps"
+    data = f"encoder of {origin}, predictor of {learned}" if anew else f"predictor of {origin}, then {learned}"
     sub_goals = contract.sub_goals
     if sub_goals is not None:
         pursuit = replace(sub_goals.pursuit, steps=as_far(sub_goals.pursuit.steps, before, bounds))
@@ -223,7 +227,7 @@ def describe(
         notes=without_shortcomings(contract.notes),
         energy=replace(contract.energy, scale=round(scale, 3)),
         training=TrainingSpec(
-            data=f"predictor of {contract.name} ({contract.training.data}), then {count} episodes of {steps} steps",
+            data=data,
             command=settings.command, seeds=(settings.seed,), steps={"predictor": settings.iterations},
             source_files=contract.training.source_files,
         ),

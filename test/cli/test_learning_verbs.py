@@ -12,7 +12,7 @@ from typed import complaint, evaluate
 from jepa_planner.cli import probe
 from jepa_planner.cli.main import main
 from jepa_planner.planning.cem import CemSettings
-from jepa_planner.training import probe_report, recipe, training_run
+from jepa_planner.training import fine_tuning, probe_report, recipe, training_run
 from jepa_planner.training.collapse import CollapseReport
 from jepa_planner.training.episodes import read_episodes
 from jepa_planner.training.predictor_training import PredictorTraining
@@ -20,20 +20,24 @@ from jepa_planner.training.probes import probe_latents
 from jepa_planner.world_model.bundle import load_contract
 from jepa_planner.world_model.contract_sections import PlanningSpec
 from jepa_planner.world_model.encoder import EncoderConfig
+from jepa_planner.world_model.mlp_predictor import MlpPredictorConfig
 from jepa_planner.world_model.predictor import PredictorConfig
 from jepa_planner.world_model.world_model import WorldModel
 
 HEALTHY = CollapseReport(12, effective_rank=9.0, std_mean=1.0, std_min=0.8, dead_share=0.0, neighbour_ratio=0.3)
 COLLAPSED = CollapseReport(12, effective_rank=1.0, std_mean=0.0, std_min=0.0, dead_share=1.0, neighbour_ratio=1.0)
-SIZES = (
-    EncoderConfig(
-        image_size=(64, 64), width=24, depth=1, heads=2, mlp_hidden=32, stem="conv", views=2, slots=4, slot_channels=3
-    ),
-    PredictorConfig(
+ENCODER = EncoderConfig(
+    image_size=(64, 64), width=24, depth=1, heads=2, mlp_hidden=32, stem="conv", views=2, slots=4, slot_channels=3
+)
+PREDICTORS = {
+    "transformer": PredictorConfig(
         latent_channels=3, grid=(1, 4), width=24, depth=1, heads=2, mlp_hidden=32, state_dim=8, action_dim=7,
         slot_embedding=True, residual=True, output_norm="none", extrinsics=False,
     ),
-)  # fmt: skip
+    "mlp": MlpPredictorConfig(
+        latent_channels=3, grid=(1, 4), width=24, depth=1, mlp_hidden=32, state_dim=8, action_dim=7
+    ),
+}  # fmt: skip
 
 
 PLANNING = PlanningSpec(
@@ -46,7 +50,8 @@ def small_and_quick(monkeypatch):
     """A model that knows nothing and so finds nothing reached."""
     threads = torch.get_num_threads()
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    monkeypatch.setattr(training_run, "shipped_sizes", lambda episodes: SIZES)
+    monkeypatch.setattr(training_run, "shipped_encoder", lambda episodes: ENCODER)
+    monkeypatch.setattr(training_run, "shipped_predictor", lambda encoder, kind=None: PREDICTORS[kind or "mlp"])
     monkeypatch.setattr(recipe, "SHIPPED_PLANNING", PLANNING)
     monkeypatch.setattr(training_run, "PredictorTraining", partial(PredictorTraining, batch=4))
     monkeypatch.setattr(training_run, "probe_latents", partial(probe_latents, iterations=3))
@@ -98,6 +103,18 @@ def test_train_writes_a_bundle_and_eval_tries_it(collected, tmp_path, small_and_
     common = ["--task", "reach", "--episodes", "1", "--model", model]
     report = evaluate(tmp_path / "mppi.json", *common, *chosen)
     assert (report["search"]["optimiser"], report["search"]["samples"], report["deadline_s"]) == ("mppi", 6, 5.0)
+
+
+def test_train_takes_the_kind_of_predictor_and_another_one_may_follow(
+    collected, tmp_path, small_and_quick, monkeypatch
+):
+    monkeypatch.setattr(fine_tuning, "new_predictor_config", lambda *given: PREDICTORS[given[-1]])
+    assert train(collected, tmp_path, "--predictor", "transformer") == 0
+    assert load_contract(tmp_path / "bundle").predictor == PREDICTORS["transformer"]
+    paths = ["--data", str(collected), "--init", str(tmp_path / "bundle"), "--out", str(tmp_path / "other")]
+    few = ["--run", str(tmp_path / "again"), "--predictor-iterations", "2"]
+    assert main(["train", "--predictor-only", "--predictor", "mlp", *paths, *few]) == 0
+    assert load_contract(tmp_path / "other").predictor == PREDICTORS["mlp"]
 
 
 def test_train_takes_the_objective_by_name_and_refuses_an_unknown_one(collected, tmp_path, small_and_quick, capsys):
@@ -228,6 +245,7 @@ def test_sub_goals_that_the_model_cannot_imagine_are_refused(collected, tmp_path
             "--objective does not go with --predictor-only",
         ),
         (["--predictor-only"], "--predictor-only needs --init"),
+        (["--predictor", "rnn"], "--predictor: invalid choice: 'rnn'"),
         (["--init", "model", "--batch", "3"], "--batch does not go with training encoder and predictor, which"),
         (
             ["--predictor-only", "--init", "model", "--encoder-iterations", "3"],
@@ -251,6 +269,7 @@ def test_a_fine_tuning_that_makes_no_sense_is_refused_in_words(arguments, says, 
     [
         ([], "training encoder and predictor needs --data"),
         (["--sub-goals-only", "--layouts", "d"], "--layouts does not go with --sub-goals-only"),
+        (["--sub-goals-only", "--predictor", "mlp"], "--predictor does not go with --sub-goals-only"),
         (["--sub-goals-only"], "--sub-goals-only needs --init, --demonstrations"),
         (["--sub-goals-only", "--init", "nowhere", "--demonstrations", "d"], "nowhere/model.yaml: no such file"),
         (["--verdict-only", "--seeing"], "--verdict-only needs --init, --demonstrations"),

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from small_models import small_contract
-from tiny_training import ENCODER, PREDICTOR, encoder, episodes, predictor
+from tiny_training import ENCODER, MLP, PREDICTORS, encoder, episodes, predictor
 from tiny_vjepa2_ac import CHECKPOINT, import_tiny
 
-from jepa_planner.training import fine_tuning
+from jepa_planner.training import encoder_training, fine_tuning, view_dropout
 from jepa_planner.training.action_bounds import as_far
 from jepa_planner.training.episodes import Episodes, write_shard
 from jepa_planner.training.fine_tuning import (
@@ -23,18 +23,14 @@ from jepa_planner.training.fine_tuning import (
     in_words,
     training_settings,
 )
+from jepa_planner.training.predictor_sizes import new_predictor_config
 from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels
 from jepa_planner.training.run_folder import RunFolderError
-from jepa_planner.world_model.bundle import (
-    add_verdict_head,
-    load_bundle,
-    load_contract,
-    load_verdict_head,
-    save_bundle,
-)
+from jepa_planner.world_model.bundle import add_verdict_head, load_bundle, load_contract, load_verdict_head, save_bundle
 from jepa_planner.world_model.bundle_files import sha256
 from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.contract_sections import TrainingSpec, VerdictSpec
+from jepa_planner.world_model.encoder import VideoEncoder
 from jepa_planner.world_model.import_bundle import import_bundle
 from jepa_planner.world_model.pixel_decoder import PixelDecoder
 from jepa_planner.world_model.verdict_head import VerdictHead, VerdictHeadConfig
@@ -270,28 +266,80 @@ def test_the_objective_follows_the_energy_that_the_model_is_planned_with(first):
     assert training_settings(load_contract(first), SHORT, frames=5).window == 5
 
 
-def test_a_model_of_two_views_and_slots_goes_on_too(tmp_path):
+def of_slots(folder: Path, kind: str = "transformer", any_view: bool = False) -> Path:
+    """A bundle of two views and slots; its encoder is the same for every kind of predictor."""
     some = episodes(count=6, steps=8)
-    made = contract(encoder(), predictor(), some, np.zeros((1, 2, 4, 3), np.float32), Recipe())
-    save_bundle(tmp_path / "slots", encoder(), predictor(), made)
-    report = tune(tmp_path, tmp_path / "slots", replace(SHORT, views=(), iterations=40), some=some)
+    seeing = encoder() if not any_view else VideoEncoder(replace(ENCODER, any_view=True))
+    made = contract(seeing, predictor(kind=kind), some, np.zeros((1, 2, 4, 3), np.float32), Recipe())
+    save_bundle(folder, seeing, predictor(kind=kind), made)
+    return folder
+
+
+@pytest.mark.parametrize("kind", PREDICTORS)
+def test_a_model_of_two_views_and_slots_goes_on_too(kind, tmp_path):
+    some = episodes(count=6, steps=8)
+    settings = replace(SHORT, views=(), iterations=40)
+    report = tune(tmp_path, of_slots(tmp_path / "slots", kind), settings, some=some)
     assert report["error"] == "mse" and len(report["after"]) == 4
     assert report["after"][-1] < report["before"][-1]
-    assert (load_contract(tmp_path / "tuned").encoder, load_contract(tmp_path / "tuned").predictor) == (
-        ENCODER,
-        PREDICTOR,
+    tuned = load_contract(tmp_path / "tuned")
+    assert (tuned.encoder, tuned.predictor) == (ENCODER, PREDICTORS[kind])
+
+
+def test_a_predictor_of_another_kind_begins_anew_and_is_compared_with_the_one_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(fine_tuning, "new_predictor_config", lambda *given: PREDICTORS[given[-1]])
+    some, settings = episodes(count=6, steps=8), replace(SHORT, views=(), iterations=40)
+    slots = of_slots(tmp_path / "slots")
+    report = tune(tmp_path, slots, replace(settings, predictor="mlp"), some=some)
+    (tmp_path / "again").mkdir()
+    assert tune(tmp_path / "again", slots, settings, some=some)["before"] == report["before"]
+    assert report["after"][-1] < report["before"][-1]
+    tuned = WorldModel.load(tmp_path / "tuned")
+    assert tuned.predictor.config == MLP
+    assert tuned.contract.training.data.endswith(", predictor of 6 episodes of 8 steps")
+    assert tuned.predictor.action_std[0].item() == pytest.approx(some.actions[:-1, :, 0].std(), rel=1e-3)
+    assert sha256(slots / "encoder.safetensors") == sha256(tmp_path / "tuned" / "encoder.safetensors")
+
+
+def test_a_predictor_behind_an_encoder_for_any_view_learns_from_episodes_that_one_view_saw(tmp_path, monkeypatch):
+    lone, learned = [], []
+    monkeypatch.setattr(view_dropout, "LONE_VIEW_SHARE", 0.9)
+    monkeypatch.setattr(fine_tuning, "train_predictor", lambda model, latents, *_: learned.append(latents))
+    encode = encoder_training.encode_episodes
+    monkeypatch.setattr(
+        encoder_training,
+        "encode_episodes",
+        lambda seeing, images: lone.append(images.shape[2]) or encode(seeing, images),
     )
+    some = episodes(count=6, steps=8)
+    tune(tmp_path, of_slots(tmp_path / "slots", any_view=True), replace(SHORT, views=()), some=some)
+    seen_by_all = np.load(tmp_path / "run" / "latents.npy")[:5]
+    changed = np.abs(learned[0] - seen_by_all).max((1, 2, 3)) > 1e-3
+    assert set(lone) == {1} and changed.any()
 
 
-def test_an_encoder_alone_gets_a_predictor(tmp_path, first, monkeypatch):
-    monkeypatch.setattr(fine_tuning, "NEW_PREDICTOR", {"width": 24, "depth": 1, "heads": 2, "mlp_hidden": 32})
+def test_what_rests_on_the_encoder_alone_goes_along(tmp_path):
+    some, slots = episodes(count=6, steps=8), of_slots(tmp_path / "slots")
+    config = VerdictHeadConfig(latent_tokens=4, latent_channels=3, state_dim=8, width=16, depth=1)
+    spec = VerdictSpec(head=config, training=TrainingSpec(data="none", command="none"))
+    add_verdict_head(slots, slots, VerdictHead(config), spec)
+    tune(tmp_path, slots, replace(SHORT, views=()), some=some)
+    assert load_verdict_head(tmp_path / "tuned").config == config
+    assert sha256(slots / "verdict.safetensors") == sha256(tmp_path / "tuned" / "verdict.safetensors")
+
+
+def test_an_encoder_alone_gets_a_predictor(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        fine_tuning, "new_predictor_config",
+        lambda *given: replace(new_predictor_config(*given), width=24, depth=1, heads=2, mlp_hidden=32),
+    )  # fmt: skip
     found = find_vjepa2_encoder(CHECKPOINT, image_size=(64, 64))
     alone = tmp_path / "alone"
     import_bundle(found, vjepa2_contract(found, ImportSettings(name="alone"), "import"), alone, torch.float32)
     report = tune(tmp_path, alone, replace(SHORT, iterations=20))
     assert report["after"][0] < report["before"][0]
     model = WorldModel.load(tmp_path / "tuned")
-    assert model.contract.predictor.width == 24
+    assert (model.contract.predictor.kind, model.contract.predictor.width) == ("transformer", 24)
     assert model.predictor.action_std[0].item() == pytest.approx(SOME.actions[:-1, :, 0].std(), rel=1e-3)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_training import ENCODER, PREDICTOR, episodes
+from tiny_training import ENCODER, MLP, PREDICTOR, episodes, tiny_predictor
 
 from jepa_planner.training import training_run
 from jepa_planner.training.collapse import CollapseReport, measure_collapse
@@ -39,7 +39,8 @@ def small_and_quick(monkeypatch):
     """Four iterations leave any encoder all but collapsed, so the verdict is given here; one test takes it as it is."""
     threads = torch.get_num_threads()
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    monkeypatch.setattr(training_run, "shipped_sizes", lambda episodes: (ENCODER, PREDICTOR))
+    monkeypatch.setattr(training_run, "shipped_encoder", lambda episodes: ENCODER)
+    monkeypatch.setattr(training_run, "shipped_predictor", tiny_predictor)
     monkeypatch.setattr(training_run, "PredictorTraining", partial(PredictorTraining, batch=6))
     monkeypatch.setattr(training_run, "probe_latents", partial(probe_latents, iterations=5))
     monkeypatch.setattr(training_run, "measure_collapse", lambda *_: HEALTHY)
@@ -140,9 +141,28 @@ def test_training_begins_with_the_weights_of_another_bundle_where_one_is_named(t
     assert not all(torch.equal(gone_on[name], weight) for name, weight in first.items())
 
 
+@pytest.mark.parametrize(("asked", "made"), [(None, MLP), ("mlp", MLP), ("transformer", PREDICTOR)])
+def test_the_predictor_is_of_the_kind_that_was_asked_for_or_suits_the_latents(asked, made, tmp_path):
+    report = run(tmp_path, settings=replace(SHORT, predictor=asked))
+    assert WorldModel.load(tmp_path / "bundle").predictor.config == made
+    assert len(report["prediction_error"]["object_moves"]) == 4
+
+
+@pytest.mark.parametrize("kind", ["transformer", "mlp"])
+def test_an_encoder_is_trained_beside_the_predictor_that_it_begins_with_else_beside_a_transformer(kind, tmp_path):
+    run(tmp_path / "first", settings=replace(SHORT, predictor=kind))
+    run(tmp_path / "second", settings=replace(SHORT, predictor="mlp", init=tmp_path / "first" / "bundle"))
+    beside = [
+        torch.load(tmp_path / name / "run" / "encoder.ckpt", weights_only=True)["module"]
+        for name in ("first", "second")
+    ]
+    assert "predictor.predictor_proj.weight" in beside[0]
+    assert ("predictor.read_out.weight" in beside[1]) == (kind == "mlp")
+
+
 def test_a_bundle_of_other_sizes_cannot_be_begun_with(tmp_path, monkeypatch):
     run(tmp_path / "first")
-    monkeypatch.setattr(training_run, "shipped_sizes", lambda episodes: (replace(ENCODER, width=36), PREDICTOR))
+    monkeypatch.setattr(training_run, "shipped_encoder", lambda episodes: replace(ENCODER, width=36))
     with pytest.raises(ContractError, match=r"first/bundle cannot be begun with: it holds EncoderConfig.*, expected"):
         run(tmp_path / "second", settings=replace(SHORT, init=tmp_path / "first" / "bundle"))
 
@@ -242,7 +262,7 @@ def test_a_folder_without_episodes_is_named(tmp_path):
 
 def test_a_run_folder_of_other_sizes_is_refused_by_name(tmp_path, monkeypatch):
     run(tmp_path)
-    monkeypatch.setattr(training_run, "shipped_sizes", lambda episodes: (replace(ENCODER, width=36), PREDICTOR))
+    monkeypatch.setattr(training_run, "shipped_encoder", lambda episodes: replace(ENCODER, width=36))
     with pytest.raises(ValueError, match=r"encoder\.ckpt is of a run with other settings"):
         run(tmp_path)
 
@@ -264,6 +284,7 @@ def test_a_stage_that_was_trained_is_said_to_go_on_from_there(tmp_path, capsys):
         ({"any_view": True}, "encoder.ckpt is of a run with other any_view"),
         ({"augmented": True}, "encoder.ckpt is of a run with other augmented"),
         ({"episodes": 7}, "encoder.ckpt is of a run with other data"),
+        ({"predictor": "transformer"}, "predictor.ckpt is of a run with other predictor"),
         ({"predictor_iterations": 2}, "predictor.ckpt is of a run with other predictor_iterations"),
     ],
 )

@@ -5,7 +5,10 @@ import torch
 
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
-from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.world_model.mlp_predictor import MlpPredictorConfig
+from jepa_planner.world_model.predictor import PredictorConfig
+from jepa_planner.world_model.predictor_kind import Predictor
+from jepa_planner.world_model.predictors import make_predictor
 
 ENCODER = EncoderConfig(
     image_size=(32, 32), width=24, depth=1, heads=2, mlp_hidden=32, stem="conv", views=2, slots=4, slot_channels=3
@@ -14,6 +17,8 @@ PREDICTOR = PredictorConfig(
     latent_channels=3, grid=(1, 4), width=24, depth=2, heads=2, mlp_hidden=32, state_dim=8, action_dim=7,
     slot_embedding=True, residual=True, output_norm="none", extrinsics=False,
 )  # fmt: skip
+MLP = MlpPredictorConfig(latent_channels=3, grid=(1, 4), width=24, depth=2, mlp_hidden=32, state_dim=8, action_dim=7)
+PREDICTORS = {"transformer": PREDICTOR, "mlp": MLP}
 
 
 def episodes(count: int = 6, steps: int = 8, size_px: int = 32, seed: int = 0, blank: bool = False) -> Episodes:
@@ -50,10 +55,15 @@ def encoder(seed: int = 0) -> VideoEncoder:
     return VideoEncoder(ENCODER)
 
 
-def predictor(seed: int = 0, untrained: bool = False) -> ActionConditionedPredictor:
+def tiny_predictor(encoder: EncoderConfig, kind: str | None = None) -> PredictorConfig | MlpPredictorConfig:
+    """In place of `recipe.shipped_predictor`."""
+    return PREDICTORS[kind or "mlp"]
+
+
+def predictor(seed: int = 0, untrained: bool = False, kind: str = "transformer") -> Predictor:
     """With random weights everywhere, so that what it predicts depends on all that it is given."""
     torch.manual_seed(seed)
-    module = ActionConditionedPredictor(PREDICTOR)
+    module = make_predictor(PREDICTORS[kind])
     if not untrained:
         with torch.no_grad():
             for parameter in module.parameters():

@@ -38,6 +38,7 @@ from jepa_planner.world_model.bundle_files import BundleError, sha256
 from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.contract_sections import FamiliaritySpec
 from jepa_planner.world_model.encoder import VideoEncoder
+from jepa_planner.world_model.strict_fields import to_plain
 from jepa_planner.world_model.world_model import WorldModel
 
 
@@ -61,8 +62,10 @@ def edit(bundle: Path, change: Callable[[dict], None]) -> None:
     path.write_text(yaml.safe_dump(contract))
 
 
-def test_a_bundle_gives_back_what_was_saved(bundle):
-    model = small_world_model()
+@pytest.mark.parametrize("kind", ["transformer", "mlp"])
+def test_a_bundle_gives_back_what_was_saved(kind, tmp_path):
+    model, bundle = small_world_model(kind=kind), tmp_path / "bundle"
+    save_bundle(bundle, model.encoder, model.predictor, model.contract)
     encoder, predictor, contract = load_bundle(bundle)
     for saved, loaded in ((model.encoder, encoder), (model.predictor, predictor)):
         for name, tensor in saved.state_dict().items():
@@ -111,6 +114,18 @@ def test_half_precision_on_disk_loads_as_float32(tmp_path):
 def test_weights_of_other_sizes_than_the_contract_are_not_saved(tmp_path):
     with pytest.raises(BundleError, match="sizes are not those in the contract"):
         save_bundle(tmp_path, VideoEncoder(slot_encoder_config(depth=1)), small_predictor(), small_contract())
+
+
+def test_a_bundle_that_says_no_kind_of_predictor_holds_a_transformer(bundle):
+    edit(bundle, lambda contract: contract["predictor"].pop("kind"))
+    assert load_bundle(bundle)[1].config == small_contract().predictor
+
+
+def test_weights_of_another_kind_of_predictor_are_refused_by_name(bundle):
+    model = small_world_model(kind="mlp")
+    edit(bundle, lambda contract: contract.update(predictor=to_plain(model.contract.predictor)))
+    with pytest.raises(BundleError, match=r"predictor\.safetensors: missing blocks\.0\.mlp\.fc1\.bias \[32\]; "):
+        load_bundle(bundle)
 
 
 def test_a_folder_without_contract_is_refused(tmp_path):

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 from small_models import (
     EYES,
+    mlp_predictor_config,
     slot_encoder_config,
     slot_predictor_config,
     small_contract,
@@ -16,7 +17,7 @@ from jepa_planner.planning.cem import CemSettings
 from jepa_planner.planning.icem import IcemSettings
 from jepa_planner.planning.mppi import MppiSettings
 from jepa_planner.planning.verdict import VerdictSettings
-from jepa_planner.world_model.contract import Contract, ContractError
+from jepa_planner.world_model.contract import FORMAT, Contract, ContractError
 from jepa_planner.world_model.contract_sections import ActionSpec, ImageSpec, LatentSpec, StateSpec
 from jepa_planner.world_model.strict_fields import FieldError, from_plain, to_plain
 
@@ -25,8 +26,13 @@ GOOD = small_contract()
 
 @pytest.mark.parametrize(
     "contract",
-    [GOOD, small_contract(sub_goals=small_sub_goal_spec()), small_contract(verdict=small_verdict_spec())],
-    ids=["plain", "sub-goals", "verdict"],
+    [
+        GOOD,
+        small_contract(sub_goals=small_sub_goal_spec()),
+        small_contract(verdict=small_verdict_spec()),
+        small_contract(predictor=mlp_predictor_config()),
+    ],
+    ids=["plain", "sub-goals", "verdict", "mlp"],
 )
 def test_a_contract_survives_the_way_through_plain_data(contract):
     assert from_plain(Contract, to_plain(contract)) == contract
@@ -35,7 +41,7 @@ def test_a_contract_survives_the_way_through_plain_data(contract):
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"format": 4}, "format"),
+        ({"format": FORMAT + 1}, "format"),
         ({"format": 0}, "format"),
         ({"image": ImageSpec(height=64, width=64, views=("front", "side"))}, "image.height and image.width"),
         ({"image": ImageSpec(height=32, width=32, views=("front",))}, "image.views"),
@@ -47,6 +53,10 @@ def test_a_contract_survives_the_way_through_plain_data(contract):
         ({"predictor": slot_predictor_config(state_dim=7)}, "predictor.state_dim"),
         ({"predictor": slot_predictor_config(action_dim=6)}, "predictor.action_dim"),
         ({"predictor": slot_predictor_config(max_steps=3)}, "predictor.max_steps"),
+        ({"predictor": mlp_predictor_config(latent_channels=5)}, "predictor.latent_channels"),
+        ({"predictor": mlp_predictor_config(grid=(3, 1))}, "predictor.grid"),
+        ({"predictor": mlp_predictor_config(state_dim=7)}, "predictor.state_dim"),
+        ({"predictor": mlp_predictor_config(action_dim=6)}, "predictor.action_dim"),
         ({"encoder": slot_encoder_config(slots=4)}, "latent.tokens"),
         ({"action": ActionSpec(max_abs=(0.1,) * 6, time_step_s=0.25)}, "action.max_abs"),
         ({"action": ActionSpec(max_abs=(-0.1,) * 7, time_step_s=0.25)}, "action.max_abs"),
@@ -91,6 +101,35 @@ def test_pictures_are_observed_where_any_head_looks_at_them():
     assert contract.shows_pictures
     rows = 2 * EYES.pixel_numbers // contract.latent.channels
     assert contract.observed_tokens == contract.latent.tokens + rows
+
+
+def test_a_predictor_of_which_no_kind_is_said_is_a_transformer():
+    plain = to_plain(GOOD)
+    assert plain["predictor"].pop("kind") == "transformer"
+    assert from_plain(Contract, plain) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "rnn"}, "predictor.kind: expected one of 'transformer', 'mlp', got 'rnn'"),
+        ({"kind": "mlp"}, "predictor: unknown field heads, max_steps, .*; known are kind, latent_channels"),
+        ({"kind": 3}, "predictor.kind: expected one of 'transformer', 'mlp', got 3"),
+        ({"depth": "two"}, "predictor.depth: expected int, got 'two'"),
+    ],
+)
+def test_a_predictor_of_no_known_kind_or_with_fields_of_another_is_refused_by_name(changes, message):
+    plain = to_plain(GOOD)
+    plain["predictor"] |= changes
+    with pytest.raises(FieldError, match=message):
+        from_plain(Contract, plain)
+
+
+def test_an_mlp_may_be_planned_with_as_far_ahead_as_a_search_looks():
+    planning = replace(GOOD.planning, cem=CemSettings(horizon=40))
+    assert small_contract(predictor=mlp_predictor_config(), planning=planning).planning.search().horizon == 40
+    with pytest.raises(FieldError, match=r"predictor\.max_steps: must be at least 41"):
+        small_contract(planning=planning)
 
 
 def test_an_impossible_search_is_refused_where_it_stands():

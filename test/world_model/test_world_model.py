@@ -8,15 +8,18 @@ from jepa_planner.world_model.contract import ContractError
 from jepa_planner.world_model.rollouts.plain import plain_rollout
 from jepa_planner.world_model.world_model import Context, WorldModel
 
+KINDS = pytest.mark.parametrize("kind", ["transformer", "mlp"])
+
 
 def camera_images(batch: int = 2, views: int = 2, size: tuple[int, int] = (32, 32)) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (batch, views, *size, 3), dtype=np.uint8)
 
 
+@KINDS
 @pytest.mark.parametrize("frames", [1, 2, 3])
 @pytest.mark.parametrize("chunk", [2, 128])
-def test_a_rollout_with_shared_past_equals_the_plain_one(frames, chunk):
-    model = small_world_model(chunk=chunk)
+def test_a_rollout_with_shared_past_equals_the_plain_one(kind, frames, chunk):
+    model = small_world_model(chunk=chunk, kind=kind)
     context, actions = small_context(frames), small_actions(candidates=5, horizon=4)
     rollout = model.rollout(context, actions)
     assert rollout.shape == (5, 4, 3, 4)
@@ -32,13 +35,15 @@ def test_the_past_shows_in_the_imagined_future(which):
     assert difference.abs().max() > 1e-4
 
 
-def test_a_candidate_does_not_depend_on_the_others():
-    model, context, actions = small_world_model(), small_context(), small_actions()
+@KINDS
+def test_a_candidate_does_not_depend_on_the_others(kind):
+    model, context, actions = small_world_model(kind=kind), small_context(), small_actions()
     assert torch.allclose(model.rollout(context, actions)[3:4], model.rollout(context, actions[3:4]), atol=1e-6)
 
 
-def test_a_later_action_does_not_change_an_earlier_outcome():
-    model, context, actions = small_world_model(), small_context(), small_actions()
+@KINDS
+def test_a_later_action_does_not_change_an_earlier_outcome(kind):
+    model, context, actions = small_world_model(kind=kind), small_context(), small_actions()
     changed = actions.clone()
     changed[:, 2] += 0.5
     before, after = model.rollout(context, actions), model.rollout(context, changed)
@@ -46,8 +51,9 @@ def test_a_later_action_does_not_change_an_earlier_outcome():
     assert not torch.allclose(before[:, 2], after[:, 2], atol=1e-4)
 
 
-def test_gradients_reach_the_actions_and_agree_with_finite_differences():
-    model, context, actions = small_world_model(), small_context(), small_actions(candidates=2)
+@KINDS
+def test_gradients_reach_the_actions_and_agree_with_finite_differences(kind):
+    model, context, actions = small_world_model(kind=kind), small_context(), small_actions(candidates=2)
     context = Context(model.rollout(context, actions)[0, :2], context.states, context.actions)  # of inference mode
 
     def far(latents, actions):
@@ -123,8 +129,9 @@ def test_actions_that_do_not_fit_are_refused_by_name(actions, name):
         small_world_model().rollout(small_context(), actions)
 
 
-def test_a_loaded_bundle_imagines_the_same(tmp_path):
-    model = small_world_model()
+@KINDS
+def test_a_loaded_bundle_imagines_the_same(kind, tmp_path):
+    model = small_world_model(kind=kind)
     save_bundle(tmp_path, model.encoder, model.predictor, model.contract)
     loaded = WorldModel.load(tmp_path)
     context, actions = small_context(), small_actions()

@@ -8,6 +8,7 @@ from jepa_planner.world_model.rollouts import compiled_delta_block
 from jepa_planner.world_model.rollouts.compiled_delta_block import (
     CompiledDeltaBlock,
     CompiledDeltaLinear,
+    delta_linears,
     delta_parts,
 )
 from jepa_planner.world_model.rollouts.delta_block import (
@@ -17,6 +18,7 @@ from jepa_planner.world_model.rollouts.delta_block import (
     ReferenceBlock,
     ReferenceLinear,
 )
+from jepa_planner.world_model.rollouts.mlp_network import MlpNetwork
 from jepa_planner.world_model.rollouts.transformer_network import TransformerNetwork
 
 STEPS = 3
@@ -85,6 +87,18 @@ def test_the_compiled_linear_map_does_what_the_one_in_torch_does(candidates):
     expected = theirs(known.references, near, 2)
     off = (ours(known.references, near, 2) - expected).square().mean().sqrt()
     assert off < 2e-3 * expected.std()
+
+
+def test_the_maps_of_an_mlp_are_compiled_where_tiles_fit_and_in_torch_where_not(caplog):
+    fitting, odd = (
+        MlpNetwork(small_predictor(kind="mlp", width=width, mlp_hidden=96), torch.float32) for width in (64, 48)
+    )
+    compiled(network())
+    kinds = [type(linear) for linear in delta_linears(fitting).linears]
+    assert kinds == [*[CompiledDeltaLinear] * 5, DeltaLinear]  # 12 numbers of a latent come out
+    with caplog.at_level(logging.WARNING):
+        assert {type(linear) for linear in delta_linears(odd).linears} == {DeltaLinear}
+    assert "a width or head size of 48 is no multiple of 32" in caplog.text
 
 
 def test_ends_that_tiles_do_not_fit_stay_in_float32():

@@ -3,12 +3,14 @@ import torch
 from small_models import small_actions, small_context, small_predictor
 
 from jepa_planner.world_model.rollouts.compiled_delta_block import CompiledDeltaBlock, delta_parts
-from jepa_planner.world_model.rollouts.delta_block import DeltaBlock, DeltaLinear, DeltaParts
+from jepa_planner.world_model.rollouts.delta_block import DeltaBlock, DeltaLinear, DeltaLinears, DeltaParts
 from jepa_planner.world_model.rollouts.engine import RolloutEngine
 from jepa_planner.world_model.rollouts.float_block import FloatLinear
 from jepa_planner.world_model.rollouts.int8_linear import ZERO, Int8Linear
+from jepa_planner.world_model.rollouts.mlp_network import MlpNetwork
 
-WIDE = {"width": 96, "heads": 3, "mlp_hidden": 192}
+WIDE = {"transformer": {"width": 96, "heads": 3, "mlp_hidden": 192}, "mlp": {"width": 96, "mlp_hidden": 192}}
+KINDS = pytest.mark.parametrize("kind", WIDE)
 
 
 def runs_here() -> bool:
@@ -26,10 +28,10 @@ def whole(latents: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
     return latents
 
 
-def predictor(**changes):
+def predictor(kind: str = "transformer", **changes):
     """Of the size of activations that training gives."""
     torch.manual_seed(0)
-    model = small_predictor(**{**WIDE, **changes})
+    model = small_predictor(kind=kind, **{**WIDE[kind], **changes})
     for module in model.modules():
         if isinstance(module, torch.nn.Linear):
             torch.nn.init.normal_(module.weight, std=module.in_features**-0.5)
@@ -37,6 +39,8 @@ def predictor(**changes):
 
 
 def in_torch(network):
+    if isinstance(network, MlpNetwork):
+        return DeltaLinears([DeltaLinear(linear) for linear in network.linears])
     blocks = [DeltaBlock(block) for block in network.parts.blocks]
     return DeltaParts(DeltaLinear(network.embed), blocks, DeltaLinear(network.read_out))
 
@@ -58,7 +62,9 @@ def test_bytes_are_multiplied_as_what_they_stand_for():
 
 
 @pytest.mark.parametrize("frames", [1, 3])
-@pytest.mark.parametrize("changes", [{}, {"slot_embedding": False, "residual": False, "output_norm": "layernorm"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"slot_embedding": False, "residual": False, "output_norm": "layernorm"}, {"kind": "mlp"}]
+)
 @pytest.mark.parametrize("spread", [20.0, 1.0, 0.01])
 def test_candidates_are_told_apart_however_near_they_are_to_each_other(frames, changes, spread):
     model, context = predictor(**changes), small_context(frames)
@@ -68,14 +74,16 @@ def test_candidates_are_told_apart_however_near_they_are_to_each_other(frames, c
     assert 0.0 < error < 0.05 * apart + 1e-6
 
 
-def test_candidates_that_are_all_alike_are_the_reference_itself():
-    model, context, actions = predictor(), small_context(2), small_actions(1, horizon=3).expand(5, -1, -1)
+@KINDS
+def test_candidates_that_are_all_alike_are_the_reference_itself(kind):
+    model, context, actions = predictor(kind), small_context(2), small_actions(1, horizon=3).expand(5, -1, -1)
     exact, rough = (RolloutEngine(model, dtype).evaluate(context, actions, whole) for dtype in ("float32", "int8"))
     assert torch.allclose(exact, rough, atol=1e-4)
 
 
-def test_an_exact_answer_is_that_of_float32_also_in_between():
-    model, context, actions = predictor(), small_context(), small_actions(20)
+@KINDS
+def test_an_exact_answer_is_that_of_float32_also_in_between(kind):
+    model, context, actions = predictor(kind), small_context(), small_actions(20)
     engine = RolloutEngine(model, "int8")
     expected = RolloutEngine(model).evaluate(context, actions, whole)
     first = engine.evaluate(context, actions, whole)
@@ -84,8 +92,9 @@ def test_an_exact_answer_is_that_of_float32_also_in_between():
     assert not torch.equal(first, expected)
 
 
-def test_other_candidates_a_longer_horizon_and_another_context_have_a_reference_of_their_own():
-    model = predictor()
+@KINDS
+def test_other_candidates_a_longer_horizon_and_another_context_have_a_reference_of_their_own(kind):
+    model = predictor(kind)
     engine = RolloutEngine(model, "int8")
     engine.evaluate(small_context(seed=3), small_actions(20, horizon=1), whole)
     for seed, horizon, scale in ((3, 4, 1.0), (4, 4, 1.0), (4, 4, 0.1)):
@@ -94,8 +103,9 @@ def test_other_candidates_a_longer_horizon_and_another_context_have_a_reference_
         assert torch.equal(engine.evaluate(context, actions, whole), fresh)
 
 
-def test_chunks_and_threads_do_not_change_eight_bit_rollouts():
-    model, context, actions = predictor(), small_context(), small_actions(20)
+@KINDS
+def test_chunks_and_threads_do_not_change_eight_bit_rollouts(kind):
+    model, context, actions = predictor(kind), small_context(), small_actions(20)
     one, many = (
         RolloutEngine(model, "int8", chunk=chunk, threads=threads).evaluate(context, actions, whole)
         for chunk, threads in ((None, 1), (3, 2))

@@ -7,6 +7,7 @@ from small_models import SLOTS, small_actions, small_context, small_predictor
 from jepa_planner.world_model.context import Context
 from jepa_planner.world_model.rollouts.engine import RolloutEngine
 from jepa_planner.world_model.rollouts.memory import LayerMemory
+from jepa_planner.world_model.rollouts.mlp_network import SeenLatents
 from jepa_planner.world_model.rollouts.plain import plain_rollout
 
 PATCHES = {"slot_embedding": False, "residual": False, "output_norm": "layernorm"}
@@ -65,22 +66,28 @@ def test_scores_are_of_each_candidate_and_latents_are_not_kept():
     assert sorted(sizes) == [1, 2, 2, 2]
 
 
-def test_memory_stays_under_the_bound_and_no_candidate_is_too_large(monkeypatch):
-    held, new = [0], LayerMemory.__init__
+MEMORIES = {"transformer": (LayerMemory, ("keys", "values")), "mlp": (SeenLatents, ("latents",))}
+
+
+@KINDS
+def test_memory_stays_under_the_bound_and_no_candidate_is_too_large(kind, monkeypatch):
+    memory, parts = MEMORIES[kind]
+    held, new = [0], memory.__init__
 
     def counting(self, *given):
         new(self, *given)
-        held[0] += self.keys.numel() * 4 + self.values.numel() * 4
+        held[0] += sum(getattr(self, part).numel() * 4 for part in parts)
 
-    monkeypatch.setattr(LayerMemory, "__init__", counting)
+    monkeypatch.setattr(memory, "__init__", counting)
     context, actions = small_context(2), small_actions(candidates=64, horizon=3)
-    per_candidate = RolloutEngine(small_predictor()).candidate_bytes(steps=4)
+    predictor = small_predictor(kind=kind)
+    per_candidate = RolloutEngine(predictor).candidate_bytes(steps=4)
     for bound in (10 * per_candidate, 1):
         held[0] = 0
-        engine = RolloutEngine(small_predictor(), threads=2, memory_bytes=bound)
-        parts = engine.evaluate(context, actions, lambda latents, _: torch.full((len(latents),), len(latents)))
+        engine = RolloutEngine(predictor, threads=2, memory_bytes=bound)
+        chunks = engine.evaluate(context, actions, lambda latents, _: torch.full((len(latents),), len(latents)))
         assert held[0] <= max(bound, 2 * per_candidate)
-        assert parts.max() == max(1, bound // per_candidate // 2)
+        assert chunks.max() == max(1, bound // per_candidate // 2)
 
 
 @KINDS

@@ -16,6 +16,7 @@ from jepa_planner.world_model.rollouts.precision import (
 from jepa_planner.world_model.world_model import WorldModel
 
 BOUNDS = (0.06, 0.06, 0.06, 0.0, 0.0, 0.0, 1.0)
+KINDS = pytest.mark.parametrize("kind", ["transformer", "mlp"])
 AMX, BF16, VNNI = precision.AMX, precision.AVX512_BF16, precision.VNNI
 
 
@@ -57,10 +58,11 @@ def test_rank_correlation_is_that_of_scipy():
     assert spearman(a, a.exp()) == pytest.approx(1.0)
 
 
-def test_a_type_that_ranks_alike_is_used():
-    engine = checked_engine(small_predictor(), "float16", 2, BOUNDS)
+@KINDS
+def test_a_type_that_ranks_alike_is_used(kind):
+    engine = checked_engine(small_predictor(kind=kind), "float16", 2, BOUNDS)
     assert engine.dtype == "float16"
-    assert 0.99 <= rank_agreement(engine, small_predictor(), 2, BOUNDS) <= 1.0
+    assert 0.99 <= rank_agreement(engine, small_predictor(kind=kind), 2, BOUNDS) <= 1.0
 
 
 def test_a_type_that_ranks_otherwise_is_not_used_and_the_message_says_why(monkeypatch, caplog):
@@ -89,9 +91,10 @@ def test_latents_that_are_not_numbers_fail_the_check():
     assert checked_engine(predictor, "float16", 2, BOUNDS).dtype == "float32"
 
 
+@KINDS
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_sixteen_bits_stay_near_float32_and_return_it(dtype):
-    model = small_world_model()
+def test_sixteen_bits_stay_near_float32_and_return_it(kind, dtype):
+    model = small_world_model(kind=kind)
     reduced = WorldModel(model.contract, model.encoder, model.predictor, dtype=dtype)
     reduced.engine = precision.RolloutEngine(model.predictor, dtype)
     context, actions = small_context(), small_actions()
