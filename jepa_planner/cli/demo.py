@@ -134,11 +134,9 @@ def _in_words(result: dict[str, object]) -> str:
     ]
     said, true = result["outcome"] == REACHED, result["solved"]
     agrees = "agrees" if said == true else "does not agree"
-    certainty = result["certainty"]
-    sure = "" if certainty is None else f", {100 * certainty:.0f} % sure that the objects lie as shown"
     start_cm, end_cm = 100 * result["start_distance_m"], 100 * result["final_distance_m"]
     return (
-        f"The planner says: {str(result['outcome']).replace('_', ' ')}{sure} ({result['message']}).\n"
+        f"The planner says {str(result['outcome']).replace('_', ' ')}: {result['message']}.\n"
         f"The simulator {agrees}: {what} was {start_cm:.1f} cm from its goal at the start and {end_cm:.1f} cm at the "
         f"end, after {result['steps']} of at most {result['max_steps']} steps, in {result['goal_seconds']} s."
     )

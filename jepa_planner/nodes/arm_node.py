@@ -31,7 +31,8 @@ from jepa_planner.nodes.parameters import Change, Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
 
 BRAKING_TIMEOUT_S = 3.0
-STATE_PERIOD_S = 0.03
+STATE_PERIOD_S, FRESH_S = 0.03, 0.1
+"""Arm states are that far apart, save just after a motion, when the planner waits for the next."""
 STROKES_BEYOND = 1.0
 """How far beyond open or closed a gripper may be found; further, its joint states are in other units or another's."""
 SAME_CLOSEDNESS = 1e-6
@@ -247,7 +248,8 @@ class ArmNode(PlannerNode):
         now_s = self.now_s()
         self._send_setpoint(self.executive.tick(now_s, self._pace_s()))
         changed = self._published_state != self._summary()
-        if changed or abs(now_s - self._published_at_s) >= STATE_PERIOD_S:
+        fresh = not self.executive.moving and 0.0 <= now_s - self.executive.rest_since_s < FRESH_S
+        if changed or fresh or abs(now_s - self._published_at_s) >= STATE_PERIOD_S:
             self._publish_state(now_s)
 
     def _send_setpoint(self, setpoint: Setpoint | None) -> None:

@@ -41,14 +41,14 @@ class EncoderNode(PlannerNode):
 
     def __init__(self, **options) -> None:
         super().__init__("encoder_node", **options)
-        self._listeners: list[tuple[Listener, Callable[[], bool]]] = []
+        self._listeners: list[tuple[Listener, Callable[[float], bool]]] = []
         self._encoded = 0
         self._seconds = 0.0
         self._trouble = ""
         self._seen_s: float | None = None
 
-    def listen(self, listener: Listener, wanted: Callable[[], bool]) -> None:
-        """Hands latents to a function, in this node's thread, for as long as they are wanted."""
+    def listen(self, listener: Listener, wanted: Callable[[float], bool]) -> None:
+        """Hands latents to a function, in this node's thread, if those of their time (s) are wanted."""
         self._listeners.append((listener, wanted))
 
     def configure(self) -> None:
@@ -148,7 +148,7 @@ class EncoderNode(PlannerNode):
             return
         taken_s, group = min(taken_s for taken_s, _ in moment), [image for _, image in moment]
         self._seen_s, self._seen_size = time.monotonic(), _size(group[0])
-        listeners = [listener for listener, wanted in self._listeners if wanted()]
+        listeners = [listener for listener, wanted in self._listeners if wanted(taken_s)]
         if not listeners and not self._latents.get_subscription_count():
             return
         began_s = time.monotonic()

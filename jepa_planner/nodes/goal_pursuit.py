@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from jepa_planner.nodes.step_clock import StepClock, StepSeconds
 from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import Decision, DecisionKind
 
+SAME_MOMENT_S = 1e-6
+"""Stamps are whole nanoseconds and times are floats: what lies closer together is one moment."""
 TELL_PERIOD_S = 1.0
 """A wait that lasts tells so often what it waits for."""
 
@@ -80,6 +83,10 @@ class Hands(Protocol):
 
     def hold(self) -> None:
         """Tells the arm to brake."""
+        ...
+
+    def want_picture(self, from_s: float) -> None:
+        """Tells cameras that can be triggered from when on a picture is wanted."""
         ...
 
     def report(self, decision: Decision | None, status: str) -> None:
@@ -166,7 +173,7 @@ class GoalPursuit:
             try:
                 observation, arm = self._look()
             finally:
-                self._senses.image_wanted = False
+                self._senses.wanted_from_s = math.inf
             state = torch.from_numpy(arm.state(self._state_channels))
             decision = controller.step(observation.latent, state)
             self.last = decision
@@ -196,13 +203,14 @@ class GoalPursuit:
         """
         start_s = self._settings.start_timeout_s if self.last is None else 0.0
         asked_s = self._now_s() if self.last is None else 0.0  # before the goal came, others may have moved the scene
+        blind_s = min(self._settings.settle_s + self._senses.image_timeout_s, self._settings.motion_timeout_s)
         began_s = wanted_since_s = told_s = time.monotonic()
         while True:
             with self._senses.changed:
                 self.check()
                 arm, observation = self._senses.arm, self._senses.observation
-                self._senses.image_wanted = arm is not None and not arm.moving
-                if not self._senses.image_wanted:
+                settled_s = self._want_picture(arm, asked_s)
+                if not math.isfinite(settled_s):
                     wanted_since_s = time.monotonic()
                 if arm is not None and arm.mode is Mode.STOPPED:
                     raise Ended(Outcome.ARM_STOPPED, f"the arm is stopped: {arm.reason}")
@@ -211,11 +219,10 @@ class GoalPursuit:
                 if silent_arm and waited_s > max(start_s, self._senses.arm_timeout_s):
                     raise Ended(Outcome.STALE_JOINT_STATE, silent_arm)
                 unseen_s = time.monotonic() - wanted_since_s
-                if silent_camera and unseen_s > max(start_s, self._senses.image_timeout_s):
+                if silent_camera and unseen_s > max(start_s, blind_s):
                     raise Ended(Outcome.STALE_IMAGE, silent_camera)
                 if not silent_arm and not silent_camera and arm.mode is Mode.HOLDING and not arm.moving:
                     self._clock.end("motion")
-                    settled_s = max(asked_s, arm.rest_since_s + self._settings.settle_s)
                     if observation.stamp_s >= settled_s and arm.stamp_s >= settled_s:
                         self._clock.end("picture", ago_s=self._now_s() - observation.stamp_s)
                         self._clock.end("encoding")
@@ -228,6 +235,17 @@ class GoalPursuit:
             if waits_for and time.monotonic() - told_s > TELL_PERIOD_S:
                 told_s = time.monotonic()
                 self._hands.report(None, f"waiting: {waits_for}")
+
+    def _want_picture(self, arm: ArmReport | None, asked_s: float) -> float:
+        """From when on pictures count, infinite while the arm moves; encoder and cameras are told."""
+        settled_s = math.inf
+        if arm is not None and not arm.moving:
+            settled_s = max(asked_s, arm.rest_since_s + self._settings.settle_s) - SAME_MOMENT_S
+        if settled_s != self._senses.wanted_from_s:
+            self._senses.wanted_from_s = settled_s
+            if math.isfinite(settled_s):
+                self._hands.want_picture(settled_s)
+        return settled_s
 
     def _wait_for_answer(self, plan_id: int) -> str:
         """Waits until the arm has taken or refused a plan and rests again; returns the refusal, empty when taken."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from builtin_interfaces.msg import Time
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
 from visualization_msgs.msg import MarkerArray
@@ -37,11 +38,16 @@ class PlanPublisher:
         self._plans = node.create_lifecycle_publisher(Plan, "plan", qos.COMMAND)
         self._stats = node.create_lifecycle_publisher(PlanStats, "~/stats", qos.STATE)
         self._markers = node.create_lifecycle_publisher(MarkerArray, "~/markers", qos.STATE)
-        self.entities = (self._plans, self._stats, self._markers)
+        self._picture_wanted = node.create_lifecycle_publisher(Time, "picture_wanted", qos.COMMAND)
+        self.entities = (self._plans, self._stats, self._markers, self._picture_wanted)
 
     def hold(self) -> None:
         """Tells the arm to brake."""
         self._plans.publish(self._message(Plan.KIND_HOLD))
+
+    def want_picture(self, from_s: float) -> None:
+        """Tells from when on (node time) a picture is wanted; a camera that can be triggered then takes one."""
+        self._picture_wanted.publish(time_message(from_s))
 
     def publish(self, actions: np.ndarray, observation: Observation, arm: ArmReport) -> tuple[int, np.ndarray]:
         """Sends actions [H, 7] as tcp targets from the commanded pose on; returns the plan's id and targets [H, 7].
@@ -109,6 +115,10 @@ class GoalHands:
     def hold(self) -> None:
         """Tells the arm to brake."""
         self._plans.hold()
+
+    def want_picture(self, from_s: float) -> None:
+        """Tells cameras from when on a picture is wanted."""
+        self._plans.want_picture(from_s)
 
     def report(self, decision: Decision | None, status: str) -> None:
         """Sends feedback."""

@@ -102,7 +102,7 @@ class MpcNode(PlannerNode):
         self._goals: GoalServer | None = None
         super().__init__("mpc_node", **options)
         if encoder is not None:
-            encoder.listen(self._on_observation, lambda: self.active and self._senses.image_wanted)
+            encoder.listen(self._on_observation, lambda taken_s: self.active and self._senses.wants(taken_s))
 
     def configure(self) -> None:
         if self._goals is None:  # it outlives cleanup, when the last goal's result is still to be sent

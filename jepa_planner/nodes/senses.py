@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -73,8 +74,8 @@ class Senses:
         self.changed = threading.Condition()
         self.observation: Observation | None = None
         self.arm: ArmReport | None = None
-        self.image_wanted = False
-        """Whether somebody waits for a picture; in between, encoding would only take time from planning."""
+        self.wanted_from_s = math.inf
+        """Pictures from then on are waited for; infinite: none."""
         self.image_timeout_s = image_timeout_s
         self.arm_timeout_s = arm_timeout_s
         self._now_s = now_s
@@ -125,6 +126,13 @@ class Senses:
     def said(self, node: str) -> str:
         """What keeps a node from its work, by its own word and with its name; empty where it did not complain."""
         return self._said.get(node, "")
+
+    def wants(self, taken_s: float) -> bool:
+        """Whether to encode a picture that arrives now; one from before what is waited for takes time from planning.
+
+        One that comes late is encoded though it will not do, so that its age can be told.
+        """
+        return max(taken_s, self._now_s()) >= self.wanted_from_s
 
     def image_complaint(self) -> str:
         """Why the last image cannot be used, in words; empty when it is fresh."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from jepa_planner.msg import GoalImage, GoalImages
@@ -18,7 +20,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import array_to_image, point, quaternion_from_rotation, time_message
+from jepa_planner.nodes.conversions import array_to_image, point, quaternion_from_rotation, seconds, time_message
 from jepa_planner.nodes.parameters import Parameter, Parameters
 from jepa_planner.nodes.planner_node import DIAGNOSTICS_PERIOD_S, diagnostics
 from jepa_planner_sim.envs import PandaTaskEnv
@@ -46,8 +48,9 @@ PARAMETERS = (
 
 
 class SimNode(Node):
-    """Publishes `VIEW/image_raw`, `VIEW/camera_info`, `joint_states`, `tcp_pose`, `/clock`; obeys `joint_trajectory`
-    and `gripper_command`; services `~/set_up_task`, `~/reset` and `~/task_status`; latches `goal_images`.
+    """Publishes `VIEW/image_raw`, `VIEW/camera_info`, `joint_states`, `tcp_pose`, `/clock`; obeys `joint_trajectory`,
+    `gripper_command` and, between pictures that are due, `picture_wanted`; services `~/set_up_task`, `~/reset` and
+    `~/task_status`; latches `goal_images`.
     """
 
     def __init__(self, **options) -> None:
@@ -60,6 +63,7 @@ class SimNode(Node):
         self._speed = given["speed"]
         self._env: PandaTaskEnv | None = None
         self._time_s = CLOCK_START_S
+        self._picture_wanted_s = math.inf
         self._steps = 0
         self._goal_images = self.create_publisher(GoalImages, "goal_images", qos.LATCHED)
         self._set_up(given["task"], given["seed"], "dense", {})
@@ -76,6 +80,7 @@ class SimNode(Node):
         }
         self.create_subscription(JointTrajectory, "joint_trajectory", self._on_trajectory, qos.COMMAND)
         self.create_subscription(JointTrajectory, "gripper_command", self._on_gripper, qos.COMMAND)
+        self.create_subscription(Time, "picture_wanted", self._on_picture_wanted, qos.COMMAND)
         self.create_service(SetUpTask, "~/set_up_task", self._on_set_up_task)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.create_service(TaskStatus, "~/task_status", self._on_task_status)
@@ -146,7 +151,7 @@ class SimNode(Node):
         stamp = time_message(self._time_s)
         self._clock_topic.publish(ClockMessage(clock=stamp))
         self._publish_arm(stamp)
-        if self._steps % self._image_every == 0:
+        if self._steps % self._image_every == 0 or self._time_s >= self._picture_wanted_s:
             self._publish_images(stamp)
         if self._steps % self._video_every == 0 and self._video.get_subscription_count():
             picture = self._world.render_view("front", self._video_size_px, shadow=True)
@@ -168,6 +173,8 @@ class SimNode(Node):
             self._tcp_pose.publish(pose)
 
     def _publish_images(self, stamp) -> None:
+        if self._time_s >= self._picture_wanted_s:
+            self._picture_wanted_s = math.inf
         size = self._image_size_px
         for (view, (images, infos)), pixels in zip(self._images.items(), self._world.render(), strict=True):
             image = array_to_image(pixels, stamp, f"{view}_camera")
@@ -180,6 +187,9 @@ class SimNode(Node):
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
         self._obey(lambda: self._commands.move_arm(message, self._world.kinematics.joint_names))
+
+    def _on_picture_wanted(self, message: Time) -> None:
+        self._picture_wanted_s = seconds(message)
 
     def _on_gripper(self, message: JointTrajectory) -> None:
         self._obey(lambda: self._commands.move_gripper(message))

@@ -16,7 +16,7 @@ from jepa_planner.nodes.client import goal_image
 from jepa_planner.nodes.conversions import verdict_in_words
 
 RESULT = {
-    "task": "pick_place", "seed": 1, "goal_images": 1, "message": "a message", "steps": 14, "max_steps": 45,
+    "task": "pick_place", "seed": 1, "goal_images": 1, "message": "a message, 93 % sure", "steps": 14, "max_steps": 45,
     "sub_goals_reached": 1, "final_energy": 0.1, "object_offset_m": 0.008, "goal_seconds": 9.5,
     "start_distance_m": 0.2, "final_distance_m": 0.01,
 }  # fmt: skip
@@ -25,10 +25,10 @@ RESULT = {
 @pytest.mark.parametrize(
     ("outcome", "certainty", "solved", "status", "words"),
     [
-        ("reached", 0.93, True, 0, ["reached, 93 % sure that the objects lie as shown", "The simulator agrees"]),
-        ("reached", 0.93, False, 1, ["reached, 93 % sure", "The simulator does not agree"]),
-        ("budget_spent", 0.1, True, 1, ["budget spent, 10 % sure", "The simulator does not agree"]),
-        ("stalled", None, False, 1, ["stalled (a message)", "The simulator agrees"]),
+        ("reached", 0.93, True, 0, ["The planner says reached: a message, 93 % sure", "The simulator agrees"]),
+        ("reached", 0.93, False, 1, ["The planner says reached", "The simulator does not agree"]),
+        ("budget_spent", 0.1, True, 1, ["The planner says budget spent", "The simulator does not agree"]),
+        ("stalled", None, False, 1, ["The planner says stalled", "The simulator agrees"]),
     ],
 )
 def test_the_demo_succeeds_where_the_planner_says_reached_and_is_right(

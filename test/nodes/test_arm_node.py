@@ -120,6 +120,23 @@ def test_the_stream_is_paced_by_a_clock_that_nobody_sets(arm, rig, monkeypatch):
     assert ticks[-1][1] - ticks[0][1] < 100.0
 
 
+def test_just_after_a_motion_states_come_with_every_setpoint_period(arm, monkeypatch):
+    """The planner waits for one that shows the arm at rest."""
+    now_s, told_s = [arm.now_s() + 10.0], []
+    monkeypatch.setattr(arm, "active", False)  # its own timer is idle from here on
+    monkeypatch.setattr(arm, "now_s", lambda: now_s[0])
+    monkeypatch.setattr(arm, "_publish_state", told_s.append)
+    monkeypatch.setattr(arm.executive, "tick", lambda *_: None)
+    arm.executive.rest_since_s = now_s[0] - 0.05
+    arm._published_state = arm._summary()
+    for _ in range(4):
+        now_s[0] += 0.01
+        monkeypatch.setattr(arm, "active", True)
+        arm._tick()
+        monkeypatch.setattr(arm, "active", False)
+    assert len(set(told_s)) == 4
+
+
 def test_the_gripper_is_commanded_as_a_finger_position(rig, arm):
     rig.send_plan(1, closedness=[1.0])
     rig.until(lambda: rig.robot.grippers and rig.robot.grippers[-1].points[0].positions[0] == 0.0)

@@ -73,6 +73,9 @@ class Workcell:
         self.motions.append((self.now_s, self.now_s + MOTION_S))
         return len(self.motions) - 1
 
+    def want_picture(self, from_s: float) -> None:
+        pass
+
     def hold(self) -> None:
         pass
 

@@ -1,5 +1,6 @@
 """Look, think, move, without ROS: a clock that the test moves, hands that remember."""
 
+import math
 import threading
 
 import numpy as np
@@ -8,9 +9,9 @@ import torch
 from small_models import small_world_model
 
 from jepa_planner.control.arm_executive import Mode
-from jepa_planner.nodes.goal_pursuit import GoalPursuit, Outcome, PursuitSettings
+from jepa_planner.nodes.goal_pursuit import Ended, GoalPursuit, Outcome, PursuitSettings
 from jepa_planner.nodes.senses import ArmReport, Observation, Senses
-from jepa_planner.nodes.step_clock import StepSeconds
+from jepa_planner.nodes.step_clock import StepClock, StepSeconds
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
 from jepa_planner.planning.factory import ControllerFactory
 from jepa_planner.planning.imagination import WorldModelImagination
@@ -46,6 +47,7 @@ class Hands:
         self._world = world
         self.plans: list[Decision] = []
         self.spent: list[StepSeconds] = []
+        self.wanted_from_s: list[float] = []
         self.reports: list[tuple[Decision | None, str]] = []
         self.holds = 0
 
@@ -55,6 +57,9 @@ class Hands:
         self.spent.append(spent)
         self._world.after_plan(len(self.plans))
         return len(self.plans)
+
+    def want_picture(self, from_s: float) -> None:
+        self.wanted_from_s.append(from_s)
 
     def hold(self) -> None:
         self.holds += 1
@@ -288,3 +293,51 @@ def test_an_arm_that_refuses_plan_after_plan_ends_the_goal():
     end = pursue_with_refusals(world, 5, refused=(2, 3))
     assert end.outcome is Outcome.ARM_REFUSED and "refused 2 plans in a row" in end.message
     assert (world.pursuit.steps, world.hands.plans[-1].total_steps) == (1, 2)
+
+
+def test_each_look_asks_once_for_a_picture_from_when_the_arm_has_settled(world):
+    world.silence_after(3, image=False)
+    world.pursuit.run()
+    rests_s = [101.5, 102.5, 103.5]
+    assert world.hands.wanted_from_s[1:] == pytest.approx([rest_s + SETTINGS.settle_s for rest_s in rests_s], abs=2e-6)
+
+
+def test_a_picture_taken_the_moment_the_arm_has_settled_counts(world):
+    """That moment is a float, and its stamp whole nanoseconds."""
+
+    def settle(plan_id: int) -> None:
+        world.clock.now_s += 0.5
+        rest_since_s = world.clock.now_s
+        stamp_s = rest_since_s + SETTINGS.settle_s - 1e-9
+        world.senses.feel(report(rest_since_s, plan_id=plan_id, rest_since_s=rest_since_s))
+        world.clock.now_s += SETTINGS.settle_s
+        world.senses.feel(report(stamp_s, plan_id=plan_id, rest_since_s=rest_since_s))
+        world.senses.see(Observation(torch.zeros(2, 2), stamp_s))
+        if plan_id == 3:
+            raise Ended(Outcome.CANCELLED, "enough")
+
+    world.after_plan = settle
+    assert world.pursuit.run().outcome is Outcome.CANCELLED
+    assert len(world.hands.plans) == 3
+
+
+def test_the_seconds_of_each_step_go_with_the_plan_after_it(world):
+    world.pursuit._clock = StepClock(world.clock)
+
+    def arrive(plan_id: int) -> None:
+        world.arrive(plan_id)
+        if plan_id == 3:
+            raise Ended(Outcome.CANCELLED, "enough")
+
+    world.after_plan = arrive
+    world.pursuit.run()
+    first, *later = world.hands.spent
+    assert math.isnan(first.step)
+    assert [spent.step for spent in later] == pytest.approx([1.0, 1.0])
+
+
+def test_the_last_look_is_told_as_well():
+    world = World()
+    pursue_with_refusals(world, 1, refused=())
+    decision, status = world.hands.reports[-1]
+    assert (decision.kind, decision.total_steps, status) == (DecisionKind.GAVE_UP, 1, "the steps allowed are spent")

@@ -40,6 +40,21 @@ def test_fresh_senses_have_no_complaint(fresh):
     assert (fresh.image_complaint(), fresh.arm_complaint()) == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("taken_s", "wanted"), [(99.9, False), (100.0, False), (100.2, True)], ids=["old", "too early", "from then on"]
+)
+def test_pictures_from_before_what_is_waited_for_are_not_encoded(fresh, taken_s, wanted):
+    assert not fresh.wants(taken_s)
+    fresh.wanted_from_s = 100.1
+    assert fresh.wants(taken_s) == wanted
+
+
+def test_a_picture_that_comes_late_is_encoded_so_that_its_age_can_be_told(fresh, clock):
+    fresh.wanted_from_s = 100.1
+    clock.now_s = 105.0
+    assert fresh.wants(100.0)
+
+
 def test_each_sense_grows_stale_by_its_own_limit(fresh, clock):
     clock.now_s += 0.75
     assert fresh.image_complaint() == ""

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from harness import PATIENCE_S
@@ -12,7 +13,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.client import PlannerClient, PlannerError
-from jepa_planner.nodes.conversions import duration_message, image_to_array, seconds
+from jepa_planner.nodes.conversions import duration_message, image_to_array, seconds, time_message
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner_sim.sim_node import SimNode
@@ -21,10 +22,10 @@ from jepa_planner_sim.sim_node import SimNode
 class SimRig:
     """A running simulator and a node that listens to it."""
 
-    def __init__(self, **parameters: object) -> None:
+    def __init__(self, namespace: str = "sim_test", **parameters: object) -> None:
         overrides = [Parameter(name, value=value) for name, value in {"task": "reach", **parameters}.items()]
-        self.sim = SimNode(parameter_overrides=overrides, namespace="/sim_test")
-        self.client = PlannerClient("sim_test")
+        self.sim = SimNode(parameter_overrides=overrides, namespace=f"/{namespace}")
+        self.client = PlannerClient(namespace)
         self.heard: dict[str, list] = {}
         self.thread = NodeThread(self.sim, lambda: None)
 
@@ -66,6 +67,25 @@ def test_cameras_arm_and_clock_are_published_with_the_same_time(rig):
     assert image_to_array(fronts[-1]).std() > 10
     assert infos[-1].k[0] > 0 and infos[-1].width == fronts[-1].width
     assert len(joints[-1].name) == len(joints[-1].position) == 9
+
+
+def test_a_picture_is_taken_when_it_is_wanted_and_not_only_when_it_is_due(ros):
+    rig = SimRig("triggered_sim", image_rate_hz=1.0, speed=0.5)
+    try:
+        fronts, joints = rig.listen(Image, "front/image_raw"), rig.listen(JointState, "joint_states")
+        wanted = rig.client.node.create_publisher(Time, "picture_wanted", qos.COMMAND)
+        rig.until(lambda: joints and wanted.get_subscription_count())
+        rig.until(lambda: fronts)  # the next one is due in a second
+        due_s = seconds(fronts[-1].header.stamp) + 1.0
+        wanted_s = due_s - 0.4
+        wanted.publish(time_message(wanted_s))
+        rig.until(lambda: seconds(fronts[-1].header.stamp) >= due_s)
+        taken_s = [seconds(front.header.stamp) for front in fronts]
+        assert [stamp_s for stamp_s in taken_s if due_s - 0.9 < stamp_s < due_s - 0.01] == [
+            pytest.approx(wanted_s, abs=0.011)
+        ]
+    finally:
+        rig.close()
 
 
 DEFAULT_QUALITY = 10
