@@ -16,7 +16,7 @@ from jepa_planner.evaluation.benchmark.timing import Timing
 from jepa_planner.evaluation.statistics import percentile
 from jepa_planner.msg import PlanStats
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.client import PlannerClient, keep_views
+from jepa_planner.nodes.client import PlannerClient, PlannerError, keep_views
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.nodes.step_clock import PARTS, StepSeconds
 from jepa_planner.nodes.trials import Separate, simulated_planner
@@ -87,6 +87,8 @@ def _pursue(client: PlannerClient, model: WorldModel, plans: int) -> Pursued:
             began_s = time.monotonic()
             results.append(client.reach(task.goals, task.max_steps))
             goal_s.append(time.monotonic() - began_s)
+            if not results[-1].steps:  # it would not with the next either
+                raise PlannerError(f"no plan was made: {results[-1].message}")
     finally:
         thread.stop()
     stats = listener.stats[WARM_UP_PLANS:]

@@ -1,7 +1,10 @@
+from types import SimpleNamespace
+
 import pytest
 
 from jepa_planner.evaluation.benchmark.timing import Timing
-from jepa_planner.nodes.pursuit_speed import Pursued, PursuitSpeed, goal_table, pursuit_table, step_table
+from jepa_planner.nodes.client import PlannerError
+from jepa_planner.nodes.pursuit_speed import Pursued, PursuitSpeed, _pursue, goal_table, pursuit_table, step_table
 from jepa_planner.nodes.step_clock import StepSeconds
 
 STEPS = (StepSeconds(0.5, 0.01, 0.25, 0.04, 0.02, 0.18), StepSeconds(0.7, 0.03, 0.25, 0.06, 0.04, 0.32))
@@ -31,3 +34,11 @@ def test_the_parts_of_a_step_stand_beside_it_and_add_up(found):
 
 def test_goals_are_told_with_their_seconds_and_how_they_ended(found):
     assert goal_table(found).rows == (("all in one process", "3", "11.0", "16", "REACHED 2, STALLED 1"),)
+
+
+def test_goals_that_end_without_a_plan_end_the_measurement_with_their_reason(ros):
+    task = SimpleNamespace(goals=[], max_steps=1)
+    ended = SimpleNamespace(steps=0, message="the picture is unlike what the model was trained on")
+    client = SimpleNamespace(set_up_task=lambda *_: task, reach=lambda *_: ended)
+    with pytest.raises(PlannerError, match="no plan was made: the picture is unlike"):
+        _pursue(client, SimpleNamespace(contract=None), plans=10)
