@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_training import ENCODER, PREDICTOR, encoder, episodes, predictor
+from tiny_training import ENCODER, PREDICTOR, PREDICTORS, encoder, episodes, predictor
 from torch import Tensor
 
 from jepa_planner.training import predictor_training
@@ -26,6 +26,7 @@ from jepa_planner.world_model.world_model import Context, WorldModel
 
 SETTINGS = PredictorTraining(FitSettings(iterations=4), batch=8)
 SOME = episodes(count=6, steps=8)
+KINDS = pytest.mark.parametrize("kind", PREDICTORS)
 
 
 def window(frames: int = SETTINGS.window, batch: int = 3) -> tuple[Tensor, Tensor, Tensor]:
@@ -35,9 +36,10 @@ def window(frames: int = SETTINGS.window, batch: int = 3) -> tuple[Tensor, Tenso
     return latents, states, torch.from_numpy(SOME.actions[:batch, : frames - 1])
 
 
-def test_training_imagines_what_planning_will():
+@KINDS
+def test_training_imagines_what_planning_will(kind):
     """`imagine` with gradients and `WorldModel.rollout` without are the same numbers."""
-    module = predictor().eval()
+    module = predictor(kind=kind).eval()
     latents, states, actions = window()
     model = WorldModel(
         contract(encoder(), module, SOME, encode_episodes(encoder().eval(), SOME.images[:2]), Recipe()),
@@ -52,16 +54,18 @@ def test_training_imagines_what_planning_will():
     assert imagined.shape == (3, 4, 4, 3)
 
 
-def test_imagining_one_step_is_what_teacher_forcing_predicts():
-    module = predictor().eval()
+@KINDS
+def test_imagining_one_step_is_what_teacher_forcing_predicts(kind):
+    module = predictor(kind=kind).eval()
     latents, states, actions = window(frames=4)
     forced = module.normalise_output(module(latents[:, :-1], actions, states[:, :-1]))
     imagined = imagine(module, latents[:, :3], states[:, :3], actions)
     torch.testing.assert_close(imagined[:, 0], forced[:, -1], atol=1e-4, rtol=1e-4)
 
 
-def test_imagined_arm_states_follow_the_actions_and_not_the_recording():
-    module = predictor().eval()
+@KINDS
+def test_imagined_arm_states_follow_the_actions_and_not_the_recording(kind):
+    module = predictor(kind=kind).eval()
     latents, states, actions = window()
     stepped = [latents[:, 1]]
     cache = module.new_cache()
