@@ -45,7 +45,7 @@ GOES_WITH = {
         "tcp_frame",
         "trust_data",
     ),
-    "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations", "seeing", "trust_data"),
+    "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations", "seeing", "eyes_of", "trust_data"),
     "verdict_only": ("init", "demonstrations", "verdict_iterations", "seeing", "trust_data"),
 }
 NEEDS = {
@@ -129,6 +129,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --sub-goals-only or --verdict-only: learn it from what lies where in the pictures, too, not from "
         "latents alone",
     )  # fmt: skip
+    sub_goals.add_argument(
+        "--eyes-of", type=Path, metavar="BUNDLE", help="with --seeing: begin with the eyes of another bundle's head"
+    )
     sub_goals.add_argument("--sub-goal-iterations", type=at_least(1), metavar="N", help="default: 6000")
     verdict = parser.add_argument_group("telling when the work is done")
     verdict.add_argument(
@@ -228,7 +231,7 @@ def _add_sub_goals(args: argparse.Namespace, command: str) -> int:
         seed=args.seed,
         episodes=args.episodes,
         command=command,
-        **_given(args, "seeing", "trust_data", iterations="sub_goal_iterations"),
+        **_given(args, "seeing", "eyes_of", "trust_data", iterations="sub_goal_iterations"),
     )
     run_folder = _run_folder(args, KINDS["sub_goals_only"])
     report = add_sub_goals(args.demonstrations, args.init, args.out, run_folder, settings)

@@ -44,13 +44,15 @@ milliradians and at times by thirty times its spread, which nothing foresees and
 class SubGoalRun:
     """How long to train, from which seed, on how many of the demonstrations (None: all).
 
-    seeing: the head looks at the pictures themselves. trust_data: what is surely wrong with them is only said; checked:
+    seeing: the head looks at the pictures themselves. eyes_of: a bundle whose head sees, with whose eyes it begins.
+    trust_data: what is surely wrong with them is only said; checked:
     it was said before.
     """
 
     seed: int = 0
     iterations: int = 6000
     seeing: bool = False
+    eyes_of: Path | None = None
     episodes: int | None = None
     command: str = ""
     trust_data: bool = False
@@ -77,11 +79,14 @@ def add_sub_goals(
     del episodes
     about = {"seed": settings.seed, "iterations": settings.iterations, "encoder": contract.files[ENCODER_FILE]}
     about |= {"data": data.content} | ({"seeing": True} if settings.seeing else {})
+    about |= {"eyes_of": str(settings.eyes_of)} if settings.eyes_of is not None else {}
     check_same_run(run_folder / "sub_goals.json", run_folder / "sub_goals.ckpt", about)
     parts = split(data.states)
     torch.manual_seed(settings.seed)
     head = _head(contract, data, parts, settings.seeing)
     if settings.seeing:
+        if settings.eyes_of is not None:
+            _take_eyes(head, settings.eyes_of)
         training = scene_training(settings.iterations)
         sampler = seen_moments(data, parts.train, training, settings.seed)
         train_seeing_head(head, sampler, training, run_folder, settings.seed)
@@ -118,6 +123,15 @@ def _head(contract: Contract, data: Demonstrations, parts: Split, seeing: bool) 
     mean, spread = state_scaling(data.states[parts.train])
     head.set_scaling(mean, spread.clamp(min=LEAST_SPREAD) if seeing else spread)
     return head
+
+
+def _take_eyes(head: SubGoalHead, bundle: Path) -> None:
+    """Begin with what the head of another bundle has learned to see, and to say of where the hand acts."""
+    other = load_sub_goal_head(bundle)
+    if other is None or other.config.scene != head.config.scene or other.config.width != head.config.width:
+        raise ValueError(f"{bundle} has no head that sees pictures of the same sizes: leave out --eyes-of")
+    head.scene.load_state_dict(other.scene.state_dict())
+    head.acts.load_state_dict(other.acts.state_dict())
 
 
 def _foresight(bundle: Path, data: Demonstrations, held_out: np.ndarray) -> dict[str, float]:
