@@ -150,9 +150,9 @@ class Judge:
     def _arm_missing(self, state: Tensor, shown: Tensor) -> str:
         """What the arm has yet to do where objects lie as shown, in words: its state [S], and the one that is shown."""
         settings = self.settings
-        if self.holds(shown) and not self.holds(state):
-            return "the gripper should hold something"
-        if not self.holds(shown) and self._grips(state):
+        if self._shows_held(shown):
+            return "" if self.holds(state) else "the gripper should hold something"
+        if self._grips(state):
             return LET_GO
         if self._lay_as_shown or self._acted_at is None:
             away_m = float((state[:3] - shown[:3]).norm())
@@ -171,6 +171,12 @@ class Judge:
         measured = state[-1]
         kept = measured > AJAR if len(state) == MEASURED_ALONE else state[GRIPPER] - measured > BLOCKED
         return bool(kept and measured <= self.settings.holding)
+
+    def _shows_held(self, shown: Tensor) -> bool:
+        """As `holds`, of a state that was read from a picture: too roughly to tell by how little fingers are blocked."""
+        if len(shown) == MEASURED_ALONE:
+            return self.holds(shown)
+        return bool(shown[GRIPPER] > CLOSED and shown[-1] <= self.settings.holding)
 
     def _grips(self, state: Tensor) -> bool:
         """Whether it holds something, or its fingers have hardly opened since it last did."""
