@@ -24,8 +24,8 @@ AJAR = 0.15
 """Fingers that are measured further closed than this are not open."""
 MEASURED_ALONE = 7
 """Channels of arm states that tell where the fingers are, and not what they were told."""
-OPENED = 0.12
-"""Fingers that are measured so much less closed than when they held something have let it go."""
+OPENED = 0.15
+"""Fingers that took something and are measured less closed than this beyond what a picture shows have let it go."""
 PUSHED_M = 0.02
 """A closed, empty hand that is low and moves so far may have pushed something."""
 
@@ -112,7 +112,7 @@ class Judge:
     def forget(self) -> None:
         """Begins anew, for other work."""
         self._acted_at: Tensor | None = None  # tcp where the hand last held or pushed something
-        self._grip: float | None = None  # how far closed the fingers were when it last held something, until they open
+        self._took = False  # something was held
         self._low_at: Tensor | None = None  # tcp where the closed, empty hand came down
         self._agreeing = 0
         self._lay_as_shown: bool | None = None  # at the first look
@@ -152,7 +152,7 @@ class Judge:
         settings = self.settings
         if self._shows_held(shown):
             return "" if self.holds(state) else "the gripper should hold something"
-        if self._grips(state):
+        if self._grips(state, shown):
             return LET_GO
         if self._lay_as_shown or self._acted_at is None:
             away_m = float((state[:3] - shown[:3]).norm())
@@ -173,14 +173,14 @@ class Judge:
         return bool(kept and measured <= self.settings.holding)
 
     def _shows_held(self, shown: Tensor) -> bool:
-        """As `holds`, of a state that was read from a picture: too roughly to tell by how little fingers are blocked."""
+        """As `holds`, of a state that was read from a picture, too roughly to tell how far fingers are blocked."""
         if len(shown) == MEASURED_ALONE:
             return self.holds(shown)
         return bool(shown[GRIPPER] > CLOSED and shown[-1] <= self.settings.holding)
 
-    def _grips(self, state: Tensor) -> bool:
-        """Whether it holds something, or its fingers have hardly opened since it last did."""
-        return self.holds(state) or (self._grip is not None and float(state[-1]) > self._grip - OPENED)
+    def _grips(self, state: Tensor, shown: Tensor) -> bool:
+        """Whether it holds something, or took something and its fingers are not yet as open as shown."""
+        return self.holds(state) or (self._took and float(state[-1] - shown[-1]) > OPENED)
 
     def _note(self, state: Tensor, objects_hold: bool) -> None:
         """Remembers how it began, and what the hand has done up to this look."""
@@ -189,9 +189,7 @@ class Judge:
         tcp, closed = state[:3], bool(state[GRIPPER] > CLOSED)
         if self.holds(state):
             self._acted_at = tcp.clone()
-            self._grip = float(state[-1])
-        elif self._grip is not None and not self._grips(state):
-            self._grip = None
+            self._took = True
         if not closed or float(tcp[2]) > self.settings.low_m:
             self._low_at = None
         elif self._low_at is None:
