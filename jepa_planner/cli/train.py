@@ -139,7 +139,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="add that to --init, or learn it anew, from --demonstrations; encoder, predictor and sub-goals stay",
     )  # fmt: skip
     verdict.add_argument(
-        "--verdict-iterations", type=at_least(1), metavar="N", help="default: 6000, with --seeing 2500"
+        "--verdict-iterations", type=at_least(1), metavar="N", help="default: 4000, with --seeing 2000"
     )
 
 

@@ -27,7 +27,7 @@ from jepa_planner.world_model.scene_eyes import SceneEyesConfig
 from jepa_planner.world_model.verdict_head import VerdictHead, VerdictHeadConfig
 from jepa_planner.world_model.world_model import WorldModel
 
-ITERATIONS, SEEING_ITERATIONS = 6000, 2500
+ITERATIONS, SEEING_ITERATIONS = 4000, 2000
 HELD_OUT_SHARE = 0.1
 """Half of them calibrate the head, the other half say what it is worth."""
 

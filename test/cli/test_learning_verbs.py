@@ -12,7 +12,8 @@ from typed import complaint, evaluate
 from jepa_planner.cli import probe
 from jepa_planner.cli.main import main
 from jepa_planner.planning.cem import CemSettings
-from jepa_planner.training import fine_tuning, probe_report, recipe, training_run
+from jepa_planner.training import add_verdict, fine_tuning, probe_report, recipe, training_run
+from jepa_planner.training.add_verdict import VerdictRun
 from jepa_planner.training.collapse import CollapseReport
 from jepa_planner.training.episodes import read_episodes
 from jepa_planner.training.predictor_training import PredictorTraining
@@ -235,6 +236,30 @@ def test_sub_goals_that_the_model_cannot_imagine_are_refused(collected, tmp_path
     arguments = ["--task", "reach", "--model", str(tmp_path / "bundle"), "--imagine-sub-goals", "always"]
     for more in ([], ["--ros"]):
         assert "the model imagines none: add them to it with" in complaint(capsys, "eval", *arguments, *more)
+
+
+def test_what_tells_when_the_work_is_done_is_learned_as_typed(tmp_path, capsys, monkeypatch):
+    asked = []
+    monkeypatch.setattr(add_verdict, "add_verdict", lambda *given: asked.append(given) or {})
+    monkeypatch.setattr(add_verdict, "in_words", lambda report: "how good it is")
+    monkeypatch.setattr("sys.argv", ["jepa-planner", "train", "--verdict-only"])
+    typed = [
+        "--init",
+        "first",
+        "--demonstrations",
+        "one",
+        "two",
+        "--seeing",
+        "--seed",
+        "4",
+        "--out",
+        str(tmp_path / "b"),
+    ]
+    assert main(["train", "--verdict-only", *typed, "--verdict-iterations", "9", "--run", str(tmp_path / "r")]) == 0
+    folders = [Path("one"), Path("two")], Path("first"), tmp_path / "b", tmp_path / "r"
+    settings = VerdictRun(seed=4, iterations=9, seeing=True, command="jepa-planner train --verdict-only")
+    assert asked == [(*folders, settings)]
+    assert capsys.readouterr().out == f"how good it is\nbundle written to {tmp_path / 'b'}\n"
 
 
 @pytest.mark.parametrize(
