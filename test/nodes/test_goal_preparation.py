@@ -118,12 +118,14 @@ def same(one: Decision, other: Decision) -> bool:
 
 
 def test_nodes_and_evaluation_decide_the_same_to_the_end(model, scene, small_search):
-    """The arm and the cameras stay as they are, until the steps of the task are spent."""
+    """The arm and the cameras stay as they are, until patience with a picture or the steps of the task are spent."""
     nodes, evaluation = of_the_nodes(model, scene), of_the_evaluation(model, scene, small_search)
     assert len(nodes) == len(evaluation)
     assert all(same(*pair) for pair in zip(nodes, evaluation, strict=True))
-    assert (nodes[-1].reason.name, nodes[-1].total_steps) == ("BUDGET_SPENT", scene.env.max_steps)
-    assert (nodes[0].imagined is not None) == (len(scene.goals) == 1)
+    one, patience = len(scene.goals) == 1, model.contract.planning.progress.patience
+    end = ("STALLED", patience) if one else ("BUDGET_SPENT", scene.env.max_steps)
+    assert (nodes[-1].reason.name, nodes[-1].total_steps) == end
+    assert (nodes[0].imagined is not None) == one
 
 
 def test_plan_prints_what_the_nodes_would_do(model, scene, tmp_path, capsys):
