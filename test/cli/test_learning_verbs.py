@@ -106,9 +106,7 @@ def test_train_writes_a_bundle_and_eval_tries_it(collected, tmp_path, small_and_
     assert (report["search"]["optimiser"], report["search"]["samples"], report["deadline_s"]) == ("mppi", 6, 5.0)
 
 
-def test_train_takes_the_kind_of_predictor_and_another_one_may_follow(
-    collected, tmp_path, small_and_quick, monkeypatch
-):
+def test_train_takes_the_kind_of_predictor_and_another_may_follow(collected, tmp_path, small_and_quick, monkeypatch):
     monkeypatch.setattr(fine_tuning, "new_predictor_config", lambda *given: PREDICTORS[given[-1]])
     assert train(collected, tmp_path, "--predictor", "transformer") == 0
     assert load_contract(tmp_path / "bundle").predictor == PREDICTORS["transformer"]
