@@ -240,16 +240,11 @@ class RecedingHorizonController:
                 return energies
             return energies + imagined.arm_energy(context.states[-1], executable).to(energies)
 
-        proposals, deadline_s = self._sequences_to_try(context, target), self._settings.deadline_s
-        finishing = self._finishing_actions(context.states[-1])
         try:
-            if finishing is not None:
-                plan = Plan(finishing, float(energy_of(finishing[None])), 1, 0.0)
-            else:
-                plan = self._optimiser.plan(energy_of, self._action_space, proposals, self._noise, deadline_s)
+            plan = self._finishing_plan(context, energy_of) or self._searched_plan(context, target, energy_of)
         except NonFiniteEnergyError as error:
             return self._end(Reason.INVALID_ENERGY, energy, str(error))
-        if contrast.is_flat and finishing is None:
+        if contrast.is_flat:
             return self._end(Reason.INVALID_ENERGY, energy, str(contrast))
         if self._settled(energy, plan, energy_of):
             self._sub_goals_reached += 1
@@ -268,10 +263,21 @@ class RecedingHorizonController:
         decision = self._decision(DecisionKind.MOVE, Reason.ON_THE_WAY, message, energy, plan)
         return replace(decision, imagined=imagined)
 
-    def _finishing_actions(self, state: Tensor) -> Tensor | None:
-        if not self._finishes():
+    def _finishing_plan(self, context: Context, energy_of: EnergyFunction) -> Plan | None:
+        """Where only the hand is in the way of what is done, how it gets out of it."""
+        actions, horizon = None, self._optimiser.horizon
+        if self._finishes():
+            actions = finishing_actions(self._verdict, context.states[-1], horizon, self._action_space)
+        if actions is None:
             return None
-        return finishing_actions(self._verdict, state, self._optimiser.horizon, self._action_space)
+        energy = float(energy_of(actions[None])[0])
+        if not math.isfinite(energy):
+            raise NonFiniteEnergyError("the energy of letting go and leaving is NaN or infinite")
+        return Plan(actions, energy, evaluations=1, seconds=0.0)
+
+    def _searched_plan(self, context: Context, target: Tensor, energy_of: EnergyFunction) -> Plan:
+        proposals, deadline_s = self._sequences_to_try(context, target), self._settings.deadline_s
+        return self._optimiser.plan(energy_of, self._action_space, proposals, self._noise, deadline_s)
 
     def _settled(self, energy: float, plan: Plan, energy_of: EnergyFunction) -> bool:
         """Whether, of a model without a verdict, the last goal is as near as it gets."""

@@ -12,6 +12,9 @@ from jepa_planner.planning.action_space import GRIPPER, ActionSpace
 from jepa_planner.planning.verdict import LEAVE, LET_GO, Verdict
 
 ROTATION = slice(3, 6)
+FROM_FINGERS = (0.0, 0.0, 1.0)
+"""Away from what the fingers point at, in the frame of a hand, whose rotation is zero where it points down."""
+SMALL = 1e-3
 
 
 def finishing_actions(verdict: Verdict, state: Tensor, horizon: int, space: ActionSpace) -> Tensor | None:
@@ -22,10 +25,11 @@ def finishing_actions(verdict: Verdict, state: Tensor, horizon: int, space: Acti
     if verdict.missing == LET_GO:
         actions[0, GRIPPER] = -1.0
     elif verdict.missing == LEAVE:
-        back = Rotation.from_euler("xyz", state[ROTATION].double().numpy()).apply([0.0, 0.0, 1.0])
-        bound = torch.tensor(space.max_abs[:3])
-        back = torch.from_numpy(back).to(actions) * (bound > 0.0)
-        actions[0, :3] = back * (bound / back.abs().clamp(min=1e-6)).where(bound > 0.0, torch.inf).min()
+        back = torch.from_numpy(Rotation.from_euler("xyz", state[ROTATION].double().numpy()).apply(FROM_FINGERS))
+        axes = [axis for axis in range(3) if space.max_abs[axis] > 0.0 and abs(back[axis]) > SMALL]
+        if not axes:
+            return None
+        actions[0, axes] = (back[axes] * min(space.max_abs[axis] / abs(back[axis]) for axis in axes)).float()
     else:
         return None
     return space.clip(actions)

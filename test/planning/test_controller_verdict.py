@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 from controlled import FixedPlan, controller, goal, observe
+from landscapes import SPACE
 from test_controller_sub_goals import around_the_corner
 from verdicts import EDGES_M, HOLDING, Says, arm
 
@@ -77,6 +78,32 @@ def test_work_that_is_done_ends_whatever_goal_image_is_pursued_and_says_which_we
     assert decision.reason is Reason.REACHED
     assert (decision.sub_goal, decision.sub_goals_reached) == (2, 1)
     assert "; goal images on the way that were not needed: 2; " in decision.message
+
+
+def test_a_list_whose_last_picture_holds_at_first_is_a_tour_and_not_done_before_the_others_were_seen_to():
+    work = Judged([goal(5.0, 0.0, 0.0, budget_steps=2), FAR])
+    decisions = [work.look(0.005, SHOWN) for _ in range(3)]
+    assert [decision.kind for decision in decisions[:2]] == [DecisionKind.MOVE] * 2
+    assert (decisions[2].reason, decisions[2].sub_goal) == (Reason.REACHED, 1)
+
+
+def test_a_hand_that_brought_things_to_their_place_lets_go_and_leaves_whatever_goal_image_is_pursued():
+    work = Judged([goal(5.0, 0.0, 0.0), FAR])
+    work.look(0.15, arm(0.4, 0.02, **HOLDING))
+    opens = work.look(0.005, arm(0.5, 0.02, **HOLDING))
+    leaves = work.look(0.005, arm(0.5, 0.02))
+    assert (opens.sub_goal, leaves.sub_goal) == (1, 1)
+    assert opens.action.tolist() == [0.0] * 6 + [-1.0]
+    assert leaves.action[2] == SPACE.max_abs[2] and not leaves.action[[0, 1, 6]].any()
+    assert work.look(0.005, arm(0.5, 0.15)).reason is Reason.REACHED
+
+
+def test_a_hand_that_lets_go_of_what_then_lies_elsewhere_goes_on_with_the_work():
+    work = Judged([FAR])
+    work.look(0.15, arm(0.4, 0.02, **HOLDING))
+    work.look(0.005, arm(0.5, 0.02, **HOLDING))
+    decision = work.look(0.06, arm(0.5, 0.02))
+    assert decision.kind is DecisionKind.MOVE and not decision.action.any(), "as it was searched for"
 
 
 def test_work_is_done_with_its_last_step():

@@ -42,6 +42,16 @@ def test_a_gripper_that_is_told_to_close_only_half_way_holds_what_stops_it():
     assert verdict.missing == "the gripper should let go"
 
 
+def test_fingers_that_have_hardly_opened_since_they_held_something_have_not_let_go():
+    work = carried(shown=arm(0.52, LOW))
+    assert work.look(0.005, arm(0.5, LOW, closed=0.38)).missing == "the gripper should let go"
+    assert work.look(0.005, arm(0.5, LOW, closed=0.1)).done
+
+
+def test_a_picture_read_roughly_does_not_show_something_held_because_fingers_seem_a_little_blocked():
+    assert carried(shown=arm(0.7, closed=0.3, measured=0.2)).look(0.005, arm(0.45, 0.15, closed=0.2)).done
+
+
 def test_a_hand_that_has_let_go_must_leave_if_the_picture_shows_it_elsewhere():
     verdict = carried().look(0.005, arm(0.5, LOW))
     assert (verdict.done, verdict.missing) == (False, "the hand should leave")

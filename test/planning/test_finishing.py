@@ -1,0 +1,48 @@
+import pytest
+import torch
+from verdicts import arm
+
+from jepa_planner.planning.action_space import ActionSpace
+from jepa_planner.planning.finishing import finishing_actions
+from jepa_planner.planning.verdict import LEAVE, LET_GO, Verdict
+
+SPACE = ActionSpace((0.06, 0.06, 0.06, 0.0, 0.0, 0.12, 1.0))
+
+
+def actions_for(missing: str, state: torch.Tensor, space: ActionSpace = SPACE) -> torch.Tensor | None:
+    return finishing_actions(Verdict(0.9, 0.01, missing, objects_hold=True), state, horizon=3, space=space)
+
+
+def test_a_gripper_that_should_let_go_opens_where_it_stands():
+    expected = torch.zeros(3, 7)
+    expected[0, 6] = -1.0
+    assert torch.equal(actions_for(LET_GO, arm(0.5, closed=1.0, measured=0.4)), expected)
+
+
+def test_a_hand_that_should_leave_rises_from_what_it_points_down_at_and_rests_then():
+    expected = torch.zeros(3, 7)
+    expected[0, 2] = 0.06
+    torch.testing.assert_close(actions_for(LEAVE, arm(0.5)), expected)
+
+
+def test_a_hand_that_points_forward_draws_back():
+    state = arm(0.5)
+    state[4] = -torch.pi / 2  # the fingers point along x
+    moved = actions_for(LEAVE, state)[0]
+    torch.testing.assert_close(moved[:3], torch.tensor([-0.06, 0.0, 0.0]), atol=1e-6, rtol=0.0)
+
+
+def test_a_slanted_hand_draws_back_straight_within_the_bounds_of_each_axis():
+    state = arm(0.5)
+    state[4] = 0.5
+    moved = actions_for(LEAVE, state, ActionSpace((0.06, 0.06, 0.02, 0.0, 0.0, 0.0, 1.0)))[0]
+    assert moved[2] == pytest.approx(0.02) and moved[0] == pytest.approx(0.02 * torch.tan(torch.tensor(0.5)).item())
+
+
+def test_a_hand_that_may_not_move_has_no_way_to_leave():
+    assert actions_for(LEAVE, arm(0.5), ActionSpace((0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 1.0))) is None
+
+
+@pytest.mark.parametrize("missing", ["", "objects are 4.0 cm off", "the hand is 3.0 cm off"])
+def test_what_else_is_missing_is_for_the_search(missing):
+    assert actions_for(missing, arm(0.5)) is None
