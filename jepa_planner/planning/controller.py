@@ -160,7 +160,7 @@ class RecedingHorizonController:
             if is_last and self._verdict is not None:
                 reached = self._verdict.done or (reached and self._verdict.objects_hold)  # objects hardly weigh in it
             if not reached and not self._budget_spent():
-                if self._progress.stalled:
+                if self._progress.stalled and not self._finishes():
                     return self._end(Reason.STALLED, energy, f"no progress in {self._progress.looks} looks")
                 return self._move(energy, news)
             self._sub_goals_reached += reached

@@ -41,15 +41,17 @@ class NonFiniteVerdictError(ValueError):
 @dataclass(frozen=True, kw_only=True)
 class VerdictSettings:
     """within_m: objects that are nearer to where the goal picture shows them lie as it shows. certainty: least chance
-    of that for the work to be done. holding: fingers that are kept from closing, or of which commands are not known,
-    hold something if they are measured at most so far closed. low_m: below, a hand may touch what lies on the table.
-    arm_m: where no object had to be moved the picture is about the arm, and the tcp must be so near to where it shows
-    it. clear_m: so far the hand must be from where it last acted, if the picture shows it farther. looks: so many in a
-    row must agree.
+    of that for the work to be done; kept_certainty: where they lay as shown at the look before. holding: fingers that
+    are kept from closing, or of which commands are not known, hold something if they are measured at most so far
+    closed. low_m: below, a hand may touch what lies on the table. arm_m: where no object had to be moved the picture is
+    about the arm, and the tcp must be so near to where it shows it. clear_m: so far the hand must be from where it let
+    something go, and from where it pushed something if the picture shows it farther. looks: so many in a row must
+    agree.
     """
 
     within_m: float = 0.03
     certainty: float = 0.6
+    kept_certainty: float = 0.5
     holding: float = 0.75
     low_m: float = 0.045
     arm_m: float = 0.015
@@ -60,8 +62,11 @@ class VerdictSettings:
         lengths_m = (self.within_m, self.low_m, self.arm_m)
         if not (all(length_m > 0.0 for length_m in lengths_m) and self.clear_m >= 0.0 and self.looks >= 1):
             raise ValueError(f"{self}: expected within_m, low_m and arm_m > 0, clear_m >= 0 and looks >= 1")
-        if not (0.0 < self.certainty < 1.0 and 0.0 < self.holding <= 1.0):
-            raise ValueError(f"{self}: expected certainty in 0..1, both excluded, and holding in 0..1, 0 excluded")
+        if not (0.0 < self.kept_certainty <= self.certainty < 1.0 and 0.0 < self.holding <= 1.0):
+            raise ValueError(
+                f"{self}: expected certainty in 0..1, both excluded, kept_certainty up to that, and holding in 0..1, 0 "
+                "excluded"
+            )
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,7 @@ class Judge:
         self._took = False  # something was held
         self._low_at: Tensor | None = None  # tcp where the closed, empty hand came down
         self._agreeing = 0
+        self._held_before = False  # objects lay as shown at the last look
         self._lay_as_shown: bool | None = None  # at the first look
 
     @torch.no_grad()
@@ -130,7 +136,8 @@ class Judge:
         chances, shown = opinion.logits[0].softmax(-1), opinion.goal_states[0]
         certainty = float(chance_within(chances, self._edges_m, settings.within_m))
         off_m = median_off_m(chances, self._edges_m)
-        objects_hold = certainty >= settings.certainty
+        objects_hold = certainty >= (settings.kept_certainty if self._held_before else settings.certainty)
+        self._held_before = objects_hold
         self._note(state, objects_hold)
         missing = self._arm_missing(state, shown) if objects_hold else _off_in_words(off_m)
         self._agreeing = 0 if missing else self._agreeing + 1
@@ -161,7 +168,8 @@ class Judge:
             alike = bool(state[GRIPPER] > CLOSED) == bool(shown[GRIPPER] > CLOSED)
             return "" if alike else "the gripper is not as shown"
         gone_m, shown_gone_m = (float((tcp[:3] - self._acted_at).norm()) for tcp in (state, shown))
-        return LEAVE if gone_m < settings.clear_m < shown_gone_m else ""
+        must_leave = self._took or shown_gone_m > settings.clear_m
+        return LEAVE if must_leave and gone_m < settings.clear_m else ""
 
     def holds(self, state: Tensor) -> bool:
         """Whether the gripper holds something in an arm state [S]: its fingers are less closed than commanded.
@@ -180,7 +188,7 @@ class Judge:
 
     def _grips(self, state: Tensor, shown: Tensor) -> bool:
         """Whether it holds something, or took something and its fingers are not yet as open as shown."""
-        return self.holds(state) or (self._took and float(state[-1] - shown[-1]) > OPENED)
+        return self.holds(state) or (self._took and float(state[-1] - shown[-1].clamp(0.0, 1.0)) > OPENED)
 
     def _note(self, state: Tensor, objects_hold: bool) -> None:
         """Remembers how it began, and what the hand has done up to this look."""

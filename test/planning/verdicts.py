@@ -19,16 +19,20 @@ HOLDING = {"closed": 1.0, "measured": 0.4}
 
 
 class Says:
-    """`VerdictHead` that is all but sure of a distance; infinite: of other things. Remembers the goals it was given."""
+    """`VerdictHead` that is all but sure of a distance, or as sure as `certainty` says, and else of its being far off;
+    infinite: of other things. Remembers the goals it was given.
+    """
 
     def __init__(self, off_m: float, shown: torch.Tensor) -> None:
-        self.off_m, self.shown = off_m, shown
+        self.off_m, self.shown, self.certainty = off_m, shown, math.nan
         self.goals: list[torch.Tensor] = []
 
     def __call__(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Opinion:
         self.goals.append(goals[0])
         logits = torch.zeros(1, len(EDGES_M) + 2)
         logits[0, sum(edge <= self.off_m for edge in EDGES_M) if self.off_m < math.inf else -1] = 8.0
+        if self.certainty < 1.0:
+            logits[0] = torch.tensor([self.certainty, *[1e-9] * len(EDGES_M), 1.0 - self.certainty]).log()
         return Opinion(logits, self.shown[None])
 
 
