@@ -37,13 +37,15 @@ LARGEST_YAW_RAD = 0.5
 @dataclass(frozen=True)
 class Pair:
     """What was said of one pair: how the arm stands in the present picture (one of ARMS), how far the object is off,
-    the certainty, and whether the object was called to lie as shown. drawn: by a distance that was drawn.
+    the certainty, whether the object was called to lie as shown, and how far off it was said to be. drawn: by a
+    distance that was drawn.
     """
 
     arm: str
     off_m: float
     certainty: float
     called_done: bool
+    said_m: float
     drawn: bool = False
 
 
@@ -147,7 +149,7 @@ def show_pairs(
                     judge.forget()
                     verdict = judge.look(observed[0], state, goal)
                     drawn = number >= len(OFF_M)
-                    found.append(Pair(arm, off_m, verdict.certainty, verdict.objects_hold, drawn))
+                    found.append(Pair(arm, off_m, verdict.certainty, verdict.objects_hold, verdict.off_m, drawn))
             yield found
     finally:
         world.close()

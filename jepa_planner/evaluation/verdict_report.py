@@ -8,7 +8,10 @@ from jepa_planner.evaluation.statistics import wilson_interval
 from jepa_planner.evaluation.verdict_pairs import OFF_M, Pair
 
 NEAR_M, FAR_M = 0.03, 0.05
-"""What is off by at most the one should be called done, and what is off by at least the other not."""
+HALF_WAY_M = (NEAR_M + FAR_M) / 2
+"""What is off by at most the one should be said to be nearer than half way to the other, and what is off by at least
+that not.
+"""
 BINS = 10
 
 
@@ -43,7 +46,7 @@ def _row(arm: str, pairs: Sequence[Pair]) -> dict[str, object]:
     at = {off_m: [pair for pair in pairs if pair.off_m == off_m] for off_m in OFF_M}
     near = [pair for pair in pairs if pair.off_m <= NEAR_M]
     far = [pair for pair in pairs if pair.off_m >= FAR_M]
-    right = sum(pair.called_done for pair in near) + sum(not pair.called_done for pair in far)
+    right = sum(pair.said_m < HALF_WAY_M for pair in near) + sum(pair.said_m >= HALF_WAY_M for pair in far)
     low, high = wilson_interval(right, len(near) + len(far))
     return {
         "arm": arm,

@@ -88,7 +88,9 @@ def test_every_scene_gives_a_pair_for_each_stand_of_the_arm_and_distance():
 
 
 def pairs(arm: str, *called: bool, certainty: float = 0.9) -> list[Pair]:
-    return [Pair(arm, off_m, certainty, done) for off_m, done in zip(OFF_M, called, strict=True)]
+    return [
+        Pair(arm, off_m, certainty, done, 0.039 if done else 0.041) for off_m, done in zip(OFF_M, called, strict=True)
+    ]
 
 
 def test_shares_are_by_distance_and_near_is_told_apart_from_far():
@@ -109,7 +111,7 @@ def test_shares_are_by_distance_and_near_is_told_apart_from_far():
 
 
 def test_certainty_is_set_beside_what_truly_lies_there():
-    shown = [Pair("free", off_m, certainty, True, drawn=True) for off_m, certainty in
+    shown = [Pair("free", off_m, certainty, True, 0.01, drawn=True) for off_m, certainty in
              ((0.0, 0.92), (0.03, 0.98), (0.05, 0.95), (0.0, 1.0), (0.10, 0.04))]  # fmt: skip
     bins = calibration([*shown, *pairs("free", *[True] * 6)], 0.03)
     assert len(bins) == 10 and [found["pairs"] for found in bins] == [1, 0, 0, 0, 0, 0, 0, 0, 0, 4]
