@@ -20,7 +20,7 @@ from jepa_planner.planning.plan import EnergyFunction, NonFiniteEnergyError, Opt
 from jepa_planner.planning.progress import Progress, ProgressSettings
 from jepa_planner.planning.proposals import Proposals
 from jepa_planner.planning.sub_goals import SubGoals
-from jepa_planner.planning.verdict import LEAVE, LET_GO, Judge, NonFiniteVerdictError, Verdict
+from jepa_planner.planning.verdict import LEAVE, LET_GO, PUT_DOWN, Judge, NonFiniteVerdictError, Verdict
 from jepa_planner.world_model.world_model import Context
 
 BOUND_SLACK = 1e-5
@@ -158,7 +158,9 @@ class RecedingHorizonController:
             is_last = self._sub_goal == len(self._goals) - 1
             reached = energy <= self._goal.tolerance
             if is_last and self._verdict is not None:
-                reached = self._verdict.done or (reached and self._verdict.objects_hold)  # objects hardly weigh in it
+                reached = self._verdict.done or (
+                    reached and self._verdict.objects_hold and not self._hand_is_in_the_way()
+                )
             if not reached and not self._budget_spent():
                 if self._progress.stalled and not self._finishes():
                     return self._end(Reason.STALLED, energy, f"no progress in {self._progress.looks} looks")
@@ -183,6 +185,9 @@ class RecedingHorizonController:
         """
         verdict = self._verdict
         return verdict is not None and verdict.by_work and (verdict.done or verdict.missing in (LET_GO, LEAVE))
+
+    def _hand_is_in_the_way(self) -> bool:
+        return self._verdict.missing in (LET_GO, LEAVE, PUT_DOWN)
 
     def _go_to_last(self) -> str:
         """Passes over the goal images on the way, which have not been reached, and says how many those are."""

@@ -32,6 +32,7 @@ PUSHED_M = 0.02
 
 LET_GO, LEAVE = "the gripper should let go", "the hand should leave"
 """What may be missing where objects lie as shown, and only the hand is in the way."""
+PUT_DOWN = "what the gripper holds should be put down"
 
 
 class NonFiniteVerdictError(ValueError):
@@ -117,7 +118,9 @@ class Judge:
     def forget(self) -> None:
         """Begins anew, for other work."""
         self._acted_at: Tensor | None = None  # tcp where the hand last held or pushed something
-        self._took = False  # something was held
+        self._took_at: Tensor | None = None  # tcp where what was held last was taken
+        self._holds_now = False
+        self._readings: list[Tensor] = []  # how the arm stands in the goal, read while the hand was open, or at first
         self._low_at: Tensor | None = None  # tcp where the closed, empty hand came down
         self._agreeing = 0
         self._held_before = False  # objects lay as shown at the last look
@@ -133,7 +136,7 @@ class Judge:
         opinion = self._head(observed[None], state[None], goal[None])
         if not (opinion.logits.isfinite().all() and opinion.goal_states.isfinite().all()):
             raise NonFiniteVerdictError("the verdict is NaN or infinite: its head or what it is given is broken")
-        chances, shown = opinion.logits[0].softmax(-1), opinion.goal_states[0]
+        chances, shown = opinion.logits[0].softmax(-1), self._shown(opinion.goal_states[0], state)
         certainty = float(chance_within(chances, self._edges_m, settings.within_m))
         off_m = median_off_m(chances, self._edges_m)
         objects_hold = certainty >= (settings.kept_certainty if self._held_before else settings.certainty)
@@ -160,7 +163,7 @@ class Judge:
         if self._shows_held(shown):
             return "" if self.holds(state) else "the gripper should hold something"
         if self._grips(state, shown):
-            return LET_GO
+            return LET_GO if self._supported(state) else PUT_DOWN
         if self._lay_as_shown or self._acted_at is None:
             away_m = float((state[:3] - shown[:3]).norm())
             if away_m > settings.arm_m:
@@ -168,7 +171,7 @@ class Judge:
             alike = bool(state[GRIPPER] > CLOSED) == bool(shown[GRIPPER] > CLOSED)
             return "" if alike else "the gripper is not as shown"
         gone_m, shown_gone_m = (float((tcp[:3] - self._acted_at).norm()) for tcp in (state, shown))
-        must_leave = self._took or shown_gone_m > settings.clear_m
+        must_leave = self._took_at is not None or shown_gone_m > settings.clear_m
         return LEAVE if must_leave and gone_m < settings.clear_m else ""
 
     def holds(self, state: Tensor) -> bool:
@@ -180,6 +183,14 @@ class Judge:
         kept = measured > AJAR if len(state) == MEASURED_ALONE else state[GRIPPER] - measured > BLOCKED
         return bool(kept and measured <= self.settings.holding)
 
+    def _shown(self, reading: Tensor, state: Tensor) -> Tensor:
+        """How the arm stands in the goal: the mean of what was read of it while the hand was open, as what the hand
+        holds is easily taken for what the picture shows it to.
+        """
+        if not self._readings or state[GRIPPER] <= CLOSED:
+            self._readings.append(reading)
+        return torch.stack(self._readings).mean(dim=0)
+
     def _shows_held(self, shown: Tensor) -> bool:
         """As `holds`, of a state that was read from a picture, too roughly to tell how far fingers are blocked."""
         if len(shown) == MEASURED_ALONE:
@@ -188,7 +199,13 @@ class Judge:
 
     def _grips(self, state: Tensor, shown: Tensor) -> bool:
         """Whether it holds something, or took something and its fingers are not yet as open as shown."""
-        return self.holds(state) or (self._took and float(state[-1] - shown[-1].clamp(0.0, 1.0)) > OPENED)
+        return self.holds(state) or (
+            self._took_at is not None and float(state[-1] - shown[-1].clamp(0.0, 1.0)) > OPENED
+        )
+
+    def _supported(self, state: Tensor) -> bool:
+        """Whether the hand is no higher than where it took what it holds: what is higher may have nothing under it."""
+        return not self.holds(state) or float(state[2] - self._took_at[2]) <= self.settings.clear_m
 
     def _note(self, state: Tensor, objects_hold: bool) -> None:
         """Remembers how it began, and what the hand has done up to this look."""
@@ -197,7 +214,8 @@ class Judge:
         tcp, closed = state[:3], bool(state[GRIPPER] > CLOSED)
         if self.holds(state):
             self._acted_at = tcp.clone()
-            self._took = True
+            self._took_at = self._took_at if self._holds_now else tcp.clone()
+        self._holds_now = self.holds(state)
         if not closed or float(tcp[2]) > self.settings.low_m:
             self._low_at = None
         elif self._low_at is None:

@@ -38,8 +38,18 @@ def test_what_is_still_held_is_not_done():
 
 
 def test_a_gripper_that_is_told_to_close_only_half_way_holds_what_stops_it():
-    verdict = carried().look(0.005, arm(0.5, 0.2, closed=0.49, measured=0.42))
+    verdict = carried().look(0.005, arm(0.5, LOW, closed=0.49, measured=0.42))
     assert verdict.missing == "the gripper should let go"
+
+
+def test_what_is_held_higher_than_it_was_taken_may_have_nothing_under_it_and_is_to_be_put_down():
+    assert carried().look(0.005, arm(0.5, LOW + 0.05, **HOLDING)).missing == "what the gripper holds should be put down"
+
+
+def test_how_the_arm_stands_in_the_goal_is_read_while_the_hand_is_open():
+    work = carried()
+    work.head.shown = arm(0.7, **HOLDING)  # what it holds is taken for what the picture shows
+    assert work.look(0.005, arm(0.5, LOW, **HOLDING)).missing == "the gripper should let go"
 
 
 def test_fingers_that_have_hardly_opened_since_they_held_something_have_not_let_go():
