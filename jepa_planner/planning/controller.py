@@ -20,7 +20,7 @@ from jepa_planner.planning.plan import EnergyFunction, NonFiniteEnergyError, Opt
 from jepa_planner.planning.progress import Progress, ProgressSettings
 from jepa_planner.planning.proposals import Proposals
 from jepa_planner.planning.sub_goals import SubGoals
-from jepa_planner.planning.verdict import LEAVE, LET_GO, Judge, NonFiniteVerdictError, Verdict
+from jepa_planner.planning.verdict import LEAVE, LET_GO, NOTHING, Judge, NonFiniteVerdictError, Verdict
 from jepa_planner.world_model.world_model import Context
 
 BOUND_SLACK = 1e-5
@@ -158,7 +158,7 @@ class RecedingHorizonController:
             is_last = self._sub_goal == len(self._goals) - 1
             reached = energy <= self._goal.tolerance
             if is_last and self._verdict is not None:
-                reached = self._verdict.done or (reached and self._verdict.objects_hold)  # objects hardly weigh in it
+                reached = self._verdict.ends(reached)
             if not reached and not self._budget_spent():
                 if self._progress.stalled:
                     return self._end(Reason.STALLED, energy, f"no progress in {self._progress.looks} looks")
@@ -170,11 +170,15 @@ class RecedingHorizonController:
                 return self._end(Reason.BUDGET_SPENT, energy)
             left = "reached" if reached else "left after its step budget"
             news += f"; goal image {self._sub_goal + 1} {left} at energy {energy:.4g}"
-            self._sub_goal, self._steps_in_sub_goal, self._last_plan = self._sub_goal + 1, 0, None
-            self._progress.next_goal()
+            self._pursue(self._sub_goal + 1)
             if reached:
                 self._progress.reached_goal()
-            self._forget_sub_goals()
+
+    def _pursue(self, sub_goal: int) -> None:
+        """Goes on to another goal image, with its own budget and without what was for the one before."""
+        self._sub_goal, self._steps_in_sub_goal, self._last_plan = sub_goal, 0, None
+        self._progress.next_goal()
+        self._forget_sub_goals()
 
     def _finishes(self) -> bool:
         """Whether work has brought objects to where the last goal image shows them, and the hand at most has to leave.
@@ -182,12 +186,13 @@ class RecedingHorizonController:
         Where they lay so at the first look, the goal images on the way are what the work is about.
         """
         verdict = self._verdict
-        return verdict is not None and verdict.by_work and (verdict.done or verdict.missing in (LET_GO, LEAVE))
+        return verdict is not None and verdict.by_work and verdict.missing in (NOTHING, LET_GO, LEAVE)
 
     def _go_to_last(self) -> str:
         """Passes over the goal images on the way, which have not been reached, and says how many those are."""
         passed_over = len(self._goals) - 1 - self._sub_goal
-        self._sub_goal += passed_over
+        if passed_over:
+            self._pursue(len(self._goals) - 1)
         return f"goal images on the way that were not needed: {passed_over}" if passed_over else ""
 
     @property
@@ -267,13 +272,14 @@ class RecedingHorizonController:
         """Where only the hand is in the way of what is done, how it gets out of it."""
         actions, horizon = None, self._optimiser.horizon
         if self._finishes():
-            actions = finishing_actions(self._verdict, context.states[-1], horizon, self._action_space)
+            back = self._judge.settings.back
+            actions = finishing_actions(self._verdict, context.states[-1], horizon, self._action_space, back)
         if actions is None:
             return None
-        energy = float(energy_of(actions[None])[0])
-        if not math.isfinite(energy):
+        imagined_energy = float(energy_of(actions[None])[0])
+        if not math.isfinite(imagined_energy):
             raise NonFiniteEnergyError("the energy of letting go and leaving is NaN or infinite")
-        return Plan(actions, energy, evaluations=1, seconds=0.0)
+        return Plan(actions, imagined_energy, evaluations=1, seconds=0.0)
 
     def _searched_plan(self, context: Context, target: Tensor, energy_of: EnergyFunction) -> Plan:
         proposals, deadline_s = self._sequences_to_try(context, target), self._settings.deadline_s

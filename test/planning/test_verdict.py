@@ -96,6 +96,14 @@ def test_what_was_pushed_is_done_once_the_hand_has_risen_from_there():
     assert work.look(0.015, arm(0.5, 0.1, closed=1.0)).done
 
 
+def test_what_is_pushed_on_a_table_below_the_base_is_done_once_the_hand_has_risen():
+    work = Work(arm(0.7), low_m=-0.355)
+    for off_m, x_m in ((0.15, 0.4), (0.08, 0.45), (0.015, 0.5)):
+        verdict = work.look(off_m, arm(x_m, -0.38, closed=1.0))
+    assert verdict.missing == "the hand should leave"
+    assert work.look(0.015, arm(0.5, -0.3, closed=1.0)).done
+
+
 def test_a_hand_that_closes_on_nothing_holds_nothing():
     work = Work(AWAY)
     assert not work.judge.holds(arm(0.4, closed=1.0))
@@ -174,7 +182,16 @@ def test_a_verdict_says_how_far_and_how_sure():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"within_m": 0.0}, {"certainty": 1.0}, {"certainty": 0.0}, {"holding": 0.0}, {"looks": 0}, {"arm_m": math.nan}],
+    [
+        {"within_m": 0.0},
+        {"certainty": 1.0},
+        {"certainty": 0.0},
+        {"holding": 0.0},
+        {"looks": 0},
+        {"arm_m": math.nan},
+        {"low_m": math.nan},
+        {"back": (0.0, 0.0, 0.0)},
+    ],
 )
 def test_an_impossible_rule_is_refused(wrong):
     with pytest.raises(ValueError, match="expected"):
