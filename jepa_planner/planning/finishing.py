@@ -16,6 +16,8 @@ from jepa_planner.planning.verdict import LEAVE, LET_GO, NOTHING, Verdict
 XYZ, ROTATION = slice(3), slice(3, 6)
 STEEP = 0.1
 """So much of a way back may lead down; one that leads farther down is a wrong one, as where `back` is another tcp's."""
+ROUGHLY_M = 0.02
+"""A way back may lead so far away from where the goal picture shows the hand, which is read from it no better."""
 ASIDE = 0.7
 """Least share of the way back that must be left where the hand may not move along some axes."""
 SMALL = 1e-3
@@ -36,7 +38,7 @@ def finishing_actions(
     elif verdict.missing == LEAVE:
         way = Rotation.from_euler("xyz", state[ROTATION].double().numpy()).apply(back)
         way = torch.from_numpy(way / math.hypot(*back))
-        if way[2] < -STEEP:
+        if way[2] < -STEEP or _toward(verdict, state, way) < -ROUGHLY_M:
             return None
         bounds = torch.tensor(space.max_abs[XYZ], dtype=way.dtype)
         way = torch.where((bounds > 0.0) & (way.abs() > SMALL), way, 0.0)
@@ -47,3 +49,8 @@ def finishing_actions(
     else:
         return None
     return space.clip(actions)
+
+
+def _toward(verdict: Verdict, state: Tensor, way: Tensor) -> float:
+    """How far (m) the hand would have to go along a way [3] to be nearest to where the goal picture shows it."""
+    return 0.0 if verdict.shown_m is None else float((torch.tensor(verdict.shown_m) - state[XYZ]).to(way) @ way)

@@ -74,7 +74,7 @@ class Verdict:
     certainty: chance that objects lie as it shows; off_m: how far the farthest is thought to be from there, infinite
     where that is beyond telling; missing: what does not hold yet, in words, empty where all does; objects_hold: at
     least what it shows of the objects does; done: all does, and did as often as asked for;
-    by_work: objects lay elsewhere at the first look.
+    by_work: objects lay elsewhere at the first look; shown_m: where it shows the tcp, as read from it, roughly.
     """
 
     certainty: float
@@ -83,6 +83,7 @@ class Verdict:
     objects_hold: bool = False
     done: bool = False
     by_work: bool = False
+    shown_m: tuple[float, float, float] | None = None
 
     def ends(self, near: bool) -> bool:
         """Whether work ends with this look; near: the energy is within the tolerance of the last goal picture.
@@ -151,6 +152,7 @@ class Judge:
             objects_hold,
             done=self._agreeing >= settings.looks,
             by_work=not self._lay_as_shown,
+            shown_m=tuple(shown[:3].tolist()),
         )
 
     def forget_last_look(self) -> None:

@@ -62,6 +62,14 @@ def test_a_hand_whose_tcp_points_the_other_way_rises_all_the_same_once_that_is_t
     torch.testing.assert_close(told[:3], torch.tensor([0.0, 0.0, 0.06]), atol=1e-6, rtol=0.0)
 
 
+@pytest.mark.parametrize(("shown_x_m", "draws_back"), [(0.4, True), (0.51, True), (0.6, False)])
+def test_a_way_that_leads_away_from_where_the_picture_shows_the_hand_is_not_taken(shown_x_m, draws_back):
+    state = arm(0.5)
+    state[4] = -torch.pi / 2  # the fingers point along x, if `back` is right
+    verdict = Verdict(0.9, 0.01, LEAVE, objects_hold=True, shown_m=(shown_x_m, 0.0, 0.2))
+    assert (finishing_actions(verdict, state, horizon=3, space=SPACE, back=BACK) is not None) is draws_back
+
+
 def test_a_gripper_of_small_strokes_opens_by_one():
     space = ActionSpace((0.02, 0.02, 0.02, 0.0, 0.0, 0.0, 0.25))
     assert actions_for(LET_GO, arm(0.5, closed=1.0, measured=0.4), space)[:, 6].tolist() == [-0.25, 0.0, 0.0]
