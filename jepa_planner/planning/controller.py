@@ -153,7 +153,8 @@ class RecedingHorizonController:
             if not math.isfinite(energy):
                 return self._end(Reason.INVALID_ENERGY, energy, "the observation's own is NaN or infinite")
             if not looked:  # of goals that are left at once, only the first is looked at
-                self._progress.look(energy, self._verdict, self._judge is not None and self._judge.holds(state))
+                holds = self._judge is not None and self._judge.holds(state)
+                self._progress.look(energy, None if self._tours() else self._verdict, holds)
                 looked = True
             is_last = self._sub_goal == len(self._goals) - 1
             reached = energy <= self._goal.tolerance
@@ -179,6 +180,11 @@ class RecedingHorizonController:
         self._sub_goal, self._steps_in_sub_goal, self._last_plan = sub_goal, 0, None
         self._progress.next_goal()
         self._forget_sub_goals()
+
+    def _tours(self) -> bool:
+        """Whether a goal image on the way is pursued for itself: the verdict on the last one says nothing of it."""
+        is_last = self._sub_goal == len(self._goals) - 1
+        return self._verdict is not None and not self._verdict.by_work and not is_last
 
     def _finishes(self) -> bool:
         """Whether work has brought objects to where the last goal image shows them, and the hand at most has to leave.

@@ -98,6 +98,15 @@ def test_a_list_whose_last_picture_holds_at_first_is_a_tour_and_not_done_before_
     assert (decisions[2].reason, decisions[2].sub_goal) == (Reason.REACHED, 1)
 
 
+def test_a_tour_that_moves_things_and_brings_them_back_does_not_stall_while_it_comes_nearer_to_its_first_picture():
+    work = Judged([goal(9.0, 0.0, 0.0, budget_steps=9), FAR], progress=ProgressSettings(patience=3))
+    work.look(0.005, SHOWN)
+    for x_m in range(1, 6):
+        assert work.look(0.15, SHOWN, torch.tensor([[float(x_m), 0.0, 0.0]])).kind is DecisionKind.MOVE
+    still = [work.look(0.15, SHOWN, torch.tensor([[5.0, 0.0, 0.0]])).reason for _ in range(3)]
+    assert still[-1] is Reason.STALLED
+
+
 def test_a_hand_that_brought_things_to_their_place_lets_go_and_leaves_whatever_goal_image_is_pursued():
     work = Judged([goal(5.0, 0.0, 0.0), FAR])
     work.look(0.15, arm(0.4, 0.02, **HOLDING))
