@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 from controlled import FixedPlan, controller, goal, observe
-from landscapes import SPACE
+from landscapes import SPACE, PointWorld
 from test_controller_sub_goals import around_the_corner
 from verdicts import EDGES_M, HOLDING, Says, arm
 
@@ -137,6 +137,18 @@ def test_an_arm_that_has_nothing_left_to_do_rests_until_so_many_looks_agree():
     rests = work.look(0.005, arm(0.5, 0.15))
     assert rests.kind is DecisionKind.MOVE and not rests.action.any()
     assert work.look(0.005, arm(0.5, 0.15)).reason is Reason.REACHED
+
+
+def test_a_model_that_imagines_no_numbers_lets_go_of_nothing():
+    class Broken(PointWorld):
+        def energies(self, context, goal, actions) -> torch.Tensor:
+            return super().energies(context, goal, actions) * math.nan
+
+    work = Judged([FAR], imagination=Broken())
+    work.judge.look(HERE, arm(0.4, 0.02, **HOLDING), FAR.latent)
+    decision = work.look(0.005, arm(0.5, 0.02, **HOLDING))
+    assert (decision.reason, decision.action) == (Reason.INVALID_ENERGY, None)
+    assert "the energy of letting go and leaving is NaN or infinite" in decision.message
 
 
 def test_a_hand_that_lets_go_of_what_then_lies_elsewhere_goes_on_with_the_work():
