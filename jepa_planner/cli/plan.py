@@ -111,7 +111,7 @@ def in_words(plan: OfflinePlan, reached_energy: float) -> str:
     if not len(plan.actions):
         return "\n".join([*lines, "the two pictures are the same to the model: there is nothing to plan"])
     near = plan.energy_now <= reached_energy
-    if near if verdict is None else (verdict.done or (near and verdict.objects_hold)):
+    if near if verdict is None else verdict.ends(near):
         lines.append("this goal counts as reached already: an arm would stay where it is")
     if plan.imagined is not None:
         place = ", ".join(f"{value:.3f}" for value in plan.imagined.state[:3].tolist())

@@ -20,7 +20,7 @@ from jepa_planner.planning.plan import EnergyFunction, NonFiniteEnergyError, Opt
 from jepa_planner.planning.progress import Progress, ProgressSettings
 from jepa_planner.planning.proposals import Proposals
 from jepa_planner.planning.sub_goals import SubGoals
-from jepa_planner.planning.verdict import LEAVE, LET_GO, PUT_DOWN, Judge, NonFiniteVerdictError, Verdict
+from jepa_planner.planning.verdict import LEAVE, LET_GO, NOTHING, Judge, NonFiniteVerdictError, Verdict
 from jepa_planner.world_model.world_model import Context
 
 BOUND_SLACK = 1e-5
@@ -153,14 +153,13 @@ class RecedingHorizonController:
             if not math.isfinite(energy):
                 return self._end(Reason.INVALID_ENERGY, energy, "the observation's own is NaN or infinite")
             if not looked:  # of goals that are left at once, only the first is looked at
-                self._progress.look(energy, self._verdict, self._judge is not None and self._judge.holds(state))
+                holds = self._judge is not None and self._judge.holds(state)
+                self._progress.look(energy, None if self._tours() else self._verdict, holds)
                 looked = True
             is_last = self._sub_goal == len(self._goals) - 1
             reached = energy <= self._goal.tolerance
             if is_last and self._verdict is not None:
-                reached = self._verdict.done or (
-                    reached and self._verdict.objects_hold and not self._hand_is_in_the_way()
-                )
+                reached = self._verdict.ends(reached)
             if not reached and not self._budget_spent():
                 if self._progress.stalled and not self._finishes():
                     return self._end(Reason.STALLED, energy, f"no progress in {self._progress.looks} looks")
@@ -172,11 +171,20 @@ class RecedingHorizonController:
                 return self._end(Reason.BUDGET_SPENT, energy)
             left = "reached" if reached else "left after its step budget"
             news += f"; goal image {self._sub_goal + 1} {left} at energy {energy:.4g}"
-            self._sub_goal, self._steps_in_sub_goal, self._last_plan = self._sub_goal + 1, 0, None
-            self._progress.next_goal()
+            self._pursue(self._sub_goal + 1)
             if reached:
                 self._progress.reached_goal()
-            self._forget_sub_goals()
+
+    def _pursue(self, sub_goal: int) -> None:
+        """Goes on to another goal image, with its own budget and without what was for the one before."""
+        self._sub_goal, self._steps_in_sub_goal, self._last_plan = sub_goal, 0, None
+        self._progress.next_goal()
+        self._forget_sub_goals()
+
+    def _tours(self) -> bool:
+        """Whether a goal image on the way is pursued for itself: the verdict on the last one says nothing of it."""
+        is_last = self._sub_goal == len(self._goals) - 1
+        return self._verdict is not None and not self._verdict.by_work and not is_last
 
     def _finishes(self) -> bool:
         """Whether work has brought objects to where the last goal image shows them, and the hand at most has to leave.
@@ -184,15 +192,13 @@ class RecedingHorizonController:
         Where they lay so at the first look, the goal images on the way are what the work is about.
         """
         verdict = self._verdict
-        return verdict is not None and verdict.by_work and (verdict.done or verdict.missing in (LET_GO, LEAVE))
-
-    def _hand_is_in_the_way(self) -> bool:
-        return self._verdict.missing in (LET_GO, LEAVE, PUT_DOWN)
+        return verdict is not None and verdict.by_work and verdict.missing in (NOTHING, LET_GO, LEAVE)
 
     def _go_to_last(self) -> str:
         """Passes over the goal images on the way, which have not been reached, and says how many those are."""
         passed_over = len(self._goals) - 1 - self._sub_goal
-        self._sub_goal += passed_over
+        if passed_over:
+            self._pursue(len(self._goals) - 1)
         return f"goal images on the way that were not needed: {passed_over}" if passed_over else ""
 
     @property
@@ -272,13 +278,14 @@ class RecedingHorizonController:
         """Where only the hand is in the way of what is done, how it gets out of it."""
         actions, horizon = None, self._optimiser.horizon
         if self._finishes():
-            actions = finishing_actions(self._verdict, context.states[-1], horizon, self._action_space)
+            back = self._judge.settings.back
+            actions = finishing_actions(self._verdict, context.states[-1], horizon, self._action_space, back)
         if actions is None:
             return None
-        energy = float(energy_of(actions[None])[0])
-        if not math.isfinite(energy):
+        imagined_energy = float(energy_of(actions[None])[0])
+        if not math.isfinite(imagined_energy):
             raise NonFiniteEnergyError("the energy of letting go and leaving is NaN or infinite")
-        return Plan(actions, energy, evaluations=1, seconds=0.0)
+        return Plan(actions, imagined_energy, evaluations=1, seconds=0.0)
 
     def _searched_plan(self, context: Context, target: Tensor, energy_of: EnergyFunction) -> Plan:
         proposals, deadline_s = self._sequences_to_try(context, target), self._settings.deadline_s

@@ -29,10 +29,9 @@ OPENED = 0.15
 PUSHED_M = 0.02
 """A closed, empty hand that is low and moves so far may have pushed something."""
 
-
-LET_GO, LEAVE = "the gripper should let go", "the hand should leave"
+NOTHING, LET_GO, LEAVE = "", "the gripper should let go", "the hand should leave"
 """What may be missing where objects lie as shown, and only the hand is in the way."""
-PUT_DOWN = "what the gripper holds should be put down"
+HOLD, PUT_DOWN = "the gripper should hold something", "what the gripper holds should be put down"
 
 
 class NonFiniteVerdictError(ValueError):
@@ -44,10 +43,11 @@ class VerdictSettings:
     """within_m: objects that are nearer to where the goal picture shows them lie as it shows. certainty: least chance
     of that for the work to be done; kept_certainty: where they lay as shown at the look before. holding: fingers that
     are kept from closing, or of which commands are not known, hold something if they are measured at most so far
-    closed. low_m: below, a hand may touch what lies on the table. arm_m: where no object had to be moved the picture is
-    about the arm, and the tcp must be so near to where it shows it. clear_m: so far the hand must be from where it let
-    something go, and from where it pushed something if the picture shows it farther. looks: so many in a row must
-    agree.
+    closed. low_m: a hand whose tcp is lower, in the base frame, may touch what lies on the table; negative where the
+    base stands above that. arm_m: where no object had to be moved the picture is about the arm, and the tcp must be so
+    near to where it shows it. clear_m: so far the hand must be from where it let something go, and from where it pushed
+    something if the picture shows it farther. back: from the fingers into the hand, in the frame of the tcp: (0, 0, -1)
+    where its z axis leads out of the hand, as that of a flange does. looks: so many in a row must agree.
     """
 
     within_m: float = 0.03
@@ -57,12 +57,14 @@ class VerdictSettings:
     low_m: float = 0.045
     arm_m: float = 0.015
     clear_m: float = 0.04
+    back: tuple[float, float, float] = (0.0, 0.0, 1.0)
     looks: int = 1
 
     def __post_init__(self) -> None:
-        lengths_m = (self.within_m, self.low_m, self.arm_m)
-        if not (all(length_m > 0.0 for length_m in lengths_m) and self.clear_m >= 0.0 and self.looks >= 1):
-            raise ValueError(f"{self}: expected within_m, low_m and arm_m > 0, clear_m >= 0 and looks >= 1")
+        if not (self.within_m > 0.0 and self.arm_m > 0.0 and self.clear_m >= 0.0 and self.looks >= 1):
+            raise ValueError(f"{self}: expected within_m and arm_m > 0, clear_m >= 0 and looks >= 1")
+        if not (math.isfinite(self.low_m) and 0.0 < math.hypot(*self.back) < math.inf):
+            raise ValueError(f"{self}: expected low_m finite, and back finite and not 0")
         if not (0.0 < self.kept_certainty <= self.certainty < 1.0 and 0.0 < self.holding <= 1.0):
             raise ValueError(
                 f"{self}: expected certainty in 0..1, both excluded, kept_certainty up to that, and holding in 0..1, 0 "
@@ -77,7 +79,7 @@ class Verdict:
     certainty: chance that objects lie as it shows; off_m: how far the farthest is thought to be from there, infinite
     where that is beyond telling; missing: what does not hold yet, in words, empty where all does; objects_hold: at
     least what it shows of the objects does; done: all does, and did as often as asked for;
-    by_work: objects lay elsewhere at the first look.
+    by_work: objects lay elsewhere at the first look; shown_m: where it shows the tcp, as read from it, roughly.
     """
 
     certainty: float
@@ -86,6 +88,14 @@ class Verdict:
     objects_hold: bool = False
     done: bool = False
     by_work: bool = False
+    shown_m: tuple[float, float, float] | None = None
+
+    def ends(self, near: bool) -> bool:
+        """Whether work ends with this look; near: the energy is within the tolerance of the last goal picture.
+
+        An energy may stand for where the arm is: objects hardly weigh in it, nor whether the fingers hold one.
+        """
+        return self.done or (near and self.objects_hold and self.missing not in (LET_GO, LEAVE, HOLD, PUT_DOWN))
 
     def __str__(self) -> str:
         said = f"{_off_in_words(self.off_m)}, {100 * self.certainty:.0f} % sure that they lie as shown"
@@ -151,6 +161,7 @@ class Judge:
             objects_hold,
             done=self._agreeing >= settings.looks,
             by_work=not self._lay_as_shown,
+            shown_m=tuple(shown[:3].tolist()),
         )
 
     def forget_last_look(self) -> None:
@@ -161,7 +172,7 @@ class Judge:
         """What the arm has yet to do where objects lie as shown, in words: its state [S], and the one that is shown."""
         settings = self.settings
         if self._shows_held(shown):
-            return "" if self.holds(state) else "the gripper should hold something"
+            return NOTHING if self.holds(state) else HOLD
         if self._grips(state, shown):
             return LET_GO if self._supported(state) else PUT_DOWN
         if self._lay_as_shown or self._acted_at is None:
@@ -169,10 +180,10 @@ class Judge:
             if away_m > settings.arm_m:
                 return f"the hand is {100 * away_m:.1f} cm off"
             alike = bool(state[GRIPPER] > CLOSED) == bool(shown[GRIPPER] > CLOSED)
-            return "" if alike else "the gripper is not as shown"
+            return NOTHING if alike else "the gripper is not as shown"
         gone_m, shown_gone_m = (float((tcp[:3] - self._acted_at).norm()) for tcp in (state, shown))
         must_leave = self._took_at is not None or shown_gone_m > settings.clear_m
-        return LEAVE if must_leave and gone_m < settings.clear_m else ""
+        return LEAVE if must_leave and gone_m < settings.clear_m else NOTHING
 
     def holds(self, state: Tensor) -> bool:
         """Whether the gripper holds something in an arm state [S]: its fingers are less closed than commanded.
@@ -212,10 +223,11 @@ class Judge:
         if self._lay_as_shown is None:
             self._lay_as_shown = objects_hold
         tcp, closed = state[:3], bool(state[GRIPPER] > CLOSED)
-        if self.holds(state):
+        held, self._holds_now = self._holds_now, self.holds(state)
+        if self._holds_now or (held and tcp[2] < self._acted_at[2]):  # it may have let go on its way down
             self._acted_at = tcp.clone()
-            self._took_at = self._took_at if self._holds_now else tcp.clone()
-        self._holds_now = self.holds(state)
+        if self._holds_now and not held:
+            self._took_at = tcp.clone()
         if not closed or float(tcp[2]) > self.settings.low_m:
             self._low_at = None
         elif self._low_at is None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 from controlled import FixedPlan, controller, goal, observe
-from landscapes import SPACE
+from landscapes import SPACE, PointWorld
 from test_controller_sub_goals import around_the_corner
 from verdicts import EDGES_M, HOLDING, Says, arm
 
@@ -62,6 +62,17 @@ def test_an_energy_within_the_tolerance_ends_it_where_objects_lie_as_shown():
     assert not decision.verdict.done and decision.reason is Reason.REACHED
 
 
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [(arm(0.5, 0.02, **HOLDING), SHOWN), (arm(0.5, 0.02), arm(0.5, 0.02, **HOLDING))],
+    ids=["let go, and is held", "held, and is not"],
+)
+def test_an_energy_within_the_tolerance_does_not_say_what_the_gripper_holds(state, shown):
+    work = Judged([goal(0.0, 0.0, 0.0)], Says(0.15, shown))
+    work.look(0.15, arm(0.4))
+    assert work.look(0.005, state).kind is DecisionKind.MOVE
+
+
 def test_the_verdict_is_about_the_last_goal_image_and_those_on_the_way_keep_their_energies():
     way = [goal(0.0, 0.0, 0.0), goal(5.0, 0.0, 0.0, budget_steps=1), FAR]
     work = Judged(way)
@@ -87,6 +98,15 @@ def test_a_list_whose_last_picture_holds_at_first_is_a_tour_and_not_done_before_
     assert (decisions[2].reason, decisions[2].sub_goal) == (Reason.REACHED, 1)
 
 
+def test_a_tour_that_moves_things_and_brings_them_back_does_not_stall_while_it_comes_nearer_to_its_first_picture():
+    work = Judged([goal(9.0, 0.0, 0.0, budget_steps=9), FAR], progress=ProgressSettings(patience=3))
+    work.look(0.005, SHOWN)
+    for x_m in range(1, 6):
+        assert work.look(0.15, SHOWN, torch.tensor([[float(x_m), 0.0, 0.0]])).kind is DecisionKind.MOVE
+    still = [work.look(0.15, SHOWN, torch.tensor([[5.0, 0.0, 0.0]])).reason for _ in range(3)]
+    assert still[-1] is Reason.STALLED
+
+
 def test_a_hand_that_brought_things_to_their_place_lets_go_and_leaves_whatever_goal_image_is_pursued():
     work = Judged([goal(5.0, 0.0, 0.0), FAR])
     work.look(0.15, arm(0.4, 0.02, **HOLDING))
@@ -96,6 +116,39 @@ def test_a_hand_that_brought_things_to_their_place_lets_go_and_leaves_whatever_g
     assert opens.action.tolist() == [0.0] * 6 + [-1.0]
     assert leaves.action[2] == SPACE.max_abs[2] and not leaves.action[[0, 1, 6]].any()
     assert work.look(0.005, arm(0.5, 0.15)).reason is Reason.REACHED
+
+
+def test_the_last_goal_image_has_its_own_budget_once_those_on_the_way_are_passed_over():
+    work = Judged([goal(5.0, 0.0, 0.0, budget_steps=3), replace(FAR, budget_steps=2)])
+    for off_m, measured in ((0.15, 0.0), (0.15, 0.4), (0.15, 0.4)):
+        work.look(off_m, arm(0.4, 0.02, closed=float(measured > 0.0), measured=measured))
+    decisions = [work.look(0.005, arm(0.5, 0.02, **HOLDING)), work.look(0.005, arm(0.5, 0.02))]
+    assert [(decision.kind, decision.steps_in_sub_goal) for decision in decisions] == [
+        (DecisionKind.MOVE, 1),
+        (DecisionKind.MOVE, 2),
+    ]
+    assert work.look(0.005, arm(0.5, 0.15)).reason is Reason.REACHED
+
+
+def test_an_arm_that_has_nothing_left_to_do_rests_until_so_many_looks_agree():
+    moves = FixedPlan(torch.tensor([[0.01] * 3 + [0.0] * 4] * 2))
+    work = Judged([goal(5.0, 0.0, 0.0), FAR], rule=VerdictSettings(looks=2), optimiser=moves)
+    work.look(0.15, arm(0.4, 0.02, **HOLDING))
+    rests = work.look(0.005, arm(0.5, 0.15))
+    assert rests.kind is DecisionKind.MOVE and not rests.action.any()
+    assert work.look(0.005, arm(0.5, 0.15)).reason is Reason.REACHED
+
+
+def test_a_model_that_imagines_no_numbers_lets_go_of_nothing():
+    class Broken(PointWorld):
+        def energies(self, context, goal, actions) -> torch.Tensor:
+            return super().energies(context, goal, actions) * math.nan
+
+    work = Judged([FAR], imagination=Broken())
+    work.judge.look(HERE, arm(0.4, 0.02, **HOLDING), FAR.latent)
+    decision = work.look(0.005, arm(0.5, 0.02, **HOLDING))
+    assert (decision.reason, decision.action) == (Reason.INVALID_ENERGY, None)
+    assert "the energy of letting go and leaving is NaN or infinite" in decision.message
 
 
 def test_a_hand_that_lets_go_of_what_then_lies_elsewhere_goes_on_with_the_work():

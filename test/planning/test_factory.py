@@ -84,7 +84,7 @@ def test_sub_goals_are_imagined_where_the_model_can_and_it_is_not_told_otherwise
 def test_a_model_that_tells_when_the_work_is_done_is_asked_by_the_rule_of_its_contract():
     seen = small_context(1)
     for certainty, objects_hold in ((1e-9, True), (0.99, False)):
-        lenient = small_verdict_spec(rule=VerdictSettings(certainty=certainty))
+        lenient = small_verdict_spec(rule=VerdictSettings(certainty=certainty, kept_certainty=1e-9))
         made = factory(replace(MODEL.contract, verdict=lenient), verdict_head=small_verdict_head())
         decision = made.controller(made.goals([FAR], [Asked()])).step(seen.latents[0], seen.states[0])
         assert decision.verdict.objects_hold is objects_hold

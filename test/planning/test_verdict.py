@@ -62,6 +62,13 @@ def test_a_picture_read_roughly_does_not_show_something_held_because_fingers_see
     assert carried(shown=arm(0.7, closed=0.3, measured=0.2)).look(0.005, arm(0.45, 0.15, closed=0.2)).done
 
 
+def test_a_hand_that_let_go_on_its_way_down_has_not_left_yet():
+    work = carried()
+    assert work.look(0.06, arm(0.5, LOW + 0.06, **HOLDING)).missing == "objects are 7.5 cm off"
+    assert work.look(0.005, arm(0.5, LOW)).missing == "the hand should leave"
+    assert work.look(0.005, arm(0.5, LOW + 0.05)).done
+
+
 @pytest.mark.parametrize("shown", [AWAY, arm(0.52, LOW)], ids=["elsewhere", "beside the thing"])
 def test_a_hand_that_has_let_go_must_leave_wherever_the_picture_shows_it(shown):
     verdict = carried(shown).look(0.005, arm(0.5, LOW))
@@ -111,6 +118,14 @@ def test_what_was_pushed_is_done_once_the_hand_has_risen_from_there():
         verdict = work.look(off_m, arm(x_m, LOW, closed=1.0))
     assert verdict.missing == "the hand should leave"
     assert work.look(0.015, arm(0.5, 0.1, closed=1.0)).done
+
+
+def test_what_is_pushed_on_a_table_below_the_base_is_done_once_the_hand_has_risen():
+    work = Work(arm(0.7), low_m=-0.355)
+    for off_m, x_m in ((0.15, 0.4), (0.08, 0.45), (0.015, 0.5)):
+        verdict = work.look(off_m, arm(x_m, -0.38, closed=1.0))
+    assert verdict.missing == "the hand should leave"
+    assert work.look(0.015, arm(0.5, -0.3, closed=1.0)).done
 
 
 def test_a_hand_that_closes_on_nothing_holds_nothing():
@@ -191,7 +206,16 @@ def test_a_verdict_says_how_far_and_how_sure():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"within_m": 0.0}, {"certainty": 1.0}, {"certainty": 0.0}, {"holding": 0.0}, {"looks": 0}, {"arm_m": math.nan}],
+    [
+        {"within_m": 0.0},
+        {"certainty": 1.0},
+        {"certainty": 0.0},
+        {"holding": 0.0},
+        {"looks": 0},
+        {"arm_m": math.nan},
+        {"low_m": math.nan},
+        {"back": (0.0, 0.0, 0.0)},
+    ],
 )
 def test_an_impossible_rule_is_refused(wrong):
     with pytest.raises(ValueError, match="expected"):
