@@ -26,6 +26,8 @@ MEASURED_ALONE = 7
 """Channels of arm states that tell where the fingers are, and not what they were told."""
 OPENED = 0.15
 """Fingers that took something and are measured less closed than this beyond what a picture shows have let it go."""
+LOOSENED = 0.08
+"""What fingers held is in the hand until they open by so much, however little they are told to press on it."""
 PUSHED_M = 0.02
 """A closed, empty hand that is low and moves so far may have pushed something."""
 
@@ -129,7 +131,7 @@ class Judge:
         """Begins anew, for other work."""
         self._acted_at: Tensor | None = None  # tcp where the hand last held or pushed something
         self._took_at: Tensor | None = None  # tcp where what was held last was taken
-        self._holds_now = False
+        self._grip: float | None = None  # how far closed the fingers are on what is in the hand
         self._readings: list[Tensor] = []  # how the arm stands in the goal, read while the hand was open, or at first
         self._low_at: Tensor | None = None  # tcp where the closed, empty hand came down
         self._agreeing = 0
@@ -209,24 +211,28 @@ class Judge:
         return bool(shown[GRIPPER] > CLOSED and shown[-1] <= self.settings.holding)
 
     def _grips(self, state: Tensor, shown: Tensor) -> bool:
-        """Whether it holds something, or took something and its fingers are not yet as open as shown."""
-        return self.holds(state) or (
+        """Whether something is in the hand, or was and its fingers are not yet as open as shown."""
+        return self._grip is not None or (
             self._took_at is not None and float(state[-1] - shown[-1].clamp(0.0, 1.0)) > OPENED
         )
 
     def _supported(self, state: Tensor) -> bool:
         """Whether the hand is no higher than where it took what it holds: what is higher may have nothing under it."""
-        return not self.holds(state) or float(state[2] - self._took_at[2]) <= self.settings.clear_m
+        return self._grip is None or float(state[2] - self._took_at[2]) <= self.settings.clear_m
 
     def _note(self, state: Tensor, objects_hold: bool) -> None:
         """Remembers how it began, and what the hand has done up to this look."""
         if self._lay_as_shown is None:
             self._lay_as_shown = objects_hold
         tcp, closed = state[:3], bool(state[GRIPPER] > CLOSED)
-        held, self._holds_now = self._holds_now, self.holds(state)
-        if self._holds_now or (held and tcp[2] < self._acted_at[2]):  # it may have let go on its way down
+        held = self._grip is not None
+        if self.holds(state):
+            self._grip = float(state[-1])
+        elif held and float(state[-1]) < self._grip - LOOSENED:
+            self._grip = None
+        if self._grip is not None or (held and tcp[2] < self._acted_at[2]):  # it may have let go on its way down
             self._acted_at = tcp.clone()
-        if self._holds_now and not held:
+        if self._grip is not None and not held:
             self._took_at = tcp.clone()
         if not closed or float(tcp[2]) > self.settings.low_m:
             self._low_at = None

@@ -54,12 +54,21 @@ def test_how_the_arm_stands_in_the_goal_is_read_while_the_hand_is_open():
 
 def test_fingers_that_have_hardly_opened_since_they_held_something_have_not_let_go():
     work = carried()
-    assert work.look(0.005, arm(0.5, 0.15, closed=0.38)).missing == "the gripper should let go"
+    assert work.look(0.005, arm(0.5, LOW, closed=0.38)).missing == "the gripper should let go"
+    assert work.look(0.005, arm(0.5, 0.15, closed=0.3)).missing == "the gripper should let go"
     assert work.look(0.005, arm(0.5, 0.15, closed=0.1)).done
 
 
 def test_a_picture_read_roughly_does_not_show_something_held_because_fingers_seem_a_little_blocked():
     assert carried(shown=arm(0.7, closed=0.3, measured=0.2)).look(0.005, arm(0.45, 0.15, closed=0.2)).done
+
+
+def test_what_is_held_loosely_is_in_the_hand_until_the_fingers_open():
+    work = carried()
+    loose = arm(0.5, LOW + 0.1, closed=0.42, measured=0.41)
+    assert work.look(0.06, loose).missing == "objects are 7.5 cm off"
+    assert work.look(0.005, arm(0.5, LOW, closed=0.42, measured=0.41)).missing == "the gripper should let go"
+    assert work.look(0.005, arm(0.5, LOW)).missing == "the hand should leave"
 
 
 def test_a_hand_that_let_go_on_its_way_down_has_not_left_yet():
