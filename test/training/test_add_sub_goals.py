@@ -213,3 +213,21 @@ def test_a_run_of_a_head_that_sees_is_none_of_a_head_that_does_not(tmp_path, fir
     learn(tmp_path, first, SHORT, acting())
     with pytest.raises(RunFolderError, match="other seeing"):
         learn(tmp_path, first, SEEING, acting())
+
+
+def test_a_head_may_begin_with_the_eyes_of_another_bundle(tmp_path, first):
+    learn(tmp_path / "eyes", first, SEEING, acting())
+    for name, settings in (("own", SEEING), ("taken", replace(SEEING, eyes_of=tmp_path / "eyes" / "bundle"))):
+        learn(tmp_path / name, first, replace(settings, iterations=1, seed=7), acting())
+    given, own, taken = (load_sub_goal_head(tmp_path / name / "bundle") for name in ("eyes", "own", "taken"))
+    off = [(head.scene.eyes[0].where.weight - given.scene.eyes[0].where.weight).abs().max() for head in (own, taken)]
+    assert off[1] < 0.01 < off[0]
+
+
+@pytest.mark.parametrize("blind", [False, True], ids=["no head", "a head that does not see"])
+def test_eyes_that_are_not_there_are_refused(tmp_path, first, blind):
+    if blind:
+        learn(tmp_path / "blind", first, SHORT, acting())
+    bundle = tmp_path / "blind" / "bundle" if blind else first
+    with pytest.raises(ValueError, match="has no head that sees pictures of the same sizes: leave out --eyes-of"):
+        learn(tmp_path, first, replace(SEEING, eyes_of=bundle), acting())
