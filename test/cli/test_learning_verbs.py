@@ -12,6 +12,7 @@ from typed import complaint, evaluate
 from jepa_planner.cli import probe
 from jepa_planner.cli.main import main
 from jepa_planner.planning.cem import CemSettings
+from jepa_planner.planning.sub_goals import SubGoals
 from jepa_planner.training import add_verdict, fine_tuning, probe_report, recipe, training_run
 from jepa_planner.training.add_verdict import VerdictRun
 from jepa_planner.training.collapse import CollapseReport
@@ -210,7 +211,9 @@ def test_a_predictor_goes_on_learning_from_where_a_bundle_is(collected, tmp_path
     assert WorldModel.load(tmp_path / "tuned").contract.name == "mine"
 
 
-def test_sub_goals_are_learned_after_the_predictor_or_added_to_a_bundle(collected, tmp_path, small_and_quick, capsys):
+def test_sub_goals_are_learned_after_the_predictor_or_added_to_a_bundle(
+    collected, tmp_path, small_and_quick, capsys, monkeypatch
+):
     few = ["--demonstrations", str(collected), "--sub-goal-iterations", "2"]
     assert train(collected, tmp_path, *few) == 0
     assert '"foresight"' in capsys.readouterr().out
@@ -221,12 +224,12 @@ def test_sub_goals_are_learned_after_the_predictor_or_added_to_a_bundle(collecte
     assert "3 demonstrations with" in said and f"bundle written to {tmp_path / 'second'}" in said
     assert [load_contract(folder).sub_goals.training.seeds for folder in (first, tmp_path / "second")] == [(0,), (4,)]
     common = ["--task", "reach", "--episodes", "1", "--model", str(first)]
-    imagined = evaluate(tmp_path / "auto.json", *common)
-    assert imagined["imagine_sub_goals"] == "auto"
-    assert "; moment " in imagined["trials"][0]["ended"]
+    target, looks = SubGoals.target, []
+    monkeypatch.setattr(SubGoals, "target", lambda self, *given: looks.append(self) or target(self, *given))
+    assert evaluate(tmp_path / "auto.json", *common)["imagine_sub_goals"] == "auto" and looks
+    looks.clear()
     plain = evaluate(tmp_path / "never.json", *common, "--imagine-sub-goals", "never")
-    assert plain["imagine_sub_goals"] == "never"
-    assert "moment" not in plain["trials"][0]["ended"]
+    assert plain["imagine_sub_goals"] == "never" and not looks
 
 
 def test_sub_goals_that_the_model_cannot_imagine_are_refused(collected, tmp_path, small_and_quick, capsys):
