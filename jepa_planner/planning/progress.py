@@ -54,7 +54,8 @@ class Progress:
     def look(self, energy: float, verdict: Verdict | None = None, holds: bool = False) -> None:
         """One more look: its energy to the pursued goal image, and what was said of the last one."""
         settings, off_m = self.settings, math.inf if verdict is None else verdict.off_m
-        objects_nearer = off_m < self._off_m - settings.off_gain_m
+        acts = verdict is not None and verdict.acting  # objects that no hand touches come no nearer: a reading does
+        objects_nearer = acts and off_m < self._off_m - settings.off_gain_m
         fell = (verdict is None or verdict.objects_hold) and self._energy_fell(energy)
         takes = holds and not self._held and off_m < math.inf  # of what the goal image does not show, nothing helps
         self.looks = 0 if fell or objects_nearer or takes else self.looks + 1

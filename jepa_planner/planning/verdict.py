@@ -81,7 +81,8 @@ class Verdict:
     certainty: chance that objects lie as it shows; off_m: how far the farthest is thought to be from there, infinite
     where that is beyond telling; missing: what does not hold yet, in words, empty where all does; objects_hold: at
     least what it shows of the objects does; done: all does, and did as often as asked for;
-    by_work: objects lay elsewhere at the first look; shown_m: where it shows the tcp, as read from it, roughly.
+    by_work: objects lay elsewhere at the first look; acting: the hand has
+    something in it, has just let it go, or may push it; shown_m: where it shows the tcp, as read from it, roughly.
     """
 
     certainty: float
@@ -90,6 +91,7 @@ class Verdict:
     objects_hold: bool = False
     done: bool = False
     by_work: bool = False
+    acting: bool = True
     shown_m: tuple[float, float, float] | None = None
 
     def ends(self, near: bool) -> bool:
@@ -163,6 +165,7 @@ class Judge:
             objects_hold,
             done=self._agreeing >= settings.looks,
             by_work=not self._lay_as_shown,
+            acting=self._acting,
             shown_m=tuple(shown[:3].tolist()),
         )
 
@@ -240,6 +243,8 @@ class Judge:
             self._low_at = tcp.clone()
         elif float((tcp - self._low_at).norm()) > PUSHED_M:
             self._acted_at = tcp.clone()
+        pushes = self._low_at is not None and self._acted_at is not None
+        self._acting = held or self._grip is not None or pushes
 
 
 def chance_within(chances: Tensor, edges_m: Sequence[float], within_m: float) -> Tensor:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,14 @@ def test_while_objects_lie_elsewhere_energies_are_no_progress():
 
 def test_objects_that_come_nearer_than_ever_are_progress():
     assert looks_without([1.0] * 6, [0.2, 0.19, 0.18, 0.25, 0.19, 0.16]) == [0, 1, 0, 1, 2, 0]
+
+
+def test_objects_that_no_hand_touches_come_no_nearer_whatever_is_read_of_them():
+    progress, found = Progress(ProgressSettings()), []
+    for off_m, acting in ((0.2, False), (0.12, False), (0.08, False), (0.12, True), (0.10, True)):
+        progress.look(1.0, replace(objects(off_m), acting=acting))
+        found.append(progress.looks)
+    assert found == [0, 1, 2, 0, 0]
 
 
 def test_something_held_for_the_first_time_is_progress_and_taking_it_again_is_not():

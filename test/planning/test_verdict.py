@@ -63,6 +63,16 @@ def test_a_picture_read_roughly_does_not_show_something_held_because_fingers_see
     assert carried(shown=arm(0.7, closed=0.3, measured=0.2)).look(0.005, arm(0.45, 0.15, closed=0.2)).done
 
 
+def test_a_hand_acts_while_it_holds_or_pushes_something_and_at_the_look_after():
+    work = Work(AWAY)
+    states = [arm(0.4), arm(0.4, LOW, **HOLDING), arm(0.5, LOW, **HOLDING), arm(0.5, LOW), arm(0.5)]
+    assert [work.look(0.15, state).acting for state in states] == [False, True, True, True, False]
+    pushing = [arm(x_m, LOW, closed=1.0) for x_m in (0.40, 0.41, 0.45)]
+    assert [Work(AWAY).look(0.15, state).acting for state in pushing] == [False] * 3, "no hand is known to have moved"
+    work.judge.forget()
+    assert [work.look(0.15, state).acting for state in pushing] == [False, False, True]
+
+
 def test_what_is_held_loosely_is_in_the_hand_until_the_fingers_open():
     work = carried()
     loose = arm(0.5, LOW + 0.1, closed=0.42, measured=0.41)
