@@ -208,7 +208,11 @@ class Judge:
         return torch.stack(self._readings).mean(dim=0)
 
     def _shows_held(self, shown: Tensor) -> bool:
-        """As `holds`, of a state that was read from a picture, too roughly to tell how far fingers are blocked."""
+        """As `holds`, of a state that was read from a picture, too roughly to tell how far fingers are blocked, or open
+        ones about a thing from closed ones: what was taken is shown held only where it is shown lifted.
+        """
+        if self._took_at is not None and float(shown[2] - self._took_at[2]) <= self.settings.clear_m:
+            return False
         if len(shown) == MEASURED_ALONE:
             return self.holds(shown)
         return bool(shown[GRIPPER] > CLOSED and shown[-1] <= self.settings.holding)

@@ -46,6 +46,11 @@ def test_what_is_held_higher_than_it_was_taken_may_have_nothing_under_it_and_is_
     assert carried().look(0.005, arm(0.5, LOW + 0.05, **HOLDING)).missing == "what the gripper holds should be put down"
 
 
+def test_a_hand_about_a_thing_on_the_table_is_not_taken_for_one_that_holds_it():
+    work = carried(shown=arm(0.5, LOW, **HOLDING))
+    assert work.look(0.005, arm(0.5, LOW, **HOLDING)).missing == "the gripper should let go"
+
+
 def test_how_the_arm_stands_in_the_goal_is_read_while_the_hand_is_open():
     work = carried()
     work.head.shown = arm(0.7, **HOLDING)  # what it holds is taken for what the picture shows
