@@ -11,7 +11,7 @@ from jepa_planner.planning.decision import Reason
 from jepa_planner.planning.energy import distance_to_goal
 from jepa_planner.planning.factory import Asked, ControllerFactory
 from jepa_planner.planning.sub_goals import SubGoal
-from jepa_planner.planning.verdict import Verdict
+from jepa_planner.planning.verdict import NonFiniteVerdictError, Verdict
 from jepa_planner.planning.wary_controller import UnfamiliarGoalError
 from jepa_planner.world_model.world_model import Context, WorldModel
 
@@ -59,7 +59,10 @@ def plan_offline(model: WorldModel, context: Context, goal: Tensor, factory: Con
     if decision.plan is None and decision.reason is not Reason.REACHED:
         raise NoPlanError(decision.reason, decision.message)
     judge = factory.judge()
-    verdict = None if judge is None else judge.look(observed, state, wanted.latent)
+    try:
+        verdict = None if judge is None else judge.look(observed, state, wanted.latent)
+    except NonFiniteVerdictError as error:
+        raise NoPlanError(Reason.INVALID_ENERGY, str(error)) from error
     if decision.plan is None:
         return OfflinePlan(torch.zeros(0, channels), decision.energy, decision.energy, (), 0.0, verdict=verdict)
     latents, target = model.contract.latent_of(context.latents), model.contract.latent_of(goal.cpu())

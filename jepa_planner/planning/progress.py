@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class ProgressSettings:
     """patience: so many looks in a row without progress end the work; 0: none do. Progress is a goal image reached;
-    objects that are nearer by off_gain_m than ever; one held for the first time; and, where objects lie as shown
-    or nothing is known of them, an energy that is less than the least so far by energy_gain of it. settled_energy: for
-    a model without a verdict, whose last goal image counts as reached at this energy once settled_looks brought no
-    progress and the plan found is imagined to bring none; None: never.
+    objects that are nearer by off_gain_m than ever, while the hand acts on one; one held for the first time; and, where
+    objects lie as shown or nothing is known of them, an energy that is less than the least so far by energy_gain of it.
+    settled_energy: for a model without a verdict, whose last goal image counts as reached at this energy once
+    settled_looks brought no progress and the plan found is imagined to bring none; None: never.
     """
 
     patience: int = 14

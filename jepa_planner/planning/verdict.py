@@ -80,9 +80,9 @@ class Verdict:
 
     certainty: chance that objects lie as it shows; off_m: how far the farthest is thought to be from there, infinite
     where that is beyond telling; missing: what does not hold yet, in words, empty where all does; objects_hold: at
-    least what it shows of the objects does; done: all does, and did as often as asked for;
-    by_work: objects lay elsewhere at the first look; acting: the hand has
-    something in it, has just let it go, or may push it; shown_m: where it shows the tcp, as read from it, roughly.
+    least what it shows of the objects does; done: all does, and did as often as asked for; by_work: objects lay
+    elsewhere at the first look; acting: the hand has something in it, has just let it go, or may push it; shown_m:
+    where it shows the tcp, as read from it, roughly.
     """
 
     certainty: float
@@ -132,12 +132,13 @@ class Judge:
     def forget(self) -> None:
         """Begins anew, for other work."""
         self._acted_at: Tensor | None = None  # tcp where the hand last held or pushed something
-        self._took_at: Tensor | None = None  # tcp where what was held last was taken
+        self._took_at: Tensor | None = None  # tcp where what was held last was taken; None: that was not seen
         self._grip: float | None = None  # how far closed the fingers are on what is in the hand
         self._readings: list[Tensor] = []  # how the arm stands in the goal, read while the hand was open, or at first
         self._low_at: Tensor | None = None  # tcp where the closed, empty hand came down
         self._agreeing = 0
-        self._held_before = False  # objects lay as shown at the last look
+        self._acting = False
+        self._lay_as_shown_before = False  # at the look before
         self._lay_as_shown: bool | None = None  # at the first look
 
     @torch.no_grad()
@@ -153,8 +154,8 @@ class Judge:
         chances, shown = opinion.logits[0].softmax(-1), self._shown(opinion.goal_states[0], state)
         certainty = float(chance_within(chances, self._edges_m, settings.within_m))
         off_m = median_off_m(chances, self._edges_m)
-        objects_hold = certainty >= (settings.kept_certainty if self._held_before else settings.certainty)
-        self._held_before = objects_hold
+        objects_hold = certainty >= (settings.kept_certainty if self._lay_as_shown_before else settings.certainty)
+        self._lay_as_shown_before = objects_hold
         self._note(state, objects_hold)
         missing = self._arm_missing(state, shown) if objects_hold else _off_in_words(off_m)
         self._agreeing = 0 if missing else self._agreeing + 1
@@ -224,12 +225,17 @@ class Judge:
         )
 
     def _supported(self, state: Tensor) -> bool:
-        """Whether the hand is no higher than where it took what it holds: what is higher may have nothing under it."""
-        return self._grip is None or float(state[2] - self._took_at[2]) <= self.settings.clear_m
+        """Whether the hand is no higher than where it took what it holds: what is higher, or was in the air
+        at the first look, may have nothing under it.
+        """
+        if self._grip is None:
+            return True
+        return self._took_at is not None and float(state[2] - self._took_at[2]) <= self.settings.clear_m
 
     def _note(self, state: Tensor, objects_hold: bool) -> None:
         """Remembers how it began, and what the hand has done up to this look."""
-        if self._lay_as_shown is None:
+        is_first = self._lay_as_shown is None
+        if is_first:
             self._lay_as_shown = objects_hold
         tcp, closed = state[:3], bool(state[GRIPPER] > CLOSED)
         held = self._grip is not None
@@ -239,7 +245,7 @@ class Judge:
             self._grip = None
         if self._grip is not None or (held and tcp[2] < self._acted_at[2]):  # it may have let go on its way down
             self._acted_at = tcp.clone()
-        if self._grip is not None and not held:
+        if self._grip is not None and not held and not (is_first and float(tcp[2]) > self.settings.low_m):
             self._took_at = tcp.clone()
         if not closed or float(tcp[2]) > self.settings.low_m:
             self._low_at = None

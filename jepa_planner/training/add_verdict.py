@@ -88,7 +88,8 @@ def add_verdict(
     found = judged(head, PairSampler(data, calibrating, edges_m, training, seed=0))
     head.set_temperature(met_temperature(found, edges_m, rule.within_m))
     said = found.said(edges_m, float(head.temperature), rule.within_m)
-    rule = replace(rule, certainty=least_certainty(said, found.off_m, training.false_alarms))
+    certainty = least_certainty(said, found.off_m, training.false_alarms)
+    rule = replace(rule, certainty=certainty, kept_certainty=min(rule.kept_certainty, certainty))
     trained = TrainingSpec(
         data=data.in_words, command=settings.command, seeds=(settings.seed,),
         steps={"verdict": training.fit.iterations},

@@ -74,6 +74,7 @@ are; demonstration: how things are done, nearly clean; adjustments: the same, bu
 """
 GRASP_ERROR_M = 0.015
 NEAR_M = 0.07
+"""Farthest that objects go which are put down near to where they lay."""
 EMPTY_M = 0.07
 """Nothing lies nearer to where a feint grasps."""
 BESIDE_M = 0.02

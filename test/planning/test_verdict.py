@@ -51,6 +51,14 @@ def test_a_hand_about_a_thing_on_the_table_is_not_taken_for_one_that_holds_it():
     assert work.look(0.005, arm(0.5, LOW, **HOLDING)).missing == "the gripper should let go"
 
 
+@pytest.mark.parametrize("shown", [AWAY, arm(0.5, 0.2, **HOLDING)], ids=["left", "held there"])
+def test_what_was_in_the_air_at_the_first_look_is_not_let_go_there(shown):
+    work = Work(shown)
+    work.look(0.15, arm(0.4, 0.2, **HOLDING))
+    verdict = work.look(0.005, arm(0.5, 0.2, **HOLDING))
+    assert verdict.missing == ("" if shown is not AWAY else "what the gripper holds should be put down")
+
+
 def test_how_the_arm_stands_in_the_goal_is_read_while_the_hand_is_open():
     work = carried()
     work.head.shown = arm(0.7, **HOLDING)  # what it holds is taken for what the picture shows

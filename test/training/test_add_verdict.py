@@ -22,6 +22,7 @@ from jepa_planner.world_model.bundle import (
     load_sub_goal_head,
     load_verdict_head,
     save_bundle,
+    write_bundle,
 )
 from jepa_planner.world_model.bundle_files import sha256
 from jepa_planner.world_model.world_model import WorldModel
@@ -91,11 +92,13 @@ def test_an_older_head_is_replaced_and_the_rest_of_its_rule_and_the_sub_goals_st
     learn(tmp_path, first)
     bundle = tmp_path / "bundle"
     add_sub_goals([tmp_path / "demonstrations"], bundle, bundle, tmp_path / "sub_goals", SubGoalRun(iterations=2))
-    yaml = bundle / "model.yaml"
-    yaml.write_text(yaml.read_text().replace("clear_m: 0.04", "clear_m: 0.07"))
+    old = load_contract(bundle)
+    rule = replace(old.verdict.rule, clear_m=0.07, certainty=0.999, kept_certainty=0.998)
+    write_bundle(bundle, replace(old, verdict=replace(old.verdict, rule=rule)), {}, torch.float32)
     before = sha256(bundle / HEAD), sha256(bundle / "sub_goals.safetensors")
     add_verdict([tmp_path / "demonstrations"], bundle, bundle, tmp_path / "other", replace(SHORT, seed=3))
-    assert load_contract(bundle).verdict.rule.clear_m == 0.07
+    rule = load_contract(bundle).verdict.rule
+    assert rule.clear_m == 0.07 and rule.kept_certainty <= rule.certainty < 0.998
     assert sha256(bundle / HEAD) != before[0] and sha256(bundle / "sub_goals.safetensors") == before[1]
 
 
