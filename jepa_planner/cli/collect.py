@@ -42,11 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vary", nargs="*", default=[], metavar="WHAT", help="as `eval --perturb`")
     parser.add_argument(
         "--behaviour", default="exploration",
-        choices=["exploration", "feints", "demonstration", "adjustments", "layouts"],
+        choices=["exploration", "feints", "demonstration", "adjustments", "placement", "out_of_reach", "layouts"],
         help="exploration: with mistakes, for encoder and predictor; feints: the same, but often grasping where "
         "nothing lies; demonstration: nearly clean, for sub-goals; adjustments: the same, but objects often go only a "
-        "little way, for the verdict; layouts: the arm rests and things stand elsewhere "
-        "in each picture, in several takes",
+        "little way, for the verdict; placement: these without pushes, for goals of one picture; out_of_reach: "
+        "with a thing where the arm may not go, or gone, for the verdict; layouts: the arm rests and things stand "
+        "elsewhere in each picture, in several takes",
     )  # fmt: skip
     parser.add_argument(
         "--adapter", default="", metavar="MODULE:CLASS", help="a scene of your own instead of the simulator that ships"

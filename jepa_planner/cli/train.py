@@ -46,7 +46,7 @@ GOES_WITH = {
         "trust_data",
     ),
     "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations", "seeing", "eyes_of", "trust_data"),
-    "verdict_only": ("init", "demonstrations", "verdict_iterations", "seeing", "trust_data"),
+    "verdict_only": ("init", "demonstrations", "verdict_iterations", "seeing", "eyes_of", "trust_data", "out_of_reach"),
 }
 NEEDS = {
     "": ("data",),
@@ -138,6 +138,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--verdict-only", action="store_true",
         help="add that to --init, or learn it anew, from --demonstrations; encoder, predictor and sub-goals stay",
     )  # fmt: skip
+    verdict.add_argument(
+        "--out-of-reach",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="episodes of the same scenes with a thing where the arm cannot go, or without it: such goals then end at "
+        "once",
+    )
     verdict.add_argument(
         "--verdict-iterations", type=at_least(1), metavar="N", help="default: 4000, with --seeing 2000"
     )
@@ -247,7 +255,8 @@ def _add_verdict(args: argparse.Namespace, command: str) -> int:
         seed=args.seed,
         episodes=args.episodes,
         command=command,
-        **_given(args, "seeing", "trust_data", iterations="verdict_iterations"),
+        out_of_reach=tuple(args.out_of_reach or ()),
+        **_given(args, "seeing", "eyes_of", "trust_data", iterations="verdict_iterations"),
     )
     run_folder = _run_folder(args, KINDS["verdict_only"])
     report = add_verdict(args.demonstrations, args.init, args.out, run_folder, settings)

@@ -162,7 +162,7 @@ class RecedingHorizonController:
                 reached = self._verdict.ends(reached)
             if not reached and not self._budget_spent():
                 if self._progress.stalled and not self._finishes():
-                    return self._end(Reason.STALLED, energy, f"no progress in {self._progress.looks} looks")
+                    return self._end(Reason.STALLED, energy, self._progress.in_words())
                 return self._move(energy, news)
             self._sub_goals_reached += reached
             if is_last and reached:

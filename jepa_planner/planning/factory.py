@@ -84,7 +84,7 @@ class ControllerFactory:
         """One that has begun with goals; max_steps bounds their actions together, 0 does not."""
         contract, sub_goals = self.contract, None
         if contract.imagines(self.imagine_sub_goals, len(goals)):
-            sub_goals = SubGoals(self.sub_goal_head, contract.sub_goals.pursuit)
+            sub_goals = SubGoals(self.sub_goal_head, contract.sub_goals.pursuit, len(goals))
         settings = ControllerSettings(
             context_frames=contract.context_frames,
             max_steps=max_steps,

@@ -15,8 +15,10 @@ class ProgressSettings:
     """patience: so many looks in a row without progress end the work; 0: none do. Progress is a goal image reached;
     objects that are nearer by off_gain_m than ever, while the hand acts on one; one held for the first time; and, where
     objects lie as shown or nothing is known of them, an energy that is less than the least so far by energy_gain of it.
-    settled_energy: for a model without a verdict, whose last goal image counts as reached at this energy once
-    settled_looks brought no progress and the plan found is imagined to bring none; None: never.
+    unreachable_looks: so many looks in a row at which what the last goal image shows is said to be out of reach, or not
+    here, end the work too; 0: none do. settled_energy: for a model without a verdict, whose last goal image counts as
+    reached at this energy once settled_looks brought no progress and the plan found is imagined to bring none; None:
+    never.
     """
 
     patience: int = 14
@@ -24,11 +26,14 @@ class ProgressSettings:
     off_gain_m: float = 0.015
     settled_energy: float | None = None
     settled_looks: int = 3
+    unreachable_looks: int = 4
 
     def __post_init__(self) -> None:
-        if self.patience < 0 or self.settled_looks < 1 or not (0.0 <= self.energy_gain < 1.0 and self.off_gain_m >= 0):
+        least = min(self.patience, self.unreachable_looks, self.off_gain_m)
+        if least < 0 or self.settled_looks < 1 or not 0.0 <= self.energy_gain < 1.0:
             raise ValueError(
-                f"{self}: expected patience and off_gain_m >= 0, energy_gain in 0..1, 1 excluded, settled_looks >= 1"
+                f"{self}: expected patience, unreachable_looks and off_gain_m >= 0, energy_gain in 0..1, 1 excluded, "
+                "settled_looks >= 1"
             )
         if self.settled_energy is not None and not 0.0 < self.settled_energy < math.inf:
             raise ValueError(f"settled_energy is {self.settled_energy}; it must be positive, or null for never")
@@ -40,7 +45,7 @@ class Progress:
     def __init__(self, settings: ProgressSettings) -> None:
         self.settings = settings
         self.looks = -1  # the first look is none yet
-        self._off_m, self._held = math.inf, False
+        self._off_m, self._held, self._unreachable = math.inf, False, 0
         self.next_goal()
 
     def next_goal(self) -> None:
@@ -59,6 +64,7 @@ class Progress:
         fell = (verdict is None or verdict.objects_hold) and self._energy_fell(energy)
         takes = holds and not self._held and off_m < math.inf  # of what the goal image does not show, nothing helps
         self.looks = 0 if fell or objects_nearer or takes else self.looks + 1
+        self._unreachable = self._unreachable + 1 if verdict is not None and verdict.unreachable else 0
         self._off_m = off_m if objects_nearer else self._off_m
         self._held |= takes
 
@@ -71,12 +77,17 @@ class Progress:
 
     def forget_last_look(self) -> None:
         """Tells that nothing was done after the last look, so that the next one is the same again."""
-        self.looks = max(-1, self.looks - 1)
+        self.looks, self._unreachable = max(-1, self.looks - 1), max(0, self._unreachable - 1)
 
     @property
     def stalled(self) -> bool:
-        """Whether patience is at its end."""
-        return 0 < self.settings.patience <= self.looks
+        """Whether patience is at its end, or nothing that is shown can be done."""
+        settings = self.settings
+        return 0 < settings.patience <= self.looks or 0 < settings.unreachable_looks <= self._unreachable
+
+    def in_words(self) -> str:
+        """Since when there has been no progress; empty where that is not why it stalls."""
+        return f"no progress in {self.looks} looks" if 0 < self.settings.patience <= self.looks else ""
 
     def settled(self, energy: float) -> bool:
         """Whether an energy to the last goal image is about as low as it gets, and has not fallen for a while."""

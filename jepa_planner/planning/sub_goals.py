@@ -23,6 +23,10 @@ GRIPPER_M, YAW_M = 0.05, 0.05
 """A gripper that is open instead of closed, and one that is turned by a radian, count as the tcp so far away."""
 
 
+LIKELY = 0.05
+"""Least chance of a guess that is committed to because it is what the goal picture shows."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SubGoalSettings:
     """How imagined sub-goals are pursued; distances are mean squared differences of latents.
@@ -34,10 +38,11 @@ class SubGoalSettings:
     which the arm stands as it did then, the tcp within this and the gripper commanded alike; 0: latents alone tell.
     goal_distance: a sub-goal that lies at most so far from the goal picture is replaced by the picture itself, which is
     exact; 0 never does that. near_goal: at this distance of the observation the picture itself is pursued, whatever the
-    guesses. max_goal_images: lists of at most so many goal pictures leave gaps worth filling. steps: actions for all
-    pictures of such a list together, shared evenly. arm_weight: how much it counts, beside the latents' energy, that
-    the arm comes to stand as imagined, per square metre that the tcp is from there (GRIPPER_M and YAW_M bring gripper
-    and yaw to metres); 0: latents alone say it.
+    guesses. max_goal_images: with lists of at most so many goal pictures sub-goals are imagined. sparse_goal_images:
+    those of more show each moment themselves, and the likely guess that is nearest to the picture is committed to, as
+    it says how the arm stands there. steps: actions for all pictures of such a list together, shared evenly.
+    arm_weight: how much it counts, beside the latents' energy, that the arm comes to stand as imagined, per square
+    metre that the tcp is from there (GRIPPER_M and YAW_M bring gripper and yaw to metres); 0: latents alone say it.
     """
 
     arrived_distance: float = 0.05
@@ -49,6 +54,7 @@ class SubGoalSettings:
     goal_distance: float = 0.15
     near_goal: float = 0.5
     max_goal_images: int = 3
+    sparse_goal_images: int = 3
     steps: int = 45
     arm_weight: float = 0.0
 
@@ -59,8 +65,13 @@ class SubGoalSettings:
         )  # fmt: skip
         if not all(distance >= 0.0 for distance in distances):
             raise ValueError(f"{self}: expected distances >= 0")
-        if min(self.max_looks, self.max_goal_images, self.steps) < 1 or self.back_moments < 0:
-            raise ValueError(f"{self}: expected max_looks, max_goal_images and steps >= 1, and back_moments >= 0")
+        if (
+            min(self.max_looks, self.max_goal_images, self.steps) < 1
+            or min(self.back_moments, self.sparse_goal_images) < 0
+        ):
+            raise ValueError(
+                f"{self}: expected max_looks, max_goal_images and steps >= 1, back_moments and sparse_goal_images >= 0"
+            )
 
     def steps_per_goal_image(self, goals: int, max_steps: int = 0) -> int:
         """The even share of one of so many goal pictures, where max_steps (0: no limit) bounds them all."""
@@ -133,12 +144,13 @@ class SubGoals:
 
     The head is asked at every look. As long as a sub-goal is neither reached nor looked at too often, the guess that is
     nearest to it takes its place: it grows sharper as the moment comes near. Then the most probable guess that is not
-    reached yet and does not lead back is committed to.
+    reached yet and does not lead back is committed to; of goal pictures that show each moment, see
+    `SubGoalSettings.sparse_goal_images`, the likely one that is nearest to the picture.
     """
 
-    def __init__(self, head: SubGoalHeadLike, settings: SubGoalSettings) -> None:
+    def __init__(self, head: SubGoalHeadLike, settings: SubGoalSettings, goals: int = 1) -> None:
         self.settings = settings
-        self._head = head
+        self._head, self._goal_is_next = head, goals > settings.sparse_goal_images
         self.forget()
 
     def forget(self) -> None:
@@ -166,7 +178,11 @@ class SubGoals:
         if self._held is None or self._looks >= settings.max_looks or self._arrived(latent, state, *self._held):
             self._number, self._looks = self._number + 1, 0
             self._before.append((latent, state))
-            chosen = self._next(latent, state, latents, states, guesses.logits[0])
+            if self._goal_is_next:
+                unlikely = guesses.logits[0].softmax(-1) < LIKELY
+                chosen = int(_distance(latents, goal).masked_fill(unlikely, torch.inf).argmin())
+            else:
+                chosen = self._next(latent, state, latents, states, guesses.logits[0])
         else:
             chosen = int(_distance(latents, self._held[0]).argmin())
         self._looks += 1

@@ -33,6 +33,7 @@ PUSHED_M = 0.02
 
 NOTHING, LET_GO, LEAVE = "", "the gripper should let go", "the hand should leave"
 """What may be missing where objects lie as shown, and only the hand is in the way."""
+UNREACHABLE = "something in the goal picture is not here, or lies where the hand cannot bring it or take it from"
 HOLD, PUT_DOWN = "the gripper should hold something", "what the gripper holds should be put down"
 
 
@@ -48,8 +49,10 @@ class VerdictSettings:
     closed. low_m: a hand whose tcp is lower, in the base frame, may touch what lies on the table; negative where the
     base stands above that. arm_m: where no object had to be moved the picture is about the arm, and the tcp must be so
     near to where it shows it. clear_m: so far the hand must be from where it let something go, and from where it pushed
-    something if the picture shows it farther. back: from the fingers into the hand, in the frame of the tcp: (0, 0, -1)
-    where its z axis leads out of the hand, as that of a flange does. looks: so many in a row must agree.
+    something if the picture shows it farther. unreachable: chance from which on the picture is said to show what is not
+    here, or where no hand can bring it; None: that is never said. back: from the fingers into the hand, in the frame of
+    the tcp: (0, 0, -1) where its z axis leads out of the hand, as that of a flange does. looks: so many in a row must
+    agree.
     """
 
     within_m: float = 0.03
@@ -61,12 +64,15 @@ class VerdictSettings:
     clear_m: float = 0.04
     back: tuple[float, float, float] = (0.0, 0.0, 1.0)
     looks: int = 1
+    unreachable: float | None = None
 
     def __post_init__(self) -> None:
         if not (self.within_m > 0.0 and self.arm_m > 0.0 and self.clear_m >= 0.0 and self.looks >= 1):
             raise ValueError(f"{self}: expected within_m and arm_m > 0, clear_m >= 0 and looks >= 1")
         if not (math.isfinite(self.low_m) and 0.0 < math.hypot(*self.back) < math.inf):
             raise ValueError(f"{self}: expected low_m finite, and back finite and not 0")
+        if self.unreachable is not None and not 0.0 < self.unreachable <= 1.0:
+            raise ValueError(f"unreachable is {self.unreachable}; expected a chance in 0..1, 0 excluded, or null")
         if not (0.0 < self.kept_certainty <= self.certainty < 1.0 and 0.0 < self.holding <= 1.0):
             raise ValueError(
                 f"{self}: expected certainty in 0..1, both excluded, kept_certainty up to that, and holding in 0..1, 0 "
@@ -82,7 +88,8 @@ class Verdict:
     where that is beyond telling; missing: what does not hold yet, in words, empty where all does; objects_hold: at
     least what it shows of the objects does; done: all does, and did as often as asked for; by_work: objects lay
     elsewhere at the first look; acting: the hand has something in it, has just let it go, or may push it; shown_m:
-    where it shows the tcp, as read from it, roughly.
+    where it shows the tcp, as read from it, roughly. unreachable: it shows what is not here, or where no hand can bring
+    it.
     """
 
     certainty: float
@@ -93,6 +100,7 @@ class Verdict:
     by_work: bool = False
     acting: bool = True
     shown_m: tuple[float, float, float] | None = None
+    unreachable: bool = False
 
     def ends(self, near: bool) -> bool:
         """Whether work ends with this look; near: the energy is within the tolerance of the last goal picture.
@@ -102,6 +110,8 @@ class Verdict:
         return self.done or (near and self.objects_hold and self.missing not in (LET_GO, LEAVE, HOLD, PUT_DOWN))
 
     def __str__(self) -> str:
+        if self.unreachable:
+            return UNREACHABLE
         said = f"{_off_in_words(self.off_m)}, {100 * self.certainty:.0f} % sure that they lie as shown"
         return f"{said}; {self.missing}" if self.objects_hold and self.missing else said
 
@@ -157,7 +167,11 @@ class Judge:
         objects_hold = certainty >= (settings.kept_certainty if self._lay_as_shown_before else settings.certainty)
         self._lay_as_shown_before = objects_hold
         self._note(state, objects_hold)
-        missing = self._arm_missing(state, shown) if objects_hold else _off_in_words(off_m)
+        limit = settings.unreachable
+        unreachable = limit is not None and not objects_hold and float(chances[-1]) >= limit
+        missing = UNREACHABLE if unreachable else _off_in_words(off_m)
+        if objects_hold:
+            missing = self._arm_missing(state, shown)
         self._agreeing = 0 if missing else self._agreeing + 1
         return Verdict(
             certainty,
@@ -168,6 +182,7 @@ class Judge:
             by_work=not self._lay_as_shown,
             acting=self._acting,
             shown_m=tuple(shown[:3].tolist()),
+            unreachable=unreachable,
         )
 
     def forget_last_look(self) -> None:
@@ -243,6 +258,8 @@ class Judge:
             self._grip = float(state[-1])
         elif held and float(state[-1]) < self._grip - LOOSENED:
             self._grip = None
+        elif held and closed and float(state[-1]) > self.settings.holding:  # what it took has slipped from the hand
+            self._grip = self._took_at = None
         if self._grip is not None or (held and tcp[2] < self._acted_at[2]):  # it may have let go on its way down
             self._acted_at = tcp.clone()
         if self._grip is not None and not held and not (is_first and float(tcp[2]) > self.settings.low_m):

@@ -127,11 +127,17 @@ def _head(contract: Contract, data: Demonstrations, parts: Split, seeing: bool) 
 
 def _take_eyes(head: SubGoalHead, bundle: Path) -> None:
     """Begin with what the head of another bundle has learned to see, and to say of where the hand acts."""
-    other = load_sub_goal_head(bundle)
-    if other is None or other.config.scene != head.config.scene or other.config.width != head.config.width:
-        raise ValueError(f"{bundle} has no head that sees pictures of the same sizes: leave out --eyes-of")
+    other = eyes_of(bundle, head.config.scene)
     head.scene.load_state_dict(other.scene.state_dict())
     head.acts.load_state_dict(other.acts.state_dict())
+
+
+def eyes_of(bundle: Path, scene: SceneEyesConfig | None) -> SubGoalHead:
+    """The head of a bundle whose eyes fit; raises ValueError where it has none."""
+    head = load_sub_goal_head(bundle)
+    if scene is None or head is None or head.config.scene != scene:
+        raise ValueError(f"{bundle} has no head that sees pictures of the same sizes: leave out --eyes-of")
+    return head
 
 
 def _foresight(bundle: Path, data: Demonstrations, held_out: np.ndarray) -> dict[str, float]:

@@ -6,17 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from jepa_planner.planning.verdict import VerdictSettings
-from jepa_planner.training.add_sub_goals import LEAST_SPREAD
-from jepa_planner.training.demonstrations import encoded_demonstrations
+from jepa_planner.training.add_sub_goals import LEAST_SPREAD, eyes_of
+from jepa_planner.training.demonstrations import Demonstrations, encoded_demonstrations
 from jepa_planner.training.episode_checks import heed, look_at
 from jepa_planner.training.episodes import read_episodes
 from jepa_planner.training.fit import FitSettings, use_all_cores
 from jepa_planner.training.reference_checks import check_frames
 from jepa_planner.training.run_folder import check_same_run, write_whole
-from jepa_planner.training.verdict_calibration import judged, least_certainty, met_temperature, verdict_report
+from jepa_planner.training.verdict_calibration import (
+    judged,
+    least_certainty,
+    least_unreachable,
+    met_temperature,
+    verdict_report,
+)
 from jepa_planner.training.verdict_training import PairSampler, VerdictTraining, train_verdict_head
 from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.bundle import add_verdict_head, load_sub_goal_head, load_verdict_head
@@ -37,15 +44,20 @@ class VerdictRun:
     """How long to train (None: as long as such a head needs), from which seed, on how many of the demonstrations (None:
     all).
 
-    seeing: the head looks at the pictures themselves. trust_data: what is surely wrong with them is only said.
+    out_of_reach: folders of episodes with a thing where no hand can bring it or take it from, or without it, of scenes
+    that demonstrations show too: learned is to say so. seeing: the head looks at the pictures themselves. eyes_of: a
+    bundle with whose eyes it begins (None: with those that `init` imagines sub-goals with, if it has some). trust_data:
+    what is surely wrong with them is only said.
     """
 
     seed: int = 0
     iterations: int | None = None
     seeing: bool = False
+    eyes_of: Path | None = None
     episodes: int | None = None
     command: str = ""
     trust_data: bool = False
+    out_of_reach: tuple[Path, ...] = ()
 
 
 def add_verdict(
@@ -64,17 +76,27 @@ def add_verdict(
     check_frames(episodes, contract)
     data = encoded_demonstrations(episodes, model, run_folder, keep_images=settings.seeing)
     del episodes
+    away = _out_of_reach(model, run_folder, settings)
+    if away is not None and not np.isin(away.scenes, data.scenes).any():
+        raise ValueError(
+            f"none of the scenes in {', '.join(map(str, settings.out_of_reach))} is shown by a demonstration: show "
+            "what is out of reach on the same table and with the same things"
+        )
     training = verdict_training(settings.seeing, settings.iterations)
     about = {"seed": settings.seed, "iterations": training.fit.iterations, "encoder": contract.files[ENCODER_FILE]}
     about |= {"data": data.content, "seeing": settings.seeing}
+    about |= {"eyes_of": str(settings.eyes_of)} if settings.eyes_of is not None else {}
+    about |= {} if away is None else {"out_of_reach": away.content}
     check_same_run(run_folder / "verdict.json", run_folder / "verdict.ckpt", about)
     parts = split(data.states, HELD_OUT_SHARE)
+    away_parts = None if away is None else split(away.states, HELD_OUT_SHARE)
     torch.manual_seed(settings.seed)
-    head = _head(contract, init, settings.seeing)
+    head = _head(contract, init, settings)
     mean, spread = state_scaling(data.states[parts.train])
     head.set_scaling(mean, spread.clamp(min=LEAST_SPREAD))
     edges_m = head.config.edges_m
-    sampler = PairSampler(data, parts.train, edges_m, training, settings.seed)
+    shown_away = None if away is None else away.only(away_parts.train)
+    sampler = PairSampler(data, parts.train, edges_m, training, settings.seed, shown_away)
     if not (sampler.pairs.off_m > edges_m[0]).any():
         raise ValueError(
             f"in none of {len(parts.train)} demonstrations does the hand move anything: what tells whether things lie "
@@ -89,19 +111,32 @@ def add_verdict(
     head.set_temperature(met_temperature(found, edges_m, rule.within_m))
     said = found.said(edges_m, float(head.temperature), rule.within_m)
     certainty = least_certainty(said, found.off_m, training.false_alarms)
-    rule = replace(rule, certainty=certainty, kept_certainty=min(rule.kept_certainty, certainty))
+    rule = replace(rule, certainty=certainty, kept_certainty=min(rule.kept_certainty, certainty), unreachable=None)
+    if away is not None:
+        refused = found.unreachable(float(head.temperature))
+        rule = replace(rule, unreachable=least_unreachable(refused, found.off_m, training.refusals))
+    shown = data.in_words if away is None else f"{data.in_words}; out of reach: {away.in_words}"
     trained = TrainingSpec(
-        data=data.in_words, command=settings.command, seeds=(settings.seed,),
+        data=shown, command=settings.command, seeds=(settings.seed,),
         steps={"verdict": training.fit.iterations},
     )  # fmt: skip
     add_verdict_head(init, bundle, head, VerdictSpec(head=head.config, training=trained, rule=rule))
-    found = judged(load_verdict_head(bundle), PairSampler(data, reporting, edges_m, training, seed=1))
+    kept_away = None if away is None else away.only(away_parts.held_out)
+    found = judged(load_verdict_head(bundle), PairSampler(data, reporting, edges_m, training, 1, kept_away))
     report = {
         "demonstrations": len(data.states), "calibrated_on": len(calibrating), "held_out": len(reporting),
         "pairs_known": len(sampler.pairs.now), **verdict_report(found, edges_m, float(head.temperature), rule),
     }  # fmt: skip
     write_whole(run_folder / "report.json", report)
     return report
+
+
+def _out_of_reach(model: WorldModel, run_folder: Path, settings: VerdictRun) -> Demonstrations | None:
+    if not settings.out_of_reach:
+        return None
+    episodes = read_episodes(settings.out_of_reach)
+    check_frames(episodes, model.contract)
+    return encoded_demonstrations(episodes, model, run_folder / "out_of_reach", keep_images=settings.seeing)
 
 
 def verdict_training(seeing: bool, iterations: int | None = None) -> VerdictTraining:
@@ -111,15 +146,17 @@ def verdict_training(seeing: bool, iterations: int | None = None) -> VerdictTrai
     return VerdictTraining(fit, batch=96, strangers=0.1, false_alarms=0.02) if seeing else VerdictTraining(fit)
 
 
-def _head(contract: Contract, init: Path, seeing: bool) -> VerdictHead:
-    """A new one; one that sees begins with the eyes of the head for sub-goals, where that has such."""
+def _head(contract: Contract, init: Path, settings: VerdictRun) -> VerdictHead:
+    """A new one; one that sees begins with the eyes of a head for sub-goals, where there is such."""
     encoder = contract.encoder
-    scene = SceneEyesConfig(image_size=encoder.image_size, views=encoder.views) if seeing else None
+    scene = SceneEyesConfig(image_size=encoder.image_size, views=encoder.views) if settings.seeing else None
     head = VerdictHead(VerdictHeadConfig(
         latent_tokens=contract.latent.tokens, latent_channels=contract.latent.channels,
         state_dim=len(contract.state.channels), scene=scene,
     ))  # fmt: skip
-    if seeing and contract.sub_goals is not None and contract.sub_goals.head.scene == scene:
+    if settings.eyes_of is not None:
+        head.scene.load_state_dict(eyes_of(settings.eyes_of, scene).scene.state_dict())
+    elif settings.seeing and contract.sub_goals is not None and contract.sub_goals.head.scene == scene:
         head.scene.load_state_dict(load_sub_goal_head(init).scene.state_dict())
     return head
 
@@ -136,6 +173,11 @@ def in_words(report: dict[str, object]) -> str:
         shares = "".join(f"{_percent(row['called_done'][band]):>12s}" for band in ("within", "between", "beyond"))
         lines.append(f"{name:10s}{shares}   {row['off_error_cm']} cm, {row['goal_tcp_cm']} cm")
     lines.append(f"done is said from a chance of {report['certainty']} on")
+    if report["called_unreachable"] is not None:
+        lines.append(
+            f"{_percent(report['called_unreachable'])} of what is not the same or out of reach is called so, "
+            f"{_percent(report['refused'])} of what is not"
+        )
     return "\n".join(lines)
 
 

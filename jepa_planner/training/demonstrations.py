@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,13 @@ class Demonstrations:
     images: np.ndarray | None = None
     views: tuple[int, ...] = ()
     image_size: tuple[int, int] = (0, 0)
+
+    def only(self, numbers: np.ndarray) -> Demonstrations:
+        """What there is of consecutive episodes."""
+        chosen = slice(int(numbers[0]), int(numbers[-1]) + 1)
+        parts = ("latents", "states", "arm_states", "next_moments", "actions", "scenes", "images")
+        values = {name: getattr(self, name) for name in parts}
+        return replace(self, **{name: None if value is None else value[chosen] for name, value in values.items()})
 
     def part(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Latents, states and next moments of consecutive episodes: views, not copies."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -36,6 +37,10 @@ class Judged(NamedTuple):
     def chances(self, temperature: float) -> Tensor:
         """Of the classes [P, classes]."""
         return (self.logits / temperature).softmax(-1)
+
+    def unreachable(self, temperature: float) -> Tensor:
+        """The chance that they are not the same things, or out of reach [P]."""
+        return self.chances(temperature)[:, -1]
 
     def said(self, edges_m: tuple[float, ...], temperature: float, within_m: float) -> Tensor:
         """The chance that things lie as they should [P]."""
@@ -82,11 +87,18 @@ def least_certainty(said: Tensor, off_m: Tensor, false_alarms: float) -> float:
     return round(min(max(at + 0.005, LEAST_CERTAINTY), MOST_CERTAINTY), 2)
 
 
+def least_unreachable(said: Tensor, off_m: Tensor, refusals: float) -> float:
+    """The least chance [P] of being out of reach from which on at most such a share of what is not is called so."""
+    at = float(torch.quantile(said[off_m.isfinite()], 1.0 - refusals))
+    return round(min(max(at + 0.005, LEAST_CERTAINTY), MOST_CERTAINTY), 2)
+
+
 def verdict_report(
     found: Judged, edges_m: tuple[float, ...], temperature: float, rule: VerdictSettings
 ) -> dict[str, object]:
     """In shares of 1, cm and counts: how often pairs are called done by how far off they are, and by what the hand
-    does; said and met chances; how far off things are misjudged, and the arm in the goal.
+    does; said and met chances; how far off things are misjudged, and the arm in the goal; how often strange or
+    unreachable things are called so, and others are.
     """
     off_m, within_m = found.off_m, rule.within_m
     said = found.said(edges_m, temperature, within_m)
@@ -113,10 +125,12 @@ def verdict_report(
     steps = [0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.10, float("inf")]
     by_off = {f"{100 * a:g} to {100 * b:g} cm": _share(done[(off_m >= a) & (off_m < b)]) for a, b in pairwise(steps)}
     everything = torch.ones_like(done)
+    refused = found.unreachable(temperature) >= (rule.unreachable or math.inf)
     return {
         "certainty": rule.certainty, "temperature": temperature, **of(everything),
         "by_hand": {name: of(found.hand == hand) for name, hand in HANDS.items()},
         "called_done_by_off": by_off, "strangers_called_done": _share(done[off_m.isinf()]), "said_and_met": met,
+        "called_unreachable": _share(refused[off_m.isinf()]), "refused": _share(refused[off_m.isfinite()]),
     }  # fmt: skip
 
 

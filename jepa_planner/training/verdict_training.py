@@ -20,7 +20,7 @@ from jepa_planner.training.augmentation import augment
 from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.training.fit import FitSettings, fit
 from jepa_planner.training.mixed_precision import mixed_precision
-from jepa_planner.training.object_tracks import FramePairs, frame_pairs
+from jepa_planner.training.object_tracks import FREE, FramePairs, frame_pairs
 from jepa_planner.training.scene_training import AUGMENTED_SHARE, behind_latents
 from jepa_planner.training.view_dropout import LONE_VIEW_SHARE
 from jepa_planner.world_model.preprocess import preprocess
@@ -38,7 +38,9 @@ HANDS = 9
 class VerdictTraining:
     """latent_noise: spread of the noise on the latents that are given. label_m: of the error in how far things went.
     state_weight: of how the arm stands in the goal. strangers: share of pairs of two scenes, which show other things.
-    false_alarms: share of things that are far off which the head may call done, when it is calibrated.
+    unreachable: share of pairs in one of which a thing is out of reach or gone, where such episodes are given.
+    false_alarms: share of things that are far off which the head may call done, when it is calibrated; refusals: of
+    those that can be brought to their places which it may call out of reach.
     """
 
     fit: FitSettings
@@ -47,13 +49,15 @@ class VerdictTraining:
     label_m: float = 0.004
     state_weight: float = 1.0
     strangers: float = 0.0
+    unreachable: float = 0.15
+    refusals: float = 0.002
     false_alarms: float = 0.01
 
 
 class Looks(NamedTuple):
     """A batch: latents and goals [B, N, D], states and goal_states [B, S]; off_m [B]: how far the object is off,
-    infinite where the two show different things, doubt_m [B]: how uncertain that is; hand int [B]: what it does, as in
-    `object_tracks`; pixels [B, 2, V, 3, H, W] of the present and the goal, or None.
+    infinite where the two show different things, or one where no hand can go, doubt_m [B]: how uncertain that is; hand
+    int [B]: what it does, as in `object_tracks`; pixels [B, 2, V, 3, H, W] of the present and the goal, or None.
     """
 
     latents: Tensor
@@ -66,18 +70,49 @@ class Looks(NamedTuple):
     pixels: Tensor | None
 
 
+UNCHANGED_SHARE = 1 / 3
+"""Of pairs with a thing out of reach, those in both of which it lies there: nothing has to be done about it."""
+
+
+class Unreachable:
+    """Frames of episodes in which a thing is out of reach from first to last, or gone, by the scene that they show."""
+
+    def __init__(self, data: Demonstrations) -> None:
+        self._frames = data.states.shape[1]
+        self._of_scene = {scene: np.flatnonzero(data.scenes == scene) for scene in np.unique(data.scenes)}
+
+    def draw(self, scenes: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Numbers of an episode and of two of its frames for each of scenes [B]; -1 where no episode shows it."""
+        none = np.array([-1])
+        episode = np.array([rng.choice(self._of_scene.get(scene, none)) for scene in scenes])
+        return episode, *rng.integers(self._frames, size=(2, len(scenes)))
+
+
+class _Frames(NamedTuple):
+    """What was seen in episodes, from one number up to another: [E, T+1, ...] each."""
+
+    latents: np.ndarray
+    states: np.ndarray
+    images: np.ndarray | None
+
+
 class PairSampler:
     """Draws pairs evenly from the classes between edges_m, and within each rare ways of the hand more than their share.
 
-    Of consecutive demonstrations, by number; raises ValueError where they hold no pairs.
+    Of consecutive demonstrations, by number, and of episodes with a thing out of reach; raises ValueError where the
+    former hold no pairs.
     """
 
     def __init__(
-        self, data: Demonstrations, numbers: np.ndarray, edges_m: Sequence[float], settings: VerdictTraining, seed: int
+        self, data: Demonstrations, numbers: np.ndarray, edges_m: Sequence[float], settings: VerdictTraining, seed: int,
+        out_of_reach: Demonstrations | None = None,
     ) -> None:  # fmt: skip
         first, last = int(numbers[0]), int(numbers[-1]) + 1
-        self._latents, self._states = data.latents[first:last], data.states[first:last]
-        self._images = None if data.images is None else data.images[first:last]
+        images = None if data.images is None else data.images[first:last]
+        self._parts = [_Frames(data.latents[first:last], data.states[first:last], images)]
+        if out_of_reach is not None:
+            self._parts.append(_Frames(out_of_reach.latents, out_of_reach.states, out_of_reach.images))
+        self._unreachable = None if out_of_reach is None else Unreachable(out_of_reach)
         self._scenes, self._views, self._size = data.scenes[first:last], list(data.views), data.image_size
         self.settings, self._seed = settings, seed
         self.pairs = pairs = frame_pairs(data.arm_states[first:last])
@@ -101,19 +136,44 @@ class PairSampler:
         chosen = self._order[self._first[kind] + rng.integers(self._count[kind])]
         drawn = FramePairs(*(part[chosen] for part in self.pairs))
         goal_episode = np.where(
-            rng.random(batch) < self.settings.strangers, rng.integers(len(self._states), size=batch), drawn.episode
+            rng.random(batch) < self.settings.strangers, rng.integers(len(self._scenes), size=batch), drawn.episode
         )
         stranger = self._scenes[goal_episode] != self._scenes[drawn.episode]
         goal_episode = np.where(stranger, goal_episode, drawn.episode)
-        present, goal = (drawn.episode, drawn.now), (goal_episode, drawn.goal)
-        off_m = np.where(stranger, np.inf, drawn.off_m)
-        parts = (self._latents[present], self._states[present], self._latents[goal], self._states[goal], off_m,
-                 drawn.doubt_m, drawn.hand)  # fmt: skip
+        off_m, doubt_m = np.where(stranger, np.float32(np.inf), drawn.off_m), drawn.doubt_m
+        part = np.zeros((2, batch), int)
+        episode, frame = np.stack([drawn.episode, goal_episode]), np.stack([drawn.now, drawn.goal])
+        if self._unreachable is not None:
+            there, now, goal = self._unreachable.draw(self._scenes[drawn.episode], rng)
+            lies_there = (rng.random(batch) < self.settings.unreachable) & (there >= 0)
+            in_both, in_goal = rng.random(batch) < UNCHANGED_SHARE, rng.random(batch) < 0.5
+            part = lies_there & np.stack([in_both | ~in_goal, in_both | in_goal])
+            episode, frame = np.where(part, there, episode), np.where(part, np.stack([now, goal]), frame)
+            off_m = np.where(lies_there, np.where(in_both, np.float32(0.0), np.float32(np.inf)), off_m)
+            doubt_m = np.where(lies_there, np.float32(0.0), doubt_m)
+        latents, states, images = self._seen(part.astype(int), episode, frame)
+        parts = (latents[0], states[0], latents[1], states[1], off_m, doubt_m, np.where(part[0], FREE, drawn.hand))
         pixels = None
-        if self._images is not None:
-            pictures = np.stack([self._images[present], self._images[goal]], axis=1)[:, :, self._views]
-            pixels = preprocess(torch.from_numpy(pictures), self._size)
+        if images is not None:
+            pixels = preprocess(torch.from_numpy(images.swapaxes(0, 1)[:, :, self._views]), self._size)
         return Looks(*(torch.from_numpy(np.asarray(part)) for part in parts), pixels)
+
+    def _seen(
+        self, part: np.ndarray, episode: np.ndarray, frame: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Latents, states and images [2, B, ...] of frames of episodes of either part, by numbers [2, B]."""
+        found = []
+        for name in ("latents", "states", "images"):
+            of_parts = [getattr(frames, name) for frames in self._parts]
+            if of_parts[0] is None:
+                found.append(None)
+                continue
+            values = np.empty((*part.shape, *of_parts[0].shape[2:]), of_parts[0].dtype)
+            for number, all_frames in enumerate(of_parts):
+                here = part == number
+                values[here] = all_frames[episode[here], frame[here]]
+            found.append(values)
+        return tuple(found)
 
 
 def opinion_of(head: VerdictHead, looks: Looks) -> Opinion:

@@ -26,7 +26,7 @@ class VerdictHeadConfig:
     latent_tokens: int
     latent_channels: int
     state_dim: int
-    edges_m: tuple[float, ...] = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.10, 0.15, 0.25)
+    edges_m: tuple[float, ...] = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.10, 0.15, 0.25, 0.50)
     width: int = 512
     depth: int = 3
     dropout: float = 0.05
@@ -50,7 +50,9 @@ class VerdictHeadConfig:
 
     @property
     def classes(self) -> int:
-        """Those below and between the edges, the one beyond, and that of things that are not the same ones."""
+        """Those below and between the edges, the one beyond, and last that of things that are not the same ones, or
+        that no hand can bring there.
+        """
         return len(self.edges_m) + 2
 
 

@@ -28,6 +28,8 @@ class Mix:
     stack_share: objects that are put onto the second one, where there is one that can bear it.
     feint_share: scripts that grasp, carry and let go where nothing lies.
     near_share: objects that are put down at most NEAR_M from where they lie.
+    beyond_m: objects are put down up to so far beyond where scenes have them.
+    out_of_reach: one object lies where the arm may not go, or nowhere.
     """
 
     shares: tuple[tuple[str, float], ...]
@@ -40,6 +42,8 @@ class Mix:
     stack_share: float = 0.0
     feint_share: float = 0.0
     near_share: float = 0.0
+    beyond_m: float = 0.0
+    out_of_reach: bool = False
 
     def draw(self, rng: np.random.Generator) -> str:
         """A behaviour by its share."""
@@ -68,9 +72,19 @@ MIXES = {
         error_share=0.15, noise_levels_m=(0.0, 0.003), burst_chance=0.0, corrected_share=0.3, careful=True,
         other_share=0.4, stack_share=0.1, near_share=0.5,
     ),
+    "placement": Mix(
+        shares=(("place", 0.80), ("grasp", 0.12), ("reach", 0.08)),
+        error_share=0.15, noise_levels_m=(0.0, 0.003), burst_chance=0.0, corrected_share=0.3, careful=True,
+        other_share=0.4, stack_share=0.1, near_share=0.35, beyond_m=0.03,
+    ),
+    "out_of_reach": Mix(
+        shares=(("reach", 0.6), ("random", 0.4)), error_share=0.0, noise_levels_m=(0.0, 0.003), burst_chance=0.0,
+        out_of_reach=True,
+    ),
 }  # fmt: skip
 """exploration: what actions do, mistakes included; feints: the same, but where the arm is does not tell where objects
-are; demonstration: how things are done, nearly clean; adjustments: the same, but objects often go only a little way.
+are; demonstration: how things are done, nearly clean; adjustments: the same, but objects often go only a little way;
+placement: as adjustments, but whatever moves is taken, and nothing is pushed; out_of_reach: what no arm can do.
 """
 GRASP_ERROR_M = 0.015
 NEAR_M = 0.07
@@ -172,11 +186,11 @@ def _script(
 ) -> tuple[list[Waypoint], np.ndarray | None]:
     """What a behaviour does, and where it pushes the object to, if it does; goal: where to, if that is given."""
     object_xy = world.object_pose(index)[0][:2]
-    drawn = rng.uniform(OBJECT_REGION_MIN_M, OBJECT_REGION_MAX_M)
+    low, high = OBJECT_REGION_MIN_M - mix.beyond_m, OBJECT_REGION_MAX_M + mix.beyond_m
+    drawn = rng.uniform(low, high)
     if mix.near_share and rng.random() < mix.near_share:
         away, angle = rng.uniform(0.0, NEAR_M), rng.uniform(-np.pi, np.pi)
-        drawn = np.clip(object_xy + away * np.array([np.cos(angle), np.sin(angle)]), OBJECT_REGION_MIN_M,
-                        OBJECT_REGION_MAX_M)  # fmt: skip
+        drawn = np.clip(object_xy + away * np.array([np.cos(angle), np.sin(angle)]), low, high)
     target = drawn if goal is None else goal
     error = rng.normal(0.0, GRASP_ERROR_M, 3) * [1, 1, 0.5] if rng.random() < mix.error_share else None
     if mix.feint_share and name in ("place", "grasp") and rng.random() < mix.feint_share:

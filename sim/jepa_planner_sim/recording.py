@@ -11,6 +11,7 @@ from jepa_planner_sim.arm_driver import ACTION_MAX, ArmDriver, action_max
 from jepa_planner_sim.behaviours import MIXES, behave
 from jepa_planner_sim.collect_settings import LAYOUTS, CollectSettings
 from jepa_planner_sim.layouts import layouts
+from jepa_planner_sim.out_of_reach import put_out_of_reach
 from jepa_planner_sim.scene_draws import VARIED, sample_scene, sample_training_scene
 from jepa_planner_sim.takes import Takes
 from jepa_planner_sim.tasks import REACH_MAX_M, REACH_MIN_M, START_MIN_M
@@ -71,6 +72,8 @@ def record_episode(
     )
     world.advance(0.1)
     mix = MIXES[settings.behaviour]
+    if mix.out_of_reach:
+        put_out_of_reach(world, rng)
     first = mix.draw(rng)
     images, states, actions, poses = [shoot()], [world.state()], [], [_pose(world)]
     running = behave(world, rng, first, mix, action_max(settings.vary))

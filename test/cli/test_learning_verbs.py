@@ -342,7 +342,8 @@ def test_training_without_episodes_is_refused_in_words(tmp_path, capsys):
         (["--behaviour", "layouts", "--scenes", "varied"], "layouts are filmed in several takes"),
         (
             ["--behaviour", "dance"],
-            "invalid choice: 'dance' (choose from 'exploration', 'feints', 'demonstration', 'adjustments', 'layouts')",
+            "invalid choice: 'dance' (choose from 'exploration', 'feints', 'demonstration', 'adjustments', "
+            "'placement', 'out_of_reach', 'layouts')",
         ),
     ],
 )

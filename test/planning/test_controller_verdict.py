@@ -190,6 +190,14 @@ def test_a_patience_that_is_longer_than_the_budget_changes_nothing():
     assert [work.look(0.15, SHOWN).reason for _ in range(3)][-1] is Reason.BUDGET_SPENT
 
 
+def test_what_is_out_of_reach_ends_the_work_long_before_patience_does_and_says_so():
+    work = Judged([FAR], rule=VerdictSettings(unreachable=0.9), progress=ProgressSettings(unreachable_looks=3))
+    assert [work.look(math.inf, SHOWN).reason for _ in range(2)] == [Reason.ON_THE_WAY] * 2
+    decision = work.look(math.inf, SHOWN)
+    assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.STALLED)
+    assert "nothing brings the goal nearer; something in the goal picture is not here" in decision.message
+
+
 def test_looks_after_which_the_arm_refused_to_move_wear_out_no_patience_and_agree_with_nothing():
     work = Judged([FAR], rule=VerdictSettings(looks=2), progress=ProgressSettings(patience=2))
     for off_m in (0.15, 0.15, 0.15, 0.005, 0.005):

@@ -52,6 +52,13 @@ def test_the_most_probable_guess_is_planned_for():
     assert (target.number, target.looks) == (1, 1)
 
 
+def test_of_pictures_that_show_each_moment_the_likely_guess_nearest_to_the_picture_is_planned_for():
+    answer, goal = [(1.0, 2.0), (8.5, 0.0), (9.0, -3.0)], GOAL
+    for goals, place in ((3, 1.0), (4, 8.5)):
+        sub_goals = SubGoals(ScriptedHead(answer), replace(SETTINGS, sparse_goal_images=3), goals)
+        assert place_of(look(sub_goals, 0.0, goal)) == place, "the nearest of all is too unlikely"
+
+
 def test_the_head_is_asked_at_every_look_with_observation_and_goal():
     head = ScriptedHead([(1.0, 0.0)])
     followed(head, [0.0, 0.5])
@@ -186,6 +193,7 @@ def test_goal_pictures_share_the_steps_evenly(goals, max_steps, steps):
         {"back_moments": -1},
         {"max_looks": 0},
         {"max_goal_images": 0},
+        {"sparse_goal_images": -1},
         {"steps": 0},
     ],
 )

@@ -94,6 +94,13 @@ def test_what_is_held_loosely_is_in_the_hand_until_the_fingers_open():
     assert work.look(0.005, arm(0.5, LOW)).missing == "the hand should leave"
 
 
+def test_what_slipped_from_the_fingers_was_not_taken_and_need_not_be_let_go():
+    work = carried(shown=arm(0.58, LOW, closed=0.8))  # a pushing hand, read from the picture roughly
+    assert work.look(0.06, arm(0.5, LOW, closed=1.0)).missing == "objects are 7.5 cm off"
+    assert work.look(0.06, arm(0.55, LOW, closed=1.0)).missing == "objects are 7.5 cm off"
+    assert work.look(0.005, arm(0.58, LOW, closed=1.0)).done
+
+
 def test_a_hand_that_let_go_on_its_way_down_has_not_left_yet():
     work = carried()
     assert work.look(0.06, arm(0.5, LOW + 0.06, **HOLDING)).missing == "objects are 7.5 cm off"
@@ -236,10 +243,28 @@ def test_a_verdict_says_how_far_and_how_sure():
     assert str(Verdict(0.87, 0.012, "", True, True)) == "objects are 1.2 cm off, 87 % sure that they lie as shown"
 
 
+def test_what_is_surely_not_the_same_is_out_of_reach_only_where_the_rule_says_from_when():
+    for unreachable, said in ((0.9, True), (None, False)):
+        work = Work(arm(0.7), unreachable=unreachable)
+        verdict = work.look(math.inf, arm(0.4))
+        assert verdict.unreachable is said and ("cannot bring it" in str(verdict)) is said
+        assert not work.look(0.15, arm(0.4)).unreachable
+
+
+def test_what_lies_as_shown_is_not_out_of_reach_however_little_is_asked_for():
+    work = Work(arm(0.7), certainty=0.5, kept_certainty=0.5, unreachable=0.3)
+    work.head.certainty = 0.6
+    assert work.look(0.0, arm(0.7)).objects_hold and not work.look(0.0, arm(0.7)).unreachable
+    work.head.certainty = 0.4
+    assert work.look(0.0, arm(0.7)).unreachable
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"within_m": 0.0},
+        {"unreachable": 0.0},
+        {"unreachable": 1.5},
         {"certainty": 1.0},
         {"certainty": 0.0},
         {"holding": 0.0},

@@ -7,7 +7,8 @@ import pytest
 
 from jepa_planner_sim.arm_driver import ACTION_MAX, UPRIGHT_ACTION_MAX, ArmDriver
 from jepa_planner_sim.behaviours import EMPTY_M, MIXES, _push_goal, _to_mend, behave
-from jepa_planner_sim.scene import Scene
+from jepa_planner_sim.out_of_reach import BEYOND_M, GONE_SHARE, put_out_of_reach
+from jepa_planner_sim.scene import OBJECT_REGION_MAX_M, OBJECT_REGION_MIN_M, Scene
 from jepa_planner_sim.tasks import push_fits
 from jepa_planner_sim.world import World
 
@@ -45,6 +46,26 @@ def test_demonstrations_hold_no_random_motion(world):
         actions = np.stack([action for _, action in zip(range(4), running, strict=False)])[:, :3]
         turned.append(float((actions[1:] * actions[:-1]).sum(axis=1).min()))
     assert turned[0] > 0.0 > turned[1], "a script that nothing disturbs goes straight on; the world here never moves"
+
+
+def test_placements_are_taken_and_none_is_pushed_also_close_to_the_end_of_the_workspace(world):
+    mix = MIXES["placement"]
+    assert "push" not in dict(mix.shares)
+    low, high = (np.array(corner)[:2] for corner in (world.limits.workspace_min_m, world.limits.workspace_max_m))
+    assert np.all(OBJECT_REGION_MIN_M - mix.beyond_m > low) and np.all(OBJECT_REGION_MAX_M + mix.beyond_m < high)
+
+
+def test_what_is_out_of_reach_lies_beyond_one_side_of_the_box_or_nowhere(world):
+    low, high = (np.array(corner)[:2] for corner in (world.limits.workspace_min_m, world.limits.workspace_max_m))
+    rng, gone = np.random.default_rng(0), 0
+    for _ in range(60):
+        world.build(Scene())
+        put_out_of_reach(world, rng)
+        place_m = world.object_pose()[0]
+        gone += place_m[2] < -1.0
+        beyond_m = np.maximum(low - place_m[:2], place_m[:2] - high).max()
+        assert place_m[2] < -1.0 or BEYOND_M[0] - 1e-6 <= beyond_m <= BEYOND_M[1] + 1e-6
+    assert gone / 60 == pytest.approx(GONE_SHARE, abs=0.15)
 
 
 def first_script(world: World, mix, seed: int, behaviour: str = "place", steps: int = 16):

@@ -73,7 +73,7 @@ def test_encoder_and_predictor_stay_and_a_head_comes_that_fits_them(tmp_path, fi
     load_bundle(tmp_path / "bundle")
     head = load_verdict_head(tmp_path / "bundle")
     opinion = head(torch.zeros(1, 4, 3), torch.zeros(1, 8), torch.zeros(1, 4, 3))
-    assert opinion.logits.shape == (1, 11) and opinion.goal_states.shape == (1, 8)
+    assert opinion.logits.shape == (1, 12) and opinion.goal_states.shape == (1, 8)
     assert head.state_std.min() >= 0.02
     assert load_verdict_head(first) is None
 
@@ -110,6 +110,34 @@ def test_the_report_tells_how_often_held_out_pairs_are_called_done(tmp_path, fir
     assert sum(row["pairs"] for row in report["said_and_met"]) == report["pairs"] > 100
     words = in_words(report)
     assert "6 demonstrations; in 1 held-out" in words and "done is said from a chance of" in words
+
+
+def out_of_reach(folder: Path, seed: int = 0) -> Path:
+    away = folder / "out_of_reach"
+    write_shard(away / "episodes-000000.h5", episodes(count=6, steps=4, seed=seed))
+    return away
+
+
+def test_from_episodes_with_a_thing_out_of_reach_it_learns_from_when_on_to_say_so(tmp_path, first):
+    report = learn(tmp_path, first, replace(SHORT, out_of_reach=(out_of_reach(tmp_path),)))
+    spec = load_contract(tmp_path / "bundle").verdict
+    assert 0.5 <= spec.rule.unreachable <= 0.99
+    assert spec.training.data.endswith("seeds 0 to 5; out of reach: 6 episodes of 4 steps, seeds 0 to 5")
+    assert report["called_unreachable"] is not None and report["refused"] <= 0.1
+    assert "of what is not the same or out of reach is called so" in in_words(report)
+    add_verdict([tmp_path / "demonstrations"], tmp_path / "bundle", tmp_path / "bundle", tmp_path / "other", SHORT)
+    assert load_contract(tmp_path / "bundle").verdict.rule.unreachable is None, "this head has not learned it"
+
+
+def test_things_out_of_reach_in_scenes_that_no_demonstration_shows_are_refused(tmp_path, first):
+    with pytest.raises(ValueError, match="none of the scenes in .*out_of_reach is shown by a demonstration"):
+        learn(tmp_path, first, replace(SHORT, out_of_reach=(out_of_reach(tmp_path, seed=7),)))
+
+
+def test_a_run_goes_on_only_with_the_same_things_out_of_reach(tmp_path, first):
+    learn(tmp_path, first)
+    with pytest.raises(RunFolderError, match="of a run with other out_of_reach: use another --run"):
+        learn(tmp_path, first, replace(SHORT, out_of_reach=(out_of_reach(tmp_path),)))
 
 
 def test_the_same_run_gives_the_same_head_and_another_seed_another(tmp_path, first):
@@ -169,17 +197,21 @@ def test_a_head_that_sees_is_given_the_pictures_and_learns_from_them(tmp_path, f
     bundle = tmp_path / "one" / "bundle"
     model, head = WorldModel.load(bundle), load_verdict_head(bundle)
     seen = model.observe(SOME.images[0, :2])
-    assert head(seen[:1], torch.zeros(1, 8), seen[1:]).logits.shape == (1, 11)
+    assert head(seen[:1], torch.zeros(1, 8), seen[1:]).logits.shape == (1, 12)
 
 
-def test_a_head_that_sees_begins_with_the_eyes_that_imagine_sub_goals(tmp_path, first, monkeypatch):
+@pytest.mark.parametrize("of_another_bundle", [False, True])
+def test_a_head_that_sees_begins_with_the_eyes_that_imagine_sub_goals(of_another_bundle, tmp_path, first, monkeypatch):
     write_shard(tmp_path / "demonstrations" / "episodes-000000.h5", SOME)
     with_eyes = tmp_path / "with_eyes"
     add_sub_goals(
         [tmp_path / "demonstrations"], first, with_eyes, tmp_path / "sub_goals", SubGoalRun(iterations=2, seeing=True)
     )
     monkeypatch.setattr(stage, "train_verdict_head", lambda *_: None)
-    learn(tmp_path, with_eyes, SEEING)
+    if of_another_bundle:
+        learn(tmp_path, first, replace(SEEING, eyes_of=with_eyes))
+    else:
+        learn(tmp_path, with_eyes, SEEING)
     eyes, same = load_verdict_head(tmp_path / "bundle").scene, load_sub_goal_head(with_eyes).scene
     for name, weights in same.state_dict().items():
         torch.testing.assert_close(eyes.state_dict()[name].float(), weights.float(), atol=1e-3, rtol=1e-3)

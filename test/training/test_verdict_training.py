@@ -15,6 +15,7 @@ from jepa_planner.training.verdict_calibration import (
     Judged,
     judged,
     least_certainty,
+    least_unreachable,
     met_temperature,
     verdict_report,
 )
@@ -80,6 +81,36 @@ def test_pairs_of_two_scenes_show_different_things_and_those_of_one_scene_do_not
         replace(world(), scenes=np.zeros(80, int)), np.arange(80), EDGES_M, replace(SETTINGS, strangers=0.5), seed=0
     )
     assert not same.draw(0).off_m.isinf().any()
+
+
+def away(episodes: int = 5, frames: int = 4) -> Demonstrations:
+    """Of the scenes of the first ones in `world`: the object far beyond where any goes there."""
+    some = world(episodes, seed=9)
+    latents, states = some.latents[:, :frames] + 100.0, some.states[:, :frames]
+    return replace(some, latents=latents, states=states, scenes=np.arange(episodes))
+
+
+def test_pairs_with_a_thing_out_of_reach_are_of_one_scene_and_strange_unless_it_lies_there_in_both():
+    seen = PairSampler(world(), np.arange(80), EDGES_M, replace(SETTINGS, unreachable=1.0), seed=0, out_of_reach=away())
+    looks = [seen.draw(number) for number in range(40)]
+    off_m, now, goal = (
+        torch.cat(parts)
+        for parts in zip(*((x.off_m, x.latents[:, 0, 1] > 50, x.goals[:, 0, 1] > 50) for x in looks), strict=True)
+    )
+    assert torch.equal(off_m.isinf(), now != goal), "one of the two shows it out of reach"
+    assert (off_m[now & goal] == 0.0).all(), "nothing has to be done about what lies there in both"
+    of_such_scenes = (now | goal).float().mean().item()
+    assert of_such_scenes == pytest.approx(5 / 80, abs=0.03), "others have no such episodes"
+    among = (now | goal).sum()
+    for part in (now & goal, now & ~goal, goal & ~now):
+        assert (part.sum() / among).item() == pytest.approx(1 / 3, abs=0.15)
+
+
+def test_the_chance_from_which_things_are_called_out_of_reach_refuses_few_that_are_not():
+    said, off_m = torch.linspace(0.0, 0.9, 1000), torch.full((1000,), 0.1)
+    off_m[900:] = torch.inf
+    limit = least_unreachable(said, off_m, refusals=0.01)
+    assert ((said >= limit) & off_m.isfinite()).float().mean() <= 0.01 and limit == pytest.approx(0.81, abs=0.02)
 
 
 def test_a_distance_is_spread_over_the_classes_about_it_by_its_doubt():
