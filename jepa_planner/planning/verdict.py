@@ -28,6 +28,9 @@ OPENED = 0.15
 """Fingers that took something and are measured less closed than this beyond what a picture shows have let it go."""
 LOOSENED = 0.08
 """What fingers held is in the hand until they open by so much, however little they are told to press on it."""
+SURE = 0.9
+"""A chance from which on things lie as shown even while the hand still brings them nearer."""
+NEARER_M = 0.003
 PUSHED_M = 0.02
 """A closed, empty hand that is low and moves so far may have pushed something."""
 
@@ -149,6 +152,7 @@ class Judge:
         self._agreeing = 0
         self._acting = False
         self._lay_as_shown_before = False  # at the look before
+        self._off_m = math.inf  # at the look before
         self._lay_as_shown: bool | None = None  # at the first look
 
     @torch.no_grad()
@@ -164,8 +168,10 @@ class Judge:
         chances, shown = opinion.logits[0].softmax(-1), self._shown(opinion.goal_states[0], state)
         certainty = float(chance_within(chances, self._edges_m, settings.within_m))
         off_m = median_off_m(chances, self._edges_m)
-        objects_hold = certainty >= (settings.kept_certainty if self._lay_as_shown_before else settings.certainty)
-        self._lay_as_shown_before = objects_hold
+        comes_nearer = self._acting and off_m < self._off_m - NEARER_M
+        enough = max(settings.certainty, SURE) if comes_nearer else settings.certainty
+        objects_hold = certainty >= (settings.kept_certainty if self._lay_as_shown_before else enough)
+        self._lay_as_shown_before, self._off_m = objects_hold, off_m
         self._note(state, objects_hold)
         limit = settings.unreachable
         unreachable = limit is not None and not objects_hold and float(chances[-1]) >= limit

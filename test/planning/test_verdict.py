@@ -121,6 +121,18 @@ def test_objects_that_lay_as_shown_do_so_until_that_is_less_likely_than_not():
         assert work.look(0.025, AWAY).objects_hold is holds
 
 
+def test_what_a_hand_still_brings_nearer_lies_as_shown_only_when_that_is_sure():
+    work = carried(certainty=0.7, kept_certainty=0.6)
+    for certainty, holds in ((0.2, False), (0.5, False), (0.8, False), (0.95, True), (0.65, True)):
+        work.head.certainty = certainty
+        work.judge._off_m = math.inf  # each look seems nearer than the one before
+        assert work.look(0.025, arm(0.5, LOW, **HOLDING)).objects_hold is holds
+    work = carried(certainty=0.7, kept_certainty=0.6)
+    work.head.certainty = 0.8
+    work.look(0.025, arm(0.5, LOW, **HOLDING))
+    assert work.look(0.025, arm(0.5, LOW, **HOLDING)).objects_hold, "it comes no nearer any more"
+
+
 def test_objects_that_lie_elsewhere_are_not_done_whatever_the_arm_does():
     verdict = carried().look(0.06, AWAY)
     assert (verdict.done, verdict.objects_hold, verdict.missing) == (False, False, "objects are 7.5 cm off")

@@ -130,7 +130,7 @@ def test_from_episodes_with_a_thing_out_of_reach_it_learns_from_when_on_to_say_s
 
 
 def test_things_out_of_reach_in_scenes_that_no_demonstration_shows_are_refused(tmp_path, first):
-    with pytest.raises(ValueError, match="none of the scenes in .*out_of_reach is shown by a demonstration"):
+    with pytest.raises(ValueError, match=r"none of the scenes in .*out_of_reach is shown by a demonstration"):
         learn(tmp_path, first, replace(SHORT, out_of_reach=(out_of_reach(tmp_path, seed=7),)))
 
 
