@@ -194,6 +194,13 @@ class RecedingHorizonController:
         verdict = self._verdict
         return verdict is not None and verdict.by_work and verdict.missing in (NOTHING, LET_GO, LEAVE)
 
+    def _is_about_the_arm(self) -> bool:
+        """Whether objects lie, and lay at the first look, as the pursued, last goal image shows them: then there is
+        nothing on the way to it.
+        """
+        verdict, is_last = self._verdict, self._sub_goal == len(self._goals) - 1
+        return is_last and verdict is not None and verdict.objects_hold and not verdict.by_work
+
     def _go_to_last(self) -> str:
         """Passes over the goal images on the way, which have not been reached, and says how many those are."""
         passed_over = len(self._goals) - 1 - self._sub_goal
@@ -237,7 +244,7 @@ class RecedingHorizonController:
         context, goal = self._context(), self._goal
         closedness = context.states[-1, GRIPPER]
         target, imagined = self._settings.latent_of(goal.latent), None
-        if self._sub_goals is not None and not self._finishes():
+        if self._sub_goals is not None and not self._finishes() and not self._is_about_the_arm():
             imagined = self._sub_goals.target(self._seen, context.states[-1], goal.latent)
             target, news = imagined.latent, f"; {imagined}{news}"
 

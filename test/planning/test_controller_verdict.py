@@ -233,6 +233,13 @@ def test_imagined_moments_are_pursued_until_the_work_is_done():
     assert work.look(0.005, SHOWN).reason is Reason.REACHED
 
 
+def test_nothing_is_imagined_on_the_way_to_a_picture_that_is_about_the_arm():
+    work = Judged([goal(0.2, 0.2, 0.0)], sub_goals=around_the_corner())
+    assert work.look(0.005, arm(0.4)).imagined is None, "objects lie as shown from the first look on"
+    work = Judged([goal(0.2, 0.2, 0.0)] * 2, sub_goals=around_the_corner())
+    assert work.look(0.005, arm(0.4)).imagined is not None, "pictures on the way are what such work is about"
+
+
 def test_pictures_behind_the_latents_reach_the_judge():
     rows = torch.full((2, 3), 50.0)
     work = Judged([replace(FAR, latent=torch.cat([FAR.latent, rows]))], latent_tokens=1)
