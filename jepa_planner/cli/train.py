@@ -46,7 +46,16 @@ GOES_WITH = {
         "trust_data",
     ),
     "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations", "seeing", "eyes_of", "trust_data"),
-    "verdict_only": ("init", "demonstrations", "verdict_iterations", "seeing", "eyes_of", "trust_data", "out_of_reach"),
+    "verdict_only": (
+        "init",
+        "demonstrations",
+        "verdict_iterations",
+        "seeing",
+        "eyes_of",
+        "go_on",
+        "trust_data",
+        "out_of_reach",
+    ),
 }
 NEEDS = {
     "": ("data",),
@@ -138,6 +147,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--verdict-only", action="store_true",
         help="add that to --init, or learn it anew, from --demonstrations; encoder, predictor and sub-goals stay",
     )  # fmt: skip
+    verdict.add_argument(
+        "--go-on", action="store_const", const=True, help="with --verdict-only: begin with the head that --init has"
+    )
     verdict.add_argument(
         "--out-of-reach",
         type=Path,
@@ -239,7 +251,7 @@ def _add_sub_goals(args: argparse.Namespace, command: str) -> int:
         seed=args.seed,
         episodes=args.episodes,
         command=command,
-        **_given(args, "seeing", "eyes_of", "trust_data", iterations="sub_goal_iterations"),
+        **_given(args, "seeing", "eyes_of", "go_on", "trust_data", iterations="sub_goal_iterations"),
     )
     run_folder = _run_folder(args, KINDS["sub_goals_only"])
     report = add_sub_goals(args.demonstrations, args.init, args.out, run_folder, settings)

@@ -27,7 +27,7 @@ from jepa_planner.training.verdict_calibration import (
 from jepa_planner.training.verdict_training import PairSampler, VerdictTraining, train_verdict_head
 from jepa_planner.training.windows import split, state_scaling
 from jepa_planner.world_model.bundle import add_verdict_head, load_sub_goal_head, load_verdict_head
-from jepa_planner.world_model.bundle_files import ENCODER_FILE
+from jepa_planner.world_model.bundle_files import ENCODER_FILE, VERDICT_FILE
 from jepa_planner.world_model.contract import Contract
 from jepa_planner.world_model.contract_sections import TrainingSpec, VerdictSpec
 from jepa_planner.world_model.scene_eyes import SceneEyesConfig
@@ -46,14 +46,15 @@ class VerdictRun:
 
     out_of_reach: folders of episodes with a thing where no hand can bring it or take it from, or without it, of scenes
     that demonstrations show too: learned is to say so. seeing: the head looks at the pictures themselves. eyes_of: a
-    bundle with whose eyes it begins (None: with those that `init` imagines sub-goals with, if it has some). trust_data:
-    what is surely wrong with them is only said.
+    bundle with whose eyes it begins (None: with those that `init` imagines sub-goals with, if it has some). go_on: it
+    begins with the whole head that `init` has. trust_data: what is surely wrong with them is only said.
     """
 
     seed: int = 0
     iterations: int | None = None
     seeing: bool = False
     eyes_of: Path | None = None
+    go_on: bool = False
     episodes: int | None = None
     command: str = ""
     trust_data: bool = False
@@ -85,6 +86,7 @@ def add_verdict(
     training = verdict_training(settings.seeing, settings.iterations)
     about = {"seed": settings.seed, "iterations": training.fit.iterations, "encoder": contract.files[ENCODER_FILE]}
     about |= {"data": data.content, "seeing": settings.seeing}
+    about |= {"go_on": contract.files.get(VERDICT_FILE)} if settings.go_on else {}
     about |= {"eyes_of": str(settings.eyes_of)} if settings.eyes_of is not None else {}
     about |= {} if away is None else {"out_of_reach": away.content}
     check_same_run(run_folder / "verdict.json", run_folder / "verdict.ckpt", about)
@@ -92,8 +94,9 @@ def add_verdict(
     away_parts = None if away is None else split(away.states, HELD_OUT_SHARE)
     torch.manual_seed(settings.seed)
     head = _head(contract, init, settings)
-    mean, spread = state_scaling(data.states[parts.train])
-    head.set_scaling(mean, spread.clamp(min=LEAST_SPREAD))
+    if not settings.go_on:
+        mean, spread = state_scaling(data.states[parts.train])
+        head.set_scaling(mean, spread.clamp(min=LEAST_SPREAD))
     edges_m = head.config.edges_m
     shown_away = None if away is None else away.only(away_parts.train)
     sampler = PairSampler(data, parts.train, edges_m, training, settings.seed, shown_away)
@@ -143,17 +146,26 @@ def verdict_training(seeing: bool, iterations: int | None = None) -> VerdictTrai
     """Settings of a head that reads latents alone or sees, for so many iterations."""
     iterations = iterations or (SEEING_ITERATIONS if seeing else ITERATIONS)
     fit = FitSettings(iterations, learning_rate=1.5e-3, weight_decay=0.05, warm_up=max(1, iterations // 20))
-    return VerdictTraining(fit, batch=96, strangers=0.1, false_alarms=0.02) if seeing else VerdictTraining(fit)
+    return (
+        VerdictTraining(fit, batch=96, strangers=0.1, unreachable=0.25, false_alarms=0.02)
+        if seeing
+        else VerdictTraining(fit)
+    )
 
 
 def _head(contract: Contract, init: Path, settings: VerdictRun) -> VerdictHead:
     """A new one; one that sees begins with the eyes of a head for sub-goals, where there is such."""
     encoder = contract.encoder
     scene = SceneEyesConfig(image_size=encoder.image_size, views=encoder.views) if settings.seeing else None
-    head = VerdictHead(VerdictHeadConfig(
+    config = VerdictHeadConfig(
         latent_tokens=contract.latent.tokens, latent_channels=contract.latent.channels,
         state_dim=len(contract.state.channels), scene=scene,
-    ))  # fmt: skip
+    )  # fmt: skip
+    if settings.go_on:
+        if contract.verdict is None or contract.verdict.head != config:
+            raise ValueError(f"{init} has no head of this kind to go on with: leave out --go-on, or mind --seeing")
+        return load_verdict_head(init).train().requires_grad_(True)
+    head = VerdictHead(config)
     if settings.eyes_of is not None:
         head.scene.load_state_dict(eyes_of(settings.eyes_of, scene).scene.state_dict())
     elif settings.seeing and contract.sub_goals is not None and contract.sub_goals.head.scene == scene:

@@ -140,6 +140,16 @@ def test_a_run_goes_on_only_with_the_same_things_out_of_reach(tmp_path, first):
         learn(tmp_path, first, replace(SHORT, out_of_reach=(out_of_reach(tmp_path),)))
 
 
+def test_a_head_may_be_gone_on_with_and_stays_as_it_was_where_nothing_is_learned(tmp_path, first, monkeypatch):
+    with pytest.raises(ValueError, match="has no head of this kind to go on with"):
+        learn(tmp_path / "none", first, replace(SHORT, go_on=True))
+    learn(tmp_path, first)
+    monkeypatch.setattr(stage, "train_verdict_head", lambda *_: None)
+    learn(tmp_path / "more", tmp_path / "bundle", replace(SHORT, go_on=True))
+    old, new = (load_verdict_head(folder / "bundle").state_dict() for folder in (tmp_path, tmp_path / "more"))
+    assert all(torch.equal(old[name], new[name]) for name in old if name != "temperature")
+
+
 def test_the_same_run_gives_the_same_head_and_another_seed_another(tmp_path, first):
     hashes = []
     for name, settings in (("one", SHORT), ("same", SHORT), ("other", replace(SHORT, seed=3))):
