@@ -53,6 +53,7 @@ GOES_WITH = {
         "seeing",
         "eyes_of",
         "go_on",
+        "arm_from_latents",
         "trust_data",
         "out_of_reach",
     ),
@@ -150,6 +151,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verdict.add_argument(
         "--go-on", action="store_const", const=True, help="with --verdict-only: begin with the head that --init has"
     )
+    verdict.add_argument(
+        "--arm-from-latents", action="store_const", const=True,
+        help="with --seeing: how the arm stands in a goal is read from its latent, which is finer where cameras stand "
+        "where they always did",
+    )  # fmt: skip
     verdict.add_argument(
         "--out-of-reach",
         type=Path,
@@ -251,7 +257,7 @@ def _add_sub_goals(args: argparse.Namespace, command: str) -> int:
         seed=args.seed,
         episodes=args.episodes,
         command=command,
-        **_given(args, "seeing", "eyes_of", "go_on", "trust_data", iterations="sub_goal_iterations"),
+        **_given(args, "seeing", "eyes_of", "trust_data", iterations="sub_goal_iterations"),
     )
     run_folder = _run_folder(args, KINDS["sub_goals_only"])
     report = add_sub_goals(args.demonstrations, args.init, args.out, run_folder, settings)
@@ -268,7 +274,7 @@ def _add_verdict(args: argparse.Namespace, command: str) -> int:
         episodes=args.episodes,
         command=command,
         out_of_reach=tuple(args.out_of_reach or ()),
-        **_given(args, "seeing", "eyes_of", "trust_data", iterations="verdict_iterations"),
+        **_given(args, "seeing", "eyes_of", "go_on", "arm_from_latents", "trust_data", iterations="verdict_iterations"),
     )
     run_folder = _run_folder(args, KINDS["verdict_only"])
     report = add_verdict(args.demonstrations, args.init, args.out, run_folder, settings)

@@ -47,7 +47,8 @@ class VerdictRun:
     out_of_reach: folders of episodes with a thing where no hand can bring it or take it from, or without it, of scenes
     that demonstrations show too: learned is to say so. seeing: the head looks at the pictures themselves. eyes_of: a
     bundle with whose eyes it begins (None: with those that `init` imagines sub-goals with, if it has some). go_on: it
-    begins with the whole head that `init` has. trust_data: what is surely wrong with them is only said.
+    begins with the whole head that `init` has. arm_from_latents: see `VerdictHeadConfig`. trust_data: what is surely
+    wrong with them is only said.
     """
 
     seed: int = 0
@@ -55,6 +56,7 @@ class VerdictRun:
     seeing: bool = False
     eyes_of: Path | None = None
     go_on: bool = False
+    arm_from_latents: bool = False
     episodes: int | None = None
     command: str = ""
     trust_data: bool = False
@@ -86,6 +88,7 @@ def add_verdict(
     training = verdict_training(settings.seeing, settings.iterations)
     about = {"seed": settings.seed, "iterations": training.fit.iterations, "encoder": contract.files[ENCODER_FILE]}
     about |= {"data": data.content, "seeing": settings.seeing}
+    about |= {"arm_from_latents": True} if settings.arm_from_latents else {}
     about |= {"go_on": contract.files.get(VERDICT_FILE)} if settings.go_on else {}
     about |= {"eyes_of": str(settings.eyes_of)} if settings.eyes_of is not None else {}
     about |= {} if away is None else {"out_of_reach": away.content}
@@ -159,7 +162,7 @@ def _head(contract: Contract, init: Path, settings: VerdictRun) -> VerdictHead:
     scene = SceneEyesConfig(image_size=encoder.image_size, views=encoder.views) if settings.seeing else None
     config = VerdictHeadConfig(
         latent_tokens=contract.latent.tokens, latent_channels=contract.latent.channels,
-        state_dim=len(contract.state.channels), scene=scene,
+        state_dim=len(contract.state.channels), scene=scene, arm_from_latents=settings.arm_from_latents,
     )  # fmt: skip
     if settings.go_on:
         if contract.verdict is None or contract.verdict.head != config:

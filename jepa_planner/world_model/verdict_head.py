@@ -20,7 +20,9 @@ class VerdictHeadConfig:
     """Sizes of a `VerdictHead`; the first three describe the latents and arm states of its world model.
 
     edges_m: distances between the classes into which it sorts how far objects are off. scene: of what looks at the
-    pictures themselves, which then follow the latents; None: it is given latents alone.
+    pictures themselves, which then follow the latents; None: it is given latents alone. arm_from_latents: of a head
+    that sees, too, how the arm stands in the goal is read from the goal's latent, which is finer where cameras stand
+    where they always did.
     """
 
     latent_tokens: int
@@ -31,6 +33,7 @@ class VerdictHeadConfig:
     depth: int = 3
     dropout: float = 0.05
     scene: SceneEyesConfig | None = None
+    arm_from_latents: bool = False
 
     def __post_init__(self) -> None:
         if min(self.width, self.depth) < 1 or not 0.0 <= self.dropout < 1.0:
@@ -67,7 +70,8 @@ class VerdictHead(nn.Module):
     """A residual MLP from the present latent and arm state and a goal's latent to an `Opinion`.
 
     The distance is that of the object that is farthest from where the goal shows it. Where the arm stands in the goal
-    is read from the goal alone, or, of a head that sees, from how its picture differs from the present one.
+    is read from the goal alone, or, of a head that sees, from how its picture differs from the present one, unless
+    `arm_from_latents` says otherwise.
     `set_scaling` brings states to unit size, inside.
     """
 
@@ -79,13 +83,15 @@ class VerdictHead(nn.Module):
         self.blocks = residual_blocks(width, config.depth, config.dropout)
         self.norm = nn.LayerNorm(width)
         self.logits = nn.Linear(width, config.classes)
-        if config.scene is None:
+        self.goal_state = self.state_change = None
+        if config.scene is None or config.arm_from_latents:
             self.goal_state = nn.Sequential(
                 nn.Linear(numbers, GOAL_STATE_WIDTH), nn.GELU(), nn.Linear(GOAL_STATE_WIDTH, GOAL_STATE_WIDTH),
                 nn.GELU(), nn.Linear(GOAL_STATE_WIDTH, states),
             )  # fmt: skip
         else:
             self.state_change = nn.Linear(width, states)
+        if config.scene is not None:
             self.scene = SceneEyes(config.scene)
             self.embed_scene = nn.Sequential(
                 nn.Linear(config.scene.features, width), nn.GELU(), nn.Linear(width, width)
@@ -121,7 +127,7 @@ class VerdictHead(nn.Module):
         for block in self.blocks:
             x = x + block(x)
         x = self.norm(x)
-        shown = self.goal_state(goal) if self.config.scene is None else scaled + self.state_change(x)
+        shown = scaled + self.state_change(x) if self.goal_state is None else self.goal_state(goal)
         return Opinion(self.logits(x) / self.temperature, shown * self.state_std + self.state_mean)
 
     def of_views(self, views: Sequence[int]) -> "VerdictHead":

@@ -144,6 +144,16 @@ def test_a_head_that_sees_tells_how_the_arm_of_the_goal_stands_from_how_it_stand
     torch.testing.assert_close(head(seen[0], states, seen[1]).goal_states, states + 0.1)
 
 
+def test_a_head_that_sees_may_read_how_the_arm_of_the_goal_stands_from_its_latent_alone():
+    scene = SceneEyesConfig(image_size=(8, 8), views=1, channels=4)
+    head = VerdictHead(replace(CONFIG, scene=scene, arm_from_latents=True)).eval()
+    seen, goal = torch.randn(2, 2, 1 + 64, 3), torch.randn(2, 1, 3)
+    goals = torch.cat([goal, seen[1][:, 1:]], dim=1), torch.cat([goal, seen[0][:, 1:]], dim=1)
+    one, other = (head(seen[0], torch.zeros(2, 8), given) for given in goals)
+    torch.testing.assert_close(one.goal_states, other.goal_states)
+    assert (one.logits - other.logits).abs().max() > 1e-6, "how far things are off is seen"
+
+
 def test_a_head_learns_how_far_things_are_off_and_how_the_arm_stands_in_the_goal(tmp_path, one_core, monkeypatch):
     monkeypatch.setattr(verdict_calibration, "DRAWS", 2000)
     torch.manual_seed(0)
