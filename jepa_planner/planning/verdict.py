@@ -152,7 +152,7 @@ class Judge:
         self._agreeing = 0
         self._acting = False
         self._lay_as_shown_before = False  # at the look before
-        self._off_m = math.inf  # at the look before
+        self._off_m = self._away_m = math.inf  # at the look before: objects, and the arm where it matters
         self._lay_as_shown: bool | None = None  # at the first look
 
     @torch.no_grad()
@@ -199,15 +199,20 @@ class Judge:
         """What the arm has yet to do where objects lie as shown, in words: its state [S], and the one that is shown."""
         settings = self.settings
         if self._shows_held(shown):
-            return NOTHING if self.holds(state) else HOLD
+            pushes = state[GRIPPER] > CLOSED and max(state[2], shown[2]) <= settings.low_m
+            if self.holds(state) or not pushes:  # a hand that pushes is read roughly, and looks like one that holds
+                return NOTHING if self.holds(state) else HOLD
         if self._grips(state, shown):
             return LET_GO if self._supported(state) else PUT_DOWN
         if self._lay_as_shown or self._acted_at is None:
-            away_m = float((state[:3] - shown[:3]).norm())
+            before_m, away_m = self._away_m, float((state[:3] - shown[:3]).norm())
+            self._away_m = away_m
             if away_m > settings.arm_m:
                 return f"the hand is {100 * away_m:.1f} cm off"
             alike = bool(state[GRIPPER] > CLOSED) == bool(shown[GRIPPER] > CLOSED)
-            return NOTHING if alike else "the gripper is not as shown"
+            if not alike:
+                return "the gripper is not as shown"
+            return "the hand still comes nearer" if NEARER_M < before_m - away_m < math.inf else NOTHING
         gone_m, shown_gone_m = (float((tcp[:3] - self._acted_at).norm()) for tcp in (state, shown))
         must_leave = self._took_at is not None or shown_gone_m > settings.clear_m
         return LEAVE if must_leave and gone_m < settings.clear_m else NOTHING

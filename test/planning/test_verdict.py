@@ -94,6 +94,20 @@ def test_what_is_held_loosely_is_in_the_hand_until_the_fingers_open():
     assert work.look(0.005, arm(0.5, LOW)).missing == "the hand should leave"
 
 
+def test_an_arm_that_still_comes_nearer_to_where_it_is_shown_is_looked_at_once_more():
+    work = Work(arm(0.7), arm_m=0.015)
+    looks = [work.look(0.005, arm(x_m)) for x_m in (0.4, 0.688, 0.694, 0.695)]
+    assert [look.missing for look in looks] == ["the hand is 30.0 cm off"] + ["the hand still comes nearer"] * 2 + [""]
+    assert looks[-1].done
+
+
+def test_a_closed_low_hand_that_is_shown_so_need_not_hold_anything():
+    work = Work(arm(0.7, LOW, closed=1.0, measured=0.7))  # it pushes, but is read as one that holds
+    work.look(0.15, arm(0.4, LOW, closed=1.0))
+    assert work.look(0.005, arm(0.7, LOW, closed=1.0)).done
+    assert work.look(0.005, arm(0.7, LOW)).missing == "the gripper should hold something"
+
+
 def test_what_slipped_from_the_fingers_was_not_taken_and_need_not_be_let_go():
     work = carried(shown=arm(0.58, LOW, closed=0.8))  # a pushing hand, read from the picture roughly
     assert work.look(0.06, arm(0.5, LOW, closed=1.0)).missing == "objects are 7.5 cm off"
