@@ -242,10 +242,13 @@ class RecedingHorizonController:
 
     def _move(self, energy: float, news: str) -> Decision:
         context, goal = self._context(), self._goal
-        closedness = context.states[-1, GRIPPER]
-        target, imagined = self._settings.latent_of(goal.latent), None
-        if self._sub_goals is not None and not self._finishes() and not self._is_about_the_arm():
-            imagined = self._sub_goals.target(self._seen, context.states[-1], goal.latent)
+        state = context.states[-1]
+        closedness = state[GRIPPER]
+        target, imagined, place_m = self._settings.latent_of(goal.latent), None, None
+        if self._is_about_the_arm():
+            place_m = torch.tensor(self._verdict.shown_m)
+        elif self._sub_goals is not None and not self._finishes():
+            imagined = self._sub_goals.target(self._seen, state, goal.latent)
             target, news = imagined.latent, f"; {imagined}{news}"
 
         contrast = Contrast()
@@ -254,9 +257,12 @@ class RecedingHorizonController:
             executable = self._action_space.executable(actions, closedness)
             energies = self._imagination.energies(context, target, executable)
             contrast.note(executable, energies)  # what the model sees, before what the arm alone tells
-            if imagined is None:
-                return energies
-            return energies + imagined.arm_energy(context.states[-1], executable).to(energies)
+            if place_m is not None:
+                off_m2 = (state[:3] + executable.cumsum(dim=1)[..., :3] - place_m).square().sum(dim=(1, 2))
+                return energies + (self._judge.settings.arm_weight * off_m2).to(energies)
+            if imagined is not None:
+                return energies + imagined.arm_energy(state, executable).to(energies)
+            return energies
 
         try:
             plan = self._finishing_plan(context, energy_of) or self._searched_plan(context, target, energy_of)

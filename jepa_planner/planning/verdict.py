@@ -46,16 +46,18 @@ class NonFiniteVerdictError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictSettings:
-    """within_m: objects that are nearer to where the goal picture shows them lie as it shows. certainty: least chance
-    of that for the work to be done; kept_certainty: where they lay as shown at the look before. holding: fingers that
-    are kept from closing, or of which commands are not known, hold something if they are measured at most so far
-    closed. low_m: a hand whose tcp is lower, in the base frame, may touch what lies on the table; negative where the
-    base stands above that. arm_m: where no object had to be moved the picture is about the arm, and the tcp must be so
-    near to where it shows it. clear_m: so far the hand must be from where it let something go, and from where it pushed
-    something if the picture shows it farther. unreachable: chance from which on the picture is said to show what is not
-    here, or where no hand can bring it; None: that is never said. back: from the fingers into the hand, in the frame of
-    the tcp: (0, 0, -1) where its z axis leads out of the hand, as that of a flange does. looks: so many in a row must
-    agree.
+    """within_m: objects that are nearer to where the goal picture shows them lie as it shows. certainty: least
+    chance of that for the work to be done; kept_certainty: where they lay as shown at the look before. holding:
+    fingers that are kept from closing, or of which commands are not known, hold something if they are measured at
+    most so far closed. low_m: a hand whose tcp is lower, in the base frame, may touch what lies on the table;
+    negative where the base stands above that. arm_m: where no object had to be moved the picture is about the arm,
+    and the tcp must be so near to where it shows it. clear_m: so far the hand must be from where it let something
+    go, and from where it pushed something if the picture shows it farther. unreachable: chance from which on the
+    picture is said to show what is not here, or where no hand can bring it; None: that is never said. back: from
+    the fingers into the hand, in the frame of the tcp: (0, 0, -1) where its z axis leads out of the hand, as that
+    of a flange does. looks: so many in a row must agree. arm_weight: where the picture is about the arm, how much
+    it counts, beside the energy of latents, that the tcp comes to where the picture shows it, per square metre from
+    there and step; 0: latents alone say it.
     """
 
     within_m: float = 0.03
@@ -68,10 +70,13 @@ class VerdictSettings:
     back: tuple[float, float, float] = (0.0, 0.0, 1.0)
     looks: int = 1
     unreachable: float | None = None
+    arm_weight: float = 0.0
 
     def __post_init__(self) -> None:
         if not (self.within_m > 0.0 and self.arm_m > 0.0 and self.clear_m >= 0.0 and self.looks >= 1):
             raise ValueError(f"{self}: expected within_m and arm_m > 0, clear_m >= 0 and looks >= 1")
+        if not 0.0 <= self.arm_weight < math.inf:
+            raise ValueError(f"arm_weight is {self.arm_weight}; expected a finite number >= 0")
         if not (math.isfinite(self.low_m) and 0.0 < math.hypot(*self.back) < math.inf):
             raise ValueError(f"{self}: expected low_m finite, and back finite and not 0")
         if self.unreachable is not None and not 0.0 < self.unreachable <= 1.0:
@@ -175,6 +180,7 @@ class Judge:
         self._note(state, objects_hold)
         limit = settings.unreachable
         unreachable = limit is not None and not objects_hold and float(chances[-1]) >= limit
+        unreachable &= not self._lay_as_shown  # what lay there at the first look can be there
         missing = UNREACHABLE if unreachable else _off_in_words(off_m)
         if objects_hold:
             missing = self._arm_missing(state, shown)

@@ -240,6 +240,15 @@ def test_nothing_is_imagined_on_the_way_to_a_picture_that_is_about_the_arm():
     assert work.look(0.005, arm(0.4)).imagined is not None, "pictures on the way are what such work is about"
 
 
+def test_the_search_may_be_told_where_a_picture_of_the_arm_shows_it():
+    firsts = []
+    for weight in (0.0, 200.0):
+        rule = VerdictSettings(arm_weight=weight)
+        work = Judged([goal(0.0, 0.0, 0.0)], Says(0.005, arm(0.45)), rule, optimiser=None)
+        firsts.append(work.look(0.005, arm(0.40), torch.tensor([[0.02, 0.0, 0.0]])).action[0])
+    assert firsts[0] < 0.0 < firsts[1], "latents alone lead the other way"
+
+
 def test_pictures_behind_the_latents_reach_the_judge():
     rows = torch.full((2, 3), 50.0)
     work = Judged([replace(FAR, latent=torch.cat([FAR.latent, rows]))], latent_tokens=1)

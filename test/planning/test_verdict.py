@@ -277,10 +277,17 @@ def test_what_is_surely_not_the_same_is_out_of_reach_only_where_the_rule_says_fr
         assert not work.look(0.15, arm(0.4)).unreachable
 
 
+def test_what_lay_as_shown_at_the_first_look_is_never_out_of_reach():
+    work = Work(arm(0.7), unreachable=0.5)
+    work.look(0.005, arm(0.4))
+    assert not work.look(math.inf, arm(0.5)).unreachable
+
+
 def test_what_lies_as_shown_is_not_out_of_reach_however_little_is_asked_for():
     work = Work(arm(0.7), certainty=0.5, kept_certainty=0.5, unreachable=0.3)
     work.head.certainty = 0.6
     assert work.look(0.0, arm(0.7)).objects_hold and not work.look(0.0, arm(0.7)).unreachable
+    work.judge.forget()
     work.head.certainty = 0.4
     assert work.look(0.0, arm(0.7)).unreachable
 
@@ -290,6 +297,7 @@ def test_what_lies_as_shown_is_not_out_of_reach_however_little_is_asked_for():
     [
         {"within_m": 0.0},
         {"unreachable": 0.0},
+        {"arm_weight": -1.0},
         {"unreachable": 1.5},
         {"certainty": 1.0},
         {"certainty": 0.0},
