@@ -92,7 +92,8 @@ class WorldModelPolicy:
         contract.check_frame(env.base_frame, env.tcp_frame)
         self.views = contract.pick_views(env.views)
         self.channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
-        observed = self.model.observe(np.stack(goals)[:, self.views])
+        # one by one, as the nodes do: products of a batch differ in their last digits
+        observed = torch.cat([self.model.observe(goal[None, self.views]) for goal in goals])
         self.goal_latents = contract.latent_of(observed)
         factory = ControllerFactory(
             contract,
