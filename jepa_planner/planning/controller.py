@@ -19,7 +19,7 @@ from jepa_planner.planning.noise import NoiseSource, SeededNoise
 from jepa_planner.planning.plan import EnergyFunction, NonFiniteEnergyError, Optimiser, Plan
 from jepa_planner.planning.progress import Progress, ProgressSettings
 from jepa_planner.planning.proposals import Proposals
-from jepa_planner.planning.sub_goals import SubGoals
+from jepa_planner.planning.sub_goals import SubGoals, tcp_off_m2
 from jepa_planner.planning.verdict import LEAVE, LET_GO, NOTHING, Judge, NonFiniteVerdictError, Verdict
 from jepa_planner.world_model.world_model import Context
 
@@ -258,7 +258,7 @@ class RecedingHorizonController:
             energies = self._imagination.energies(context, target, executable)
             contrast.note(executable, energies)  # what the model sees, before what the arm alone tells
             if place_m is not None:
-                off_m2 = (state[:3] + executable.cumsum(dim=1)[..., :3] - place_m).square().sum(dim=(1, 2))
+                off_m2 = tcp_off_m2(state, executable, place_m).sum(dim=1)
                 return energies + (self._judge.settings.arm_weight * off_m2).to(energies)
             if imagined is not None:
                 return energies + imagined.arm_energy(state, executable).to(energies)

@@ -120,7 +120,7 @@ class SubGoal:
         Summed over the steps, as arriving early counts. An arm does what actions say; no model is asked.
         """
         ahead = actions.cumsum(dim=1)
-        tcp = (state[:3] + ahead[..., :3] - self.state[:3]).square().sum(dim=-1)
+        tcp = tcp_off_m2(state, actions, self.state[:3])
         yaw = YAW_M * (state[YAW] + ahead[..., YAW] - self.state[YAW])
         gripper = GRIPPER_M * ((state[GRIPPER] + ahead[..., GRIPPER]).clamp(0.0, 1.0) - self.state[GRIPPER])
         return self.arm_weight * (tcp + yaw.square() + gripper.square()).sum(dim=1)
@@ -131,6 +131,11 @@ class SubGoal:
             f"moment {self.number} ({which}), look {self.looks}, energy {self.energy:.4g} (tolerance "
             f"{self.tolerance:.4g}), tcp {100 * self.tcp_away_m:.1f} cm from there"
         )
+
+
+def tcp_off_m2(state: Tensor, actions: Tensor, place_m: Tensor) -> Tensor:
+    """How far, squared, each of actions [K, H, A] leaves the tcp, of an arm in `state` [S], from a place [3]: [K, H]."""
+    return (state[:3] + actions.cumsum(dim=1)[..., :3] - place_m).square().sum(dim=-1)
 
 
 class SubGoalHeadLike(Protocol):
