@@ -134,7 +134,7 @@ class SubGoal:
 
 
 def tcp_off_m2(state: Tensor, actions: Tensor, place_m: Tensor) -> Tensor:
-    """How far, squared, each of actions [K, H, A] leaves the tcp, of an arm in `state` [S], from a place [3]: [K, H]."""
+    """Squared distance of the tcp from a place [3] after each of actions [K, H, A] from arm state [S] on: [K, H]."""
     return (state[:3] + actions.cumsum(dim=1)[..., :3] - place_m).square().sum(dim=-1)
 
 
