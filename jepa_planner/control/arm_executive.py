@@ -83,7 +83,7 @@ class ArmExecutive:
         self.limits = limits
         self.stream = SetpointStream(kinematics, limits, rate_hz)
         self.mode = Mode.WAITING
-        self.reason = "no joint state yet"
+        self.reason = self._waited_for = "no joint state yet"
         self.moving = False
         self.measurement: Measurement | None = None
         self._last: Setpoint | None = None
@@ -187,9 +187,9 @@ class ArmExecutive:
         if complaint and self.mode is not Mode.STOPPED:
             if self.mode is not Mode.WAITING:
                 self._brake(Mode.WAITING, complaint)
-            self.reason = complaint
+            self.reason = self._waited_for = complaint
         elif not complaint and self.mode is Mode.WAITING and not self.moving:
-            self._enter(Mode.HOLDING, "joint states arrive")
+            self._enter(Mode.HOLDING, f"joint states arrive; before: {self._waited_for}")
         if not self.moving:
             return None
         if self._streamed_until_s is None:

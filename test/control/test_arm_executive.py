@@ -176,7 +176,7 @@ def test_joint_states_that_cannot_be_used_are_named_rather_than_missed():
     rig.executive.tick(rig.now_s)
     assert rig.executive.reason == "joint state holds numbers that are not finite"
     rig.tick(2)
-    assert rig.executive.reason == "joint states arrive"
+    assert rig.executive.reason == "joint states arrive; before: joint state holds numbers that are not finite"
 
 
 def test_a_stop_decelerates_and_is_latched(moving):
@@ -319,14 +319,14 @@ def test_a_clock_that_is_set_in_mid_motion_makes_no_setpoint_leap_and_leaves_non
     assert np.all(speeds_rad_s <= KINEMATICS.velocity_rad_s * LIMITS.joint_velocity_scale)
 
 
-def test_a_clock_that_was_set_back_is_the_reason_until_joint_states_arrive(moving):
+def test_a_clock_that_was_set_back_is_named_also_when_joint_states_arrive_again(moving):
     moving.joint_states_arrive, moving.clock_set_s = False, -5.0
     moving.tick(40)
     assert moving.executive.reason == "the clock jumped back"
     assert "the clock jumped back" in moving.executive.offer(moving.now_s - 5.0, moving.step(2))
     moving.joint_states_arrive = True
     moving.tick()
-    assert moving.executive.reason == "joint states arrive"
+    assert moving.executive.reason == "joint states arrive; before: the clock jumped back"
 
 
 def test_a_target_that_the_joints_cannot_reach_is_refused_and_the_joint_named(rig):

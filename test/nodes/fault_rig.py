@@ -128,6 +128,10 @@ class FaultRig(Rig):
     def in_motion(self) -> bool:
         return self.state().moving and time.monotonic() - self.robot.moved_at_s < IN_MOTION_S
 
+    def interrupted(self) -> bool:
+        """Whether the last setpoint was one of a motion that was to go on: the way to rest follows it."""
+        return len(self.robot.commands[-1].points) > 1
+
     def pursue_until_in_motion(self):
         """The result to come of a goal that moves the arm; one that ends before, of traces that fade, is sent again."""
         deadline_s = time.monotonic() + LONG_S
