@@ -130,7 +130,7 @@ def test_an_arm_node_without_cpu_leaves_an_arm_that_brakes_by_itself(rig):
         rig.pursue_until_in_motion()
         began_s = time.monotonic()
         rig.send_signal("arm_node", signal.SIGSTOP)
-        rig.until(lambda: rig.still() and time.monotonic() - began_s > AWAY_S)
+        rig.until(lambda began_s=began_s: rig.still() and time.monotonic() - began_s > AWAY_S)
         if rig.interrupted():
             break
         rig.send_signal("arm_node", signal.SIGCONT)  # its motion had just ended: there is nothing to notice
