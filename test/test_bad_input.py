@@ -16,13 +16,13 @@ from PIL import Image
 from small_models import small_contract, small_predictor
 
 from jepa_planner.control.limits import LimitsError, SafetyLimits, shipped_config
+from jepa_planner.core.image_message import ConversionError, rgb_pixels
+from jepa_planner.core.picture_file import read_picture
+from jepa_planner.core.strict_fields import to_plain
+from jepa_planner.model.bundle import load_bundle, load_contract, save_bundle
+from jepa_planner.model.bundle_files import BundleError, sha256
+from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.training.episodes import EpisodeError, Episodes, read_episodes, write_shard
-from jepa_planner.world_model.bundle import load_bundle, load_contract, save_bundle
-from jepa_planner.world_model.bundle_files import BundleError, sha256
-from jepa_planner.world_model.encoder import VideoEncoder
-from jepa_planner.world_model.image_message import ConversionError, rgb_pixels
-from jepa_planner.world_model.picture_file import read_picture
-from jepa_planner.world_model.strict_fields import to_plain
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 FUZZ = settings(

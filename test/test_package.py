@@ -115,7 +115,7 @@ def test_interfaces_and_modules_share_one_package_name():
     from jepa_planner.action import ReachGoalImage
     from jepa_planner.msg import Latent
 
-    from jepa_planner.planning.cem import CemSettings
+    from jepa_planner.planning.solvers.cem import CemSettings
 
     assert {
         ReachGoalImage.__module__.split(".")[0],

@@ -19,8 +19,8 @@ def main() -> int:
     import torch
 
     from jepa_planner.evaluation.familiarity_report import Doubts, report
-    from jepa_planner.world_model.bundle import load_familiarity
-    from jepa_planner.world_model.world_model import WorldModel
+    from jepa_planner.model.bundle import load_familiarity
+    from jepa_planner.model.world_model import WorldModel
 
     torch.set_num_threads(1)
     model, familiarity = WorldModel.load(args.model), load_familiarity(args.model)

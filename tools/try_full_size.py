@@ -25,8 +25,8 @@ def make_checkpoint(path: Path) -> None:
     """Random bf16 weights in the layout, the names and the shapes of vjepa2-ac-vitg.pt, with some optimizer state."""
     import torch
 
-    from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
-    from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
+    from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
+    from jepa_planner.model.predictor import ActionConditionedPredictor, PredictorConfig
 
     encoder = EncoderConfig(image_size=(256, 256), width=1408, depth=40, heads=22, mlp_hidden=6144)
     predictor = PredictorConfig(
@@ -51,7 +51,7 @@ def use(bundle: Path, dtype: str) -> dict[str, float]:
     import numpy as np
     import torch
 
-    from jepa_planner.world_model.world_model import Context, WorldModel
+    from jepa_planner.model.world_model import Context, WorldModel
 
     began_s = time.perf_counter()
     model = WorldModel.load(bundle, dtype=dtype)

@@ -29,12 +29,12 @@ def main(args: argparse.Namespace) -> int:
     """Measure part by part, print each table as soon as it is there, write the files."""
     import torch
 
+    from jepa_planner.core.strict_fields import to_plain
     from jepa_planner.evaluation.benchmark.machine import this_machine
     from jepa_planner.evaluation.benchmark.suite import Suite
-    from jepa_planner.world_model.bundle import load_contract, model_folder
-    from jepa_planner.world_model.device import usable_device
-    from jepa_planner.world_model.rollouts.threads import planning_threads
-    from jepa_planner.world_model.strict_fields import to_plain
+    from jepa_planner.model.bundle import load_contract, model_folder
+    from jepa_planner.model.device import usable_device
+    from jepa_planner.model.rollout.threads import planning_threads
 
     for file in (args.json, args.markdown):
         if file is not None and file.is_dir():

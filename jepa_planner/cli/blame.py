@@ -36,7 +36,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.gallery import LostEpisode, draw_gallery
     from jepa_planner.evaluation.spread_trials import Contestant
     from jepa_planner.evaluation.trials import TrialSettings
-    from jepa_planner.world_model.bundle import model_folder
+    from jepa_planner.model.bundle import model_folder
 
     said = _evaluation(args.evaluation)
     settings = TrialSettings(

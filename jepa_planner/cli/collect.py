@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jepa_planner.cli.number_arguments import at_least
 from jepa_planner.cli.parallel_arguments import add_parallel_arguments
-from jepa_planner.world_model.image_message import MAX_IMAGE_SIDE_PX
+from jepa_planner.core.image_message import MAX_IMAGE_SIDE_PX
 
 HELP = "collect simulated episodes for training"
 

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run what is missing, printing the table as it grows."""
     from jepa_planner.evaluation.comparison import Trials, table, try_model
-    from jepa_planner.world_model.bundle import load_contract
+    from jepa_planner.model.bundle import load_contract
     from jepa_planner_sim.scene_draws import check_perturbations
 
     models = named_models(args)

@@ -86,9 +86,9 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.report import in_words, summarise
     from jepa_planner.evaluation.spread_trials import Contestant, spread_trials
     from jepa_planner.evaluation.trials import TrialSettings, run_trials
+    from jepa_planner.model.bundle import load_contract, model_folder
+    from jepa_planner.model.rollout.threads import planning_threads
     from jepa_planner.planning.factory import NO_FAMILIARITY, NO_VERDICT
-    from jepa_planner.world_model.bundle import load_contract, model_folder
-    from jepa_planner.world_model.rollouts.threads import planning_threads
     from jepa_planner_sim.scene_draws import PERTURBATIONS
 
     spread = args.processes > 1 or bool(args.cluster)

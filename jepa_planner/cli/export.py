@@ -14,8 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Export, check, say how well it agrees."""
-    from jepa_planner.world_model.bundle import model_folder
-    from jepa_planner.world_model.onnx_export import export_bundle
+    from jepa_planner.model.bundle import model_folder
+    from jepa_planner.model.onnx.export import export_bundle
 
     folder = model_folder(args.model)
     print(f"exporting {folder} (a minute) ...", flush=True)

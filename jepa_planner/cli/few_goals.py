@@ -33,7 +33,7 @@ def main(args: argparse.Namespace) -> int:
     """Run what is missing and print the table."""
     from jepa_planner.evaluation.few_goals import WAYS, Ways, table, try_ways
     from jepa_planner.evaluation.trials import TrialSettings
-    from jepa_planner.world_model.bundle import model_folder
+    from jepa_planner.model.bundle import model_folder
 
     if unknown := [way for way in args.ways if way not in WAYS]:
         raise ValueError(f"--ways: {unknown[0]!r} given; choose among {', '.join(WAYS)}")

@@ -45,7 +45,7 @@ def main(args: argparse.Namespace) -> int:
     if args.second_view and len(args.second_view) != len(args.images):
         print(f"{len(args.images)} pictures but {len(args.second_view)} of the second view", file=sys.stderr)
         return 2
-    from jepa_planner.world_model.picture_file import read_picture
+    from jepa_planner.core.picture_file import read_picture
 
     pictures = [read_picture(path) for path in args.images]
     second = [read_picture(path) for path in args.second_view]

@@ -35,11 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Train a decoder for each model that has none, imagine the liveliest held-out moment, save the picture."""
     from jepa_planner.evaluation.imagined_pictures import happened, imagined, liveliest_moment, save_sheet
+    from jepa_planner.model.world_model import WorldModel
     from jepa_planner.training.episodes import read_episodes
     from jepa_planner.training.fit import FitSettings
     from jepa_planner.training.viewing_decoder import train_viewing_decoder
     from jepa_planner.training.windows import split
-    from jepa_planner.world_model.world_model import WorldModel
 
     if args.steps < 1:
         raise ValueError(f"--steps is {args.steps}; it must be at least 1")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jepa_planner.cli.number_arguments import at_least
-from jepa_planner.world_model.image_message import MAX_IMAGE_SIDE_PX
+from jepa_planner.core.image_message import MAX_IMAGE_SIDE_PX
 
 if TYPE_CHECKING:
-    from jepa_planner.world_model.foreign_weights import FoundModel
+    from jepa_planner.model.vjepa2.foreign_weights import FoundModel
 
 HELP = "turn released V-JEPA 2 or V-JEPA 2-AC weights into a model bundle"
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
@@ -72,8 +72,8 @@ def main(args: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
-    from jepa_planner.world_model.import_bundle import check_target, import_bundle, work_bytes
-    from jepa_planner.world_model.vjepa2_contract import ImportSettings, vjepa2_contract
+    from jepa_planner.model.vjepa2.contract import ImportSettings, vjepa2_contract
+    from jepa_planner.model.vjepa2.import_bundle import check_target, import_bundle, work_bytes
 
     settings = ImportSettings(
         name=args.name or args.out.absolute().name,
@@ -99,8 +99,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _find(args: argparse.Namespace) -> FoundModel:
-    from jepa_planner.world_model.hf_vjepa2 import find_hf_encoder
-    from jepa_planner.world_model.vjepa2_ac_checkpoint import find_vjepa2_ac, find_vjepa2_encoder
+    from jepa_planner.model.vjepa2.ac_checkpoint import find_vjepa2_ac, find_vjepa2_encoder
+    from jepa_planner.model.vjepa2.hugging_face import find_hf_encoder
 
     is_folder = args.file.is_dir()
     if not args.file.exists() or (is_folder and args.kind == "vjepa2-ac"):

@@ -14,8 +14,8 @@ from jepa_planner.cli.picture_arguments import add_picture_arguments, load_model
 if TYPE_CHECKING:
     import numpy as np
 
+    from jepa_planner.model.contract import Contract
     from jepa_planner.planning.landscape import GridAxis
-    from jepa_planner.world_model.contract import Contract
 
 HELP = "draw the energy of actions between two pictures, and report on the camera"
 HELD_AXIS_RANGE = 0.2
@@ -48,13 +48,13 @@ def main(args: argparse.Namespace) -> int:
     """Imagine, draw, report."""
     from tqdm import tqdm
 
+    from jepa_planner.core.state_ranges import check_change
     from jepa_planner.evaluation.camera_report import Truth, assess
     from jepa_planner.evaluation.landscape_report import LandscapeResult, as_plain_data, draw, in_words, model_facts
     from jepa_planner.evaluation.picture_pair import context_and_goal
     from jepa_planner.planning.energy import distance_to_goal
     from jepa_planner.planning.imagination import WorldModelImagination
     from jepa_planner.planning.landscape import sweep
-    from jepa_planner.world_model.state_ranges import check_change
 
     pair = read_pair(args, args.goal_state, args.true_action)
     model = load_model(args)

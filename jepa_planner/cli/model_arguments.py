@@ -16,7 +16,7 @@ def add_named_models(parser: argparse.ArgumentParser) -> None:
 
 def named_models(args: argparse.Namespace) -> dict[str, Path]:
     """Folders by name, in the order given; raises ValueError for what is no NAME=DIR, or a name given twice."""
-    from jepa_planner.world_model.bundle import model_folder
+    from jepa_planner.model.bundle import model_folder
 
     models: dict[str, Path] = {}
     for given in args.models:

@@ -10,7 +10,7 @@ from jepa_planner.cli.compute_arguments import add_compute_arguments
 
 if TYPE_CHECKING:
     from jepa_planner.evaluation.picture_pair import PicturePair
-    from jepa_planner.world_model.world_model import WorldModel
+    from jepa_planner.model.world_model import WorldModel
 
 STATE = "x y z (m) roll pitch yaw (rad) and closedness; models with a commanded one take commanded, then measured"
 
@@ -66,7 +66,7 @@ def read_pair(
 
 def _from_bag(args: argparse.Namespace, goal_state: list[float] | None) -> PicturePair:
     from jepa_planner.evaluation.bag_frames import BagMoments, pair_from_bag
-    from jepa_planner.world_model.bundle import load_contract, model_folder
+    from jepa_planner.model.bundle import load_contract, model_folder
 
     moments = BagMoments(tuple(args.image_topic), args.at, args.goal_at, args.state_topic)
     contract = load_contract(model_folder(args.model or ""))
@@ -85,7 +85,7 @@ def _require(options: dict[str, object], why: str) -> None:
 
 def load_model(args: argparse.Namespace) -> WorldModel:
     """The model that the command line names."""
-    from jepa_planner.world_model.bundle import model_folder
-    from jepa_planner.world_model.world_model import WorldModel
+    from jepa_planner.model.bundle import model_folder
+    from jepa_planner.model.world_model import WorldModel
 
     return WorldModel.load(model_folder(args.model or ""), args.device, args.dtype, threads=args.threads or None)

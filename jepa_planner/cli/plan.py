@@ -31,17 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Encode, search, print."""
     from jepa_planner.evaluation.picture_pair import context_and_goal
-    from jepa_planner.planning.decision import DOUBTS
-    from jepa_planner.planning.factory import NO_FAMILIARITY, ControllerFactory
-    from jepa_planner.planning.imagination import WorldModelImagination
-    from jepa_planner.planning.offline_plan import NoPlanError, plan_offline
-    from jepa_planner.planning.optimisers import name_of, optimiser_of
-    from jepa_planner.world_model.bundle import (
+    from jepa_planner.model.bundle import (
         load_familiarity,
         load_sub_goal_head,
         load_verdict_head,
         model_folder,
     )
+    from jepa_planner.planning.decision import DOUBTS
+    from jepa_planner.planning.factory import NO_FAMILIARITY, ControllerFactory
+    from jepa_planner.planning.imagination import WorldModelImagination
+    from jepa_planner.planning.offline_plan import NoPlanError, plan_offline
+    from jepa_planner.planning.solvers.optimisers import name_of, optimiser_of
 
     pair = read_pair(args)
     model, folder = load_model(args), model_folder(args.model or "")

@@ -36,10 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Read or collect episodes, probe, print the tables, write the JSON."""
+    from jepa_planner.model.bundle import model_folder
+    from jepa_planner.model.world_model import WorldModel
     from jepa_planner.training import probe_report
     from jepa_planner.training.windows import split
-    from jepa_planner.world_model.bundle import model_folder
-    from jepa_planner.world_model.world_model import WorldModel
 
     if args.held_out is not None and not 0.0 < args.held_out < 1.0:
         raise ValueError(f"--held-out is {args.held_out}; it must lie between 0 and 1")

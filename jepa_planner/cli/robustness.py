@@ -37,7 +37,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.robustness import ALL, table, try_strength
     from jepa_planner.evaluation.spread_trials import Contestant
     from jepa_planner.evaluation.trials import TrialSettings
-    from jepa_planner.world_model.bundle import model_folder
+    from jepa_planner.model.bundle import model_folder
     from jepa_planner_sim.scene_draws import PERTURBATIONS, check_perturbations
 
     names = args.perturb or [*PERTURBATIONS, ALL]

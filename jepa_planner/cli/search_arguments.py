@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from jepa_planner.cli.number_arguments import at_least
 
 if TYPE_CHECKING:
-    from jepa_planner.planning.settings import SearchSettings
-    from jepa_planner.world_model.contract_sections import PlanningSpec
+    from jepa_planner.model.contract_sections import PlanningSpec
+    from jepa_planner.planning.solvers.settings import SearchSettings
 
 OPTIMISERS = "cem, icem, mppi, gradient, seeded_cem"
 

@@ -21,8 +21,8 @@ def main(args: argparse.Namespace) -> int:
     import numpy as np
 
     from jepa_planner.evaluation.sensitivity import in_words, sensitivities
-    from jepa_planner.world_model.bundle import model_folder
-    from jepa_planner.world_model.world_model import WorldModel
+    from jepa_planner.model.bundle import model_folder
+    from jepa_planner.model.world_model import WorldModel
     from jepa_planner_sim.scene_draws import PERTURBATIONS
 
     if args.scenes < 1:

@@ -41,11 +41,11 @@ def main(args: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
+    from jepa_planner.core.strict_fields import to_plain
     from jepa_planner.evaluation import search_comparison as compare
     from jepa_planner.evaluation.planning_problems import record_problems
-    from jepa_planner.world_model.bundle import load_verdict_head, model_folder
-    from jepa_planner.world_model.strict_fields import to_plain
-    from jepa_planner.world_model.world_model import WorldModel
+    from jepa_planner.model.bundle import load_verdict_head, model_folder
+    from jepa_planner.model.world_model import WorldModel
 
     torch.set_num_threads(1)
     model = WorldModel.load(model_folder(args.model))

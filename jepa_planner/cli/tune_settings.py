@@ -33,7 +33,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.planning_problems import TUNING_SEED
     from jepa_planner.evaluation.settings_comparison import changed_bundles, table, try_change
     from jepa_planner.evaluation.trials import TrialSettings
-    from jepa_planner.world_model.bundle import model_folder
+    from jepa_planner.model.bundle import model_folder
 
     given = [
         TrialSettings(task, args.scenes, TUNING_SEED, args.goal_images, stop_at_success=args.stop_at_success)

@@ -31,12 +31,12 @@ def main(args: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
+    from jepa_planner.core.strict_fields import to_plain
     from jepa_planner.evaluation.verdict_pairs import show_pairs
     from jepa_planner.evaluation.verdict_report import in_words, summarise_pairs
+    from jepa_planner.model.bundle import load_verdict_head, model_folder
+    from jepa_planner.model.world_model import WorldModel
     from jepa_planner.planning.verdict import Judge
-    from jepa_planner.world_model.bundle import load_verdict_head, model_folder
-    from jepa_planner.world_model.strict_fields import to_plain
-    from jepa_planner.world_model.world_model import WorldModel
     from jepa_planner_sim.scene_draws import PERTURBATIONS
 
     folder = model_folder(args.model)

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jepa_planner import __version__
+from jepa_planner.core.strict_fields import from_plain, to_plain
 from jepa_planner.evaluation.kept import ASKED, episodes_asked, kept
 from jepa_planner.evaluation.planning_problems import TUNING_SEED
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.training.recipe import Recipe
 from jepa_planner.training.training_run import Collapsed, run
-from jepa_planner.world_model.strict_fields import from_plain, to_plain
-from jepa_planner.world_model.world_model import WorldModel
 
 STEPS_AHEAD = 4
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jepa_planner.core.image_message import ConversionError, check_encoding, rgb_pixels
+from jepa_planner.core.picture_file import decode_picture
 from jepa_planner.evaluation.picture_pair import PictureError, PicturePair, change_of_state, stack_views
-from jepa_planner.world_model.image_message import ConversionError, check_encoding, rgb_pixels
-from jepa_planner.world_model.picture_file import decode_picture
 
 if TYPE_CHECKING:
     from rosbags.highlevel import AnyReader
 
-    from jepa_planner.world_model.contract import Contract
+    from jepa_planner.model.contract import Contract
 
 PIXELS, COMPRESSED, ARM_STATE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "jepa_planner/msg/ArmState"
 NEAR_S = 1.0

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.context import Context
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.trials import TrialSettings, make_scene, run_trial
 from jepa_planner.planning.decision import Decision, Reason
 from jepa_planner.planning.imagination import WorldModelImagination
-from jepa_planner.world_model.context import Context
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.tasks import achieved_now, script

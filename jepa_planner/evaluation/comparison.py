@@ -13,8 +13,8 @@ from jepa_planner.evaluation.kept import kept, trials_asked
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.report import summarise
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
-from jepa_planner.world_model.bundle import load_contract, load_verdict_head
-from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner.model.bundle import load_contract, load_verdict_head
+from jepa_planner.model.world_model import WorldModel
 
 CLEAN = "clean"
 """The condition without a perturbation; others name one, as `eval --perturb`."""

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from jepa_planner.evaluation.policies import ExpertPolicy
+from jepa_planner.model.contract_sections import STATE_LAYOUTS, FamiliaritySpec
+from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.wary_controller import doubt_of_goal
 from jepa_planner.training.add_familiarity import Examples, surprises
-from jepa_planner.world_model.contract_sections import STATE_LAYOUTS, FamiliaritySpec
-from jepa_planner.world_model.familiarity import Familiarity
-from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.tasks import TASKS
 

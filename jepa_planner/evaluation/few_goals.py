@@ -16,11 +16,11 @@ from jepa_planner.evaluation.report import summarise
 from jepa_planner.evaluation.retrieval import RetrievedMoments
 from jepa_planner.evaluation.statistics import wilson_interval
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
+from jepa_planner.model.bundle import load_sub_goal_head, load_verdict_head
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.sub_goals import SubGoalHeadLike
 from jepa_planner.training.demonstrations import Demonstrations, encoded_demonstrations
 from jepa_planner.training.episodes import read_episodes
-from jepa_planner.world_model.bundle import load_sub_goal_head, load_verdict_head
-from jepa_planner.world_model.world_model import WorldModel
 
 WAYS = {
     "imagined": "search toward imagined moments",

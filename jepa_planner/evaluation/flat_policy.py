@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from jepa_planner.model.contract_sections import STATE_LAYOUTS
+from jepa_planner.model.sub_goal_head import residual_blocks
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.action_space import GRIPPER, ActionSpace
 from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.training.fit import FitSettings, fit
 from jepa_planner.training.run_folder import check_same_run
 from jepa_planner.training.windows import split, state_scaling
-from jepa_planner.world_model.contract_sections import STATE_LAYOUTS
-from jepa_planner.world_model.sub_goal_head import residual_blocks
-from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.envs import PandaTaskEnv
 
 NAME = "flat_policy"

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
+from jepa_planner.core.context import Context
+from jepa_planner.model.pixel_decoder import PixelDecoder
+from jepa_planner.model.preprocess import as_pictures
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.training.episodes import STATE_CHANNELS, Episodes
-from jepa_planner.world_model.context import Context
-from jepa_planner.world_model.pixel_decoder import PixelDecoder
-from jepa_planner.world_model.preprocess import as_pictures
-from jepa_planner.world_model.world_model import WorldModel
 
 MAGNIFIED, MARGIN_PX, LABEL_PX = 2, 4, 14
 COLOURS = 128

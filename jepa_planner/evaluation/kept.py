@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jepa_planner import __version__
+from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.evaluation.trials import TrialSettings
+from jepa_planner.model.bundle import load_contract
+from jepa_planner.model.bundle_files import check_files, sha256
 from jepa_planner.training.episodes import shard_paths
-from jepa_planner.world_model.bundle import load_contract
-from jepa_planner.world_model.bundle_files import check_files, sha256
-from jepa_planner.world_model.strict_fields import to_plain
 from jepa_planner_sim.adapter import adapter_class
 
 ASKED = "asked"

@@ -13,10 +13,10 @@ from matplotlib.patches import Rectangle
 
 from jepa_planner.evaluation.camera_report import WHAT_TO_CHECK, CameraReport, ModelFacts, Truth, place_in_words
 from jepa_planner.evaluation.picture_pair import PicturePair
+from jepa_planner.model.contract import Contract
+from jepa_planner.model.preprocess import preprocess
 from jepa_planner.planning.action_space import AXES
 from jepa_planner.planning.landscape import Landscape
-from jepa_planner.world_model.contract import Contract
-from jepa_planner.world_model.preprocess import preprocess
 
 MINIMUM = {"marker": "x", "s": 110, "linewidths": 2.6, "color": "white"}
 TRUTH = {"marker": "o", "s": 150, "linewidths": 2.4, "facecolors": "none", "edgecolors": "#ff5a36"}

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.aspect import check_same_aspect
+from jepa_planner.core.picture_file import PictureError, read_picture
+from jepa_planner.core.poses import action_between
+from jepa_planner.model.world_model import Context
 from jepa_planner.planning.action_space import AXES
-from jepa_planner.world_model.aspect import check_same_aspect
-from jepa_planner.world_model.picture_file import PictureError, read_picture
-from jepa_planner.world_model.poses import action_between
-from jepa_planner.world_model.world_model import Context
 
 if TYPE_CHECKING:
-    from jepa_planner.world_model.world_model import WorldModel
+    from jepa_planner.model.world_model import WorldModel
 
 
 @dataclass(frozen=True)

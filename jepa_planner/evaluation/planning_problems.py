@@ -11,12 +11,12 @@ from torch import Tensor
 
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.noise import NoiseSource, SeededNoise
-from jepa_planner.planning.optimisers import optimiser_of
-from jepa_planner.planning.plan import EnergyFunction, Optimiser, Plan
-from jepa_planner.planning.settings import SearchSettings
-from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner.planning.solvers.noise import NoiseSource, SeededNoise
+from jepa_planner.planning.solvers.optimisers import optimiser_of
+from jepa_planner.planning.solvers.plan import EnergyFunction, Optimiser, Plan
+from jepa_planner.planning.solvers.settings import SearchSettings
 
 TUNING_SEED = 500_000
 """First `TrialSettings.seed` of scenes for choosing settings; those of reported numbers stay unseen."""

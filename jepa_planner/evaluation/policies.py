@@ -10,16 +10,16 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from jepa_planner.model.contract_sections import STATE_LAYOUTS
+from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason, gave_up
 from jepa_planner.planning.factory import Asked, ControllerFactory
 from jepa_planner.planning.imagination import WorldModelImagination
-from jepa_planner.planning.plan import Optimiser
+from jepa_planner.planning.solvers.plan import Optimiser
 from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
 from jepa_planner.planning.verdict import VerdictHeadLike
 from jepa_planner.planning.wary_controller import UnfamiliarGoalError
-from jepa_planner.world_model.contract_sections import STATE_LAYOUTS
-from jepa_planner.world_model.familiarity import Familiarity
-from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.adapter import SceneAdapter
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.expert import ScriptedExpert

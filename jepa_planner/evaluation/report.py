@@ -6,13 +6,13 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
+from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.evaluation.statistics import percentile, wilson_interval
 from jepa_planner.evaluation.trials import Trial, TrialSettings
 from jepa_planner.evaluation.unreachable import WITHIN_STEPS
 from jepa_planner.planning.decision import DOUBTS, Reason
-from jepa_planner.planning.optimisers import name_of
-from jepa_planner.planning.settings import SearchSettings
-from jepa_planner.world_model.strict_fields import to_plain
+from jepa_planner.planning.solvers.optimisers import name_of
+from jepa_planner.planning.solvers.settings import SearchSettings
 
 
 def summarise(

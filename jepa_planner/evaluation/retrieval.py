@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from jepa_planner.model.sub_goal_head import Hypotheses
 from jepa_planner.training.demonstrations import Demonstrations
-from jepa_planner.world_model.sub_goal_head import Hypotheses
 
 STATE_WEIGHT = 0.2
 """Of arm states, in units of their spread, beside latents: as in training the head."""

@@ -12,11 +12,11 @@ from jepa_planner.evaluation.planning_problems import TUNING_SEED, PlanningProbl
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.statistics import percentile
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
-from jepa_planner.planning.optimisers import OPTIMISER_NAMES, name_of, optimiser_of
-from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.model.contract_sections import PlanningSpec
+from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES, name_of, optimiser_of
+from jepa_planner.planning.solvers.settings import SearchSettings
 from jepa_planner.planning.verdict import VerdictHeadLike
-from jepa_planner.world_model.contract_sections import PlanningSpec
-from jepa_planner.world_model.world_model import WorldModel
 
 ITERATIONS = (3, 6)
 SMALLEST_FALL = 1e-3

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner_sim.arm_driver import ArmDriver
 from jepa_planner_sim.cameras import cameras_named
 from jepa_planner_sim.scene import OBJECT_REGION_MAX_M, OBJECT_REGION_MIN_M, Scene

@@ -10,8 +10,8 @@ from jepa_planner.evaluation.kept import kept, trials_asked
 from jepa_planner.evaluation.report import summarise
 from jepa_planner.evaluation.spread_trials import Contestant, spread_trials
 from jepa_planner.evaluation.trials import TrialSettings
-from jepa_planner.world_model.bundle import load_contract
-from jepa_planner.world_model.changed_bundle import changed_bundle
+from jepa_planner.model.bundle import load_contract
+from jepa_planner.model.changed_bundle import changed_bundle
 
 UNCHANGED = "as it is"
 AND = "+"

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import torch
 
+from jepa_planner.core.parallel import in_parallel
+from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.evaluation.policies import Policy, WorldModelPolicy, floor_policy
 from jepa_planner.evaluation.trials import Trial, TrialSettings, run_trials
-from jepa_planner.parallel import in_parallel
-from jepa_planner.planning.optimisers import optimiser_of
-from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head
+from jepa_planner.model.bundle_files import CONTRACT_FILE
+from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.solvers.optimisers import optimiser_of
+from jepa_planner.planning.solvers.settings import SearchSettings
 from jepa_planner.planning.sub_goals import ImagineMode
-from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head
-from jepa_planner.world_model.bundle_files import CONTRACT_FILE
-from jepa_planner.world_model.strict_fields import to_plain
-from jepa_planner.world_model.world_model import WorldModel
 
 SCENES_PER_JOB = 5
 

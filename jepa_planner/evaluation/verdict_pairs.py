@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from jepa_planner.model.contract_sections import STATE_LAYOUTS
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.verdict import Judge
-from jepa_planner.world_model.contract_sections import STATE_LAYOUTS
-from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.arm_driver import ArmDriver
 from jepa_planner_sim.cameras import CAMERAS, STANDARD_CAMERAS, cameras_named
 from jepa_planner_sim.collect_settings import EVALUATION_SEED_START

@@ -18,6 +18,7 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from jepa_planner.action import ReachGoalImage
+from jepa_planner.model.contract import Contract
 from jepa_planner.msg import ArmState, GoalImage
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import array_to_image, seconds
@@ -26,7 +27,6 @@ from jepa_planner.nodes.goal_server import LAST_REJECTION, REJECTIONS
 from jepa_planner.nodes.planner_node import complaints, statuses, wait_until
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.srv import SetUpTask, TaskStatus
-from jepa_planner.world_model.contract import Contract
 
 CALL_TIMEOUT_S = 10.0
 SET_UP_TIMEOUT_S = 60.0

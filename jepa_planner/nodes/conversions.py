@@ -14,9 +14,9 @@ from geometry_msgs.msg import Point, Quaternion, Vector3
 from sensor_msgs.msg import Image
 
 from jepa_planner.control.kinematics import rotation_from_rpy
+from jepa_planner.core.image_message import ConversionError, rgb_pixels
 from jepa_planner.msg import Latent
 from jepa_planner.planning.verdict import Verdict
-from jepa_planner.world_model.image_message import ConversionError, rgb_pixels
 
 
 def seconds(stamp: Time | Duration) -> float:

@@ -9,6 +9,9 @@ from sensor_msgs.msg import Image
 from torch import Tensor
 
 from jepa_planner.control.watchdog import Watchdog
+from jepa_planner.core.aspect import check_same_aspect
+from jepa_planner.core.picture_file import PictureError
+from jepa_planner.model.contract import ContractError
 from jepa_planner.msg import Latent
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import ConversionError, array_to_latent, image_to_array, seconds, time_message
@@ -17,9 +20,6 @@ from jepa_planner.nodes.parameters import Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.nodes.view_pairing import ViewPairing
 from jepa_planner.srv import EncodeImages
-from jepa_planner.world_model.aspect import check_same_aspect
-from jepa_planner.world_model.contract import ContractError
-from jepa_planner.world_model.picture_file import PictureError
 
 SILENCE_S = 0.5
 """Sooner than mpc_node ends a goal for want of an image, so that it can say why none comes."""

@@ -8,6 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from jepa_planner.action import ReachGoalImage
+from jepa_planner.core.aspect import same_aspect
+from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head
+from jepa_planner.model.contract import Contract, ContractError
 from jepa_planner.msg import GoalImage
 from jepa_planner.nodes.conversions import ConversionError, image_to_array
 from jepa_planner.nodes.goal_pursuit import Ended, Outcome
@@ -18,12 +21,9 @@ from jepa_planner.nodes.remote_model import RemoteEncoder
 from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.factory import NO_FAMILIARITY, Asked, Controller, ControllerFactory
 from jepa_planner.planning.imagination import Imagination
-from jepa_planner.planning.optimisers import optimiser_of
-from jepa_planner.planning.settings import SearchSettings
+from jepa_planner.planning.solvers.optimisers import optimiser_of
+from jepa_planner.planning.solvers.settings import SearchSettings
 from jepa_planner.planning.wary_controller import UnfamiliarGoalError
-from jepa_planner.world_model.aspect import same_aspect
-from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head
-from jepa_planner.world_model.contract import Contract, ContractError
 
 
 class GoalPreparation:

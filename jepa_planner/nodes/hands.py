@@ -14,6 +14,7 @@ from rclpy.node import Node
 from visualization_msgs.msg import MarkerArray
 
 from jepa_planner.action import ReachGoalImage
+from jepa_planner.core.poses import apply_action
 from jepa_planner.msg import Plan, PlanStats
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import duration_message, point, time_message, vector, verdict_numbers
@@ -21,7 +22,6 @@ from jepa_planner.nodes.markers import path_markers
 from jepa_planner.nodes.senses import ArmReport, Observation
 from jepa_planner.nodes.step_clock import StepSeconds
 from jepa_planner.planning.decision import Decision, Goal
-from jepa_planner.world_model.poses import apply_action
 
 
 class PlanPublisher:

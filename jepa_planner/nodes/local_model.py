@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from sensor_msgs.msg import Image
 from torch import Tensor
 
+from jepa_planner.core.picture_file import PictureError
+from jepa_planner.model.contract import ContractError
+from jepa_planner.model.world_model import Context
 from jepa_planner.nodes.conversions import ConversionError, check_model
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_pursuit import Ended, Outcome
 from jepa_planner.nodes.predictor_node import PredictorNode
-from jepa_planner.world_model.contract import ContractError
-from jepa_planner.world_model.picture_file import PictureError
-from jepa_planner.world_model.world_model import Context
 
 
 class LocalImagination:

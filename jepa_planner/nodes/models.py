@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from jepa_planner.model.bundle import load_contract, model_folder
+from jepa_planner.model.contract import Contract
+from jepa_planner.model.rollout.precision import DTYPES
+from jepa_planner.model.world_model import BACKENDS, WorldModel
 from jepa_planner.nodes.parameters import Parameter, Parameters
-from jepa_planner.world_model.bundle import load_contract, model_folder
-from jepa_planner.world_model.contract import Contract
-from jepa_planner.world_model.rollouts.precision import DTYPES
-from jepa_planner.world_model.world_model import BACKENDS, WorldModel
 
 VIEWS = Parameter("views", [""], "Of the model's views, those that there are cameras for; empty: all of them.")
 MODEL_PARAMETERS = (

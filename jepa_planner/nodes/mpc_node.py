@@ -13,6 +13,8 @@ from torch import Tensor
 
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.control.arm_executive import Mode
+from jepa_planner.model.bundle import model_folder
+from jepa_planner.model.contract import ContractError
 from jepa_planner.msg import ArmState, Latent
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import ConversionError, latent_to_array, numbers, seconds
@@ -28,11 +30,9 @@ from jepa_planner.nodes.planner_node import PlannerNode, complaints
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.remote_model import Patience, RemoteEncoder, RemoteImagination
 from jepa_planner.nodes.senses import ArmReport, Observation, Senses
-from jepa_planner.planning.gradient import GradientSettings
-from jepa_planner.planning.optimisers import OPTIMISER_NAMES
+from jepa_planner.planning.solvers.gradient import GradientSettings
+from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES
 from jepa_planner.planning.sub_goals import IMAGINE_MODES
-from jepa_planner.world_model.bundle import model_folder
-from jepa_planner.world_model.contract import ContractError
 
 PURSUIT_END_TIMEOUT_S = 5.0
 _REST = Change.AT_REST

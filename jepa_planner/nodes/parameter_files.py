@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
+from jepa_planner.core.shipped import shipped
+from jepa_planner.core.unique_keys import read_yaml
 from jepa_planner.nodes.parameters import Parameter, Value, misspelt, nearest
-from jepa_planner.shipped import shipped
-from jepa_planner.unique_keys import read_yaml
 
 Settings = dict[str, dict[str, Value]]
 """Values of parameters by name, by node."""

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.model.contract import ContractError
+from jepa_planner.model.world_model import Context
 from jepa_planner.nodes.conversions import ConversionError, array_from, float_array, latent_to_array
 from jepa_planner.nodes.models import MODEL_PARAMETERS, model_id, world_model
 from jepa_planner.nodes.parameters import Parameter
@@ -14,8 +16,6 @@ from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.srv import Rollout
-from jepa_planner.world_model.contract import ContractError
-from jepa_planner.world_model.world_model import Context
 
 MAX_CANDIDATE_STEPS = 1_000_000
 

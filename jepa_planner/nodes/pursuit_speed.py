@@ -14,13 +14,13 @@ from jepa_planner.evaluation.benchmark.replanning import time_replanning
 from jepa_planner.evaluation.benchmark.tables import Table, milliseconds
 from jepa_planner.evaluation.benchmark.timing import Timing
 from jepa_planner.evaluation.statistics import percentile
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.msg import PlanStats
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.client import PlannerClient, PlannerError, keep_views
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.nodes.step_clock import PARTS, StepSeconds
 from jepa_planner.nodes.trials import Separate, simulated_planner
-from jepa_planner.world_model.world_model import WorldModel
 
 SCENE_SEED = 1_000_000
 TASK, GOAL_IMAGES = "pick_place", "dense"

@@ -13,10 +13,10 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 from torch import Tensor
 
+from jepa_planner.model.world_model import Context
 from jepa_planner.nodes.conversions import ConversionError, array_to_latent, float_array, latent_to_array
 from jepa_planner.nodes.goal_pursuit import Ended, Outcome
 from jepa_planner.srv import EncodeImages, Rollout
-from jepa_planner.world_model.world_model import Context
 
 CHECK_PERIOD_S = 0.02
 """So long, at most, a search goes on that was interrupted while it waits for an answer."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from jepa_planner.world_model.contract import Contract
+    from jepa_planner.model.contract import Contract
 
 YAW, GRIPPER = 5, 6
 AXES = 7

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from jepa_planner.planning.settings import SearchSettings
+    from jepa_planner.planning.solvers.settings import SearchSettings
 
 REACH = 2
 MARGIN_STDS = 4.0

@@ -9,19 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.model.world_model import Context
 from jepa_planner.planning.action_space import GRIPPER, ActionSpace
 from jepa_planner.planning.contrast import Contrast
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
 from jepa_planner.planning.energy import Energy, distance_to_goal
 from jepa_planner.planning.finishing import finishing_actions
 from jepa_planner.planning.imagination import Imagination
-from jepa_planner.planning.noise import NoiseSource, SeededNoise
-from jepa_planner.planning.plan import EnergyFunction, NonFiniteEnergyError, Optimiser, Plan
 from jepa_planner.planning.progress import Progress, ProgressSettings
-from jepa_planner.planning.proposals import Proposals
+from jepa_planner.planning.solvers.noise import NoiseSource, SeededNoise
+from jepa_planner.planning.solvers.plan import EnergyFunction, NonFiniteEnergyError, Optimiser, Plan
+from jepa_planner.planning.solvers.proposals import Proposals
 from jepa_planner.planning.sub_goals import SubGoals, tcp_off_m2
 from jepa_planner.planning.verdict import LEAVE, LET_GO, NOTHING, Judge, NonFiniteVerdictError, Verdict
-from jepa_planner.world_model.world_model import Context
 
 BOUND_SLACK = 1e-5
 

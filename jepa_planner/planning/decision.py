@@ -7,7 +7,7 @@ from enum import Enum
 import numpy as np
 from torch import Tensor
 
-from jepa_planner.planning.plan import Plan
+from jepa_planner.planning.solvers.plan import Plan
 from jepa_planner.planning.sub_goals import SubGoal
 from jepa_planner.planning.verdict import Verdict
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
 from jepa_planner.planning.decision import Goal
-from jepa_planner.planning.optimisers import optimiser_of
+from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.sub_goals import SubGoals
 from jepa_planner.planning.verdict import Judge
 from jepa_planner.planning.wary_controller import UnfamiliarGoalError, WaryController, doubt_of_goal
@@ -18,13 +18,13 @@ from jepa_planner.planning.wary_controller import UnfamiliarGoalError, WaryContr
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from jepa_planner.model.contract import Contract
+    from jepa_planner.model.familiarity import Familiarity
     from jepa_planner.planning.energy import Energy
     from jepa_planner.planning.imagination import Imagination
-    from jepa_planner.planning.plan import Optimiser
+    from jepa_planner.planning.solvers.plan import Optimiser
     from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
     from jepa_planner.planning.verdict import VerdictHeadLike
-    from jepa_planner.world_model.contract import Contract
-    from jepa_planner.world_model.familiarity import Familiarity
 
 Controller = RecedingHorizonController | WaryController
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from jepa_planner.planning.confirmation import confirmed, cuts_of
 
 if TYPE_CHECKING:
+    from jepa_planner.model.world_model import Context, WorldModel
     from jepa_planner.planning.energy import Energy
-    from jepa_planner.world_model.world_model import Context, WorldModel
 
 
 class Imagination(Protocol):

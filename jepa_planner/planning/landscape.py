@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from jepa_planner.planning.action_space import AXES, GRIPPER
-from jepa_planner.planning.plan import NonFiniteEnergyError
+from jepa_planner.planning.solvers.plan import NonFiniteEnergyError
 
 if TYPE_CHECKING:
+    from jepa_planner.model.world_model import Context
     from jepa_planner.planning.imagination import Imagination
-    from jepa_planner.world_model.world_model import Context
 
 AXIS_NAMES = ("x", "y", "z", "roll", "pitch", "yaw", "gripper")
 AXIS_UNITS = ("m", "m", "m", "rad", "rad", "rad", "closedness")

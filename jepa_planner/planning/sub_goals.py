@@ -12,7 +12,7 @@ from torch import Tensor
 from jepa_planner.planning.action_space import GRIPPER, YAW
 
 if TYPE_CHECKING:
-    from jepa_planner.world_model.sub_goal_head import Hypotheses
+    from jepa_planner.model.sub_goal_head import Hypotheses
 
 ImagineMode = Literal["auto", "always", "never"]
 """When sub-goals are imagined; not on and off, which parameter files take for booleans."""
@@ -139,7 +139,7 @@ def tcp_off_m2(state: Tensor, actions: Tensor, place_m: Tensor) -> Tensor:
 
 
 class SubGoalHeadLike(Protocol):
-    """What guesses at next moments; see `world_model.sub_goal_head.SubGoalHead`."""
+    """What guesses at next moments; see `model.sub_goal_head.SubGoalHead`."""
 
     def __call__(self, latents: Tensor, states: Tensor, goals: Tensor) -> Hypotheses: ...
 

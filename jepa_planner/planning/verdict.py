@@ -14,7 +14,7 @@ from torch import Tensor
 from jepa_planner.planning.action_space import GRIPPER
 
 if TYPE_CHECKING:
-    from jepa_planner.world_model.verdict_head import Opinion
+    from jepa_planner.model.verdict_head import Opinion
 
 CLOSED = 0.5
 """A gripper that is commanded to close further than this is closed."""
@@ -129,7 +129,7 @@ def _off_in_words(off_m: float) -> str:
 
 
 class VerdictHeadLike(Protocol):
-    """What compares an observation with a goal; see `world_model.verdict_head.VerdictHead`."""
+    """What compares an observation with a goal; see `model.verdict_head.VerdictHead`."""
 
     def __call__(self, latents: Tensor, states: Tensor, goals: Tensor) -> Opinion: ...
 

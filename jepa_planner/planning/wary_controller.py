@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.context import Context
+from jepa_planner.model.contract_sections import FamiliaritySpec
+from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import Decision, Reason, gave_up
 from jepa_planner.planning.imagination import Imagination
-from jepa_planner.world_model.context import Context
-from jepa_planner.world_model.contract_sections import FamiliaritySpec
-from jepa_planner.world_model.familiarity import Familiarity
 
 
 class UnfamiliarGoalError(ValueError):

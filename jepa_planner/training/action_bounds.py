@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor, tensor
 
+from jepa_planner.model.contract_sections import PlanningSpec
 from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.training.episodes import EpisodeError
-from jepa_planner.world_model.contract_sections import PlanningSpec
 
 SHARE_WITHIN = 0.999
 """Of the actions that move a channel, so many lie within its bound: a single slip does not widen it."""

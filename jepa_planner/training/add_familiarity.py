@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.context import Context
+from jepa_planner.model.bundle import write_familiarity
+from jepa_planner.model.contract_sections import FamiliaritySpec
+from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.training.encoder_training import encode_some_alone
 from jepa_planner.training.episode_checks import heed, look_at
 from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes, seeds_in_words
 from jepa_planner.training.latent_cache import cached_latents
 from jepa_planner.training.reference_checks import check_frames
 from jepa_planner.training.windows import split
-from jepa_planner.world_model.bundle import write_familiarity
-from jepa_planner.world_model.context import Context
-from jepa_planner.world_model.contract_sections import FamiliaritySpec
-from jepa_planner.world_model.familiarity import Familiarity
-from jepa_planner.world_model.world_model import WorldModel
 
 HEADROOM = 1.15
 """Limits are so many times the largest value in held-out episodes."""

@@ -9,6 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from jepa_planner.model.bundle import add_sub_goal_head, load_sub_goal_head
+from jepa_planner.model.bundle_files import ENCODER_FILE
+from jepa_planner.model.contract import Contract
+from jepa_planner.model.contract_sections import SubGoalSpec, TrainingSpec
+from jepa_planner.model.scene_eyes import SceneEyesConfig
+from jepa_planner.model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.training.action_bounds import as_far
 from jepa_planner.training.demonstrations import Demonstrations, encoded_demonstrations
@@ -26,13 +33,6 @@ from jepa_planner.training.scene_training import (
 )
 from jepa_planner.training.sub_goal_training import SubGoalTraining, foresight, train_sub_goal_head
 from jepa_planner.training.windows import Split, split, state_scaling
-from jepa_planner.world_model.bundle import add_sub_goal_head, load_sub_goal_head
-from jepa_planner.world_model.bundle_files import ENCODER_FILE
-from jepa_planner.world_model.contract import Contract
-from jepa_planner.world_model.contract_sections import SubGoalSpec, TrainingSpec
-from jepa_planner.world_model.scene_eyes import SceneEyesConfig
-from jepa_planner.world_model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
-from jepa_planner.world_model.world_model import WorldModel
 
 LEAST_SPREAD = 0.02
 """Of a state channel (m, rad, closedness), for a head whose arm states count: a hand that stays upright rolls by a few

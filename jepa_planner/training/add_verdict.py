@@ -9,6 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from jepa_planner.model.bundle import add_verdict_head, load_sub_goal_head, load_verdict_head
+from jepa_planner.model.bundle_files import ENCODER_FILE, VERDICT_FILE
+from jepa_planner.model.contract import Contract
+from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
+from jepa_planner.model.scene_eyes import SceneEyesConfig
+from jepa_planner.model.verdict_head import VerdictHead, VerdictHeadConfig
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.verdict import VerdictSettings
 from jepa_planner.training.add_sub_goals import LEAST_SPREAD, eyes_of
 from jepa_planner.training.demonstrations import Demonstrations, encoded_demonstrations
@@ -26,13 +33,6 @@ from jepa_planner.training.verdict_calibration import (
 )
 from jepa_planner.training.verdict_training import PairSampler, VerdictTraining, train_verdict_head
 from jepa_planner.training.windows import split, state_scaling
-from jepa_planner.world_model.bundle import add_verdict_head, load_sub_goal_head, load_verdict_head
-from jepa_planner.world_model.bundle_files import ENCODER_FILE, VERDICT_FILE
-from jepa_planner.world_model.contract import Contract
-from jepa_planner.world_model.contract_sections import TrainingSpec, VerdictSpec
-from jepa_planner.world_model.scene_eyes import SceneEyesConfig
-from jepa_planner.world_model.verdict_head import VerdictHead, VerdictHeadConfig
-from jepa_planner.world_model.world_model import WorldModel
 
 ITERATIONS, SEEING_ITERATIONS = 4000, 2000
 HELD_OUT_SHARE = 0.1

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from jepa_planner.model.bundle_files import ENCODER_FILE
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.training.episodes import STATE_CHANNELS, Episodes, seeds_in_words
 from jepa_planner.training.key_moments import key_moments, next_moments
 from jepa_planner.training.latent_cache import cached_latents
 from jepa_planner.training.mixed_precision import mixed_precision
 from jepa_planner.training.run_folder import content_hash
-from jepa_planner.world_model.bundle_files import ENCODER_FILE
-from jepa_planner.world_model.world_model import WorldModel
 
 FRAMES_AT_ONCE = 64
 """Heads are for small encoders, which are fast with many."""

@@ -11,6 +11,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.model.pixel_decoder import PixelDecoder
+from jepa_planner.model.predictors import AnyPredictorConfig, make_predictor
+from jepa_planner.model.preprocess import preprocess
 from jepa_planner.training.augmentation import augment
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.fit import FitSettings, fit
@@ -20,10 +24,6 @@ from jepa_planner.training.objectives.joint import SHIPPED, JointObjective
 from jepa_planner.training.objectives.prediction import NextPicture
 from jepa_planner.training.view_dropout import draw_lone_views
 from jepa_planner.training.windows import Split, WindowSampler, state_scaling
-from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
-from jepa_planner.world_model.pixel_decoder import PixelDecoder
-from jepa_planner.world_model.predictors import AnyPredictorConfig, make_predictor
-from jepa_planner.world_model.preprocess import preprocess
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from jepa_planner.core.state_ranges import states_out_of_range
 from jepa_planner.training.episodes import STATE_CHANNELS, EpisodeError, Episodes
 from jepa_planner.training.finding import Finding, refused, warned
 from jepa_planner.training.motion_checks import check_motion
 from jepa_planner.training.picture_checks import check_pictures
 from jepa_planner.training.stray_episodes import check_repeated
-from jepa_planner.world_model.state_ranges import states_out_of_range
 
 LONGEST_STEP_S, LONG_STEP_S = 10.0, 2.0
 """Above the first time_step_s must be in milliseconds or a rate; above the second it may be one."""

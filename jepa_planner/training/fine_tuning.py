@@ -10,6 +10,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from jepa_planner.model.bundle import (
+    load_bundle,
+    load_contract,
+    load_encoder,
+    load_familiarity,
+    write_bundle,
+)
+from jepa_planner.model.bundle_files import ENCODER_FILE, PREDICTOR_FILE, SUB_GOALS_FILE, VERDICT_FILE
+from jepa_planner.model.contract import Contract
+from jepa_planner.model.contract_sections import TrainingSpec
+from jepa_planner.model.encoder import VideoEncoder
+from jepa_planner.model.predictor_kind import Predictor
+from jepa_planner.model.predictors import make_predictor
+from jepa_planner.model.weights_file import read_weights, stored_dtype
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.training.action_bounds import action_max, as_far, planned_within
 from jepa_planner.training.encoder_training import encode_some_alone
 from jepa_planner.training.episode_checks import check_length, heed, look_at
@@ -29,21 +44,6 @@ from jepa_planner.training.run_folder import check_same_run, content_hash, write
 from jepa_planner.training.settled_band import SettledBand, settled_band
 from jepa_planner.training.shortcomings import notes_on_predictions, without_shortcomings
 from jepa_planner.training.windows import split, state_scaling
-from jepa_planner.world_model.bundle import (
-    load_bundle,
-    load_contract,
-    load_encoder,
-    load_familiarity,
-    write_bundle,
-)
-from jepa_planner.world_model.bundle_files import ENCODER_FILE, PREDICTOR_FILE, SUB_GOALS_FILE, VERDICT_FILE
-from jepa_planner.world_model.contract import Contract
-from jepa_planner.world_model.contract_sections import TrainingSpec
-from jepa_planner.world_model.encoder import VideoEncoder
-from jepa_planner.world_model.predictor_kind import Predictor
-from jepa_planner.world_model.predictors import make_predictor
-from jepa_planner.world_model.weights_file import read_weights, stored_dtype
-from jepa_planner.world_model.world_model import WorldModel
 
 ROLLOUT: dict[Difference, int] = {"l1": 2, "mse": 4}
 TEACHER_FRAMES: dict[Difference, int] = {"l1": 8, "mse": 0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from jepa_planner.world_model.rollouts.precision import multiplies_bfloat16
+from jepa_planner.model.rollout.precision import multiplies_bfloat16
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from jepa_planner.core.poses import action_between, rotation_matrix
+from jepa_planner.core.state_ranges import most_change
 from jepa_planner.training.correlation import CLEAR, FAINT, LEAST_STEPS, NO_MOTION, correlation, explains, tamed
 from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes
 from jepa_planner.training.finding import Finding, refused, warned
 from jepa_planner.training.rotation_checks import check_rotations
 from jepa_planner.training.stray_episodes import check_strays
-from jepa_planner.world_model.poses import action_between, rotation_matrix
-from jepa_planner.world_model.state_ranges import most_change
 
 AT_ORIGIN_M = 1e-3
 """No tcp is so near to the origin of its base: poses that begin there are counted from the first one."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from jepa_planner.world_model.encoder import EncoderConfig
-from jepa_planner.world_model.mlp_predictor import MlpPredictorConfig
-from jepa_planner.world_model.predictor import PredictorConfig
-from jepa_planner.world_model.predictors import AnyPredictorConfig
+from jepa_planner.model.encoder import EncoderConfig
+from jepa_planner.model.mlp_predictor import MlpPredictorConfig
+from jepa_planner.model.predictor import PredictorConfig
+from jepa_planner.model.predictors import AnyPredictorConfig
 
 PredictorKind = Literal["transformer", "mlp"]
 PREDICTOR_KINDS: tuple[PredictorKind, ...] = get_args(PredictorKind)

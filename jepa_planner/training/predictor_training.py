@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.poses import apply_action
+from jepa_planner.model.pixel_decoder import PixelDecoder
+from jepa_planner.model.predictor_kind import Predictor
+from jepa_planner.model.preprocess import preprocess
 from jepa_planner.training.fit import FitSettings, fit
 from jepa_planner.training.mixed_precision import mixed_precision
 from jepa_planner.training.windows import WindowSampler
-from jepa_planner.world_model.pixel_decoder import PixelDecoder
-from jepa_planner.world_model.poses import apply_action
-from jepa_planner.world_model.predictor_kind import Predictor
-from jepa_planner.world_model.preprocess import preprocess
 
 Difference = Literal["mse", "l1"]
 DIFFERENCES: dict[Difference, Callable[[Tensor], Tensor]] = {"mse": torch.square, "l1": torch.abs}

@@ -22,7 +22,7 @@ from jepa_planner.training.probes import (
 from jepa_planner.training.windows import Split
 
 if TYPE_CHECKING:
-    from jepa_planner.world_model.world_model import WorldModel
+    from jepa_planner.model.world_model import WorldModel
 
 BATCH = 128
 FACT_WORDS = {

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.training.episodes import STATE_CHANNELS, Episodes
 from jepa_planner.training.predictor_training import (
     Difference,
@@ -17,7 +18,6 @@ from jepa_planner.training.predictor_training import (
     window_starts,
 )
 from jepa_planner.training.windows import Split
-from jepa_planner.world_model.predictor_kind import Predictor
 
 MOVED_M = 0.004
 FACTS = {"tcp": "cm", "object": "cm", "gripper_width": "cm", "object_yaw": "deg"}

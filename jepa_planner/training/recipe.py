@@ -8,15 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from jepa_planner.planning.cem import CemSettings
-from jepa_planner.planning.energy import PIXELS
-from jepa_planner.planning.mppi import MppiSettings
-from jepa_planner.training.action_bounds import action_max, planned_within
-from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, seeds_in_words
-from jepa_planner.training.objectives.joint import SHIPPED, names_in
-from jepa_planner.training.predictor_sizes import PredictorKind, new_predictor_config
-from jepa_planner.world_model.contract import Contract
-from jepa_planner.world_model.contract_sections import (
+from jepa_planner.model.contract import Contract
+from jepa_planner.model.contract_sections import (
     ActionSpec,
     EnergySpec,
     ImageSpec,
@@ -25,10 +18,17 @@ from jepa_planner.world_model.contract_sections import (
     StateSpec,
     TrainingSpec,
 )
-from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
-from jepa_planner.world_model.predictor_kind import Predictor
-from jepa_planner.world_model.predictors import AnyPredictorConfig
-from jepa_planner.world_model.preprocess import preprocess
+from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.model.predictor_kind import Predictor
+from jepa_planner.model.predictors import AnyPredictorConfig
+from jepa_planner.model.preprocess import preprocess
+from jepa_planner.planning.energy import PIXELS
+from jepa_planner.planning.solvers.cem import CemSettings
+from jepa_planner.planning.solvers.mppi import MppiSettings
+from jepa_planner.training.action_bounds import action_max, planned_within
+from jepa_planner.training.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, seeds_in_words
+from jepa_planner.training.objectives.joint import SHIPPED, names_in
+from jepa_planner.training.predictor_sizes import PredictorKind, new_predictor_config
 
 TUNED_FOR = (0.06, 0.06, 0.06, 0.0, 0.0, 0.12, 1.0)
 """Bounds of actions in the episodes with whose models the search was tuned: those of the simulator."""

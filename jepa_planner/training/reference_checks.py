@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from jepa_planner.model.contract import Contract
+from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.training.episodes import EpisodeError, Episodes
 from jepa_planner.training.finding import Finding, warned
-from jepa_planner.world_model.contract import Contract
-from jepa_planner.world_model.familiarity import Familiarity
-from jepa_planner.world_model.world_model import WorldModel
 
 FRAMES = 64
 NEARER = 0.9

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.poses import roll_pitch_yaw, rotation_matrix
 from jepa_planner.training.correlation import LEAST_STEPS, NO_MOTION, correlation, explains, tamed
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.finding import Finding, refused
-from jepa_planner.world_model.poses import roll_pitch_yaw, rotation_matrix
 
 TURNS = 0.05
 """Spread of an angle (rad) from which on it is not the same throughout."""

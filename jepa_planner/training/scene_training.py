@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.model.preprocess import preprocess
+from jepa_planner.model.sub_goal_head import ACTS, POSE, SubGoalHead
 from jepa_planner.training.augmentation import augment
 from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.training.fit import fit
@@ -30,8 +32,6 @@ from jepa_planner.training.sub_goal_training import (
     hypothesis_losses,
 )
 from jepa_planner.training.view_dropout import LONE_VIEW_SHARE
-from jepa_planner.world_model.preprocess import preprocess
-from jepa_planner.world_model.sub_goal_head import ACTS, POSE, SubGoalHead
 
 AUGMENTED_SHARE = 0.3
 ACT_SHARE = 0.75

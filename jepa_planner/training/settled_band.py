@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from jepa_planner.model.contract import Contract
 from jepa_planner.planning.energy import Energy, latent_energy
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.key_moments import COMMANDED, MEASURED
-from jepa_planner.world_model.contract import Contract
 
 SAME_TCP_M, SAME_CLOSEDNESS = 0.01, 0.05
 """Moments of an episode between which the gripper does no more than this, and that show the tcp so near, are alike."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from jepa_planner.model.contract import SHORTCOMINGS
 from jepa_planner.training.probes import Readout
-from jepa_planner.world_model.contract import SHORTCOMINGS
 
 PREDICTIONS, LATENTS = SHORTCOMINGS
 READ_BETTER = 0.7

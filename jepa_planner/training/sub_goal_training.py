@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.model.sub_goal_head import Hypotheses, SubGoalHead
 from jepa_planner.training.fit import FitSettings, fit
-from jepa_planner.world_model.sub_goal_head import Hypotheses, SubGoalHead
 
 HELD_OUT_DRAWS = 3000
 

@@ -11,6 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.model.bundle import load_bundle, load_contract, load_familiarity, save_bundle
+from jepa_planner.model.contract import ContractError
+from jepa_planner.model.encoder import EncoderConfig
+from jepa_planner.model.predictors import AnyPredictorConfig, make_predictor
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.training.action_bounds import action_max, action_scale
 from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.training.collapse import measure_collapse
@@ -36,11 +41,6 @@ from jepa_planner.training.run_folder import check_same_run, content_hash, write
 from jepa_planner.training.settled_band import settled_band
 from jepa_planner.training.shortcomings import notes_on_training
 from jepa_planner.training.windows import split, state_scaling
-from jepa_planner.world_model.bundle import load_bundle, load_contract, load_familiarity, save_bundle
-from jepa_planner.world_model.contract import ContractError
-from jepa_planner.world_model.encoder import EncoderConfig
-from jepa_planner.world_model.predictors import AnyPredictorConfig, make_predictor
-from jepa_planner.world_model.world_model import WorldModel
 
 
 class Collapsed(RuntimeError):

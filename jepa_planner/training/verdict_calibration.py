@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from jepa_planner.model.verdict_head import VerdictHead
 from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.planning.verdict import VerdictSettings, chance_within, median_off_m
 from jepa_planner.training.object_tracks import FREE, HELD, LOW
 from jepa_planner.training.verdict_training import PairSampler, opinion_of
-from jepa_planner.world_model.verdict_head import VerdictHead
 
 DRAWS = 12_000
 FAR_M = 0.05

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
+from jepa_planner.model.preprocess import preprocess
+from jepa_planner.model.verdict_head import Opinion, VerdictHead
 from jepa_planner.training.augmentation import augment
 from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.training.fit import FitSettings, fit
@@ -23,8 +25,6 @@ from jepa_planner.training.mixed_precision import mixed_precision
 from jepa_planner.training.object_tracks import FREE, FramePairs, frame_pairs
 from jepa_planner.training.scene_training import AUGMENTED_SHARE, behind_latents
 from jepa_planner.training.view_dropout import LONE_VIEW_SHARE
-from jepa_planner.world_model.preprocess import preprocess
-from jepa_planner.world_model.verdict_head import Opinion, VerdictHead
 
 STILL_WEIGHT = 2.0
 """The first class, of things that lie as they should or nearly so, is drawn as much more often than any other."""

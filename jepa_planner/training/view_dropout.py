@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from jepa_planner.world_model.encoder import VideoEncoder
+from jepa_planner.model.encoder import VideoEncoder
 
 LONE_VIEW_SHARE = 0.3
 """Share of windows, and of the predictor's episodes, that are seen by a single view."""

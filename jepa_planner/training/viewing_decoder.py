@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.model.pixel_decoder import PixelDecoder
+from jepa_planner.model.preprocess import preprocess
 from jepa_planner.training.fit import FitSettings, fit
 from jepa_planner.training.run_folder import check_same_run, content_hash
 from jepa_planner.training.windows import WindowSampler
-from jepa_planner.world_model.pixel_decoder import PixelDecoder
-from jepa_planner.world_model.preprocess import preprocess
 
 if TYPE_CHECKING:
+    from jepa_planner.model.world_model import WorldModel
     from jepa_planner.training.episodes import Episodes
-    from jepa_planner.world_model.world_model import WorldModel
 
 NAME = "viewing_decoder"
 

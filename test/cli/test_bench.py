@@ -9,7 +9,7 @@ from small_models import small_contract, small_encoder, small_predictor
 from typed import complaint
 
 from jepa_planner.cli.main import main
-from jepa_planner.world_model.bundle import save_bundle
+from jepa_planner.model.bundle import save_bundle
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from jepa_planner.cli.main import main
-from jepa_planner.world_model.bundle import load_contract, load_encoder
-from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner.model.bundle import load_contract, load_encoder
+from jepa_planner.model.world_model import WorldModel
 
 TINY = Path(__file__).parent.parent / "data" / "vjepa2_ac_tiny.pt"
 AC, ENCODER = ["vjepa2-ac", "--image-size", "64"], ["vjepa2-encoder", "--image-size", "64"]

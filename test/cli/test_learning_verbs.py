@@ -11,7 +11,13 @@ from typed import complaint, evaluate
 
 from jepa_planner.cli import probe
 from jepa_planner.cli.main import main
-from jepa_planner.planning.cem import CemSettings
+from jepa_planner.model.bundle import load_contract
+from jepa_planner.model.contract_sections import PlanningSpec
+from jepa_planner.model.encoder import EncoderConfig
+from jepa_planner.model.mlp_predictor import MlpPredictorConfig
+from jepa_planner.model.predictor import PredictorConfig
+from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.solvers.cem import CemSettings
 from jepa_planner.planning.sub_goals import SubGoals
 from jepa_planner.training import add_verdict, fine_tuning, probe_report, recipe, training_run
 from jepa_planner.training.add_verdict import VerdictRun
@@ -19,12 +25,6 @@ from jepa_planner.training.collapse import CollapseReport
 from jepa_planner.training.episodes import read_episodes
 from jepa_planner.training.predictor_training import PredictorTraining
 from jepa_planner.training.probes import probe_latents
-from jepa_planner.world_model.bundle import load_contract
-from jepa_planner.world_model.contract_sections import PlanningSpec
-from jepa_planner.world_model.encoder import EncoderConfig
-from jepa_planner.world_model.mlp_predictor import MlpPredictorConfig
-from jepa_planner.world_model.predictor import PredictorConfig
-from jepa_planner.world_model.world_model import WorldModel
 
 HEALTHY = CollapseReport(12, effective_rank=9.0, std_mean=1.0, std_min=0.8, dead_share=0.0, neighbour_ratio=0.3)
 COLLAPSED = CollapseReport(12, effective_rank=1.0, std_mean=0.0, std_min=0.0, dead_share=1.0, neighbour_ratio=1.0)

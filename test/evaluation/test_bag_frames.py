@@ -17,7 +17,7 @@ from tiny_vjepa2_ac import import_tiny
 from jepa_planner.cli.main import main
 from jepa_planner.evaluation.bag_frames import COMPRESSED, PIXELS, BagMoments, pair_from_bag
 from jepa_planner.evaluation.picture_pair import PictureError, PicturePair
-from jepa_planner.world_model.contract import ContractError
+from jepa_planner.model.contract import ContractError
 
 ARM_STATE = "jepa_planner/msg/ArmState"
 HEIGHT_PX, WIDTH_PX = 64, 80

@@ -11,7 +11,7 @@ from jepa_planner.cli.main import main
 from jepa_planner.evaluation.blame import Cause, Evidence, Examiner, is_of_verdict, most_frequent, tally
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.trials import TrialSettings
-from jepa_planner.world_model.bundle import save_bundle
+from jepa_planner.model.bundle import save_bundle
 from jepa_planner_sim.collect_settings import EVALUATION_SEED_START
 
 GOOD = Evidence(

@@ -9,9 +9,9 @@ from tiny_model import tiny_model
 from jepa_planner.evaluation import comparison
 from jepa_planner.evaluation.comparison import Cell, Trials, table, try_model
 from jepa_planner.evaluation.trials import Trial, TrialSettings
-from jepa_planner.world_model.bundle import save_bundle
-from jepa_planner.world_model.bundle_files import BundleError
-from jepa_planner.world_model.changed_bundle import changed_bundle
+from jepa_planner.model.bundle import save_bundle
+from jepa_planner.model.bundle_files import BundleError
+from jepa_planner.model.changed_bundle import changed_bundle
 
 TRIALS = Trials(("reach", "push"), ("clean", "flicker"), scenes=4, seed=20)
 CELL = Cell("ours", "latents", "clean", "reach", 9, 10, 0.596, 0.982, 0.431)

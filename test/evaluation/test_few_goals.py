@@ -14,11 +14,11 @@ from jepa_planner.evaluation.few_goals import Row, Ways, table, try_ways
 from jepa_planner.evaluation.flat_policy import FlatPolicy
 from jepa_planner.evaluation.retrieval import RetrievedMoments
 from jepa_planner.evaluation.trials import TrialSettings
+from jepa_planner.model.bundle import add_sub_goal_head, save_bundle
+from jepa_planner.model.contract_sections import SubGoalSpec, TrainingSpec
 from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.training.run_folder import RunFolderError
-from jepa_planner.world_model.bundle import add_sub_goal_head, save_bundle
-from jepa_planner.world_model.contract_sections import SubGoalSpec, TrainingSpec
 from jepa_planner_sim.collect import collect
 from jepa_planner_sim.collect_settings import CollectSettings
 

@@ -9,13 +9,13 @@ from PIL import Image
 from tiny_training import ENCODER, encoder, episodes, predictor
 
 from jepa_planner.evaluation.imagined_pictures import Moment, happened, imagined, liveliest_moment, save_sheet
+from jepa_planner.model.pixel_decoder import PixelDecoder
+from jepa_planner.model.preprocess import as_pictures, preprocess
+from jepa_planner.model.world_model import Context, WorldModel
 from jepa_planner.training.fit import FitSettings
 from jepa_planner.training.recipe import Recipe, contract
 from jepa_planner.training.run_folder import RunFolderError
 from jepa_planner.training.viewing_decoder import train_viewing_decoder
-from jepa_planner.world_model.pixel_decoder import PixelDecoder
-from jepa_planner.world_model.preprocess import as_pictures, preprocess
-from jepa_planner.world_model.world_model import Context, WorldModel
 
 SOME = episodes(count=3, steps=8)
 

@@ -4,8 +4,8 @@ import pytest
 
 from jepa_planner.evaluation.kept import ASKED, episodes_asked, kept, trials_asked
 from jepa_planner.evaluation.trials import TrialSettings
+from jepa_planner.model.bundle import model_folder
 from jepa_planner.training.episodes import EpisodeError
-from jepa_planner.world_model.bundle import model_folder
 
 
 def test_what_was_found_is_kept_with_what_was_asked_and_read_the_next_time_as_is_said(tmp_path, capsys):

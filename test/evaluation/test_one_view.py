@@ -7,11 +7,11 @@ from reference_vectors import CHECKPOINT, SIZE, reference_world_model
 
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
-from jepa_planner.planning.cem import CemSettings
-from jepa_planner.world_model.contract import ContractError
-from jepa_planner.world_model.vjepa2_ac_checkpoint import find_vjepa2_ac
-from jepa_planner.world_model.vjepa2_contract import ImportSettings, vjepa2_contract
-from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner.model.contract import ContractError
+from jepa_planner.model.vjepa2.ac_checkpoint import find_vjepa2_ac
+from jepa_planner.model.vjepa2.contract import ImportSettings, vjepa2_contract
+from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.solvers.cem import CemSettings
 
 
 def model(**settings) -> WorldModel:

@@ -13,7 +13,7 @@ from jepa_planner.evaluation.picture_pair import (
     pair_from_files,
     pair_from_frames,
 )
-from jepa_planner.world_model.contract import ContractError
+from jepa_planner.model.contract import ContractError
 
 STATE = [0.5, 0.1, 0.2, 3.0, 0.0, 0.5, 0.25]
 

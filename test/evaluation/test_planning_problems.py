@@ -3,9 +3,9 @@ from tiny_model import tiny_model
 
 from jepa_planner.evaluation.planning_problems import RecordingOptimiser, evenly, record_problems
 from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.mppi import MppiSettings
-from jepa_planner.planning.noise import SeededNoise
-from jepa_planner.planning.optimisers import optimiser_of
+from jepa_planner.planning.solvers.mppi import MppiSettings
+from jepa_planner.planning.solvers.noise import SeededNoise
+from jepa_planner.planning.solvers.optimisers import optimiser_of
 
 SPACE = ActionSpace((0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 1.0))
 

@@ -9,7 +9,7 @@ from jepa_planner.evaluation import robustness
 from jepa_planner.evaluation.robustness import ALL, Cell, table, try_strength
 from jepa_planner.evaluation.spread_trials import Contestant
 from jepa_planner.evaluation.trials import Trial, TrialSettings
-from jepa_planner.world_model.bundle import model_folder
+from jepa_planner.model.bundle import model_folder
 
 CONTESTANT = Contestant(Path(model_folder()))
 

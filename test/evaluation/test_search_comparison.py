@@ -19,13 +19,13 @@ from jepa_planner.evaluation.search_comparison import (
     missed_shares,
     success_table,
 )
+from jepa_planner.model.bundle import save_bundle
+from jepa_planner.model.contract_sections import PlanningSpec
 from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.cem import CemSettings
-from jepa_planner.planning.gradient import GradientSettings
-from jepa_planner.planning.mppi import MppiSettings
-from jepa_planner.planning.optimisers import OPTIMISER_NAMES, SETTINGS, optimiser_of
-from jepa_planner.world_model.bundle import save_bundle
-from jepa_planner.world_model.contract_sections import PlanningSpec
+from jepa_planner.planning.solvers.cem import CemSettings
+from jepa_planner.planning.solvers.gradient import GradientSettings
+from jepa_planner.planning.solvers.mppi import MppiSettings
+from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES, SETTINGS, optimiser_of
 
 from tiny_model import tiny_model  # isort: skip
 

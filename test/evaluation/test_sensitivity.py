@@ -6,8 +6,8 @@ from tiny_model import tiny_model
 
 from jepa_planner.cli.main import main
 from jepa_planner.evaluation.sensitivity import CHANGES, in_words, sensitivities
-from jepa_planner.world_model.bundle import save_bundle
-from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner.model.bundle import save_bundle
+from jepa_planner.model.world_model import WorldModel
 
 
 class SeesRed(WorldModel):

@@ -6,7 +6,7 @@ from jepa_planner.cli.main import main
 from jepa_planner.evaluation import settings_comparison
 from jepa_planner.evaluation.settings_comparison import UNCHANGED, Cell, changed_bundles, table, try_change
 from jepa_planner.evaluation.trials import Trial, TrialSettings
-from jepa_planner.world_model.bundle import load_contract, model_folder
+from jepa_planner.model.bundle import load_contract, model_folder
 
 SHIPPED = Path(model_folder())
 
@@ -64,7 +64,7 @@ def test_the_table_has_a_row_per_change_and_a_column_per_task():
 
 def test_the_verb_prints_and_keeps_the_table(tmp_path, tried, capsys):
     assert main(["tune-settings", "--change", "planning.mppi.horizon=1", "--scenes", "2", "--out", str(tmp_path)]) == 0
-    assert "| `planning.mppi.horizon=1` | 0/2 | 0.10 |" in capsys.readouterr().out
+    assert "| `planning.solvers.mppi.horizon=1` | 0/2 | 0.10 |" in capsys.readouterr().out
     assert "| as it is | 2/2, 4 steps | 0.10 |" in (tmp_path / "table-dense.md").read_text()
 
 

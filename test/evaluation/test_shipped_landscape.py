@@ -9,11 +9,11 @@ import torch
 from jepa_planner.evaluation.camera_report import CameraReport, Truth, assess
 from jepa_planner.evaluation.landscape_report import model_facts
 from jepa_planner.evaluation.picture_pair import PicturePair, context_and_goal
+from jepa_planner.model.bundle import model_folder
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import distance_to_goal, latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.landscape import AXIS_NAMES, grid_axis, sweep
-from jepa_planner.world_model.bundle import model_folder
-from jepa_planner.world_model.world_model import WorldModel
 from jepa_planner_sim.envs import PandaTaskEnv
 
 MOVES = [

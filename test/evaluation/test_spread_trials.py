@@ -5,8 +5,8 @@ from tiny_model import tiny_model, tiny_verdict_head
 from jepa_planner.evaluation.policies import NoopPolicy, WorldModelPolicy
 from jepa_planner.evaluation.spread_trials import SCENES_PER_JOB, Contestant, spread_trials
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
-from jepa_planner.world_model.bundle import add_verdict_head, model_folder, save_bundle
-from jepa_planner.world_model.contract_sections import TrainingSpec, VerdictSpec
+from jepa_planner.model.bundle import add_verdict_head, model_folder, save_bundle
+from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
 
 
 def test_two_processes_find_what_one_finds_whatever_the_order():

@@ -16,10 +16,10 @@ from jepa_planner.evaluation.policies import (
     floor_policy,
 )
 from jepa_planner.evaluation.trials import Trial, TrialSettings, make_scene, run_trial, run_trials
+from jepa_planner.model.contract_sections import FamiliaritySpec
+from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.planning.decision import DecisionKind, Reason, gave_up
 from jepa_planner.planning.verdict import Verdict
-from jepa_planner.world_model.contract_sections import FamiliaritySpec
-from jepa_planner.world_model.familiarity import Familiarity
 from jepa_planner_sim.collect_settings import EVALUATION_SEED_START
 from jepa_planner_sim.envs import GoalImageError, PandaTaskEnv
 from jepa_planner_sim.tasks import HOLD_STEPS, TASKS

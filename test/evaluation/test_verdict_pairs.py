@@ -10,8 +10,8 @@ from tiny_model import SureHead, judging, tiny_model, tiny_verdict_head
 from jepa_planner.cli.main import main
 from jepa_planner.evaluation.verdict_pairs import ARMS, DRAWN, OFF_M, OTHERS_M, Pair, Stage, show_pairs
 from jepa_planner.evaluation.verdict_report import calibration, in_words, summarise_pairs
+from jepa_planner.model.bundle import add_verdict_head, save_bundle
 from jepa_planner.planning.verdict import Judge
-from jepa_planner.world_model.bundle import add_verdict_head, save_bundle
 from jepa_planner_sim.scene import OBJECT_REGION_MAX_M, OBJECT_REGION_MIN_M
 from jepa_planner_sim.scene_draws import PERTURBATIONS
 from jepa_planner_sim.world import World

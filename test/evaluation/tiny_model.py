@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from jepa_planner.planning.cem import CemSettings
+from jepa_planner.model.contract_sections import SubGoalSpec, TrainingSpec, VerdictSpec
+from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
+from jepa_planner.model.verdict_head import Opinion, VerdictHead, VerdictHeadConfig
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.progress import ProgressSettings
+from jepa_planner.planning.solvers.cem import CemSettings
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.recipe import Recipe, contract
-from jepa_planner.world_model.contract_sections import SubGoalSpec, TrainingSpec, VerdictSpec
-from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
-from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
-from jepa_planner.world_model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
-from jepa_planner.world_model.verdict_head import Opinion, VerdictHead, VerdictHeadConfig
-from jepa_planner.world_model.world_model import WorldModel
 
 
 def tiny_head() -> SubGoalHead:

@@ -25,6 +25,8 @@ from small_models import slot_encoder_config, small_contract, small_predictor
 from trajectory_msgs.msg import JointTrajectory
 
 from jepa_planner.control.limits import SafetyLimits
+from jepa_planner.model.bundle import save_bundle
+from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.arm_node import ArmNode
 from jepa_planner.nodes.client import GoalResult
@@ -35,8 +37,6 @@ from jepa_planner.nodes.planner_node import start, wait_until
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.planning.progress import ProgressSettings
-from jepa_planner.world_model.bundle import save_bundle
-from jepa_planner.world_model.encoder import VideoEncoder
 
 LIMITS = SafetyLimits.panda()
 POSTURE_RAD = np.array(LIMITS.posture_rad)

@@ -11,15 +11,15 @@ from PIL import Image
 
 from jepa_planner.cli.main import main
 from jepa_planner.evaluation.policies import WorldModelPolicy
+from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head, model_folder
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.nodes.client import goal_image
 from jepa_planner.nodes.conversions import image_to_array
 from jepa_planner.nodes.goal_preparation import GoalPreparation
 from jepa_planner.nodes.goal_pursuit import Ended, Outcome
 from jepa_planner.planning.decision import Decision, DecisionKind
 from jepa_planner.planning.imagination import WorldModelImagination
-from jepa_planner.planning.optimisers import optimiser_of
-from jepa_planner.world_model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head, model_folder
-from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner_sim.envs import PandaTaskEnv
 
 FOLDER = model_folder()

@@ -10,8 +10,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import yaml
 
+from jepa_planner.model.bundle import model_folder
 from jepa_planner.nodes.start import PLANNER_NODES, SIM_NODE
-from jepa_planner.world_model.bundle import model_folder
 
 LAUNCH = Path(__file__).resolve().parents[2] / "launch"
 

@@ -4,6 +4,7 @@ from harness import PATIENCE_S, picture, small_bundle
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 
+from jepa_planner.model.contract import ContractError
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.arm_node import ArmNode
 from jepa_planner.nodes.conversions import array_to_image
@@ -11,7 +12,6 @@ from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.nodes.planner_node import start
 from jepa_planner.nodes.predictor_node import PredictorNode
-from jepa_planner.world_model.contract import ContractError
 
 NODES = {"encoder_node": EncoderNode, "predictor_node": PredictorNode, "mpc_node": MpcNode, "arm_node": ArmNode}
 

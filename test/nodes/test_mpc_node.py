@@ -16,21 +16,21 @@ from small_models import EYES, small_sub_goal_head, small_sub_goal_spec
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
-from jepa_planner.nodes import qos
-from jepa_planner.nodes.goal_pursuit import Outcome
-from jepa_planner.nodes.mpc_node import MpcNode
-from jepa_planner.planning.optimisers import OPTIMISER_NAMES
-from jepa_planner.planning.sub_goals import SubGoalSettings
-from jepa_planner.world_model.bundle import (
+from jepa_planner.model.bundle import (
     add_sub_goal_head,
     load_bundle,
     load_contract,
     save_bundle,
     write_familiarity,
 )
-from jepa_planner.world_model.contract_sections import FamiliaritySpec
-from jepa_planner.world_model.familiarity import Familiarity
-from jepa_planner.world_model.predictor import ActionConditionedPredictor
+from jepa_planner.model.contract_sections import FamiliaritySpec
+from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.predictor import ActionConditionedPredictor
+from jepa_planner.nodes import qos
+from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.mpc_node import MpcNode
+from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES
+from jepa_planner.planning.sub_goals import SubGoalSettings
 
 
 def test_every_outcome_has_the_number_of_its_message_constant():
@@ -349,8 +349,8 @@ def test_a_subscriber_of_default_quality_hears_the_planner(rig, kind, topic):
 
 def test_the_same_picture_has_the_same_energy_as_in_process(rig, bundle):
     """What the goal action reports is what the model computes without ROS."""
+    from jepa_planner.model.world_model import WorldModel
     from jepa_planner.planning.energy import distance_to_goal, latent_energy
-    from jepa_planner.world_model.world_model import WorldModel
 
     rig.planner(composed=False)
     result = rig.result(rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e9)))

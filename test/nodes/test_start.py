@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from jepa_planner.model.bundle import model_folder
 from jepa_planner.nodes import start as start_module
 from jepa_planner.nodes.graph import PLANNER_MODULES, SIM_MODULE
 from jepa_planner.nodes.start import PLANNER_NODES, SIM_NODE, Start
-from jepa_planner.world_model.bundle import model_folder
 from jepa_planner_sim import sim_node
 
 

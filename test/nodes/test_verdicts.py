@@ -11,12 +11,12 @@ from jepa_planner.action import ReachGoalImage
 from jepa_planner.msg import PlanStats
 from small_models import CHANNELS, SLOTS
 
+from jepa_planner.model.bundle import add_verdict_head, load_bundle, save_bundle
+from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
+from jepa_planner.model.verdict_head import VerdictHead, VerdictHeadConfig
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.goal_pursuit import Outcome
 from jepa_planner.planning.progress import ProgressSettings
-from jepa_planner.world_model.bundle import add_verdict_head, load_bundle, save_bundle
-from jepa_planner.world_model.contract_sections import TrainingSpec, VerdictSpec
-from jepa_planner.world_model.verdict_head import VerdictHead, VerdictHeadConfig
 
 EDGES_M = (0.02, 0.04)
 AS_SHOWN, ELSEWHERE = 0, 3

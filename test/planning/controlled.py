@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from landscapes import SPACE, PointWorld, settings
 
-from jepa_planner.planning.cem import CrossEntropyMethod
 from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal
 from jepa_planner.planning.energy import SummedMse
-from jepa_planner.planning.plan import Plan
+from jepa_planner.planning.solvers.cem import CrossEntropyMethod
+from jepa_planner.planning.solvers.plan import Plan
 
 REACHED_ENERGY = 1e-4
 

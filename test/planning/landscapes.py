@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from jepa_planner.model.world_model import Context
 from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.cem import CemSettings
-from jepa_planner.world_model.world_model import Context
+from jepa_planner.planning.solvers.cem import CemSettings
 
 SPACE = ActionSpace(max_abs=(0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 1.0))
 OPTIMUM = torch.tensor([[0.05, -0.03, 0.08, 0.0, 0.0, 0.0, 0.6], [-0.02, 0.07, -0.06, 0.0, 0.0, 0.0, -0.4]])

@@ -7,11 +7,11 @@ import torch
 from landscapes import SPACE
 from torch import Tensor
 
+from jepa_planner.model.world_model import Context
 from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
 from jepa_planner.planning.decision import DecisionKind, Goal
 from jepa_planner.planning.energy import SummedMse
-from jepa_planner.planning.optimisers import OPTIMISER_NAMES, SETTINGS, optimiser_of
-from jepa_planner.world_model.world_model import Context
+from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES, SETTINGS, optimiser_of
 
 SIZES = {
     "cem": {

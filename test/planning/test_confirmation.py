@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from jepa_planner.planning.cem import CemSettings
 from jepa_planner.planning.confirmation import ALL, confirmed, cuts_of
-from jepa_planner.planning.gradient import GradientSettings
-from jepa_planner.planning.mppi import MppiSettings
+from jepa_planner.planning.solvers.cem import CemSettings
+from jepa_planner.planning.solvers.gradient import GradientSettings
+from jepa_planner.planning.solvers.mppi import MppiSettings
 
 
 class Judge:

@@ -4,10 +4,10 @@ import torch
 from controlled import FixedPlan, controller, goal, observe, run
 from landscapes import SPACE, PointWorld
 
+from jepa_planner.model.world_model import Context
 from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
 from jepa_planner.planning.decision import DecisionKind, Reason
 from jepa_planner.planning.energy import SummedMse
-from jepa_planner.world_model.world_model import Context
 
 
 def test_a_goal_within_reach_is_reached():

@@ -6,15 +6,15 @@ from controlled import FixedPlan, controller, goal, observe, run
 from landscapes import PointWorld
 from small_models import slot_predictor_config, small_context, small_contract, small_encoder
 
+from jepa_planner.model.predictor import ActionConditionedPredictor
+from jepa_planner.model.sub_goal_head import Hypotheses
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.controller import ControllerSettings
 from jepa_planner.planning.decision import DecisionKind, Goal, Reason
 from jepa_planner.planning.factory import Asked, ControllerFactory
 from jepa_planner.planning.imagination import WorldModelImagination
-from jepa_planner.planning.optimisers import OPTIMISER_NAMES, SETTINGS, optimiser_of
+from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES, SETTINGS, optimiser_of
 from jepa_planner.planning.sub_goals import SubGoals, SubGoalSettings
-from jepa_planner.world_model.predictor import ActionConditionedPredictor
-from jepa_planner.world_model.sub_goal_head import Hypotheses
-from jepa_planner.world_model.world_model import WorldModel
 
 
 class FailsOnce(PointWorld):

@@ -6,10 +6,10 @@ import pytest
 import torch
 from controlled import REACHED_ENERGY, FixedPlan, controller, goal, observe, run
 
+from jepa_planner.model.sub_goal_head import Hypotheses
+from jepa_planner.model.world_model import Context
 from jepa_planner.planning.decision import DecisionKind, Reason
 from jepa_planner.planning.sub_goals import SubGoals, SubGoalSettings
-from jepa_planner.world_model.sub_goal_head import Hypotheses
-from jepa_planner.world_model.world_model import Context
 
 CORNER = (0.2, 0.0, 0.0)
 

@@ -8,10 +8,10 @@ from landscapes import SPACE, PointWorld
 from test_controller_sub_goals import around_the_corner
 from verdicts import EDGES_M, HOLDING, Says, arm
 
+from jepa_planner.model.verdict_head import Opinion
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason
 from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.planning.verdict import Judge, VerdictSettings
-from jepa_planner.world_model.verdict_head import Opinion
 
 SHOWN = arm(0.7)
 FAR = goal(9.0, 0.0, 0.0, budget_steps=40)

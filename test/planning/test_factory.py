@@ -12,6 +12,8 @@ from small_models import (
     small_world_model,
 )
 
+from jepa_planner.model.contract_sections import FamiliaritySpec
+from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import DecisionKind, Reason
 from jepa_planner.planning.factory import Asked, ControllerFactory
@@ -20,8 +22,6 @@ from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.planning.verdict import VerdictSettings
 from jepa_planner.planning.wary_controller import UnfamiliarGoalError, WaryController
-from jepa_planner.world_model.contract_sections import FamiliaritySpec
-from jepa_planner.world_model.familiarity import Familiarity
 
 MODEL = small_world_model()
 IMAGINING = replace(

@@ -5,7 +5,7 @@ from small_models import CHANNELS, SLOTS, small_actions, small_context, small_wo
 from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.energy import ActionEffort, LastStepMse, WeightedSum
 from jepa_planner.planning.imagination import WorldModelImagination
-from jepa_planner.planning.mppi import MppiSettings
+from jepa_planner.planning.solvers.mppi import MppiSettings
 
 
 class RoughlyImagining:

@@ -6,7 +6,7 @@ from small_models import small_context, small_world_model
 from jepa_planner.planning.energy import LastStepMse
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.landscape import GridAxis, Landscape, grid_axis, sweep
-from jepa_planner.planning.plan import NonFiniteEnergyError
+from jepa_planner.planning.solvers.plan import NonFiniteEnergyError
 
 
 class Slope:

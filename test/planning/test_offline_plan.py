@@ -11,16 +11,16 @@ from small_models import (
     sub_goal_head_config,
 )
 
+from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
+from jepa_planner.model.predictor import ActionConditionedPredictor
+from jepa_planner.model.verdict_head import Opinion, VerdictHeadConfig
+from jepa_planner.model.world_model import Context, WorldModel
 from jepa_planner.planning.energy import SummedMse, distance_to_goal
 from jepa_planner.planning.factory import ControllerFactory
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.offline_plan import NoPlanError, OfflinePlan, plan_offline
-from jepa_planner.planning.optimisers import optimiser_of
+from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.sub_goals import SubGoalSettings
-from jepa_planner.world_model.contract_sections import TrainingSpec, VerdictSpec
-from jepa_planner.world_model.predictor import ActionConditionedPredictor
-from jepa_planner.world_model.verdict_head import Opinion, VerdictHeadConfig
-from jepa_planner.world_model.world_model import Context, WorldModel
 
 MODEL = small_world_model()
 GOAL = small_context(1, seed=9).latents[0]

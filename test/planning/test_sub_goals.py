@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from jepa_planner.model.sub_goal_head import Hypotheses
 from jepa_planner.planning.sub_goals import GRIPPER_M, YAW_M, SubGoal, SubGoals, SubGoalSettings, imagines
-from jepa_planner.world_model.sub_goal_head import Hypotheses
 
 SETTINGS = SubGoalSettings(arrived_distance=0.01, max_looks=3, back_distance=0.05, goal_distance=0.0, near_goal=0.0)
 GOAL = torch.full((1, 2), 9.0)

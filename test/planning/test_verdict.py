@@ -4,6 +4,7 @@ import pytest
 import torch
 from verdicts import EDGES_M, HOLDING, Says, Work, arm
 
+from jepa_planner.model.verdict_head import Opinion
 from jepa_planner.planning.verdict import (
     Judge,
     NonFiniteVerdictError,
@@ -12,7 +13,6 @@ from jepa_planner.planning.verdict import (
     chance_within,
     median_off_m,
 )
-from jepa_planner.world_model.verdict_head import Opinion
 
 AWAY = arm(0.7)
 LOW = 0.02

@@ -1,11 +1,11 @@
 import numpy as np
 import torch
 
+from jepa_planner.model.contract_sections import FamiliaritySpec
+from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason
 from jepa_planner.planning.verdict import Verdict
 from jepa_planner.planning.wary_controller import WaryController, doubt_of_goal
-from jepa_planner.world_model.contract_sections import FamiliaritySpec
-from jepa_planner.world_model.familiarity import Familiarity
 
 SPEC = FamiliaritySpec(latent_distance=3.0, arm_error_m=0.05, surprise=1.0, data="a test")
 STATE = torch.tensor([0.5, 0.0, 0.1, 0, 0, 0, 0, 0])

@@ -4,8 +4,8 @@ import math
 
 import torch
 
+from jepa_planner.model.verdict_head import Opinion
 from jepa_planner.planning.verdict import Judge, Verdict, VerdictSettings
-from jepa_planner.world_model.verdict_head import Opinion
 
 EDGES_M = (0.01, 0.02, 0.03, 0.05, 0.10, 0.20)
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from tiny_training import ENCODER, episodes, predictor
 
+from jepa_planner.model.bundle import load_contract, load_familiarity, save_bundle
+from jepa_planner.model.encoder import VideoEncoder
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.training import view_dropout
 from jepa_planner.training.add_familiarity import HEADROOM, add_familiarity, encoded
 from jepa_planner.training.episodes import EpisodeError, write_shard
 from jepa_planner.training.recipe import Recipe, contract
-from jepa_planner.world_model.bundle import load_contract, load_familiarity, save_bundle
-from jepa_planner.world_model.encoder import VideoEncoder
-from jepa_planner.world_model.world_model import WorldModel
 
 SOME, OTHERS = episodes(count=12, steps=6), episodes(count=12, steps=6, seed=1)
 

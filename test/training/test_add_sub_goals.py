@@ -9,21 +9,21 @@ import pytest
 import torch
 from tiny_training import encoder, episodes, predictor
 
+from jepa_planner.model.bundle import (
+    load_bundle,
+    load_contract,
+    load_sub_goal_head,
+    save_bundle,
+)
+from jepa_planner.model.bundle_files import sha256
+from jepa_planner.model.contract import ContractError
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.training import add_sub_goals as stage
 from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals, in_words
 from jepa_planner.training.episodes import Episodes, write_shard
 from jepa_planner.training.fine_tuning import FineTuning, fine_tune
 from jepa_planner.training.recipe import Recipe, contract
 from jepa_planner.training.run_folder import RunFolderError
-from jepa_planner.world_model.bundle import (
-    load_bundle,
-    load_contract,
-    load_sub_goal_head,
-    save_bundle,
-)
-from jepa_planner.world_model.bundle_files import sha256
-from jepa_planner.world_model.contract import ContractError
-from jepa_planner.world_model.world_model import WorldModel
 
 pytestmark = pytest.mark.usefixtures("one_core")
 
@@ -125,7 +125,7 @@ def test_a_run_cut_short_encodes_and_trains_nothing_twice(tmp_path, first, monke
     assert not (tmp_path / "bundle").exists()
     log = (tmp_path / "run" / "sub_goals.jsonl").read_text()
     with monkeypatch.context() as patch:
-        patch.setattr("jepa_planner.world_model.world_model.WorldModel.encode", power_cut)
+        patch.setattr("jepa_planner.model.world_model.WorldModel.encode", power_cut)
         learn(tmp_path, first)
     assert (tmp_path / "run" / "sub_goals.jsonl").read_text() == log
     assert load_sub_goal_head(tmp_path / "bundle") is not None

@@ -11,6 +11,17 @@ from small_models import small_contract
 from tiny_training import ENCODER, MLP, PREDICTORS, encoder, episodes, predictor
 from tiny_vjepa2_ac import CHECKPOINT, import_tiny
 
+from jepa_planner.model.bundle import add_verdict_head, load_bundle, load_contract, load_verdict_head, save_bundle
+from jepa_planner.model.bundle_files import sha256
+from jepa_planner.model.contract import ContractError
+from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
+from jepa_planner.model.encoder import VideoEncoder
+from jepa_planner.model.pixel_decoder import PixelDecoder
+from jepa_planner.model.verdict_head import VerdictHead, VerdictHeadConfig
+from jepa_planner.model.vjepa2.ac_checkpoint import find_vjepa2_encoder
+from jepa_planner.model.vjepa2.contract import ImportSettings, vjepa2_contract
+from jepa_planner.model.vjepa2.import_bundle import import_bundle
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.training import encoder_training, fine_tuning, view_dropout
 from jepa_planner.training.action_bounds import as_far
 from jepa_planner.training.episodes import Episodes, write_shard
@@ -26,17 +37,6 @@ from jepa_planner.training.fine_tuning import (
 from jepa_planner.training.predictor_sizes import new_predictor_config
 from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels
 from jepa_planner.training.run_folder import RunFolderError
-from jepa_planner.world_model.bundle import add_verdict_head, load_bundle, load_contract, load_verdict_head, save_bundle
-from jepa_planner.world_model.bundle_files import sha256
-from jepa_planner.world_model.contract import ContractError
-from jepa_planner.world_model.contract_sections import TrainingSpec, VerdictSpec
-from jepa_planner.world_model.encoder import VideoEncoder
-from jepa_planner.world_model.import_bundle import import_bundle
-from jepa_planner.world_model.pixel_decoder import PixelDecoder
-from jepa_planner.world_model.verdict_head import VerdictHead, VerdictHeadConfig
-from jepa_planner.world_model.vjepa2_ac_checkpoint import find_vjepa2_encoder
-from jepa_planner.world_model.vjepa2_contract import ImportSettings, vjepa2_contract
-from jepa_planner.world_model.world_model import WorldModel
 
 pytestmark = pytest.mark.usefixtures("one_core")
 

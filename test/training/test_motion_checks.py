@@ -9,9 +9,9 @@ import pytest
 import torch
 from moving_arm import moved
 
+from jepa_planner.core.poses import roll_pitch_yaw, rotation_matrix
 from jepa_planner.training.episode_checks import look_at
 from jepa_planner.training.episodes import Episodes
-from jepa_planner.world_model.poses import roll_pitch_yaw, rotation_matrix
 
 SOUND = moved()
 STATES, ACTIONS = SOUND.states, SOUND.actions

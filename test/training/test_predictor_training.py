@@ -6,6 +6,10 @@ import torch
 from tiny_training import ENCODER, PREDICTOR, PREDICTORS, encoder, episodes, predictor
 from torch import Tensor
 
+from jepa_planner.core.poses import apply_action
+from jepa_planner.model.pixel_decoder import PixelDecoder
+from jepa_planner.model.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from jepa_planner.model.world_model import Context, WorldModel
 from jepa_planner.training import predictor_training
 from jepa_planner.training.encoder_training import EncoderTraining, encode_episodes, train_encoder
 from jepa_planner.training.fit import FitSettings
@@ -19,10 +23,6 @@ from jepa_planner.training.predictor_training import (
 )
 from jepa_planner.training.recipe import Recipe, contract
 from jepa_planner.training.windows import Split
-from jepa_planner.world_model.pixel_decoder import PixelDecoder
-from jepa_planner.world_model.poses import apply_action
-from jepa_planner.world_model.preprocess import IMAGENET_MEAN, IMAGENET_STD
-from jepa_planner.world_model.world_model import Context, WorldModel
 
 SETTINGS = PredictorTraining(FitSettings(iterations=4), batch=8)
 SOME = episodes(count=6, steps=8)

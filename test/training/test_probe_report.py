@@ -7,15 +7,15 @@ import pytest
 import torch
 from tiny_training import encoder, episodes, predictor
 
+from jepa_planner.model.contract import ContractError
+from jepa_planner.model.contract_sections import EnergySpec, StateSpec
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.training import encoder_training
 from jepa_planner.training.encoder_training import encode_episodes
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.probe_report import ProbeReport, as_plain_data, encode, in_words, probe
 from jepa_planner.training.recipe import Recipe, contract
 from jepa_planner.training.windows import split
-from jepa_planner.world_model.contract import ContractError
-from jepa_planner.world_model.contract_sections import EnergySpec, StateSpec
-from jepa_planner.world_model.world_model import WorldModel
 
 SOME = episodes(count=6, steps=12)
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from tiny_training import encoder, episodes, predictor
 
+from jepa_planner.model.encoder import EncoderConfig
 from jepa_planner.training.predictor_sizes import new_predictor_config
 from jepa_planner.training.recipe import Recipe, contract, shipped_encoder, shipped_predictor
-from jepa_planner.world_model.encoder import EncoderConfig
 
 SOME = episodes(count=8, steps=8)
 

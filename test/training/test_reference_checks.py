@@ -8,12 +8,12 @@ import torch
 from small_models import small_contract
 from tiny_training import encoder, episodes, predictor
 
+from jepa_planner.model.contract import ContractError
+from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.training.episodes import EpisodeError
 from jepa_planner.training.recipe import Recipe, contract
 from jepa_planner.training.reference_checks import check_familiar, check_frames, frames_of
-from jepa_planner.world_model.contract import ContractError
-from jepa_planner.world_model.familiarity import Familiarity
-from jepa_planner.world_model.world_model import WorldModel
 
 SOME = replace(episodes(count=6, steps=6), frame="ur5_base", tcp_frame="tool0")
 UNNAMED = replace(SOME, frame="", tcp_frame="")

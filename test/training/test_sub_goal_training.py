@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from jepa_planner.model.sub_goal_head import Hypotheses, SubGoalHead, SubGoalHeadConfig
 from jepa_planner.training.fit import FitSettings
 from jepa_planner.training.key_moments import key_moments, next_moments
 from jepa_planner.training.sub_goal_training import (
@@ -14,7 +15,6 @@ from jepa_planner.training.sub_goal_training import (
     sub_goal_losses,
     train_sub_goal_head,
 )
-from jepa_planner.world_model.sub_goal_head import Hypotheses, SubGoalHead, SubGoalHeadConfig
 
 FRAMES, CORNER = 9, 4
 CONFIG = SubGoalHeadConfig(

@@ -10,6 +10,9 @@ import pytest
 import torch
 from tiny_training import ENCODER, MLP, PREDICTOR, episodes, tiny_predictor
 
+from jepa_planner.model.bundle import load_decoder, load_encoder, load_sub_goal_head
+from jepa_planner.model.contract import ContractError
+from jepa_planner.model.world_model import Context, WorldModel
 from jepa_planner.training import training_run
 from jepa_planner.training.collapse import CollapseReport, measure_collapse
 from jepa_planner.training.episodes import EpisodeError, Episodes, write_shard
@@ -18,9 +21,6 @@ from jepa_planner.training.probes import probe_latents
 from jepa_planner.training.recipe import Recipe
 from jepa_planner.training.run_folder import RunFolderError
 from jepa_planner.training.training_run import Collapsed
-from jepa_planner.world_model.bundle import load_decoder, load_encoder, load_sub_goal_head
-from jepa_planner.world_model.contract import ContractError
-from jepa_planner.world_model.world_model import Context, WorldModel
 
 SOME = episodes(count=8, steps=8)
 HEALTHY = CollapseReport(12, effective_rank=9.0, std_mean=1.0, std_min=0.8, dead_share=0.0, neighbour_ratio=0.3)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from jepa_planner.model.scene_eyes import SceneEyesConfig
+from jepa_planner.model.verdict_head import Opinion, VerdictHead, VerdictHeadConfig
 from jepa_planner.planning.verdict import VerdictSettings
 from jepa_planner.training import verdict_calibration
 from jepa_planner.training.demonstrations import Demonstrations
@@ -26,8 +28,6 @@ from jepa_planner.training.verdict_training import (
     train_verdict_head,
     verdict_losses,
 )
-from jepa_planner.world_model.scene_eyes import SceneEyesConfig
-from jepa_planner.world_model.verdict_head import Opinion, VerdictHead, VerdictHeadConfig
 
 CONFIG = VerdictHeadConfig(latent_tokens=1, latent_channels=3, state_dim=8, width=48, depth=2, dropout=0.0)
 EDGES_M = CONFIG.edges_m

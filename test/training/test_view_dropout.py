@@ -5,10 +5,10 @@ import pytest
 import torch
 from tiny_training import ENCODER, episodes
 
+from jepa_planner.model.encoder import VideoEncoder
+from jepa_planner.model.preprocess import preprocess
 from jepa_planner.training.encoder_training import encode_episodes, encode_some_alone
 from jepa_planner.training.view_dropout import LONE_VIEW_SHARE, draw_lone_views, encode_windows
-from jepa_planner.world_model.encoder import VideoEncoder
-from jepa_planner.world_model.preprocess import preprocess
 
 
 def encoder_for_any_view() -> VideoEncoder:

@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 
+from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.model.mlp_predictor import MlpPredictorConfig
+from jepa_planner.model.predictor import PredictorConfig
+from jepa_planner.model.predictor_kind import Predictor
+from jepa_planner.model.predictors import make_predictor
 from jepa_planner.training.episodes import Episodes
-from jepa_planner.world_model.encoder import EncoderConfig, VideoEncoder
-from jepa_planner.world_model.mlp_predictor import MlpPredictorConfig
-from jepa_planner.world_model.predictor import PredictorConfig
-from jepa_planner.world_model.predictor_kind import Predictor
-from jepa_planner.world_model.predictors import make_predictor
 
 ENCODER = EncoderConfig(
     image_size=(32, 32), width=24, depth=1, heads=2, mlp_hidden=32, stem="conv", views=2, slots=4, slot_channels=3

@@ -12,7 +12,7 @@ from jepa_planner.evaluation.benchmark.subjects import Subject
 from jepa_planner.evaluation.benchmark.tables import Table, milliseconds
 from jepa_planner.evaluation.benchmark.timing import Timing, clocked
 from jepa_planner.evaluation.benchmark.work import search_flops
-from jepa_planner.world_model.rollouts.engine import RolloutEngine
+from jepa_planner.model.rollout.engine import RolloutEngine
 
 WARM_UP_CANDIDATES = 20
 
@@ -124,7 +124,7 @@ def comparison_table(title: str, results: Sequence[Comparison]) -> Table:
             rows.append((name, plan_ms, *numbers, f"{fast.plan_difference:.1e}"))
     notes = (
         f"Best of {len(results[0].plain_iteration.seconds)}. Plain: one iteration, times their number; see "
-        "jepa_planner/world_model/rollouts/plain.py. Energies: before confirmation, largest difference to the plain "
+        "jepa_planner/model/rollout/plain.py. Energies: before confirmation, largest difference to the plain "
         "path's; plan: largest difference to the plan in float32 with the same draws.",
     )
     return Table(title, columns, tuple(rows), notes)

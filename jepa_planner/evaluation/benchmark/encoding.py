@@ -9,8 +9,8 @@ import numpy as np
 
 from jepa_planner.evaluation.benchmark.tables import Table, milliseconds
 from jepa_planner.evaluation.benchmark.timing import Timing, timed
-from jepa_planner.world_model.contract_sections import ImageSpec
-from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner.model.contract_sections import ImageSpec
+from jepa_planner.model.world_model import WorldModel
 
 
 @dataclass(frozen=True)

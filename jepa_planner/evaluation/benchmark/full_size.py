@@ -13,7 +13,7 @@ from jepa_planner.evaluation.benchmark.subjects import FULL_SIZE, PAPER_SEARCH, 
 from jepa_planner.evaluation.benchmark.tables import Table, milliseconds
 from jepa_planner.evaluation.benchmark.timing import Timing, timed
 from jepa_planner.evaluation.benchmark.work import fast_flops, search_flops
-from jepa_planner.world_model.rollouts.engine import RolloutEngine
+from jepa_planner.model.rollout.engine import RolloutEngine
 
 NEEDED_BYTES = 4 << 30
 CANDIDATES = 8

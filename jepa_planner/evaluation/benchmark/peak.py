@@ -8,10 +8,10 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from jepa_planner.world_model.rollouts.engine import CPU_TOKENS
-from jepa_planner.world_model.rollouts.float_block import FloatLinear
-from jepa_planner.world_model.rollouts.int8_linear import Int8Linear
-from jepa_planner.world_model.rollouts.threads import chunk_threads
+from jepa_planner.model.rollout.engine import CPU_TOKENS
+from jepa_planner.model.rollout.float_block import FloatLinear
+from jepa_planner.model.rollout.int8_linear import Int8Linear
+from jepa_planner.model.rollout.threads import chunk_threads
 
 CPU_WIDTHS = (384, 1024)
 GPU_WIDTH = 8192

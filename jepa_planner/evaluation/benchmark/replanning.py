@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 import torch
 
+from jepa_planner.core.context import Context
 from jepa_planner.evaluation.benchmark.encoding import noise_pictures
 from jepa_planner.evaluation.benchmark.subjects import bundle_subject
 from jepa_planner.evaluation.benchmark.tables import Table, milliseconds
 from jepa_planner.evaluation.benchmark.timing import Timing
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.decision import Goal
 from jepa_planner.planning.factory import ControllerFactory
 from jepa_planner.planning.imagination import WorldModelImagination
-from jepa_planner.planning.optimisers import name_of, optimiser_of
-from jepa_planner.planning.settings import SearchSettings
-from jepa_planner.world_model.context import Context
-from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner.planning.solvers.optimisers import name_of, optimiser_of
+from jepa_planner.planning.solvers.settings import SearchSettings
 
 STEPS_PER_GOAL = 5
 

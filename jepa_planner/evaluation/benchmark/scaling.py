@@ -10,7 +10,7 @@ from jepa_planner.evaluation.benchmark.linearity import Line, fitted_line
 from jepa_planner.evaluation.benchmark.subjects import Subject
 from jepa_planner.evaluation.benchmark.tables import Table, milliseconds
 from jepa_planner.evaluation.benchmark.timing import Timing, timed
-from jepa_planner.world_model.rollouts.engine import RolloutEngine
+from jepa_planner.model.rollout.engine import RolloutEngine
 
 SAMPLES = (64, 128, 256, 512, 1024, 2048)
 HORIZONS = tuple(range(1, 9))

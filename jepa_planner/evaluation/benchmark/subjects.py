@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from jepa_planner.core.context import Context
+from jepa_planner.model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.model.predictor_kind import Predictor
+from jepa_planner.model.rollout.differentiable import differentiable_rollout
+from jepa_planner.model.rollout.engine import RolloutEngine, Score
+from jepa_planner.model.rollout.plain import plain_rollout
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.action_space import ActionSpace
-from jepa_planner.planning.cem import CemSettings
 from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.energy import Energy, LastStepL1, latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
-from jepa_planner.planning.noise import SeededNoise
-from jepa_planner.planning.optimisers import optimiser_of
-from jepa_planner.planning.plan import EnergyFunction, Plan
-from jepa_planner.planning.settings import SearchSettings
-from jepa_planner.world_model.context import Context
-from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
-from jepa_planner.world_model.predictor_kind import Predictor
-from jepa_planner.world_model.rollouts.differentiable import differentiable_rollout
-from jepa_planner.world_model.rollouts.engine import RolloutEngine, Score
-from jepa_planner.world_model.rollouts.plain import plain_rollout
-from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner.planning.solvers.cem import CemSettings
+from jepa_planner.planning.solvers.noise import SeededNoise
+from jepa_planner.planning.solvers.optimisers import optimiser_of
+from jepa_planner.planning.solvers.plan import EnergyFunction, Plan
+from jepa_planner.planning.solvers.settings import SearchSettings
 
 REFERENCE_SPACE = ActionSpace((0.05, 0.05, 0.05, 0.0, 0.0, 0.0, 0.75), gripper_deadband=0.25)
 ACTION_STD = 0.05

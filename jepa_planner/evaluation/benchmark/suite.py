@@ -19,11 +19,11 @@ from jepa_planner.evaluation.benchmark.peak import matmul_peak_flops
 from jepa_planner.evaluation.benchmark.replanning import replanning_table, time_replanning
 from jepa_planner.evaluation.benchmark.subjects import bundle_subject, full_subject, middle_subject
 from jepa_planner.evaluation.benchmark.tables import Table
-from jepa_planner.world_model.bundle import load_contract
-from jepa_planner.world_model.onnx_graphs import ENCODER_ONNX
-from jepa_planner.world_model.rollouts.engine import MEMORY_BYTES, RolloutEngine
-from jepa_planner.world_model.rollouts.precision import best_dtype
-from jepa_planner.world_model.world_model import WorldModel
+from jepa_planner.model.bundle import load_contract
+from jepa_planner.model.onnx.graphs import ENCODER_ONNX
+from jepa_planner.model.rollout.engine import MEMORY_BYTES, RolloutEngine
+from jepa_planner.model.rollout.precision import best_dtype
+from jepa_planner.model.world_model import WorldModel
 
 Advance = Callable[[], object]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]

@@ -6,10 +6,10 @@ are a few per cent of the operations, though not of the time.
 
 from __future__ import annotations
 
-from jepa_planner.planning.settings import SearchSettings
-from jepa_planner.world_model.mlp_predictor import MlpPredictorConfig
-from jepa_planner.world_model.predictor import CONDITIONING_TOKENS, PredictorConfig
-from jepa_planner.world_model.predictors import AnyPredictorConfig
+from jepa_planner.model.mlp_predictor import MlpPredictorConfig
+from jepa_planner.model.predictor import CONDITIONING_TOKENS, PredictorConfig
+from jepa_planner.model.predictors import AnyPredictorConfig
+from jepa_planner.planning.solvers.settings import SearchSettings
 
 
 def step_flops(config: AnyPredictorConfig, steps_before: int) -> float:

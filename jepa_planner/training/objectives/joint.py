@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
+from jepa_planner.model.encoder import VideoEncoder
+from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.training.objectives.arm_terms import InverseDynamics, StateReadout
 from jepa_planner.training.objectives.barlow_twins import BarlowTwins
 from jepa_planner.training.objectives.encoded import ARM_CHANGE_SCALE, ARM_CHANNELS, Encoded
@@ -18,8 +20,6 @@ from jepa_planner.training.objectives.scene_sigreg import SceneSigreg
 from jepa_planner.training.objectives.sigreg import Sigreg
 from jepa_planner.training.objectives.takes_agree import TakesAgree
 from jepa_planner.training.objectives.vicreg import Vicreg
-from jepa_planner.world_model.encoder import VideoEncoder
-from jepa_planner.world_model.predictor_kind import Predictor
 
 SHIPPED = "sigreg+inverse+state"
 """The objective of the shipped model."""

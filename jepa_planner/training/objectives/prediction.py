@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
+from jepa_planner.model.encoder import VideoEncoder
+from jepa_planner.model.pixel_decoder import PixelDecoder
+from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.training.view_dropout import encode_windows
-from jepa_planner.world_model.encoder import VideoEncoder
-from jepa_planner.world_model.pixel_decoder import PixelDecoder
-from jepa_planner.world_model.predictor_kind import Predictor
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from jepa_planner.evaluation.benchmark.subjects import (
     random_predictor,
 )
 from jepa_planner.evaluation.benchmark.work import search_flops
-from jepa_planner.planning.cem import CemSettings
+from jepa_planner.model.rollout.engine import RolloutEngine
 from jepa_planner.planning.energy import LastStepL1
-from jepa_planner.world_model.rollouts.engine import RolloutEngine
+from jepa_planner.planning.solvers.cem import CemSettings
 
 CPU = torch.device("cpu")
 TINY = replace(MIDDLE_SIZE, latent_channels=24, grid=(2, 2), width=48, depth=2, heads=2, mlp_hidden=96)

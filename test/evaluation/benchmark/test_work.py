@@ -7,9 +7,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jepa_planner.evaluation.benchmark.subjects import FULL_SIZE, PAPER_SEARCH
 from jepa_planner.evaluation.benchmark.work import fast_flops, plain_flops, search_flops, sequence_flops, step_flops
-from jepa_planner.world_model.mlp_predictor import MlpPredictorConfig
-from jepa_planner.world_model.predictor import ActionConditionedPredictor, PredictorConfig
-from jepa_planner.world_model.predictors import AnyPredictorConfig, make_predictor
+from jepa_planner.model.mlp_predictor import MlpPredictorConfig
+from jepa_planner.model.predictor import ActionConditionedPredictor, PredictorConfig
+from jepa_planner.model.predictors import AnyPredictorConfig, make_predictor
 
 SMALL = PredictorConfig(latent_channels=12, grid=(2, 3), width=24, depth=2, heads=2, mlp_hidden=40)
 

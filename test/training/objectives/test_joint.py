@@ -4,8 +4,8 @@ from batches import generator
 from tiny_training import encoder, episodes, predictor
 from torch import Tensor
 
+from jepa_planner.model.preprocess import preprocess
 from jepa_planner.training.objectives.joint import NAMES, SHIPPED, TERMS, JointObjective, names_in
-from jepa_planner.world_model.preprocess import preprocess
 
 OTHERS = "+".join(name for name in TERMS if name != "takes")
 """All terms that go together; takes are grouped otherwise."""

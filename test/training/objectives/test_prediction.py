@@ -3,9 +3,9 @@ import torch
 from batches import generator
 from tiny_training import encoder, episodes, predictor
 
+from jepa_planner.model.preprocess import preprocess
 from jepa_planner.training.objectives.prediction import MaskedTeacher, NextLatent, NextPicture
 from jepa_planner.training.view_dropout import encode_windows
-from jepa_planner.world_model.preprocess import preprocess
 
 
 def batch(frames: int = 3) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -1,0 +1,1 @@
+"""What every part speaks of: arm states, poses, contexts, pictures, settings, and the files that ship."""

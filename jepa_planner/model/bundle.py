@@ -1,0 +1,268 @@
+"""Model bundles: a folder with `model.yaml` (the contract) and weights as safetensors."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+import yaml
+from torch import nn
+
+from jepa_planner.core.shipped import shipped
+from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
+from jepa_planner.core.unique_keys import read_yaml
+from jepa_planner.model.bundle_files import (
+    CONTRACT_FILE,
+    DECODER_FILE,
+    ENCODER_FILE,
+    FAMILIARITY_FILE,
+    PREDICTOR_FILE,
+    SUB_GOALS_FILE,
+    VERDICT_FILE,
+    BundleError,
+    check_files,
+    check_hash,
+    check_listed,
+    inside,
+    load_weights,
+    sha256,
+)
+from jepa_planner.model.contract import FORMAT, Contract
+from jepa_planner.model.contract_sections import FamiliaritySpec, SubGoalSpec, VerdictSpec
+from jepa_planner.model.encoder import VideoEncoder
+from jepa_planner.model.familiarity import Familiarity, feature_count
+from jepa_planner.model.pixel_decoder import PixelDecoder
+from jepa_planner.model.predictor_kind import Predictor
+from jepa_planner.model.predictors import make_predictor
+from jepa_planner.model.sub_goal_head import SubGoalHead
+from jepa_planner.model.verdict_head import VerdictHead
+from jepa_planner.model.weights_file import Weights, read_weights, stored_dtype, weight_shapes, write_weights
+
+DEFAULT_MODEL = "panda-tabletop"
+"""Of those in models/, the one that is used where none is named."""
+MAX_CONTRACT_BYTES = 1_000_000
+H = TypeVar("H", SubGoalHead, VerdictHead)
+
+
+class _ContractDumper(yaml.SafeDumper):
+    """Numbers and names in one line, sentences one below the other."""
+
+    def represent_sequence(self, tag: str, sequence: Sequence, flow_style: bool | None = None) -> yaml.SequenceNode:
+        sentences = any(isinstance(item, str) and " " in item for item in sequence)
+        return super().represent_sequence(tag, sequence, False if sentences else flow_style)
+
+
+def save_bundle(
+    folder: str | Path,
+    encoder: VideoEncoder,
+    predictor: Predictor,
+    contract: Contract,
+    dtype: torch.dtype = torch.float32,
+    decoder: PixelDecoder | None = None,
+) -> Contract:
+    """Writes weights (as float32, float16 or bfloat16) and contract; returns it with the files' sha256.
+
+    Other files that `contract.files` lists stay listed, with their hash taken again. decoder: of a model whose energy
+    is in pixels. Raises BundleError where the modules are not those that the contract describes.
+    """
+    if contract.energy.in_pixels != (decoder is not None):
+        with_or_without = "without" if decoder is None else "with"
+        raise BundleError(f"energy.kind: {contract.energy.kind!r} does not fit a bundle {with_or_without} a decoder")
+    if encoder.config != contract.encoder or predictor.config != contract.predictor:
+        raise BundleError("encoder or predictor: the module's sizes are not those in the contract")
+    modules = {ENCODER_FILE: encoder, PREDICTOR_FILE: predictor}
+    if decoder is not None:
+        modules[DECODER_FILE] = decoder
+    weights = {name: {key: (value,) for key, value in m.state_dict().items()} for name, m in modules.items()}
+    return write_bundle(Path(folder), contract, weights, dtype)
+
+
+def write_bundle(
+    folder: Path,
+    contract: Contract,
+    weights: Mapping[str, Weights],
+    dtype: torch.dtype,
+    mapped: bool = False,
+    advance: Callable[[int], object] = lambda _: None,
+) -> Contract:
+    """Writes files of weights by name, and the contract with the files' sha256, which it returns.
+
+    Other files that `contract.files` lists must be there. mapped and advance: see `write_weights`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    hashes = {name: write_weights(folder / name, part, dtype, mapped, advance) for name, part in weights.items()}
+    hashes |= {name: sha256(inside(folder, name)) for name in contract.files if name not in hashes}
+    contract = replace(contract, files=dict(sorted(hashes.items())), format=FORMAT)
+    text = yaml.dump(to_plain(contract), Dumper=_ContractDumper, sort_keys=False, width=110, default_flow_style=None)
+    (folder / CONTRACT_FILE).write_text(text, encoding="utf-8")
+    return contract
+
+
+def load_contract(folder: str | Path, views: Sequence[str] = ()) -> Contract:
+    """Reads `model.yaml` alone; raises BundleError naming an unknown, missing or contradictory field.
+
+    views: those of the model's that are there, if not all; see `Contract.of_views`.
+    """
+    path = Path(folder) / CONTRACT_FILE
+    if not path.is_file():
+        raise BundleError(f"{path}: no such file; a model bundle is a folder with {CONTRACT_FILE} and weights")
+    if (size := path.stat().st_size) > MAX_CONTRACT_BYTES:
+        raise BundleError(f"{path}: {size} bytes; a contract has at most {MAX_CONTRACT_BYTES}")
+    try:
+        plain = read_yaml(path.read_text(encoding="utf-8"))
+        _refuse_newer(plain)
+        contract = from_plain(Contract, plain)
+    except (yaml.YAMLError, ValueError) as error:
+        raise BundleError(f"{path}: {error}") from error
+    return contract.of_views(views)
+
+
+def _refuse_newer(plain: object) -> None:
+    """Before anything else is read: what a newer format added would be called an unknown field."""
+    given = plain.get("format") if isinstance(plain, Mapping) else None
+    if type(given) is int and given > FORMAT:
+        raise FieldError(f"made by a newer jepa_planner (format {given}, this one reads up to {FORMAT}): update")
+
+
+def load_bundle(
+    folder: str | Path, dtype: torch.dtype = torch.float32, views: Sequence[str] = ()
+) -> tuple[VideoEncoder, Predictor, Contract]:
+    """Loads modules in eval mode on the CPU, after every listed file has matched its sha256.
+
+    Matrices are held as dtype, all else as float32. views: see `load_contract`. Raises BundleError naming the file or
+    tensor at fault, and for an encoder alone. Weights are safetensors: loading runs no code.
+    """
+    folder = Path(folder)
+    contract = load_contract(folder)
+    if contract.predictor is None:
+        raise BundleError(
+            f"{folder / CONTRACT_FILE}: predictor is null: this bundle is an encoder alone, and planning needs a "
+            "predictor; train one on it with `jepa-planner train --predictor-only --init`"
+        )
+    check_files(folder, contract, (ENCODER_FILE, PREDICTOR_FILE, *_head_files(contract)))
+    encoder = load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype)
+    predictor = load_weights(folder / PREDICTOR_FILE, lambda: make_predictor(contract.predictor), dtype)
+    seen = contract.of_views(views)
+    if seen is not contract:
+        encoder = encoder.of_views([contract.image.views.index(view) for view in seen.image.views])
+    return encoder, predictor, seen
+
+
+def load_encoder(folder: str | Path, dtype: torch.dtype = torch.float32) -> tuple[VideoEncoder, Contract]:
+    """The encoder of any bundle, one without a predictor included; otherwise as `load_bundle`."""
+    folder = Path(folder)
+    contract = load_contract(folder)
+    check_files(folder, contract, (ENCODER_FILE,))
+    return load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype), contract
+
+
+def write_familiarity(folder: str | Path, familiarity: Familiarity, spec: FamiliaritySpec) -> Contract:
+    """Adds statistics of the training data to a bundle, or replaces them; returns its contract."""
+    folder = Path(folder)
+    contract = replace(load_contract(folder), familiarity=spec)
+    weights = {name: (tensor,) for name, tensor in familiarity.tensors().items()}
+    return write_bundle(folder, contract, {FAMILIARITY_FILE: weights}, torch.float32)
+
+
+def load_familiarity(folder: str | Path) -> Familiarity | None:
+    """Statistics of the training data, None where the bundle has none; raises BundleError as `load_bundle` does."""
+    folder = Path(folder)
+    contract = load_contract(folder)
+    if contract.familiarity is None:
+        return None
+    check_listed(folder, contract, (FAMILIARITY_FILE,))
+    check_hash(folder, FAMILIARITY_FILE, contract.files[FAMILIARITY_FILE])
+    count = feature_count(contract.latent.tokens, contract.latent.channels)
+    expected = {"mean": (count,), "whitening": (count, count), "tcp_weight": (count, 3)}
+    expected |= {"tcp_bias": (3,), "tcp_min": (3,), "tcp_max": (3,)}
+    path = folder / FAMILIARITY_FILE
+    if (shapes := weight_shapes(path)) != expected:
+        raise BundleError(f"{path}: tensors are {shapes}, expected {expected}")
+    return Familiarity(**read_weights(path, torch.float32))
+
+
+def load_sub_goal_head(folder: str | Path, views: Sequence[str] = ()) -> SubGoalHead | None:
+    """The head that imagines sub-goals, in eval mode on the CPU; None where the bundle has none.
+
+    views: see `load_contract`. Reads and checks no other weights, and raises as `load_bundle` does.
+    """
+    contract = load_contract(folder)
+    if contract.sub_goals is None:
+        return None
+    return _load_head(Path(folder), contract, views, SUB_GOALS_FILE, lambda: SubGoalHead(contract.sub_goals.head))
+
+
+def load_verdict_head(folder: str | Path, views: Sequence[str] = ()) -> VerdictHead | None:
+    """The head that tells when the work is done; otherwise as `load_sub_goal_head`."""
+    contract = load_contract(folder)
+    if contract.verdict is None:
+        return None
+    return _load_head(Path(folder), contract, views, VERDICT_FILE, lambda: VerdictHead(contract.verdict.head))
+
+
+def _load_head(folder: Path, contract: Contract, views: Sequence[str], name: str, build: Callable[[], H]) -> H:
+    check_listed(folder, contract, (name,))
+    check_hash(folder, name, contract.files[name])
+    head = load_weights(folder / name, build, torch.float32).requires_grad_(False)
+    return head.of_views(contract.view_numbers(views))
+
+
+def load_decoder(folder: str | Path) -> PixelDecoder | None:
+    """The decoder of a model that is planned in pixels, in eval mode on the CPU; None where the energy is of latents.
+
+    Reads and checks no other weights, and raises as `load_bundle` does.
+    """
+    folder = Path(folder)
+    contract = load_contract(folder)
+    if not contract.energy.in_pixels:
+        return None
+    check_listed(folder, contract, (DECODER_FILE,))
+    check_hash(folder, DECODER_FILE, contract.files[DECODER_FILE])
+    return load_weights(folder / DECODER_FILE, lambda: PixelDecoder(contract.encoder), torch.float32)
+
+
+def add_sub_goal_head(init: Path, folder: Path, head: SubGoalHead, spec: SubGoalSpec) -> Contract:
+    """Writes the bundle `init` with a head, in place of the one it may have had, into a folder, which may be its own.
+
+    The other files are copied byte by byte. The head's numbers keep the type that the encoder's are stored in. Returns
+    the contract. Raises BundleError where the head is not the one that spec describes.
+    """
+    if head.config != spec.head:
+        raise BundleError("sub_goals: the head's sizes are not those in the contract")
+    return _add_head(init, folder, replace(load_contract(init), sub_goals=spec), SUB_GOALS_FILE, head)
+
+
+def add_verdict_head(init: Path, folder: Path, head: VerdictHead, spec: VerdictSpec) -> Contract:
+    """As `add_sub_goal_head`, of the head that tells when the work is done."""
+    if head.config != spec.head:
+        raise BundleError("verdict: the head's sizes are not those in the contract")
+    return _add_head(init, folder, replace(load_contract(init), verdict=spec), VERDICT_FILE, head)
+
+
+def _add_head(init: Path, folder: Path, contract: Contract, name: str, head: nn.Module) -> Contract:
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.resolve() != init.resolve():
+        for other in contract.files.keys() - {name}:
+            shutil.copyfile(inside(init, other), folder / other)
+    weights = {key: (tensor,) for key, tensor in head.state_dict().items()}
+    return write_bundle(folder, contract, {name: weights}, stored_dtype(folder / ENCODER_FILE))
+
+
+def model_folder(given: str | Path = "") -> Path:
+    """The folder of a bundle: the given one, else that of DEFAULT_MODEL, which ships.
+
+    Raises BundleError when none was given and it is not there.
+    """
+    if given:
+        return Path(given).expanduser()
+    try:
+        return shipped(f"models/{DEFAULT_MODEL}")
+    except FileNotFoundError as error:
+        raise BundleError(f"{error}; or name the folder of a model bundle") from error
+
+
+def _head_files(contract: Contract) -> tuple[str, ...]:
+    heads = ((contract.sub_goals, SUB_GOALS_FILE), (contract.verdict, VERDICT_FILE))
+    return tuple(name for spec, name in heads if spec is not None)

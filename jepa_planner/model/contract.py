@@ -1,0 +1,262 @@
+"""What a world model takes and gives: sizes, meanings, units and limits, checked before computing."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from torch import Tensor
+
+from jepa_planner.core.state_ranges import states_out_of_range
+from jepa_planner.core.strict_fields import FieldError
+from jepa_planner.model.contract_sections import (
+    ACTION_CHANNELS,
+    STATE_LAYOUTS,
+    ActionSpec,
+    EnergySpec,
+    FamiliaritySpec,
+    ImageSpec,
+    LatentSpec,
+    PlanningSpec,
+    StateSpec,
+    SubGoalSpec,
+    TrainingSpec,
+    VerdictSpec,
+)
+from jepa_planner.model.encoder import EncoderConfig
+from jepa_planner.model.predictors import AnyPredictorConfig
+from jepa_planner.model.sub_goal_head import SubGoalHeadConfig
+from jepa_planner.model.verdict_head import VerdictHeadConfig
+from jepa_planner.planning.sub_goals import ImagineMode, imagines
+
+FORMAT = 3
+"""Of what is written; older ones are read, as each field that was added says with its default what it was without.
+
+1: image, latent, state, action, energy, planning with cem, training, encoder, predictor, context_frames.
+2: planning with any optimiser, deadline, full strokes and a tolerance of its own for the last goal image;
+   image.crop_aspect, training.source_files, encoder.any_view, energies in pixels, familiarity, sub_goals, notes, and no
+   predictor in the bundle of an encoder alone.
+3: verdict, planning with progress, a predictor of any kind.
+"""
+SHORTCOMINGS = ("predictions: ", "latents: ")
+"""How notes begin which say that training found the model wanting."""
+
+
+class ContractError(ValueError):
+    """An input does not fit the model's contract; the message names the field."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """Everything that stands in `model.yaml`; `files` maps file names to their sha256.
+
+    predictor None: the bundle is an encoder alone, and what stands about states, actions and planning is meant for the
+    predictor to come. sub_goals None: the model imagines none. verdict None: energies alone tell when a goal is
+    reached. notes: what is uncertain about the model, and what to try. Construction raises FieldError where a value is
+    impossible or two sections contradict each other.
+    """
+
+    name: str
+    version: str
+    licence: str
+    image: ImageSpec
+    latent: LatentSpec
+    state: StateSpec
+    action: ActionSpec
+    energy: EnergySpec
+    planning: PlanningSpec
+    training: TrainingSpec
+    encoder: EncoderConfig
+    predictor: AnyPredictorConfig | None
+    familiarity: FamiliaritySpec | None = None
+    sub_goals: SubGoalSpec | None = None
+    verdict: VerdictSpec | None = None
+    context_frames: int = 1
+    format: int = FORMAT
+    notes: tuple[str, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        encoder, predictor, latent, action = self.encoder, self.predictor, self.latent, self.action
+        initial_std, crop_aspect = self.planning.initial_std or action.max_abs, self.image.crop_aspect
+        for name, given, expected in (
+            ("image.height and image.width", (self.image.height, self.image.width), encoder.image_size),
+            ("image.views", len(self.image.views), encoder.views),
+            ("latent.tokens", latent.tokens, encoder.latent_tokens),
+            ("latent.channels", latent.channels, encoder.latent_channels),
+            ("latent.grid", latent.grid, encoder.latent_grid),
+            ("action.max_abs", len(action.max_abs), len(action.channels)),
+            ("planning.initial_std", len(initial_std), len(action.channels)),
+        ):
+            _check_equal(name, given, expected)
+        for name, holds, must in (
+            ("format", 1 <= self.format <= FORMAT, f"lie in 1 to {FORMAT}"),
+            ("state.channels", self.state.channels in STATE_LAYOUTS, f"be one of {STATE_LAYOUTS}"),
+            ("action.channels", action.channels == ACTION_CHANNELS, f"be {ACTION_CHANNELS}"),
+            ("action.max_abs", all(0.0 <= x < math.inf for x in action.max_abs), "be finite and >= 0"),
+            ("action.time_step_s", 0.0 < action.time_step_s < math.inf, "be positive"),
+            ("image.crop_aspect", crop_aspect is None or 0.1 <= crop_aspect <= 10.0, "lie in 0.1 to 10"),
+            ("context_frames", self.context_frames >= 1, "be at least 1"),
+        ):
+            if not holds:
+                raise FieldError(f"{name}: must {must}")
+        if predictor is not None:
+            self._check_predictor(predictor)
+        if self.sub_goals is not None:
+            self._check_head("sub_goals", self.sub_goals.head)
+        if self.verdict is not None:
+            self._check_head("verdict", self.verdict.head)
+
+    def _check_predictor(self, predictor: AnyPredictorConfig) -> None:
+        for name, given, expected in (
+            ("predictor.latent_channels", predictor.latent_channels, self.encoder.latent_channels),
+            ("predictor.grid", predictor.grid, self.encoder.latent_grid),
+            ("predictor.state_dim", predictor.state_dim, len(self.state.channels)),
+            ("predictor.action_dim", predictor.action_dim, len(self.action.channels)),
+        ):
+            _check_equal(name, given, expected)
+        steps = self.context_frames - 1 + self.planning.search().horizon
+        if steps > predictor.max_steps:
+            raise FieldError(f"predictor.max_steps: must be at least {steps}")
+
+    def _check_head(self, section: str, head: SubGoalHeadConfig | VerdictHeadConfig) -> None:
+        for name, given, expected in (
+            (f"{section}.head.latent_tokens", head.latent_tokens, self.latent.tokens),
+            (f"{section}.head.latent_channels", head.latent_channels, self.latent.channels),
+            (f"{section}.head.state_dim", head.state_dim, len(self.state.channels)),
+        ):
+            _check_equal(name, given, expected)
+        if (scene := head.scene) is not None:
+            for name, given, expected in (
+                (f"{section}.head.scene.image_size", scene.image_size, self.encoder.image_size),
+                (f"{section}.head.scene.views", min(scene.views, self.encoder.views), self.encoder.views),
+                (
+                    "numbers of a picture that fill no row of latent.channels",
+                    scene.pixel_numbers % self.latent.channels,
+                    0,
+                ),
+            ):
+                _check_equal(name, given, expected)
+
+    @property
+    def shortcomings(self) -> tuple[str, ...]:
+        """Those of the notes that say that the model is not fit to be planned with."""
+        return tuple(note for note in self.notes if note.startswith(SHORTCOMINGS))
+
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether what is observed holds the pictures besides their latent, for a head that looks at them."""
+        heads = [part.head for part in (self.sub_goals, self.verdict) if part is not None]
+        return any(head.scene is not None for head in heads)
+
+    @property
+    def observed_tokens(self) -> int:
+        """Rows of what is observed: the latent's tokens, and behind them, for a head that looks at them, the pictures
+        of all views in rows of as many numbers.
+        """
+        if not self.shows_pictures:
+            return self.latent.tokens
+        numbers = len(self.image.views) * 3 * self.image.height * self.image.width
+        return self.latent.tokens + numbers // self.latent.channels
+
+    def imagines(self, mode: ImagineMode, goals: int) -> bool:
+        """Whether sub-goals are imagined on the way to so many goal images; raises ValueError where they cannot be."""
+        return imagines(mode, None if self.sub_goals is None else self.sub_goals.pursuit, goals)
+
+    def steps_per_goal_image(self, mode: ImagineMode, goals: int, max_steps: int = 0) -> int:
+        """Actions recommended for each of so many goal images; max_steps bounds them all, 0 does not."""
+        if self.imagines(mode, goals):
+            return self.sub_goals.pursuit.steps_per_goal_image(goals, max_steps)
+        return self.planning.steps_per_sub_goal
+
+    def check_images(self, shape: Sequence[int]) -> None:
+        """Raises ContractError unless images of this shape are [B, views, H, W, 3] and large enough."""
+        views, image = len(self.image.views), self.image
+        if len(shape) != 5 or shape[-1] != 3:
+            raise ContractError(f"image: shape {list(shape)} given; expected RGB [B, views, height, width, 3]")
+        if shape[1] != views:
+            names = ", ".join(image.views)
+            raise ContractError(f"image.views: {shape[1]} given; this model needs {views}, in order: {names}")
+        if shape[2] < image.height or shape[3] < image.width:
+            given, needed = f"{shape[2]} x {shape[3]}", f"{image.height} x {image.width}"
+            raise ContractError(
+                f"image.height and image.width: {given} pixels given; this model needs at least {needed}: "
+                "set a larger camera resolution"
+            )
+
+    def of_views(self, views: Sequence[str]) -> "Contract":
+        """The contract of the same model when only these of its views are there, in the contract's order.
+
+        No views stand for all. Raises ContractError where the model does not have them or has not learned to do without
+        the others.
+        """
+        names = self.image.views
+        if unknown := [view for view in views if view not in names]:
+            raise ContractError(f"image.views: {unknown[0]!r} given; this model has {', '.join(names)}")
+        kept = tuple(name for name in names if name in views or not views)
+        if kept == names:
+            return self
+        if not self.encoder.any_view:
+            raise ContractError(f"image.views: {', '.join(kept)} given; this model needs all of {', '.join(names)}")
+        return replace(self, image=replace(self.image, views=kept), encoder=replace(self.encoder, views=len(kept)))
+
+    def view_numbers(self, views: Sequence[str]) -> list[int]:
+        """Where those of this model's views that are there stand among all of them; see `of_views`."""
+        return [self.image.views.index(view) for view in self.of_views(views).image.views]
+
+    def pick_views(self, cameras: Sequence[str]) -> list[int]:
+        """Where this model's views stand among cameras; raises ContractError naming one that is not there."""
+        for view in self.image.views:
+            if view not in cameras:
+                raise ContractError(f"image.views: {view!r} is needed; the cameras given are {', '.join(cameras)}")
+        return [list(cameras).index(view) for view in self.image.views]
+
+    def check_latent(self, shape: Sequence[int], name: str = "latent") -> None:
+        """Raises ContractError unless the last two dimensions are tokens and channels of this model."""
+        expected = (self.latent.tokens, self.latent.channels)
+        if tuple(shape[-2:]) != expected:
+            raise ContractError(f"{name}: shape {list(shape)} given; this model's latents are {list(expected)}")
+
+    def latent_of(self, observed: Tensor) -> Tensor:
+        """The latent in what is observed [.., N, D], without the pictures that may follow it."""
+        return observed[..., : self.latent.tokens, :]
+
+    def check_observed(self, shape: Sequence[int], name: str = "latent") -> None:
+        """Raises ContractError unless this is the shape of what `WorldModel.observe` gives."""
+        expected = (self.observed_tokens, self.latent.channels)
+        if tuple(shape[-2:]) != expected:
+            raise ContractError(f"{name}: shape {list(shape)} given; this model's observations are {list(expected)}")
+
+    def check_state(self, width: int) -> None:
+        """Raises ContractError unless arm states have as many channels as the model was trained on."""
+        _check_width("state.channels", width, self.state.channels)
+
+    def check_state_values(self, state: Sequence[float], name: str = "state") -> None:
+        """Raises ContractError unless a state [S] is one of an arm, in metres, radians and closedness of 0 to 1."""
+        self.check_state(len(state))
+        if wrong := states_out_of_range(self.state.channels, np.asarray(state)):
+            raise ContractError(f"{name}: {'; '.join(wrong)}")
+
+    def check_action(self, width: int) -> None:
+        """Raises ContractError unless actions have as many channels as the model was trained on."""
+        _check_width("action.channels", width, self.action.channels)
+
+    def check_frame(self, frame: str, tcp_frame: str | None = None) -> None:
+        """Raises ContractError unless poses are of this model's tcp_frame in its base frame."""
+        for name, given, expected in (
+            ("state.frame", frame, self.state.frame),
+            ("state.tcp_frame", tcp_frame, self.state.tcp_frame),
+        ):
+            if given is not None and given != expected:
+                raise ContractError(f"{name}: {given!r} given; this model was trained in {expected!r}")
+
+
+def _check_width(name: str, width: int, channels: tuple[str, ...]) -> None:
+    if width != len(channels):
+        names = ", ".join(channels)
+        raise ContractError(f"{name}: {width} given; this model needs {len(channels)}: {names}")
+
+
+def _check_equal(name: str, given: object, implied: object) -> None:
+    if given != implied:
+        raise FieldError(f"{name}: {given} does not fit the other fields, which imply {implied}")

@@ -1,0 +1,1 @@
+"""Encoder and predictor as ONNX graphs, written and run."""

@@ -1,0 +1,146 @@
+"""What comes next on the way to a goal picture: several guesses at the latent and arm state of the next key moment."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from jepa_planner.model.scene_eyes import SceneEyes, SceneEyesConfig
+
+MAX_LATENT_NUMBERS = 8192
+ACTS = 2
+"""Ways of acting: to take and let go, and to push."""
+POSE = (0, 1, 2, 5)
+"""Numbers of the state's channels x, y, z and yaw."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubGoalHeadConfig:
+    """Sizes of a `SubGoalHead`; the first three describe the latents and arm states of its world model.
+
+    hypotheses: guesses at the next moment, for the same picture may be reached in several ways and at several paces.
+    scene: of what looks at the pictures themselves, which then follow the latents; None: it is given latents alone.
+    """
+
+    latent_tokens: int
+    latent_channels: int
+    state_dim: int
+    hypotheses: int = 4
+    width: int = 512
+    depth: int = 3
+    dropout: float = 0.05
+    scene: SceneEyesConfig | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.hypotheses, self.width, self.depth) < 1 or not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"{self}: expected hypotheses, width and depth >= 1 and dropout in 0..1, 1 excluded")
+        if not 1 <= self.latent_numbers <= MAX_LATENT_NUMBERS:
+            raise ValueError(
+                f"latents have {self.latent_tokens} x {self.latent_channels} numbers; this head is made for latents of "
+                f"a few slots, at most {MAX_LATENT_NUMBERS} numbers"
+            )
+
+    @property
+    def latent_numbers(self) -> int:
+        """Numbers in one latent."""
+        return self.latent_tokens * self.latent_channels
+
+
+class Hypotheses(NamedTuple):
+    """Guesses at the next moment: latents [.., K, N, D], arm states [.., K, S] and logits [.., K] of their chances."""
+
+    latents: Tensor
+    states: Tensor
+    logits: Tensor
+
+
+def residual_blocks(width: int, depth: int, dropout: float) -> nn.ModuleList:
+    """What is added, one after the other, to numbers [.., width]."""
+    return nn.ModuleList(
+        nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width)
+        )
+        for _ in range(depth)
+    )
+
+
+class SubGoalHead(nn.Module):
+    """A residual MLP from the present latent and arm state and a goal's latent to `Hypotheses`.
+
+    It guesses how latent and state change. `set_scaling` brings states to unit size. Its output starts at random: from
+    zeros all hypotheses would be one and stay one, as the loss could not tell them apart. A head that sees also
+    says where the hand begins and ends to act on the way, which teaches it where things are: see `training/hand_acts`.
+    """
+
+    def __init__(self, config: SubGoalHeadConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, numbers, states = config.width, config.latent_numbers, config.state_dim
+        self.embed = nn.Linear(2 * numbers + states, width)
+        self.blocks = residual_blocks(width, config.depth, config.dropout)
+        self.norm = nn.LayerNorm(width)
+        self.logits = nn.Linear(width, config.hypotheses)
+        self.changes = nn.Linear(width, config.hypotheses * (numbers + states))
+        if config.scene is not None:
+            self.scene = SceneEyes(config.scene)
+            seen, poses = config.scene.features + states, ACTS * 2 * len(POSE)
+            self.acts = nn.Sequential(
+                nn.Linear(seen, width), nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, poses)
+            )
+            self.embed_scene = nn.Linear(seen + poses, width)
+        self.register_buffer("state_mean", torch.zeros(states))
+        self.register_buffer("state_std", torch.ones(states))
+
+    @torch.no_grad()
+    def set_scaling(self, state_mean: Tensor, state_std: Tensor) -> None:
+        """States enter and leave as (state - mean) / std inside; stored with the weights."""
+        self.state_mean.copy_(state_mean)
+        self.state_std.copy_(state_std)
+
+    def forward(self, latents: Tensor, states: Tensor, goals: Tensor) -> Hypotheses:
+        """latents and goals [B, N, D], states [B, S] -> hypotheses with the leading axis B.
+
+        Pictures follow the latents along N, in rows of D numbers as `WorldModel.observe` gives them; hypotheses have
+        latents alone.
+        """
+        return self.guess(latents, states, goals)[0]
+
+    def guess(self, latents: Tensor, states: Tensor, goals: Tensor) -> tuple[Hypotheses, Tensor | None]:
+        """As `forward`, and of a head that sees the poses [B, acts, 2, 4] at which the hand begins and ends to act."""
+        config = self.config
+        (latents, pictures), (goals, goal_pictures) = self._parted(latents), self._parted(goals)
+        scaled = (states - self.state_mean) / self.state_std
+        x, poses = self.embed(torch.cat([latents.flatten(1), scaled, goals.flatten(1)], dim=-1)), None
+        if config.scene is not None:
+            seen = torch.cat([self.scene(pictures, goal_pictures), scaled], dim=-1)
+            poses = self.acts(seen)
+            x = x + self.embed_scene(torch.cat([seen, poses], dim=-1))
+            poses = poses.unflatten(-1, (ACTS, 2, len(POSE)))
+        for block in self.blocks:
+            x = x + block(x)
+        x = self.norm(x)
+        changes = self.changes(x).unflatten(-1, (config.hypotheses, -1))
+        of_latents, of_states = changes.split([config.latent_numbers, config.state_dim], dim=-1)
+        hypotheses = Hypotheses(
+            latents[:, None] + of_latents.unflatten(-1, latents.shape[1:]),
+            states[:, None] + of_states * self.state_std,
+            self.logits(x),
+        )
+        return hypotheses, poses
+
+    def of_views(self, views: Sequence[int]) -> "SubGoalHead":
+        """The same head, weights shared, where only some of the views are there, by number."""
+        if self.config.scene is None:
+            return self
+        seeing = copy.copy(self)
+        seeing._modules = {**self._modules, "scene": self.scene.of_views(views)}
+        return seeing
+
+    def _parted(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents [B, N, D] and pictures [B, v, 3, H, W] of what was seen, one after the other in rows of D numbers."""
+        latents, rows = seen[:, : self.config.latent_tokens], seen[:, self.config.latent_tokens :]
+        size = self.config.scene.image_size if self.config.scene is not None else (0, 0)
+        return latents, rows.reshape(len(seen), -1, 3, *size) if self.config.scene is not None else rows

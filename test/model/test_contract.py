@@ -1,0 +1,235 @@
+from dataclasses import replace
+
+import pytest
+from small_models import (
+    EYES,
+    mlp_predictor_config,
+    slot_encoder_config,
+    slot_predictor_config,
+    small_contract,
+    small_sub_goal_spec,
+    small_verdict_spec,
+    sub_goal_head_config,
+    verdict_head_config,
+)
+
+from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
+from jepa_planner.model.contract import FORMAT, Contract, ContractError
+from jepa_planner.model.contract_sections import ActionSpec, ImageSpec, LatentSpec, StateSpec
+from jepa_planner.planning.solvers.cem import CemSettings
+from jepa_planner.planning.solvers.icem import IcemSettings
+from jepa_planner.planning.solvers.mppi import MppiSettings
+from jepa_planner.planning.verdict import VerdictSettings
+
+GOOD = small_contract()
+
+
+@pytest.mark.parametrize(
+    "contract",
+    [
+        GOOD,
+        small_contract(sub_goals=small_sub_goal_spec()),
+        small_contract(verdict=small_verdict_spec()),
+        small_contract(predictor=mlp_predictor_config()),
+    ],
+    ids=["plain", "sub-goals", "verdict", "mlp"],
+)
+def test_a_contract_survives_the_way_through_plain_data(contract):
+    assert from_plain(Contract, to_plain(contract)) == contract
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"format": FORMAT + 1}, "format"),
+        ({"format": 0}, "format"),
+        ({"image": ImageSpec(height=64, width=64, views=("front", "side"))}, "image.height and image.width"),
+        ({"image": ImageSpec(height=32, width=32, views=("front",))}, "image.views"),
+        ({"latent": LatentSpec(tokens=5, channels=4, grid=(1, 3))}, "latent.tokens"),
+        ({"latent": LatentSpec(tokens=3, channels=5, grid=(1, 3))}, "latent.channels"),
+        ({"latent": LatentSpec(tokens=3, channels=4, grid=(3, 1))}, "latent.grid"),
+        ({"predictor": slot_predictor_config(latent_channels=5)}, "predictor.latent_channels"),
+        ({"predictor": slot_predictor_config(grid=(3, 1))}, "predictor.grid"),
+        ({"predictor": slot_predictor_config(state_dim=7)}, "predictor.state_dim"),
+        ({"predictor": slot_predictor_config(action_dim=6)}, "predictor.action_dim"),
+        ({"predictor": slot_predictor_config(max_steps=3)}, "predictor.max_steps"),
+        ({"predictor": mlp_predictor_config(latent_channels=5)}, "predictor.latent_channels"),
+        ({"predictor": mlp_predictor_config(grid=(3, 1))}, "predictor.grid"),
+        ({"predictor": mlp_predictor_config(state_dim=7)}, "predictor.state_dim"),
+        ({"predictor": mlp_predictor_config(action_dim=6)}, "predictor.action_dim"),
+        ({"encoder": slot_encoder_config(slots=4)}, "latent.tokens"),
+        ({"action": ActionSpec(max_abs=(0.1,) * 6, time_step_s=0.25)}, "action.max_abs"),
+        ({"action": ActionSpec(max_abs=(-0.1,) * 7, time_step_s=0.25)}, "action.max_abs"),
+        ({"action": ActionSpec(max_abs=(0.1,) * 7, time_step_s=0.0)}, "action.time_step_s"),
+        ({"action": ActionSpec(max_abs=(0.1,) * 7, time_step_s=0.25, channels=tuple("abcdefg"))}, "action.channels"),
+        ({"state": StateSpec(channels=tuple("abcdefgh"), frame="base", tcp_frame="tcp")}, "state.channels"),
+        ({"planning": replace(GOOD.planning, initial_std=(0.1,))}, "planning.initial_std"),
+        ({"context_frames": 0}, "context_frames"),
+        (
+            {"sub_goals": small_sub_goal_spec(head=sub_goal_head_config(latent_tokens=9))},
+            "sub_goals.head.latent_tokens",
+        ),
+        ({"sub_goals": small_sub_goal_spec(head=sub_goal_head_config(latent_channels=9))}, "head.latent_channels"),
+        ({"sub_goals": small_sub_goal_spec(head=sub_goal_head_config(state_dim=7))}, "sub_goals.head.state_dim"),
+        ({"verdict": small_verdict_spec(head=verdict_head_config(latent_tokens=9))}, "verdict.head.latent_tokens"),
+        ({"verdict": small_verdict_spec(head=verdict_head_config(state_dim=7))}, "verdict.head.state_dim"),
+        (
+            {"verdict": small_verdict_spec(head=verdict_head_config(scene=replace(EYES, image_size=(64, 64))))},
+            "verdict.head.scene.image_size",
+        ),
+        ({"verdict": small_verdict_spec(head=verdict_head_config(scene=replace(EYES, views=1)))}, "head.scene.views"),
+    ],
+)
+def test_sections_that_contradict_each_other_are_refused_by_name(changes, name):
+    with pytest.raises(FieldError, match=name):
+        small_contract(**changes)
+
+
+def test_a_verdict_that_is_not_there_is_none_and_one_that_is_has_its_rule():
+    assert GOOD.verdict is None and not GOOD.shows_pictures
+    plain = to_plain(small_contract(verdict=small_verdict_spec()))
+    plain["verdict"]["rule"] = {"within_m": 0.02}
+    assert from_plain(Contract, plain).verdict.rule == VerdictSettings(within_m=0.02)
+    plain["verdict"]["rule"] = {"certainty": 1.5}
+    with pytest.raises(FieldError, match=r"verdict\.rule: .*expected certainty in 0\.\.1"):
+        from_plain(Contract, plain)
+
+
+def test_pictures_are_observed_where_any_head_looks_at_them():
+    seeing = small_verdict_spec(head=verdict_head_config(scene=EYES))
+    contract = small_contract(sub_goals=small_sub_goal_spec(), verdict=seeing)
+    assert contract.shows_pictures
+    rows = 2 * EYES.pixel_numbers // contract.latent.channels
+    assert contract.observed_tokens == contract.latent.tokens + rows
+
+
+def test_a_predictor_of_which_no_kind_is_said_is_a_transformer():
+    plain = to_plain(GOOD)
+    assert plain["predictor"].pop("kind") == "transformer"
+    assert from_plain(Contract, plain) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "rnn"}, "predictor.kind: expected one of 'transformer', 'mlp', got 'rnn'"),
+        ({"kind": "mlp"}, "predictor: unknown field heads, max_steps, .*; known are kind, latent_channels"),
+        ({"kind": 3}, "predictor.kind: expected one of 'transformer', 'mlp', got 3"),
+        ({"depth": "two"}, "predictor.depth: expected int, got 'two'"),
+    ],
+)
+def test_a_predictor_of_no_known_kind_or_with_fields_of_another_is_refused_by_name(changes, message):
+    plain = to_plain(GOOD)
+    plain["predictor"] |= changes
+    with pytest.raises(FieldError, match=message):
+        from_plain(Contract, plain)
+
+
+def test_an_mlp_may_be_planned_with_as_far_ahead_as_a_search_looks():
+    planning = replace(GOOD.planning, cem=CemSettings(horizon=40))
+    assert small_contract(predictor=mlp_predictor_config(), planning=planning).planning.search().horizon == 40
+    with pytest.raises(FieldError, match=r"predictor\.max_steps: must be at least 41"):
+        small_contract(planning=planning)
+
+
+def test_an_impossible_search_is_refused_where_it_stands():
+    plain = to_plain(GOOD)
+    plain["planning"]["cem"]["elites"] = 1000
+    with pytest.raises(FieldError, match=r"planning\.cem: elites is 1000"):
+        from_plain(Contract, plain)
+
+
+def test_search_settings_left_out_are_those_of_the_reference():
+    plain = to_plain(GOOD)
+    del plain["planning"]["cem"]
+    assert from_plain(Contract, plain).planning.cem == CemSettings()
+
+
+def test_a_contract_that_names_no_optimiser_uses_cem_without_a_deadline():
+    plain = to_plain(GOOD)
+    for name in ("optimiser", "deadline_s", "icem", "mppi", "gradient", "seeded_cem"):
+        del plain["planning"][name]
+    planning = from_plain(Contract, plain).planning
+    assert planning.search() == GOOD.planning.cem
+    assert planning.deadline_s is None
+
+
+def test_the_optimiser_that_a_contract_names_is_used_with_its_settings_or_its_own_defaults():
+    plain = to_plain(GOOD)
+    plain["planning"] |= {"optimiser": "mppi", "deadline_s": 0.2, "mppi": {"horizon": 2, "temperature": 0.5}}
+    planning = from_plain(Contract, plain).planning
+    assert planning.search() == MppiSettings(horizon=2, temperature=0.5)
+    assert planning.search("icem") == IcemSettings(horizon=GOOD.planning.cem.horizon)
+    assert planning.deadline_s == 0.2
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"optimiser": "anneal"}, "planning.optimiser: expected one of 'cem'"),
+        ({"mppi": {"temperature": -1.0}}, "planning.mppi: temperature is -1.0"),
+        ({"deadline_s": 0.0}, "planning: deadline_s is 0.0"),
+        ({"optimiser": "icem", "icem": {"horizon": 9}}, "predictor.max_steps: must be at least 10"),
+    ],
+)
+def test_impossible_planning_is_refused_by_name(changes, name):
+    plain = to_plain(GOOD)
+    plain["planning"] |= changes
+    with pytest.raises(FieldError, match=name):
+        from_plain(Contract, plain)
+
+
+def test_an_unknown_optimiser_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="'anneal' is unknown; known are cem, icem, mppi, gradient, seeded_cem"):
+        GOOD.planning.search("anneal")
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [
+        ((2, 32, 32, 3), "image: shape"),
+        ((1, 2, 32, 32, 4), "image: shape"),
+        ((1, 1, 32, 32, 3), "image.views: 1 given; this model needs 2, in order: front, side"),
+        ((1, 2, 16, 32, 3), "image.height and image.width: 16 x 32 pixels given"),
+    ],
+)
+def test_images_that_do_not_fit_are_refused_by_name(shape, name):
+    with pytest.raises(ContractError, match=name):
+        GOOD.check_images(shape)
+
+
+def test_larger_images_fit():
+    GOOD.check_images((1, 2, 480, 640, 3))
+
+
+def test_views_are_found_among_other_cameras_in_any_order():
+    assert GOOD.pick_views(("wrist", "side", "front")) == [2, 1]
+    with pytest.raises(ContractError, match=r"image\.views: 'side' is needed; the cameras given are front, wrist"):
+        GOOD.pick_views(("front", "wrist"))
+
+
+def test_a_wrong_action_width_is_refused_by_name():
+    GOOD.check_action(7)
+    with pytest.raises(ContractError, match=r"action\.channels: 4 given; this model needs 7: dx_m"):
+        GOOD.check_action(4)
+
+
+def test_a_wrong_state_width_is_refused_by_name():
+    GOOD.check_state(8)
+    with pytest.raises(ContractError, match=r"state\.channels: 7 given; this model needs 8: x_m"):
+        GOOD.check_state(7)
+
+
+def test_a_wrong_latent_is_refused_by_name():
+    GOOD.check_latent((9, 3, 4))
+    with pytest.raises(ContractError, match="goal: shape"):
+        GOOD.check_latent((9, 4, 3), "goal")
+
+
+@pytest.mark.parametrize(
+    ("frames", "name"), [(("world",), "state.frame"), (("panda_link0", "panda_hand"), "state.tcp_frame")]
+)
+def test_poses_in_another_frame_are_refused_by_name(frames, name):
+    GOOD.check_frame("panda_link0", "tcp")
+    with pytest.raises(ContractError, match=name):
+        GOOD.check_frame(*frames)
