@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from small_models import small_contract, small_predictor
+from small_planner import small_planner
 
 from jepa_planner.control.limits import LimitsError, SafetyLimits, shipped_config
 from jepa_planner.core.image_message import ConversionError, rgb_pixels
@@ -94,6 +95,7 @@ def bundle(tmp_path_factory) -> Path:
     folder, contract = tmp_path_factory.mktemp("fuzz") / "bundle", small_contract()
     torch.manual_seed(0)
     save_bundle(folder, VideoEncoder(contract.encoder), small_predictor(), contract)
+    small_planner().save(folder)
     return folder
 
 

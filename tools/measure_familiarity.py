@@ -21,6 +21,8 @@ def main() -> int:
     from jepa_planner.evaluation.familiarity_report import Doubts, report
     from jepa_planner.model.bundle import load_familiarity
     from jepa_planner.model.world_model import WorldModel
+    from jepa_planner.planning.energy import energy_of
+    from jepa_planner.planning.planner_settings import PlannerSettings
 
     torch.set_num_threads(1)
     model, familiarity = WorldModel.load(args.model), load_familiarity(args.model)
@@ -29,8 +31,9 @@ def main() -> int:
             f"{args.model} has no statistics of its training data: jepa-planner familiarity adds them", file=sys.stderr
         )
         return 2
+    energy = energy_of(PlannerSettings.load(args.model, model.contract).energy.kind, model.decoder)
     print("| scenes | doubted |\n|---|---|")
-    for line in report(Doubts(model, familiarity, model.contract.familiarity), args.clean, args.varied):
+    for line in report(Doubts(model, energy, familiarity), args.clean, args.varied):
         print(line, flush=True)
     return 0
 

@@ -89,6 +89,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.model.bundle import load_contract, model_folder
     from jepa_planner.model.rollout.threads import planning_threads
     from jepa_planner.planning.factory import NO_FAMILIARITY, NO_VERDICT
+    from jepa_planner.planning.planner_settings import PlannerSettings
     from jepa_planner_sim.scene_draws import PERTURBATIONS
 
     spread = args.processes > 1 or bool(args.cluster)
@@ -141,7 +142,8 @@ def main(args: argparse.Namespace) -> int:
         return 2
     imagine = args.imagine_sub_goals or "auto"
     if folder is not None:
-        load_contract(folder, args.views).imagines(imagine, goals=1)  # refuses what the model cannot do
+        planner = PlannerSettings.load(folder, load_contract(folder, args.views))
+        planner.imagines(imagine, goals=1)  # refuses what the model cannot do
     search = deadline_s = None
     if args.ros and spread:
         print("one robot is tried at a time: leave out --ros, or --processes and --cluster", file=sys.stderr)
@@ -153,8 +155,7 @@ def main(args: argparse.Namespace) -> int:
         running = _ros_trials(settings, folder, seconds, imagine)
     else:
         if folder is not None:
-            planning = load_contract(folder).planning
-            search, deadline_s = chosen_search(args, planning), args.deadline or planning.deadline_s
+            search, deadline_s = chosen_search(args, planner), args.deadline or planner.deadline_s
         contestant = Contestant(
             folder, args.floor, search, deadline_s, imagine, args.dtype, args.backend, threads, tuple(args.views),
             not args.not_wary, not args.no_verdict,

@@ -72,8 +72,10 @@ def main(args: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
+    from jepa_planner.core.strict_fields import to_plain
     from jepa_planner.model.vjepa2.contract import ImportSettings, vjepa2_contract
     from jepa_planner.model.vjepa2.import_bundle import check_target, import_bundle, work_bytes
+    from jepa_planner.planning.vjepa2_planner import vjepa2_planner
 
     settings = ImportSettings(
         name=args.name or args.out.absolute().name,
@@ -83,15 +85,15 @@ def main(args: argparse.Namespace) -> int:
         tcp_frame=args.tcp_frame,
         time_step_s=args.time_step,
         max_step_m=args.max_step,
-        reached_energy=args.reached_energy,
     )
     dtype = getattr(torch, DTYPES[args.dtype])
     try:
         found = _find(args)
         contract = vjepa2_contract(found, settings, shlex.join(["jepa-planner", *sys.argv[1:]]))
+        planner = to_plain(vjepa2_planner(args.max_step, args.reached_energy))
         check_target(args.out, args.force, found.files)
         with tqdm(total=work_bytes(found, dtype), desc=args.file.name, unit="B", unit_scale=True) as bar:
-            import_bundle(found, contract, args.out, dtype, args.force, bar.update)
+            import_bundle(found, contract, planner, args.out, dtype, args.force, bar.update)
     except OSError as error:
         raise ValueError(error) from error
     print(_in_words(found, args))

@@ -52,9 +52,12 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.camera_report import Truth, assess
     from jepa_planner.evaluation.landscape_report import LandscapeResult, as_plain_data, draw, in_words, model_facts
     from jepa_planner.evaluation.picture_pair import context_and_goal
-    from jepa_planner.planning.energy import distance_to_goal
+    from jepa_planner.model.bundle import model_folder
+    from jepa_planner.planning.confirmation import cuts_of
+    from jepa_planner.planning.energy import distance_to_goal, energy_of
     from jepa_planner.planning.imagination import WorldModelImagination
     from jepa_planner.planning.landscape import sweep
+    from jepa_planner.planning.planner_settings import PlannerSettings
 
     pair = read_pair(args, args.goal_state, args.true_action)
     model = load_model(args)
@@ -66,8 +69,9 @@ def main(args: argparse.Namespace) -> int:
         check_change(model.contract.action.channels, args.true_action, "true action")
     axes = _grid(args, model.contract, pair.state, pair.true_action)
     context, goal = context_and_goal(model, pair)
-    energy = model.energy
-    imagination = WorldModelImagination(model, energy)
+    planner = PlannerSettings.load(model_folder(args.model or ""), model.contract)
+    energy = energy_of(planner.energy.kind, model.decoder)
+    imagination = WorldModelImagination(model, energy, cuts_of(planner.search()))
     energy_now = distance_to_goal(energy, context.latents[-1], goal, len(model.contract.action.channels))
     with tqdm(total=args.points ** len(axes) + 1, desc="imagine", unit="action", leave=False, delay=1.0) as bar:
         landscape = sweep(imagination, context, goal, energy_now, axes, bar.update)
@@ -75,7 +79,8 @@ def main(args: argparse.Namespace) -> int:
     if pair.true_action is not None:
         truth = Truth(pair.true_action, _energy_of(imagination, context, goal, pair.true_action))
     result = LandscapeResult(
-        model.contract, pair, landscape, truth, assess(landscape, truth, model_facts(model.contract))
+        model.contract, planner, pair, landscape, truth,
+        assess(landscape, truth, model_facts(model.contract, planner)),
     )
     args.out.mkdir(parents=True, exist_ok=True)
     draw(result, args.out / "landscape.png")

@@ -37,20 +37,26 @@ def main(args: argparse.Namespace) -> int:
         load_verdict_head,
         model_folder,
     )
+    from jepa_planner.planning.confirmation import cuts_of
     from jepa_planner.planning.decision import DOUBTS
+    from jepa_planner.planning.energy import energy_of
     from jepa_planner.planning.factory import NO_FAMILIARITY, ControllerFactory
     from jepa_planner.planning.imagination import WorldModelImagination
     from jepa_planner.planning.offline_plan import NoPlanError, plan_offline
+    from jepa_planner.planning.planner_settings import PlannerSettings
     from jepa_planner.planning.solvers.optimisers import name_of, optimiser_of
 
     pair = read_pair(args)
     model, folder = load_model(args), model_folder(args.model or "")
-    search = chosen_search(args, model.contract.planning)
+    planner = PlannerSettings.load(folder, model.contract)
+    search = chosen_search(args, planner)
+    energy = energy_of(planner.energy.kind, model.decoder)
     familiarity = None if args.not_wary else load_familiarity(folder)
     factory = ControllerFactory(
         model.contract,
-        WorldModelImagination(model, model.energy),
-        model.energy,
+        planner,
+        WorldModelImagination(model, energy, cuts_of(planner.search())),
+        energy,
         optimiser_of(search),
         seed=args.seed,
         sub_goal_head=load_sub_goal_head(folder),
@@ -70,7 +76,7 @@ def main(args: argparse.Namespace) -> int:
         mend = " (--not-wary plans all the same)" if error.reason in DOUBTS else ""
         print(f"no plan, an arm would hold: {error}{mend}", file=sys.stderr)
         return 1
-    reached = model.contract.planning.tolerances(1)[0]
+    reached = planner.tolerances(1)[0]
     print(in_words(plan, reached))
     if args.json:
         data = {

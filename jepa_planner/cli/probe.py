@@ -38,6 +38,7 @@ def main(args: argparse.Namespace) -> int:
     """Read or collect episodes, probe, print the tables, write the JSON."""
     from jepa_planner.model.bundle import model_folder
     from jepa_planner.model.world_model import WorldModel
+    from jepa_planner.planning.planner_settings import PlannerSettings
     from jepa_planner.training import probe_report
     from jepa_planner.training.windows import split
 
@@ -47,7 +48,8 @@ def main(args: argparse.Namespace) -> int:
     model = WorldModel.load(folder)
     episodes = _episodes(args)
     parts = split(episodes, args.held_out or (0.05 if args.data else FRESH_HELD_OUT))
-    report = probe_report.probe(model, episodes, parts, args.seed)
+    planner = PlannerSettings.load(folder, model.contract)
+    report = probe_report.probe(model, episodes, parts, planner.energy.difference, args.seed)
     print(f"{folder} on {args.data or args.fresh}")
     print(probe_report.in_words(report))
     if args.json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jepa_planner.cli.number_arguments import at_least
 
 if TYPE_CHECKING:
-    from jepa_planner.model.contract_sections import PlanningSpec
+    from jepa_planner.planning.planner_settings import PlannerSettings
     from jepa_planner.planning.solvers.settings import SearchSettings
 
 OPTIMISERS = "cem, icem, mppi, gradient, seeded_cem"
@@ -32,6 +32,6 @@ def add_planning_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--not-wary", action="store_true", help="go on at pictures that the model does not know")
 
 
-def chosen_search(args: argparse.Namespace, planning: PlanningSpec) -> SearchSettings:
+def chosen_search(args: argparse.Namespace, planner: PlannerSettings) -> SearchSettings:
     """The recommended search with what the command line changes; raises ValueError for what cannot be."""
-    return planning.search(args.optimiser).resized(args.samples, args.iterations, args.horizon)
+    return planner.search(args.optimiser).resized(args.samples, args.iterations, args.horizon)

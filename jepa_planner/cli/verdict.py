@@ -36,6 +36,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.evaluation.verdict_report import in_words, summarise_pairs
     from jepa_planner.model.bundle import load_verdict_head, model_folder
     from jepa_planner.model.world_model import WorldModel
+    from jepa_planner.planning.planner_settings import PlannerSettings
     from jepa_planner.planning.verdict import Judge
     from jepa_planner_sim.scene_draws import PERTURBATIONS
 
@@ -45,11 +46,14 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError(f"{folder} has no verdict to show pairs to: its model.yaml has no section `verdict`")
     torch.set_num_threads(1)  # as `eval`
     model = WorldModel.load(folder, views=args.views)
-    spec = model.contract.verdict
+    edges_m = model.contract.verdict.head.edges_m
+    rule = PlannerSettings.load(folder, model.contract).verdict
+    if rule is None:
+        raise ValueError(f"{folder}: verdict is null in its planner.yaml: say there how it is used")
     vary = frozenset(PERTURBATIONS if args.scenes == "varied" else ())
-    judging = show_pairs(model, Judge(head, spec.head.edges_m, spec.rule), vary, args.pairs, args.seed)
+    judging = show_pairs(model, Judge(head, edges_m, rule), vary, args.pairs, args.seed)
     shown = [pair for found in tqdm(judging, total=args.pairs, desc="pairs", unit="scene") for pair in found]
-    summary = summarise_pairs(shown, spec.rule.within_m)
+    summary = summarise_pairs(shown, rule.within_m)
     print(in_words(summary))
     if args.json:
         about = {
@@ -60,5 +64,5 @@ def main(args: argparse.Namespace) -> int:
             "views": args.views,
         }
         args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps({**about, "rule": to_plain(spec.rule), **summary}, indent=1) + "\n")
+        args.json.write_text(json.dumps({**about, "rule": to_plain(rule), **summary}, indent=1) + "\n")
     return 0

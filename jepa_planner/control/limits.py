@@ -11,7 +11,7 @@ import yaml
 
 from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy, rotation_vector, rpy_from_rotation
 from jepa_planner.core.shipped import shipped
-from jepa_planner.core.unique_keys import read_yaml
+from jepa_planner.core.yaml_text import read_yaml
 
 FAR_OFF = 10.0
 """Of an arm's reach: a workspace box that goes further bounds nothing, and is hardly in metres."""

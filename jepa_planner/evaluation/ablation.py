@@ -16,6 +16,7 @@ from jepa_planner.evaluation.planning_problems import TUNING_SEED
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.training.recipe import Recipe
 from jepa_planner.training.training_run import Collapsed, run
 
@@ -108,7 +109,8 @@ def _train_and_try(data: Path, out: Path, variant: Variant, budget: Budget) -> R
 
 def _successes(bundle: Path, task: str, scenes: int) -> int:
     """At some moment: what these models lack is a verdict, and what differs is how they plan."""
-    policy = WorldModelPolicy(WorldModel.load(bundle))
+    model = WorldModel.load(bundle)
+    policy = WorldModelPolicy(model, PlannerSettings.load(bundle, model.contract))
     settings = TrialSettings(task, scenes, TUNING_SEED, stop_at_success=True)
     return sum(trial.success for trial in run_trials(policy, settings))
 

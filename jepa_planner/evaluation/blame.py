@@ -18,7 +18,9 @@ from torch import Tensor
 from jepa_planner.core.context import Context
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.trials import TrialSettings, make_scene, run_trial
+from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.decision import Decision, Reason
+from jepa_planner.planning.energy import energy_of
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.expert import ScriptedExpert
@@ -109,7 +111,9 @@ class Examiner:
         self.goal: np.ndarray | None = None
         self.seen: list[np.ndarray] = []
         self._policy, self._model = policy, policy.model
-        self._imagination = WorldModelImagination(policy.model, policy.model.energy)
+        planner = policy.planner
+        self._energy_of_latents = energy_of(planner.energy.kind, policy.model.decoder)
+        self._imagination = WorldModelImagination(policy.model, self._energy_of_latents, cuts_of(planner.search()))
 
     def episode(self, settings: TrialSettings, seed: int) -> list[Evidence]:
         """What was found in one scene, for as long as `run_trial` plays it."""
@@ -191,7 +195,7 @@ class Examiner:
         return self._model.encode(images[None, self._policy.views])[0]
 
     def _energy(self, latents: Tensor, target: Tensor, actions: Tensor) -> float:
-        return self._model.energy(latents[None], target, actions[None]).item()
+        return self._energy_of_latents(latents[None], target, actions[None]).item()
 
 
 def tally(causes: Sequence[Cause]) -> str:

@@ -15,6 +15,7 @@ from jepa_planner.evaluation.report import summarise
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.model.bundle import load_contract, load_verdict_head
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 
 CLEAN = "clean"
 """The condition without a perturbation; others name one, as `eval --perturb`."""
@@ -57,10 +58,11 @@ def try_model(name: str, folder: Path, task: str, condition: str, trials: Trials
 
     Raises ValueError where what is kept is of another model or of other trials.
     """
-    contract, settings = load_contract(folder), trials.settings(task, condition)
+    settings = trials.settings(task, condition)
+    planner = PlannerSettings.load(folder, load_contract(folder))
     file = out / f"{name}-{condition}-{task}.json"
     summary = kept(file, trials_asked(folder, settings), lambda: _evaluate(folder, settings))
-    space = "pixels" if contract.energy.in_pixels else "latents"
+    space = "pixels" if planner.energy.in_pixels else "latents"
     found = (summary[key] for key in ("successes", "episodes", "wilson_low", "wilson_high", "plan_seconds_median"))
     return Cell(name, space, condition, task, *found)
 
@@ -70,16 +72,17 @@ def _evaluate(folder: Path, settings: TrialSettings) -> dict[str, object]:
     torch.set_num_threads(1)  # as `eval`
     seconds: list[float] = []
     model = WorldModel.load(folder)
+    planner = PlannerSettings.load(folder, model.contract)
     found = []
     try:
-        policy = WorldModelPolicy(model, seconds, verdict_head=load_verdict_head(folder))
+        policy = WorldModelPolicy(model, planner, seconds, verdict_head=load_verdict_head(folder))
         with tqdm(run_trials(policy, settings), total=settings.episodes, desc=settings.task, unit="trial") as bar:
             for trial in bar:
                 found.append(trial)
                 bar.set_postfix(solved=f"{sum(t.success for t in found)}/{len(found)}")
     finally:
         torch.set_num_threads(threads)
-    return summarise(found, settings, seconds, str(folder), "none", search=model.contract.planning.search())
+    return summarise(found, settings, seconds, str(folder), "none", search=planner.search())
 
 
 def table(cells: Sequence[Cell]) -> str:

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from jepa_planner.evaluation.policies import ExpertPolicy
-from jepa_planner.model.contract_sections import STATE_LAYOUTS, FamiliaritySpec
+from jepa_planner.model.contract_sections import STATE_LAYOUTS
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.energy import Energy
 from jepa_planner.planning.wary_controller import doubt_of_goal
 from jepa_planner.training.add_familiarity import Examples, surprises
 from jepa_planner_sim.envs import PandaTaskEnv
@@ -93,8 +94,9 @@ def drives(task: str, count: int, vary: frozenset[str] = frozenset(), strength: 
 class Doubts:
     """Judges episodes as mpc_node would: would the first goal image, or an observation, end the goal?"""
 
-    def __init__(self, model: WorldModel, familiarity: Familiarity, spec: FamiliaritySpec) -> None:
-        self._model, self._familiarity, self._spec = model, familiarity, spec
+    def __init__(self, model: WorldModel, energy: Energy, familiarity: Familiarity) -> None:
+        self._model, self._energy, self._familiarity = model, energy, familiarity
+        self._spec = model.contract.familiarity
         self._channels = [STATE_LAYOUTS[1].index(channel) for channel in model.contract.state.channels]
 
     def of_observations(self, images: np.ndarray, states: np.ndarray, actions: np.ndarray | None = None) -> str:
@@ -106,7 +108,7 @@ class Doubts:
             return "arm elsewhere"
         if actions is not None:
             examples = Examples(latents[None], states[None], torch.from_numpy(actions.astype(np.float32))[None])
-            if (surprises(self._model, examples) > self._spec.surprise).any():
+            if (surprises(self._model, self._energy, examples) > self._spec.surprise).any():
                 return "surprise"
         return ""
 

@@ -13,6 +13,7 @@ from jepa_planner.model.contract_sections import STATE_LAYOUTS
 from jepa_planner.model.sub_goal_head import residual_blocks
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.action_space import GRIPPER, ActionSpace
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.training.fit import FitSettings, fit
 from jepa_planner.training.run_folder import check_same_run
@@ -50,10 +51,10 @@ class FlatPolicy:
 
     last = None
 
-    def __init__(self, model: WorldModel, demonstrations: Demonstrations) -> None:
+    def __init__(self, model: WorldModel, planner: PlannerSettings, demonstrations: Demonstrations) -> None:
         contract = model.contract
         self.image_size_px, self.cameras = contract.image.height, contract.image.views
-        self._model, self._space = model, ActionSpace.from_contract(contract)
+        self._model, self._space = model, ActionSpace.of(contract, planner)
         self._scale = torch.tensor(self._space.max_abs).clamp_min(1e-6)
         self._mean, self._std = state_scaling(demonstrations.states[split(demonstrations.states).train])
         numbers = contract.latent.tokens * contract.latent.channels

@@ -16,6 +16,7 @@ from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.evaluation.trials import TrialSettings
 from jepa_planner.model.bundle import load_contract
 from jepa_planner.model.bundle_files import check_files, sha256
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.training.episodes import shard_paths
 from jepa_planner_sim.adapter import adapter_class
 
@@ -24,13 +25,16 @@ ASKED = "asked"
 
 
 def trials_asked(bundle: Path, settings: TrialSettings, **others: object) -> dict[str, object]:
-    """What the outcome of a model's trials depends on: the package, all of the contract, the trials, and `others`.
+    """What the outcome of a model's trials depends on: the package, the contract, how it is planned with, the trials,
+    and `others`.
 
     The hashes of the bundle's files stand in the contract. Raises BundleError where a file is another by now.
     """
     contract = load_contract(bundle)
     check_files(bundle, contract, ())
-    asked = {"package": __version__, **to_plain(contract), **to_plain(settings), "vary": sorted(settings.vary)}
+    planner = to_plain(PlannerSettings.load(bundle, contract))
+    asked = {"package": __version__, **to_plain(contract), "planner": planner, **to_plain(settings)}
+    asked["vary"] = sorted(settings.vary)
     if ":" in settings.task:
         asked["adapter"] = sha256(Path(inspect.getfile(adapter_class(settings.task))))
     return asked | others

@@ -13,6 +13,7 @@ from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.action_space import ActionSpace
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.noise import NoiseSource, SeededNoise
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.solvers.plan import EnergyFunction, Optimiser, Plan
@@ -59,14 +60,16 @@ class RecordingOptimiser:
         return self._inner.plan(energy_of, action_space, proposals, noise, deadline_s)
 
 
-def record_problems(model: WorldModel, task: str, count: int, scenes: int = 2) -> list[PlanningProblem]:
+def record_problems(
+    model: WorldModel, planner: PlannerSettings, task: str, count: int, scenes: int = 2
+) -> list[PlanningProblem]:
     """So many problems, evenly spread over the steps that the model's own search takes in some tuning scenes.
 
     Fewer where it takes fewer steps.
     """
-    recorder = RecordingOptimiser(optimiser_of(model.contract.planning.search()))
+    recorder = RecordingOptimiser(optimiser_of(planner.search()))
     settings = TrialSettings(task, scenes, TUNING_SEED, stop_at_success=True)  # what follows is no way to a goal
-    for _ in run_trials(WorldModelPolicy(model, optimiser=recorder), settings):
+    for _ in run_trials(WorldModelPolicy(model, planner, optimiser=recorder), settings):
         pass
     return evenly(recorder.problems, count)
 

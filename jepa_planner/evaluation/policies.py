@@ -13,9 +13,13 @@ import torch
 from jepa_planner.model.contract_sections import STATE_LAYOUTS
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason, gave_up
+from jepa_planner.planning.energy import energy_of
 from jepa_planner.planning.factory import Asked, ControllerFactory
 from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.solvers.plan import Optimiser
 from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
 from jepa_planner.planning.verdict import VerdictHeadLike
@@ -59,14 +63,15 @@ def has_ended(policy: Policy) -> bool:
 class WorldModelPolicy:
     """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended.
 
-    optimiser and deadline_s: the contract's where None. plan_seconds grows by the seconds of each look and plan.
-    familiarity: with the model's statistics, it ends at what the model does not know.
-    verdict_head: the bundle's, which says when the work is done.
-    imagine_sub_goals: when sub_goal_head, the bundle's, is used. From `start` on, goal_latents [G, N, D] are those of
-    the goal pictures, views and channels what the model takes of an observation.
+    planner: settings that go with the model. optimiser and deadline_s: theirs where None. plan_seconds grows by the
+    seconds of each look and plan. familiarity: with the model's statistics, it ends at what the model does not know.
+    verdict_head: the bundle's, which says when the work is done. imagine_sub_goals: when sub_goal_head, the bundle's,
+    is used. From `start` on, goal_latents [G, N, D] are those of the goal pictures, views and channels what the model
+    takes of an observation.
     """
 
     model: WorldModel
+    planner: PlannerSettings
     plan_seconds: list[float] = field(default_factory=list)
     optimiser: Optimiser | None = None
     deadline_s: float | None = None
@@ -88,7 +93,8 @@ class WorldModelPolicy:
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Encode the goal images, with the task's steps for all of them together; still where one is unfamiliar."""
-        contract, energy = self.model.contract, self.model.energy
+        contract, energy = self.model.contract, energy_of(self.planner.energy.kind, self.model.decoder)
+        optimiser = self.optimiser or optimiser_of(self.planner.search())
         contract.check_frame(env.base_frame, env.tcp_frame)
         self.views = contract.pick_views(env.views)
         self.channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
@@ -97,9 +103,10 @@ class WorldModelPolicy:
         self.goal_latents = contract.latent_of(observed)
         factory = ControllerFactory(
             contract,
-            WorldModelImagination(self.model, energy),
+            self.planner,
+            WorldModelImagination(self.model, energy, cuts_of(self.planner.search())),
             energy,
-            self.optimiser,
+            optimiser,
             self.deadline_s or 0.0,
             seed,
             self.sub_goal_head,

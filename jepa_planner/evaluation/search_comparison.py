@@ -12,8 +12,8 @@ from jepa_planner.evaluation.planning_problems import TUNING_SEED, PlanningProbl
 from jepa_planner.evaluation.policies import WorldModelPolicy
 from jepa_planner.evaluation.statistics import percentile
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
-from jepa_planner.model.contract_sections import PlanningSpec
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES, name_of, optimiser_of
 from jepa_planner.planning.solvers.settings import SearchSettings
 from jepa_planner.planning.verdict import VerdictHeadLike
@@ -57,14 +57,14 @@ class SuccessResult:
     plan_seconds: float
 
 
-def candidates(planning: PlanningSpec, names: Sequence[str], budgets: Sequence[int]) -> list[Candidate]:
+def candidates(planner: PlannerSettings, names: Sequence[str], budgets: Sequence[int]) -> list[Candidate]:
     """The model's own search, and each named one, with its horizon, in every shape of ITERATIONS that fits a budget."""
-    found, horizon = [Candidate(planning.search())], planning.search().horizon
+    found, horizon = [Candidate(planner.search())], planner.search().horizon
     for name in names:
         for budget in budgets:
             for iterations in ITERATIONS:
                 try:
-                    search = planning.search(name).resized(horizon=horizon).sized(budget, iterations)
+                    search = planner.search(name).resized(horizon=horizon).sized(budget, iterations)
                     found.append(Candidate(search, budget))
                 except ValueError:  # too few samples for that many elites and known candidates
                     continue
@@ -115,6 +115,7 @@ def best_shapes(results: Sequence[EnergyResult]) -> list[EnergyResult]:
 
 def compare_successes(
     model: WorldModel,
+    planner: PlannerSettings,
     searches: Sequence[Candidate],
     tasks: Sequence[str],
     episodes: int,
@@ -124,7 +125,8 @@ def compare_successes(
     for candidate in searches:
         for task in tasks:
             seconds: list[float] = []
-            policy = WorldModelPolicy(model, seconds, optimiser_of(candidate.search), verdict_head=verdict_head)
+            search = optimiser_of(candidate.search)
+            policy = WorldModelPolicy(model, planner, seconds, search, verdict_head=verdict_head)
             trials = list(run_trials(policy, TrialSettings(task, episodes, TUNING_SEED)))
             successes = sum(trial.success for trial in trials)
             yield SuccessResult(candidate, task, successes, episodes, percentile(seconds, 50))

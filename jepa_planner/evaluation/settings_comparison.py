@@ -1,4 +1,4 @@
-"""What each choice in a contract is worth: the same model tried with one setting after the other changed."""
+"""What each choice in a planner's settings is worth: the same model tried with one setting after the other changed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jepa_planner.evaluation.changed_bundle import changed_bundle
 from jepa_planner.evaluation.kept import kept, trials_asked
 from jepa_planner.evaluation.report import summarise
 from jepa_planner.evaluation.spread_trials import Contestant, spread_trials
 from jepa_planner.evaluation.trials import TrialSettings
 from jepa_planner.model.bundle import load_contract
-from jepa_planner.model.changed_bundle import changed_bundle
+from jepa_planner.planning.planner_settings import PlannerSettings
 
 UNCHANGED = "as it is"
 AND = "+"
@@ -47,7 +48,7 @@ def try_change(change: str, folder: Path, settings: TrialSettings, out: Path, pr
 
     Raises ValueError where what is kept is of another contract or of other trials.
     """
-    contestant, search = Contestant(folder), load_contract(folder).planning.search()
+    contestant, search = Contestant(folder), PlannerSettings.load(folder, load_contract(folder)).search()
 
     def evaluate() -> dict[str, object]:
         seconds: list[float] = []

@@ -14,8 +14,9 @@ from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.evaluation.policies import Policy, WorldModelPolicy, floor_policy
 from jepa_planner.evaluation.trials import Trial, TrialSettings, run_trials
 from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head
-from jepa_planner.model.bundle_files import CONTRACT_FILE
+from jepa_planner.model.bundle_files import CONTRACT_FILE, PLANNER_FILE
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.solvers.settings import SearchSettings
 from jepa_planner.planning.sub_goals import ImagineMode
@@ -50,9 +51,11 @@ class Contestant:
         model = WorldModel.load(
             self.folder, dtype=self.dtype, backend=self.backend, threads=self.threads, views=self.views
         )
+        planner = PlannerSettings.load(self.folder, model.contract)
         optimiser = None if self.search is None else optimiser_of(self.search)
         head = load_sub_goal_head(self.folder, self.views)
-        policy = WorldModelPolicy(model, plan_seconds, optimiser, self.deadline_s, head, self.imagine_sub_goals)
+        policy = WorldModelPolicy(model, planner, plan_seconds, optimiser, self.deadline_s, head)
+        policy.imagine_sub_goals = self.imagine_sub_goals
         policy.familiarity = load_familiarity(self.folder) if self.wary else None
         policy.verdict_head = load_verdict_head(self.folder, self.views) if self.verdict else None
         return policy
@@ -74,14 +77,15 @@ def spread_trials(
 
 def _trials(contestant: Contestant, settings: TrialSettings) -> tuple[list[Trial], list[float]]:
     torch.set_num_threads(1)  # for all but rollouts: at this size their products are too small to share
-    folder = contestant.folder
-    policy, seconds = _built(contestant, "" if folder is None else (folder / CONTRACT_FILE).read_text(encoding="utf-8"))
+    folder, files = contestant.folder, (CONTRACT_FILE, PLANNER_FILE)
+    said = [path.read_text(encoding="utf-8") for name in files if folder and (path := folder / name).is_file()]
+    policy, seconds = _built(contestant, "".join(said))
     seconds.clear()
     return list(run_trials(policy, settings)), list(seconds)
 
 
 @lru_cache(maxsize=1)
-def _built(contestant: Contestant, contract: str) -> tuple[Policy, list[float]]:
-    """Once for each contract: workers of a cluster outlive the bundle that they loaded."""
+def _built(contestant: Contestant, said: str) -> tuple[Policy, list[float]]:
+    """Once for each contract and settings of planning: workers of a cluster outlive the bundle that they loaded."""
     seconds: list[float] = []
     return contestant.policy(seconds), seconds

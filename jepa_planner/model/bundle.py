@@ -1,10 +1,13 @@
-"""Model bundles: a folder with `model.yaml` (the contract) and weights as safetensors."""
+"""Model bundles: a folder with `model.yaml` (the contract), `planner.yaml` (how to plan with it) and safetensors.
+
+What stands in `planner.yaml` is planning's to understand: here it is kept with the bundle, as plain data.
+"""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import yaml
@@ -12,12 +15,13 @@ from torch import nn
 
 from jepa_planner.core.shipped import shipped
 from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
-from jepa_planner.core.unique_keys import read_yaml
+from jepa_planner.core.yaml_text import read_yaml, write_yaml
 from jepa_planner.model.bundle_files import (
     CONTRACT_FILE,
     DECODER_FILE,
     ENCODER_FILE,
     FAMILIARITY_FILE,
+    PLANNER_FILE,
     PREDICTOR_FILE,
     SUB_GOALS_FILE,
     VERDICT_FILE,
@@ -33,6 +37,7 @@ from jepa_planner.model.contract import FORMAT, Contract
 from jepa_planner.model.contract_sections import FamiliaritySpec, SubGoalSpec, VerdictSpec
 from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.familiarity import Familiarity, feature_count
+from jepa_planner.model.older_formats import parted
 from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.model.predictors import make_predictor
@@ -46,14 +51,6 @@ MAX_CONTRACT_BYTES = 1_000_000
 H = TypeVar("H", SubGoalHead, VerdictHead)
 
 
-class _ContractDumper(yaml.SafeDumper):
-    """Numbers and names in one line, sentences one below the other."""
-
-    def represent_sequence(self, tag: str, sequence: Sequence, flow_style: bool | None = None) -> yaml.SequenceNode:
-        sentences = any(isinstance(item, str) and " " in item for item in sequence)
-        return super().represent_sequence(tag, sequence, False if sentences else flow_style)
-
-
 def save_bundle(
     folder: str | Path,
     encoder: VideoEncoder,
@@ -64,12 +61,9 @@ def save_bundle(
 ) -> Contract:
     """Writes weights (as float32, float16 or bfloat16) and contract; returns it with the files' sha256.
 
-    Other files that `contract.files` lists stay listed, with their hash taken again. decoder: of a model whose energy
-    is in pixels. Raises BundleError where the modules are not those that the contract describes.
+    Other files that `contract.files` lists stay listed, with their hash taken again. decoder: of a model that is
+    planned with in pixels. Raises BundleError where the modules are not those that the contract describes.
     """
-    if contract.energy.in_pixels != (decoder is not None):
-        with_or_without = "without" if decoder is None else "with"
-        raise BundleError(f"energy.kind: {contract.energy.kind!r} does not fit a bundle {with_or_without} a decoder")
     if encoder.config != contract.encoder or predictor.config != contract.predictor:
         raise BundleError("encoder or predictor: the module's sizes are not those in the contract")
     modules = {ENCODER_FILE: encoder, PREDICTOR_FILE: predictor}
@@ -89,15 +83,53 @@ def write_bundle(
 ) -> Contract:
     """Writes files of weights by name, and the contract with the files' sha256, which it returns.
 
-    Other files that `contract.files` lists must be there. mapped and advance: see `write_weights`.
+    Other files that `contract.files` lists must be there. What a model.yaml of an older format there says of planning
+    goes into planner.yaml first. mapped and advance: see `write_weights`.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / CONTRACT_FILE).is_file() and not (folder / PLANNER_FILE).is_file():
+        _, planner = parted(_read_plain(folder / CONTRACT_FILE))
+        if planner is not None:
+            write_planner(folder, planner)
     hashes = {name: write_weights(folder / name, part, dtype, mapped, advance) for name, part in weights.items()}
     hashes |= {name: sha256(inside(folder, name)) for name in contract.files if name not in hashes}
     contract = replace(contract, files=dict(sorted(hashes.items())), format=FORMAT)
-    text = yaml.dump(to_plain(contract), Dumper=_ContractDumper, sort_keys=False, width=110, default_flow_style=None)
-    (folder / CONTRACT_FILE).write_text(text, encoding="utf-8")
+    (folder / CONTRACT_FILE).write_text(write_yaml(to_plain(contract)), encoding="utf-8")
     return contract
+
+
+def read_planner(folder: str | Path) -> Any:
+    """How to plan with a bundle, as plain data: what `planner.yaml` holds, or a `model.yaml` of an older format.
+
+    Raises BundleError where neither says it.
+    """
+    folder = Path(folder)
+    if (path := folder / PLANNER_FILE).is_file():
+        return _read_plain(path)
+    if (folder / CONTRACT_FILE).is_file():
+        _, planner = parted(_read_plain(folder / CONTRACT_FILE))
+        if planner is not None:
+            return planner
+    raise BundleError(f"{path}: no such file; it tells how to plan with the model, and stands beside {CONTRACT_FILE}")
+
+
+def write_planner(folder: str | Path, plain: Mapping[str, Any]) -> None:
+    """Writes `planner.yaml` into a folder, made where it is not there; whole, or not at all."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    path = Path(folder) / PLANNER_FILE
+    new = path.with_suffix(".new")
+    new.write_text(write_yaml(plain), encoding="utf-8")
+    new.replace(path)
+
+
+def _read_plain(path: Path) -> Any:
+    """A YAML file of a bundle; raises BundleError where it is none or too large."""
+    if (size := path.stat().st_size) > MAX_CONTRACT_BYTES:
+        raise BundleError(f"{path}: {size} bytes; a contract has at most {MAX_CONTRACT_BYTES}")
+    try:
+        return read_yaml(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
+        raise BundleError(f"{path}: {error}") from error
 
 
 def load_contract(folder: str | Path, views: Sequence[str] = ()) -> Contract:
@@ -108,13 +140,11 @@ def load_contract(folder: str | Path, views: Sequence[str] = ()) -> Contract:
     path = Path(folder) / CONTRACT_FILE
     if not path.is_file():
         raise BundleError(f"{path}: no such file; a model bundle is a folder with {CONTRACT_FILE} and weights")
-    if (size := path.stat().st_size) > MAX_CONTRACT_BYTES:
-        raise BundleError(f"{path}: {size} bytes; a contract has at most {MAX_CONTRACT_BYTES}")
+    plain = _read_plain(path)
     try:
-        plain = read_yaml(path.read_text(encoding="utf-8"))
         _refuse_newer(plain)
-        contract = from_plain(Contract, plain)
-    except (yaml.YAMLError, ValueError) as error:
+        contract = from_plain(Contract, parted(plain)[0])
+    except ValueError as error:
         raise BundleError(f"{path}: {error}") from error
     return contract.of_views(views)
 
@@ -210,15 +240,14 @@ def _load_head(folder: Path, contract: Contract, views: Sequence[str], name: str
 
 
 def load_decoder(folder: str | Path) -> PixelDecoder | None:
-    """The decoder of a model that is planned in pixels, in eval mode on the CPU; None where the energy is of latents.
+    """The decoder of a model that is planned with in pixels, in eval mode on the CPU; None where it has none.
 
     Reads and checks no other weights, and raises as `load_bundle` does.
     """
     folder = Path(folder)
     contract = load_contract(folder)
-    if not contract.energy.in_pixels:
+    if DECODER_FILE not in contract.files:
         return None
-    check_listed(folder, contract, (DECODER_FILE,))
     check_hash(folder, DECODER_FILE, contract.files[DECODER_FILE])
     return load_weights(folder / DECODER_FILE, lambda: PixelDecoder(contract.encoder), torch.float32)
 
@@ -246,6 +275,7 @@ def _add_head(init: Path, folder: Path, contract: Contract, name: str, head: nn.
     if folder.resolve() != init.resolve():
         for other in contract.files.keys() - {name}:
             shutil.copyfile(inside(init, other), folder / other)
+        write_planner(folder, read_planner(init))
     weights = {key: (tensor,) for key, tensor in head.state_dict().items()}
     return write_bundle(folder, contract, {name: weights}, stored_dtype(folder / ENCODER_FILE))
 

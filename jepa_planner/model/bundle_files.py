@@ -12,7 +12,7 @@ from torch import nn
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.weights_file import read_weights, weight_shapes
 
-CONTRACT_FILE = "model.yaml"
+CONTRACT_FILE, PLANNER_FILE = "model.yaml", "planner.yaml"
 ENCODER_FILE, PREDICTOR_FILE = "encoder.safetensors", "predictor.safetensors"
 FAMILIARITY_FILE = "familiarity.safetensors"
 SUB_GOALS_FILE, DECODER_FILE = "sub_goals.safetensors", "decoder.safetensors"

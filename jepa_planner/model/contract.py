@@ -13,11 +13,9 @@ from jepa_planner.model.contract_sections import (
     ACTION_CHANNELS,
     STATE_LAYOUTS,
     ActionSpec,
-    EnergySpec,
     FamiliaritySpec,
     ImageSpec,
     LatentSpec,
-    PlanningSpec,
     StateSpec,
     SubGoalSpec,
     TrainingSpec,
@@ -27,9 +25,8 @@ from jepa_planner.model.encoder import EncoderConfig
 from jepa_planner.model.predictors import AnyPredictorConfig
 from jepa_planner.model.sub_goal_head import SubGoalHeadConfig
 from jepa_planner.model.verdict_head import VerdictHeadConfig
-from jepa_planner.planning.sub_goals import ImagineMode, imagines
 
-FORMAT = 3
+FORMAT = 4
 """Of what is written; older ones are read, as each field that was added says with its default what it was without.
 
 1: image, latent, state, action, energy, planning with cem, training, encoder, predictor, context_frames.
@@ -37,6 +34,7 @@ FORMAT = 3
    image.crop_aspect, training.source_files, encoder.any_view, energies in pixels, familiarity, sub_goals, notes, and no
    predictor in the bundle of an encoder alone.
 3: verdict, planning with progress, a predictor of any kind.
+4: energy, planning, and how sub-goals and the verdict are used stand in planner.yaml, no longer here.
 """
 SHORTCOMINGS = ("predictions: ", "latents: ")
 """How notes begin which say that training found the model wanting."""
@@ -50,10 +48,10 @@ class ContractError(ValueError):
 class Contract:
     """Everything that stands in `model.yaml`; `files` maps file names to their sha256.
 
-    predictor None: the bundle is an encoder alone, and what stands about states, actions and planning is meant for the
-    predictor to come. sub_goals None: the model imagines none. verdict None: energies alone tell when a goal is
-    reached. notes: what is uncertain about the model, and what to try. Construction raises FieldError where a value is
-    impossible or two sections contradict each other.
+    How to plan with the model stands beside it, in `planner.yaml`. predictor None: the bundle is an encoder alone, and
+    what stands about states and actions is meant for the predictor to come. sub_goals None: the model imagines none.
+    verdict None: energies alone tell when a goal is reached. notes: what is uncertain about the model, and what to try.
+    Construction raises FieldError where a value is impossible or two sections contradict each other.
     """
 
     name: str
@@ -63,8 +61,6 @@ class Contract:
     latent: LatentSpec
     state: StateSpec
     action: ActionSpec
-    energy: EnergySpec
-    planning: PlanningSpec
     training: TrainingSpec
     encoder: EncoderConfig
     predictor: AnyPredictorConfig | None
@@ -78,7 +74,7 @@ class Contract:
 
     def __post_init__(self) -> None:
         encoder, predictor, latent, action = self.encoder, self.predictor, self.latent, self.action
-        initial_std, crop_aspect = self.planning.initial_std or action.max_abs, self.image.crop_aspect
+        crop_aspect = self.image.crop_aspect
         for name, given, expected in (
             ("image.height and image.width", (self.image.height, self.image.width), encoder.image_size),
             ("image.views", len(self.image.views), encoder.views),
@@ -86,7 +82,6 @@ class Contract:
             ("latent.channels", latent.channels, encoder.latent_channels),
             ("latent.grid", latent.grid, encoder.latent_grid),
             ("action.max_abs", len(action.max_abs), len(action.channels)),
-            ("planning.initial_std", len(initial_std), len(action.channels)),
         ):
             _check_equal(name, given, expected)
         for name, holds, must in (
@@ -115,9 +110,8 @@ class Contract:
             ("predictor.action_dim", predictor.action_dim, len(self.action.channels)),
         ):
             _check_equal(name, given, expected)
-        steps = self.context_frames - 1 + self.planning.search().horizon
-        if steps > predictor.max_steps:
-            raise FieldError(f"predictor.max_steps: must be at least {steps}")
+        if self.context_frames > predictor.max_steps:
+            raise FieldError(f"predictor.max_steps: must be at least {self.context_frames}")
 
     def _check_head(self, section: str, head: SubGoalHeadConfig | VerdictHeadConfig) -> None:
         for name, given, expected in (
@@ -158,16 +152,6 @@ class Contract:
             return self.latent.tokens
         numbers = len(self.image.views) * 3 * self.image.height * self.image.width
         return self.latent.tokens + numbers // self.latent.channels
-
-    def imagines(self, mode: ImagineMode, goals: int) -> bool:
-        """Whether sub-goals are imagined on the way to so many goal images; raises ValueError where they cannot be."""
-        return imagines(mode, None if self.sub_goals is None else self.sub_goals.pursuit, goals)
-
-    def steps_per_goal_image(self, mode: ImagineMode, goals: int, max_steps: int = 0) -> int:
-        """Actions recommended for each of so many goal images; max_steps bounds them all, 0 does not."""
-        if self.imagines(mode, goals):
-            return self.sub_goals.pursuit.steps_per_goal_image(goals, max_steps)
-        return self.planning.steps_per_sub_goal
 
     def check_images(self, shape: Sequence[int]) -> None:
         """Raises ContractError unless images of this shape are [B, views, H, W, 3] and large enough."""

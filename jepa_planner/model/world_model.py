@@ -20,9 +20,10 @@ from jepa_planner.model.preprocess import preprocess
 from jepa_planner.model.rollout.differentiable import differentiable_rollout
 from jepa_planner.model.rollout.engine import RolloutEngine, Score
 from jepa_planner.model.rollout.precision import checked_engine, matrix_dtype, resolve_dtype
-from jepa_planner.planning.energy import PIXELS, Energy, InPixels, latent_energy
 
 BACKENDS = ("torch", "onnx")
+CHECKED_STEPS = 2
+"""Steps of the rollouts by which it is seen whether a rougher number type ranks candidates as float32 does."""
 
 
 class WorldModel:
@@ -31,7 +32,7 @@ class WorldModel:
     dtype: number type of matrix products; results are float32. "auto" takes what the device multiplies fastest;
     "int8" is for rollouts, and the encoder then runs in float32. Another type than float32 is used for rollouts only if
     it ranks candidates as float32 does, see `checked_engine`. chunk: most candidates that are imagined at a time.
-    decoder: of a model that is planned in pixels.
+    decoder: of a model that is planned with in pixels.
     threads: cores that rollouts use on a CPU; None: those that torch was given.
     """
 
@@ -117,20 +118,12 @@ class WorldModel:
         return torch.cat([latents, pixels.reshape(len(latents), -1, latents.shape[-1])], dim=1)
 
     @cached_property
-    def energy(self) -> Energy:
-        """The contract's energy: of latents, or of the pixels that the decoder draws from them."""
-        kind = self.contract.energy.kind
-        if self.decoder is None:
-            return latent_energy(kind)
-        return InPixels(latent_energy(kind.removeprefix(PIXELS)), self.decoder.pixels)
-
-    @cached_property
     def engine(self) -> RolloutEngine:
         """What runs the rollouts, made and checked on first use; `engine.dtype` is the type they run in."""
         contract = self.contract
-        horizon, max_abs = contract.planning.search().horizon, contract.action.max_abs
+        steps = min(CHECKED_STEPS, contract.predictor.max_steps - contract.context_frames + 1)
         options = {"chunk": self._chunk, "threads": self._threads}
-        return checked_engine(self.predictor, self._rollout_dtype, horizon, max_abs, **options)
+        return checked_engine(self.predictor, self._rollout_dtype, steps, contract.action.max_abs, **options)
 
     def rollout(self, context: Context, actions: Tensor) -> Tensor:
         """Imagined latents after each action: actions [K, H, A] from one context -> float32 [K, H, N, D].

@@ -21,6 +21,7 @@ from jepa_planner.nodes.remote_model import RemoteEncoder
 from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.factory import NO_FAMILIARITY, Asked, Controller, ControllerFactory
 from jepa_planner.planning.imagination import Imagination
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.solvers.settings import SearchSettings
 from jepa_planner.planning.wary_controller import UnfamiliarGoalError
@@ -35,12 +36,13 @@ class GoalPreparation:
     def __init__(
         self,
         contract: Contract,
+        planner: PlannerSettings,
         bundle: Path,
         parameters: Parameters,
         encoder: LocalEncoder | RemoteEncoder,
         imagination: Imagination,
     ) -> None:
-        self._contract, self._parameters = contract, parameters
+        self._contract, self._planner, self._parameters = contract, planner, parameters
         self._encoder, self._imagination = encoder, imagination
         self._familiarity = load_familiarity(bundle)
         self._sub_goal_head = load_sub_goal_head(bundle, contract.image.views)
@@ -68,9 +70,10 @@ class GoalPreparation:
         given, count = self._parameters, len(request.goals)
         factory = ControllerFactory(
             self._contract,
+            self._planner,
             self._imagination,
-            latent_energy(self._contract.energy.kind),
-            optimiser_of(search_settings(self._contract, given)),
+            latent_energy(self._planner.energy.kind),
+            optimiser_of(search_settings(self._planner, given)),
             given["deadline_s"],
             given["seed"],
             self._sub_goal_head,
@@ -105,7 +108,7 @@ class GoalPreparation:
         return shape[1], shape[0]
 
 
-def search_settings(contract: Contract, parameters: Parameters) -> SearchSettings:
+def search_settings(planner: PlannerSettings, parameters: Parameters) -> SearchSettings:
     """The model's recommended search, with what parameters override."""
-    search = contract.planning.search(parameters["optimiser"])
+    search = planner.search(parameters["optimiser"])
     return search.resized(parameters["samples"], parameters["iterations"], parameters["horizon"])

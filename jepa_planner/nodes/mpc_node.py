@@ -30,6 +30,7 @@ from jepa_planner.nodes.planner_node import PlannerNode, complaints
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.remote_model import Patience, RemoteEncoder, RemoteImagination
 from jepa_planner.nodes.senses import ArmReport, Observation, Senses
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.gradient import GradientSettings
 from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES
 from jepa_planner.planning.sub_goals import IMAGINE_MODES
@@ -111,9 +112,11 @@ class MpcNode(PlannerNode):
         self._contract = contract_of(given["model"], given["views"])
         self._contract.check_frame(given["base_frame"], given["tcp_frame"])
         self._model_id = model_id(self._contract)
-        if self._predictor_node is None and isinstance(search_settings(self._contract, given), GradientSettings):
+        bundle = model_folder(given["model"])
+        planner = PlannerSettings.load(bundle, self._contract)
+        if self._predictor_node is None and isinstance(search_settings(planner, given), GradientSettings):
             raise ValueError("optimiser gradient needs the predictor in this process; run the planner's nodes composed")
-        self._contract.imagines(given["imagine_sub_goals"], goals=1)  # refuses what the model cannot do
+        planner.imagines(given["imagine_sub_goals"], goals=1)  # refuses what the model cannot do
         self._senses = Senses(
             given["image_timeout_s"], given["joint_state_timeout_s"], self.now_s, self.lead_tolerance_s()
         )
@@ -133,7 +136,7 @@ class MpcNode(PlannerNode):
         else:
             self._imagination = RemoteImagination(self, self._model_id, self._patience("predictor"))
         self._preparation = GoalPreparation(
-            self._contract, model_folder(given["model"]), given, self._encoder, self._imagination
+            self._contract, planner, bundle, given, self._encoder, self._imagination
         )
         if complaint := self._preparation.complaint:
             self.get_logger().warning(f"{self._model_id}: {complaint}")

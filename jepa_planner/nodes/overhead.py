@@ -24,6 +24,7 @@ from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.remote_model import Patience, RemoteImagination
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.nodes.trials import own_domain
+from jepa_planner.planning.planner_settings import PlannerSettings
 
 START_TIMEOUT_S = 60.0
 WAYS = ("no node", "composed", "apart")
@@ -54,7 +55,7 @@ def measure_overhead(
             predictor = PredictorNode(namespace="here")  # another name than that of the one apart
             start([predictor])
             model = world_model(predictor.parameters)
-            subject = bundle_subject(model)
+            subject = bundle_subject(model, PlannerSettings.load(folder, model.contract))
             problem, actions = subject.problem(seed=0), subject.candidates(subject.search.samples)
             nothing = partial(bool)
             ways = {

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from jepa_planner.core.shipped import shipped
-from jepa_planner.core.unique_keys import read_yaml
+from jepa_planner.core.yaml_text import read_yaml
 from jepa_planner.nodes.parameters import Parameter, Value, misspelt, nearest
 
 Settings = dict[str, dict[str, Value]]

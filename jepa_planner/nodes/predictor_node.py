@@ -7,14 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.model.bundle import model_folder
 from jepa_planner.model.contract import ContractError
 from jepa_planner.model.world_model import Context
 from jepa_planner.nodes.conversions import ConversionError, array_from, float_array, latent_to_array
 from jepa_planner.nodes.models import MODEL_PARAMETERS, model_id, world_model
 from jepa_planner.nodes.parameters import Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
+from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.srv import Rollout
 
 MAX_CANDIDATE_STEPS = 1_000_000
@@ -39,8 +42,10 @@ class PredictorNode(PlannerNode):
         self._model = world_model(given)
         self.model_id = model_id(self._model.contract)
         self.get_logger().info(f"{self.model_id} runs on {self._model.backend}")
-        self._energy = latent_energy(given["energy"] or self._model.contract.energy.kind)
-        self.imagination = WorldModelImagination(self._model, self._energy)
+        planner = PlannerSettings.load(model_folder(given["model"]), self._model.contract)
+        self._energy = latent_energy(given["energy"] or planner.energy.kind)
+        self.imagination = WorldModelImagination(self._model, self._energy, cuts_of(planner.search()))
+        self._horizon = planner.search().horizon
         self._warm_up()
         self._service = self.create_service(Rollout, "~/rollout", self._on_rollout)
 
@@ -59,7 +64,7 @@ class PredictorNode(PlannerNode):
     def _warm_up(self) -> None:
         """The first use of a model costs more than all later ones; better now than while an arm waits."""
         contract, device = self._model.contract, self._model.device
-        frames, horizon = contract.context_frames, contract.planning.search().horizon
+        frames, horizon = contract.context_frames, self._horizon
         latent = torch.zeros(contract.latent.tokens, contract.latent.channels, device=device)
         states = torch.zeros(frames, len(contract.state.channels), device=device)
         actions = torch.zeros(frames - 1 + horizon, len(contract.action.channels), device=device)

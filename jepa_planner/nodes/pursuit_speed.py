@@ -21,6 +21,7 @@ from jepa_planner.nodes.client import PlannerClient, PlannerError, keep_views
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.nodes.step_clock import PARTS, StepSeconds
 from jepa_planner.nodes.trials import Separate, simulated_planner
+from jepa_planner.planning.planner_settings import PlannerSettings
 
 SCENE_SEED = 1_000_000
 TASK, GOAL_IMAGES = "pick_place", "dense"
@@ -58,7 +59,12 @@ class _Listener(Node):
 
 
 def measure_pursuit_speed(
-    folder: Path, model: WorldModel, threads: int, plans: int, advance: Callable[[], object] = lambda: None
+    folder: Path,
+    model: WorldModel,
+    planner: PlannerSettings,
+    threads: int,
+    plans: int,
+    advance: Callable[[], object] = lambda: None,
 ) -> PursuitSpeed:
     """Pick and place, scene after scene, until `plans` plans were made each way, on the CPU; `advance` is called after
     each way.
@@ -68,8 +74,7 @@ def measure_pursuit_speed(
     alone: list[float] = []
     pursued = {}
     for way, separate in WAYS.items():
-        search = model.contract.planning.search()
-        alone += time_replanning(model, search, math.ceil(plans / len(WAYS))).search.seconds
+        alone += time_replanning(model, planner, planner.search(), math.ceil(plans / len(WAYS))).search.seconds
         with simulated_planner(folder, 1.0, separate=separate, threads=threads), PlannerClient() as client:
             client.wait_for_planner()
             pursued[way] = _pursue(client, model, plans)

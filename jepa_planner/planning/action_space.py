@@ -11,6 +11,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from jepa_planner.model.contract import Contract
+    from jepa_planner.planning.planner_settings import PlannerSettings
 
 YAW, GRIPPER = 5, 6
 AXES = 7
@@ -48,12 +49,9 @@ class ActionSpace:
             )
 
     @classmethod
-    def from_contract(cls, contract: Contract) -> ActionSpace:
-        """The bounds within which the model was trained."""
-        planning = contract.planning
-        return cls(
-            contract.action.max_abs, planning.initial_std, planning.gripper_deadband, planning.gripper_full_strokes
-        )
+    def of(cls, contract: Contract, planner: PlannerSettings) -> ActionSpace:
+        """The bounds within which the model was trained, and how actions are drawn within them."""
+        return cls(contract.action.max_abs, planner.initial_std, planner.gripper_deadband, planner.gripper_full_strokes)
 
     @property
     def free_axes(self) -> list[int]:

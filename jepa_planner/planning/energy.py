@@ -10,6 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from jepa_planner.model.pixel_decoder import PixelDecoder
+
 
 class Energy(Protocol):
     def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor: ...
@@ -89,6 +91,13 @@ def latent_energy(kind: str) -> Energy:
         of_pixels = " here; energies of pixels need the model's decoder, and no node has it" * kind.startswith(PIXELS)
         raise ValueError(f"energy {kind!r} is unknown{of_pixels}; known are {', '.join(LATENT_ENERGIES)}")
     return LATENT_ENERGIES[kind]()
+
+
+def energy_of(kind: str, decoder: PixelDecoder | None = None) -> Energy:
+    """The energy of a name: of latents, or, where it begins with PIXELS, of what the decoder draws from them."""
+    if decoder is None or not kind.startswith(PIXELS):
+        return latent_energy(kind)
+    return InPixels(latent_energy(kind.removeprefix(PIXELS)), decoder.pixels)
 
 
 def distance_to_goal(energy: Energy, latent: Tensor, goal: Tensor, action_channels: int) -> float:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jepa_planner.model.familiarity import Familiarity
     from jepa_planner.planning.energy import Energy
     from jepa_planner.planning.imagination import Imagination
+    from jepa_planner.planning.planner_settings import PlannerSettings
     from jepa_planner.planning.solvers.plan import Optimiser
     from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
     from jepa_planner.planning.verdict import VerdictHeadLike
@@ -47,12 +48,14 @@ class Asked:
 class ControllerFactory:
     """How goals are pursued with a model.
 
-    optimiser and deadline_s: the contract's where None or 0. sub_goal_head: the bundle's; imagine_sub_goals says when
-    it is used. familiarity: the bundle's; with it the work ends at what the model does not know, without it never.
-    verdict_head: the bundle's; with it the work is done when objects lie as shown, without it when energies say so.
+    planner: settings that go with the model. optimiser and deadline_s: theirs where None or 0. sub_goal_head: the
+    bundle's; imagine_sub_goals says when it is used. familiarity: the bundle's; with it the work ends at what the model
+    does not know, without it never. verdict_head: the bundle's; with it the work is done when objects lie as shown,
+    without it when energies say so.
     """
 
     contract: Contract
+    planner: PlannerSettings
     imagination: Imagination
     energy: Energy
     optimiser: Optimiser | None = None
@@ -66,13 +69,13 @@ class ControllerFactory:
     def goals(self, observed: Iterable[Tensor], asked: Sequence[Asked], max_steps: int = 0) -> list[Goal]:
         """Goals from what `WorldModel.observe` gives of their pictures, [N, D] each; asked: one for each.
 
-        Where nothing is asked, each has the actions that the contract recommends, and the last one as many as
+        Where nothing is asked, each has the actions that the settings recommend, and the last one as many as
         max_steps leaves, if that is not 0. Pictures are judged one by one, before the next is taken. Raises
         UnfamiliarGoalError.
         """
         contract, goals = self.contract, []
-        tolerances = contract.planning.tolerances(len(asked))
-        budgets = [contract.steps_per_goal_image(self.imagine_sub_goals, len(asked), max_steps)] * len(asked)
+        tolerances = self.planner.tolerances(len(asked))
+        budgets = [self.planner.steps_per_goal_image(self.imagine_sub_goals, len(asked), max_steps)] * len(asked)
         if max_steps:
             budgets[-1] = max_steps
         for seen, wish, budget, tolerance in zip(observed, asked, budgets, tolerances, strict=True):
@@ -82,19 +85,19 @@ class ControllerFactory:
 
     def controller(self, goals: Sequence[Goal], max_steps: int = 0) -> Controller:
         """One that has begun with goals; max_steps bounds their actions together, 0 does not."""
-        contract, sub_goals = self.contract, None
-        if contract.imagines(self.imagine_sub_goals, len(goals)):
-            sub_goals = SubGoals(self.sub_goal_head, contract.sub_goals.pursuit, len(goals))
+        contract, planner, sub_goals = self.contract, self.planner, None
+        if planner.imagines(self.imagine_sub_goals, len(goals)):
+            sub_goals = SubGoals(self.sub_goal_head, planner.sub_goals, len(goals))
         settings = ControllerSettings(
             context_frames=contract.context_frames,
             max_steps=max_steps,
-            deadline_s=self.deadline_s or contract.planning.deadline_s or math.inf,
+            deadline_s=self.deadline_s or planner.deadline_s or math.inf,
             latent_tokens=contract.latent.tokens,
         )
-        optimiser = self.optimiser or optimiser_of(contract.planning.search())
+        optimiser = self.optimiser or optimiser_of(planner.search())
         controller = RecedingHorizonController(
-            self.imagination, optimiser, ActionSpace.from_contract(contract), self.energy, settings, self.seed,
-            sub_goals=sub_goals, judge=self.judge(), progress=contract.planning.progress,
+            self.imagination, optimiser, ActionSpace.of(contract, planner), self.energy, settings, self.seed,
+            sub_goals=sub_goals, judge=self.judge(), progress=planner.progress,
         )  # fmt: skip
         controller.start(goals)
         if self.familiarity is None:
@@ -102,10 +105,10 @@ class ControllerFactory:
         return WaryController(controller, self.familiarity, contract.familiarity, self.imagination)
 
     def judge(self) -> Judge | None:
-        """One that has judged nothing yet; None without a verdict head."""
-        if self.verdict_head is None:
+        """One that has judged nothing yet; None without a verdict head, or where the settings do not use it."""
+        if self.verdict_head is None or self.planner.verdict is None:
             return None
-        return Judge(self.verdict_head, self.contract.verdict.head.edges_m, self.contract.verdict.rule)
+        return Judge(self.verdict_head, self.contract.verdict.head.edges_m, self.planner.verdict)
 
     def _check_familiar(self, goal: Tensor, number: int) -> None:
         if self.familiarity is None:

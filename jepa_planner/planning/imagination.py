@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
-from jepa_planner.planning.confirmation import confirmed, cuts_of
+from jepa_planner.planning.confirmation import confirmed
 
 if TYPE_CHECKING:
     from jepa_planner.model.world_model import Context, WorldModel
@@ -25,14 +25,13 @@ class Imagination(Protocol):
 class WorldModelImagination:
     """A world model in this process; only one chunk of imagined latents per thread is held at a time.
 
-    Where the model runs rollouts in a rougher type than float32, energies near the `cuts` of the search are computed
-    again in float32, so that it takes the turns that it would take in float32: see `confirmed`. None: the cuts of the
-    contract's search; none at all: rough energies. Energies carry a gradient where the actions require one.
+    Where the model runs rollouts in a rougher type than float32, energies near the `cuts` of the search (see `cuts_of`)
+    are computed again in float32, so that it takes the turns that it would take in float32: see `confirmed`. No cuts:
+    rough energies. Energies carry a gradient where the actions require one.
     """
 
-    def __init__(self, model: WorldModel, energy: Energy, cuts: Sequence[int] | None = None) -> None:
-        self._model, self._energy = model, energy
-        self._cuts = cuts_of(model.contract.planning.search()) if cuts is None else cuts
+    def __init__(self, model: WorldModel, energy: Energy, cuts: Sequence[int] = ()) -> None:
+        self._model, self._energy, self._cuts = model, energy, cuts
 
     def energies(self, context: Context, goal: Tensor, actions: Tensor) -> Tensor:
         model, goal = self._model, goal.to(self._model.device)

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor, tensor
 
-from jepa_planner.model.contract_sections import PlanningSpec
 from jepa_planner.planning.action_space import GRIPPER
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.training.episodes import EpisodeError
 
 SHARE_WITHIN = 0.999
@@ -38,22 +38,25 @@ def action_scale(bounds: Sequence[float]) -> Tensor:
     return tensor([bound / 2 if bound else 1.0 for bound in bounds])
 
 
-def planned_within(planning: PlanningSpec, before: Sequence[float], bounds: Sequence[float]) -> PlanningSpec:
+def planned_within(planner: PlannerSettings, before: Sequence[float], bounds: Sequence[float]) -> PlannerSettings:
     """Settings of a search that was tuned for other bounds: candidates spread over as much of the new ones, and where
     steps are shorter there are more of them.
     """
-    spread = planning.initial_std
+    spread, sub_goals = planner.initial_std, planner.sub_goals
     if spread is not None:
         spread = tuple(
             float(f"{std * new / old if std and old else SPREAD * new:.4g}")
             for std, old, new in zip(spread, before, bounds, strict=True)
         )
+    if sub_goals is not None:
+        sub_goals = replace(sub_goals, steps=as_far(sub_goals.steps, before, bounds))
     return replace(
-        planning,
+        planner,
         initial_std=spread,
-        gripper_deadband=planning.gripper_deadband * min(1.0, bounds[GRIPPER] / (before[GRIPPER] or 1.0)),
-        gripper_full_strokes=planning.gripper_full_strokes and bounds[GRIPPER] >= 1.0,
-        steps_per_sub_goal=as_far(planning.steps_per_sub_goal, before, bounds),
+        gripper_deadband=planner.gripper_deadband * min(1.0, bounds[GRIPPER] / (before[GRIPPER] or 1.0)),
+        gripper_full_strokes=planner.gripper_full_strokes and bounds[GRIPPER] >= 1.0,
+        steps_per_sub_goal=as_far(planner.steps_per_sub_goal, before, bounds),
+        sub_goals=sub_goals,
     )
 
 

@@ -16,6 +16,8 @@ from jepa_planner.model.bundle import write_familiarity
 from jepa_planner.model.contract_sections import FamiliaritySpec
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.energy import Energy, energy_of
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.training.encoder_training import encode_some_alone
 from jepa_planner.training.episode_checks import heed, look_at
 from jepa_planner.training.episodes import STATE_CHANNELS, read_episodes, seeds_in_words
@@ -50,6 +52,8 @@ def add_familiarity(
     episodes = read_episodes(data, limit)
     heed(look_at(episodes), trust_data)
     check_frames(episodes, model.contract)
+    planner = PlannerSettings.load(folder, model.contract)
+    energy = energy_of(planner.energy.kind, model.decoder)
     parts = split(episodes)
     examples = encoded(model, episodes)
     known = part(examples, parts.train)
@@ -58,7 +62,7 @@ def add_familiarity(
     spec = FamiliaritySpec(
         latent_distance=HEADROOM * float(familiarity.distance(held_out.latents).max()),
         arm_error_m=HEADROOM * float(familiarity.arm_error_m(held_out.latents, held_out.states).max()),
-        surprise=HEADROOM * float(surprises(model, held_out).max()),
+        surprise=HEADROOM * float(surprises(model, energy, held_out).max()),
         data=f"{len(episodes)} episodes, seeds {seeds_in_words(episodes.seeds)}",
     )
     write_familiarity(folder, familiarity, spec)
@@ -84,9 +88,9 @@ def part(examples: Examples, numbers: np.ndarray) -> Examples:
     return Examples(examples.latents[numbers], examples.states[numbers], examples.actions[numbers])
 
 
-def surprises(model: WorldModel, examples: Examples) -> Tensor:
+def surprises(model: WorldModel, energy: Energy, examples: Examples) -> Tensor:
     """Energies [E, T] between each observation and what the model imagines from the one before."""
-    energy, found = model.energy, []
+    found = []
     for latents, states, actions in zip(examples.latents, examples.states, examples.actions, strict=True):
         for time in range(len(actions)):
             context = Context(latents[time : time + 1], states[time : time + 1], actions[:0])

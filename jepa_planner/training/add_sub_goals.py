@@ -16,6 +16,7 @@ from jepa_planner.model.contract_sections import SubGoalSpec, TrainingSpec
 from jepa_planner.model.scene_eyes import SceneEyesConfig
 from jepa_planner.model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.training.action_bounds import as_far
 from jepa_planner.training.demonstrations import Demonstrations, encoded_demonstrations
@@ -97,11 +98,12 @@ def add_sub_goals(
     trained = TrainingSpec(
         data=data.in_words, command=settings.command, seeds=(settings.seed,), steps={"sub_goals": settings.iterations}
     )
-    if contract.sub_goals is None:
-        pursuit = SubGoalSettings(steps=as_far(SubGoalSettings.steps, TUNED_FOR, contract.action.max_abs))
-    else:
-        pursuit = contract.sub_goals.pursuit
-    add_sub_goal_head(init, bundle, head, SubGoalSpec(head=head.config, training=trained, pursuit=pursuit))
+    planner = PlannerSettings.load(init, contract)
+    pursuit = planner.sub_goals or SubGoalSettings(
+        steps=as_far(SubGoalSettings.steps, TUNED_FOR, contract.action.max_abs)
+    )
+    add_sub_goal_head(init, bundle, head, SubGoalSpec(head=head.config, training=trained))
+    replace(planner, sub_goals=pursuit).save(bundle)
     report = {
         "demonstrations": len(data.states), "held_out": len(parts.held_out),
         "moments_per_episode": round(data.moments_per_episode, 1),

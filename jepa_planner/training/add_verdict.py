@@ -16,6 +16,7 @@ from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
 from jepa_planner.model.scene_eyes import SceneEyesConfig
 from jepa_planner.model.verdict_head import VerdictHead, VerdictHeadConfig
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.verdict import VerdictSettings
 from jepa_planner.training.add_sub_goals import LEAST_SPREAD, eyes_of
 from jepa_planner.training.demonstrations import Demonstrations, encoded_demonstrations
@@ -110,7 +111,8 @@ def add_verdict(
         )
     train_verdict_head(head, sampler, training, run_folder, settings.seed)
 
-    rule = VerdictSettings() if contract.verdict is None else contract.verdict.rule
+    planner = PlannerSettings.load(init, contract)
+    rule = planner.verdict or VerdictSettings()
     half = max(1, len(parts.held_out) // 2)
     calibrating, reporting = parts.held_out[:half], parts.held_out[-half:]
     found = judged(head, PairSampler(data, calibrating, edges_m, training, seed=0))
@@ -126,7 +128,8 @@ def add_verdict(
         data=shown, command=settings.command, seeds=(settings.seed,),
         steps={"verdict": training.fit.iterations},
     )  # fmt: skip
-    add_verdict_head(init, bundle, head, VerdictSpec(head=head.config, training=trained, rule=rule))
+    add_verdict_head(init, bundle, head, VerdictSpec(head=head.config, training=trained))
+    replace(planner, verdict=rule).save(bundle)
     kept_away = None if away is None else away.only(away_parts.held_out)
     found = judged(load_verdict_head(bundle), PairSampler(data, reporting, edges_m, training, 1, kept_away))
     report = {

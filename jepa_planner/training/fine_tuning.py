@@ -25,7 +25,8 @@ from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.model.predictors import make_predictor
 from jepa_planner.model.weights_file import read_weights, stored_dtype
 from jepa_planner.model.world_model import WorldModel
-from jepa_planner.training.action_bounds import action_max, as_far, planned_within
+from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.training.action_bounds import action_max, planned_within
 from jepa_planner.training.encoder_training import encode_some_alone
 from jepa_planner.training.episode_checks import check_length, heed, look_at
 from jepa_planner.training.episodes import STATE_CHANNELS, Episodes, read_episodes
@@ -94,7 +95,8 @@ def fine_tune(
     use_all_cores()
     if bundle.resolve() == init.resolve():
         raise FineTuningError(f"{bundle} is the model to begin with: name another folder for the new one")
-    if load_contract(init).energy.in_pixels:
+    planner = PlannerSettings.load(init, load_contract(init))
+    if planner.energy.in_pixels:
         raise FineTuningError(f"{init} predicts pixels; such models are trained from nothing, --objective pixels")
     episodes = read_episodes(data, settings.episodes)
     views = choose_views(load_contract(init).image.views, episodes.views, settings.views)
@@ -108,7 +110,7 @@ def fine_tune(
     heed([*look_at(episodes), *unfamiliar], settings.trust_data)
     frame, tcp_frame = frames_of(episodes, (settings.frame, settings.tcp_frame), contract)
     episodes = replace(episodes, frame=frame, tcp_frame=tcp_frame)
-    training = training_settings(contract, settings, episodes.images.shape[1])
+    training = training_settings(contract, planner.energy.difference, settings, episodes.images.shape[1])
     check_length(episodes.images.shape[1], training.window)
     content = content_hash(episodes)
     about = {name: value for name, value in asdict(settings).items() if name not in UNNOTED}
@@ -127,9 +129,10 @@ def fine_tune(
     )
     train_predictor(predictor, learned, states[:seen], episodes.actions[:seen], training, run_folder, settings.seed)
     contract = replace(contract, predictor=predictor.config)
-    tuned = describe(contract, episodes, latents, training.difference, settings, anew=predictor is not old)
-    band = settled_band(latents, episodes, parts.held_out, contract.energy.kind)
-    tuned = _write(bundle, init, predictor, band.noted_in(tuned))
+    tuned = describe(contract, episodes, settings, anew=predictor is not old)
+    band = settled_band(latents, episodes, parts.held_out, planner.energy.kind)
+    planned_with(band.noted_in(planner), contract, tuned, latents).save(bundle)
+    tuned = _write(bundle, init, predictor, tuned)
     predictor.load_state_dict(read_weights(bundle / PREDICTOR_FILE, torch.float32))
     after, _ = _errors(predictor, held_out, training)
     notes = notes_on_predictions(after, copied)
@@ -186,9 +189,12 @@ def choose_views(wanted: tuple[str, ...], offered: tuple[str, ...], chosen: tupl
     return [offered.index(name) for name in names]
 
 
-def training_settings(contract: Contract, settings: FineTuning, frames: int) -> PredictorTraining:
-    """What to minimise follows the energy that the model is planned with; windows fit into episodes of `frames`."""
-    difference: Difference = "l1" if contract.energy.kind.endswith("_l1") else "mse"
+def training_settings(
+    contract: Contract, difference: Difference, settings: FineTuning, frames: int
+) -> PredictorTraining:
+    """difference: what to minimise, that of the energy that the model is planned with; windows fit into episodes of
+    `frames`.
+    """
     return PredictorTraining(
         fit=FitSettings(settings.iterations, settings.learning_rate), batch=settings.batch,
         context=contract.context_frames, rollout=ROLLOUT[difference],
@@ -196,42 +202,42 @@ def training_settings(contract: Contract, settings: FineTuning, frames: int) -> 
     )  # fmt: skip
 
 
-def describe(
-    contract: Contract, episodes: Episodes, latents: np.ndarray, difference: Difference, settings: FineTuning,
-    anew: bool = False,
-) -> Contract:  # fmt: skip
-    """The contract after training: where the weights come from now, the data's time step, frames and bounds of actions
-    with the settings that depend on them, its energy scale. anew: the predictor learned from these episodes alone.
+def describe(contract: Contract, episodes: Episodes, settings: FineTuning, anew: bool = False) -> Contract:
+    """The contract after training: where the weights come from now, the data's time step, frames and bounds of actions.
+
+    anew: the predictor learned from these episodes alone.
     """
-    one, other = np.random.default_rng(0).integers(0, latents.shape[:2], size=(2, 512, 2))
-    unrelated = torch.from_numpy(latents[tuple(one.T)] - latents[tuple(other.T)])
-    scale = DIFFERENCES[difference](unrelated).mean().item()
     count, steps = episodes.actions.shape[:2]
     name = settings.name or f"{contract.name}-tuned"
-    before, bounds = contract.action.max_abs, action_max(episodes.actions)
     origin = f"{contract.name} ({contract.training.data})"
     learned = f"{count} episodes of {steps} steps"
     data = f"encoder of {origin}, predictor of {learned}" if anew else f"predictor of {origin}, then {learned}"
-    sub_goals = contract.sub_goals
-    if sub_goals is not None:
-        pursuit = replace(sub_goals.pursuit, steps=as_far(sub_goals.pursuit.steps, before, bounds))
-        sub_goals = replace(sub_goals, pursuit=pursuit)
     return replace(
         contract,
         name=name,
         state=replace(contract.state, frame=episodes.frame, tcp_frame=episodes.tcp_frame),
-        action=replace(contract.action, max_abs=bounds, time_step_s=episodes.time_step_s),
-        planning=planned_within(contract.planning, before, bounds),
-        sub_goals=sub_goals,
+        action=replace(contract.action, max_abs=action_max(episodes.actions), time_step_s=episodes.time_step_s),
         familiarity=None,
         notes=without_shortcomings(contract.notes),
-        energy=replace(contract.energy, scale=round(scale, 3)),
         training=TrainingSpec(
             data=data,
             command=settings.command, seeds=(settings.seed,), steps={"predictor": settings.iterations},
             source_files=contract.training.source_files,
         ),
     )  # fmt: skip
+
+
+def planned_with(
+    planner: PlannerSettings, before: Contract, tuned: Contract, latents: np.ndarray
+) -> PlannerSettings:
+    """How to plan with the tuned model: what depends on the bounds of actions follows them, the energy's scale the
+    latents [E, T+1, N, D] of the new episodes.
+    """
+    one, other = np.random.default_rng(0).integers(0, latents.shape[:2], size=(2, 512, 2))
+    unrelated = torch.from_numpy(latents[tuple(one.T)] - latents[tuple(other.T)])
+    scale = DIFFERENCES[planner.energy.difference](unrelated).mean().item()
+    planner = replace(planner, energy=replace(planner.energy, scale=round(scale, 3)))
+    return planned_within(planner, before.action.max_abs, tuned.action.max_abs)
 
 
 def _load(

@@ -51,9 +51,11 @@ class ProbeReport:
 
 
 def probe(
-    model: WorldModel, episodes: Episodes, split: Split, seed: int = 0, iterations: int = 1500, horizon: int = 4
+    model: WorldModel, episodes: Episodes, split: Split, difference: Difference, seed: int = 0, iterations: int = 1500,
+    horizon: int = 4,
 ) -> ProbeReport:
-    """Encode all episodes, train read-outs on the split's training part and measure on its held-out part.
+    """Encode all episodes, train read-outs on the split's training part and measure on its held-out part;
+    errors of imagined latents by `difference`, which should be that of the energy.
 
     Object poses are read here and nowhere else: no part of the model learns from them. Raises ContractError where the
     episodes' cameras or pictures are not the model's, and ValueError where they are too short.
@@ -63,7 +65,6 @@ def probe(
     if frames < context + horizon:
         raise ValueError(f"episodes of {frames} frames are too short; {context} + {horizon} are needed at least")
     channels = [STATE_CHANNELS.index(name) for name in contract.state.channels]
-    difference: Difference = "l1" if contract.energy.kind.endswith("_l1") else "mse"
     latents = encode(model, episodes)
     readers = train_readers(latents, episodes, split.train, seed, iterations)
     predictor = model.predictor

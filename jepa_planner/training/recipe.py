@@ -11,10 +11,8 @@ import torch
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import (
     ActionSpec,
-    EnergySpec,
     ImageSpec,
     LatentSpec,
-    PlanningSpec,
     StateSpec,
     TrainingSpec,
 )
@@ -23,6 +21,7 @@ from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.model.predictors import AnyPredictorConfig
 from jepa_planner.model.preprocess import preprocess
 from jepa_planner.planning.energy import PIXELS
+from jepa_planner.planning.planner_settings import EnergySettings, PlannerSettings
 from jepa_planner.planning.solvers.cem import CemSettings
 from jepa_planner.planning.solvers.mppi import MppiSettings
 from jepa_planner.training.action_bounds import action_max, planned_within
@@ -32,7 +31,8 @@ from jepa_planner.training.predictor_sizes import PredictorKind, new_predictor_c
 
 TUNED_FOR = (0.06, 0.06, 0.06, 0.0, 0.0, 0.12, 1.0)
 """Bounds of actions in the episodes with whose models the search was tuned: those of the simulator."""
-SHIPPED_PLANNING = PlanningSpec(
+SHIPPED_PLANNING = PlannerSettings(
+    energy=EnergySettings(kind="summed_mse", scale=2.0),
     reached_energy=0.01, final_reached_energy=0.005, steps_per_sub_goal=8, gripper_deadband=0.25,
     initial_std=(0.04, 0.04, 0.04, 0.0, 0.0, 0.08, 1.0),
     cem=CemSettings(
@@ -100,7 +100,6 @@ def contract(
     encoder: VideoEncoder,
     predictor: Predictor,
     episodes: Episodes,
-    latents: np.ndarray,
     recipe: Recipe,
     layouts: Episodes | None = None,
 ) -> Contract:
@@ -111,9 +110,6 @@ def contract(
         data += f"; {len(layouts)} takes of {layouts.images.shape[1]} layouts, seeds {seeds_in_words(layouts.seeds)}"
     config = encoder.config
     height, width = config.image_size
-    flat = latents.reshape(-1, *latents.shape[2:])
-    one, other = np.random.default_rng(0).integers(len(flat), size=(2, 4096))
-    unrelated = float(((flat[one] - flat[other]) ** 2).mean())
     bounds = action_max(episodes.actions)
     return Contract(
         name=recipe.name, version="1", licence="Apache-2.0",
@@ -121,8 +117,6 @@ def contract(
         latent=LatentSpec(tokens=config.latent_tokens, channels=config.latent_channels, grid=config.latent_grid),
         state=StateSpec(channels=STATE_CHANNELS, frame=episodes.frame, tcp_frame=episodes.tcp_frame),
         action=ActionSpec(max_abs=bounds, time_step_s=episodes.time_step_s),
-        energy=EnergySpec(kind="summed_mse", scale=round(unrelated, 3)),
-        planning=planned_within(SHIPPED_PLANNING, TUNED_FOR, bounds),
         training=TrainingSpec(
             data=data, command=recipe.command, seeds=(recipe.seed,),
             steps={"encoder": recipe.encoder_iterations, "predictor": recipe.predictor_iterations},
@@ -131,18 +125,26 @@ def contract(
     )  # fmt: skip
 
 
-def planned_in_pixels(contract: Contract, episodes: Episodes) -> Contract:
-    """The same contract with the energy in pixels, and tolerances that are the same share of that of unrelated frames,
+def planner_settings(contract: Contract, latents: np.ndarray) -> PlannerSettings:
+    """How to plan with a freshly trained bundle; latents [E, T+1, N, D]: of its episodes."""
+    flat = latents.reshape(-1, *latents.shape[2:])
+    one, other = np.random.default_rng(0).integers(len(flat), size=(2, 4096))
+    unrelated = float(((flat[one] - flat[other]) ** 2).mean())
+    energy = replace(SHIPPED_PLANNING.energy, scale=round(unrelated, 3))
+    return planned_within(replace(SHIPPED_PLANNING, energy=energy), TUNED_FOR, contract.action.max_abs)
+
+
+def planned_in_pixels(planner: PlannerSettings, contract: Contract, episodes: Episodes) -> PlannerSettings:
+    """The same settings with the energy in pixels, and tolerances that are the same share of that of unrelated frames,
     which for latents, standardised as they are, is 2.
     """
     images = episodes.images.reshape(-1, *episodes.images.shape[2:])
     picks = np.random.default_rng(0).integers(len(images), size=(2, 256))
     one, other = (preprocess(torch.from_numpy(images[pick]), contract.encoder.image_size) for pick in picks)
     scale = float((one - other).square().mean())
-    planning = replace(
-        contract.planning,
-        reached_energy=contract.planning.reached_energy * scale / 2.0,
-        final_reached_energy=contract.planning.tolerances(1)[0] * scale / 2.0,
+    return replace(
+        planner,
+        energy=EnergySettings(kind=f"{PIXELS}{planner.energy.kind}", scale=round(scale, 3)),
+        reached_energy=planner.reached_energy * scale / 2.0,
+        final_reached_energy=planner.tolerances(1)[0] * scale / 2.0,
     )
-    energy = EnergySpec(kind=f"{PIXELS}{contract.energy.kind}", scale=round(scale, 3))
-    return replace(contract, energy=energy, planning=planning)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from jepa_planner.model.contract import Contract
 from jepa_planner.planning.energy import Energy, latent_energy
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.key_moments import COMMANDED, MEASURED
 
@@ -44,11 +44,9 @@ class SettledBand:
             f"are alike lie within, {100 * self.false_alarms:.2f} % of {self.others} others do"
         )
 
-    def noted_in(self, contract: Contract) -> Contract:
-        """The contract of a model that is planned with this band."""
-        planning = contract.planning
-        progress = replace(planning.progress, settled_energy=self.energy)
-        return replace(contract, planning=replace(planning, progress=progress))
+    def noted_in(self, planner: PlannerSettings) -> PlannerSettings:
+        """The settings of a model that is planned with this band."""
+        return replace(planner, progress=replace(planner.progress, settled_energy=self.energy))
 
 
 def settled_band(latents: np.ndarray, episodes: Episodes, numbers: np.ndarray, energy_kind: str) -> SettledBand:

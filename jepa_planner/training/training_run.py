@@ -35,7 +35,14 @@ from jepa_planner.training.objectives.takes_agree import TAKES_TOGETHER
 from jepa_planner.training.predictor_sizes import PREDICTOR_KINDS
 from jepa_planner.training.predictor_training import Pictures, PredictorTraining, train_predictor
 from jepa_planner.training.probes import prediction_error, probe_latents
-from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels, shipped_encoder, shipped_predictor
+from jepa_planner.training.recipe import (
+    Recipe,
+    contract,
+    planned_in_pixels,
+    planner_settings,
+    shipped_encoder,
+    shipped_predictor,
+)
 from jepa_planner.training.reference_checks import check_familiar, frames_of
 from jepa_planner.training.run_folder import check_same_run, content_hash, write_whole
 from jepa_planner.training.settled_band import settled_band
@@ -143,16 +150,18 @@ def _train_world_model(
     report["notes"] = list(notes_on_training(report["prediction_error"], readouts["tcp"]))
     _write_report(run_folder, report)
     recipe = replace(recipe, name=recipe.name or bundle.resolve().name)
-    described = contract(encoder, predictor, episodes, latents, recipe, shown)
+    described = contract(encoder, predictor, episodes, recipe, shown)
+    planner = planner_settings(described, latents)
     if decoder is not None:
-        described = planned_in_pixels(described, episodes)
+        planner = planned_in_pixels(planner, described, episodes)
     else:
-        band = settled_band(latents, episodes, parts.held_out, described.energy.kind)
+        band = settled_band(latents, episodes, parts.held_out, planner.energy.kind)
         report["settled"] = dataclasses.asdict(band)
         print(band.in_words())
-        described = band.noted_in(described)
+        planner = band.noted_in(planner)
         _write_report(run_folder, report)
     described = replace(described, notes=tuple(report["notes"]))
+    planner.save(bundle)
     save_bundle(bundle, encoder, predictor, described, torch.float16, decoder)
     return report
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from small_models import small_contract, small_encoder, small_predictor
+from small_planner import small_planner
 from typed import complaint
 
 from jepa_planner.cli.main import main
@@ -16,6 +17,7 @@ from jepa_planner.model.bundle import save_bundle
 def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("small")
     save_bundle(folder, small_encoder(), small_predictor(), small_contract())
+    small_planner().save(folder)
     return folder
 
 

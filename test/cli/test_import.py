@@ -8,6 +8,7 @@ import torch
 from jepa_planner.cli.main import main
 from jepa_planner.model.bundle import load_contract, load_encoder
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 
 TINY = Path(__file__).parent.parent / "data" / "vjepa2_ac_tiny.pt"
 AC, ENCODER = ["vjepa2-ac", "--image-size", "64"], ["vjepa2-encoder", "--image-size", "64"]
@@ -44,7 +45,7 @@ def test_the_switches_reach_the_contract(tmp_path):
     contract = load_contract(tmp_path / "out")
     assert (contract.image.crop_aspect, contract.image.views, contract.name) == (1.35, ("front",), "mine")
     assert (contract.state.frame, contract.state.tcp_frame, contract.action.time_step_s) == ("base", "tool0", 1.0)
-    assert (contract.action.max_abs[0], contract.planning.reached_energy) == (0.075, 0.3)
+    assert (contract.action.max_abs[0], PlannerSettings.load(tmp_path / "out", contract).reached_energy) == (0.075, 0.3)
     assert contract.predictor.heads == 2
 
 

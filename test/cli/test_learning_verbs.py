@@ -12,11 +12,11 @@ from typed import complaint, evaluate
 from jepa_planner.cli import probe
 from jepa_planner.cli.main import main
 from jepa_planner.model.bundle import load_contract
-from jepa_planner.model.contract_sections import PlanningSpec
 from jepa_planner.model.encoder import EncoderConfig
 from jepa_planner.model.mlp_predictor import MlpPredictorConfig
 from jepa_planner.model.predictor import PredictorConfig
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import EnergySettings, PlannerSettings
 from jepa_planner.planning.solvers.cem import CemSettings
 from jepa_planner.planning.sub_goals import SubGoals
 from jepa_planner.training import add_verdict, fine_tuning, probe_report, recipe, training_run
@@ -42,9 +42,10 @@ PREDICTORS = {
 }  # fmt: skip
 
 
-PLANNING = PlanningSpec(
-    reached_energy=0.0, steps_per_sub_goal=4, cem=CemSettings(horizon=2, samples=8, iterations=1, elites=2)
-)
+PLANNING = PlannerSettings(
+    energy=EnergySettings(kind="summed_mse", scale=2.0), reached_energy=0.0, steps_per_sub_goal=4,
+    cem=CemSettings(horizon=2, samples=8, iterations=1, elites=2),
+)  # fmt: skip
 
 
 @pytest.fixture

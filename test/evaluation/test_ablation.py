@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,8 +32,9 @@ class Training:
         self.tried: list[tuple[str, int, int]] = []
         self._collapses = collapses
         monkeypatch.setattr(ablation, "run", self.run)
-        monkeypatch.setattr(ablation.WorldModel, "load", lambda folder: folder)
-        monkeypatch.setattr(ablation, "WorldModelPolicy", lambda folder: folder)
+        monkeypatch.setattr(ablation.WorldModel, "load", lambda folder: SimpleNamespace(contract=None))
+        monkeypatch.setattr(ablation, "WorldModelPolicy", lambda model, planner: model)
+        monkeypatch.setattr(ablation.PlannerSettings, "load", lambda folder, contract: None)
         monkeypatch.setattr(ablation, "run_trials", self.trials)
 
     def run(self, data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_model import tiny_model
+from tiny_model import tiny_model, tiny_planner
 
 from jepa_planner.cli.main import main
 from jepa_planner.evaluation.blame import Cause, Evidence, Examiner, is_of_verdict, most_frequent, tally
@@ -61,7 +61,7 @@ def test_an_examination_leaves_the_world_as_it_was(monkeypatch):
         return found
 
     monkeypatch.setattr(Examiner, "_examine", watched)
-    policy = WorldModelPolicy(tiny_model(patience=0))
+    policy = WorldModelPolicy(tiny_model(), tiny_planner(patience=0))
     found = Examiner(policy).episode(TrialSettings("push", 1), EVALUATION_SEED_START)
     assert len(found) == len(moved_m) == 8
     assert max(moved_m) < 1e-3
@@ -73,7 +73,7 @@ def test_what_the_judge_ended_is_examined_as_far_as_that(monkeypatch):
     monkeypatch.setattr("jepa_planner_sim.envs.achieved_now", lambda task, world, goal_m: True)
     monkeypatch.setattr("jepa_planner_sim.envs.PandaTaskEnv._far_from_solved", lambda env: True)
     looks = [
-        len(Examiner(WorldModelPolicy(tiny_model(patience=0))).episode(settings, EVALUATION_SEED_START))
+        len(Examiner(WorldModelPolicy(tiny_model(), tiny_planner(patience=0))).episode(settings, EVALUATION_SEED_START))
         for settings in (TrialSettings("reach", 1, stop_at_success=True), TrialSettings("reach", 1))
     ]
     assert looks == [1, 4]
@@ -82,6 +82,7 @@ def test_what_the_judge_ended_is_examined_as_far_as_that(monkeypatch):
 def test_the_episodes_that_an_evaluation_lost_are_examined(tmp_path, capsys):
     model = tiny_model()
     save_bundle(tmp_path / "bundle", model.encoder, model.predictor, model.contract)
+    tiny_planner().save(tmp_path / "bundle")
     file = tmp_path / "eval.json"
     evaluated = ["eval", "--task", "reach", "--episodes", "2", "--model", str(tmp_path / "bundle"), "--json", str(file)]
     assert main(evaluated) == 0
@@ -105,6 +106,7 @@ def test_what_was_said_wrongly_is_a_fault_of_the_verdict(solved_at_end, reason, 
 def test_where_nothing_was_lost_no_gallery_is_drawn_and_that_is_said(tmp_path, capsys):
     model = tiny_model()
     save_bundle(tmp_path / "bundle", model.encoder, model.predictor, model.contract)
+    tiny_planner().save(tmp_path / "bundle")
     said = {
         "floor": "none", "task": "reach", "episodes": 1, "seed": 0, "goal_images": "dense", "vary": [],
         "strength": 1.0, "stop_at_success": False, "unreachable": "", "model": str(tmp_path / "bundle"),

@@ -4,14 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tiny_model import tiny_model
+from tiny_model import tiny_model, tiny_planner
 
 from jepa_planner.evaluation import comparison
+from jepa_planner.evaluation.changed_bundle import changed_bundle
 from jepa_planner.evaluation.comparison import Cell, Trials, table, try_model
 from jepa_planner.evaluation.trials import Trial, TrialSettings
 from jepa_planner.model.bundle import save_bundle
 from jepa_planner.model.bundle_files import BundleError
-from jepa_planner.model.changed_bundle import changed_bundle
 
 TRIALS = Trials(("reach", "push"), ("clean", "flicker"), scenes=4, seed=20)
 CELL = Cell("ours", "latents", "clean", "reach", 9, 10, 0.596, 0.982, 0.431)
@@ -32,7 +32,7 @@ def tried(monkeypatch) -> list[TrialSettings]:
 
 
 def changed(bundle: Path, folder: Path) -> Path:
-    changed_bundle(bundle, ["planning.steps_per_sub_goal=3"], folder)
+    changed_bundle(bundle, ["steps_per_sub_goal=3"], folder)
     return folder
 
 
@@ -41,6 +41,7 @@ def bundle(folder: Path, weight: float | None = None) -> Path:
     if weight is not None:
         model.encoder.slot_norm.running_var.fill_(weight)
     save_bundle(folder, model.encoder, model.predictor, model.contract)
+    tiny_planner().save(folder)
     return folder
 
 
@@ -63,7 +64,7 @@ def test_a_cell_that_is_there_is_read_and_one_of_another_model_or_other_trials_r
     with pytest.raises(ValueError, match=r"ours-clean-reach\.json was made with another episodes, seed: choose"):
         try_model("ours", folder, "reach", "clean", replace(TRIALS, seed=3, scenes=5), out)
     assert try_model("ours", bundle(tmp_path / "moved"), "reach", "clean", TRIALS, out) == first, "of the same content"
-    with pytest.raises(ValueError, match=r"was made with another planning: choose"):
+    with pytest.raises(ValueError, match=r"was made with another planner: choose"):
         try_model("ours", changed(folder, tmp_path / "waits"), "reach", "clean", TRIALS, out)
     with pytest.raises(ValueError, match=r"was made with another files: choose"):
         try_model("ours", bundle(tmp_path / "other", weight=0.5), "reach", "clean", TRIALS, out)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_model import imagining, tiny_head, tiny_model
+from tiny_model import imagining, tiny_head, tiny_model, tiny_planner
 
 from jepa_planner.evaluation import few_goals
 from jepa_planner.evaluation.few_goals import Row, Ways, table, try_ways
@@ -17,6 +17,7 @@ from jepa_planner.evaluation.trials import TrialSettings
 from jepa_planner.model.bundle import add_sub_goal_head, save_bundle
 from jepa_planner.model.contract_sections import SubGoalSpec, TrainingSpec
 from jepa_planner.planning.action_space import GRIPPER
+from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.training.demonstrations import Demonstrations
 from jepa_planner.training.run_folder import RunFolderError
 from jepa_planner_sim.collect import collect
@@ -61,7 +62,7 @@ def test_no_more_guesses_are_retrieved_than_there_are_demonstrations():
 
 
 def test_a_flat_policy_learns_which_way_the_goal_lies(tmp_path):
-    policy = FlatPolicy(tiny_model(), walks(episodes=20))
+    policy = FlatPolicy(tiny_model(), tiny_planner(), walks(episodes=20))
     policy.train(walks(episodes=20), 60, tmp_path)
     for direction in (1.0, -1.0):
         action = policy.action(at(2.0 * direction), arm_at(2.0 * direction)[0], at(9.0 * direction))
@@ -84,7 +85,7 @@ def test_a_flat_policy_closes_the_gripper_although_nobody_knows_at_which_step(tm
     model = tiny_model()
     bounds = replace(model.contract.action, max_abs=(0.06, 0.06, 0.06, 0.0, 0.0, 0.0, 1.0))
     model.contract = replace(model.contract, action=bounds)
-    policy = FlatPolicy(model, demonstrations)
+    policy = FlatPolicy(model, tiny_planner(), demonstrations)
     policy.train(demonstrations, 120, tmp_path)
     closed, place = 0.0, 0.0
     while place < 9.0 and closed < 0.5:
@@ -98,7 +99,7 @@ def test_a_flat_policy_closes_the_gripper_although_nobody_knows_at_which_step(tm
 
 def test_a_flat_policy_is_given_one_picture(tmp_path):
     with pytest.raises(ValueError, match="2 goal pictures given"):
-        FlatPolicy(tiny_model(), walks()).start(None, [np.zeros((2, 64, 64, 3), np.uint8)] * 2, 0)
+        FlatPolicy(tiny_model(), tiny_planner(), walks()).start(None, [np.zeros((2, 64, 64, 3), np.uint8)] * 2, 0)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,9 @@ def bundle(tmp_path_factory) -> Path:
     model, folder = imagining(tiny_model()), tmp_path_factory.mktemp("few") / "bundle"
     save_bundle(folder, model.encoder, model.predictor, tiny_model().contract)
     spec = SubGoalSpec(head=tiny_head().config, training=TrainingSpec(data="none", command="none"))
+    tiny_planner().save(folder)
     add_sub_goal_head(folder, folder, tiny_head(), spec)
+    tiny_planner(sub_goals=SubGoalSettings()).save(folder)
     return folder
 
 
@@ -147,7 +150,7 @@ def test_what_is_kept_of_other_demonstrations_or_iterations_is_refused(tmp_path,
 
 
 def test_a_flat_policy_goes_on_with_its_own_training_alone(tmp_path):
-    policy = FlatPolicy(tiny_model(), walks())
+    policy = FlatPolicy(tiny_model(), tiny_planner(), walks())
     policy.train(walks(), 2, tmp_path)
     policy.train(walks(), 2, tmp_path)
     with pytest.raises(RunFolderError, match="with other iterations"):

@@ -21,7 +21,7 @@ SOME = episodes(count=3, steps=8)
 
 
 def model() -> WorldModel:
-    made = contract(encoder(), predictor(), SOME, np.zeros((1, 2, 4, 3), np.float32), Recipe())
+    made = contract(encoder(), predictor(), SOME, Recipe())
     return WorldModel(made, encoder(), predictor())
 
 

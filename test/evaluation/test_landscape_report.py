@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from small_models import small_contract
+from small_planner import small_planner
 
 from jepa_planner.evaluation.camera_report import WHAT_TO_CHECK, Truth, assess
 from jepa_planner.evaluation.landscape_report import LandscapeResult, as_plain_data, draw, in_words, model_facts
@@ -23,8 +24,9 @@ def result(names: str = "x y", known: bool = True, true_x: float = 0.03) -> Land
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (2, 2, 40, 60, 3), dtype=np.uint8)
     pair = PicturePair(*pictures, np.zeros(8, np.float32), None if truth is None else truth.action)
-    contract = small_contract()
-    return LandscapeResult(contract, pair, landscape, truth, assess(landscape, truth, model_facts(contract)))
+    contract, planner = small_contract(), small_planner()
+    report = assess(landscape, truth, model_facts(contract, planner))
+    return LandscapeResult(contract, planner, pair, landscape, truth, report)
 
 
 def test_the_lines_say_where_the_minimum_lies_and_how_far_from_the_truth():

@@ -12,13 +12,14 @@ from jepa_planner.model.vjepa2.ac_checkpoint import find_vjepa2_ac
 from jepa_planner.model.vjepa2.contract import ImportSettings, vjepa2_contract
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.solvers.cem import CemSettings
+from jepa_planner.planning.vjepa2_planner import vjepa2_planner
+
+PLANNER = replace(vjepa2_planner(), cem=CemSettings(horizon=1, samples=8, iterations=1, elites=2))
 
 
 def model(**settings) -> WorldModel:
     reference = reference_world_model()
     contract = vjepa2_contract(find_vjepa2_ac(CHECKPOINT, SIZE), ImportSettings(name="tiny", **settings), "none")
-    search = CemSettings(horizon=1, samples=8, iterations=1, elites=2)
-    contract = replace(contract, planning=replace(contract.planning, cem=search))
     return WorldModel(contract, reference.encoder, reference.predictor)
 
 
@@ -28,7 +29,7 @@ def test_it_plans_with_its_own_view_and_channels(view, number):
     tiny = model(view=view, tcp_frame="tcp")
     observe = tiny.observe
     tiny.observe = lambda images: seen.append(images) or observe(images)
-    policy = WorldModelPolicy(tiny)
+    policy = WorldModelPolicy(tiny, PLANNER)
     (trial,) = run_trials(policy, TrialSettings("reach", 1, goal_images="one"))
     assert trial.steps > 0 and len(policy.plan_seconds) > 0
     assert {images.shape for images in seen} == {(1, 1, 64, 64, 3)}
@@ -47,4 +48,4 @@ def test_it_plans_with_its_own_view_and_channels(view, number):
 )
 def test_what_the_simulation_does_not_offer_is_refused_by_name(settings, message):
     with pytest.raises(ContractError, match=message):
-        next(run_trials(WorldModelPolicy(model(**settings)), TrialSettings("reach", 1, goal_images="one")))
+        next(run_trials(WorldModelPolicy(model(**settings), PLANNER), TrialSettings("reach", 1, goal_images="one")))

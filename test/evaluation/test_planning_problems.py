@@ -1,5 +1,5 @@
 import torch
-from tiny_model import tiny_model
+from tiny_model import tiny_model, tiny_planner
 
 from jepa_planner.evaluation.planning_problems import RecordingOptimiser, evenly, record_problems
 from jepa_planner.planning.action_space import ActionSpace
@@ -29,8 +29,8 @@ def test_problems_are_spread_over_what_was_recorded():
 
 
 def test_problems_are_those_of_trials_and_stay_what_they_were():
-    model = tiny_model(steps_per_sub_goal=1)
-    problems = record_problems(model, "reach", count=5, scenes=1)
+    planner = tiny_planner(steps_per_sub_goal=1)
+    problems = record_problems(tiny_model(), planner, "reach", count=5, scenes=1)
     assert len(problems) == 5
     assert len(problems[0].proposals) == 0 and len(problems[1].proposals) == 1
     candidates = 0.05 * torch.ones(1, 2, 7)

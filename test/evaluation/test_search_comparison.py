@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -20,17 +21,16 @@ from jepa_planner.evaluation.search_comparison import (
     success_table,
 )
 from jepa_planner.model.bundle import save_bundle
-from jepa_planner.model.contract_sections import PlanningSpec
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.solvers.cem import CemSettings
 from jepa_planner.planning.solvers.gradient import GradientSettings
 from jepa_planner.planning.solvers.mppi import MppiSettings
 from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES, SETTINGS, optimiser_of
 
-from tiny_model import tiny_model  # isort: skip
+from tiny_model import tiny_model, tiny_planner  # isort: skip
 
 SPACE = ActionSpace((0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 1.0))
-PLANNING = PlanningSpec(reached_energy=0.1, steps_per_sub_goal=4)
+PLANNING = replace(tiny_planner(), cem=CemSettings())
 
 
 def problem(optimum: float) -> PlanningProblem:
@@ -61,11 +61,7 @@ def test_every_named_search_comes_in_the_shapes_that_fit_the_budget_beside_the_m
     assert found[0].search == PLANNING.cem and found[0].name == "cem (the model's)"
     shapes = {(c.name, c.search.samples, c.search.iterations) for c in found[1:]}
     assert shapes == {("mppi", 16, 3), ("mppi", 8, 6), ("cem", 16, 3), ("cem", 8, 6)}
-    crowded = PlanningSpec(
-        reached_energy=0.1,
-        steps_per_sub_goal=4,
-        cem=CemSettings(samples=64, seeded_candidates=("noop", "open", "close")),
-    )
+    crowded = replace(PLANNING, cem=CemSettings(samples=64, seeded_candidates=("noop", "open", "close")))
     fitting = [(c.search.samples, c.search.iterations) for c in candidates(crowded, ["cem"], [18])[1:]]
     assert fitting == [(6, 3)]  # three samples would leave no room for random ones
 
@@ -105,6 +101,7 @@ def test_the_verb_records_compares_and_prints_both_tables(tmp_path, capsys, monk
     monkeypatch.setattr(planning_problems, "record_problems", quick)
     model = tiny_model()
     save_bundle(tmp_path / "model", model.encoder, model.predictor, model.contract)
+    tiny_planner().save(tmp_path / "model")
     threads = torch.get_num_threads()
     search = ["--optimisers", "mppi", "icem", "--evaluations", "24", "--try-evaluations", "24", "--problems", "2"]
     trials = ["--episodes", "1", "--tasks", "reach", "--json", str(tmp_path / "table.json")]

@@ -7,8 +7,13 @@ from jepa_planner.evaluation import settings_comparison
 from jepa_planner.evaluation.settings_comparison import UNCHANGED, Cell, changed_bundles, table, try_change
 from jepa_planner.evaluation.trials import Trial, TrialSettings
 from jepa_planner.model.bundle import load_contract, model_folder
+from jepa_planner.planning.planner_settings import PlannerSettings
 
 SHIPPED = Path(model_folder())
+
+
+def planner_of(folder: Path) -> PlannerSettings:
+    return PlannerSettings.load(folder, load_contract(folder))
 
 
 @pytest.fixture
@@ -17,7 +22,7 @@ def tried(monkeypatch) -> list[int]:
     asked = []
 
     def pretend(contestant, settings, seconds, processes):
-        asked.append(horizon := load_contract(contestant.folder).planning.search().horizon)
+        asked.append(horizon := planner_of(contestant.folder).search().horizon)
         seconds.append(0.1)
         return iter([Trial(settings.scene_seed(n), horizon > 1, 2 * horizon, 0.1, 0.0, "") for n in range(2)])
 
@@ -27,26 +32,26 @@ def tried(monkeypatch) -> list[int]:
 
 def test_each_change_is_tried_once_and_then_read(tmp_path, tried):
     settings = TrialSettings("push", 2)
-    folders = changed_bundles(SHIPPED, ["planning.mppi.horizon=3"], tmp_path)
+    folders = changed_bundles(SHIPPED, ["mppi.horizon=3"], tmp_path)
     for _ in range(2):
         cells = [try_change(change, folder, settings, tmp_path) for change, folder in folders.items()]
     assert cells == [
         Cell(UNCHANGED, "push", 2, 2, 4.0, 0.1),
-        Cell("planning.mppi.horizon=3", "push", 2, 2, 6.0, 0.1),
+        Cell("mppi.horizon=3", "push", 2, 2, 6.0, 0.1),
     ]
     assert tried == [2, 3]
     with pytest.raises(ValueError, match="made with another episodes"):
         try_change(UNCHANGED, SHIPPED, TrialSettings("push", 3), tmp_path)
     with pytest.raises(ValueError, match="made with another vary, strength"):
         try_change(UNCHANGED, SHIPPED, TrialSettings("push", 2, vary=frozenset({"light"}), strength=2.0), tmp_path)
-    with pytest.raises(ValueError, match="made with another planning"):
-        try_change(UNCHANGED, folders["planning.mppi.horizon=3"], settings, tmp_path)
+    with pytest.raises(ValueError, match="made with another planner"):
+        try_change(UNCHANGED, folders["mppi.horizon=3"], settings, tmp_path)
 
 
 def test_several_changes_are_made_together(tmp_path):
-    change = "energy.kind=last_step_l1+planning.reached_energy=0.08"
-    contract = load_contract(changed_bundles(SHIPPED, [change], tmp_path)[change])
-    assert (contract.energy.kind, contract.planning.reached_energy) == ("last_step_l1", 0.08)
+    change = "energy.kind=last_step_l1+reached_energy=0.08"
+    planner = planner_of(changed_bundles(SHIPPED, [change], tmp_path)[change])
+    assert (planner.energy.kind, planner.reached_energy) == ("last_step_l1", 0.08)
 
 
 def test_the_table_has_a_row_per_change_and_a_column_per_task():
@@ -63,12 +68,12 @@ def test_the_table_has_a_row_per_change_and_a_column_per_task():
 
 
 def test_the_verb_prints_and_keeps_the_table(tmp_path, tried, capsys):
-    assert main(["tune-settings", "--change", "planning.mppi.horizon=1", "--scenes", "2", "--out", str(tmp_path)]) == 0
-    assert "| `planning.solvers.mppi.horizon=1` | 0/2 | 0.10 |" in capsys.readouterr().out
+    assert main(["tune-settings", "--change", "mppi.horizon=1", "--scenes", "2", "--out", str(tmp_path)]) == 0
+    assert "| `mppi.horizon=1` | 0/2 | 0.10 |" in capsys.readouterr().out
     assert "| as it is | 2/2, 4 steps | 0.10 |" in (tmp_path / "table-dense.md").read_text()
 
 
 def test_a_change_that_cannot_be_is_refused_before_anything_is_tried(tmp_path, tried, capsys):
-    assert main(["tune-settings", "--change", "planning.size=9", "--out", str(tmp_path)]) != 0
+    assert main(["tune-settings", "--change", "size=9", "--out", str(tmp_path)]) != 0
     assert "unknown field size" in capsys.readouterr().err
     assert tried == []

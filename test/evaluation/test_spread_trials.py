@@ -1,12 +1,13 @@
 from pathlib import Path
 
-from tiny_model import tiny_model, tiny_verdict_head
+from tiny_model import tiny_model, tiny_planner, tiny_verdict_head
 
 from jepa_planner.evaluation.policies import NoopPolicy, WorldModelPolicy
 from jepa_planner.evaluation.spread_trials import SCENES_PER_JOB, Contestant, spread_trials
 from jepa_planner.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.model.bundle import add_verdict_head, model_folder, save_bundle
 from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
+from jepa_planner.planning.verdict import VerdictSettings
 
 
 def test_two_processes_find_what_one_finds_whatever_the_order():
@@ -30,9 +31,11 @@ def test_a_model_travels_as_settings_and_plans_the_same(tmp_path: Path):
 def test_a_bundles_verdict_head_comes_along_unless_it_is_left_out(tmp_path: Path):
     model, head = tiny_model(), tiny_verdict_head()
     save_bundle(tmp_path, model.encoder, model.predictor, model.contract)
+    tiny_planner().save(tmp_path)
     assert Contestant(tmp_path).policy([]).verdict_head is None
     spec = VerdictSpec(head=head.config, training=TrainingSpec(data="none", command="none"))
     add_verdict_head(tmp_path, tmp_path, head, spec)
+    tiny_planner(verdict=VerdictSettings()).save(tmp_path)
     assert Contestant(tmp_path).policy([]).verdict_head.config == head.config
     assert Contestant(tmp_path, verdict=False).policy([]).verdict_head is None
     (trial,) = spread_trials(Contestant(tmp_path), TrialSettings("reach", 1), [], 2)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_model import SureHead, imagining, judging, tiny_head, tiny_model
+from tiny_model import SureHead, imagining, judging, tiny_head, tiny_model, tiny_planner
 
 from jepa_planner.evaluation.policies import (
     ExpertPolicy,
@@ -19,12 +19,14 @@ from jepa_planner.evaluation.trials import Trial, TrialSettings, make_scene, run
 from jepa_planner.model.contract_sections import FamiliaritySpec
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.planning.decision import DecisionKind, Reason, gave_up
-from jepa_planner.planning.verdict import Verdict
+from jepa_planner.planning.sub_goals import SubGoalSettings
+from jepa_planner.planning.verdict import Verdict, VerdictSettings
 from jepa_planner_sim.collect_settings import EVALUATION_SEED_START
 from jepa_planner_sim.envs import GoalImageError, PandaTaskEnv
 from jepa_planner_sim.tasks import HOLD_STEPS, TASKS
 
 ALL_TASKS = sorted(TASKS)
+IMAGINING = tiny_planner(sub_goals=SubGoalSettings())
 
 
 class Enough(Exception):
@@ -174,7 +176,7 @@ def test_the_pixel_floor_looks_ahead_and_leaves_the_world_as_it_was():
 
 
 def test_the_planner_acts_within_bounds_counts_its_plans_and_says_how_it_ended():
-    policy = WorldModelPolicy(tiny_model(patience=0))
+    policy = WorldModelPolicy(tiny_model(), tiny_planner(patience=0))
     (trial,) = trials(policy, "reach")
     assert trial.steps == len(policy.plan_seconds) == TASKS["reach"].max_steps
     assert all(seconds > 0 for seconds in policy.plan_seconds)
@@ -192,7 +194,7 @@ def test_the_planner_acts_within_bounds_counts_its_plans_and_says_how_it_ended()
     ],
 )
 def test_sub_goals_are_imagined_where_pictures_are_few_or_it_is_asked_for(task, goal_images, mode, imagined):
-    policy = WorldModelPolicy(imagining(tiny_model()), sub_goal_head=tiny_head(), imagine_sub_goals=mode)
+    policy = WorldModelPolicy(imagining(tiny_model()), IMAGINING, sub_goal_head=tiny_head(), imagine_sub_goals=mode)
     running = run_trials(StopAfter(policy, 1), TrialSettings(task, 1, goal_images=goal_images))
     with pytest.raises(Enough):
         next(running)
@@ -204,7 +206,7 @@ def test_goal_pictures_share_all_steps_where_sub_goals_are_imagined():
     """Two steps are the tiny model's own budget for each picture; a third of pick_place's 45 is fifteen."""
     found = {}
     for mode in ("auto", "never"):
-        policy = WorldModelPolicy(imagining(tiny_model()), sub_goal_head=tiny_head(), imagine_sub_goals=mode)
+        policy = WorldModelPolicy(imagining(tiny_model()), IMAGINING, sub_goal_head=tiny_head(), imagine_sub_goals=mode)
         with pytest.raises(Enough):
             next(run_trials(StopAfter(policy, 1), TrialSettings("pick_place", 1, goal_images="3")))
         found[mode] = policy.last.message.split(", ")[1]
@@ -213,11 +215,11 @@ def test_goal_pictures_share_all_steps_where_sub_goals_are_imagined():
 
 def test_a_model_that_imagines_nothing_is_not_asked_to():
     with pytest.raises(ValueError, match="the model imagines none"):
-        trials(WorldModelPolicy(tiny_model(), imagine_sub_goals="always"), goal_images="one")
+        trials(WorldModelPolicy(tiny_model(), tiny_planner(), imagine_sub_goals="always"), goal_images="one")
 
 
 def test_the_planner_decides_the_same_for_the_same_scene():
-    found = [trials(WorldModelPolicy(tiny_model()), "grasp", goal_images="3", seed=1) for _ in range(2)]
+    found = [trials(WorldModelPolicy(tiny_model(), tiny_planner()), "grasp", goal_images="3", seed=1) for _ in range(2)]
     assert found[0] == found[1]
 
 
@@ -226,7 +228,7 @@ def test_a_trial_with_an_unfamiliar_goal_picture_moves_nothing_and_says_so():
     latents, states = torch.randn(300, 4, 3), torch.randn(300, 8)
     spec = FamiliaritySpec(latent_distance=1e-9, arm_error_m=1e6, surprise=1e6, data="a test")
     model.contract = replace(model.contract, familiarity=spec)
-    policy = WorldModelPolicy(model, familiarity=Familiarity.of(latents, states))
+    policy = WorldModelPolicy(model, tiny_planner(), familiarity=Familiarity.of(latents, states))
     (trial,) = trials(policy, "reach")
     assert (trial.success, trial.reason, policy.plan_seconds) == (False, "UNFAMILIAR_GOAL", [])
     assert "goal image 1 is unlike what the model was trained on" in trial.ended
@@ -234,7 +236,7 @@ def test_a_trial_with_an_unfamiliar_goal_picture_moves_nothing_and_says_so():
 
 
 def test_a_planner_that_believes_it_has_arrived_stays_where_it_is_and_is_wrong():
-    policy = WorldModelPolicy(tiny_model(reached_energy=1e9))
+    policy = WorldModelPolicy(tiny_model(), tiny_planner(reached_energy=1e9))
     (trial,) = trials(policy, "reach")
     assert (trial.success, trial.reached, trial.steps) == (False, True, 0)
     assert policy.plan_seconds == []
@@ -344,7 +346,7 @@ def test_each_look_is_told_with_the_steps_before_it():
 
 def test_a_models_verdict_head_ends_its_trials(tmp_path):
     model = judging(tiny_model())
-    policy = WorldModelPolicy(model, verdict_head=SureHead())
+    policy = WorldModelPolicy(model, tiny_planner(verdict=VerdictSettings()), verdict_head=SureHead())
     (trial,) = trials(policy, "reach")
     assert (trial.reason, trial.steps, trial.success) == ("REACHED", 0, False)
     assert trial.certainty == pytest.approx(1.0, abs=1e-3) and trial.off_m == pytest.approx(0.005, abs=1e-3)

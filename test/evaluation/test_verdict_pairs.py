@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from tiny_model import SureHead, judging, tiny_model, tiny_verdict_head
+from tiny_model import SureHead, judging, tiny_model, tiny_planner, tiny_verdict_head
 
 from jepa_planner.cli.main import main
 from jepa_planner.evaluation.verdict_pairs import ARMS, DRAWN, OFF_M, OTHERS_M, Pair, Stage, show_pairs
 from jepa_planner.evaluation.verdict_report import calibration, in_words, summarise_pairs
 from jepa_planner.model.bundle import add_verdict_head, save_bundle
-from jepa_planner.planning.verdict import Judge
+from jepa_planner.planning.verdict import Judge, VerdictSettings
 from jepa_planner_sim.scene import OBJECT_REGION_MAX_M, OBJECT_REGION_MIN_M
 from jepa_planner_sim.scene_draws import PERTURBATIONS
 from jepa_planner_sim.world import World
@@ -69,8 +69,7 @@ class Notes(SureHead):
 
 def test_every_scene_gives_a_pair_for_each_stand_of_the_arm_and_distance():
     model, head = judging(tiny_model()), Notes()
-    spec = model.contract.verdict
-    judge = Judge(head, spec.head.edges_m, spec.rule)
+    judge = Judge(head, model.contract.verdict.head.edges_m, VerdictSettings())
     found = list(show_pairs(model, judge, frozenset(), pairs=2, seed=4))
     assert len(found) == 2
     fixed = [(pair.arm, pair.off_m) for pair in found[0] if not pair.drawn]
@@ -132,7 +131,11 @@ def test_the_verb_prints_both_tables_and_refuses_a_model_without_a_verdict(tmp_p
         f"{tmp_path} has no verdict to show pairs to: its model.yaml has no section `verdict`"
         in capsys.readouterr().err
     )
+    tiny_planner().save(tmp_path)
     add_verdict_head(tmp_path, tmp_path, head, model.contract.verdict)
+    assert main(["verdict", "--model", str(tmp_path)]) == 2
+    assert "verdict is null in its planner.yaml" in capsys.readouterr().err
+    tiny_planner(verdict=VerdictSettings()).save(tmp_path)
     file = tmp_path / "deep" / "pairs.json"
     threads = torch.get_num_threads()
     assert main(["verdict", "--model", str(tmp_path), "--scenes", "varied", "--pairs", "1", "--json", str(file)]) == 0

@@ -11,8 +11,11 @@ from jepa_planner.model.predictor import ActionConditionedPredictor, PredictorCo
 from jepa_planner.model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
 from jepa_planner.model.verdict_head import Opinion, VerdictHead, VerdictHeadConfig
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import EnergySettings, PlannerSettings
 from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.planning.solvers.cem import CemSettings
+from jepa_planner.planning.sub_goals import SubGoalSettings
+from jepa_planner.planning.verdict import VerdictSettings
 from jepa_planner.training.episodes import Episodes
 from jepa_planner.training.recipe import Recipe, contract
 
@@ -23,7 +26,7 @@ def tiny_head() -> SubGoalHead:
 
 
 def imagining(model: WorldModel) -> WorldModel:
-    """The same model with a contract that knows `tiny_head`."""
+    """The same model with a contract that knows `tiny_head`; see `tiny_planner`."""
     spec = SubGoalSpec(head=tiny_head().config, training=TrainingSpec(data="none", command="none"))
     model.contract = replace(model.contract, sub_goals=spec)
     return model
@@ -52,7 +55,23 @@ def judging(model: WorldModel) -> WorldModel:
     return model
 
 
-def tiny_model(reached_energy: float = 0.0, steps_per_sub_goal: int = 2, patience: int = 12) -> WorldModel:
+def tiny_planner(
+    reached_energy: float = 0.0,
+    steps_per_sub_goal: int = 2,
+    patience: int = 12,
+    sub_goals: SubGoalSettings | None = None,
+    verdict: VerdictSettings | None = None,
+) -> PlannerSettings:
+    """How `tiny_model` is planned with; sub_goals and verdict of a model whose contract knows their heads."""
+    return PlannerSettings(
+        energy=EnergySettings(kind="summed_mse", scale=2.0), reached_energy=reached_energy,
+        steps_per_sub_goal=steps_per_sub_goal, initial_std=(0.04, 0.04, 0.04, 0.0, 0.0, 0.0, 0.0),
+        cem=CemSettings(horizon=2, samples=8, iterations=1, elites=2), progress=ProgressSettings(patience=patience),
+        sub_goals=sub_goals, verdict=verdict,
+    )  # fmt: skip
+
+
+def tiny_model() -> WorldModel:
     torch.manual_seed(0)
     encoder = VideoEncoder(
         EncoderConfig(
@@ -76,10 +95,4 @@ def tiny_model(reached_energy: float = 0.0, steps_per_sub_goal: int = 2, patienc
         frames, arm, actions, poses, ("reach",), np.zeros(1, int), ("front", "side"), 0.25, frame="panda_link0",
         tcp_frame="tcp",
     )  # fmt: skip
-    made = contract(encoder, predictor, data, np.zeros((1, 2, 4, 3), np.float32), Recipe())
-    cem = CemSettings(horizon=2, samples=8, iterations=1, elites=2)
-    planning = replace(
-        made.planning, reached_energy=reached_energy, final_reached_energy=None, steps_per_sub_goal=steps_per_sub_goal,
-        optimiser="cem", cem=cem, mppi=None, progress=ProgressSettings(patience=patience),
-    )  # fmt: skip
-    return WorldModel(replace(made, planning=planning), encoder, predictor)
+    return WorldModel(contract(encoder, predictor, data, Recipe()), encoder, predictor)

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.model.vjepa2.ac_checkpoint import find_vjepa2_ac
 from jepa_planner.model.vjepa2.contract import ImportSettings, vjepa2_contract
 from jepa_planner.model.vjepa2.import_bundle import import_bundle
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.vjepa2_planner import vjepa2_planner
 
 DATA = Path(__file__).parent.parent / "data"
 CHECKPOINT = DATA / "vjepa2_ac_tiny.pt"
@@ -31,7 +33,8 @@ def reference_bundle() -> Path:
     """The tiny checkpoint, imported in fp32 as a user would."""
     folder = Path(_FOLDER.name) / "tiny-vjepa2-ac"
     found = find_vjepa2_ac(CHECKPOINT, SIZE)
-    import_bundle(found, vjepa2_contract(found, ImportSettings(name=folder.name), "none"), folder, torch.float32)
+    contract = vjepa2_contract(found, ImportSettings(name=folder.name), "none")
+    import_bundle(found, contract, to_plain(vjepa2_planner()), folder, torch.float32)
     return folder
 
 

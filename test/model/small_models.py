@@ -8,10 +8,8 @@ from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import (
     STATE_LAYOUTS,
     ActionSpec,
-    EnergySpec,
     ImageSpec,
     LatentSpec,
-    PlanningSpec,
     StateSpec,
     SubGoalSpec,
     TrainingSpec,
@@ -26,7 +24,6 @@ from jepa_planner.model.scene_eyes import SceneEyes, SceneEyesConfig
 from jepa_planner.model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
 from jepa_planner.model.verdict_head import VerdictHead, VerdictHeadConfig
 from jepa_planner.model.world_model import Context, WorldModel
-from jepa_planner.planning.solvers.cem import CemSettings
 
 SLOTS, CHANNELS = 3, 4
 
@@ -145,12 +142,6 @@ def small_contract(**changes) -> Contract:
         latent=LatentSpec(tokens=SLOTS, channels=CHANNELS, grid=(1, SLOTS)),
         state=StateSpec(channels=STATE_LAYOUTS[1], frame="panda_link0", tcp_frame="tcp"),
         action=ActionSpec(max_abs=(0.06, 0.06, 0.06, 0.0, 0.0, 0.0, 1.0), time_step_s=0.25),
-        energy=EnergySpec(kind="summed_mse", scale=2.0),
-        planning=PlanningSpec(
-            reached_energy=0.2,
-            steps_per_sub_goal=5,
-            cem=CemSettings(horizon=3, samples=16, iterations=2, elites=4, seeded_candidates=("noop",)),
-        ),
         training=TrainingSpec(data="none", command="none", seeds=(0,), steps={"encoder": 1}),
         encoder=slot_encoder_config(),
         predictor=slot_predictor_config(),

@@ -33,13 +33,16 @@ from jepa_planner.model.bundle import (
     model_folder,
     save_bundle,
     write_bundle,
+    write_planner,
 )
 from jepa_planner.model.bundle_files import BundleError, sha256
 from jepa_planner.model.contract import ContractError
 from jepa_planner.model.contract_sections import FamiliaritySpec
 from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.world_model import WorldModel
-from jepa_planner.planning.progress import ProgressSettings
+
+PLANNER = {"reached_energy": 0.2}
+"""Plain data, which is planning's to understand."""
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,7 @@ def saved(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "small"
     model = small_world_model()
     save_bundle(folder, model.encoder, model.predictor, model.contract)
+    write_planner(folder, PLANNER)
     return folder
 
 
@@ -182,7 +186,7 @@ def test_a_path_that_leaves_the_folder_is_refused(bundle, kind):
         (lambda c: c["image"].update(height="tall"), "image.height: expected int, got 'tall'"),
         (lambda c: c["image"].update(crop="squeeze"), "image.crop: expected one of 'centre'"),
         (lambda c: c.update(format="two"), "format: expected int, got 'two'"),
-        (lambda c: c.update(format=0), "format: must lie in 1 to 3"),
+        (lambda c: c.update(format=0), "format: must lie in 1 to 4"),
     ],
 )
 def test_a_bad_field_of_the_contract_is_named(bundle, change, message):
@@ -192,11 +196,11 @@ def test_a_bad_field_of_the_contract_is_named(bundle, change, message):
 
 
 def test_a_bundle_of_a_newer_format_is_refused_as_such_whatever_else_it_holds(bundle):
-    edit(bundle, lambda contract: contract.update(format=4, feelings="mixed"))
+    edit(bundle, lambda contract: contract.update(format=5, feelings="mixed"))
     with pytest.raises(BundleError) as refused:
         load_contract(bundle)
     path = bundle / "model.yaml"
-    assert str(refused.value) == f"{path}: made by a newer jepa_planner (format 4, this one reads up to 3): update"
+    assert str(refused.value) == f"{path}: made by a newer jepa_planner (format 5, this one reads up to 4): update"
 
 
 def test_a_bundle_of_an_older_format_is_read_and_written_as_the_present_one(bundle):
@@ -204,7 +208,7 @@ def test_a_bundle_of_an_older_format_is_read_and_written_as_the_present_one(bund
     assert load_contract(bundle).format == 1
     spec = FamiliaritySpec(latent_distance=1.0, arm_error_m=0.1, surprise=1.0, data="none")
     written = write_bundle(bundle, replace(load_contract(bundle), familiarity=spec), {}, torch.float32)
-    assert written.format == 3 and "\nformat: 3\n" in (bundle / "model.yaml").read_text()
+    assert written.format == 4 and "\nformat: 4\n" in (bundle / "model.yaml").read_text()
 
 
 def test_a_model_of_ones_own_beside_the_shipped_one_does_not_become_the_default(tmp_path, monkeypatch):
@@ -291,6 +295,7 @@ def test_a_second_head_takes_the_place_of_the_first(bundle, tmp_path):
 def test_a_head_is_stored_in_the_type_of_the_encoder(tmp_path):
     model = small_world_model()
     save_bundle(tmp_path, model.encoder, model.predictor, model.contract, torch.float16)
+    write_planner(tmp_path, PLANNER)
     add_sub_goal_head(tmp_path, tmp_path, small_sub_goal_head(), small_sub_goal_spec())
     loaded = load_sub_goal_head(tmp_path).embed.weight
     assert loaded.dtype == torch.float32
@@ -369,6 +374,7 @@ def test_a_verdict_through_one_of_two_cameras_is_that_of_a_head_that_sees_one(tm
     model = small_world_model()
     contract = replace(model.contract, encoder=slot_encoder_config(any_view=True))
     save_bundle(tmp_path, small_encoder(any_view=True), model.predictor, contract)
+    write_planner(tmp_path, PLANNER)
     head = small_verdict_head(scene=EYES)
     add_verdict_head(tmp_path, tmp_path, head, small_verdict_spec(head=verdict_head_config(scene=EYES)))
     one = load_contract(tmp_path, ["side"])
@@ -376,9 +382,3 @@ def test_a_verdict_through_one_of_two_cameras_is_that_of_a_head_that_sees_one(tm
     state = torch.zeros(1, 8)
     loaded = load_verdict_head(tmp_path, ["side"])(seen, state, seen)
     assert torch.equal(loaded.logits, head.of_views([1])(seen, state, seen).logits)
-
-
-def test_contracts_written_before_there_were_verdicts_still_load(bundle):
-    edit(bundle, lambda contract: [contract.pop("verdict"), contract["planning"].pop("progress")])
-    contract = load_bundle(bundle)[2]
-    assert contract.verdict is None and contract.planning.progress == ProgressSettings()

@@ -1,6 +1,5 @@
 """A model that is planned in pixels: its decoder, its bundle, and the energy that follows from them."""
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,14 +7,16 @@ import torch
 from tiny_training import ENCODER, PREDICTOR, encoder, episodes, predictor
 
 from jepa_planner.core.context import Context
+from jepa_planner.core.strict_fields import FieldError
 from jepa_planner.model.bundle import load_decoder, save_bundle
 from jepa_planner.model.bundle_files import DECODER_FILE, BundleError
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.model.world_model import WorldModel
-from jepa_planner.planning.energy import SummedMse, latent_energy
+from jepa_planner.planning.energy import SummedMse, energy_of, latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
-from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels
+from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels, planner_settings
 
 SOME = episodes(count=2, steps=3)
 
@@ -26,13 +27,16 @@ def decoder(seed: int = 0) -> PixelDecoder:
 
 
 def latent_contract() -> Contract:
+    return contract(encoder(), predictor(), SOME, Recipe())
+
+
+def latent_planner() -> PlannerSettings:
     latents = np.zeros((2, 4, ENCODER.latent_tokens, ENCODER.latent_channels), np.float32)
-    return contract(encoder(), predictor(), SOME, latents, Recipe())
+    return planner_settings(latent_contract(), latents)
 
 
 def saved(folder) -> Contract:
-    described = planned_in_pixels(latent_contract(), SOME)
-    return save_bundle(folder, encoder(), predictor(), described, decoder=decoder())
+    return save_bundle(folder, encoder(), predictor(), latent_contract(), decoder=decoder())
 
 
 def test_pictures_have_the_views_and_size_that_the_encoder_sees():
@@ -55,7 +59,8 @@ def test_a_bundle_with_a_decoder_is_planned_by_the_pixels_of_its_predictions(tmp
     latents = model.encode(SOME.images[0, :2])
     context = Context(latents[:1], torch.from_numpy(SOME.states[0, :1]), torch.zeros(0, 7))
     actions = 0.03 * torch.randn(6, 3, 7)
-    energies = WorldModelImagination(model, model.energy).energies(context, latents[1], actions)
+    energy = energy_of("pixel_summed_mse", model.decoder)
+    energies = WorldModelImagination(model, energy).energies(context, latents[1], actions)
     drawn = decoder().requires_grad_(False)(model.rollout(context, actions))
     expected = (drawn - decoder().requires_grad_(False)(latents[1])).square().mean(dim=(2, 3, 4, 5)).sum(dim=1)
     torch.testing.assert_close(energies, expected)
@@ -66,16 +71,16 @@ def test_a_bundle_with_a_decoder_is_planned_by_the_pixels_of_its_predictions(tmp
 def test_a_bundle_without_a_decoder_is_planned_in_latents(tmp_path):
     save_bundle(tmp_path, encoder(), predictor(), latent_contract())
     assert load_decoder(tmp_path) is None
-    assert isinstance(WorldModel.load(tmp_path).energy, SummedMse)
+    assert isinstance(energy_of("summed_mse", WorldModel.load(tmp_path).decoder), SummedMse)
 
 
 def test_tolerances_are_the_same_share_of_the_energy_of_unrelated_frames():
-    before = latent_contract()
-    after = planned_in_pixels(before, SOME)
+    before = latent_planner()
+    after = planned_in_pixels(before, latent_contract(), SOME)
     assert after.energy.kind == "pixel_summed_mse" and 0.01 < after.energy.scale < 3.0
     for goals in (1, 3):
-        expected = [t * after.energy.scale / 2.0 for t in before.planning.tolerances(goals)]
-        assert after.planning.tolerances(goals) == pytest.approx(expected, rel=0.01)
+        expected = [t * after.energy.scale / 2.0 for t in before.tolerances(goals)]
+        assert after.tolerances(goals) == pytest.approx(expected, rel=0.01)
 
 
 def test_an_altered_or_missing_decoder_is_refused_by_name(tmp_path):
@@ -90,12 +95,13 @@ def test_an_altered_or_missing_decoder_is_refused_by_name(tmp_path):
         load_decoder(tmp_path)
 
 
-def test_a_decoder_that_does_not_fit_the_energy_is_not_saved(tmp_path):
-    described = latent_contract()
-    with pytest.raises(BundleError, match=r"energy\.kind: 'summed_mse' does not fit a bundle with a decoder"):
-        save_bundle(tmp_path, encoder(), predictor(), described, decoder=decoder())
-    with pytest.raises(BundleError, match=r"'pixel_summed_mse' does not fit a bundle without a decoder"):
-        save_bundle(tmp_path, encoder(), predictor(), planned_in_pixels(described, SOME))
+def test_an_energy_of_pixels_needs_a_decoder(tmp_path):
+    planner = planned_in_pixels(latent_planner(), latent_contract(), SOME)
+    planner.save(tmp_path)
+    assert PlannerSettings.load(tmp_path, saved(tmp_path)) == planner
+    without = save_bundle(tmp_path / "without", encoder(), predictor(), latent_contract())
+    with pytest.raises(FieldError, match=r"energy\.kind: 'pixel_summed_mse' needs decoder\.safetensors, which the"):
+        planner.check(without)
 
 
 def test_who_has_no_decoder_refuses_energies_of_pixels():
@@ -107,8 +113,7 @@ def test_predictions_that_are_drawn_alike_have_the_same_energy_whatever_their_la
     module = decoder()
     with torch.no_grad():
         module.expand.weight[:, 3:] = 0.0  # draws nothing of the tokens but the first
-    model = WorldModel(planned_in_pixels(latent_contract(), SOME), encoder(), predictor(), decoder=module)
+    energy = energy_of("pixel_summed_mse", module.requires_grad_(False))
     goal, other = torch.randn(4, 3), torch.randn(4, 3)
     other[0] = goal[0]
-    assert model.energy(other[None, None], goal, torch.zeros(1, 1, 7)).item() == pytest.approx(0.0, abs=1e-9)
-    assert replace(model.contract.energy).in_pixels
+    assert energy(other[None, None], goal, torch.zeros(1, 1, 7)).item() == pytest.approx(0.0, abs=1e-9)

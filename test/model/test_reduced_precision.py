@@ -14,12 +14,14 @@ import torch.nn.functional as F
 from reference_vectors import CHECKPOINT, SIZE, reference_world_model, relative_error, vectors
 from scipy.stats import spearmanr
 
+from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.model.bundle import model_folder
 from jepa_planner.model.vjepa2.ac_checkpoint import find_vjepa2_ac
 from jepa_planner.model.vjepa2.contract import ImportSettings, vjepa2_contract
 from jepa_planner.model.vjepa2.import_bundle import import_bundle
 from jepa_planner.model.world_model import Context, WorldModel
-from jepa_planner.planning.energy import latent_energy
+from jepa_planner.planning.energy import LastStepL1
+from jepa_planner.planning.vjepa2_planner import vjepa2_planner
 
 CANDIDATES = 256
 LEAST_RANK_CORRELATION = 0.999
@@ -34,7 +36,7 @@ def stored_in_bf16(tmp_path_factory) -> WorldModel:
     folder = tmp_path_factory.mktemp("bf16") / "tiny"
     found = find_vjepa2_ac(CHECKPOINT, SIZE)
     contract = vjepa2_contract(found, ImportSettings(name="tiny"), "")
-    import_bundle(found, contract, folder, torch.bfloat16)
+    import_bundle(found, contract, to_plain(vjepa2_planner()), folder, torch.bfloat16)
     return WorldModel.load(folder)
 
 
@@ -55,7 +57,7 @@ def start() -> Context:
 
 
 def energies(model: WorldModel, context: Context, goal: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
-    return latent_energy(model.contract.energy.kind)(model.rollout(context, actions), goal, actions)
+    return LastStepL1()(model.rollout(context, actions), goal, actions)
 
 
 def goal_that_actions_approach(horizon: int) -> torch.Tensor:

@@ -10,6 +10,7 @@ from jepa_planner.model.rollout.engine import RolloutEngine
 from jepa_planner.model.rollout.plain import plain_rollout
 from jepa_planner.model.world_model import Context, WorldModel
 from jepa_planner.planning.action_space import ActionSpace
+from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.energy import Energy, LastStepL1
 from jepa_planner.planning.imagination import Imagination, WorldModelImagination
 from jepa_planner.planning.solvers.cem import CemSettings, CrossEntropyMethod
@@ -60,6 +61,9 @@ def test_pose_difference_equals_the_reference():
     assert relative_error(action_between(states[0, 0], states[0, 1]), vectors()["pose_diff"]) < TOLERANCE
 
 
+CUTS = cuts_of(CemSettings())
+
+
 def imagination_by(path: str) -> Imagination:
     model, energy = reference_world_model(), LastStepL1()
     if path == "plain":
@@ -68,7 +72,7 @@ def imagination_by(path: str) -> Imagination:
         model.engine = RolloutEngine(model.predictor, "bfloat16")
     if path == "fast in chunks of 13":
         model.engine = RolloutEngine(model.predictor, chunk=13, threads=2)
-    return WorldModelImagination(model, energy)
+    return WorldModelImagination(model, energy, CUTS)
 
 
 class PlainImagination:

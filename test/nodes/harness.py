@@ -7,7 +7,6 @@ import itertools
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from rclpy.parameter import Parameter
 from rclpy.time import Time
 from sensor_msgs.msg import Image, JointState
 from small_models import slot_encoder_config, small_contract, small_predictor
+from small_planner import small_planner
 from trajectory_msgs.msg import JointTrajectory
 
 from jepa_planner.control.limits import SafetyLimits
@@ -56,9 +56,9 @@ def small_bundle(folder: Path, any_view: bool = False) -> str:
     Its patience is endless, since nothing that its arm does changes what its cameras see.
     """
     contract = small_contract(encoder=slot_encoder_config(any_view=any_view))
-    contract = replace(contract, planning=replace(contract.planning, progress=ProgressSettings(patience=0)))
     torch.manual_seed(0)
     save_bundle(folder, VideoEncoder(contract.encoder), small_predictor(), contract)
+    small_planner(progress=ProgressSettings(patience=0)).save(folder)
     return str(folder)
 
 

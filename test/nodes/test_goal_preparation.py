@@ -17,8 +17,11 @@ from jepa_planner.nodes.client import goal_image
 from jepa_planner.nodes.conversions import image_to_array
 from jepa_planner.nodes.goal_preparation import GoalPreparation
 from jepa_planner.nodes.goal_pursuit import Ended, Outcome
+from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.decision import Decision, DecisionKind
+from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner_sim.envs import PandaTaskEnv
 
@@ -50,10 +53,14 @@ def scene(request):
     env.close()
 
 
+def planner_of(model: WorldModel) -> PlannerSettings:
+    return PlannerSettings.load(FOLDER, model.contract)
+
+
 @pytest.fixture
 def small_search(model):
     """A search of milliseconds."""
-    return optimiser_of(model.contract.planning.search().resized(**SEARCH))
+    return optimiser_of(planner_of(model).search().resized(**SEARCH))
 
 
 class Node:
@@ -77,8 +84,9 @@ class Node:
 def of_the_nodes(model: WorldModel, scene: Scene, looks: int = 100) -> list[Decision]:
     """Decisions while the arm and the cameras stay as they are, to the end."""
     node = Node(model)
-    imagination = WorldModelImagination(model, model.energy)
-    preparation = GoalPreparation(model.contract, FOLDER, node.parameters, node, imagination)
+    planner = planner_of(model)
+    imagination = WorldModelImagination(model, latent_energy(planner.energy.kind), cuts_of(planner.search()))
+    preparation = GoalPreparation(model.contract, planner, FOLDER, node.parameters, node, imagination)
     request = ReachGoalImage.Goal(goals=[goal_image(g) for g in scene.goals], max_steps=scene.env.max_steps)
     controller = preparation.controller(request, node)
     decisions = []
@@ -90,8 +98,8 @@ def of_the_nodes(model: WorldModel, scene: Scene, looks: int = 100) -> list[Deci
 
 def of_the_evaluation(model: WorldModel, scene: Scene, optimiser) -> list[Decision]:
     policy = WorldModelPolicy(
-        model, optimiser=optimiser, sub_goal_head=load_sub_goal_head(FOLDER), imagine_sub_goals="auto",
-        familiarity=load_familiarity(FOLDER), verdict_head=load_verdict_head(FOLDER),
+        model, planner_of(model), optimiser=optimiser, sub_goal_head=load_sub_goal_head(FOLDER),
+        imagine_sub_goals="auto", familiarity=load_familiarity(FOLDER), verdict_head=load_verdict_head(FOLDER),
     )  # fmt: skip
     policy.start(scene.env, scene.goals, SEED)
     decisions = []
@@ -122,7 +130,7 @@ def test_nodes_and_evaluation_decide_the_same_to_the_end(model, scene, small_sea
     nodes, evaluation = of_the_nodes(model, scene), of_the_evaluation(model, scene, small_search)
     assert len(nodes) == len(evaluation)
     assert all(same(*pair) for pair in zip(nodes, evaluation, strict=True))
-    assert (nodes[-1].reason.name, nodes[-1].total_steps) == ("STALLED", model.contract.planning.progress.patience)
+    assert (nodes[-1].reason.name, nodes[-1].total_steps) == ("STALLED", planner_of(model).progress.patience)
     assert (nodes[0].imagined is not None) == (len(scene.goals) == 1)
     assert nodes[-1].verdict is not None
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from small_models import small_world_model
+from small_planner import ENERGY, small_planner
 
 from jepa_planner.control.arm_executive import Mode
 from jepa_planner.nodes.goal_pursuit import Ended, GoalPursuit, Outcome, PursuitSettings
@@ -260,7 +261,7 @@ def test_a_planner_that_breaks_holds_the_arm_and_says_how(world):
 def pursue_with_refusals(world: World, budget_steps: int, refused: tuple[int, ...]):
     """A goal far away, pursued by a real controller; the arm refuses the plans of these numbers, and stays."""
     model = small_world_model()
-    factory = ControllerFactory(model.contract, WorldModelImagination(model, model.energy), model.energy)
+    factory = ControllerFactory(model.contract, small_planner(), WorldModelImagination(model, ENERGY), ENERGY)
     world.controller = factory.controller([Goal(torch.full((3, 4), 9.0), budget_steps, tolerance=1e-9)])
 
     def answer(plan_id: int) -> None:

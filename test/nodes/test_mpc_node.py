@@ -13,6 +13,7 @@ from jepa_planner.srv import Rollout
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.parameter import Parameter
 from small_models import EYES, small_sub_goal_head, small_sub_goal_spec
+from small_planner import small_planner
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
@@ -29,6 +30,7 @@ from jepa_planner.model.predictor import ActionConditionedPredictor
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.goal_pursuit import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
+from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES
 from jepa_planner.planning.sub_goals import SubGoalSettings
 
@@ -129,6 +131,7 @@ def test_an_untrained_model_moves_nothing_and_says_why(ros, bundle, tmp_path, co
     """It predicts that nothing changes, whatever is done."""
     encoder, predictor, contract = load_bundle(bundle)
     save_bundle(tmp_path / "untrained", encoder, ActionConditionedPredictor(predictor.config), contract)
+    small_planner(progress=ProgressSettings(patience=0)).save(tmp_path / "untrained")
     rig = Rig(str(tmp_path / "untrained"))
     rig.planner(composed)
     result = rig.result(rig.send_goals(ENDLESS))
@@ -170,8 +173,9 @@ def test_feedback_tells_energy_sub_goal_and_seconds_per_plan(rig):
 @pytest.fixture(scope="session")
 def imagining_bundle(bundle, tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("imagining")
-    spec = small_sub_goal_spec(pursuit=SubGoalSettings(steps=6, goal_distance=0.0, near_goal=0.0))
-    add_sub_goal_head(Path(bundle), folder, small_sub_goal_head(), spec)
+    add_sub_goal_head(Path(bundle), folder, small_sub_goal_head(), small_sub_goal_spec())
+    imagining = SubGoalSettings(steps=6, goal_distance=0.0, near_goal=0.0)
+    small_planner(progress=ProgressSettings(patience=0), sub_goals=imagining).save(folder)
     return str(folder)
 
 
@@ -197,8 +201,9 @@ def test_feedback_tells_the_imagined_moment_and_how_near_it_is(ros, imagining_bu
 @pytest.mark.parametrize("composed", [True, False], ids=["in one process", "over topics"])
 def test_a_head_that_sees_is_given_the_pictures_of_cameras_and_goals(ros, bundle, tmp_path, composed):
     head = small_sub_goal_head(scene=EYES).eval()
-    pursuit = SubGoalSettings(steps=2, goal_distance=0.0, near_goal=0.0, arm_weight=10.0)
-    add_sub_goal_head(Path(bundle), tmp_path / "seeing", head, small_sub_goal_spec(head=head.config, pursuit=pursuit))
+    imagining = SubGoalSettings(steps=2, goal_distance=0.0, near_goal=0.0, arm_weight=10.0)
+    add_sub_goal_head(Path(bundle), tmp_path / "seeing", head, small_sub_goal_spec(head=head.config))
+    small_planner(progress=ProgressSettings(patience=0), sub_goals=imagining).save(tmp_path / "seeing")
     rig = Rig(str(tmp_path / "seeing"))
     rig.planner(composed)
     heard = []
@@ -350,11 +355,11 @@ def test_a_subscriber_of_default_quality_hears_the_planner(rig, kind, topic):
 def test_the_same_picture_has_the_same_energy_as_in_process(rig, bundle):
     """What the goal action reports is what the model computes without ROS."""
     from jepa_planner.model.world_model import WorldModel
-    from jepa_planner.planning.energy import distance_to_goal, latent_energy
+    from jepa_planner.planning.energy import SummedMse, distance_to_goal
 
     rig.planner(composed=False)
     result = rig.result(rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e9)))
     model = WorldModel.load(bundle)
     seen, goal = (model.encode(np.stack(views)[None])[0] for views in (rig.robot.views, FAR))
-    energy = distance_to_goal(latent_energy(model.contract.energy.kind), seen, goal, 7)
+    energy = distance_to_goal(SummedMse(), seen, goal, 7)
     assert result.final_energy == pytest.approx(energy, rel=1e-5)

@@ -1,7 +1,6 @@
 """What a planner thinks of the work, on its way to whoever sent the goal."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from harness import FAR, Rig, goal_of
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.msg import PlanStats
 from small_models import CHANNELS, SLOTS
+from small_planner import small_planner
 
 from jepa_planner.model.bundle import add_verdict_head, load_bundle, save_bundle
 from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
@@ -17,6 +17,7 @@ from jepa_planner.model.verdict_head import VerdictHead, VerdictHeadConfig
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.goal_pursuit import Outcome
 from jepa_planner.planning.progress import ProgressSettings
+from jepa_planner.planning.verdict import VerdictSettings
 
 EDGES_M = (0.02, 0.04)
 AS_SHOWN, ELSEWHERE = 0, 3
@@ -40,10 +41,11 @@ def head_that_says(answer: int, chance: float, shown: torch.Tensor) -> VerdictHe
 def judging_rig(bundle: str, folder: Path, answer: int, chance: float, patience: int = 0) -> Rig:
     """Nodes of a model with such a head; the goal shows the arm 10 cm beside where it is."""
     encoder, predictor, contract = load_bundle(bundle)
-    planning = replace(contract.planning, progress=ProgressSettings(patience=patience))
-    save_bundle(folder, encoder, predictor, replace(contract, planning=planning))
+    save_bundle(folder, encoder, predictor, contract)
     head = head_that_says(answer, chance, torch.tensor([0.5, 0.1, 0.13, 0.0, 0.0, 0.0, 0.0, 0.0]))
     spec = VerdictSpec(head=CONFIG, training=TrainingSpec(data="none", command="none"))
+    planner = small_planner(progress=ProgressSettings(patience=patience), verdict=VerdictSettings())
+    planner.save(folder)
     add_verdict_head(folder, folder, head, spec)
     return Rig(str(folder))
 

@@ -5,6 +5,7 @@ import torch
 from controlled import FixedPlan, controller, goal, observe, run
 from landscapes import PointWorld
 from small_models import slot_predictor_config, small_context, small_contract, small_encoder
+from small_planner import ENERGY, small_planner
 
 from jepa_planner.model.predictor import ActionConditionedPredictor
 from jepa_planner.model.sub_goal_head import Hypotheses
@@ -145,7 +146,7 @@ def test_an_untrained_model_moves_nothing():
     """It predicts that nothing changes, whatever is done."""
     untrained = WorldModel(small_contract(), small_encoder(), ActionConditionedPredictor(slot_predictor_config()))
     factory = ControllerFactory(
-        untrained.contract, WorldModelImagination(untrained, untrained.energy), untrained.energy
+        untrained.contract, small_planner(), WorldModelImagination(untrained, ENERGY), ENERGY
     )
     context = small_context(1)
     control = factory.controller(factory.goals([small_context(1, seed=9).latents[0]], [Asked()]))

@@ -11,9 +11,11 @@ from small_models import (
     small_verdict_spec,
     small_world_model,
 )
+from small_planner import ENERGY, small_planner
 
 from jepa_planner.model.contract_sections import FamiliaritySpec
 from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import DecisionKind, Reason
 from jepa_planner.planning.factory import Asked, ControllerFactory
@@ -23,16 +25,18 @@ from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.planning.verdict import VerdictSettings
 from jepa_planner.planning.wary_controller import UnfamiliarGoalError, WaryController
 
-MODEL = small_world_model()
-IMAGINING = replace(
-    MODEL.contract, sub_goals=small_sub_goal_spec(pursuit=SubGoalSettings(steps=6, goal_distance=0.0, near_goal=0.0))
-)
+MODEL, PLANNER = small_world_model(), small_planner()
+IMAGINING = {
+    "contract": replace(MODEL.contract, sub_goals=small_sub_goal_spec()),
+    "planner": small_planner(sub_goals=SubGoalSettings(steps=6, goal_distance=0.0, near_goal=0.0)),
+}
 FAR = torch.full((3, 4), 9.0)
 GENEROUS = {"latent_distance": 1e6, "arm_error_m": 1e6, "surprise": 1e6}
 
 
-def factory(contract=MODEL.contract, **given) -> ControllerFactory:
-    return ControllerFactory(contract, WorldModelImagination(MODEL, MODEL.energy), MODEL.energy, **given)
+def factory(contract=MODEL.contract, planner=PLANNER, **given) -> ControllerFactory:
+    cuts = cuts_of(planner.search())
+    return ControllerFactory(contract, planner, WorldModelImagination(MODEL, ENERGY, cuts), ENERGY, **given)
 
 
 def wary(**limits: float) -> ControllerFactory:
@@ -47,10 +51,10 @@ def budgets(made: ControllerFactory, goals: int, max_steps: int = 0, **asked: in
     return [goal.budget_steps for goal in found]
 
 
-def test_a_goal_image_has_the_steps_that_the_contract_recommends():
+def test_a_goal_image_has_the_steps_that_the_settings_recommend():
     assert budgets(factory(), 3) == [5, 5, 5]
-    assert budgets(factory(IMAGINING, sub_goal_head=small_sub_goal_head()), 3) == [2, 2, 2]
-    assert budgets(factory(IMAGINING, imagine_sub_goals="never"), 3) == [5, 5, 5]
+    assert budgets(factory(**IMAGINING, sub_goal_head=small_sub_goal_head()), 3) == [2, 2, 2]
+    assert budgets(factory(**IMAGINING, imagine_sub_goals="never"), 3) == [5, 5, 5]
 
 
 def test_the_last_goal_image_has_all_the_steps_that_are_allowed():
@@ -75,7 +79,7 @@ def test_goal_images_share_the_steps_of_all():
 
 @pytest.mark.parametrize(("mode", "imagined"), [("auto", True), ("never", False)])
 def test_sub_goals_are_imagined_where_the_model_can_and_it_is_not_told_otherwise(mode, imagined):
-    made = factory(IMAGINING, sub_goal_head=small_sub_goal_head(), imagine_sub_goals=mode)
+    made = factory(**IMAGINING, sub_goal_head=small_sub_goal_head(), imagine_sub_goals=mode)
     seen = small_context(1)
     decision = made.controller(made.goals([FAR], [Asked()])).step(seen.latents[0], seen.states[0])
     assert (decision.imagined is not None) == imagined
@@ -84,17 +88,18 @@ def test_sub_goals_are_imagined_where_the_model_can_and_it_is_not_told_otherwise
 def test_a_model_that_tells_when_the_work_is_done_is_asked_by_the_rule_of_its_contract():
     seen = small_context(1)
     for certainty, objects_hold in ((1e-9, True), (0.99, False)):
-        lenient = small_verdict_spec(rule=VerdictSettings(certainty=certainty, kept_certainty=1e-9))
-        made = factory(replace(MODEL.contract, verdict=lenient), verdict_head=small_verdict_head())
+        lenient = small_planner(verdict=VerdictSettings(certainty=certainty, kept_certainty=1e-9))
+        judged = replace(MODEL.contract, verdict=small_verdict_spec())
+        made = factory(judged, lenient, verdict_head=small_verdict_head())
         decision = made.controller(made.goals([FAR], [Asked()])).step(seen.latents[0], seen.states[0])
         assert decision.verdict.objects_hold is objects_hold
     made = replace(made, verdict_head=None)
     assert made.controller(made.goals([FAR], [Asked()])).step(seen.latents[0], seen.states[0]).verdict is None
 
 
-def test_patience_is_that_of_the_contract():
-    planning = replace(MODEL.contract.planning, progress=ProgressSettings(patience=1, energy_gain=0.9))
-    made, seen = factory(replace(MODEL.contract, planning=planning)), small_context(1)
+def test_patience_is_that_of_the_settings():
+    impatient = small_planner(progress=ProgressSettings(patience=1, energy_gain=0.9))
+    made, seen = factory(planner=impatient), small_context(1)
     controller = made.controller(made.goals([FAR], [Asked()]))
     reasons = [controller.step(seen.latents[0], seen.states[0]).reason for _ in range(2)]
     assert reasons == [Reason.ON_THE_WAY, Reason.STALLED]

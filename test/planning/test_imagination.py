@@ -1,6 +1,7 @@
 import pytest
 import torch
 from small_models import CHANNELS, SLOTS, small_actions, small_context, small_world_model
+from small_planner import small_planner
 
 from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.energy import ActionEffort, LastStepMse, WeightedSum
@@ -44,8 +45,9 @@ def test_chunks_change_no_energy_and_each_candidate_meets_its_own_actions(chunk)
 def test_rough_energies_are_confirmed_at_the_cuts_of_the_search():
     model, context, actions = RoughlyImagining(), small_context(), small_actions(candidates=20)
     exact = WorldModelImagination(small_world_model(), LastStepMse()).energies(context, goal(), actions)
-    given = WorldModelImagination(model, LastStepMse()).energies(context, goal(), actions)
-    elites = model.contract.planning.cem.elites
+    search = small_planner().cem
+    given = WorldModelImagination(model, LastStepMse(), cuts_of(search)).energies(context, goal(), actions)
+    elites = search.elites
     assert sum(model.exact_calls) > 0
     chosen, expected = (set(x.topk(elites, largest=False).indices.tolist()) for x in (given, exact))
     assert chosen == expected
@@ -68,7 +70,7 @@ def test_all_candidates_are_exact_where_each_one_counts():
     assert model.exact_calls == [20]
 
 
-@pytest.mark.parametrize(("dtype", "cuts"), [("float32", None), ("int8", ())])
+@pytest.mark.parametrize(("dtype", "cuts"), [("float32", (4,)), ("int8", ())])
 def test_nothing_is_confirmed_where_rollouts_are_exact_or_rough_ones_will_do(dtype, cuts):
     model = RoughlyImagining(dtype)
     imagination = WorldModelImagination(model, LastStepMse(), cuts)

@@ -10,6 +10,7 @@ from small_models import (
     small_world_model,
     sub_goal_head_config,
 )
+from small_planner import ENERGY, small_planner
 
 from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
 from jepa_planner.model.predictor import ActionConditionedPredictor
@@ -21,17 +22,18 @@ from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.offline_plan import NoPlanError, OfflinePlan, plan_offline
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.sub_goals import SubGoalSettings
+from jepa_planner.planning.verdict import VerdictSettings
 
-MODEL = small_world_model()
+MODEL, PLANNER = small_world_model(), small_planner()
 GOAL = small_context(1, seed=9).latents[0]
 
 
 def factory(**given) -> ControllerFactory:
-    return ControllerFactory(MODEL.contract, WorldModelImagination(MODEL, MODEL.energy), MODEL.energy, **given)
+    return ControllerFactory(MODEL.contract, PLANNER, WorldModelImagination(MODEL, ENERGY), ENERGY, **given)
 
 
 def plan(seed: int = 0, context: Context | None = None, goal: torch.Tensor = GOAL, **settings) -> OfflinePlan:
-    cem = replace(MODEL.contract.planning.cem, **settings)
+    cem = replace(PLANNER.cem, **settings)
     return plan_offline(MODEL, context or small_context(1), goal, factory(optimiser=optimiser_of(cem), seed=seed))
 
 
@@ -67,18 +69,19 @@ def test_a_goal_that_looks_like_now_needs_no_plan():
 
 def test_a_model_that_sees_no_difference_between_actions_gives_no_plan():
     untrained = WorldModel(MODEL.contract, MODEL.encoder, ActionConditionedPredictor(slot_predictor_config()))
-    planner = ControllerFactory(
-        untrained.contract, WorldModelImagination(untrained, untrained.energy), untrained.energy
-    )
+    blind = ControllerFactory(untrained.contract, PLANNER, WorldModelImagination(untrained, ENERGY), ENERGY)
     with pytest.raises(NoPlanError, match=r"INVALID_ENERGY: .*the model sees no difference between actions"):
-        plan_offline(untrained, small_context(1), GOAL, planner)
+        plan_offline(untrained, small_context(1), GOAL, blind)
 
 
 def test_with_sub_goals_the_energies_are_those_to_what_is_planned_for():
-    spec = small_sub_goal_spec(pursuit=SubGoalSettings(goal_distance=0.0, near_goal=0.0))
     context, head = small_context(1), small_sub_goal_head()
-    planner = replace(factory(sub_goal_head=head), contract=replace(MODEL.contract, sub_goals=spec))
-    found = plan_offline(MODEL, context, GOAL, planner)
+    imagining = replace(
+        factory(sub_goal_head=head),
+        contract=replace(MODEL.contract, sub_goals=small_sub_goal_spec()),
+        planner=small_planner(sub_goals=SubGoalSettings(goal_distance=0.0, near_goal=0.0)),
+    )
+    found = plan_offline(MODEL, context, GOAL, imagining)
     target = head(context.latents, context.states, GOAL[None]).latents[0, found.imagined.hypothesis]
     assert torch.allclose(found.imagined.latent, target)
     assert found.energy_ahead == pytest.approx(distance_to_goal(SummedMse(), context.latents[0], target, 7))
@@ -103,7 +106,8 @@ JUDGED = VerdictSpec(
 
 @pytest.mark.parametrize("goal", [GOAL, small_context(1).latents[0]])
 def test_a_pair_is_judged_and_planned_for_all_the_same(goal):
-    judged = replace(factory(), contract=replace(MODEL.contract, verdict=JUDGED))
+    contract, planner = replace(MODEL.contract, verdict=JUDGED), small_planner(verdict=VerdictSettings())
+    judged = replace(factory(), contract=contract, planner=planner)
     without, given = (
         plan_offline(MODEL, small_context(1), goal, replace(judged, verdict_head=head)) for head in (None, sure)
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_planner import small_planner
 from tiny_training import ENCODER, episodes, predictor
 
 from jepa_planner.model.bundle import load_contract, load_familiarity, save_bundle
@@ -22,7 +23,8 @@ SOME, OTHERS = episodes(count=12, steps=6), episodes(count=12, steps=6, seed=1)
 def bundle(folder: Path, any_view: bool = False) -> Path:
     torch.manual_seed(0)
     encoder = VideoEncoder(replace(ENCODER, any_view=any_view)).eval()
-    made = contract(encoder, predictor(), SOME, np.zeros((1, 2, 4, 3), np.float32), Recipe())
+    made = contract(encoder, predictor(), SOME, Recipe())
+    small_planner().save(folder)
     save_bundle(folder, encoder, predictor(), made)
     return folder
 

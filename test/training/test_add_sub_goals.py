@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_planner import small_planner
 from tiny_training import encoder, episodes, predictor
 
 from jepa_planner.model.bundle import (
@@ -18,6 +19,7 @@ from jepa_planner.model.bundle import (
 from jepa_planner.model.bundle_files import sha256
 from jepa_planner.model.contract import ContractError
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.training import add_sub_goals as stage
 from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals, in_words
 from jepa_planner.training.episodes import Episodes, write_shard
@@ -34,7 +36,8 @@ SHORT = SubGoalRun(seed=2, iterations=5, command="jepa-planner train --sub-goals
 @pytest.fixture(scope="module")
 def first(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "first"
-    made = contract(encoder(), predictor(), SOME, np.zeros((1, 2, 4, 3), np.float32), Recipe())
+    made = contract(encoder(), predictor(), SOME, Recipe())
+    small_planner().save(folder)
     save_bundle(folder, encoder(), predictor(), made, torch.float16)
     return folder
 
@@ -70,12 +73,12 @@ def test_the_contract_says_what_the_head_learned_from(tmp_path, first):
 def test_a_bundle_is_added_to_where_it_stands_and_keeps_how_sub_goals_are_pursued(tmp_path, first):
     learn(tmp_path, first)
     bundle = tmp_path / "bundle"
-    pursuit = replace(load_contract(bundle).sub_goals.pursuit, max_looks=4)
-    yaml = bundle / "model.yaml"
-    yaml.write_text(yaml.read_text().replace("max_looks: 6", "max_looks: 4"))
+    planner = PlannerSettings.load(bundle, load_contract(bundle))
+    pursuit = replace(planner.sub_goals, max_looks=4)
+    replace(planner, sub_goals=pursuit).save(bundle)
     before = sha256(bundle / "sub_goals.safetensors")
     add_sub_goals([tmp_path / "demonstrations"], bundle, bundle, tmp_path / "other", replace(SHORT, seed=3))
-    assert load_contract(bundle).sub_goals.pursuit == pursuit
+    assert PlannerSettings.load(bundle, load_contract(bundle)).sub_goals == pursuit
     assert sha256(bundle / "sub_goals.safetensors") != before
 
 

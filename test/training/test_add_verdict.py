@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_planner import small_planner
 from tiny_training import encoder, episodes, predictor
 
 from jepa_planner.model.bundle import (
@@ -15,10 +16,10 @@ from jepa_planner.model.bundle import (
     load_sub_goal_head,
     load_verdict_head,
     save_bundle,
-    write_bundle,
 )
 from jepa_planner.model.bundle_files import sha256
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.training import add_verdict as stage
 from jepa_planner.training import verdict_calibration
 from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals
@@ -54,9 +55,14 @@ SOME = acting(episodes(count=6, steps=10))
 @pytest.fixture(scope="module")
 def first(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "first"
-    made = contract(encoder(), predictor(), SOME, np.zeros((1, 2, 4, 3), np.float32), Recipe())
+    made = contract(encoder(), predictor(), SOME, Recipe())
+    small_planner().save(folder)
     save_bundle(folder, encoder(), predictor(), made, torch.float16)
     return folder
+
+
+def planner_of(bundle: Path) -> PlannerSettings:
+    return PlannerSettings.load(bundle, load_contract(bundle))
 
 
 def learn(
@@ -84,7 +90,7 @@ def test_the_contract_says_what_the_head_learned_from_and_how_sure_it_must_be(tm
     assert new.verdict.training.data == "6 episodes of 10 steps, seeds 0 to 5"
     assert new.verdict.training.command == SHORT.command
     assert (new.verdict.training.seeds, new.verdict.training.steps) == ((2,), {"verdict": 3})
-    assert new.verdict.rule.certainty == report["certainty"] >= 0.5
+    assert planner_of(tmp_path / "bundle").verdict.certainty == report["certainty"] >= 0.5
     assert replace(new, verdict=None, files=old.files) == old
 
 
@@ -92,12 +98,13 @@ def test_an_older_head_is_replaced_and_the_rest_of_its_rule_and_the_sub_goals_st
     learn(tmp_path, first)
     bundle = tmp_path / "bundle"
     add_sub_goals([tmp_path / "demonstrations"], bundle, bundle, tmp_path / "sub_goals", SubGoalRun(iterations=2))
-    old = load_contract(bundle)
-    rule = replace(old.verdict.rule, clear_m=0.07, certainty=0.999, kept_certainty=0.998)
-    write_bundle(bundle, replace(old, verdict=replace(old.verdict, rule=rule)), {}, torch.float32)
+    old = planner_of(bundle)
+    rule = replace(old.verdict, clear_m=0.07, certainty=0.999, kept_certainty=0.998)
+    replace(old, verdict=rule).save(bundle)
     before = sha256(bundle / HEAD), sha256(bundle / "sub_goals.safetensors")
     add_verdict([tmp_path / "demonstrations"], bundle, bundle, tmp_path / "other", replace(SHORT, seed=3))
-    rule = load_contract(bundle).verdict.rule
+    rule = planner_of(bundle).verdict
+    assert planner_of(bundle).sub_goals == old.sub_goals
     assert rule.clear_m == 0.07 and rule.kept_certainty <= rule.certainty < 0.998
     assert sha256(bundle / HEAD) != before[0] and sha256(bundle / "sub_goals.safetensors") == before[1]
 
@@ -121,12 +128,12 @@ def out_of_reach(folder: Path, seed: int = 0) -> Path:
 def test_from_episodes_with_a_thing_out_of_reach_it_learns_from_when_on_to_say_so(tmp_path, first):
     report = learn(tmp_path, first, replace(SHORT, out_of_reach=(out_of_reach(tmp_path),)))
     spec = load_contract(tmp_path / "bundle").verdict
-    assert 0.5 <= spec.rule.unreachable <= 0.99
+    assert 0.5 <= planner_of(tmp_path / "bundle").verdict.unreachable <= 0.99
     assert spec.training.data.endswith("seeds 0 to 5; out of reach: 6 episodes of 4 steps, seeds 0 to 5")
     assert report["called_unreachable"] is not None and report["refused"] <= 0.1
     assert "of what is not the same or out of reach is called so" in in_words(report)
     add_verdict([tmp_path / "demonstrations"], tmp_path / "bundle", tmp_path / "bundle", tmp_path / "other", SHORT)
-    assert load_contract(tmp_path / "bundle").verdict.rule.unreachable is None, "this head has not learned it"
+    assert planner_of(tmp_path / "bundle").verdict.unreachable is None, "this head has not learned it"
 
 
 def test_things_out_of_reach_in_scenes_that_no_demonstration_shows_are_refused(tmp_path, first):

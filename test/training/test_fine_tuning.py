@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from small_models import small_contract
+from small_planner import small_planner
 from tiny_training import ENCODER, MLP, PREDICTORS, encoder, episodes, predictor
 from tiny_vjepa2_ac import CHECKPOINT, import_tiny
 
+from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.model.bundle import add_verdict_head, load_bundle, load_contract, load_verdict_head, save_bundle
 from jepa_planner.model.bundle_files import sha256
 from jepa_planner.model.contract import ContractError
@@ -22,6 +24,8 @@ from jepa_planner.model.vjepa2.ac_checkpoint import find_vjepa2_encoder
 from jepa_planner.model.vjepa2.contract import ImportSettings, vjepa2_contract
 from jepa_planner.model.vjepa2.import_bundle import import_bundle
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.vjepa2_planner import vjepa2_planner
 from jepa_planner.training import encoder_training, fine_tuning, view_dropout
 from jepa_planner.training.action_bounds import as_far
 from jepa_planner.training.episodes import Episodes, write_shard
@@ -32,10 +36,11 @@ from jepa_planner.training.fine_tuning import (
     describe,
     fine_tune,
     in_words,
+    planned_with,
     training_settings,
 )
 from jepa_planner.training.predictor_sizes import new_predictor_config
-from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels
+from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels, planner_settings
 from jepa_planner.training.run_folder import RunFolderError
 
 pytestmark = pytest.mark.usefixtures("one_core")
@@ -56,6 +61,10 @@ def tune(folder: Path, init: Path, settings: FineTuning = SHORT, some: Episodes 
     return fine_tune(folder / data, init, folder / "tuned", folder / "run", settings)
 
 
+def planner_of(bundle: Path) -> PlannerSettings:
+    return PlannerSettings.load(bundle, load_contract(bundle))
+
+
 def weights_of(bundle: Path) -> dict[str, torch.Tensor]:
     return load_bundle(bundle)[1].state_dict()
 
@@ -66,8 +75,9 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 def test_a_model_that_predicts_pixels_is_refused(tmp_path):
     some = episodes(count=3, steps=8)
-    made = contract(encoder(), predictor(), some, np.zeros((1, 2, 4, 3), np.float32), Recipe())
-    made = planned_in_pixels(made, some)
+    made = contract(encoder(), predictor(), some, Recipe())
+    latents = np.zeros((1, 2, 4, 3), np.float32)
+    planned_in_pixels(planner_settings(made, latents), made, some).save(tmp_path / "pixels")
     save_bundle(tmp_path / "pixels", encoder(), predictor(), made, decoder=PixelDecoder(ENCODER))
     with pytest.raises(FineTuningError, match="predicts pixels; such models are trained from nothing"):
         tune(tmp_path, tmp_path / "pixels", some=some)
@@ -88,7 +98,8 @@ def test_the_error_falls_and_the_encoder_is_the_same_file(tmp_path, first):
 
 def test_a_head_that_rests_on_the_encoder_alone_stays_and_the_band_of_what_is_settled_is_found_anew(tmp_path):
     some = episodes(count=8, steps=9)
-    made = contract(encoder(), predictor(), some, np.zeros((1, 2, 4, 3), np.float32), Recipe())
+    made = contract(encoder(), predictor(), some, Recipe())
+    small_planner().save(tmp_path / "first")
     save_bundle(tmp_path / "first", encoder(), predictor(), made)
     head = VerdictHeadConfig(latent_tokens=4, latent_channels=3, state_dim=8, width=8, depth=1)
     spec = VerdictSpec(head=head, training=TrainingSpec(data="none", command="none"))
@@ -97,7 +108,8 @@ def test_a_head_that_rests_on_the_encoder_alone_stays_and_the_band_of_what_is_se
     tuned = load_contract(tmp_path / "tuned")
     assert tuned.verdict == spec and load_verdict_head(tmp_path / "tuned") is not None
     load_bundle(tmp_path / "tuned")
-    assert report["settled"]["others"] > 0 and tuned.planning.progress.settled_energy == report["settled"]["energy"]
+    settled, planner = report["settled"], planner_of(tmp_path / "tuned")
+    assert settled["others"] > 0 and planner.progress.settled_energy == settled["energy"]
 
 
 def test_the_error_afterwards_is_that_of_the_bundle_as_written(tmp_path, first):
@@ -116,23 +128,25 @@ def test_the_new_bundle_says_where_it_comes_from(tmp_path, first):
     assert new.training.command == "jepa-planner train" and new.training.steps == {"predictor": 6}
     assert new.training.source_files == old.training.source_files
     assert (new.action.time_step_s, old.action.time_step_s) == (0.2, 0.25)
-    assert 0 < new.energy.scale != old.energy.scale
+    planner = planner_of(tmp_path / "tuned")
+    assert 0 < planner.energy.scale != planner_of(first).energy.scale
     assert new.action.max_abs == pytest.approx(np.abs(SOME.actions).max((0, 1)), rel=0.01)
     assert old.action.max_abs[:3] == (0.05, 0.05, 0.05)
-    assert new.planning.initial_std[:3] == pytest.approx([0.03] * 3, rel=0.03)
-    assert new.planning.steps_per_sub_goal == 17, "10 steps of 0.05 m are 17 of 0.03 m"
+    assert planner.initial_std[:3] == pytest.approx([0.03] * 3, rel=0.03)
+    assert planner.steps_per_sub_goal == 17, "10 steps of 0.05 m are 17 of 0.03 m"
     assert new.image == old.image and new.notes[: len(old.notes)] == old.notes
     assert (new.state.channels, new.state.frame) == (old.state.channels, old.state.frame)
     assert (new.state.tcp_frame, old.state.tcp_frame) == ("tcp", "panda_link8")
 
 
 def test_a_model_that_imagines_sub_goals_says_how_long_its_episodes_are_and_pursues_them_as_far_as_before():
-    shipped = load_contract(Path(__file__).parents[2] / "models" / "panda-tabletop")
+    folder = Path(__file__).parents[2] / "models" / "panda-tabletop"
+    shipped, planner = load_contract(folder), planner_of(folder)
     latents = np.random.default_rng(0).normal(size=(len(SOME), 3, 4, 2)).astype(np.float32)
-    tuned = describe(shipped, SOME, latents, "mse", FineTuning())
+    tuned = describe(shipped, SOME, FineTuning())
     assert tuned.training.data.endswith(f"then {len(SOME)} episodes of {SOME.actions.shape[1]} steps")
-    steps = shipped.sub_goals.pursuit.steps
-    assert tuned.sub_goals.pursuit.steps == as_far(steps, shipped.action.max_abs, tuned.action.max_abs) > steps
+    steps, found = planner.sub_goals.steps, planned_with(planner, shipped, tuned, latents)
+    assert found.sub_goals.steps == as_far(steps, shipped.action.max_abs, tuned.action.max_abs) > steps
 
 
 def test_the_numbers_keep_the_type_that_they_are_stored_in(tmp_path, first):
@@ -259,18 +273,19 @@ def test_a_bundle_is_not_written_over_the_one_it_comes_from(tmp_path, first):
 
 
 def test_the_objective_follows_the_energy_that_the_model_is_planned_with(first):
-    small = training_settings(small_contract(), SHORT, frames=10)
+    small = training_settings(small_contract(), "mse", SHORT, frames=10)
     assert (small.difference, small.context, small.rollout, small.window) == ("mse", 2, 4, 6)
-    released = training_settings(load_contract(first), SHORT, frames=40)
+    released = training_settings(load_contract(first), planner_of(first).energy.difference, SHORT, frames=40)
     assert (released.difference, released.context, released.rollout, released.window) == ("l1", 1, 2, 8)
-    assert training_settings(load_contract(first), SHORT, frames=5).window == 5
+    assert training_settings(load_contract(first), planner_of(first).energy.difference, SHORT, frames=5).window == 5
 
 
 def of_slots(folder: Path, kind: str = "transformer", any_view: bool = False) -> Path:
     """A bundle of two views and slots; its encoder is the same for every kind of predictor."""
     some = episodes(count=6, steps=8)
     seeing = encoder() if not any_view else VideoEncoder(replace(ENCODER, any_view=True))
-    made = contract(seeing, predictor(kind=kind), some, np.zeros((1, 2, 4, 3), np.float32), Recipe())
+    made = contract(seeing, predictor(kind=kind), some, Recipe())
+    small_planner().save(folder)
     save_bundle(folder, seeing, predictor(kind=kind), made)
     return folder
 
@@ -335,7 +350,8 @@ def test_an_encoder_alone_gets_a_predictor(tmp_path, monkeypatch):
     )  # fmt: skip
     found = find_vjepa2_encoder(CHECKPOINT, image_size=(64, 64))
     alone = tmp_path / "alone"
-    import_bundle(found, vjepa2_contract(found, ImportSettings(name="alone"), "import"), alone, torch.float32)
+    contract = vjepa2_contract(found, ImportSettings(name="alone"), "import")
+    import_bundle(found, contract, to_plain(vjepa2_planner()), alone, torch.float32)
     report = tune(tmp_path, alone, replace(SHORT, iterations=20))
     assert report["after"][0] < report["before"][0]
     model = WorldModel.load(tmp_path / "tuned")

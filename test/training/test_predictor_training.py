@@ -41,11 +41,7 @@ def test_training_imagines_what_planning_will(kind):
     """`imagine` with gradients and `WorldModel.rollout` without are the same numbers."""
     module = predictor(kind=kind).eval()
     latents, states, actions = window()
-    model = WorldModel(
-        contract(encoder(), module, SOME, encode_episodes(encoder().eval(), SOME.images[:2]), Recipe()),
-        encoder(),
-        module,
-    )
+    model = WorldModel(contract(encoder(), module, SOME, Recipe()), encoder(), module)
     imagined = imagine(module, latents[:, :2], states[:, :2], actions)
     for one in range(len(latents)):
         context = Context(latents[one, :2], states[one, :2], actions[one, :1])

@@ -8,7 +8,7 @@ import torch
 from tiny_training import encoder, episodes, predictor
 
 from jepa_planner.model.contract import ContractError
-from jepa_planner.model.contract_sections import EnergySpec, StateSpec
+from jepa_planner.model.contract_sections import StateSpec
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.training import encoder_training
 from jepa_planner.training.encoder_training import encode_episodes
@@ -20,14 +20,14 @@ from jepa_planner.training.windows import split
 SOME = episodes(count=6, steps=12)
 
 
-def model(energy: str = "summed_mse", untrained: bool = True) -> WorldModel:
+def model(untrained: bool = True) -> WorldModel:
     vision, dynamics = encoder().eval(), predictor(untrained=untrained).eval()
-    made = contract(vision, dynamics, SOME, np.ones((1, 2, 4, 3), np.float32), Recipe())
-    return WorldModel(replace(made, energy=EnergySpec(kind=energy, scale=1.0)), vision, dynamics)
+    made = contract(vision, dynamics, SOME, Recipe())
+    return WorldModel(made, vision, dynamics)
 
 
-def report(some: Episodes = SOME, of: WorldModel | None = None) -> ProbeReport:
-    return probe(of or model(), some, split(some, 0.34), iterations=5)
+def report(some: Episodes = SOME, of: WorldModel | None = None, difference: str = "mse") -> ProbeReport:
+    return probe(of or model(), some, split(some, 0.34), difference, iterations=5)
 
 
 def test_the_latents_are_those_of_training_whatever_the_order_of_the_cameras(monkeypatch):
@@ -66,7 +66,7 @@ def test_a_predictor_that_says_nothing_changes_is_read_out_as_copying_is():
 
 
 def test_errors_are_of_the_kind_that_the_model_is_planned_with():
-    squared, absolute = (report(of=model(kind, untrained=False)) for kind in ("summed_mse", "last_step_l1"))
+    squared, absolute = (report(of=model(untrained=False), difference=kind) for kind in ("mse", "l1"))
     assert (squared.difference, absolute.difference) == ("mse", "l1")
     assert squared.prediction_error["arm_only"] != absolute.prediction_error["arm_only"]
     assert "absolute error of the latent" in in_words(absolute)

@@ -4,14 +4,15 @@ from tiny_training import encoder, episodes, predictor
 
 from jepa_planner.model.encoder import EncoderConfig
 from jepa_planner.training.predictor_sizes import new_predictor_config
-from jepa_planner.training.recipe import Recipe, contract, shipped_encoder, shipped_predictor
+from jepa_planner.training.recipe import Recipe, contract, planner_settings, shipped_encoder, shipped_predictor
 
 SOME = episodes(count=8, steps=8)
 
 
 def test_the_energy_scale_is_the_squared_difference_of_unrelated_frames():
     latents = np.random.default_rng(0).normal(size=(8, 9, 4, 3)).astype(np.float32)
-    assert contract(encoder(), predictor(), SOME, latents, Recipe()).energy.scale == pytest.approx(2.0, rel=0.1)
+    made = contract(encoder(), predictor(), SOME, Recipe())
+    assert planner_settings(made, latents).energy.scale == pytest.approx(2.0, rel=0.1)
 
 
 @pytest.mark.parametrize("kind", ["transformer", "mlp"])

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from small_models import small_contract
@@ -21,7 +20,7 @@ UNNAMED = replace(SOME, frame="", tcp_frame="")
 
 @pytest.fixture(scope="module")
 def model() -> WorldModel:
-    made = contract(encoder(), predictor(), SOME, np.zeros((1, 2, 4, 3), np.float32), Recipe(name="mine"))
+    made = contract(encoder(), predictor(), SOME, Recipe(name="mine"))
     return WorldModel(made, encoder(), predictor())
 
 

@@ -13,6 +13,7 @@ from tiny_training import ENCODER, MLP, PREDICTOR, episodes, tiny_predictor
 from jepa_planner.model.bundle import load_decoder, load_encoder, load_sub_goal_head
 from jepa_planner.model.contract import ContractError
 from jepa_planner.model.world_model import Context, WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.training import training_run
 from jepa_planner.training.collapse import CollapseReport, measure_collapse
 from jepa_planner.training.episodes import EpisodeError, Episodes, write_shard
@@ -57,11 +58,12 @@ def test_episodes_go_in_and_a_bundle_comes_out_that_loads_and_imagines(tmp_path)
     run(tmp_path)
     model = WorldModel.load(tmp_path / "bundle")
     settled = json.loads((tmp_path / "run" / "report.json").read_text())["settled"]
-    assert settled["others"] > 0 and model.contract.planning.progress.settled_energy == settled["energy"]
+    planner = PlannerSettings.load(tmp_path / "bundle", model.contract)
+    assert settled["others"] > 0 and planner.progress.settled_energy == settled["energy"]
     latents = model.encode(SOME.images[0, :2])
     assert latents.shape == (2, 4, 3)
     context = Context(latents, torch.from_numpy(SOME.states[0, :2]), torch.from_numpy(SOME.actions[0, :1]))
-    horizon = model.contract.planning.cem.horizon
+    horizon = planner.cem.horizon
     assert model.rollout(context, torch.zeros(5, horizon, 7)).isfinite().all()
 
 
@@ -205,7 +207,7 @@ def test_a_run_cut_short_after_the_encoder_goes_on_from_there_to_the_same_bundle
 def test_the_objective_pixels_gives_a_bundle_that_is_planned_in_pixels(tmp_path, monkeypatch):
     run(tmp_path, settings=replace(SHORT, objective="pixels"))
     contract = WorldModel.load(tmp_path / "bundle").contract
-    assert contract.energy.kind == "pixel_summed_mse"
+    assert PlannerSettings.load(tmp_path / "bundle", contract).energy.kind == "pixel_summed_mse"
     first = load_decoder(tmp_path / "bundle").state_dict()
     saved = torch.load(tmp_path / "run" / "encoder.ckpt", weights_only=True)["module"]
     for name, tensor in first.items():

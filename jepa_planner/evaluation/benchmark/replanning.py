@@ -15,9 +15,11 @@ from jepa_planner.evaluation.benchmark.subjects import bundle_subject
 from jepa_planner.evaluation.benchmark.tables import Table, milliseconds
 from jepa_planner.evaluation.benchmark.timing import Timing
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.decision import Goal
 from jepa_planner.planning.factory import ControllerFactory
 from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.optimisers import name_of, optimiser_of
 from jepa_planner.planning.solvers.settings import SearchSettings
 
@@ -47,17 +49,21 @@ class Replanning:
 
 
 def time_replanning(
-    model: WorldModel, search: SearchSettings, plans: int, advance: Callable[[], object] = lambda: None
+    model: WorldModel,
+    planner: PlannerSettings,
+    search: SearchSettings,
+    plans: int,
+    advance: Callable[[], object] = lambda: None,
 ) -> Replanning:
     """The controller as evaluation and nodes run it, in a world that behaves as imagined; the first goal warms up.
 
     Pictures of noise are encoded, but what the controller gets to see is where its last action led in imagination: so
     it is on its way to goals within reach, as in use, with no simulator needed.
     """
-    subject, pictures = bundle_subject(model), noise_pictures(model.contract.image)
+    subject, pictures = bundle_subject(model, planner), noise_pictures(model.contract.image)
     factory = ControllerFactory(
-        model.contract, WorldModelImagination(model, subject.energy), subject.energy, optimiser_of(search),
-        imagine_sub_goals="never",
+        model.contract, planner, WorldModelImagination(model, subject.energy, cuts_of(planner.search())),
+        subject.energy, optimiser_of(search), imagine_sub_goals="never",
     )  # fmt: skip
     seconds: list[float] = []
     searches: list[float] = []

@@ -19,6 +19,7 @@ from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.energy import Energy, LastStepL1, latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.cem import CemSettings
 from jepa_planner.planning.solvers.noise import SeededNoise
 from jepa_planner.planning.solvers.optimisers import optimiser_of
@@ -118,12 +119,12 @@ class Subject:
         return replace(self, search=replace(self.search, **changes))
 
 
-def bundle_subject(model: WorldModel) -> Subject:
-    """A loaded bundle with the search, bounds and energy of its contract."""
+def bundle_subject(model: WorldModel, planner: PlannerSettings) -> Subject:
+    """A loaded bundle with its own search, bounds and energy."""
     contract = model.contract
     return Subject(
-        contract.name, model.predictor, contract.planning.search(), ActionSpace.from_contract(contract),
-        latent_energy(contract.energy.kind), contract.context_frames,
+        contract.name, model.predictor, planner.search(), ActionSpace.of(contract, planner),
+        latent_energy(planner.energy.kind), contract.context_frames,
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from jepa_planner.model.onnx.graphs import ENCODER_ONNX
 from jepa_planner.model.rollout.engine import MEMORY_BYTES, RolloutEngine
 from jepa_planner.model.rollout.precision import best_dtype
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 
 Advance = Callable[[], object]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
@@ -103,18 +104,18 @@ class Suite:
         """From pictures to plans, with the model's own search and with the smallest that is known to do."""
         plans, found = (5 if self._quick else 40), []
         ways = [("torch", dtype) for dtype in self._dtypes] + [(backend, "float32") for backend in self._backends[1:]]
-        planning = load_contract(self._folder).planning
-        searches = [planning.search()] + [planning.search("mppi")] * (planning.optimiser != "mppi")
+        planner = self._planner
+        searches = [planner.search()] + [planner.search("mppi")] * (planner.optimiser != "mppi")
         with self._progress("replanning", len(ways) * len(searches) * (plans + 5)) as advance:
             for search in searches:
                 for backend, dtype in ways:
-                    found.append(time_replanning(self.model(dtype, backend), search, plans, advance))
+                    found.append(time_replanning(self.model(dtype, backend), planner, search, plans, advance))
         return Part((replanning_table(found),), found)
 
     def scaling(self) -> Part:
         """How time grows, and what memory is held."""
         samples, horizons = scaling.SAMPLES, scaling.HORIZONS
-        bundle = bundle_subject(self.model())
+        bundle = bundle_subject(self.model(), self._planner)
         work = [(scaling.scaling_in_samples, bundle, samples, 5), (scaling.scaling_in_horizon, bundle, horizons, 20)]
         if self._quick:
             work = [(measure, subject, sizes[:4], 1) for measure, subject, sizes, _ in work]
@@ -138,7 +139,7 @@ class Suite:
         """The bundle's own search, plain and fast."""
         repeats = 1 if self._quick else 5
         with self._progress("bundle", repeats * (1 + len(self._dtypes))) as advance:
-            subject = bundle_subject(self.model())
+            subject = bundle_subject(self.model(), self._planner)
             found = compare(subject, self.peaks, self._threads, repeats, advance)
         return Part((comparison_table(f"{subject.name}, its own search", [found]),), found)
 
@@ -186,9 +187,13 @@ class Suite:
             table = Table("A search while a goal is pursued", notes=(note,))
             return Part((overhead_table(found), table), {"calls": found, "pursued": None})
         with self._progress("ros, goals being pursued", len(pursuit.WAYS)) as advance:
-            speed = pursuit.measure_pursuit_speed(self._folder, self.model(), self._threads, 40, advance)
+            speed = pursuit.measure_pursuit_speed(self._folder, self.model(), self._planner, self._threads, 40, advance)
         tables = (pursuit.pursuit_table(speed), pursuit.step_table(speed), pursuit.goal_table(speed))
         return Part((overhead_table(found), *tables), {"calls": found, "pursued": speed})
+
+    @cached_property
+    def _planner(self) -> PlannerSettings:
+        return PlannerSettings.load(self._folder, load_contract(self._folder))
 
     @cached_property
     def _backends(self) -> tuple[str, ...]:

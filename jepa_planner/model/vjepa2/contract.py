@@ -1,26 +1,19 @@
 """The contract of an imported V-JEPA 2 model: what its makers said, what they left open, and what to try."""
 
-import math
 from dataclasses import dataclass
 
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import (
     STATE_LAYOUTS,
     ActionSpec,
-    EnergySpec,
     ImageSpec,
     LatentSpec,
-    PlanningSpec,
     StateSpec,
     TrainingSpec,
 )
 from jepa_planner.model.vjepa2.foreign_weights import FoundModel
-from jepa_planner.planning.solvers.cem import CemSettings
 
-UNRELATED_L1 = round(2.0 / math.sqrt(math.pi), 3)
-"""Mean absolute difference of two independent numbers of N(0, 1); latents are normalised to that spread."""
-GRIPPER_MAX, GRIPPER_STD, GRIPPER_DEADBAND = 0.75, 1.0, 0.25
-STEPS_PER_GOAL_IMAGE = 10
+GRIPPER_MAX = 0.75
 
 NOTES = (
     "crop: the published planner crops the centre square. The published training settings (random_resize_scale "
@@ -32,7 +25,7 @@ NOTES = (
     "1.0).",
     "action size: the published code plans with steps of at most 0.05 m, 2 steps ahead, 400 candidates; the paper "
     "with 0.075 m, 1 step ahead, 800 candidates. Try action.max_abs (import --max-step 0.075), "
-    "planning.cem.horizon 1 and planning.cem.samples 800.",
+    "in planner.yaml cem.horizon 1 and cem.samples 800.",
     "state: poses of DROID are those of the wrist flange (panda_link8 of a Franka), where roll is near +-pi when "
     "the gripper points down; other arms name their frames with import --frame and --tcp-frame.",
     "camera: trained on one outside camera of varying place. Which way the base's x and y axes point is not told "
@@ -57,13 +50,11 @@ class ImportSettings:
     tcp_frame: str = "panda_link8"
     time_step_s: float = 0.25
     max_step_m: float = 0.05
-    reached_energy: float = 0.0
 
 
 def vjepa2_contract(found: FoundModel, settings: ImportSettings, command: str) -> Contract:
-    """The contract of what was found in a file; raises FieldError where settings or sizes contradict each other.
-
-    One frame of context, L1 energy of the last step and the cross-entropy search of V-JEPA 2-AC.
+    """The contract of what was found in a file, with one frame of context; raises FieldError where settings or sizes
+    contradict each other.
     """
     encoder, step_m = found.encoder_config, settings.max_step_m
     height, width = encoder.image_size
@@ -76,14 +67,6 @@ def vjepa2_contract(found: FoundModel, settings: ImportSettings, command: str) -
         state=StateSpec(channels=STATE_LAYOUTS[0], frame=settings.frame, tcp_frame=settings.tcp_frame),
         action=ActionSpec(
             max_abs=(step_m, step_m, step_m, 0.0, 0.0, 0.0, GRIPPER_MAX), time_step_s=settings.time_step_s
-        ),
-        energy=EnergySpec(kind="last_step_l1", scale=UNRELATED_L1),
-        planning=PlanningSpec(
-            reached_energy=settings.reached_energy,
-            steps_per_sub_goal=STEPS_PER_GOAL_IMAGE,
-            gripper_deadband=GRIPPER_DEADBAND,
-            initial_std=(step_m, step_m, step_m, 0.0, 0.0, 0.0, GRIPPER_STD),
-            cem=CemSettings(),
         ),
         training=TrainingSpec(data=f"imported from {', '.join(file.name for file in found.files)}", command=command),
         encoder=encoder,

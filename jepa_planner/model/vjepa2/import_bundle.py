@@ -3,14 +3,15 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from jepa_planner.model.bundle import write_bundle
+from jepa_planner.model.bundle import write_bundle, write_planner
 from jepa_planner.model.bundle_files import CONTRACT_FILE, ENCODER_FILE, PREDICTOR_FILE, sha256
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.vjepa2.foreign_weights import FoundModel
@@ -26,6 +27,7 @@ class TargetError(ValueError):
 def import_bundle(
     found: FoundModel,
     contract: Contract,
+    planner: Mapping[str, Any],
     target: Path,
     dtype: torch.dtype,
     force: bool = False,
@@ -33,14 +35,16 @@ def import_bundle(
 ) -> Contract:
     """Writes the bundle, weights as dtype, and returns its contract with the sha256 of sources and files.
 
-    One tensor is in memory at a time. A failure leaves the target as it was. force replaces a bundle that is there.
-    advance is called with the number of bytes dealt with, `work_bytes` in all. Raises TargetError for the target, and
+    planner: how to plan with it, as plain data. One tensor is in memory at a time. A failure leaves the target as it
+    was. force replaces a bundle that is there. advance is called with the number of bytes dealt with, `work_bytes` in
+    all. Raises TargetError for the target, and
     ValueError naming a tensor that is not finite as dtype.
     """
     check_target(target, force, found.files)
     with _new_folder(target) as folder:
         sources = {file.name: sha256(file, advance) for file in found.files}
         contract = replace(contract, training=replace(contract.training, source_files=sources))
+        write_planner(folder, planner)
         return write_bundle(folder, contract, _weights(found), dtype, mapped=True, advance=advance)
 
 

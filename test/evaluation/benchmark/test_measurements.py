@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from small_models import small_world_model
+from small_planner import small_planner
 
 from jepa_planner.evaluation.benchmark import full_size
 from jepa_planner.evaluation.benchmark.comparison import compare, comparison_table
@@ -88,8 +89,8 @@ def test_scaling_has_a_time_for_each_size_and_counts_candidate_steps():
 
 def test_replanning_is_the_controllers_loop_without_a_simulator():
     model, pieces = small_world_model(), []
-    search = model.contract.planning.search()
-    found = time_replanning(model, search, plans=7, advance=lambda: pieces.append(1))
+    search = small_planner().search()
+    found = time_replanning(model, small_planner(), search, plans=7, advance=lambda: pieces.append(1))
     assert len(found.look_and_plan.seconds) == 7
     assert len(pieces) == 15  # whole goals of 5 steps, the first one to warm up
     assert (found.backend, found.dtype, found.optimiser, found.samples) == ("torch", "float32", "cem", search.samples)
@@ -99,8 +100,8 @@ def test_replanning_is_the_controllers_loop_without_a_simulator():
 
 def test_a_bundle_is_searched_with_its_own_settings():
     model = small_world_model()
-    subject = bundle_subject(model)
-    assert (subject.search, subject.frames, subject.device) == (model.contract.planning.search(), 2, CPU)
+    subject = bundle_subject(model, small_planner())
+    assert (subject.search, subject.frames, subject.device) == (small_planner().search(), 2, CPU)
     problem = subject.problem(0)
     assert [len(x) for x in (problem.context.latents, problem.context.states, problem.context.actions)] == [2, 2, 1]
 

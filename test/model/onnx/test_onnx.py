@@ -21,6 +21,7 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.noise import SeededNoise
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 
@@ -123,10 +124,11 @@ def test_the_plan_equals_that_of_torch(shipped, optimiser):
     plans = []
     for backend in ("torch", "onnx"):
         model = WorldModel.load(shipped, backend=backend)
+        planner = PlannerSettings.load(shipped, model.contract)
         context, goal = moment(model, 2)
-        imagination = WorldModelImagination(model, latent_energy(model.contract.energy.kind))
-        search = optimiser_of(model.contract.planning.search(optimiser).resized(samples=24, iterations=3))
-        space = ActionSpace.from_contract(model.contract)
+        imagination = WorldModelImagination(model, latent_energy(planner.energy.kind))
+        search = optimiser_of(planner.search(optimiser).resized(samples=24, iterations=3))
+        space = ActionSpace.of(model.contract, planner)
 
         def energy_of(candidates, imagination=imagination, context=context, goal=goal):
             return imagination.energies(context, goal, candidates)

@@ -69,7 +69,7 @@ def change_tensors(folder: Path, **changes: torch.Tensor | None) -> None:
 def test_features_equal_those_of_hugging_face(model_and_folder, tmp_path):
     model, folder = model_and_folder
     found = find_hf_encoder(folder)
-    import_bundle(found, vjepa2_contract(found, ImportSettings(name="hf"), ""), tmp_path / "out", torch.float32)
+    import_bundle(found, vjepa2_contract(found, ImportSettings(name="hf"), ""), {}, tmp_path / "out", torch.float32)
     encoder, _ = load_encoder(tmp_path / "out")
     images = torch.randn(3, 1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     expected = model.get_vision_features(images.expand(-1, 2, -1, -1, -1))  # one picture, twice in time
@@ -96,7 +96,7 @@ def test_weights_in_several_files_are_put_together(folder, tmp_path):
     (folder / "model.safetensors").unlink()
     found = find_hf_encoder(folder)
     contract = vjepa2_contract(found, ImportSettings(name="hf"), "")
-    import_bundle(found, contract, tmp_path / "out", torch.float32)
+    import_bundle(found, contract, {}, tmp_path / "out", torch.float32)
     assert len(load_contract(tmp_path / "out").training.source_files) == 2
 
 

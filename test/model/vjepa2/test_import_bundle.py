@@ -14,11 +14,13 @@ from jepa_planner.model.vjepa2.foreign_weights import FoundModel
 from jepa_planner.model.vjepa2.import_bundle import TargetError, import_bundle, work_bytes
 from jepa_planner.model.world_model import WorldModel
 
+PLANNER = {"reached_energy": 0.0}
+
 
 def import_into(target: Path, found: FoundModel | None = None, dtype: torch.dtype = torch.float32, **options):
     found = found or find_vjepa2_ac(CHECKPOINT, SIZE)
     contract = vjepa2_contract(found, ImportSettings(name="tiny"), "jepa-planner import ...")
-    return import_bundle(found, contract, target, dtype, **options)
+    return import_bundle(found, contract, PLANNER, target, dtype, **options)
 
 
 def stored(part: str) -> dict[str, torch.Tensor]:
@@ -100,7 +102,7 @@ def test_a_bundle_is_replaced_only_by_force(tmp_path):
         import_into(tmp_path / "out")
     import_into(tmp_path / "out", force=True)
     assert sorted(path.name for path in tmp_path.rglob("*")) == [
-        "encoder.safetensors", "model.yaml", "out", "predictor.safetensors",
+        "encoder.safetensors", "model.yaml", "out", "planner.yaml", "predictor.safetensors",
     ]  # fmt: skip
 
 
@@ -152,7 +154,8 @@ from jepa_planner.model.vjepa2.contract import ImportSettings, vjepa2_contract
 
 def peak_bytes_of_import(checkpoint, size, out):
     found = find_vjepa2_ac(Path(checkpoint), size)
-    import_bundle(found, vjepa2_contract(found, ImportSettings(name="x"), ""), Path(out), getattr(torch, sys.argv[4]))
+    contract = vjepa2_contract(found, ImportSettings(name="x"), "")
+    import_bundle(found, contract, {}, Path(out), getattr(torch, sys.argv[4]))
     status = Path("/proc/self/status").read_text()  # ru_maxrss would begin with what the parent process had
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 

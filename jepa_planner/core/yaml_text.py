@@ -1,7 +1,8 @@
-"""Reads YAML in which nothing is said twice."""
+"""YAML as this package reads and writes it: nothing is said twice, and numbers stand in one line."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -10,6 +11,19 @@ import yaml
 def read_yaml(text: str) -> Any:
     """What a YAML text holds; raises ValueError where a key stands twice, and yaml.YAMLError where it is no YAML."""
     return yaml.load(text, _UniqueKeys)
+
+
+def write_yaml(plain: Any) -> str:
+    """The text of plain data, in the order in which it is given."""
+    return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, width=110, default_flow_style=None)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Numbers and names in one line, sentences one below the other."""
+
+    def represent_sequence(self, tag: str, sequence: Sequence, flow_style: bool | None = None) -> yaml.SequenceNode:
+        sentences = any(isinstance(item, str) and " " in item for item in sequence)
+        return super().represent_sequence(tag, sequence, False if sentences else flow_style)
 
 
 class _UniqueKeys(yaml.SafeLoader):

@@ -1,4 +1,4 @@
-"""The same weights under another contract: a bundle with some of its settings changed."""
+"""The same model planned with in another way: a bundle with some settings of its planner changed."""
 
 from __future__ import annotations
 
@@ -8,45 +8,50 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
-from jepa_planner.model.bundle import load_contract, write_bundle
-from jepa_planner.model.contract import Contract
+from jepa_planner.model.bundle import load_contract
+from jepa_planner.model.bundle_files import CONTRACT_FILE
+from jepa_planner.planning.planner_settings import PlannerSettings
 
 
-def changed(contract: Contract, changes: Sequence[str]) -> Contract:
-    """The contract with each change NAME=VALUE made: a dotted name as in model.yaml, the value as YAML.
+def changed(planner: PlannerSettings, changes: Sequence[str]) -> PlannerSettings:
+    """The settings with each change NAME=VALUE made: a dotted name as in planner.yaml, the value as YAML.
 
     Raises FieldError for a change that is none, a name that is not there, or a value that cannot be.
     """
-    plain = to_plain(contract)
+    plain = to_plain(planner)
     for change in changes:
         name, separator, value = change.partition("=")
         if not separator or not name:
-            raise FieldError(f"{change!r} given; expected NAME=VALUE, as in planning.mppi.horizon=2")
+            raise FieldError(f"{change!r} given; expected NAME=VALUE, as in mppi.horizon=2")
         *sections, last = name.split(".")
         _section(plain, sections, name)[last] = yaml.safe_load(value)
-    return from_plain(Contract, plain)
+    return from_plain(PlannerSettings, plain)
 
 
-def changed_bundle(init: Path, changes: Sequence[str], folder: Path) -> Contract:
-    """Writes the bundle of `init` with its contract changed into another folder; returns the new contract.
+def changed_bundle(init: Path, changes: Sequence[str], folder: Path) -> PlannerSettings:
+    """Writes the bundle of `init` with its planner changed into another folder; returns the new settings.
 
-    Files of weights are hard links where the file system has them, copies elsewhere. Raises FieldError as `changed`.
+    The model's files are hard links where the file system has them, copies elsewhere. Raises FieldError as `changed`,
+    and for what the model cannot do.
     """
     if folder.resolve() == init.resolve():
         raise ValueError(f"{folder} is the bundle to be changed; choose another folder")
-    contract = changed(load_contract(init), changes)
+    contract = load_contract(init)
+    planner = changed(PlannerSettings.load(init, contract), changes)
+    planner.check(contract)
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(init / CONTRACT_FILE, folder / CONTRACT_FILE)
     for name in contract.files:
         (folder / name).unlink(missing_ok=True)
         try:
             os.link(init / name, folder / name)
         except OSError:
             shutil.copyfile(init / name, folder / name)
-    return write_bundle(folder, contract, {}, torch.float32)
+    planner.save(folder)
+    return planner
 
 
 def _section(plain: dict[str, Any], names: Sequence[str], whole: str) -> dict[str, Any]:
