@@ -46,6 +46,7 @@ model: setup ## Train the shipped model anew from nothing, into out/model: about
 
 lint: setup
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
 
 build: setup ## Build a wheel into dist/
 	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

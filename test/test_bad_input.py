@@ -20,10 +20,10 @@ from jepa_planner.control.limits import LimitsError, SafetyLimits, shipped_confi
 from jepa_planner.core.image_message import ConversionError, rgb_pixels
 from jepa_planner.core.picture_file import read_picture
 from jepa_planner.core.strict_fields import to_plain
+from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes, write_shard
 from jepa_planner.model.bundle import load_bundle, load_contract, save_bundle
 from jepa_planner.model.bundle_files import BundleError, sha256
 from jepa_planner.model.encoder import VideoEncoder
-from jepa_planner.training.episodes import EpisodeError, Episodes, read_episodes, write_shard
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 FUZZ = settings(

@@ -29,9 +29,9 @@ def main(args: argparse.Namespace) -> int:
     """Measure part by part, print each table as soon as it is there, write the files."""
     import torch
 
+    from jepa_planner.cli.bench_suite import Suite
     from jepa_planner.core.strict_fields import to_plain
-    from jepa_planner.evaluation.benchmark.machine import this_machine
-    from jepa_planner.evaluation.benchmark.suite import Suite
+    from jepa_planner.learning.evaluation.benchmark.machine import this_machine
     from jepa_planner.model.bundle import load_contract, model_folder
     from jepa_planner.model.device import usable_device
     from jepa_planner.model.rollout.threads import planning_threads

@@ -15,7 +15,7 @@ from jepa_planner.cli.parallel_arguments import add_parallel_arguments
 from jepa_planner.cli.search_arguments import add_planning_arguments, add_search_arguments, chosen_search
 
 if TYPE_CHECKING:
-    from jepa_planner.evaluation.trials import Trial, TrialSettings
+    from jepa_planner.learning.evaluation.trials import Trial, TrialSettings
     from jepa_planner.planning.sub_goals import ImagineMode
 
 HELP = "measure closed-loop success on unseen scenes"
@@ -82,21 +82,21 @@ def main(args: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
-    from jepa_planner.evaluation.policies import WorldModelPolicy
-    from jepa_planner.evaluation.report import in_words, summarise
-    from jepa_planner.evaluation.spread_trials import Contestant, spread_trials
-    from jepa_planner.evaluation.trials import TrialSettings, run_trials
+    from jepa_planner.learning.evaluation.policies import WorldModelPolicy
+    from jepa_planner.learning.evaluation.report import in_words, summarise
+    from jepa_planner.learning.evaluation.scenes import source_of
+    from jepa_planner.learning.evaluation.spread_trials import Contestant, spread_trials
+    from jepa_planner.learning.evaluation.trials import TrialSettings, run_trials
     from jepa_planner.model.bundle import load_contract, model_folder
     from jepa_planner.model.rollout.threads import planning_threads
     from jepa_planner.planning.factory import NO_FAMILIARITY, NO_VERDICT
     from jepa_planner.planning.planner_settings import PlannerSettings
-    from jepa_planner_sim.scene_draws import PERTURBATIONS
 
     spread = args.processes > 1 or bool(args.cluster)
     threads = args.threads or (1 if spread else planning_threads())
     torch.set_num_threads(1)  # for all but rollouts: at this size their products are too small to share
-    vary = frozenset(PERTURBATIONS if args.scenes == "varied" else args.perturb)
     try:
+        vary = frozenset(source_of(args.task).perturbations if args.scenes == "varied" else args.perturb)
         settings = TrialSettings(
             args.task,
             args.episodes,
@@ -194,8 +194,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _ros_trials(settings: TrialSettings, folder: Path, seconds: list[float], imagine: ImagineMode) -> Iterator[Trial]:
+    from jepa_planner.cli.ros.trials import run_ros_trials, simulated_planner
     from jepa_planner.nodes.client import PlannerClient
-    from jepa_planner.nodes.trials import run_ros_trials, simulated_planner
 
     with simulated_planner(folder, imagine_sub_goals=imagine), PlannerClient() as client:
         client.wait_for_planner()

@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Encode, measure, write."""
+    from jepa_planner.learning.training.add_familiarity import add_familiarity
     from jepa_planner.model.bundle import model_folder
-    from jepa_planner.training.add_familiarity import add_familiarity
 
     folder = model_folder(args.model)
     spec = add_familiarity(args.data, folder, args.episodes, args.trust_data)

@@ -49,9 +49,15 @@ def main(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from jepa_planner.core.state_ranges import check_change
-    from jepa_planner.evaluation.camera_report import Truth, assess
-    from jepa_planner.evaluation.landscape_report import LandscapeResult, as_plain_data, draw, in_words, model_facts
-    from jepa_planner.evaluation.picture_pair import context_and_goal
+    from jepa_planner.learning.evaluation.camera_report import Truth, assess
+    from jepa_planner.learning.evaluation.landscape_report import (
+        LandscapeResult,
+        as_plain_data,
+        draw,
+        in_words,
+        model_facts,
+    )
+    from jepa_planner.learning.evaluation.picture_pair import context_and_goal
     from jepa_planner.model.bundle import model_folder
     from jepa_planner.planning.confirmation import cuts_of
     from jepa_planner.planning.energy import distance_to_goal, energy_of

@@ -1,19 +1,25 @@
-"""Finds the verbs beside this file and hands over to the chosen one.
+"""Finds the verbs beside this file, and those of other packages, and hands over to the chosen one.
 
-A verb is a module of this folder with a one-line `HELP`, `add_arguments(parser)` and `main(args) -> int`. It may import
-anything: `jepa-planner --help` reads HELP from the source without importing, so that it answers at once.
+A verb is a module with a one-line `HELP`, `add_arguments(parser)` and `main(args) -> int`. It may import anything:
+`jepa-planner --help` reads HELP from the source without importing, so that it answers at once.
 """
+
+from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from jepa_planner.cli.number_arguments import VerbParser
 
-_HERE = Path(__file__).parent
-_MODULES = {"import": "import_model"}
+VERBS_GROUP = "jepa_planner.verbs"
+"""Entry points of this group name a module each, for a verb of another package."""
+MODULES = {"import": "import_model"}
 """Modules of verbs that cannot be module names, because Python keeps the word."""
 _EXTRA_OF = {
     **dict.fromkeys(("gymnasium", "pybullet", "pybullet_data", "pybullet_utils", "joblib"), "sim"),
@@ -28,74 +34,133 @@ _EXTRA_OF = {
 _ALWAYS_NEEDED = {"numpy", "torch", "safetensors", "yaml", "PIL", "pinocchio", "ruckig", "tqdm"}
 
 
-def verbs() -> dict[str, str]:
-    """Returns each verb with its line of help, in alphabetical order."""
-    found, verb_of = {}, {module: verb for verb, module in _MODULES.items()}
-    for file in _HERE.glob("*.py"):
-        text = _help_of(file)
-        if text is not None:
-            found[verb_of.get(file.stem, file.stem.replace("_", "-"))] = text
-    return dict(sorted(found.items()))
+@dataclass(frozen=True)
+class Verbs:
+    """A program of many verbs.
+
+    program: how it is called; about: what it is for, in a line. package: whose modules are verbs, or whose folders with
+    a module `verb` are. others: modules of other packages by the verbs that they are. moved: where verbs of before are
+    now, in words.
+    """
+
+    program: str
+    about: str
+    package: str
+    others: Mapping[str, str] = field(default_factory=dict)
+    moved: Mapping[str, str] = field(default_factory=dict)
+
+    def modules(self) -> dict[str, str]:
+        """The module of each verb, in alphabetical order."""
+        verb_of, found = {module: verb for verb, module in MODULES.items()}, {}
+        for file in _file_of(self.package).parent.glob("*.py"):
+            found[verb_of.get(file.stem, file.stem.replace("_", "-"))] = f"{self.package}.{file.stem}"
+        for file in _file_of(self.package).parent.glob("*/verb.py"):
+            found[file.parent.name.replace("_", "-")] = f"{self.package}.{file.parent.name}.verb"
+        found |= self.others
+        return {verb: found[verb] for verb in sorted(found) if _help_of(_file_of(found[verb])) is not None}
+
+    def helps(self) -> dict[str, str]:
+        """The line of help of each verb, in alphabetical order."""
+        return {verb: _help_of(_file_of(module)) or "" for verb, module in self.modules().items()}
+
+    def overview(self) -> str:
+        """What the program says of itself."""
+        helps = self.helps()
+        width = max(map(len, helps), default=0)
+        lines = [f"  {verb:<{width}}  {text}" for verb, text in helps.items()]
+        usage = [f"usage: {self.program} VERB [options]", "", self.about, ""]
+        return "\n".join([*usage, *lines, "", f"{self.program} VERB --help says more about one of them."])
+
+    def run(self, arguments: Sequence[str] | None = None) -> int:
+        """Runs one verb and returns its exit status; 2 for a wrong command line, 1 where it fails, 130 for Ctrl-C."""
+        arguments = list(sys.argv[1:] if arguments is None else arguments)
+        if not arguments or arguments[0] in ("-h", "--help", "help"):
+            print(self.overview())
+            return 0 if arguments else 2
+        if arguments[0] == "--version":
+            from jepa_planner import __version__
+
+            print(f"{self.program} {__version__}")
+            return 0
+        verb, *rest = arguments
+        if (modules := self.modules()).keys().isdisjoint([verb]):
+            where = self.moved.get(verb, f"choose one of: {', '.join(modules)}")
+            print(f"{self.program}: no verb {verb!r}; {where}", file=sys.stderr)
+            return 2
+        return self._run(verb, modules[verb], rest)
+
+    def _run(self, verb: str, name: str, arguments: Sequence[str]) -> int:
+        called = f"{self.program} {verb}"
+        try:
+            module = importlib.import_module(name)
+            parser = VerbParser(prog=called, description=module.HELP)
+            module.add_arguments(parser)
+            return module.main(parser.parse_args(arguments))
+        except KeyboardInterrupt:
+            print(f"\n{called}: interrupted", file=sys.stderr)
+            return 130
+        except ModuleNotFoundError as error:
+            if (cure := _cure(error.name or "")) is None:
+                raise
+            print(f"{called}: the Python package {error.name} is missing: {cure}", file=sys.stderr)
+            return 2
+        except ValueError as error:  # every refusal of an input is one, and says what was given and what was expected
+            print(f"{called}: {error}", file=sys.stderr)
+            return 2
+        except OSError as error:  # a file or folder that is not there, not a folder, locked, or full
+            print(f"{called}: {error}", file=sys.stderr)
+            return 1
 
 
-def _help_of(file: Path) -> str | None:
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "HELP" for t in node.targets):
-            return ast.literal_eval(node.value)
-    return None
+STUDIES_OF = {
+    "ablate": "ablation", "blame": "failures", "compare": "comparison", "few-goals": "few-goals", "imagine": "imagined",
+    "probe": "probe", "robustness": "robustness", "sensitivity": "sensitivity", "tune-search": "search",
+    "tune-settings": "settings", "verdict": "verdict",
+}  # fmt: skip
+"""Verbs of before that are studies now."""
 
 
-def _overview(known: dict[str, str]) -> str:
-    width = max(map(len, known), default=0)
-    lines = [f"  {verb:<{width}}  {text}" for verb, text in known.items()]
-    return "\n".join(
-        [
-            "usage: jepa-planner VERB [options]",
-            "",
-            "Moves a robot arm until the world looks like a picture.",
-            "",
-            *lines,
-            "",
-            "jepa-planner VERB --help says more about one of them.",
-        ]
+def verbs() -> Verbs:
+    """Those of `jepa-planner`, with what other installed packages bring."""
+    return Verbs(
+        "jepa-planner",
+        "Moves a robot arm until the world looks like a picture.",
+        "jepa_planner.cli",
+        {entry.name: entry.value for entry in entry_points(group=VERBS_GROUP)},
+        {
+            verb: f"it is a study now: `python -m studies {study}`, in the source tree"
+            for verb, study in STUDIES_OF.items()
+        },
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb and returns its exit status; 2 for a wrong command line, 1 where it fails, 130 for Ctrl-C."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    known = verbs()
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(_overview(known))
-        return 0 if arguments else 2
-    if arguments[0] == "--version":
-        from jepa_planner import __version__
+    """Runs one verb of `jepa-planner`; see `Verbs.run`."""
+    return verbs().run(arguments)
 
-        print(f"jepa-planner {__version__}")
-        return 0
-    verb, *rest = arguments
-    if verb not in known:
-        print(f"jepa-planner: no verb {verb!r}; choose one of: {', '.join(known)}", file=sys.stderr)
-        return 2
-    try:
-        module = importlib.import_module(f"jepa_planner.cli.{_MODULES.get(verb, verb.replace('-', '_'))}")
-        parser = VerbParser(prog=f"jepa-planner {verb}", description=module.HELP)
-        module.add_arguments(parser)
-        return module.main(parser.parse_args(rest))
-    except KeyboardInterrupt:
-        print(f"\njepa-planner {verb}: interrupted", file=sys.stderr)
-        return 130
-    except ModuleNotFoundError as error:
-        if (cure := _cure(error.name or "")) is None:
-            raise
-        print(f"jepa-planner {verb}: the Python package {error.name} is missing: {cure}", file=sys.stderr)
-        return 2
-    except ValueError as error:  # every refusal of an input is one, and says what was given and what was expected
-        print(f"jepa-planner {verb}: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:  # a file or folder that is not there, not a folder, locked, or full
-        print(f"jepa-planner {verb}: {error}", file=sys.stderr)
-        return 1
+
+def _file_of(module: str) -> Path:
+    """The source of a module, or the `__init__` of a package, found without importing more than its topmost package."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None or not spec.submodule_search_locations:
+        return Path(top)
+    places = [Path(place, *rest) for place in spec.submodule_search_locations]
+    for place in places:
+        for file in (place / "__init__.py", place.with_suffix(".py")):
+            if file.is_file():
+                return file
+    return places[0]
+
+
+def _help_of(file: Path) -> str | None:
+    """The line of help in a source file; None where it is no verb."""
+    if not file.is_file():
+        return None
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "HELP" for t in node.targets):
+            return ast.literal_eval(node.value)
+    return None
 
 
 def _cure(module: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jepa_planner.cli.compute_arguments import add_compute_arguments
 
 if TYPE_CHECKING:
-    from jepa_planner.evaluation.picture_pair import PicturePair
+    from jepa_planner.learning.evaluation.picture_pair import PicturePair
     from jepa_planner.model.world_model import WorldModel
 
 STATE = "x y z (m) roll pitch yaw (rad) and closedness; models with a commanded one take commanded, then measured"
@@ -44,7 +44,7 @@ def read_pair(
     args: argparse.Namespace, goal_state: list[float] | None = None, true_action: list[float] | None = None
 ) -> PicturePair:
     """The pictures and the state that the command line names; raises ValueError naming what is missing or too much."""
-    from jepa_planner.evaluation.picture_pair import pair_from_files, pair_from_frames
+    from jepa_planner.learning.evaluation.picture_pair import pair_from_files, pair_from_frames
 
     files = {"--image": args.image, "--goal": args.goal, "--second-view": args.second_view}
     states = {"--state": args.state, "--goal-state": goal_state, "--true-action": true_action}
@@ -65,7 +65,7 @@ def read_pair(
 
 
 def _from_bag(args: argparse.Namespace, goal_state: list[float] | None) -> PicturePair:
-    from jepa_planner.evaluation.bag_frames import BagMoments, pair_from_bag
+    from jepa_planner.learning.evaluation.bag_frames import BagMoments, pair_from_bag
     from jepa_planner.model.bundle import load_contract, model_folder
 
     moments = BagMoments(tuple(args.image_topic), args.at, args.goal_at, args.state_topic)

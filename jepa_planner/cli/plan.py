@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Encode, search, print."""
-    from jepa_planner.evaluation.picture_pair import context_and_goal
+    from jepa_planner.learning.evaluation.picture_pair import context_and_goal
     from jepa_planner.model.bundle import (
         load_familiarity,
         load_sub_goal_head,

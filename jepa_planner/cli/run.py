@@ -63,14 +63,14 @@ def main(args: argparse.Namespace) -> int:
     )
     arguments = start.ros_arguments()
     sim_modules = SIM_MODULE if args.sim else {}
-    for module in sim_modules.values():
-        importlib.import_module(module)  # what it lacks is said here, and not by a process that ends
+    # what a simulator lacks is said here, and not by a process that ends
+    simulators = [importlib.import_module(module).SimNode for module in sim_modules.values()]
     if args.separate == "all":
         return _wait(Processes({**PLANNER_MODULES, **sim_modules}, arguments))
     if args.separate is None:
-        return run(lambda: composed(args.sim), arguments)
+        return run(lambda: composed(*simulators), arguments)
     simulator = Processes(sim_modules, arguments)
-    code = run(lambda: composed(with_sim=False), arguments, lambda: not simulator.dead())
+    code = run(composed, arguments, lambda: not simulator.dead())
     return code if simulator.stop() else 1
 
 

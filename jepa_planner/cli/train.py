@@ -171,7 +171,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Train, report, write the bundle."""
-    from jepa_planner.training.run_folder import check_can_write
+    from jepa_planner.learning.training.run_folder import check_can_write
 
     mode = _mode(args)
     for folder in (args.out, _run_folder(args, KINDS[mode])):
@@ -184,8 +184,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace, command: str) -> int:
-    from jepa_planner.training.recipe import Recipe
-    from jepa_planner.training.training_run import Collapsed, run
+    from jepa_planner.learning.training.recipe import Recipe
+    from jepa_planner.learning.training.training_run import Collapsed, run
 
     recipe = Recipe(
         seed=args.seed,
@@ -223,7 +223,7 @@ def _train(args: argparse.Namespace, command: str) -> int:
 
 
 def _fine_tune(args: argparse.Namespace, command: str) -> int:
-    from jepa_planner.training.fine_tuning import FineTuning, fine_tune, in_words
+    from jepa_planner.learning.training.fine_tuning import FineTuning, fine_tune, in_words
 
     settings = FineTuning(
         seed=args.seed,
@@ -251,7 +251,7 @@ def _fine_tune(args: argparse.Namespace, command: str) -> int:
 
 
 def _add_sub_goals(args: argparse.Namespace, command: str) -> int:
-    from jepa_planner.training.add_sub_goals import SubGoalRun, add_sub_goals, in_words
+    from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals, in_words
 
     settings = SubGoalRun(
         seed=args.seed,
@@ -267,7 +267,7 @@ def _add_sub_goals(args: argparse.Namespace, command: str) -> int:
 
 
 def _add_verdict(args: argparse.Namespace, command: str) -> int:
-    from jepa_planner.training.add_verdict import VerdictRun, add_verdict, in_words
+    from jepa_planner.learning.training.add_verdict import VerdictRun, add_verdict, in_words
 
     settings = VerdictRun(
         seed=args.seed,

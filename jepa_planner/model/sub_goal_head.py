@@ -72,7 +72,8 @@ class SubGoalHead(nn.Module):
 
     It guesses how latent and state change. `set_scaling` brings states to unit size. Its output starts at random: from
     zeros all hypotheses would be one and stay one, as the loss could not tell them apart. A head that sees also
-    says where the hand begins and ends to act on the way, which teaches it where things are: see `training/hand_acts`.
+    says where the hand begins and ends to act on the way, which teaches it where things are: see hand_acts in
+    learning/data.
     """
 
     def __init__(self, config: SubGoalHeadConfig) -> None:

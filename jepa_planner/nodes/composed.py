@@ -1,4 +1,4 @@
-"""All nodes of the planner in one process; with `--sim` the simulated robot as well. What launch files start."""
+"""All nodes of the planner in one process: what launch files start."""
 
 import sys
 
@@ -8,7 +8,7 @@ from jepa_planner.nodes.running import run
 
 def main() -> int:
     """Runs the nodes until SIGINT or SIGTERM; the arguments are those of ROS."""
-    return run(lambda: composed(with_sim="--sim" in sys.argv[1:]))
+    return run(composed)
 
 
 if __name__ == "__main__":

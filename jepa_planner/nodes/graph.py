@@ -6,7 +6,7 @@ import ctypes
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rclpy.node import Node
@@ -19,20 +19,18 @@ STOP_TIMEOUT_S = 10.0
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def composed(with_sim: bool) -> list[Node]:
-    """All nodes for one process; latents and candidates are handed over as tensors, not as messages."""
+def composed(*others: Callable[[], Node]) -> list[Node]:
+    """The planner's nodes for one process, and others made after them; latents and candidates are handed over as
+    tensors, not as messages.
+    """
     from jepa_planner.nodes.arm_node import ArmNode
     from jepa_planner.nodes.encoder_node import EncoderNode
     from jepa_planner.nodes.mpc_node import MpcNode
     from jepa_planner.nodes.predictor_node import PredictorNode
 
     encoder, predictor = EncoderNode(), PredictorNode()
-    nodes: list[Node] = [MpcNode(encoder=encoder, predictor=predictor), ArmNode(), predictor, encoder]
-    if with_sim:
-        from jepa_planner_sim.sim_node import SimNode
-
-        nodes.append(SimNode())
-    return nodes
+    planner = [MpcNode(encoder=encoder, predictor=predictor), ArmNode(), predictor, encoder]
+    return [*planner, *(make() for make in others)]
 
 
 def ros_arguments(parameters: Mapping[str, object] | None = None, namespace: str = "", **more: Any) -> list[str]:

@@ -70,7 +70,7 @@ def nodes(sim: bool, given: dict[str, str], within: str = "") -> list[Node]:
         "output": "screen",
     }
     if COMPOSED.read(given.get("composed", "true")):
-        return [Node(executable="planner_nodes", arguments=["--sim"] if sim else [], **common)]
+        return [Node(executable="planner_and_sim_nodes" if sim else "planner_nodes", **common)]
     return [Node(executable=node, name=node, **common) for node in start.settings]
 
 

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from jepa_planner.model.contract import Contract
-    from jepa_planner.planning.planner_settings import PlannerSettings
 
 YAW, GRIPPER = 5, 6
 AXES = 7
@@ -47,11 +42,6 @@ class ActionSpace:
             raise ValueError(
                 f"gripper_full_strokes with max_abs {self.max_abs[GRIPPER]} for the gripper; a full stroke needs 1.0"
             )
-
-    @classmethod
-    def of(cls, contract: Contract, planner: PlannerSettings) -> ActionSpace:
-        """The bounds within which the model was trained, and how actions are drawn within them."""
-        return cls(contract.action.max_abs, planner.initial_std, planner.gripper_deadband, planner.gripper_full_strokes)
 
     @property
     def free_axes(self) -> list[int]:

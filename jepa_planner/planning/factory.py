@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
 from jepa_planner.planning.decision import Goal
 from jepa_planner.planning.solvers.optimisers import optimiser_of
@@ -96,7 +95,7 @@ class ControllerFactory:
         )
         optimiser = self.optimiser or optimiser_of(planner.search())
         controller = RecedingHorizonController(
-            self.imagination, optimiser, ActionSpace.of(contract, planner), self.energy, settings, self.seed,
+            self.imagination, optimiser, planner.action_space(contract), self.energy, settings, self.seed,
             sub_goals=sub_goals, judge=self.judge(), progress=planner.progress,
         )  # fmt: skip
         controller.start(goals)

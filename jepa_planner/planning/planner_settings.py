@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
 from jepa_planner.model.bundle import read_planner, write_planner
 from jepa_planner.model.bundle_files import DECODER_FILE, PLANNER_FILE, BundleError
+from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.energy import PIXELS
 from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.planning.solvers.cem import CemSettings
@@ -116,6 +117,12 @@ class PlannerSettings:
         ):
             if given is not None and part is None:
                 raise FieldError(f"{section}: the model has no head for it; leave it out, or add one by training")
+
+    def action_space(self, contract: Contract) -> ActionSpace:
+        """The bounds within which the model was trained, and how actions are drawn within them."""
+        return ActionSpace(
+            contract.action.max_abs, self.initial_std, self.gripper_deadband, self.gripper_full_strokes
+        )
 
     def search(self, optimiser: str = "") -> SearchSettings:
         """Settings of an optimiser by name, or of the recommended one.

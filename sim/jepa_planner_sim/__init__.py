@@ -2,7 +2,7 @@
 node.
 """
 
-import gymnasium
+from contextlib import suppress
 
 ENV_IDS = {
     "reach": "jepa_planner/PandaReach-v0",
@@ -13,6 +13,9 @@ ENV_IDS = {
     "rearrange": "jepa_planner/PandaRearrange-v0",
 }
 
-for _task, _env_id in ENV_IDS.items():
-    if _env_id not in gymnasium.registry:
-        gymnasium.register(id=_env_id, entry_point="jepa_planner_sim.envs:PandaTaskEnv", kwargs={"task": _task})
+with suppress(ModuleNotFoundError):  # verbs explain themselves without Gymnasium, and what needs it says so
+    import gymnasium
+
+    for _task, _env_id in ENV_IDS.items():
+        if _env_id not in gymnasium.registry:
+            gymnasium.register(id=_env_id, entry_point="jepa_planner_sim.envs:PandaTaskEnv", kwargs={"task": _task})

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from jepa_planner_sim.uncopyable import Uncopyable
+from jepa_planner.core.uncopyable import Uncopyable
 
 
 @contextmanager

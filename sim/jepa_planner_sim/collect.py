@@ -8,8 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from jepa_planner.core.parallel import in_parallel
-from jepa_planner.training.episodes import EpisodeError, Episodes, shard_settings, write_shard
-from jepa_planner_sim.adapter import load_adapter
+from jepa_planner.learning.data.episodes import EpisodeError, Episodes, shard_settings, write_shard
+from jepa_planner.learning.evaluation.scene_adapter import load_adapter
 from jepa_planner_sim.arm_driver import ACTION_PERIOD_S
 from jepa_planner_sim.cameras import cameras_named
 from jepa_planner_sim.collect_settings import CollectSettings

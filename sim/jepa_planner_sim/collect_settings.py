@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jepa_planner.learning.evaluation.scenes import EVALUATION_SEED_START
 from jepa_planner_sim.behaviours import MIXES
 from jepa_planner_sim.cameras import STANDARD_CAMERAS, cameras_named
 from jepa_planner_sim.scene_draws import UNSEEN, VARIED, check_perturbations
 
-EVALUATION_SEED_START = 1_000_000
-"""Scenes from this seed on are for evaluation and never collected."""
 STANDARD_SCENE = -1
 """The number of the scene that all episodes show in which nothing varies."""
 LAYOUTS = "layouts"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from jepa_planner.core.uncopyable import ANOTHER_ENV, Uncopyable
 from jepa_planner_sim.arm_driver import ACTION_MAX, ArmDriver, action_max
 from jepa_planner_sim.cameras import STANDARD_CAMERAS, cameras_named
 from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.scene_draws import sample_scene
 from jepa_planner_sim.tasks import HOLD_STEPS, TASKS, achieved_now, distance_m, sample_plan, script, shown_m
-from jepa_planner_sim.uncopyable import ANOTHER_ENV, Uncopyable
+from jepa_planner_sim.unreachable import set_up_unreachable
 from jepa_planner_sim.world import BASE_FRAME, World
 
 
@@ -35,10 +36,11 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
     has `success`, `holds` (the task's condition, which a grasp must meet for some steps) and `distance_m`; that of
     `reset` also `draws`: scenes drawn until the expert solves one. Reset
     options: `vary` (names of PERTURBATIONS), `strength`, and `goal_images` ("dense", "one" or a count), which draws
-    them at once: they then stand in `goal_images`.
+    them at once: they then stand in `goal_images`. `unreachable` makes them such as no planner can reach.
     """
 
     instead = ANOTHER_ENV
+    rest_steps = HOLD_STEPS
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}
 
     def __init__(
@@ -72,10 +74,15 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
         """
         super().reset(seed=seed)
         options = options or {}
-        if unknown := set(options) - {"vary", "strength", "goal_images"}:
+        if unknown := set(options) - {"vary", "strength", "goal_images", "unreachable"}:
             raise ValueError(
-                f"unknown reset option {', '.join(sorted(unknown))}; known are vary, strength, goal_images"
+                f"unknown reset option {', '.join(sorted(unknown))}; known are vary, strength, "
+                "goal_images, unreachable"
             )
+        if kind := options.get("unreachable", ""):
+            others = {name: value for name, value in options.items() if name != "unreachable"}
+            observation, info, self.goal_images = set_up_unreachable(self, kind, others, seed)
+            return observation, info
         vary = frozenset(options.get("vary", ()))
         self.action_max = action_max(vary)
         self._draws = 0
@@ -128,6 +135,15 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
             )
         images = self._run_expert(set(names), aside=names == ("aside",))[0]
         return [images[name] for name in names]
+
+    def expert(self) -> Iterator[np.ndarray]:
+        """Actions [7] of the scripted expert, one after each step; no motion when it is done."""
+        runner = ScriptedExpert(script(self.task, self.plan))
+        while not runner.done:
+            yield runner.act(self.world)
+            runner.update(self.world)
+        while True:
+            yield np.zeros(7)
 
     def foresee(self, action: np.ndarray) -> np.ndarray:
         """The pictures that an action would lead to; the world stays as it is."""

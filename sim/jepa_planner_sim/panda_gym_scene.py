@@ -8,7 +8,7 @@ from typing import ClassVar
 import gymnasium
 import numpy as np
 
-from jepa_planner_sim.adapter import SceneAdapter
+from jepa_planner.learning.evaluation.scene_adapter import SceneAdapter
 from jepa_planner_sim.bullet import silence
 from jepa_planner_sim.expert import CLOSED, OPEN, ScriptedExpert, Waypoint
 from jepa_planner_sim.scene import Scene, TableObject

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jepa_planner_sim.adapter import SceneAdapter
+from jepa_planner.learning.evaluation.scene_adapter import SceneAdapter
 from jepa_planner_sim.arm_driver import ACTION_MAX, ArmDriver, action_max
 from jepa_planner_sim.behaviours import MIXES, behave
 from jepa_planner_sim.collect_settings import LAYOUTS, CollectSettings

@@ -10,12 +10,12 @@ import pybullet_data
 
 from jepa_planner.control.kinematics import rpy_from_rotation
 from jepa_planner.control.limits import SafetyLimits
+from jepa_planner.core.uncopyable import Uncopyable
 from jepa_planner_sim.background import animate
 from jepa_planner_sim.bullet import pybullet, start_server
 from jepa_planner_sim.cameras import STANDARD_CAMERAS, Camera, WristCamera
 from jepa_planner_sim.objects import load_object
 from jepa_planner_sim.scene import CameraShift, Scene
-from jepa_planner_sim.uncopyable import Uncopyable
 
 BASE_FRAME = "panda_link0"
 PHYSICS_STEP_S = 1 / 200

@@ -8,12 +8,12 @@ import pytest
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.msg import GoalImage
 
-from jepa_planner.cli import demo
 from jepa_planner.cli.main import main
-from jepa_planner.evaluation import film
-from jepa_planner.nodes import trials
+from jepa_planner.cli.ros import trials
+from jepa_planner.learning.evaluation import film
 from jepa_planner.nodes.client import goal_image
 from jepa_planner.nodes.conversions import verdict_in_words
+from jepa_planner_sim.cli import demo
 
 RESULT = {
     "task": "pick_place", "seed": 1, "goal_images": 1, "message": "a message, 93 % sure", "steps": 14, "max_steps": 45,

@@ -9,8 +9,13 @@ import torch
 from tiny_vjepa2_ac import import_tiny
 from typed import complaint, evaluate
 
-from jepa_planner.cli import probe
 from jepa_planner.cli.main import main
+from jepa_planner.learning.data.episodes import read_episodes
+from jepa_planner.learning.training import add_verdict, fine_tuning, recipe, training_run
+from jepa_planner.learning.training.add_verdict import VerdictRun
+from jepa_planner.learning.training.collapse import CollapseReport
+from jepa_planner.learning.training.predictor_training import PredictorTraining
+from jepa_planner.learning.training.probes import probe_latents
 from jepa_planner.model.bundle import load_contract
 from jepa_planner.model.encoder import EncoderConfig
 from jepa_planner.model.mlp_predictor import MlpPredictorConfig
@@ -19,12 +24,9 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import EnergySettings, PlannerSettings
 from jepa_planner.planning.solvers.cem import CemSettings
 from jepa_planner.planning.sub_goals import SubGoals
-from jepa_planner.training import add_verdict, fine_tuning, probe_report, recipe, training_run
-from jepa_planner.training.add_verdict import VerdictRun
-from jepa_planner.training.collapse import CollapseReport
-from jepa_planner.training.episodes import read_episodes
-from jepa_planner.training.predictor_training import PredictorTraining
-from jepa_planner.training.probes import probe_latents
+from studies.__main__ import main as study
+from studies.probe import probe_report
+from studies.probe import verb as probe
 
 HEALTHY = CollapseReport(12, effective_rank=9.0, std_mean=1.0, std_min=0.8, dead_share=0.0, neighbour_ratio=0.3)
 COLLAPSED = CollapseReport(12, effective_rank=1.0, std_mean=0.0, std_min=0.0, dead_share=1.0, neighbour_ratio=1.0)
@@ -131,7 +133,7 @@ def test_probe_reads_a_model_on_given_or_on_fresh_episodes(collected, tmp_path, 
     model = str(tmp_path / "bundle")
     monkeypatch.setattr(probe_report, "probe", partial(probe_report.probe, iterations=3))
     found = tmp_path / "deep" / "probe.json"
-    assert main(["probe", "--model", model, "--data", str(collected), "--json", str(found)]) == 0
+    assert study(["probe", "--model", model, "--data", str(collected), "--json", str(found)]) == 0
     printed = capsys.readouterr().out
     assert f"{model} on {collected}" in printed and "| object position | cm |" in printed
     report = json.loads(found.read_text())
@@ -139,7 +141,7 @@ def test_probe_reads_a_model_on_given_or_on_fresh_episodes(collected, tmp_path, 
     monkeypatch.setattr(probe, "FRESH_EPISODES", 4)
     monkeypatch.setattr(probe, "FRESH_STEPS", 6)
     fresh = str(tmp_path / "fresh")
-    assert main(["probe", "--model", model, "--fresh", fresh]) == 0
+    assert study(["probe", "--model", model, "--fresh", fresh]) == 0
     assert read_episodes(fresh).seeds.tolist() == [990_000, 990_001, 990_002, 990_003]
 
 
@@ -152,21 +154,21 @@ def test_probe_reads_a_model_on_given_or_on_fresh_episodes(collected, tmp_path, 
     ],
 )
 def test_a_probe_that_makes_no_sense_is_refused_in_words(arguments, says, capsys):
-    assert says in complaint(capsys, "probe", *arguments)
+    assert says in complaint(capsys, "probe", *arguments, main=study)
 
 
 def test_ablate_trains_and_tries_each_objective_and_prints_a_table(collected, tmp_path, small_and_quick, capsys):
     few = ["--encoder-iterations", "2", "--predictor-iterations", "2", "--encoder-batch", "4", "--scenes", "1"]
     paths = ["--data", str(collected), "--out", str(tmp_path / "out")]
     assert (
-        main(["ablate", *paths, *few, "--tasks", "reach", "--objectives", "none", "vicreg", "--episodes", "2", "3"])
+        study(["ablation", *paths, *few, "--tasks", "reach", "--objectives", "none", "vicreg", "--episodes", "2", "3"])
         == 0
     )
     printed = capsys.readouterr().out
     assert "none-2: row 1 of 4" in printed and "vicreg-3: row 4 of 4" in printed
     assert (tmp_path / "out" / "table.md").read_text().strip() in printed
     assert "| vicreg | 3 |" in printed
-    assert "'byol' is unknown" in complaint(capsys, "ablate", *paths, "--objectives", "none", "byol")
+    assert "'byol' is unknown" in complaint(capsys, "ablation", *paths, "--objectives", "none", "byol", main=study)
 
 
 def test_a_model_of_pixels_is_trained_tried_beside_another_and_drawn(collected, tmp_path, small_and_quick, capsys):
@@ -174,12 +176,12 @@ def test_a_model_of_pixels_is_trained_tried_beside_another_and_drawn(collected, 
     assert train(collected, tmp_path / "ours") == 0
     models = ["--models", f"ours={tmp_path / 'ours' / 'bundle'}", f"pixels={tmp_path / 'pixels' / 'bundle'}"]
     few = ["--tasks", "reach", "--conditions", "clean", "flicker", "--scenes", "1", "--out", str(tmp_path / "out")]
-    assert main(["compare", *models, *few]) == 0
+    assert study(["comparison", *models, *few]) == 0
     written = (tmp_path / "out" / "table.md").read_text()
     assert written.strip() in capsys.readouterr().out
     assert "| ours | latents | clean |" in written and "| pixels | pixels | flicker |" in written
     drawn = ["--picture", str(tmp_path / "a.png"), "--run", str(tmp_path / "run"), "--iterations", "2", "--steps", "2"]
-    assert main(["imagine", *models, "--data", str(collected), *drawn]) == 0
+    assert study(["imagined", *models, "--data", str(collected), *drawn]) == 0
     assert f"{tmp_path / 'a.png'}: episode of seed 9, from frame" in capsys.readouterr().out
     assert (tmp_path / "a.png").exists() and not (tmp_path / "run" / "pixels").exists()
 
@@ -187,16 +189,16 @@ def test_a_model_of_pixels_is_trained_tried_beside_another_and_drawn(collected, 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["compare", "--models", "out/pixels"], "'out/pixels' given; expected NAME=DIR"),
-        (["compare", "--models", "a=/nowhere", "a=/nowhere"], "'a' is named twice"),
-        (["compare", "--models", "a=/nowhere"], "/nowhere/model.yaml: no such file"),
-        (["compare", "--models", "a=/nowhere", "--conditions", "fog"], "unknown perturbation fog"),
-        (["imagine", "--models", "a=/nowhere", "--data", "/nowhere", "--steps", "0"], "--steps is 0"),
-        (["imagine", "--models", "shipped=", "--data", "/nowhere"], "no episodes-*.h5 in /nowhere"),
+        (["comparison", "--models", "out/pixels"], "'out/pixels' given; expected NAME=DIR"),
+        (["comparison", "--models", "a=/nowhere", "a=/nowhere"], "'a' is named twice"),
+        (["comparison", "--models", "a=/nowhere"], "/nowhere/model.yaml: no such file"),
+        (["comparison", "--models", "a=/nowhere", "--conditions", "fog"], "unknown perturbation fog"),
+        (["imagined", "--models", "a=/nowhere", "--data", "/nowhere", "--steps", "0"], "--steps is 0"),
+        (["imagined", "--models", "shipped=", "--data", "/nowhere"], "no episodes-*.h5 in /nowhere"),
     ],
 )
 def test_a_comparison_that_makes_no_sense_is_refused_in_words(arguments, says, capsys):
-    assert says in complaint(capsys, *arguments)
+    assert says in complaint(capsys, *arguments, main=study)
 
 
 def test_a_predictor_goes_on_learning_from_where_a_bundle_is(collected, tmp_path, small_and_quick, capsys):

@@ -8,17 +8,18 @@ from PIL import Image
 
 from jepa_planner import __version__
 from jepa_planner.cli import main as cli
+from studies.__main__ import STUDIES
 
 
 def verb_that(monkeypatch, does) -> None:
     """Puts a verb called "try-it" in the place where verbs are found."""
     module = SimpleNamespace(HELP="try it", add_arguments=lambda p: p.add_argument("--number", type=int), main=does)
-    monkeypatch.setattr(cli, "verbs", lambda: {"try-it": "try it"})
+    monkeypatch.setattr(cli.Verbs, "modules", lambda self: {"try-it": "jepa_planner.cli.try_it"})
     monkeypatch.setitem(sys.modules, "jepa_planner.cli.try_it", module)
 
 
 def test_every_verb_has_a_line_of_help():
-    found = cli.verbs()
+    found = cli.verbs().helps()
     assert {"collect", "train", "eval", "run", "goal"} <= found.keys()
     assert all(text and "\n" not in text for text in found.values())
     assert "main" not in found
@@ -39,8 +40,24 @@ def test_the_version_is_that_of_the_package(capsys):
 
 def test_an_unknown_verb_is_refused_with_the_known_ones(capsys):
     assert cli.main(["juggle"]) == 2
-    assert f"no verb 'juggle'; choose one of: {', '.join(cli.verbs())}" in capsys.readouterr().err
-    assert {"collect", "train", "eval"} <= set(cli.verbs())
+    assert f"no verb 'juggle'; choose one of: {', '.join(cli.verbs().modules())}" in capsys.readouterr().err
+    assert {"collect", "train", "eval"} <= set(cli.verbs().modules())
+
+
+@pytest.mark.parametrize("verb", sorted(cli.STUDIES_OF))
+def test_a_verb_that_became_a_study_says_where_it_went(verb, capsys):
+    assert cli.main([verb]) == 2
+    name = re.search(r"`python -m studies (\S+)`", capsys.readouterr().err)[1]
+    assert name in STUDIES.modules()
+
+
+def test_every_study_has_a_line_of_help_and_explains_itself(capsys):
+    assert all(text and "\n" not in text for text in STUDIES.helps().values())
+    for study in STUDIES.modules():
+        with pytest.raises(SystemExit) as ended:
+            STUDIES.run([study, "--help"])
+        assert ended.value.code == 0
+        assert f"usage: python -m studies {study}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("verb", ["collect", "train", "eval"])
@@ -91,7 +108,7 @@ def test_run_refuses_what_cannot_be_meant_before_anything_starts(given, words, m
 
 
 def test_a_verb_may_have_a_name_that_python_keeps_for_itself(capsys):
-    assert "import" in cli.verbs() and "import-model" not in cli.verbs()
+    assert "import" in cli.verbs().modules() and "import-model" not in cli.verbs().modules()
     with pytest.raises(SystemExit):
         cli.main(["import", "--help"])
     assert "usage: jepa-planner import" in capsys.readouterr().out
@@ -122,32 +139,21 @@ def test_a_goal_for_a_namespace_that_is_none_is_refused(tmp_path, capsys):
 
 
 CALLS = {
-    "ablate": ["--data", "x"],
     "bench": [],
-    "blame": ["x.json"],
     "collect": ["OUT"],
-    "compare": ["--models", "a=x"],
     "demo": [],
     "eval": ["--task", "reach"],
     "export": [],
     "familiarity": ["--data", "x"],
-    "few-goals": ["--demonstrations", "x"],
     "goal": ["PICTURE"],
-    "imagine": ["--models", "a=x", "--data", "x"],
     "import": ["vjepa2-ac", "x", "OUT"],
     "landscape": [
         *("--image", "PICTURE", "--goal", "PICTURE", "--second-view", "PICTURE", "PICTURE"),
         *("--state", "0.5", "0", "0.2", "3.14", "0", "0", "0", "0", "--out", "OUT"),
     ],
     "plan": ["--bag", "x", "--image-topic", "t", "--at", "0", "--goal-at", "1"],
-    "probe": [],
-    "robustness": [],
     "run": ["--sim"],
-    "sensitivity": [],
     "train": ["--data", "x", "--out", "OUT"],
-    "tune-search": [],
-    "tune-settings": ["--change", "planning.mppi.horizon=1"],
-    "verdict": [],
 }
 PLAIN = """
 import sys
@@ -177,18 +183,18 @@ def in_a_plain_installation(calls: list[list[str]]) -> tuple[str, str]:
 
 
 def test_every_verb_explains_itself_in_a_plain_installation():
-    out, _ = in_a_plain_installation([[verb, "--help"] for verb in cli.verbs()])
-    for verb in cli.verbs():
+    out, _ = in_a_plain_installation([[verb, "--help"] for verb in cli.verbs().modules()])
+    for verb in cli.verbs().modules():
         assert f"usage: jepa-planner {verb}" in out and f"ended {verb} 0" in out
 
 
 def test_every_verb_says_in_a_line_which_extra_it_needs(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
     real = {"OUT": str(tmp_path / "out"), "PICTURE": str(tmp_path / "a.png")}
-    calls = [[verb, *(real.get(word, word) for word in CALLS[verb])] for verb in cli.verbs()]
+    calls = [[verb, *(real.get(word, word) for word in CALLS[verb])] for verb in cli.verbs().modules()]
     _, err = in_a_plain_installation(calls)
     cures = r"pip install 'jepa_planner\[\w+\]'|source a ROS 2 workspace"
-    for verb in cli.verbs().keys() - {"import"}:  # which needs no extra
+    for verb in cli.verbs().modules().keys() - {"import"}:  # which needs no extra
         assert re.search(
             rf"^jepa-planner {verb}: .*(missing|not installed|needs).*({cures}).*\nended {verb} 2$", err, re.M
         )

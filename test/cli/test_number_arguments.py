@@ -10,6 +10,8 @@ from typed import complaint
 
 from jepa_planner.cli import main as cli
 from jepa_planner.cli.number_arguments import VerbParser, at_least, not_negative, positive
+from studies.__main__ import STUDIES
+from studies.__main__ import main as study
 
 
 def numeric(
@@ -25,10 +27,9 @@ def numeric(
 
 
 def all_numeric() -> Iterator[tuple[str, argparse.ArgumentParser, argparse.Action]]:
-    for verb in cli.verbs():
+    for verb, module in {**cli.verbs().modules(), **STUDIES.modules()}.items():
         parser = VerbParser()
-        module = importlib.import_module(f"jepa_planner.cli.{cli._MODULES.get(verb, verb.replace('-', '_'))}")
-        module.add_arguments(parser)
+        importlib.import_module(module).add_arguments(parser)
         yield from numeric(parser, verb)
 
 
@@ -60,9 +61,9 @@ def test_a_time_in_a_bag_that_is_no_number_is_refused_in_words(verb, time, capsy
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        ("ablate --data d --encoder-iterations 0", "--encoder-iterations: 0 given; expected 1 or more"),
-        ("ablate --data d --episodes 30 -1", "--episodes: -1 given; expected 0 or more"),
-        ("blame file --most -1", "--most: -1 given; expected 1 or more"),
+        ("ablation --data d --encoder-iterations 0", "--encoder-iterations: 0 given; expected 1 or more"),
+        ("ablation --data d --episodes 30 -1", "--episodes: -1 given; expected 0 or more"),
+        ("failures file --most -1", "--most: -1 given; expected 1 or more"),
         ("collect d --image-size 1000000", "--image-size: 1000000 given; expected at most 8192"),
         ("eval --task reach --strength -0.5", "--strength: -0.5 given; expected 0 or more"),
         ("eval --task reach --deadline 0", "--deadline: 0 given; expected more than 0"),
@@ -77,12 +78,13 @@ def test_a_time_in_a_bag_that_is_no_number_is_refused_in_words(verb, time, capsy
         ("sensitivity --seed -1", "--seed: -1 given; expected 0 or more"),
         ("train --out o --predictor-iterations 0", "--predictor-iterations: 0 given; expected 1 or more"),
         ("train --out o --learning-rate 0", "--learning-rate: 0 given; expected more than 0"),
-        ("tune-search --problems 0", "--problems: 0 given; expected 1 or more"),
-        ("compare --models a= --scenes 0", "expected at least 1 episode and a seed from 0 up, got 0 and 0"),
+        ("search --problems 0", "--problems: 0 given; expected 1 or more"),
+        ("comparison --models a= --scenes 0", "expected at least 1 episode and a seed from 0 up, got 0 and 0"),
     ],
 )
 def test_a_number_out_of_bounds_is_refused_with_what_was_expected(typed, says, capsys):
-    assert says in complaint(capsys, *typed.split())
+    name, *rest = typed.split()
+    assert says in complaint(capsys, name, *rest, main=study if name in STUDIES.modules() else cli.main)
 
 
 def test_numbers_within_their_bounds_come_through():
@@ -98,11 +100,11 @@ def test_numbers_within_their_bounds_come_through():
 def test_a_file_that_cannot_be_written_or_read_is_one_line(tmp_path, capsys):
     (tmp_path / "file").write_text("{}")
     assert "file is of no model: expected what `jepa-planner eval --json` wrote for a model" in complaint(
-        capsys, "blame", str(tmp_path / "file")
+        capsys, "failures", str(tmp_path / "file"), main=study
     )
-    assert "nowhere cannot be read: " in complaint(capsys, "blame", str(tmp_path / "nowhere"))
+    assert "nowhere cannot be read: " in complaint(capsys, "failures", str(tmp_path / "nowhere"), main=study)
     (tmp_path / "file").write_text('{"floor": "none", "task": "reach"}')
-    assert "file does not say episodes, seed" in complaint(capsys, "blame", str(tmp_path / "file"))
+    assert "file does not say episodes, seed" in complaint(capsys, "failures", str(tmp_path / "file"), main=study)
     floor = ["eval", "--task", "reach", "--floor", "noop", "--episodes", "1"]
     assert cli.main([*floor, "--json", str(tmp_path / "file" / "report.json")]) == 1
     assert "jepa-planner eval: [Errno 17] File exists" in capsys.readouterr().err

@@ -1,9 +1,10 @@
 """Command lines as a user types them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-from jepa_planner.cli.main import main
+from jepa_planner.cli import main as cli
 
 PROMISED_KEYS = {
     "task", "episodes", "successes", "success_rate", "wilson_low", "wilson_high", "plan_seconds_median",
@@ -12,13 +13,13 @@ PROMISED_KEYS = {
 
 
 def evaluate(report: Path, *arguments: str) -> dict:
-    assert main(["eval", *arguments, "--json", str(report)]) == 0
+    assert cli.main(["eval", *arguments, "--json", str(report)]) == 0
     found = json.loads(report.read_text())
     assert set(found) >= PROMISED_KEYS
     return found
 
 
-def complaint(capsys, *arguments: str) -> str:
+def complaint(capsys, *arguments: str, main: Callable[[list[str]], int] = cli.main) -> str:
     """What the user reads, with status 2, when a command line makes no sense."""
     try:
         status = main(list(arguments))

@@ -8,6 +8,7 @@ from tiny_training import ENCODER, PREDICTOR, encoder, episodes, predictor
 
 from jepa_planner.core.context import Context
 from jepa_planner.core.strict_fields import FieldError
+from jepa_planner.learning.training.recipe import Recipe, contract, planned_in_pixels, planner_settings
 from jepa_planner.model.bundle import load_decoder, save_bundle
 from jepa_planner.model.bundle_files import DECODER_FILE, BundleError
 from jepa_planner.model.contract import Contract
@@ -16,7 +17,6 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import SummedMse, energy_of, latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.planner_settings import PlannerSettings
-from jepa_planner.training.recipe import Recipe, contract, planned_in_pixels, planner_settings
 
 SOME = episodes(count=2, steps=3)
 

@@ -3,12 +3,12 @@ import typing
 import pytest
 from small_models import PREDICTOR_CONFIGS
 
+from jepa_planner.learning.training.predictor_sizes import PREDICTOR_KINDS
 from jepa_planner.model.onnx.graphs import STEP_GRAPHS
 from jepa_planner.model.onnx.runtime import PREDICTORS
 from jepa_planner.model.predictors import KINDS, AnyPredictorConfig, make_predictor
 from jepa_planner.model.rollout.networks import EIGHT_BITS, NETWORKS
 from jepa_planner.model.rollout.plain import PLAIN
-from jepa_planner.training.predictor_sizes import PREDICTOR_KINDS
 
 
 def test_every_kind_can_be_trained_stored_imagined_with_and_exported():

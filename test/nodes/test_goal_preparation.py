@@ -10,7 +10,7 @@ from jepa_planner.action import ReachGoalImage
 from PIL import Image
 
 from jepa_planner.cli.main import main
-from jepa_planner.evaluation.policies import WorldModelPolicy
+from jepa_planner.learning.evaluation.policies import WorldModelPolicy
 from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head, model_folder
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.nodes.client import goal_image

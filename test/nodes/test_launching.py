@@ -76,10 +76,12 @@ def launch(monkeypatch):
     sys.modules.pop("jepa_planner.nodes.launching", None)
 
 
-@pytest.mark.parametrize(("file", "arguments"), [("planner.launch.py", []), ("sim.launch.py", ["--sim"])])
-def test_all_nodes_run_in_one_process_by_default(launch, file, arguments):
+@pytest.mark.parametrize(
+    ("file", "executable"), [("planner.launch.py", "planner_nodes"), ("sim.launch.py", "planner_and_sim_nodes")]
+)
+def test_all_nodes_run_in_one_process_by_default(launch, file, executable):
     [process] = launch(file)
-    assert (process.package, process.executable, process.arguments) == ("jepa_planner", "planner_nodes", arguments)
+    assert (process.package, process.executable, process.arguments) == ("jepa_planner", executable, [])
     assert process.ros_arguments == ["--log-level", "info"]
 
 

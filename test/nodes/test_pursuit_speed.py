@@ -2,9 +2,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from jepa_planner.evaluation.benchmark.timing import Timing
+from jepa_planner.cli.ros.pursuit_speed import Pursued, PursuitSpeed, _pursue, goal_table, pursuit_table, step_table
+from jepa_planner.learning.evaluation.benchmark.timing import Timing
 from jepa_planner.nodes.client import PlannerError
-from jepa_planner.nodes.pursuit_speed import Pursued, PursuitSpeed, _pursue, goal_table, pursuit_table, step_table
 from jepa_planner.nodes.step_clock import StepSeconds
 
 STEPS = (StepSeconds(0.5, 0.01, 0.25, 0.04, 0.02, 0.18), StepSeconds(0.7, 0.03, 0.25, 0.06, 0.04, 0.32))

@@ -7,12 +7,12 @@ import pytest
 import rclpy
 from jepa_planner.msg import ArmState
 
-from jepa_planner.evaluation.trials import Trial, TrialSettings
-from jepa_planner.nodes import trials
+from jepa_planner.cli.ros import trials
+from jepa_planner.cli.ros.trials import FIRST_PORT, PORTS_PER_DOMAIN, REST_S, free_domain, run_ros_trials
+from jepa_planner.learning.evaluation.trials import Trial, TrialSettings
 from jepa_planner.nodes.client import PlannerError
 from jepa_planner.nodes.conversions import time_message
 from jepa_planner.nodes.goal_pursuit import Outcome
-from jepa_planner.nodes.trials import FIRST_PORT, PORTS_PER_DOMAIN, REST_S, free_domain, run_ros_trials
 
 
 def claim(domain: int) -> socket.socket:

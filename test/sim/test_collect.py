@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from jepa_planner.training.episodes import EpisodeError, read_episodes
+from jepa_planner.learning.data.episodes import EpisodeError, read_episodes
 from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.behaviours import MIXES
 from jepa_planner_sim.collect import collect

@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from jepa_planner.training.episodes import read_episodes
+from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner_sim.arm_driver import ArmDriver
 from jepa_planner_sim.collect import collect
 from jepa_planner_sim.collect_settings import LAYOUTS, CollectSettings

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from jepa_planner_sim.adapter import load_adapter
+from jepa_planner.learning.evaluation.scene_adapter import load_adapter
 from jepa_planner_sim.expert import ScriptedExpert, push_script
 
 TASKS = ("Reach", "Push", "PickAndPlace")

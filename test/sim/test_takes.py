@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jepa_planner.training.episodes import EpisodeError, read_episodes
+from jepa_planner.learning.data.episodes import EpisodeError, read_episodes
 from jepa_planner_sim.collect import collect
 from jepa_planner_sim.collect_settings import CollectSettings
 from jepa_planner_sim.recording import record_episode

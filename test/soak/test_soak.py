@@ -9,12 +9,12 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from trajectory_msgs.msg import JointTrajectory
 
+from jepa_planner.cli.ros.trials import simulated_planner
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.client import PlannerClient
 from jepa_planner.nodes.conversions import seconds
 from jepa_planner.nodes.running import NodeThread
-from jepa_planner.nodes.trials import simulated_planner
 
 HOUR_S = float(os.environ.get("SOAK_SECONDS", "3600"))
 SPEED = float(os.environ.get("SOAK_SPEED", "4"))

@@ -18,7 +18,6 @@ from jepa_planner.model.onnx import export as onnx_export
 from jepa_planner.model.onnx import runtime as onnx_runtime
 from jepa_planner.model.onnx.export import ExportError, export_bundle, relative_error
 from jepa_planner.model.world_model import WorldModel
-from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.planner_settings import PlannerSettings
@@ -128,7 +127,7 @@ def test_the_plan_equals_that_of_torch(shipped, optimiser):
         context, goal = moment(model, 2)
         imagination = WorldModelImagination(model, latent_energy(planner.energy.kind))
         search = optimiser_of(planner.search(optimiser).resized(samples=24, iterations=3))
-        space = ActionSpace.of(model.contract, planner)
+        space = planner.action_space(model.contract)
 
         def energy_of(candidates, imagination=imagination, context=context, goal=goal):
             return imagination.energies(context, goal, candidates)

@@ -8,7 +8,6 @@ from jepa_planner.model.bundle import load_contract
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.vjepa2.ac_checkpoint import find_vjepa2_ac
 from jepa_planner.model.vjepa2.contract import ImportSettings, vjepa2_contract
-from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.vjepa2_planner import vjepa2_planner
 
 
@@ -26,7 +25,7 @@ def test_the_defaults_are_those_of_the_published_planner():
     search = planner.cem
     assert (search.samples, search.elites, search.iterations, search.horizon) == (400, 10, 10, 2)
     assert (search.momentum_mean, search.momentum_std, search.answer) == (0.15, 0.15, "mean")
-    space = ActionSpace.of(given, planner)
+    space = planner.action_space(given)
     assert (space.max_abs, space.gripper_deadband) == ((0.05, 0.05, 0.05, 0.0, 0.0, 0.0, 0.75), 0.25)
     assert space.std.tolist() == pytest.approx([0.05, 0.05, 0.05, 0.0, 0.0, 0.0, 1.0])
 

@@ -1,0 +1,1 @@
+"""From recorded episodes to model bundles, and from model bundles to numbers."""

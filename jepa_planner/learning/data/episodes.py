@@ -1,0 +1,272 @@
+"""Episodes on disk: HDF5 shards that any HDF5 reader opens, written atomically, checked when read.
+
+A shard `episodes-000123.h5` holds E episodes of T actions each:
+
+| dataset | shape | meaning |
+|---|---|---|
+| images | uint8 [E, T+1, V, H, W, 3] | RGB before each action and after the last; order as in `views` |
+| states | float32 [E, T+1, S] | arm state; channels in attribute `state_channels`, m and rad in the base frame |
+| actions | float32 [E, T, A] | the action as commanded; channels in attribute `action_channels` |
+| object_pose | float32 [E, T+1, 4] | x, y, z (m), yaw (rad) of the object: for probes only; if absent, zeros |
+| behaviour | str [E] | what was being done; if absent, nothing |
+| seeds | int [E] | a number of each episode; if absent, they are counted |
+| scenes | int [E] | the same for those that show the same table, light, cameras and things; if absent, each its own |
+| motions | int [E] | the same for those that show one motion on tables that look different; if absent, each its own |
+
+File attributes: `format` (FORMAT), `time_step_s`, `views`, `state_channels`, `action_channels`, `frame` and `tcp_frame`
+(what poses are given in and of), `vary` (what the scenes varied), `mix` (how behaviours were mixed). Older files, of
+format 1, hold seeds, scenes and motions as attributes, which HDF5 allows few of.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from jepa_planner.learning.data.joined_shards import check_together, frame_of, joined_images, numbered_apart
+from jepa_planner.learning.data.shard_file import (
+    EpisodeError,
+    as_texts,
+    first_rows,
+    open_to_read,
+    open_to_write,
+    write_checked,
+)
+
+FORMAT = "jepa_planner-episodes-2"
+FORMATS = (FORMAT, "jepa_planner-episodes-1")
+STATE_CHANNELS = (
+    "x_m",
+    "y_m",
+    "z_m",
+    "roll_rad",
+    "pitch_rad",
+    "yaw_rad",
+    "closedness_commanded",
+    "closedness_measured",
+)
+ACTION_CHANNELS = ("dx_m", "dy_m", "dz_m", "droll_rad", "dpitch_rad", "dyaw_rad", "dclosedness")
+UNNAMED_MIX = "exploration"
+"""What shards hold that do not say how behaviours were mixed: they were collected before there was a choice."""
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """Episodes of equal length in memory; shapes as in the module's table, leading axis E. Motions of several files
+    have numbers of their own. frame, tcp_frame: what poses are given in and of; empty where files do not say.
+    """
+
+    images: np.ndarray
+    states: np.ndarray
+    actions: np.ndarray
+    object_pose: np.ndarray
+    behaviour: tuple[str, ...]
+    seeds: np.ndarray
+    views: tuple[str, ...]
+    time_step_s: float
+    scenes: np.ndarray | None = None
+    motions: np.ndarray | None = None
+    frame: str = ""
+    tcp_frame: str = ""
+
+    def __post_init__(self) -> None:
+        if self.scenes is None:
+            object.__setattr__(self, "scenes", np.asarray(self.seeds))
+        if self.motions is None:
+            object.__setattr__(self, "motions", np.arange(len(self.seeds)))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def part(self, numbers: np.ndarray) -> Episodes:
+        """Some of them, by number, in that order."""
+        arrays = {
+            name: getattr(self, name)[numbers]
+            for name in ("images", "states", "actions", "object_pose", "seeds", "scenes", "motions")
+        }
+        return replace(self, **arrays, behaviour=tuple(self.behaviour[number] for number in numbers))
+
+
+def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = (), mix: str = "") -> None:
+    """Write one shard; a crash leaves either the whole file or none. Raises EpisodeError where there is no room.
+
+    `vary` names what the scenes varied, `mix` how behaviours were mixed.
+    """
+    with open_to_write(path, most_bytes=episodes.images.nbytes + 2**20) as file:
+        frame = episodes.images.shape[2:]
+        write_checked(file, "images", episodes.images, chunks=(1, 1, *frame), compression="lzf")
+        for name in ("states", "actions", "object_pose", "seeds", "scenes", "motions"):
+            write_checked(file, name, getattr(episodes, name))
+        labels = [label.encode() for label in episodes.behaviour]
+        longest = max(1, *map(len, labels))
+        write_checked(file, "behaviour", np.array(labels, h5py.string_dtype("utf-8", longest)))
+        file.attrs["format"] = FORMAT
+        file.attrs["time_step_s"] = episodes.time_step_s
+        file.attrs["views"] = list(episodes.views)
+        file.attrs["state_channels"] = list(STATE_CHANNELS)
+        file.attrs["action_channels"] = list(ACTION_CHANNELS)
+        file.attrs["frame"] = episodes.frame
+        file.attrs["tcp_frame"] = episodes.tcp_frame
+        file.attrs["vary"] = sorted(vary)
+        file.attrs["mix"] = mix
+
+
+def shard_settings(path: Path) -> dict[str, object]:
+    """How a shard was collected: seeds, steps, image size (px), scenes and motions (None: it does not say), vary,
+    behaviour, views.
+
+    Raises EpisodeError where it cannot be read.
+    """
+    with open_to_read(path) as file:
+        numbers = {name: _numbers(file, name) for name in ("seeds", "scenes", "motions")}
+        return {
+            "steps": file["actions"].shape[1],
+            "image size": file["images"].shape[-2],
+            **{name: None if given is None else given.tolist() for name, given in numbers.items()},
+            "vary": list(as_texts(file.attrs.get("vary", ()), path)),
+            "behaviour": as_texts(file.attrs.get("mix", UNNAMED_MIX), path)[0],
+            "views": list(as_texts(file.attrs["views"], path)),
+        }
+
+
+def shard_paths(folder: str | Path) -> list[Path]:
+    """The shards of a folder in the order of their names; raises EpisodeError where there is none."""
+    paths = sorted(Path(folder).glob("episodes-*.h5"))
+    if not paths:
+        raise EpisodeError(f"no episodes-*.h5 in {folder}: collect some with `jepa-planner collect {folder}`")
+    return paths
+
+
+def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None) -> Episodes:
+    """Read the shards of a folder, or of several one after the other, in the order of names, up to `limit` episodes.
+
+    Raises EpisodeError naming the file and what is wrong with it.
+    """
+    folders = [folders] if isinstance(folders, str | Path) else folders
+    paths = [path for folder in folders for path in shard_paths(folder)]
+    shards = []
+    count = 0
+    for path in paths:
+        shards.append(_read_shard(path, count, None if limit is None else limit - count))
+        check_together(path, shards[-1], paths[0], shards[0])
+        count += len(shards[-1])
+        if limit is not None and count >= limit:
+            break
+
+    def join(name: str) -> np.ndarray:
+        return np.concatenate([getattr(s, name) for s in shards])
+
+    first = shards[0]
+    return Episodes(
+        joined_images(shards), join("states"), join("actions"), join("object_pose"),
+        tuple(b for s in shards for b in s.behaviour), join("seeds"), first.views, first.time_step_s, join("scenes"),
+        numbered_apart([shard.motions for shard in shards]),
+        frame_of(paths, [shard.frame for shard in shards]), frame_of(paths, [shard.tcp_frame for shard in shards]),
+    )  # fmt: skip
+
+
+def seeds_in_words(seeds: np.ndarray) -> str:
+    """The seeds of episodes as spans without gaps, for example "0 to 19 and 100 to 139"."""
+    known = np.unique(seeds)
+    spans = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
+    return " and ".join(f"{span[0]} to {span[-1]}" for span in spans)
+
+
+def _read_shard(path: Path, before: int, limit: int | None) -> Episodes:
+    """The episodes of a file, of which so many were read before."""
+    with open_to_read(path) as file:
+        _check_meaning(path, file)
+        count = len(file["images"]) if limit is None else min(limit, len(file["images"]))
+        _check_room(path, file, count)
+        images = first_rows(file, "images", limit)
+        states, actions = (_floats(file, name, limit) for name in ("states", "actions"))
+        poses = np.zeros((*states.shape[:2], 4), np.float32)
+        seeds = _numbers(file, "seeds", limit)
+        shard = Episodes(
+            images, states, actions, _floats(file, "object_pose", limit) if "object_pose" in file else poses,
+            as_texts(first_rows(file, "behaviour", limit), path) if "behaviour" in file else ("",) * len(images),
+            np.arange(before, before + len(images)) if seeds is None else seeds, as_texts(file.attrs["views"], path),
+            float(file.attrs["time_step_s"]), _numbers(file, "scenes", limit), _numbers(file, "motions", limit),
+            *(as_texts(file.attrs.get(name, ""), path)[0] for name in ("frame", "tcp_frame")),
+        )  # fmt: skip
+    if not 0.0 < shard.time_step_s < math.inf:
+        raise EpisodeError(f"{path}: time_step_s is {shard.time_step_s}; expected seconds from one action to the next")
+    _check_shapes(path, shard)
+    for name in ("states", "actions", "object_pose"):
+        spoilt = np.argwhere(~np.isfinite(getattr(shard, name)))
+        if len(spoilt):
+            episode, frame, channel = spoilt[0]
+            raise EpisodeError(
+                f"{path} holds {name} that are not finite: {len(spoilt)} numbers, the first in episode {episode}, "
+                f"frame {frame}, channel {channel} (all counted from 0); leave those episodes out"
+            )
+    return shard
+
+
+def _check_meaning(path: Path, file: h5py.File) -> None:
+    """Raises EpisodeError unless the file says that it is a shard, and its numbers mean what is expected."""
+    format = as_texts(file.attrs["format"], path)[0] if "format" in file.attrs else None
+    if format not in FORMATS:
+        raise EpisodeError(f"{path} has format {format!r}, expected {FORMAT!r}")
+    channels = tuple(as_texts(file.attrs[name], path) for name in ("state_channels", "action_channels"))
+    if channels != (STATE_CHANNELS, ACTION_CHANNELS):
+        raise EpisodeError(f"{path} has channels {channels}, expected {(STATE_CHANNELS, ACTION_CHANNELS)}")
+
+
+def _check_room(path: Path, file: h5py.File, count: int) -> None:
+    """Raises EpisodeError where so many episodes do not fit into the memory of this machine."""
+    claimed = sum(file[name].nbytes for name in file if isinstance(file[name], h5py.Dataset))
+    claimed = claimed * count // max(1, len(file["images"]))
+    room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if claimed > room:
+        raise EpisodeError(
+            f"{path} claims {claimed} bytes of data, and this machine has memory for at most {room}: use fewer "
+            "episodes (--episodes), or smaller pictures"
+        )
+
+
+def _floats(file: h5py.File, name: str, limit: int | None) -> np.ndarray:
+    return first_rows(file, name, limit).astype(np.float32)
+
+
+def _numbers(file: h5py.File, name: str, limit: int | None = None) -> np.ndarray | None:
+    """A number for each episode, from a dataset or, in older files, an attribute; None: the file does not say."""
+    if name not in file and name not in file.attrs:
+        return None
+    numbers = first_rows(file, name, limit) if name in file else np.asarray(file.attrs[name])[:limit]
+    if numbers.dtype.kind not in "iu":
+        raise EpisodeError(f"{file.filename}: {name} are {numbers.dtype}, expected a whole number for each episode")
+    return numbers
+
+
+def _check_shapes(path: Path, shard: Episodes) -> None:
+    if shard.images.dtype != np.uint8 or shard.images.ndim != 6 or shard.images.shape[-1] != 3:
+        given = f"{shard.images.dtype} {list(shard.images.shape)}"
+        raise EpisodeError(
+            f"{path}: images are {given}, expected uint8 (0 to 255) [episodes, frames, views, height, width, 3]"
+        )
+    if not shard.images.size:
+        raise EpisodeError(f"{path} holds no episodes: its images are {list(shard.images.shape)}; leave it out")
+    if len(set(shard.views)) < len(shard.views) or not all(shard.views):
+        raise EpisodeError(f"{path}: views are {list(shard.views)}, expected a name of its own for each camera")
+    count, frames, _, height, width, _ = shard.images.shape
+    for name, expected in (
+        ("images", (count, frames, len(shard.views), height, width, 3)),
+        ("states", (count, frames, len(STATE_CHANNELS))),
+        ("actions", (count, frames - 1, len(ACTION_CHANNELS))),
+        ("object_pose", (count, frames, 4)),
+        ("behaviour", (count,)),
+        ("seeds", (count,)),
+        ("scenes", (count,)),
+        ("motions", (count,)),
+    ):
+        if (given := np.shape(getattr(shard, name))) != expected:
+            raise EpisodeError(
+                f"{path}: {name} have shape {list(given)}; {count} episodes of {frames} images imply {list(expected)}"
+            )

@@ -1,0 +1,84 @@
+"""When the hand acted on something, found in the arm's own states: it took and let go, or pushed along the table.
+
+Where it begins to act is where a thing lies, where it ends is where the thing then is: pictures from before and after
+can be taught what lies where, without a label. A closed gripper whose fingers do not close holds something.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from jepa_planner.learning.data.key_moments import COMMANDED, MEASURED
+
+TAKE, PUSH = 0, 1
+
+
+@dataclass(frozen=True)
+class ActThresholds:
+    """command_change: of the commanded closedness, for the gripper to act. holding: fingers measured at most so far
+    closed settle_steps after a command to close hold something. shortest_steps: of holding it. low_m: a closed, empty
+    gripper below pushes what it meets, if it moves by pushed_m.
+    """
+
+    command_change: float = 0.3
+    holding: float = 0.75
+    settle_steps: int = 2
+    shortest_steps: int = 4
+    low_m: float = 0.035
+    pushed_m: float = 0.03
+
+
+class Act(NamedTuple):
+    """Frames of an episode: kind TAKE or PUSH; the hand acts from `begin` to `end`; from `earliest` on nothing was
+    touched before it, and up to `latest` nothing after it.
+    """
+
+    kind: int
+    earliest: int
+    begin: int
+    end: int
+    latest: int
+
+
+def hand_acts(states: np.ndarray, thresholds: ActThresholds | None = None) -> list[Act]:
+    """The acts of an episode, in order: states [T+1, S], channels as in STATE_CHANNELS."""
+    limits = thresholds or ActThresholds()
+    found = sorted([*_takes(states, limits), *_pushes(states, limits)], key=lambda act: act[1])
+    last = len(states) - 1
+    acts = []
+    for number, (kind, begin, end) in enumerate(found):
+        earliest = found[number - 1][2] + 1 if number else 0
+        latest = found[number + 1][1] - 1 if number + 1 < len(found) else last
+        if earliest < begin < end < latest:
+            acts.append(Act(kind, earliest, begin, end, latest))
+    return acts
+
+
+def _takes(states: np.ndarray, limits: ActThresholds) -> list[tuple[int, int, int]]:
+    """From the frame after a command to close that met something to the last one before the command to open."""
+    change = np.diff(states[:, COMMANDED])
+    commands = np.flatnonzero(np.abs(change) > limits.command_change)
+    takes = []
+    for close, opening in pairwise(commands):
+        settled = min(close + 1 + limits.settle_steps, len(states) - 1)
+        holds = change[close] > 0 and states[settled, MEASURED] <= limits.holding
+        if holds and change[opening] < 0 and opening - close >= limits.shortest_steps:
+            takes.append((TAKE, int(close) + 1, int(opening)))
+    return takes
+
+
+def _pushes(states: np.ndarray, limits: ActThresholds) -> list[tuple[int, int, int]]:
+    """From where a closed, empty gripper is low to the farthest place from there before it rises."""
+    empty = (states[:, COMMANDED] > 1 - limits.command_change) & (states[:, MEASURED] > limits.holding)
+    low = np.concatenate([[False], empty & (states[:, 2] < limits.low_m), [False]])
+    begins, ends = np.flatnonzero(~low[:-1] & low[1:]), np.flatnonzero(low[:-1] & ~low[1:])
+    pushes = []
+    for begin, end in zip(begins, ends, strict=True):
+        away_m = np.linalg.norm(states[begin:end, :2] - states[begin, :2], axis=1)
+        if away_m.max() > limits.pushed_m:
+            pushes.append((PUSH, int(begin), int(begin + away_m.argmax())))
+    return pushes

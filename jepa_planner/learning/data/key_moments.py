@@ -1,0 +1,73 @@
+"""The moments at which something was achieved, found in the arm's own motion: no labels, no object poses.
+
+An arm that does something comes to rest or turns where one thing is done and the next begins, and its gripper acts
+between two of them. Motion in between is only the way there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jepa_planner.learning.data.episodes import STATE_CHANNELS
+
+COMMANDED = STATE_CHANNELS.index("closedness_commanded")
+MEASURED = STATE_CHANNELS.index("closedness_measured")
+
+
+@dataclass(frozen=True)
+class MomentThresholds:
+    """What counts as motion, turning and gripping, per time step.
+
+    moving_m: a tcp that moves less rests. turn_cos: cosine between consecutive displacements below which the arm turned
+    (0.64 is 50 degrees). command_change: of the commanded closedness, for the gripper to act. settled_change: a
+    measured closedness that changes less has settled; an arm that sets off by setting_off_m ends the wait for that.
+    """
+
+    moving_m: float = 0.006
+    turn_cos: float = 0.64
+    command_change: float = 0.3
+    settled_change: float = 0.03
+    setting_off_m: float = 0.012
+
+
+def key_moments(states: np.ndarray, thresholds: MomentThresholds | None = None) -> np.ndarray:
+    """Which frames of an episode are key moments: states [T+1, S], channels as in STATE_CHANNELS -> bool [T+1].
+
+    Frames where the tcp turns or comes to rest, the last one before the gripper is commanded to change, and the one
+    where the fingers have settled after it.
+    """
+    limits = thresholds or MomentThresholds()
+    steps = np.diff(states[:, :3].astype(np.float64), axis=0)
+    lengths_m = np.linalg.norm(steps, axis=1)
+    moves = lengths_m > limits.moving_m
+    cosines = (steps[:-1] * steps[1:]).sum(axis=1) / np.maximum(lengths_m[:-1] * lengths_m[1:], 1e-12)
+    found = np.zeros(len(states), bool)
+    found[1:-1] = moves[:-1] & (~moves[1:] | (cosines < limits.turn_cos))
+    acts = np.flatnonzero(np.abs(np.diff(states[:, COMMANDED])) > limits.command_change)
+    found[acts] = True
+    found[[_settled(frame + 1, states[:, MEASURED], lengths_m, limits) for frame in acts]] = True
+    return found
+
+
+def next_moments(moments: np.ndarray) -> np.ndarray:
+    """The frame of the first key moment after each frame of an episode: bool [T+1] -> int [T+1].
+
+    Where there is none it is T+1, one past the last frame.
+    """
+    frames = len(moments)
+    places = np.flatnonzero(moments)
+    after = np.searchsorted(places, np.arange(frames), side="right")
+    return np.append(places, frames)[after]
+
+
+def _settled(frame: int, closedness: np.ndarray, lengths_m: np.ndarray, limits: MomentThresholds) -> int:
+    """The first frame from `frame` on where the fingers rest, the arm sets off, or the episode ends."""
+    while (
+        frame < len(lengths_m)
+        and abs(closedness[frame + 1] - closedness[frame]) > limits.settled_change
+        and lengths_m[frame] < limits.setting_off_m
+    ):
+        frame += 1
+    return frame

@@ -1,0 +1,113 @@
+"""A pair of pictures from a ROS 2 bag, at two times; needs no ROS, but the package rosbags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jepa_planner.core.image_message import ConversionError, check_encoding, rgb_pixels
+from jepa_planner.core.picture_file import decode_picture
+from jepa_planner.learning.evaluation.picture_pair import PictureError, PicturePair, change_of_state, stack_views
+
+if TYPE_CHECKING:
+    from rosbags.highlevel import AnyReader
+
+    from jepa_planner.model.contract import Contract
+
+PIXELS, COMPRESSED, ARM_STATE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "jepa_planner/msg/ArmState"
+NEAR_S = 1.0
+"""A message farther than this from the time asked for is not of that moment."""
+
+
+@dataclass(frozen=True)
+class BagMoments:
+    """What is looked at in a bag: one image topic per view, and two times in seconds from its beginning.
+
+    state_topic: of jepa_planner/ArmState, None where the state is told otherwise.
+    """
+
+    image_topics: tuple[str, ...]
+    at_s: float
+    goal_at_s: float
+    state_topic: str | None = None
+
+
+def pair_from_bag(
+    folder: Path, moments: BagMoments, contract: Contract, state: Sequence[float] | None = None,
+    goal_state: Sequence[float] | None = None,
+) -> PicturePair:  # fmt: skip
+    """The messages nearest to the two times; states come from the bag or are given.
+
+    States of the bag take the contract's channels and are checked to be in its frame. Raises PictureError naming the
+    topic or the time, and ContractError.
+    """
+    try:
+        from rosbags.highlevel import AnyReader, AnyReaderError
+    except ModuleNotFoundError as error:
+        raise PictureError("reading bags needs the package rosbags: pip install 'jepa_planner[bag]'") from error
+    if (state is None) == (moments.state_topic is None):
+        raise PictureError("a bag's arm state comes from a topic of ArmState or is given: tell one of the two")
+    try:
+        with AnyReader([folder]) as bag:
+            image, goal = (
+                stack_views([_picture(bag, topic, at_s) for topic in moments.image_topics])
+                for at_s in (moments.at_s, moments.goal_at_s)
+            )
+            if moments.state_topic is not None:
+                times = (moments.at_s, moments.goal_at_s)
+                state, goal_state = (_state(bag, moments.state_topic, at_s, contract) for at_s in times)
+    except (AnyReaderError, OSError) as error:
+        raise PictureError(f"{folder} cannot be read as a bag: {error}") from error
+    now = np.asarray(state, np.float32)
+    action = None if goal_state is None else change_of_state(now, np.asarray(goal_state, np.float32))
+    return PicturePair(image, goal, now, action)
+
+
+def _picture(bag: AnyReader, topic: str, at_s: float) -> np.ndarray:
+    message = _nearest(bag, topic, at_s, (PIXELS, COMPRESSED))
+    try:
+        if message.__msgtype__ == COMPRESSED:
+            encoding = message.format.partition(";")[0]  # of what was compressed, as in "rgb8; jpeg compressed bgr8"
+            if re.match(r"(16|32|64)[USF]C", encoding):
+                check_encoding(encoding)
+            return decode_picture(BytesIO(message.data), f"on {topic} at {at_s:g} s")
+        return rgb_pixels(
+            message.encoding, message.height, message.width, message.step, message.data, bool(message.is_bigendian)
+        )
+    except ConversionError as error:
+        raise PictureError(f"topic {topic}: {error}") from error
+
+
+def _state(bag: AnyReader, topic: str, at_s: float, contract: Contract) -> np.ndarray:
+    arm = _nearest(bag, topic, at_s, (ARM_STATE,))
+    contract.check_frame(arm.header.frame_id)
+    pose = [getattr(part, axis) for part in (arm.position, arm.rpy) for axis in "xyz"]
+    grippers = [getattr(arm, name) for name in contract.state.channels[len(pose) :]]
+    return np.array([*pose, *grippers], np.float32)
+
+
+def _nearest(bag: AnyReader, topic: str, at_s: float, kinds: tuple[str, ...]):
+    """The message of a topic whose time of recording is nearest to `at_s` after the bag's beginning."""
+    connections = [connection for connection in bag.connections if connection.topic == topic]
+    if not connections:
+        raise PictureError(f"the bag has no topic {topic}; it has {', '.join(sorted(bag.topics))}")
+    if (kind := connections[0].msgtype) not in kinds:
+        raise PictureError(f"topic {topic} is of {kind}; expected {' or '.join(kinds)}")
+    length_s = max(0.0, (bag.end_time - bag.start_time) * 1e-9)
+    nearest = None
+    if 0.0 <= at_s <= length_s + NEAR_S:  # false for what is no number
+        at_ns, reach_ns = bag.start_time + round(at_s * 1e9), round(NEAR_S * 1e9)
+        around = bag.messages(connections, start=max(0, at_ns - reach_ns), stop=at_ns + reach_ns)
+        nearest = min(around, key=lambda message: abs(message[1] - at_ns), default=None)
+    if nearest is None:
+        raise PictureError(
+            f"topic {topic} has no message within {NEAR_S:g} s of {at_s:g} s; the bag is {length_s:.2f} s long"
+        )
+    connection, _, raw = nearest
+    return bag.deserialize(raw, connection.msgtype)

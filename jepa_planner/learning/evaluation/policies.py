@@ -1,0 +1,217 @@
+"""What can be evaluated: the world model's planner, and the floors that anything useful must beat."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from jepa_planner.learning.evaluation.scenes import Scene
+from jepa_planner.model.contract_sections import STATE_LAYOUTS
+from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.confirmation import cuts_of
+from jepa_planner.planning.decision import Decision, DecisionKind, Reason, gave_up
+from jepa_planner.planning.energy import energy_of
+from jepa_planner.planning.factory import Asked, ControllerFactory
+from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.solvers.optimisers import optimiser_of
+from jepa_planner.planning.solvers.plan import Optimiser
+from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
+from jepa_planner.planning.verdict import VerdictHeadLike
+from jepa_planner.planning.wary_controller import UnfamiliarGoalError
+
+FLOOR_PX = 64
+
+
+
+class Policy(Protocol):
+    """Chooses actions from observations; `start` is called once per trial.
+
+    image_size_px: of pictures it is given. cameras: those that it must see through; none: any will do. last: what it
+    decided last, None for one that never says how things stand.
+    """
+
+    image_size_px: int
+    cameras: tuple[str, ...]
+    last: Decision | None
+
+    def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
+        """Begin a trial with goal images, uint8 [V, H, W, 3] each."""
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """The next action [7]."""
+
+
+def has_ended(policy: Policy) -> bool:
+    """Whether a policy has ended the trial by itself."""
+    return policy.last is not None and policy.last.kind is not DecisionKind.MOVE
+
+
+@dataclass
+class WorldModelPolicy:
+    """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended.
+
+    planner: settings that go with the model. optimiser and deadline_s: theirs where None. plan_seconds grows by the
+    seconds of each look and plan. familiarity: with the model's statistics, it ends at what the model does not know.
+    verdict_head: the bundle's, which says when the work is done. imagine_sub_goals: when sub_goal_head, the bundle's,
+    is used. From `start` on, goal_latents [G, N, D] are those of the goal pictures, views and channels what the model
+    takes of an observation.
+    """
+
+    model: WorldModel
+    planner: PlannerSettings
+    plan_seconds: list[float] = field(default_factory=list)
+    optimiser: Optimiser | None = None
+    deadline_s: float | None = None
+    sub_goal_head: SubGoalHeadLike | None = None
+    imagine_sub_goals: ImagineMode = "never"
+    familiarity: Familiarity | None = None
+    verdict_head: VerdictHeadLike | None = None
+    last: Decision | None = None
+
+    @property
+    def image_size_px(self) -> int:
+        """That of the model."""
+        return self.model.contract.image.height
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Those of the model."""
+        return self.model.contract.image.views
+
+    def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
+        """Encode the goal images, with the task's steps for all of them together; still where one is unfamiliar."""
+        contract, energy = self.model.contract, energy_of(self.planner.energy.kind, self.model.decoder)
+        optimiser = self.optimiser or optimiser_of(self.planner.search())
+        contract.check_frame(env.base_frame, env.tcp_frame)
+        self.views = contract.pick_views(env.views)
+        self.channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
+        # one by one, as the nodes do: products of a batch differ in their last digits
+        observed = torch.cat([self.model.observe(goal[None, self.views]) for goal in goals])
+        self.goal_latents = contract.latent_of(observed)
+        factory = ControllerFactory(
+            contract,
+            self.planner,
+            WorldModelImagination(self.model, energy, cuts_of(self.planner.search())),
+            energy,
+            optimiser,
+            self.deadline_s or 0.0,
+            seed,
+            self.sub_goal_head,
+            self.imagine_sub_goals,
+            self.familiarity,
+            self.verdict_head,
+        )
+        self.last = None
+        try:
+            wanted = factory.goals(observed, [Asked()] * len(goals), env.max_steps)
+        except UnfamiliarGoalError as error:
+            self.last = gave_up(Reason.UNFAMILIAR_GOAL, str(error))
+        else:
+            self._controller = factory.controller(wanted, env.max_steps)
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """One look, one plan, one action."""
+        if has_ended(self):
+            return np.zeros(7, dtype=np.float32)
+        started = time.perf_counter()
+        latent = self.model.observe(observation["images"][None, self.views])[0]
+        self.last = self._controller.step(latent, torch.from_numpy(observation["state"][self.channels]))
+        if self.last.action is None:
+            return np.zeros(7, dtype=np.float32)
+        self.plan_seconds.append(time.perf_counter() - started)
+        return self.last.action
+
+
+class Floor:
+    """Common to the floors: any small picture will do, and nothing is said of how things stand."""
+
+    image_size_px = FLOOR_PX
+    cameras = ()
+    last = None
+
+
+class NoopPolicy(Floor):
+    """Does nothing: what is solved without acting is no task."""
+
+    def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
+        """Nothing to prepare."""
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """No motion."""
+        return np.zeros(7, dtype=np.float32)
+
+
+class RandomPolicy(Floor):
+    """Even random actions within bounds."""
+
+    def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
+        """Seed the generator."""
+        self._rng, self._max = np.random.default_rng(seed), env.action_max
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """A random action."""
+        return self._rng.uniform(-self._max, self._max).astype(np.float32)
+
+
+class PixelPolicy(Floor):
+    """Greedy in pixel space with the true simulator as its look-ahead: better dynamics than any model has, but pixels
+    as energy.
+
+    Tries `candidates` random actions and no action in the simulator itself, and takes the one whose picture differs
+    least (mean squared) from the goal image; goes on to the next goal image after an even share of the steps.
+    """
+
+    def __init__(self, candidates: int = 24) -> None:
+        self._candidates = candidates
+
+    def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
+        """Keep the world for look-ahead."""
+        self._env, self._goals, self._rng, self._step = (
+            env,
+            [g.astype(np.float32) for g in goals],
+            np.random.default_rng(seed),
+            0,
+        )
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """The best of the tried actions."""
+        share = max(1, self._env.max_steps // len(self._goals))
+        goal = self._goals[min(self._step // share, len(self._goals) - 1)]
+        self._step += 1
+        bound = self._env.action_max
+        candidates = self._rng.uniform(-bound, bound, (self._candidates, 7)).astype(np.float32)
+        candidates[: len(candidates) // 2, 6] = 0.0
+        candidates[0] = 0.0
+        return min(candidates, key=lambda action: self._difference(action, goal))
+
+    def _difference(self, action: np.ndarray, goal: np.ndarray) -> float:
+        return float(np.mean((self._env.foresee(action).astype(np.float32) - goal) ** 2))
+
+
+class ExpertPolicy(Floor):
+    """The scripted expert with the simulator's knowledge: not a floor but the ceiling."""
+
+    def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
+        """Begin the task; raises ValueError in a scene that does not know how it is done."""
+        if not hasattr(env, "expert"):
+            raise ValueError(f"{type(env).__name__} has no expert: the tasks of a simulator that ships one do")
+        self._actions = env.expert()
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """The expert's next action; still when it is over."""
+        return next(self._actions).astype(np.float32)
+
+
+def floor_policy(name: str) -> Policy:
+    """A floor, or "expert", by its name; raises ValueError listing the known ones."""
+    floors = {"noop": NoopPolicy, "random": RandomPolicy, "pixel": PixelPolicy, "expert": ExpertPolicy}
+    if name not in floors:
+        raise ValueError(f"unknown floor {name!r}; known are {', '.join(floors)}")
+    return floors[name]()

@@ -1,0 +1,93 @@
+"""What the planner is tried in: scenes of installed simulators, found by the names of their tasks, or your own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+import numpy as np
+
+from jepa_planner.learning.evaluation.scene_adapter import load_adapter
+
+SCENES_GROUP = "jepa_planner.scenes"
+"""Entry points of this group name a `SceneSource` each."""
+EVALUATION_SEED_START = 1_000_000
+"""Scenes from this seed on are for evaluation, and for no training."""
+
+
+class Scene(Protocol):
+    """What trials ask of an environment; see `SceneAdapter` for the fields and methods.
+
+    rest_steps: so many steps the arm rests after the end before what is true is the truth.
+    """
+
+    views: Sequence[str]
+    action_max: np.ndarray
+    max_steps: int
+    rest_steps: int
+    base_frame: str
+    tcp_frame: str
+    goal_images: list[np.ndarray]
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]: ...
+
+    def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]: ...
+
+    def foresee(self, action: np.ndarray) -> np.ndarray: ...
+
+    def close(self) -> None: ...
+
+
+class ExpertScene(Scene, Protocol):
+    """A scene that knows how its task is done."""
+
+    def expert(self) -> Iterator[np.ndarray]:
+        """Actions [7] of the expert, one after each step; no motion when it is done."""
+        ...
+
+
+@dataclass(frozen=True)
+class SceneSource:
+    """Scenes that a simulator offers.
+
+    tasks: their names. perturbations: what scenes may vary, all of which varied ones do. make: from task, size of
+    pictures in pixels and names of cameras to the scene.
+    """
+
+    tasks: tuple[str, ...]
+    perturbations: tuple[str, ...]
+    make: Callable[[str, int, Sequence[str]], Scene]
+
+
+@cache
+def sources() -> tuple[SceneSource, ...]:
+    """Those of all simulators that are installed."""
+    return tuple(entry.load() for entry in entry_points(group=SCENES_GROUP))
+
+
+def known_tasks() -> tuple[str, ...]:
+    """Names of the tasks of all installed simulators."""
+    return tuple(task for source in sources() for task in source.tasks)
+
+
+def source_of(task: str) -> SceneSource:
+    """The simulator that has a task; raises ValueError listing the known ones."""
+    for source in sources():
+        if task in source.tasks:
+            return source
+    raise ValueError(f"unknown task {task!r}; known are {', '.join(known_tasks())}, and adapters as MODULE:CLASS")
+
+
+def make_scene(task: str, image_size_px: int, cameras: Sequence[str] = ()) -> Scene:
+    """The environment of a task, or of an adapter as MODULE:CLASS; raises AdapterError or ValueError.
+
+    cameras: besides the standard ones, where the simulation has them; an adapter has its own.
+    """
+    if ":" in task:
+        return load_adapter(task, image_size_px=image_size_px)
+    return source_of(task).make(task, image_size_px, cameras)

@@ -1,0 +1,91 @@
+"""Trials over several processes: what is tried travels as settings, and each process builds it once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from jepa_planner.core.parallel import in_parallel
+from jepa_planner.core.strict_fields import to_plain
+from jepa_planner.learning.evaluation.policies import Policy, WorldModelPolicy, floor_policy
+from jepa_planner.learning.evaluation.trials import Trial, TrialSettings, run_trials
+from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head
+from jepa_planner.model.bundle_files import CONTRACT_FILE, PLANNER_FILE
+from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.solvers.optimisers import optimiser_of
+from jepa_planner.planning.solvers.settings import SearchSettings
+from jepa_planner.planning.sub_goals import ImagineMode
+
+SCENES_PER_JOB = 5
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """What is tried: a floor by its name, or ("none") the bundle of a folder, run as `jepa-planner eval` is told."""
+
+    folder: Path | None
+    floor: str = "none"
+    search: SearchSettings | None = None
+    deadline_s: float | None = None
+    imagine_sub_goals: ImagineMode = "auto"
+    dtype: str = "float32"
+    backend: str = "torch"
+    threads: int = 1
+    views: tuple[str, ...] = ()
+    wary: bool = True
+    verdict: bool = True
+
+    def settings(self) -> dict[str, object]:
+        """How the bundle is run, by the fields' names, as plain JSON types."""
+        return to_plain(replace(self, folder=None))
+
+    def policy(self, plan_seconds: list[float]) -> Policy:
+        """Loads what is tried; plan_seconds grows as `WorldModelPolicy` says. Raises as `WorldModel.load` does."""
+        if self.folder is None:
+            return floor_policy(self.floor)
+        model = WorldModel.load(
+            self.folder, dtype=self.dtype, backend=self.backend, threads=self.threads, views=self.views
+        )
+        planner = PlannerSettings.load(self.folder, model.contract)
+        optimiser = None if self.search is None else optimiser_of(self.search)
+        head = load_sub_goal_head(self.folder, self.views)
+        policy = WorldModelPolicy(model, planner, plan_seconds, optimiser, self.deadline_s, head)
+        policy.imagine_sub_goals = self.imagine_sub_goals
+        policy.familiarity = load_familiarity(self.folder) if self.wary else None
+        policy.verdict_head = load_verdict_head(self.folder, self.views) if self.verdict else None
+        return policy
+
+
+def spread_trials(
+    contestant: Contestant, settings: TrialSettings, plan_seconds: list[float], processes: int, cluster: str = ""
+) -> Iterator[Trial]:
+    """The trials of `run_trials` in any order, a few scenes to a job; see `in_parallel`."""
+    starts = range(0, settings.episodes, SCENES_PER_JOB)
+    jobs = []
+    for start in starts:
+        count = min(SCENES_PER_JOB, settings.episodes - start)
+        jobs.append((contestant, replace(settings, seed=settings.seed + start, episodes=count)))
+    for trials, seconds in in_parallel(_trials, jobs, processes, cluster):
+        plan_seconds.extend(seconds)
+        yield from trials
+
+
+def _trials(contestant: Contestant, settings: TrialSettings) -> tuple[list[Trial], list[float]]:
+    torch.set_num_threads(1)  # for all but rollouts: at this size their products are too small to share
+    folder, files = contestant.folder, (CONTRACT_FILE, PLANNER_FILE)
+    said = [path.read_text(encoding="utf-8") for name in files if folder and (path := folder / name).is_file()]
+    policy, seconds = _built(contestant, "".join(said))
+    seconds.clear()
+    return list(run_trials(policy, settings)), list(seconds)
+
+
+@lru_cache(maxsize=1)
+def _built(contestant: Contestant, said: str) -> tuple[Policy, list[float]]:
+    """Once for each contract and settings of planning: workers of a cluster outlive the bundle that they loaded."""
+    seconds: list[float] = []
+    return contestant.policy(seconds), seconds

@@ -1,0 +1,71 @@
+"""What may be planned with a model: bounds of actions, and what depends on them, follow the data it learned from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from torch import Tensor, tensor
+
+from jepa_planner.learning.data.episodes import EpisodeError
+from jepa_planner.planning.action_space import GRIPPER
+from jepa_planner.planning.planner_settings import PlannerSettings
+
+SHARE_WITHIN = 0.999
+"""Of the actions that move a channel, so many lie within its bound: a single slip does not widen it."""
+STILL = 1e-4
+"""A channel whose actions (m, rad, closedness) are all smaller is never moved."""
+SPREAD = 2.0 / 3.0
+"""First candidates spread over so much of a bound, for axes that had none."""
+
+
+def action_max(actions: np.ndarray) -> tuple[float, ...]:
+    """Bounds of what is planned with a model of actions [E, T, A]: the largest of each channel; 0 where it rests.
+
+    Raises EpisodeError where none moves.
+    """
+    sizes = np.abs(actions.reshape(-1, actions.shape[-1]))
+    bounds = tuple(_bound(sizes[:, channel]) for channel in range(sizes.shape[1]))
+    if not any(bounds):
+        raise EpisodeError("the actions are all 0: there is nothing to plan with")
+    return bounds
+
+
+def action_scale(bounds: Sequence[float]) -> Tensor:
+    """Typical actions [A], by which a new predictor divides what it is given: half of the bounds."""
+    return tensor([bound / 2 if bound else 1.0 for bound in bounds])
+
+
+def planned_within(planner: PlannerSettings, before: Sequence[float], bounds: Sequence[float]) -> PlannerSettings:
+    """Settings of a search that was tuned for other bounds: candidates spread over as much of the new ones, and where
+    steps are shorter there are more of them.
+    """
+    spread, sub_goals = planner.initial_std, planner.sub_goals
+    if spread is not None:
+        spread = tuple(
+            float(f"{std * new / old if std and old else SPREAD * new:.4g}")
+            for std, old, new in zip(spread, before, bounds, strict=True)
+        )
+    if sub_goals is not None:
+        sub_goals = replace(sub_goals, steps=as_far(sub_goals.steps, before, bounds))
+    return replace(
+        planner,
+        initial_std=spread,
+        gripper_deadband=planner.gripper_deadband * min(1.0, bounds[GRIPPER] / (before[GRIPPER] or 1.0)),
+        gripper_full_strokes=planner.gripper_full_strokes and bounds[GRIPPER] >= 1.0,
+        steps_per_sub_goal=as_far(planner.steps_per_sub_goal, before, bounds),
+        sub_goals=sub_goals,
+    )
+
+
+def as_far(steps: int, before: Sequence[float], bounds: Sequence[float]) -> int:
+    """As many steps as lead as far as so many did before, and never fewer."""
+    old, new = max(before[:3]), max(bounds[:3])
+    return math.ceil(round(steps * max(1.0, old / new), 6)) if new else steps
+
+
+def _bound(sizes: np.ndarray) -> float:
+    moved = sizes[sizes > STILL]
+    return float(f"{np.quantile(moved, SHARE_WITHIN, method='higher'):.3g}") if len(moved) else 0.0

@@ -1,0 +1,203 @@
+"""Demonstrations and a bundle in, a bundle that tells when the work is done out; all else stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from jepa_planner.learning.data.episode_checks import heed, look_at
+from jepa_planner.learning.data.episodes import read_episodes
+from jepa_planner.learning.data.reference_checks import check_frames
+from jepa_planner.learning.training.add_sub_goals import LEAST_SPREAD, eyes_of
+from jepa_planner.learning.training.demonstrations import Demonstrations, encoded_demonstrations
+from jepa_planner.learning.training.fit import FitSettings, use_all_cores
+from jepa_planner.learning.training.run_folder import check_same_run, write_whole
+from jepa_planner.learning.training.verdict_calibration import (
+    judged,
+    least_certainty,
+    least_unreachable,
+    met_temperature,
+    verdict_report,
+)
+from jepa_planner.learning.training.verdict_training import PairSampler, VerdictTraining, train_verdict_head
+from jepa_planner.learning.training.windows import split, state_scaling
+from jepa_planner.model.bundle import add_verdict_head, load_sub_goal_head, load_verdict_head
+from jepa_planner.model.bundle_files import ENCODER_FILE, VERDICT_FILE
+from jepa_planner.model.contract import Contract
+from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
+from jepa_planner.model.scene_eyes import SceneEyesConfig
+from jepa_planner.model.verdict_head import VerdictHead, VerdictHeadConfig
+from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.verdict import VerdictSettings
+
+ITERATIONS, SEEING_ITERATIONS = 4000, 2000
+HELD_OUT_SHARE = 0.1
+"""Half of them calibrate the head, the other half say what it is worth."""
+
+
+@dataclass(frozen=True)
+class VerdictRun:
+    """How long to train (None: as long as such a head needs), from which seed, on how many of the demonstrations (None:
+    all).
+
+    out_of_reach: folders of episodes with a thing where no hand can bring it or take it from, or without it, of scenes
+    that demonstrations show too: learned is to say so. seeing: the head looks at the pictures themselves. eyes_of: a
+    bundle with whose eyes it begins (None: with those that `init` imagines sub-goals with, if it has some). go_on: it
+    begins with the whole head that `init` has. arm_from_latents: see `VerdictHeadConfig`. trust_data: what is surely
+    wrong with them is only said.
+    """
+
+    seed: int = 0
+    iterations: int | None = None
+    seeing: bool = False
+    eyes_of: Path | None = None
+    go_on: bool = False
+    arm_from_latents: bool = False
+    episodes: int | None = None
+    command: str = ""
+    trust_data: bool = False
+    out_of_reach: tuple[Path, ...] = ()
+
+
+def add_verdict(
+    demonstrations: Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: VerdictRun
+) -> dict[str, object]:
+    """Trains a head on the episodes of folders and writes the bundle `init` with it to `bundle`, which may be `init`.
+
+    Resumes from what `run_folder` holds. Returns the report: what the head, as it is on disk, says of held-out pairs.
+    Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for what does not fit.
+    """
+    use_all_cores()
+    model = WorldModel.load(init)
+    contract = model.contract
+    episodes = read_episodes(demonstrations, settings.episodes)
+    heed(look_at(episodes), settings.trust_data)
+    check_frames(episodes, contract)
+    data = encoded_demonstrations(episodes, model, run_folder, keep_images=settings.seeing)
+    del episodes
+    away = _out_of_reach(model, run_folder, settings)
+    if away is not None and not np.isin(away.scenes, data.scenes).any():
+        raise ValueError(
+            f"none of the scenes in {', '.join(map(str, settings.out_of_reach))} is shown by a demonstration: show "
+            "what is out of reach on the same table and with the same things"
+        )
+    training = verdict_training(settings.seeing, settings.iterations)
+    about = {"seed": settings.seed, "iterations": training.fit.iterations, "encoder": contract.files[ENCODER_FILE]}
+    about |= {"data": data.content, "seeing": settings.seeing}
+    about |= {"arm_from_latents": True} if settings.arm_from_latents else {}
+    about |= {"go_on": contract.files.get(VERDICT_FILE)} if settings.go_on else {}
+    about |= {"eyes_of": str(settings.eyes_of)} if settings.eyes_of is not None else {}
+    about |= {} if away is None else {"out_of_reach": away.content}
+    check_same_run(run_folder / "verdict.json", run_folder / "verdict.ckpt", about)
+    parts = split(data.states, HELD_OUT_SHARE)
+    away_parts = None if away is None else split(away.states, HELD_OUT_SHARE)
+    torch.manual_seed(settings.seed)
+    head = _head(contract, init, settings)
+    if not settings.go_on:
+        mean, spread = state_scaling(data.states[parts.train])
+        head.set_scaling(mean, spread.clamp(min=LEAST_SPREAD))
+    edges_m = head.config.edges_m
+    shown_away = None if away is None else away.only(away_parts.train)
+    sampler = PairSampler(data, parts.train, edges_m, training, settings.seed, shown_away)
+    if not (sampler.pairs.off_m > edges_m[0]).any():
+        raise ValueError(
+            f"in none of {len(parts.train)} demonstrations does the hand move anything: what tells whether things lie "
+            "as they should learns from how they are taken and put down, or pushed; show that"
+        )
+    train_verdict_head(head, sampler, training, run_folder, settings.seed)
+
+    planner = PlannerSettings.load(init, contract)
+    rule = planner.verdict or VerdictSettings()
+    half = max(1, len(parts.held_out) // 2)
+    calibrating, reporting = parts.held_out[:half], parts.held_out[-half:]
+    found = judged(head, PairSampler(data, calibrating, edges_m, training, seed=0))
+    head.set_temperature(met_temperature(found, edges_m, rule.within_m))
+    said = found.said(edges_m, float(head.temperature), rule.within_m)
+    certainty = least_certainty(said, found.off_m, training.false_alarms)
+    rule = replace(rule, certainty=certainty, kept_certainty=min(rule.kept_certainty, certainty), unreachable=None)
+    if away is not None:
+        refused = found.unreachable(float(head.temperature))
+        rule = replace(rule, unreachable=least_unreachable(refused, found.off_m, training.refusals))
+    shown = data.in_words if away is None else f"{data.in_words}; out of reach: {away.in_words}"
+    trained = TrainingSpec(
+        data=shown, command=settings.command, seeds=(settings.seed,),
+        steps={"verdict": training.fit.iterations},
+    )  # fmt: skip
+    add_verdict_head(init, bundle, head, VerdictSpec(head=head.config, training=trained))
+    replace(planner, verdict=rule).save(bundle)
+    kept_away = None if away is None else away.only(away_parts.held_out)
+    found = judged(load_verdict_head(bundle), PairSampler(data, reporting, edges_m, training, 1, kept_away))
+    report = {
+        "demonstrations": len(data.states), "calibrated_on": len(calibrating), "held_out": len(reporting),
+        "pairs_known": len(sampler.pairs.now), **verdict_report(found, edges_m, float(head.temperature), rule),
+    }  # fmt: skip
+    write_whole(run_folder / "report.json", report)
+    return report
+
+
+def _out_of_reach(model: WorldModel, run_folder: Path, settings: VerdictRun) -> Demonstrations | None:
+    if not settings.out_of_reach:
+        return None
+    episodes = read_episodes(settings.out_of_reach)
+    check_frames(episodes, model.contract)
+    return encoded_demonstrations(episodes, model, run_folder / "out_of_reach", keep_images=settings.seeing)
+
+
+def verdict_training(seeing: bool, iterations: int | None = None) -> VerdictTraining:
+    """Settings of a head that reads latents alone or sees, for so many iterations."""
+    iterations = iterations or (SEEING_ITERATIONS if seeing else ITERATIONS)
+    fit = FitSettings(iterations, learning_rate=1.5e-3, weight_decay=0.05, warm_up=max(1, iterations // 20))
+    return (
+        VerdictTraining(fit, batch=96, strangers=0.1, unreachable=0.25, false_alarms=0.02)
+        if seeing
+        else VerdictTraining(fit)
+    )
+
+
+def _head(contract: Contract, init: Path, settings: VerdictRun) -> VerdictHead:
+    """A new one; one that sees begins with the eyes of a head for sub-goals, where there is such."""
+    encoder = contract.encoder
+    scene = SceneEyesConfig(image_size=encoder.image_size, views=encoder.views) if settings.seeing else None
+    config = VerdictHeadConfig(
+        latent_tokens=contract.latent.tokens, latent_channels=contract.latent.channels,
+        state_dim=len(contract.state.channels), scene=scene, arm_from_latents=settings.arm_from_latents,
+    )  # fmt: skip
+    if settings.go_on:
+        if contract.verdict is None or contract.verdict.head != config:
+            raise ValueError(f"{init} has no head of this kind to go on with: leave out --go-on, or mind --seeing")
+        return load_verdict_head(init).train().requires_grad_(True)
+    head = VerdictHead(config)
+    if settings.eyes_of is not None:
+        head.scene.load_state_dict(eyes_of(settings.eyes_of, scene).scene.state_dict())
+    elif settings.seeing and contract.sub_goals is not None and contract.sub_goals.head.scene == scene:
+        head.scene.load_state_dict(load_sub_goal_head(init).scene.state_dict())
+    return head
+
+
+def in_words(report: dict[str, object]) -> str:
+    """A few lines for a terminal."""
+    lines = [
+        f"{report['demonstrations']} demonstrations; in {report['held_out']} held-out ones, of pairs of pictures whose "
+        "objects lie",
+        f"{'':10s} within 3 cm   3 to 5 cm   farther off   called done; off by (median error), hand in the goal",
+    ]
+    rows = {"all": report, **report["by_hand"]}  # type: ignore[dict-item]
+    for name, row in rows.items():
+        shares = "".join(f"{_percent(row['called_done'][band]):>12s}" for band in ("within", "between", "beyond"))
+        lines.append(f"{name:10s}{shares}   {row['off_error_cm']} cm, {row['goal_tcp_cm']} cm")
+    lines.append(f"done is said from a chance of {report['certainty']} on")
+    if report["called_unreachable"] is not None:
+        lines.append(
+            f"{_percent(report['called_unreachable'])} of what is not the same or out of reach is called so, "
+            f"{_percent(report['refused'])} of what is not"
+        )
+    return "\n".join(lines)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"

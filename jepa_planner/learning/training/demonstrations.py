@@ -1,0 +1,89 @@
+"""Demonstrations as what learns from them sees them: latents, arm states, actions, and the next key moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from jepa_planner.learning.data.episodes import STATE_CHANNELS, Episodes, seeds_in_words
+from jepa_planner.learning.data.key_moments import key_moments, next_moments
+from jepa_planner.learning.training.latent_cache import cached_latents
+from jepa_planner.learning.training.mixed_precision import mixed_precision
+from jepa_planner.learning.training.run_folder import content_hash
+from jepa_planner.model.bundle_files import ENCODER_FILE
+from jepa_planner.model.world_model import WorldModel
+
+FRAMES_AT_ONCE = 64
+"""Heads are for small encoders, which are fast with many."""
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """What is left of episodes once they are encoded: latents [E, T+1, N, D], states [E, T+1, S] in the model's
+    channels, arm_states [E, T+1, 8] in STATE_CHANNELS, next_moments int [E, T+1], actions [E, T, A]; scenes int [E]: a
+    number, the same for those that show the same things. images uint8 [E, T+1, V, H, W, 3] where they were to be kept,
+    with views, where the model's stand in V, and image_size, rows and columns as the model sees them.
+    """
+
+    latents: np.ndarray
+    states: np.ndarray
+    arm_states: np.ndarray
+    next_moments: np.ndarray
+    actions: np.ndarray
+    scenes: np.ndarray
+    moments_per_episode: float
+    content: str
+    in_words: str
+    images: np.ndarray | None = None
+    views: tuple[int, ...] = ()
+    image_size: tuple[int, int] = (0, 0)
+
+    def only(self, numbers: np.ndarray) -> Demonstrations:
+        """What there is of consecutive episodes."""
+        chosen = slice(int(numbers[0]), int(numbers[-1]) + 1)
+        parts = ("latents", "states", "arm_states", "next_moments", "actions", "scenes", "images")
+        values = {name: getattr(self, name) for name in parts}
+        return replace(self, **{name: None if value is None else value[chosen] for name, value in values.items()})
+
+    def part(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Latents, states and next moments of consecutive episodes: views, not copies."""
+        first, last = int(numbers[0]), int(numbers[-1]) + 1
+        return self.latents[first:last], self.states[first:last], self.next_moments[first:last]
+
+
+def encoded_demonstrations(
+    episodes: Episodes, model: WorldModel, run_folder: Path, keep_images: bool = False
+) -> Demonstrations:
+    """Encodes episodes, only once per `run_folder`; their pictures are kept if asked for.
+
+    Raises ContractError for what does not fit the model.
+    """
+    contract = model.contract
+    views = contract.pick_views(episodes.views)
+    contract.check_images((1, len(views), *episodes.images.shape[3:]))
+    content = content_hash(episodes)
+    key = f"{contract.files[ENCODER_FILE]} {contract.image} {views} {content}"
+
+    def encode(frames: np.ndarray) -> np.ndarray:
+        with mixed_precision(model.device):
+            return model.encode(frames).cpu().numpy()
+
+    latents = cached_latents(encode, episodes.images, views, key, run_folder, FRAMES_AT_ONCE)
+    count, steps = episodes.actions.shape[:2]
+    moments = [key_moments(states) for states in episodes.states]
+    return Demonstrations(
+        latents=latents,
+        states=episodes.states[..., [STATE_CHANNELS.index(name) for name in contract.state.channels]],
+        arm_states=episodes.states,
+        next_moments=np.stack([next_moments(frames) for frames in moments]),
+        actions=episodes.actions,
+        scenes=episodes.scenes,
+        moments_per_episode=float(np.mean(np.sum(moments, axis=1))),
+        content=content,
+        in_words=f"{count} episodes of {steps} steps, seeds {seeds_in_words(episodes.seeds)}",
+        images=episodes.images if keep_images else None,
+        views=tuple(views),
+        image_size=contract.encoder.image_size,
+    )

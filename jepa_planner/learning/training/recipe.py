@@ -1,0 +1,150 @@
+"""What the shipped model was trained as: settings of a run, sizes of the networks, and the contract of its bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from jepa_planner.learning.data.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, seeds_in_words
+from jepa_planner.learning.training.action_bounds import action_max, planned_within
+from jepa_planner.learning.training.objectives.joint import SHIPPED, names_in
+from jepa_planner.learning.training.predictor_sizes import PredictorKind, new_predictor_config
+from jepa_planner.model.contract import Contract
+from jepa_planner.model.contract_sections import (
+    ActionSpec,
+    ImageSpec,
+    LatentSpec,
+    StateSpec,
+    TrainingSpec,
+)
+from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.model.predictor_kind import Predictor
+from jepa_planner.model.predictors import AnyPredictorConfig
+from jepa_planner.model.preprocess import preprocess
+from jepa_planner.planning.energy import PIXELS
+from jepa_planner.planning.planner_settings import EnergySettings, PlannerSettings
+from jepa_planner.planning.solvers.cem import CemSettings
+from jepa_planner.planning.solvers.mppi import MppiSettings
+
+TUNED_FOR = (0.06, 0.06, 0.06, 0.0, 0.0, 0.12, 1.0)
+"""Bounds of actions in the episodes with whose models the search was tuned: those of the simulator."""
+SHIPPED_PLANNING = PlannerSettings(
+    energy=EnergySettings(kind="summed_mse", scale=2.0),
+    reached_energy=0.01, final_reached_energy=0.005, steps_per_sub_goal=8, gripper_deadband=0.25,
+    initial_std=(0.04, 0.04, 0.04, 0.0, 0.0, 0.08, 1.0),
+    cem=CemSettings(
+        horizon=3, samples=128, iterations=3, elites=16, answer="best", noise_correlation=0.8, use_warm_start=True,
+        mean_as_candidate=True, kept_elites=4, seeded_candidates=("noop", "open", "close"),
+    ),
+    optimiser="mppi", mppi=MppiSettings(horizon=2, samples=32, iterations=6),
+)  # fmt: skip
+"""Settings of the search that did best on scenes kept for tuning (seeds from 1,500,000 on)."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """For what objective (see `JointObjective`) and how long to train, and from which seed; sizes are those of the
+    shipped model. any_view: the encoder learns to do with any one of its cameras. init: a bundle whose encoder and
+    predictor the first stage begins with, instead of with random weights. augmented: the first stage sees scenes
+    turned, shifted and recoloured. predictor: the kind that is planned with; None: the usual one of such latents.
+    frame, tcp_frame: what poses are given in and of, where episodes do not say it.
+    """
+
+    seed: int = 0
+    objective: str = SHIPPED
+    encoder_iterations: int = 2200
+    encoder_batch: int = 48
+    predictor: PredictorKind | None = None
+    predictor_iterations: int = 1500
+    sub_goal_iterations: int = 6000
+    episodes: int | None = None
+    device: str = "cpu"
+    any_view: bool = False
+    augmented: bool = False
+    init: Path | None = None
+    name: str = ""
+    frame: str = ""
+    tcp_frame: str = ""
+    trust_data: bool = False
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        names_in(self.objective)
+
+
+def shipped_encoder(episodes: Episodes) -> EncoderConfig:
+    """Sizes of the shipped model's encoder for these episodes' images and views."""
+    views, height, width = episodes.images.shape[2:5]
+    return EncoderConfig(
+        image_size=(height, width),
+        width=192,
+        depth=4,
+        heads=3,
+        mlp_hidden=768,
+        stem="conv",
+        views=views,
+        slots=8,
+        slot_channels=16,
+    )
+
+
+def shipped_predictor(encoder: EncoderConfig, kind: PredictorKind | None = None) -> AnyPredictorConfig:
+    """Sizes of a predictor for the shipped encoder and for arms as episodes know them."""
+    return new_predictor_config(encoder, len(STATE_CHANNELS), len(ACTION_CHANNELS), kind)
+
+
+def contract(
+    encoder: VideoEncoder,
+    predictor: Predictor,
+    episodes: Episodes,
+    recipe: Recipe,
+    layouts: Episodes | None = None,
+) -> Contract:
+    """The contract of a freshly trained bundle; frames are those of the episodes."""
+    seen = f"{len(episodes)} episodes of {episodes.actions.shape[1]} steps, seeds"
+    data = f"{seen} {seeds_in_words(episodes.seeds)}"
+    if layouts is not None:
+        data += f"; {len(layouts)} takes of {layouts.images.shape[1]} layouts, seeds {seeds_in_words(layouts.seeds)}"
+    config = encoder.config
+    height, width = config.image_size
+    bounds = action_max(episodes.actions)
+    return Contract(
+        name=recipe.name, version="1", licence="Apache-2.0",
+        image=ImageSpec(height=height, width=width, views=episodes.views),
+        latent=LatentSpec(tokens=config.latent_tokens, channels=config.latent_channels, grid=config.latent_grid),
+        state=StateSpec(channels=STATE_CHANNELS, frame=episodes.frame, tcp_frame=episodes.tcp_frame),
+        action=ActionSpec(max_abs=bounds, time_step_s=episodes.time_step_s),
+        training=TrainingSpec(
+            data=data, command=recipe.command, seeds=(recipe.seed,),
+            steps={"encoder": recipe.encoder_iterations, "predictor": recipe.predictor_iterations},
+        ),
+        encoder=encoder.config, predictor=predictor.config, context_frames=2,
+    )  # fmt: skip
+
+
+def planner_settings(contract: Contract, latents: np.ndarray) -> PlannerSettings:
+    """How to plan with a freshly trained bundle; latents [E, T+1, N, D]: of its episodes."""
+    flat = latents.reshape(-1, *latents.shape[2:])
+    one, other = np.random.default_rng(0).integers(len(flat), size=(2, 4096))
+    unrelated = float(((flat[one] - flat[other]) ** 2).mean())
+    energy = replace(SHIPPED_PLANNING.energy, scale=round(unrelated, 3))
+    return planned_within(replace(SHIPPED_PLANNING, energy=energy), TUNED_FOR, contract.action.max_abs)
+
+
+def planned_in_pixels(planner: PlannerSettings, contract: Contract, episodes: Episodes) -> PlannerSettings:
+    """The same settings with the energy in pixels, and tolerances that are the same share of that of unrelated frames,
+    which for latents, standardised as they are, is 2.
+    """
+    images = episodes.images.reshape(-1, *episodes.images.shape[2:])
+    picks = np.random.default_rng(0).integers(len(images), size=(2, 256))
+    one, other = (preprocess(torch.from_numpy(images[pick]), contract.encoder.image_size) for pick in picks)
+    scale = float((one - other).square().mean())
+    return replace(
+        planner,
+        energy=EnergySettings(kind=f"{PIXELS}{planner.energy.kind}", scale=round(scale, 3)),
+        reached_energy=planner.reached_energy * scale / 2.0,
+        final_reached_energy=planner.tolerances(1)[0] * scale / 2.0,
+    )

@@ -1,0 +1,177 @@
+"""Third stage: the head that imagines sub-goals, trained on what came next on the way to where episodes led.
+
+Goals are set in hindsight: any later frame of an episode is a goal that it reached. What is learned is the next key
+moment on the way there, or the goal itself where that comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jepa_planner.learning.training.fit import FitSettings, fit
+from jepa_planner.model.sub_goal_head import Hypotheses, SubGoalHead
+
+HELD_OUT_DRAWS = 3000
+
+
+@dataclass(frozen=True)
+class SubGoalTraining:
+    """Settings of the third stage.
+
+    span: a goal lies at most so many steps ahead. latent_noise: spread of the noise on the latents that are given.
+    temperature: how fast a hypothesis' share in the loss falls with its error. relaxation: weight of all hypotheses
+    alike, which leaves none behind. choice_weight: of guessing which hypothesis is right. state_weight: of arm states,
+    in units of their spread, beside latents. moment_share: of goals that are key moments themselves, as pictures of
+    goals mostly are.
+    """
+
+    fit: FitSettings
+    batch: int = 256
+    span: int = 32
+    latent_noise: float = 0.1
+    temperature: float = 0.05
+    relaxation: float = 0.05
+    choice_weight: float = 0.1
+    state_weight: float = 0.2
+    moment_share: float = 0.0
+
+
+class Drawn(NamedTuple):
+    """Which frames of which episodes a batch is made of, int [B] each."""
+
+    episode: np.ndarray
+    now: np.ndarray
+    goal: np.ndarray
+    then: np.ndarray
+
+
+class Moments(NamedTuple):
+    """A batch: latents and goals [B, N, D], states [B, S]; the next moments' latents [B, N, D] and states [B, S]."""
+
+    latents: Tensor
+    states: Tensor
+    goals: Tensor
+    next_latents: Tensor
+    next_states: Tensor
+
+
+@dataclass(frozen=True)
+class MomentSampler:
+    """Draws frames and hindsight goals from latents [E, T+1, N, D], states [E, T+1, S], next_moments int [E, T+1]."""
+
+    latents: np.ndarray
+    states: np.ndarray
+    next_moments: np.ndarray
+    span: int
+    batch: int
+    seed: int
+    moment_share: float = 0.0
+
+    def draw(self, iteration: int) -> Moments:
+        """The same iteration gives the same batch."""
+        return self.at(self.numbers(iteration))
+
+    def numbers(self, iteration: int) -> Drawn:
+        """Where the batch of an iteration is taken from."""
+        rng = np.random.default_rng([self.seed, iteration])
+        episodes, frames = self.next_moments.shape
+        episode = rng.integers(episodes, size=self.batch)
+        now = rng.integers(frames - 1, size=self.batch)
+        last = np.minimum(now + self.span, frames - 1)
+        goal = rng.integers(now + 1, last + 1)
+        if self.moment_share:
+            at_moment = rng.random(self.batch) < self.moment_share
+            moment = self.next_moments[episode, goal - 1]  # the goal itself where it is one, else the first after it
+            goal = np.where(at_moment & (moment <= last), moment, goal)
+        return Drawn(episode, now, goal, np.minimum(self.next_moments[episode, now], goal))
+
+    def at(self, drawn: Drawn) -> Moments:
+        """What is seen at those frames."""
+        episode, now, goal, then = drawn
+        latents, states = self.latents, self.states
+        parts = (latents[episode, now], states[episode, now], latents[episode, goal], latents[episode, then],
+                 states[episode, then])  # fmt: skip
+        return Moments(*(torch.from_numpy(np.asarray(part)) for part in parts))
+
+
+def sub_goal_losses(head: SubGoalHead, moments: Moments, settings: SubGoalTraining) -> dict[str, Tensor]:
+    """Soft winner-takes-all: each hypothesis learns from a moment as much as it is the one that foresaw it.
+
+    "winner" is the error weighted by those shares, "all" that of all hypotheses alike, "choice" the cross entropy of
+    the logits with the shares.
+    """
+    guesses = head(moments.latents, moments.states, moments.goals)
+    return hypothesis_losses(guesses, moments, head.state_std, settings)
+
+
+def hypothesis_losses(
+    guesses: Hypotheses, moments: Moments, state_std: Tensor, settings: SubGoalTraining
+) -> dict[str, Tensor]:
+    """See `sub_goal_losses`; state_std [S]: the spread of arm states, in whose units they count."""
+    errors = (guesses.latents - moments.next_latents[:, None]).square().mean((-1, -2))
+    of_states = (guesses.states - moments.next_states[:, None]) / state_std
+    errors = errors + settings.state_weight * of_states.square().mean(-1)
+    shares = torch.softmax(-errors.detach() / settings.temperature, dim=-1)
+    losses = {
+        "winner": (shares * errors).sum(-1).mean(),
+        "all": errors.mean(),
+        "choice": -(shares * torch.log_softmax(guesses.logits, dim=-1)).sum(-1).mean(),
+    }
+    losses["total"] = losses["winner"] + settings.relaxation * losses["all"] + settings.choice_weight * losses["choice"]
+    return losses
+
+
+def train_sub_goal_head(
+    head: SubGoalHead, latents: np.ndarray, states: np.ndarray, next_moments: np.ndarray, settings: SubGoalTraining,
+    folder: Path, seed: int,
+) -> None:  # fmt: skip
+    """Train in place; shapes as in `MomentSampler`. `folder` receives log and checkpoints."""
+    sampler = MomentSampler(latents, states, next_moments, settings.span, settings.batch, seed)
+
+    def losses_at(iteration: int) -> dict[str, Tensor]:
+        moments = sampler.draw(iteration)
+        with torch.random.fork_rng(devices=[]):  # noise and dropout follow from the iteration as well
+            torch.manual_seed(seed * 1_000_003 + iteration)
+            seen = [x + settings.latent_noise * torch.randn_like(x) for x in (moments.latents, moments.goals)]
+            return sub_goal_losses(head, moments._replace(latents=seen[0], goals=seen[1]), settings)
+
+    fit("sub_goals", head, losses_at, settings.fit, folder)
+    head.requires_grad_(False)
+
+
+@torch.inference_mode()
+def foresight(
+    head: SubGoalHead, latents: np.ndarray, states: np.ndarray, next_moments: np.ndarray, span: int, seed: int = 0
+) -> dict[str, float]:
+    """How well the next moment is foreseen in episodes (shapes as in `MomentSampler`), best on held-out ones.
+
+    Mean squared error of latents for the best hypothesis, the most probable one, and copying the present latent; and
+    the median error of the tcp's position (cm) of each.
+    """
+    moments = MomentSampler(latents, states, next_moments, span, HELD_OUT_DRAWS, seed).draw(0)
+    return foresight_errors([(moments, head.eval()(moments.latents, moments.states, moments.goals))])
+
+
+def foresight_errors(parts: Sequence[tuple[Moments, Hypotheses]]) -> dict[str, float]:
+    """The numbers of `foresight`, of moments and what was foreseen of them."""
+    found: dict[str, list[Tensor]] = {}
+    for moments, guesses in parts:
+        errors = (guesses.latents - moments.next_latents[:, None]).square().mean((-1, -2))
+        tcp_cm = 100 * (guesses.states - moments.next_states[:, None])[..., :3].norm(dim=-1)
+        for name, chosen in (("best", errors.argmin(-1)), ("most_probable", guesses.logits.argmax(-1))):
+            found.setdefault(name, []).append(errors.gather(1, chosen[:, None])[:, 0])
+            found.setdefault(f"{name}_tcp_cm", []).append(tcp_cm.gather(1, chosen[:, None])[:, 0])
+        found.setdefault("copy", []).append((moments.latents - moments.next_latents).square().mean((-1, -2)))
+        found.setdefault("copy_tcp_cm", []).append(100 * (moments.states - moments.next_states)[:, :3].norm(dim=-1))
+    joined = {name: torch.cat(values) for name, values in found.items()}
+    return {
+        name: round((values.median() if name.endswith("_cm") else values.mean()).item(), 4)
+        for name, values in joined.items()
+    }

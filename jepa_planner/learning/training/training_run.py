@@ -1,0 +1,233 @@
+"""The whole training run: episodes in, model bundle out. This is how the shipped bundle was made."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jepa_planner.learning.data.episode_checks import check_length, heed, look_at
+from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes, shard_paths
+from jepa_planner.learning.data.reference_checks import check_familiar, frames_of
+from jepa_planner.learning.training.action_bounds import action_max, action_scale
+from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals
+from jepa_planner.learning.training.collapse import measure_collapse
+from jepa_planner.learning.training.distributed import join_group, leave_group, own_device, rank, size
+from jepa_planner.learning.training.encoder_training import (
+    EncoderTraining,
+    encode_episodes,
+    encode_some_alone,
+    train_encoder,
+)
+from jepa_planner.learning.training.fit import FitSettings, use_all_cores
+from jepa_planner.learning.training.objectives.joint import names_in
+from jepa_planner.learning.training.objectives.scene_sigreg import WINDOWS_PER_SCENE
+from jepa_planner.learning.training.objectives.takes_agree import TAKES_TOGETHER
+from jepa_planner.learning.training.predictor_sizes import PREDICTOR_KINDS
+from jepa_planner.learning.training.predictor_training import Pictures, PredictorTraining, train_predictor
+from jepa_planner.learning.training.probes import prediction_error, probe_latents
+from jepa_planner.learning.training.recipe import (
+    Recipe,
+    contract,
+    planned_in_pixels,
+    planner_settings,
+    shipped_encoder,
+    shipped_predictor,
+)
+from jepa_planner.learning.training.run_folder import check_same_run, content_hash, write_whole
+from jepa_planner.learning.training.settled_band import settled_band
+from jepa_planner.learning.training.shortcomings import notes_on_training
+from jepa_planner.learning.training.windows import split, state_scaling
+from jepa_planner.model.bundle import load_bundle, load_contract, load_familiarity, save_bundle
+from jepa_planner.model.contract import ContractError
+from jepa_planner.model.encoder import EncoderConfig
+from jepa_planner.model.predictors import AnyPredictorConfig, make_predictor
+from jepa_planner.model.world_model import WorldModel
+
+
+class Collapsed(RuntimeError):
+    """The encoder's latents collapsed; training stopped, and the run folder holds the measures."""
+
+
+def run(
+    data: Path | Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe, demonstrations: Sequence[Path] = (),
+    layouts: Sequence[Path] = (),
+) -> dict[str, object]:  # fmt: skip
+    """Train encoder, then predictor, probe both and write the bundle; resumes from what `run_folder` holds. Returns
+    the report.
+
+    demonstrations: folders of episodes from which the bundle then learns to imagine sub-goals. layouts: folders of
+    episodes in which only things move, which the objective "layouts" sees along. Of several processes
+    (see `distributed`) all train encoder and predictor, and the first one does the rest; the others return {}.
+    Raises EpisodeError for unusable data and Collapsed when the encoder is not worth a predictor.
+    """
+    if bool(layouts) != ("layouts" in names_in(recipe.objective)):
+        raise EpisodeError(
+            f"objective {recipe.objective!r} and {len(layouts)} folders of layouts: its term of that name and episodes "
+            "of `collect --behaviour layouts` go together"
+        )
+    for folder in (*demonstrations, *layouts):
+        shard_paths(folder)
+    if demonstrations:
+        heed(look_at(read_episodes(demonstrations)), recipe.trust_data)  # not only after hours
+    join_group(recipe.device)
+    report = _train_world_model(data, bundle, run_folder, recipe, layouts)
+    if demonstrations and report:
+        settings = SubGoalRun(
+            recipe.seed, recipe.sub_goal_iterations, command=recipe.command, trust_data=recipe.trust_data, checked=True
+        )
+        report["sub_goals"] = add_sub_goals(demonstrations, bundle, bundle, run_folder / "sub_goals", settings)
+        _write_report(run_folder, report)
+    return report
+
+
+def _train_world_model(
+    data: Path | Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe, layouts: Sequence[Path]
+) -> dict[str, object]:
+    use_all_cores()
+    device = own_device(recipe.device)
+    settings = FitSettings(recipe.predictor_iterations, learning_rate=8e-4)
+    predicting = PredictorTraining(settings)
+    episodes = _checked_episodes(data, recipe, predicting.window)
+    parts = split(episodes)
+    encoder_config = replace(shipped_encoder(episodes), any_view=recipe.any_view)
+    beside_encoder, begin = shipped_predictor(encoder_config, "transformer"), None
+    if recipe.init is not None:
+        beside_encoder, *begin = _to_begin_with(recipe.init, encoder_config)
+    action_std = action_scale(action_max(episodes.actions))
+    training = EncoderTraining(
+        FitSettings(recipe.encoder_iterations), objective=recipe.objective, device=device, augmented=recipe.augmented,
+        **_batches(recipe),
+    )  # fmt: skip
+    if "takes" in names_in(recipe.objective) and len(np.unique(episodes.motions)) == len(episodes):
+        raise EpisodeError(f"objective {recipe.objective!r}: no motion has two takes; collect episodes with --takes")
+    shown = read_episodes(layouts) if layouts else None
+    if shown is not None and shown.views != episodes.views:
+        raise EpisodeError(f"layouts are seen by {shown.views}, the episodes by {episodes.views}: the same are needed")
+    if shown is not None:
+        heed(look_at(shown), recipe.trust_data)
+    _check_run(run_folder, recipe, episodes, shown)
+    encoder, decoder = train_encoder(
+        episodes, parts, encoder_config, beside_encoder, training, action_std, run_folder, recipe.seed, begin, shown
+    )
+    latents = encode_episodes(encoder, episodes.images)
+    collapse = measure_collapse(latents, np.random.default_rng(recipe.seed))
+    print(collapse)
+    readouts = probe_latents(latents, episodes, parts)
+    report: dict[str, object] = {
+        "episodes": len(episodes),
+        "objective": recipe.objective,
+        "collapse": dataclasses.asdict(collapse),
+        "readouts": {name: dataclasses.asdict(readout) for name, readout in readouts.items()},
+    }
+    _write_report(run_folder, report)
+    if collapse.collapsed:
+        raise Collapsed(f"{collapse}; see {run_folder / 'report.json'}")
+    torch.manual_seed(recipe.seed + 1)
+    predictor = make_predictor(shipped_predictor(encoder_config, recipe.predictor))
+    predictor.set_scaling(*state_scaling(episodes.states[parts.train]), action_std)
+    predictor.to(device)
+    train = parts.train
+    seen = encode_some_alone(encoder, episodes.images[: len(train)], latents[train], np.random.default_rng(recipe.seed))
+    pictures = None if decoder is None else Pictures(episodes.images[: len(train)], decoder)
+    train_predictor(
+        predictor, seen, episodes.states[train], episodes.actions[train],
+        predicting, run_folder, recipe.seed, pictures,
+    )  # fmt: skip
+    predictor.eval()
+    first = rank() == 0
+    leave_group()
+    if not first:
+        return {}
+    for module in filter(None, (encoder, predictor, decoder)):
+        module.cpu()
+    report["prediction_error"] = prediction_error(predictor, latents, episodes, parts.held_out, horizon=4)
+    report["notes"] = list(notes_on_training(report["prediction_error"], readouts["tcp"]))
+    _write_report(run_folder, report)
+    recipe = replace(recipe, name=recipe.name or bundle.resolve().name)
+    described = contract(encoder, predictor, episodes, recipe, shown)
+    planner = planner_settings(described, latents)
+    if decoder is not None:
+        planner = planned_in_pixels(planner, described, episodes)
+    else:
+        band = settled_band(latents, episodes, parts.held_out, planner.energy.kind)
+        report["settled"] = dataclasses.asdict(band)
+        print(band.in_words())
+        planner = band.noted_in(planner)
+        _write_report(run_folder, report)
+    described = replace(described, notes=tuple(report["notes"]))
+    planner.save(bundle)
+    save_bundle(bundle, encoder, predictor, described, torch.float16, decoder)
+    return report
+
+
+def _checked_episodes(data: Path | Sequence[Path], recipe: Recipe, predicted_frames: int) -> Episodes:
+    """The episodes, once they were looked at, with their frames named."""
+    episodes = read_episodes(data, recipe.episodes)
+    seen_frames = _batches(recipe).get("window", EncoderTraining.window)
+    check_length(episodes.images.shape[1], max(seen_frames, predicted_frames))
+    findings = look_at(episodes)
+    init = None
+    if recipe.init is not None:
+        model = WorldModel.load(recipe.init)
+        init = model.contract
+        if init.image.views == episodes.views:
+            findings += check_familiar(model, load_familiarity(recipe.init), episodes.images)
+    heed(findings, recipe.trust_data)
+    frame, tcp_frame = frames_of(episodes, (recipe.frame, recipe.tcp_frame), init)
+    return replace(episodes, frame=frame, tcp_frame=tcp_frame)
+
+
+def _check_run(run_folder: Path, recipe: Recipe, episodes: Episodes, layouts: Episodes | None) -> None:
+    """Raises RunFolderError where a stage's checkpoint is of another run; the predictor's rests on the encoder's."""
+    encoder: dict[str, object] = {
+        name: getattr(recipe, name)
+        for name in ("seed", "objective", "encoder_iterations", "encoder_batch", "any_view", "augmented")
+    }
+    encoder |= {
+        "init": None if recipe.init is None else load_contract(recipe.init).files,
+        "data": content_hash(episodes), "layouts": None if layouts is None else content_hash(layouts),
+        "processes": size(),
+    }  # fmt: skip
+    predictor = {**encoder, "predictor": recipe.predictor, "predictor_iterations": recipe.predictor_iterations}
+    for stage, about in (("encoder", encoder), ("predictor", predictor)):
+        check_same_run(run_folder / f"{stage}.json", run_folder / f"{stage}.ckpt", about)
+
+
+def _batches(recipe: Recipe) -> dict[str, int | bool]:
+    """Settings of batches in which windows have in common what the objective asks for.
+
+    With takes windows are half as long: their frames are much alike, and what takes must agree on is what differs
+    between moments. The frames saved are more windows, or layouts where there are any.
+    """
+    names = names_in(recipe.objective)
+    if "takes" in names:
+        count = recipe.encoder_batch if "layouts" in names else 2 * recipe.encoder_batch
+        return {"batch": count, "window": EncoderTraining.window // 2, "per_scene": TAKES_TOGETHER, "of_takes": True}
+    return {"batch": recipe.encoder_batch, "per_scene": WINDOWS_PER_SCENE if "scene_sigreg" in names else 1}
+
+
+def _to_begin_with(
+    bundle: Path, expected: EncoderConfig
+) -> tuple[AnyPredictorConfig, dict[str, Tensor], dict[str, Tensor]]:
+    """Sizes of a bundle's predictor, and weights of its encoder and predictor. Raises ContractError where they have
+    other sizes than are trained.
+    """
+    encoder, predictor, found = load_bundle(bundle)
+    predictors = [shipped_predictor(expected, kind) for kind in PREDICTOR_KINDS]
+    if replace(found.encoder, any_view=expected.any_view) != expected or found.predictor not in predictors:
+        raise ContractError(
+            f"{bundle} cannot be begun with: it holds {found.encoder} and {found.predictor}, expected {expected} and "
+            f"{' or '.join(map(str, predictors))}"
+        )
+    return found.predictor, encoder.state_dict(), predictor.state_dict()
+
+
+def _write_report(folder: Path, report: dict[str, object]) -> None:
+    if rank() == 0:
+        write_whole(folder / "report.json", report)

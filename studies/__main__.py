@@ -1,0 +1,16 @@
+"""`python -m studies NAME`, from the root of the source tree."""
+
+import sys
+
+from jepa_planner.cli.main import Verbs
+
+STUDIES = Verbs("python -m studies", "What was tried once to learn something.", "studies")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one study; the exit status is that of `jepa-planner`."""
+    return STUDIES.run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

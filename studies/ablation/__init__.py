@@ -1,0 +1,1 @@
+"""Objectives and sizes of data with one budget: what each is worth."""

@@ -1,0 +1,1 @@
+"""Several models in the same scenes, clean and perturbed."""

@@ -1,0 +1,1 @@
+"""How often a model doubts clean, distorted and foreign scenes."""

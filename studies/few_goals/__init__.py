@@ -1,0 +1,1 @@
+"""One goal picture: imagined moments beside retrieved ones, search alone and a flat policy."""

@@ -1,0 +1,1 @@
+"""The pictures that models imagine beside those that came."""

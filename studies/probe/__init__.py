@@ -1,0 +1,1 @@
+"""What latents know of tcp, gripper and object; imagined latents beside copying."""

@@ -1,0 +1,1 @@
+"""How far scenes may differ before a model fails."""

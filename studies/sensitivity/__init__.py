@@ -1,0 +1,1 @@
+"""How much a model's latents weigh an object and the arm."""

@@ -1,0 +1,1 @@
+"""What a verdict calls done, by how far the object is off."""

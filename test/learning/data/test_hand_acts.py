@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from jepa_planner.learning.data.hand_acts import PUSH, TAKE, Act, hand_acts
+
+
+def states(frames: int = 20) -> np.ndarray:
+    """An open hand that rests in the air."""
+    still = np.zeros((frames, 8), np.float32)
+    still[:, 2] = 0.15
+    return still
+
+
+def taking(close: int = 4, opening: int = 12, width: float = 0.45) -> np.ndarray:
+    """Closes after frame `close` on something that keeps the fingers apart, and opens after frame `opening`."""
+    arm = states()
+    arm[close + 1 : opening + 1, 6] = 1.0
+    arm[close + 1 : opening + 1, 7] = width
+    return arm
+
+
+def pushing(begin: int = 5, steps: int = 4, step_m: float = 0.02) -> np.ndarray:
+    """Low and closed from `begin` on, pushes, backs away and rises."""
+    arm = states()
+    arm[:, 6:] = 1.0
+    arm[begin : begin + steps + 2, 2] = 0.02
+    pushed = step_m * np.arange(1, steps + 1)
+    arm[begin + 1 : begin + steps + 1, 0] = pushed
+    arm[begin + steps + 1 :, 0] = pushed[-1] - 0.015
+    return arm
+
+
+def test_what_is_taken_and_let_go_is_an_act_from_the_closed_hand_to_the_last_closed_frame():
+    assert hand_acts(taking()) == [Act(TAKE, earliest=0, begin=5, end=12, latest=19)]
+
+
+def test_a_hand_that_closes_on_nothing_takes_nothing():
+    assert hand_acts(taking(width=1.0)) == []
+
+
+def test_what_slips_at_once_is_no_act():
+    assert hand_acts(taking(close=4, opening=6)) == []
+
+
+def test_a_push_begins_where_the_closed_hand_is_low_and_ends_where_it_turns_back():
+    assert hand_acts(pushing()) == [Act(PUSH, earliest=0, begin=5, end=9, latest=19)]
+
+
+@pytest.mark.parametrize("arm", [pushing(step_m=0.005), states()], ids=["hardly moves", "rests"])
+def test_a_hand_that_does_not_go_far_pushes_nothing(arm):
+    assert hand_acts(arm) == []
+
+
+def test_between_acts_pictures_belong_to_the_one_before_or_the_one_after():
+    both = np.concatenate([taking(), taking()])
+    first, second = hand_acts(both)
+    assert (first.latest, second.earliest) == (second.begin - 1, first.end + 1)
+    assert (second.begin, second.end, second.latest) == (25, 32, 39)
+
+
+def test_an_act_after_which_nothing_was_seen_teaches_nothing():
+    assert hand_acts(taking(opening=18)[:19]) == []

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from jepa_planner.learning.data.episodes import EpisodeError
+from jepa_planner.learning.training.action_bounds import action_max, action_scale, as_far, planned_within
+from jepa_planner.learning.training.recipe import SHIPPED_PLANNING, TUNED_FOR
+
+
+def drawn(*bounds: float, count: int = 4000) -> np.ndarray:
+    """Actions [E, T, 7] that reach their bounds now and then, as those of a script that is clipped."""
+    rng = np.random.default_rng(0)
+    return np.clip(rng.normal(0.0, 0.7, (count // 40, 40, 7)), -1, 1).astype(np.float32) * np.float32(bounds)
+
+
+def test_bounds_are_those_of_the_data_and_0_where_nothing_ever_moves():
+    assert action_max(drawn(0.08, 0.08, 0.05, 0.0, 0.0, 0.5, 1.0)) == (0.08, 0.08, 0.05, 0.0, 0.0, 0.5, 1.0)
+    assert action_max(drawn(*TUNED_FOR)) == TUNED_FOR
+
+
+def test_a_single_slip_does_not_widen_a_bound():
+    slipped = drawn(0.016, 0.016, 0.016, 0.0, 0.0, 0.0, 1.0)
+    slipped[3, 7, 0] = 0.4
+    assert action_max(slipped)[0] == 0.016
+
+
+def test_actions_that_are_all_0_leave_nothing_to_plan():
+    with pytest.raises(EpisodeError, match="the actions are all 0"):
+        action_max(np.zeros((2, 3, 7), np.float32))
+
+
+def test_a_predictor_is_given_actions_by_the_half_of_their_bounds():
+    expected = [0.03, 0.03, 0.03, 1.0, 1.0, 0.06, 0.5]
+    assert action_scale(TUNED_FOR).tolist() == pytest.approx(expected), "as the shipped models were trained"
+
+
+def test_the_search_for_the_data_that_it_was_tuned_for_stays_as_it_is():
+    assert planned_within(SHIPPED_PLANNING, TUNED_FOR, TUNED_FOR) == SHIPPED_PLANNING
+
+
+def test_a_search_follows_shorter_steps():
+    planned = planned_within(SHIPPED_PLANNING, TUNED_FOR, (0.016, 0.012, 0.016, 0.0, 0.3, 0.0, 0.2))
+    assert planned.initial_std == pytest.approx((0.01067, 0.008, 0.01067, 0.0, 0.2, 0.0, 0.2))
+    assert planned.gripper_deadband == pytest.approx(0.05), "a gripper of small steps is not held by its dead band"
+    assert planned.steps_per_sub_goal == 30, "8 steps of 0.06 m are 30 of 0.016 m"
+
+
+@pytest.mark.parametrize(("bounds", "steps"), [((0.06,) * 3, 8), ((0.12,) * 3, 8), ((0.03,) * 3, 16), ((0.0,) * 3, 8)])
+def test_a_way_takes_as_many_steps_more_as_they_are_shorter(bounds, steps):
+    assert as_far(8, TUNED_FOR, bounds) == steps

@@ -1,0 +1,376 @@
+"""The whole training run on few and small episodes: data in, bundle out."""
+
+import json
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_training import ENCODER, MLP, PREDICTOR, episodes, tiny_predictor
+
+from jepa_planner.learning.data.episodes import EpisodeError, Episodes, write_shard
+from jepa_planner.learning.training import training_run
+from jepa_planner.learning.training.collapse import CollapseReport, measure_collapse
+from jepa_planner.learning.training.predictor_training import PredictorTraining
+from jepa_planner.learning.training.probes import probe_latents
+from jepa_planner.learning.training.recipe import Recipe
+from jepa_planner.learning.training.run_folder import RunFolderError
+from jepa_planner.learning.training.training_run import Collapsed
+from jepa_planner.model.bundle import load_decoder, load_encoder, load_sub_goal_head
+from jepa_planner.model.contract import ContractError
+from jepa_planner.model.world_model import Context, WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
+
+SOME = episodes(count=8, steps=8)
+HEALTHY = CollapseReport(12, effective_rank=9.0, std_mean=1.0, std_min=0.8, dead_share=0.0, neighbour_ratio=0.3)
+SHORT = Recipe(
+    seed=3,
+    encoder_iterations=4,
+    encoder_batch=6,
+    predictor_iterations=4,
+    name="tiny",
+    command="jepa-planner train tiny",
+)
+
+
+@pytest.fixture(autouse=True)
+def small_and_quick(monkeypatch):
+    """Four iterations leave any encoder all but collapsed, so the verdict is given here; one test takes it as it is."""
+    threads = torch.get_num_threads()
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr(training_run, "shipped_encoder", lambda episodes: ENCODER)
+    monkeypatch.setattr(training_run, "shipped_predictor", tiny_predictor)
+    monkeypatch.setattr(training_run, "PredictorTraining", partial(PredictorTraining, batch=6))
+    monkeypatch.setattr(training_run, "probe_latents", partial(probe_latents, iterations=5))
+    monkeypatch.setattr(training_run, "measure_collapse", lambda *_: HEALTHY)
+    yield
+    torch.set_num_threads(threads)
+
+
+def run(folder: Path, some: Episodes = SOME, settings: Recipe = SHORT) -> dict:
+    write_shard(folder / "data" / "episodes-000000.h5", some)
+    return training_run.run(folder / "data", folder / "bundle", folder / "run", settings)
+
+
+def test_episodes_go_in_and_a_bundle_comes_out_that_loads_and_imagines(tmp_path):
+    run(tmp_path)
+    model = WorldModel.load(tmp_path / "bundle")
+    settled = json.loads((tmp_path / "run" / "report.json").read_text())["settled"]
+    planner = PlannerSettings.load(tmp_path / "bundle", model.contract)
+    assert settled["others"] > 0 and planner.progress.settled_energy == settled["energy"]
+    latents = model.encode(SOME.images[0, :2])
+    assert latents.shape == (2, 4, 3)
+    context = Context(latents, torch.from_numpy(SOME.states[0, :2]), torch.from_numpy(SOME.actions[0, :1]))
+    horizon = planner.cem.horizon
+    assert model.rollout(context, torch.zeros(5, horizon, 7)).isfinite().all()
+
+
+def test_the_contract_says_what_the_data_was_and_how_to_make_it_again(tmp_path):
+    run(tmp_path)
+    contract = WorldModel.load(tmp_path / "bundle").contract
+    assert contract.name == "tiny"
+    assert contract.image.views == SOME.views and (contract.image.height, contract.image.width) == (32, 32)
+    assert contract.action.time_step_s == SOME.time_step_s
+    assert contract.training.command == "jepa-planner train tiny"
+    assert contract.training.seeds == (3,)
+    assert contract.training.data == "8 episodes of 8 steps, seeds 0 to 7"
+    assert contract.training.steps == {"encoder": 4, "predictor": 4}
+
+
+def filmed(count: int = 4, seed: int = 0) -> Episodes:
+    """Two takes of each motion."""
+    some = episodes(count=count, steps=7, seed=seed)
+    twice = some.part(np.arange(count).repeat(2))
+    return replace(twice, motions=np.arange(count).repeat(2), scenes=np.arange(2 * count))
+
+
+def test_takes_and_layouts_are_learned_from_and_stand_in_the_contract(tmp_path):
+    stills = filmed(3, seed=1)
+    write_shard(tmp_path / "stills" / "episodes-000000.h5", replace(stills, actions=np.zeros_like(stills.actions)))
+    write_shard(tmp_path / "data" / "episodes-000000.h5", filmed())
+    settings = replace(SHORT, objective="takes+sigreg+layouts+inverse+state")
+    folders = tmp_path / "data", tmp_path / "bundle", tmp_path / "run"
+    training_run.run(*folders, settings, layouts=[tmp_path / "stills"])
+    logged = json.loads((tmp_path / "run" / "encoder.jsonl").read_text().splitlines()[-1])
+    assert {"takes", "layouts"} <= set(logged)
+    contract = WorldModel.load(tmp_path / "bundle").contract
+    expected = "8 episodes of 7 steps, seeds 0 to 3; 6 takes of 8 layouts, seeds 100 to 102"
+    assert contract.training.data == expected
+
+
+@pytest.mark.parametrize(("objective", "folders"), [("layouts+sigreg", []), ("sigreg", ["stills"])])
+def test_layouts_and_their_term_go_together(objective, folders, tmp_path):
+    with pytest.raises(EpisodeError, match="its term of that name and episodes of `collect --behaviour layouts` go"):
+        training_run.run(
+            tmp_path, tmp_path / "b", tmp_path / "r", replace(SHORT, objective=objective), layouts=[*map(Path, folders)]
+        )
+
+
+def test_takes_of_which_there_are_none_are_refused(tmp_path):
+    with pytest.raises(EpisodeError, match="no motion has two takes; collect episodes with --takes"):
+        run(tmp_path, settings=replace(SHORT, objective="takes+sigreg"))
+
+
+def test_layouts_of_other_cameras_are_refused(tmp_path):
+    stills = replace(filmed(3, seed=1), views=("front", "wrist"))
+    write_shard(tmp_path / "stills" / "episodes-000000.h5", replace(stills, actions=np.zeros_like(stills.actions)))
+    write_shard(tmp_path / "data" / "episodes-000000.h5", filmed())
+    folders = tmp_path / "data", tmp_path / "bundle", tmp_path / "run"
+    with pytest.raises(EpisodeError, match=r"layouts are seen by \('front', 'wrist'\)"):
+        training_run.run(*folders, replace(SHORT, objective="layouts+sigreg"), layouts=[tmp_path / "stills"])
+
+
+def test_a_model_needs_all_its_cameras_unless_it_was_asked_to_learn_otherwise(tmp_path):
+    run(tmp_path / "all")
+    with pytest.raises(ContractError, match="this model needs all of front, side"):
+        WorldModel.load(tmp_path / "all" / "bundle", views=["side"])
+    run(tmp_path / "any", settings=replace(SHORT, any_view=True))
+    model = WorldModel.load(tmp_path / "any" / "bundle", views=["side"])
+    assert model.encode(SOME.images[0, :2, [1]].swapaxes(0, 1)).shape == (2, 4, 3)
+
+
+def test_training_begins_with_the_weights_of_another_bundle_where_one_is_named(tmp_path):
+    run(tmp_path / "first")
+    begin = replace(SHORT, init=tmp_path / "first" / "bundle", any_view=True, seed=5)
+    run(tmp_path / "untouched", settings=replace(begin, encoder_iterations=0))
+    run(tmp_path / "gone_on", settings=begin)
+    first, untouched, gone_on = (
+        load_encoder(tmp_path / name / "bundle")[0].state_dict() for name in ("first", "untouched", "gone_on")
+    )
+    assert all(torch.equal(untouched[name], weight) for name, weight in first.items())
+    assert not all(torch.equal(gone_on[name], weight) for name, weight in first.items())
+
+
+@pytest.mark.parametrize(("asked", "made"), [(None, MLP), ("mlp", MLP), ("transformer", PREDICTOR)])
+def test_the_predictor_is_of_the_kind_that_was_asked_for_or_suits_the_latents(asked, made, tmp_path):
+    report = run(tmp_path, settings=replace(SHORT, predictor=asked))
+    assert WorldModel.load(tmp_path / "bundle").predictor.config == made
+    assert len(report["prediction_error"]["object_moves"]) == 4
+
+
+@pytest.mark.parametrize("kind", ["transformer", "mlp"])
+def test_an_encoder_is_trained_beside_the_predictor_that_it_begins_with_else_beside_a_transformer(kind, tmp_path):
+    run(tmp_path / "first", settings=replace(SHORT, predictor=kind))
+    run(tmp_path / "second", settings=replace(SHORT, predictor="mlp", init=tmp_path / "first" / "bundle"))
+    beside = [
+        torch.load(tmp_path / name / "run" / "encoder.ckpt", weights_only=True)["module"]
+        for name in ("first", "second")
+    ]
+    assert "predictor.predictor_proj.weight" in beside[0]
+    assert ("predictor.read_out.weight" in beside[1]) == (kind == "mlp")
+
+
+def test_a_bundle_of_other_sizes_cannot_be_begun_with(tmp_path, monkeypatch):
+    run(tmp_path / "first")
+    monkeypatch.setattr(training_run, "shipped_encoder", lambda episodes: replace(ENCODER, width=36))
+    with pytest.raises(ContractError, match=r"first/bundle cannot be begun with: it holds EncoderConfig.*, expected"):
+        run(tmp_path / "second", settings=replace(SHORT, init=tmp_path / "first" / "bundle"))
+
+
+def test_the_report_holds_collapse_measures_readouts_and_prediction_errors(tmp_path):
+    report = run(tmp_path)
+    assert json.loads((tmp_path / "run" / "report.json").read_text()) == report
+    assert report["episodes"] == 8
+    assert report["collapse"] == asdict(HEALTHY)
+    assert set(report["readouts"]) == {"tcp", "object", "gripper_width", "object_yaw"}
+    assert len(report["prediction_error"]["arm_only"]) == 4
+
+
+def test_the_same_recipe_gives_the_same_weights_and_another_seed_gives_others(tmp_path):
+    bundles = []
+    for name, settings in (("one", SHORT), ("same", SHORT), ("other", replace(SHORT, seed=4))):
+        run(tmp_path / name, settings=settings)
+        bundles.append(WorldModel.load(tmp_path / name / "bundle").contract.files)
+    assert bundles[0] == bundles[1]
+    assert bundles[0].keys() == bundles[2].keys() and not bundles[0].items() & bundles[2].items()
+
+
+def test_a_run_cut_short_after_the_encoder_goes_on_from_there_to_the_same_bundle(tmp_path, monkeypatch):
+    run(tmp_path / "whole")
+
+    def power_cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training_run, "train_predictor", power_cut)
+        run(tmp_path / "cut")
+    assert not (tmp_path / "cut" / "bundle").exists()
+    encoder_log = (tmp_path / "cut" / "run" / "encoder.jsonl").read_text()
+    run(tmp_path / "cut")
+    assert (tmp_path / "cut" / "run" / "encoder.jsonl").read_text() == encoder_log
+    files = [WorldModel.load(tmp_path / name / "bundle").contract.files for name in ("whole", "cut")]
+    assert files[0] == files[1]
+
+
+def test_the_objective_pixels_gives_a_bundle_that_is_planned_in_pixels(tmp_path, monkeypatch):
+    run(tmp_path, settings=replace(SHORT, objective="pixels"))
+    contract = WorldModel.load(tmp_path / "bundle").contract
+    assert PlannerSettings.load(tmp_path / "bundle", contract).energy.kind == "pixel_summed_mse"
+    first = load_decoder(tmp_path / "bundle").state_dict()
+    saved = torch.load(tmp_path / "run" / "encoder.ckpt", weights_only=True)["module"]
+    for name, tensor in first.items():
+        torch.testing.assert_close(tensor, saved[f"prediction.decoder.{name}"].half().float())
+    run(tmp_path / "again", settings=replace(SHORT, objective="pixels"))
+    assert WorldModel.load(tmp_path / "again" / "bundle").contract.files == contract.files
+
+
+def test_object_poses_are_for_probes_only(tmp_path):
+    run(tmp_path / "plain")
+    run(tmp_path / "shuffled", replace(SOME, object_pose=SOME.object_pose[::-1].copy()))
+    files = [WorldModel.load(tmp_path / name / "bundle").contract.files for name in ("plain", "shuffled")]
+    assert files[0] == files[1]
+
+
+def test_a_collapsed_encoder_stops_the_run_before_the_predictor_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_run, "measure_collapse", measure_collapse)
+    with pytest.raises(Collapsed, match=r"COLLAPSED: effective rank .*report\.json"):
+        run(tmp_path, episodes(count=8, steps=8, blank=True))
+    assert not (tmp_path / "bundle").exists() and not (tmp_path / "run" / "predictor.ckpt").exists()
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["collapse"]["effective_rank"] < 4 and report["readouts"]["object"]["mlp_median"] > 0
+
+
+def test_demonstrations_teach_the_bundle_to_imagine_sub_goals(tmp_path):
+    write_shard(tmp_path / "demonstrations" / "episodes-000000.h5", episodes(count=4, steps=6, seed=1))
+    settings, paths = replace(SHORT, sub_goal_iterations=3), [tmp_path / name for name in ("data", "bundle", "run")]
+    plain = run(tmp_path)
+    report = training_run.run(*paths, settings, [tmp_path / "demonstrations"])
+    assert report == json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report.keys() - plain.keys() == {"sub_goals"} and report["sub_goals"]["demonstrations"] == 4
+    spec = WorldModel.load(tmp_path / "bundle").contract.sub_goals
+    assert (spec.training.command, spec.training.seeds) == ("jepa-planner train tiny", (3,))
+    assert spec.training.steps == {"sub_goals": 3}
+    assert load_sub_goal_head(tmp_path / "bundle") is not None
+
+
+def test_demonstrations_that_are_not_there_are_missed_at_once_and_not_after_hours(tmp_path):
+    write_shard(tmp_path / "data" / "episodes-000000.h5", SOME)
+    paths = [tmp_path / name for name in ("data", "bundle", "run")]
+    with pytest.raises(EpisodeError, match=r"no episodes-\*\.h5 in .*nowhere"):
+        training_run.run(*paths, SHORT, [tmp_path / "data", tmp_path / "nowhere"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_only_as_many_episodes_are_used_as_were_asked_for(tmp_path):
+    assert run(tmp_path, settings=replace(SHORT, episodes=5))["episodes"] == 5
+
+
+def test_a_folder_without_episodes_is_named(tmp_path):
+    with pytest.raises(EpisodeError, match=r"no episodes-\*\.h5 in .*nowhere"):
+        training_run.run(tmp_path / "nowhere", tmp_path / "bundle", tmp_path / "run", SHORT)
+
+
+def test_a_run_folder_of_other_sizes_is_refused_by_name(tmp_path, monkeypatch):
+    run(tmp_path)
+    monkeypatch.setattr(training_run, "shipped_encoder", lambda episodes: replace(ENCODER, width=36))
+    with pytest.raises(ValueError, match=r"encoder\.ckpt is of a run with other settings"):
+        run(tmp_path)
+
+
+def test_a_stage_that_was_trained_is_said_to_go_on_from_there(tmp_path, capsys):
+    run(tmp_path)
+    assert "going on from there" not in capsys.readouterr().out
+    run(tmp_path)
+    assert "encoder.ckpt holds 4 of 4 iterations; going on from there" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seed": 9}, "encoder.ckpt is of a run with other seed"),
+        ({"objective": "vicreg"}, "encoder.ckpt is of a run with other objective"),
+        ({"encoder_iterations": 2}, "encoder.ckpt is of a run with other encoder_iterations"),
+        ({"encoder_batch": 3}, "encoder.ckpt is of a run with other encoder_batch"),
+        ({"any_view": True}, "encoder.ckpt is of a run with other any_view"),
+        ({"augmented": True}, "encoder.ckpt is of a run with other augmented"),
+        ({"episodes": 7}, "encoder.ckpt is of a run with other data"),
+        ({"predictor": "transformer"}, "predictor.ckpt is of a run with other predictor"),
+        ({"predictor_iterations": 2}, "predictor.ckpt is of a run with other predictor_iterations"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_never_taken_for_this_ones(change, named, tmp_path):
+    run(tmp_path)
+    before = (tmp_path / "bundle" / "model.yaml").read_bytes()
+    with pytest.raises(RunFolderError, match=f"{named}: use another --run"):
+        run(tmp_path, settings=replace(SHORT, **change))
+    assert (tmp_path / "bundle" / "model.yaml").read_bytes() == before
+
+
+def test_other_episodes_are_not_taken_for_those_of_the_checkpoint(tmp_path):
+    run(tmp_path)
+    other = replace(SOME, actions=SOME.actions * 0.9)
+    with pytest.raises(RunFolderError, match="other data"):
+        run(tmp_path, other)
+
+
+def test_another_first_model_is_not_taken_for_that_of_the_checkpoint(tmp_path):
+    run(tmp_path / "first")
+    run(tmp_path)
+    with pytest.raises(RunFolderError, match="other init"):
+        run(tmp_path, settings=replace(SHORT, init=tmp_path / "first" / "bundle"))
+
+
+def test_a_checkpoint_without_a_note_of_its_run_is_not_resumed(tmp_path):
+    run(tmp_path)
+    (tmp_path / "run" / "encoder.json").unlink()
+    with pytest.raises(RunFolderError, match=r"encoder\.ckpt is of a run that nothing is known of \(encoder\.json"):
+        run(tmp_path)
+
+
+def test_the_contract_of_another_robots_episodes_is_that_robots(tmp_path):
+    theirs = replace(SOME, actions=SOME.actions * [1, 2, 1, 0, 0, 0, 1], frame="ur5_base", tcp_frame="tool0")
+    theirs.actions[..., 5] = np.random.default_rng(0).uniform(-0.5, 0.5, SOME.actions.shape[:2])
+    states = theirs.states.copy()
+    states[:, 1:, :3] = states[:, :1, :3] + np.cumsum(theirs.actions[..., :3], axis=1)
+    states[:, 1:, 5] = states[:, :1, 5] + np.cumsum(theirs.actions[..., 5], axis=1)
+    run(tmp_path, replace(theirs, states=states, actions=theirs.actions.astype(np.float32)), replace(SHORT, name=""))
+    contract = WorldModel.load(tmp_path / "bundle").contract
+    largest = np.abs(theirs.actions).max((0, 1))
+    assert contract.action.max_abs == pytest.approx(largest, rel=0.01) and contract.action.max_abs[3:5] == (0.0, 0.0)
+    assert (contract.state.frame, contract.state.tcp_frame, contract.name) == ("ur5_base", "tool0", "bundle")
+    saved = torch.load(tmp_path / "run" / "predictor.ckpt", weights_only=True)["module"]
+    assert saved["action_std"][5].item() == pytest.approx(largest[5] / 2, rel=0.01)
+
+
+def test_frames_that_no_file_names_are_asked_for_before_anything_is_trained(tmp_path):
+    with pytest.raises(EpisodeError, match="name it with --base-frame"):
+        run(tmp_path, replace(SOME, frame="", tcp_frame=""))
+    assert not (tmp_path / "run").exists()
+    run(tmp_path, replace(SOME, frame="", tcp_frame=""), replace(SHORT, frame="base_link", tcp_frame="tool0"))
+    assert WorldModel.load(tmp_path / "bundle").contract.state.frame == "base_link"
+
+
+def test_wrong_episodes_are_refused_before_anything_is_trained_unless_they_are_to_be_trusted(tmp_path, capsys):
+    in_mm = replace(SOME, states=SOME.states * np.float32([1000] * 3 + [1] * 5))
+    with pytest.raises(EpisodeError, match="is it in millimetres"):
+        run(tmp_path, in_mm)
+    assert not (tmp_path / "run").exists()
+    run(tmp_path, in_mm, replace(SHORT, trust_data=True))
+    assert "warning: states: x 6" in capsys.readouterr().err
+
+
+def test_wrong_demonstrations_are_refused_before_anything_is_trained(tmp_path):
+    wrong = episodes(count=4, steps=6, seed=1)
+    wrong.images[:] = 0
+    write_shard(tmp_path / "demonstrations" / "episodes-000000.h5", wrong)
+    write_shard(tmp_path / "data" / "episodes-000000.h5", SOME)
+    paths = [tmp_path / name for name in ("data", "bundle", "run")]
+    with pytest.raises(EpisodeError, match="pictures are black"):
+        training_run.run(*paths, SHORT, [tmp_path / "demonstrations"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_episodes_that_are_too_short_are_refused_with_what_is_needed(tmp_path):
+    with pytest.raises(EpisodeError, match="episodes have 2 frames, at least 6 are needed"):
+        run(tmp_path, episodes(count=8, steps=1))
+
+
+def test_a_model_that_predicts_no_better_than_a_copy_says_so_in_its_contract_and_report(tmp_path, monkeypatch):
+    bad = {"object_moves": [0.0], "object_moves_copy": [0.0], "arm_only": [0.31], "arm_only_copy": [0.12]}
+    monkeypatch.setattr(training_run, "prediction_error", lambda *_, **__: bad)
+    report = run(tmp_path)
+    contract = WorldModel.load(tmp_path / "bundle").contract
+    assert list(contract.notes) == report["notes"] and contract.shortcomings == contract.notes
+    assert any("no better than copying the last latent: error 0.31 beside 0.12" in note for note in contract.notes)
