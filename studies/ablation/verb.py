@@ -1,4 +1,4 @@
-"""`jepa-planner ablate`: what a training objective, or more data, is worth."""
+"""`python -m studies ablation`: what a training objective, or more data, is worth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`jepa-planner compare`: several models in the same trials, clean and with a moving background."""
+"""`python -m studies comparison`: several models in the same trials, clean and with a moving background."""
 
 from __future__ import annotations
 

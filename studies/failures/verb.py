@@ -1,4 +1,4 @@
-"""`jepa-planner blame`: which of perception, prediction, energy and search lost the episodes of an evaluation."""
+"""`python -m studies failures`: which of perception, prediction, energy and search lost the episodes of an evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`jepa-planner few-goals`: ways to do with one goal picture, side by side."""
+"""`python -m studies few-goals`: ways to do with one goal picture, side by side."""
 
 from __future__ import annotations
 

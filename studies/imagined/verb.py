@@ -1,4 +1,4 @@
-"""`jepa-planner imagine`: what models predict, made visible beside what happened."""
+"""`python -m studies imagined`: what models predict, made visible beside what happened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`jepa-planner probe`: what the latents of a model know, and how far its predictor can be trusted."""
+"""`python -m studies probe`: what the latents of a model know, and how far its predictor can be trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`jepa-planner robustness`: success against the strength of each perturbation."""
+"""`python -m studies robustness`: success against the strength of each perturbation."""
 
 from __future__ import annotations
 

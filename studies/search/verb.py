@@ -1,4 +1,4 @@
-"""`jepa-planner tune-search`: which optimiser, and how large a search."""
+"""`python -m studies search`: which optimiser, and how large a search."""
 
 from __future__ import annotations
 

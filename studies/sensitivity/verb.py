@@ -1,4 +1,4 @@
-"""`jepa-planner sensitivity`: how far latents move when an object does, and when the arm does."""
+"""`python -m studies sensitivity`: how far latents move when an object does, and when the arm does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`jepa-planner tune-settings`: what each choice in model.yaml is worth in closed loop."""
+"""`python -m studies settings`: what each choice in model.yaml is worth in closed loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`jepa-planner verdict`: how well a model tells that objects lie as a goal picture shows them."""
+"""`python -m studies verdict`: how well a model tells that objects lie as a goal picture shows them."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ ARM_STATE = "jepa_planner/msg/ArmState"
 HEIGHT_PX, WIDTH_PX = 64, 80
 START_NS = 1_700_000_000_000_000_000
 STORE = get_typestore(Stores.ROS2_JAZZY)
-STORE.register(get_types_from_msg((Path(__file__).parents[2] / "msg" / "ArmState.msg").read_text(), ARM_STATE))
+STORE.register(get_types_from_msg((Path(__file__).parents[3] / "msg" / "ArmState.msg").read_text(), ARM_STATE))
 TYPES = STORE.types
 
 

@@ -140,7 +140,7 @@ def test_the_new_bundle_says_where_it_comes_from(tmp_path, first):
 
 
 def test_a_model_that_imagines_sub_goals_says_how_long_its_episodes_are_and_pursues_them_as_far_as_before():
-    folder = Path(__file__).parents[2] / "models" / "panda-tabletop"
+    folder = Path(__file__).parents[3] / "models" / "panda-tabletop"
     shipped, planner = load_contract(folder), planner_of(folder)
     latents = np.random.default_rng(0).normal(size=(len(SOME), 3, 4, 2)).astype(np.float32)
     tuned = describe(shipped, SOME, FineTuning())
