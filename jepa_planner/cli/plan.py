@@ -37,12 +37,10 @@ def main(args: argparse.Namespace) -> int:
         load_verdict_head,
         model_folder,
     )
-    from jepa_planner.planning.confirmation import cuts_of
     from jepa_planner.planning.decision import DOUBTS
-    from jepa_planner.planning.energy import energy_of
-    from jepa_planner.planning.factory import NO_FAMILIARITY, ControllerFactory
-    from jepa_planner.planning.imagination import WorldModelImagination
+    from jepa_planner.planning.factory import NO_FAMILIARITY
     from jepa_planner.planning.offline_plan import NoPlanError, plan_offline
+    from jepa_planner.planning.planner import Planner
     from jepa_planner.planning.planner_settings import PlannerSettings
     from jepa_planner.planning.solvers.optimisers import name_of, optimiser_of
 
@@ -50,20 +48,17 @@ def main(args: argparse.Namespace) -> int:
     model, folder = load_model(args), model_folder(args.model or "")
     planner = PlannerSettings.load(folder, model.contract)
     search = chosen_search(args, planner)
-    energy = energy_of(planner.energy.kind, model.decoder)
     familiarity = None if args.not_wary else load_familiarity(folder)
-    factory = ControllerFactory(
-        model.contract,
+    planning = Planner(
+        model,
         planner,
-        WorldModelImagination(model, energy, cuts_of(planner.search())),
-        energy,
         optimiser_of(search),
-        seed=args.seed,
         sub_goal_head=load_sub_goal_head(folder),
         imagine_sub_goals=args.imagine_sub_goals or "auto",
         familiarity=familiarity,
         verdict_head=load_verdict_head(folder),
     )
+    factory = planning.factory(args.seed)
     size = f"{search.samples} candidates x {search.iterations} iterations"
     print(f"{model.contract.name}, {name_of(search)}: {size}, seed {args.seed}")
     for note in model.contract.shortcomings:

@@ -137,13 +137,11 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
         return [images[name] for name in names]
 
     def expert(self) -> Iterator[np.ndarray]:
-        """Actions [7] of the scripted expert, one after each step; no motion when it is done."""
+        """Actions [7] of the scripted expert, one after each step, until it is done."""
         runner = ScriptedExpert(script(self.task, self.plan))
         while not runner.done:
             yield runner.act(self.world)
             runner.update(self.world)
-        while True:
-            yield np.zeros(7)
 
     def foresee(self, action: np.ndarray) -> np.ndarray:
         """The pictures that an action would lead to; the world stays as it is."""

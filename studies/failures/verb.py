@@ -1,4 +1,4 @@
-"""`python -m studies failures`: which of perception, prediction, energy and search lost the episodes of an evaluation."""
+"""`python -m studies failures`: which step failed in each of the episodes that `jepa-planner eval --json` lost."""
 
 from __future__ import annotations
 

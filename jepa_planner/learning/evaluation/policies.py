@@ -8,19 +8,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-import torch
 
 from jepa_planner.learning.evaluation.scenes import Scene
 from jepa_planner.model.contract_sections import STATE_LAYOUTS
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.model.world_model import WorldModel
-from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason, gave_up
-from jepa_planner.planning.energy import energy_of
-from jepa_planner.planning.factory import Asked, ControllerFactory
-from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.planner import Planner
 from jepa_planner.planning.planner_settings import PlannerSettings
-from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.solvers.plan import Optimiser
 from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
 from jepa_planner.planning.verdict import VerdictHeadLike
@@ -87,42 +82,27 @@ class WorldModelPolicy:
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Encode the goal images, with the task's steps for all of them together; still where one is unfamiliar."""
-        contract, energy = self.model.contract, energy_of(self.planner.energy.kind, self.model.decoder)
-        optimiser = self.optimiser or optimiser_of(self.planner.search())
+        contract = self.model.contract
         contract.check_frame(env.base_frame, env.tcp_frame)
         self.views = contract.pick_views(env.views)
         self.channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
-        # one by one, as the nodes do: products of a batch differ in their last digits
-        observed = torch.cat([self.model.observe(goal[None, self.views]) for goal in goals])
-        self.goal_latents = contract.latent_of(observed)
-        factory = ControllerFactory(
-            contract,
-            self.planner,
-            WorldModelImagination(self.model, energy, cuts_of(self.planner.search())),
-            energy,
-            optimiser,
-            self.deadline_s or 0.0,
-            seed,
-            self.sub_goal_head,
-            self.imagine_sub_goals,
-            self.familiarity,
-            self.verdict_head,
-        )
+        self._planning = Planner(
+            self.model, self.planner, self.optimiser, self.deadline_s or 0.0, self.sub_goal_head,
+            self.imagine_sub_goals, self.familiarity, self.verdict_head,
+        )  # fmt: skip
         self.last = None
         try:
-            wanted = factory.goals(observed, [Asked()] * len(goals), env.max_steps)
+            self._planning.set_goal([goal[self.views] for goal in goals], seed=seed, max_steps=env.max_steps)
         except UnfamiliarGoalError as error:
             self.last = gave_up(Reason.UNFAMILIAR_GOAL, str(error))
-        else:
-            self._controller = factory.controller(wanted, env.max_steps)
+        self.goal_latents = self._planning.goals
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         """One look, one plan, one action."""
         if has_ended(self):
             return np.zeros(7, dtype=np.float32)
         started = time.perf_counter()
-        latent = self.model.observe(observation["images"][None, self.views])[0]
-        self.last = self._controller.step(latent, torch.from_numpy(observation["state"][self.channels]))
+        self.last = self._planning.act(observation["images"][self.views], observation["state"][self.channels])
         if self.last.action is None:
             return np.zeros(7, dtype=np.float32)
         self.plan_seconds.append(time.perf_counter() - started)
@@ -206,7 +186,7 @@ class ExpertPolicy(Floor):
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         """The expert's next action; still when it is over."""
-        return next(self._actions).astype(np.float32)
+        return next(self._actions, np.zeros(7)).astype(np.float32)
 
 
 def floor_policy(name: str) -> Policy:

@@ -47,7 +47,7 @@ class ExpertScene(Scene, Protocol):
     """A scene that knows how its task is done."""
 
     def expert(self) -> Iterator[np.ndarray]:
-        """Actions [7] of the expert, one after each step; no motion when it is done."""
+        """Actions [7] of the expert, one after each step, until it is done."""
         ...
 
 
