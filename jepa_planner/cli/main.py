@@ -38,9 +38,9 @@ _ALWAYS_NEEDED = {"numpy", "torch", "safetensors", "yaml", "PIL", "pinocchio", "
 class Verbs:
     """A program of many verbs.
 
-    program: how it is called; about: what it is for, in a line. package: whose modules are verbs, or whose folders with
-    a module `verb` are. others: modules of other packages by the verbs that they are. moved: where verbs of before are
-    now, in words.
+    program: how it is called; about: what it is for, in a line. package: whose modules are verbs, as are its folders
+    with a module `verb`, and those with HELP, of verbs in turn. others: modules of other packages by the verbs that
+    they are. moved: where verbs of before are now, in words.
     """
 
     program: str
@@ -52,12 +52,25 @@ class Verbs:
     def modules(self) -> dict[str, str]:
         """The module of each verb, in alphabetical order."""
         verb_of, found = {module: verb for verb, module in MODULES.items()}, {}
-        for file in _file_of(self.package).parent.glob("*.py"):
+        for file in _file_of(self.package).parent.glob("[a-z]*.py"):
             found[verb_of.get(file.stem, file.stem.replace("_", "-"))] = f"{self.package}.{file.stem}"
         for file in _file_of(self.package).parent.glob("*/verb.py"):
             found[file.parent.name.replace("_", "-")] = f"{self.package}.{file.parent.name}.verb"
+        for file in _file_of(self.package).parent.glob("*/__init__.py"):
+            found.setdefault(file.parent.name, f"{self.package}.{file.parent.name}")
         found |= self.others
         return {verb: found[verb] for verb in sorted(found) if _help_of(_file_of(found[verb])) is not None}
+
+    def commands(self) -> dict[str, str]:
+        """The module of each verb that is no group, by all words that call it."""
+        found = {}
+        for verb, module in self.modules().items():
+            if _file_of(module).name == "__init__.py":
+                inner = Verbs(self.program, "", module).commands()
+                found |= {f"{verb} {name}": below for name, below in inner.items()}
+            else:
+                found[verb] = module
+        return found
 
     def helps(self) -> dict[str, str]:
         """The line of help of each verb, in alphabetical order."""
@@ -93,6 +106,8 @@ class Verbs:
         called = f"{self.program} {verb}"
         try:
             module = importlib.import_module(name)
+            if hasattr(module, "__path__"):
+                return Verbs(called, f"{module.HELP[0].upper()}{module.HELP[1:]}.", name).run(arguments)
             parser = VerbParser(prog=called, description=module.HELP)
             module.add_arguments(parser)
             return module.main(parser.parse_args(arguments))
@@ -112,6 +127,10 @@ class Verbs:
             return 1
 
 
+GROUP_OF = {
+    "plan": "check", "landscape": "check", "import": "model", "export": "model", "familiarity": "model",
+}  # fmt: skip
+"""Verbs of before that stand in a group now."""
 STUDIES_OF = {
     "ablate": "ablation", "blame": "failures", "compare": "comparison", "few-goals": "few-goals", "imagine": "imagined",
     "probe": "probe", "robustness": "robustness", "sensitivity": "sensitivity", "tune-search": "search",
@@ -127,7 +146,8 @@ def verbs() -> Verbs:
         "Moves a robot arm until the world looks like a picture.",
         "jepa_planner.cli",
         {entry.name: entry.value for entry in entry_points(group=VERBS_GROUP)},
-        {
+        {verb: f"it is `jepa-planner {group} {verb}` now" for verb, group in GROUP_OF.items()}
+        | {
             verb: f"it is a study now: `python -m studies {study}`, in the source tree"
             for verb, study in STUDIES_OF.items()
         },

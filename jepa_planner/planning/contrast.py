@@ -41,5 +41,5 @@ class Contrast:
     def __str__(self) -> str:
         return (
             f"the model sees no difference between actions: the energies of {self._count} candidates are all "
-            f"{self._most:.4g}; is it trained, and on this arm? `jepa-planner landscape` draws what it sees"
+            f"{self._most:.4g}; is it trained, and on this arm? `jepa-planner check landscape` draws what it sees"
         )

@@ -30,7 +30,7 @@ Controller = RecedingHorizonController | WaryController
 
 NO_FAMILIARITY = (
     "the model has no measure of what it does not know, so wary does nothing: no picture, goal or outcome is doubted; "
-    "`jepa-planner familiarity` adds one"
+    "`jepa-planner model familiarity` adds one"
 )
 NO_VERDICT = "the model has no head that tells when the work is done: it goes by energies alone"
 

@@ -30,7 +30,8 @@ def main(args: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     model, familiarity = WorldModel.load(args.model), load_familiarity(args.model)
     if familiarity is None:
-        raise ValueError(f"{args.model} has no statistics of its training data: `jepa-planner familiarity` adds them")
+        lacks = f"{args.model} has no statistics of its training data"
+        raise ValueError(f"{lacks}: `jepa-planner model familiarity` adds them")
     energy = energy_of(PlannerSettings.load(args.model, model.contract).energy.kind, model.decoder)
     print("| scenes | doubted |\n|---|---|")
     for line in report(Doubts(model, energy, familiarity), args.clean, args.varied):

@@ -51,6 +51,17 @@ def test_a_verb_that_became_a_study_says_where_it_went(verb, capsys):
     assert name in STUDIES.modules()
 
 
+@pytest.mark.parametrize(("verb", "group"), cli.GROUP_OF.items())
+def test_a_verb_that_stands_in_a_group_now_says_in_which(verb, group, capsys):
+    assert cli.main([verb]) == 2
+    assert f"it is `jepa-planner {group} {verb}` now" in capsys.readouterr().err
+    assert f"{group} {verb}" in cli.verbs().commands()
+
+
+def test_there_are_few_verbs_those_of_a_person_with_a_robot():
+    assert len(cli.verbs().modules()) <= 10
+
+
 def test_every_study_has_a_line_of_help_and_explains_itself(capsys):
     assert all(text and "\n" not in text for text in STUDIES.helps().values())
     for study in STUDIES.modules():
@@ -108,10 +119,10 @@ def test_run_refuses_what_cannot_be_meant_before_anything_starts(given, words, m
 
 
 def test_a_verb_may_have_a_name_that_python_keeps_for_itself(capsys):
-    assert "import" in cli.verbs().modules() and "import-model" not in cli.verbs().modules()
+    assert "model import" in cli.verbs().commands() and "model import-model" not in cli.verbs().commands()
     with pytest.raises(SystemExit):
-        cli.main(["import", "--help"])
-    assert "usage: jepa-planner import" in capsys.readouterr().out
+        cli.main(["model", "import", "--help"])
+    assert "usage: jepa-planner model import" in capsys.readouterr().out
 
 
 def test_an_interruption_ends_with_a_word_and_status_130(monkeypatch, capsys):
@@ -143,15 +154,16 @@ CALLS = {
     "collect": ["OUT"],
     "demo": [],
     "eval": ["--task", "reach"],
-    "export": [],
-    "familiarity": ["--data", "x"],
+    "model export": [],
+    "model familiarity": ["--data", "x"],
     "goal": ["PICTURE"],
-    "import": ["vjepa2-ac", "x", "OUT"],
-    "landscape": [
+    "model info": ["/nowhere"],
+    "model import": ["vjepa2-ac", "x", "OUT"],
+    "check landscape": [
         *("--image", "PICTURE", "--goal", "PICTURE", "--second-view", "PICTURE", "PICTURE"),
         *("--state", "0.5", "0", "0.2", "3.14", "0", "0", "0", "0", "--out", "OUT"),
     ],
-    "plan": ["--bag", "x", "--image-topic", "t", "--at", "0", "--goal-at", "1"],
+    "check plan": ["--bag", "x", "--image-topic", "t", "--at", "0", "--goal-at", "1"],
     "run": ["--sim"],
     "train": ["--data", "x", "--out", "OUT"],
 }
@@ -168,8 +180,8 @@ for call in {calls}:
         code = main(call)
     except SystemExit as ended:
         code = ended.code
-    print("ended", call[0], code, flush=True)
-    print("ended", call[0], code, file=sys.stderr, flush=True)
+    print("ended", *call, code, flush=True)
+    print("ended", *call, code, file=sys.stderr, flush=True)
 """
 
 
@@ -183,20 +195,22 @@ def in_a_plain_installation(calls: list[list[str]]) -> tuple[str, str]:
 
 
 def test_every_verb_explains_itself_in_a_plain_installation():
-    out, _ = in_a_plain_installation([[verb, "--help"] for verb in cli.verbs().modules()])
-    for verb in cli.verbs().modules():
-        assert f"usage: jepa-planner {verb}" in out and f"ended {verb} 0" in out
+    verbs = cli.verbs().commands().keys() | cli.verbs().modules().keys()
+    out, _ = in_a_plain_installation([[*verb.split(), "--help"] for verb in verbs])
+    for verb in verbs:
+        assert f"usage: jepa-planner {verb}" in out and f"ended {verb} --help 0" in out
 
 
 def test_every_verb_says_in_a_line_which_extra_it_needs(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
     real = {"OUT": str(tmp_path / "out"), "PICTURE": str(tmp_path / "a.png")}
-    calls = [[verb, *(real.get(word, word) for word in CALLS[verb])] for verb in cli.verbs().modules()]
+    verbs = cli.verbs().commands()
+    calls = [[*verb.split(), *(real.get(word, word) for word in CALLS[verb])] for verb in verbs]
     _, err = in_a_plain_installation(calls)
     cures = r"pip install 'jepa_planner\[\w+\]'|source a ROS 2 workspace"
-    for verb in cli.verbs().modules().keys() - {"import"}:  # which needs no extra
+    for verb in verbs.keys() - {"model import", "model info"}:  # which need no extra
         assert re.search(
-            rf"^jepa-planner {verb}: .*(missing|not installed|needs).*({cures}).*\nended {verb} 2$", err, re.M
+            rf"^jepa-planner {verb}: .*(missing|not installed|needs).*({cures}).*\nended {verb}.* 2$", err, re.M
         )
 
 

@@ -35,7 +35,7 @@ def given(folder: Path, *more: str) -> list[str]:
 
 
 def landscape(folder: Path, out: Path, *more: str) -> dict:
-    assert main(["landscape", *more, "--points", "5", "--out", str(out)]) == 0
+    assert main(["check", "landscape", *more, "--points", "5", "--out", str(out)]) == 0
     return json.loads((out / "landscape.json").read_text())
 
 
@@ -97,13 +97,13 @@ def test_ranges_are_for_all_axes_or_one_for_each(folder, tmp_path):
 
 
 def test_strict_makes_an_unsound_landscape_an_error_but_writes_it_all_the_same(folder, tmp_path):
-    assert main(["landscape", *given(folder), "--points", "3", "--out", str(tmp_path), "--strict"]) == 1
+    assert main(["check", "landscape", *given(folder), "--points", "3", "--out", str(tmp_path), "--strict"]) == 1
     assert json.loads((tmp_path / "landscape.json").read_text())["sound"] is False
 
 
 def test_a_plan_is_printed_with_units_and_energies_and_is_the_same_for_the_same_seed(folder, tmp_path, capsys):
     def plan(name: str, seed: str) -> dict:
-        assert main(["plan", *given(folder, "--seed", seed, "--json", str(tmp_path / "deep" / name))]) == 0
+        assert main(["check", "plan", *given(folder, "--seed", seed, "--json", str(tmp_path / "deep" / name))]) == 0
         return json.loads((tmp_path / "deep" / name).read_text())
 
     one, same, other = plan("one.json", "5"), plan("same.json", "5"), plan("other.json", "6")
@@ -119,19 +119,19 @@ def test_a_plan_is_printed_with_units_and_energies_and_is_the_same_for_the_same_
 
 def test_the_search_may_be_changed_and_nonsense_is_refused(folder, tmp_path, capsys):
     file = tmp_path / "plan.json"
-    assert main(["plan", *given(folder, "--horizon", "3", "--samples", "20", "--json", str(file))]) == 0
+    assert main(["check", "plan", *given(folder, "--horizon", "3", "--samples", "20", "--json", str(file))]) == 0
     assert len(json.loads(file.read_text())["actions"]) == 3
     assert "20 candidates" in capsys.readouterr().out
-    assert main(["plan", *given(folder, "--optimiser", "mppi", "--samples", "12")]) == 0
+    assert main(["check", "plan", *given(folder, "--optimiser", "mppi", "--samples", "12")]) == 0
     assert "mppi: 12 candidates" in capsys.readouterr().out
-    assert "samples is 1; it must be at least 2" in refusal(capsys, "plan", *given(folder, "--samples", "1"))
+    assert "samples is 1; it must be at least 2" in refusal(capsys, "check", "plan", *given(folder, "--samples", "1"))
     for name in ("--horizon", "--samples", "--iterations"):
-        assert f"{name}: 0 given; expected 1 or more" in refusal(capsys, "plan", *given(folder, name, "0"))
+        assert f"{name}: 0 given; expected 1 or more" in refusal(capsys, "check", "plan", *given(folder, name, "0"))
 
 
 def test_the_same_picture_twice_needs_no_plan(folder, capsys):
     arguments = [*given(folder), "--goal", str(folder / "a.png")]
-    assert main(["plan", *arguments]) == 0
+    assert main(["check", "plan", *arguments]) == 0
     assert "there is nothing to plan" in capsys.readouterr().out
 
 
@@ -153,7 +153,7 @@ def test_the_same_picture_twice_needs_no_plan(folder, capsys):
 )
 def test_input_that_does_not_fit_is_refused_in_words(verb, more, says, folder, capsys, monkeypatch):
     monkeypatch.chdir(folder)
-    assert says in refusal(capsys, verb, *given(folder), *more)
+    assert says in refusal(capsys, "check", verb, *given(folder), *more)
 
 
 @pytest.mark.parametrize(
@@ -171,11 +171,11 @@ def test_input_that_does_not_fit_is_refused_in_words(verb, more, says, folder, c
     ],
 )
 def test_a_grid_that_makes_no_sense_is_refused_in_words(more, says, folder, tmp_path, capsys):
-    assert says in refusal(capsys, "landscape", *given(folder), "--out", str(tmp_path / "out"), *more)
+    assert says in refusal(capsys, "check", "landscape", *given(folder), "--out", str(tmp_path / "out"), *more)
     assert not (tmp_path / "out").exists()
 
 
 def test_what_is_missing_is_named(folder, capsys):
     model = ["--model", str(folder / "tiny")]
-    said = refusal(capsys, "plan", *model, "--image", str(folder / "a.png"))
+    said = refusal(capsys, "check", "plan", *model, "--image", str(folder / "a.png"))
     assert "--goal, --state missing; or give --frames or --bag" in said

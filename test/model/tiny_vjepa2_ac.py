@@ -19,6 +19,6 @@ SMALL_SEARCH = CemSettings(horizon=2, samples=16, iterations=2, elites=4)
 def import_tiny(folder: Path, dtype: torch.dtype = torch.float32) -> Path:
     """Writes the bundle and returns its folder."""
     found = find_vjepa2_ac(CHECKPOINT, image_size=(64, 64))
-    contract = vjepa2_contract(found, ImportSettings(name="tiny"), "jepa-planner import")
+    contract = vjepa2_contract(found, ImportSettings(name="tiny"), "jepa-planner model import")
     import_bundle(found, contract, to_plain(replace(vjepa2_planner(), cem=SMALL_SEARCH)), folder, dtype)
     return folder

@@ -117,7 +117,8 @@ def planned(scene: Scene, tmp_path, *more: str) -> int:
     pictures = ["--image", paths["now-f"], "--goal", paths["goal-f"], "--second-view", paths["now-s"], paths["goal-s"]]
     size = [word for name, number in SEARCH.items() for word in (f"--{name}", str(number))]
     state = ["--state", *(repr(float(x)) for x in scene.state)]
-    return main(["plan", *pictures, *state, *size, "--seed", str(SEED), "--json", str(tmp_path / "plan.json"), *more])
+    written = ["--seed", str(SEED), "--json", str(tmp_path / "plan.json")]
+    return main(["check", "plan", *pictures, *state, *size, *written, *more])
 
 
 def same(one: Decision, other: Decision) -> bool:

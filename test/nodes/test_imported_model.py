@@ -20,7 +20,7 @@ SIDE = {"image_topics": ["side/image_raw"]}
 
 
 def imported(folder: Path, kind: str = "vjepa2-ac", *switches: str) -> str:
-    assert main(["import", kind, str(CHECKPOINT), str(folder), "--image-size", "64", *switches]) == 0
+    assert main(["model", "import", kind, str(CHECKPOINT), str(folder), "--image-size", "64", *switches]) == 0
     return str(folder)
 
 

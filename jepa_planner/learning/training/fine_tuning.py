@@ -166,7 +166,7 @@ def in_words(report: dict[str, object]) -> str:
     if bounds["init"] != bounds["data"]:  # type: ignore[index]
         lines.append("actions up to: {init} until now, {data} from now on, as in the data".format(**bounds))  # type: ignore[arg-type]
     if report["lost"]:
-        lines.append("familiarity was left out, as it was that of other data: `jepa-planner familiarity` adds it")
+        lines.append("familiarity was left out, as it was that of other data: `jepa-planner model familiarity` adds it")
     if report["after"][-1] >= report["before"][-1]:  # type: ignore[index]
         lines.append(
             "the predictor did not get better on held-out episodes: keep the first bundle, or try more episodes or a "

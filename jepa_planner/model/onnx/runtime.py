@@ -181,7 +181,7 @@ def load_onnx(folder: Path, contract: Contract, chunk: int | None = None) -> tup
     """
     if missing := [name for name in (ENCODER_ONNX, PREDICTOR_ONNX) if name not in contract.files]:
         raise OnnxUnavailableError(
-            f"{folder} has no {' and no '.join(missing)}; write them with `jepa-planner export --model {folder}`"
+            f"{folder} has no {' and no '.join(missing)}; write them with `jepa-planner model export --model {folder}`"
         )
     encoder, predictor = (best_session(folder / name) for name in (ENCODER_ONNX, PREDICTOR_ONNX))
     rollouts = OnnxRollouts(PREDICTORS[contract.predictor.kind](predictor, contract.predictor), chunk)

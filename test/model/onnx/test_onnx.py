@@ -33,7 +33,7 @@ def released_layout(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("released")
     model = reference_world_model()
     save_bundle(folder, model.encoder, model.predictor, model.contract)
-    assert main(["export", "--model", str(folder)]) == 0
+    assert main(["model", "export", "--model", str(folder)]) == 0
     return folder
 
 
@@ -41,7 +41,7 @@ def released_layout(tmp_path_factory) -> Path:
 def shipped(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("shipped") / "model"
     shutil.copytree(model_folder(), folder)
-    assert main(["export", "--model", str(folder)]) == 0
+    assert main(["model", "export", "--model", str(folder)]) == 0
     return folder
 
 
@@ -50,7 +50,7 @@ def of_slots(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("slots")
     model = small_world_model(kind="mlp")
     save_bundle(folder, model.encoder, model.predictor, model.contract)
-    assert main(["export", "--model", str(folder)]) == 0
+    assert main(["model", "export", "--model", str(folder)]) == 0
     return folder
 
 
@@ -157,7 +157,7 @@ def test_a_bundle_without_onnx_files_runs_in_torch_and_says_how_to_get_them(tmp_
     loaded = WorldModel.load(tmp_path, backend="onnx")
     assert loaded.backend == "torch"
     assert "has no encoder.onnx and no predictor.onnx" in caplog.text
-    assert "jepa-planner export --model" in caplog.text and "Torch is used" in caplog.text
+    assert "jepa-planner model export --model" in caplog.text and "Torch is used" in caplog.text
 
 
 def test_without_onnx_runtime_torch_is_used_and_the_message_names_the_package(shipped, caplog, monkeypatch):
@@ -208,7 +208,7 @@ def test_an_export_that_computes_something_else_is_refused_and_leaves_the_bundle
         onnx_export, "export_predictor", lambda predictor, path: shutil.copy(shipped / "predictor.onnx", path)
     )
     before = {file.name: sha256(file) for file in folder.iterdir()}
-    assert main(["export", "--model", str(folder)]) == 2
+    assert main(["model", "export", "--model", str(folder)]) == 2
     assert "encoder.onnx differs from torch by" in capsys.readouterr().err
     assert {file.name: sha256(file) for file in folder.iterdir()} == before
 

@@ -19,7 +19,7 @@ PLANNER = {"reached_energy": 0.0}
 
 def import_into(target: Path, found: FoundModel | None = None, dtype: torch.dtype = torch.float32, **options):
     found = found or find_vjepa2_ac(CHECKPOINT, SIZE)
-    contract = vjepa2_contract(found, ImportSettings(name="tiny"), "jepa-planner import ...")
+    contract = vjepa2_contract(found, ImportSettings(name="tiny"), "jepa-planner model import ...")
     return import_bundle(found, contract, PLANNER, target, dtype, **options)
 
 

@@ -1,4 +1,4 @@
-"""`jepa-planner plan`: a plan for two pictures, without an arm."""
+"""`jepa-planner check plan`: a plan for two pictures, without an arm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`jepa-planner export`: a model as ONNX, beside its weights."""
+"""`jepa-planner model export`: a model as ONNX, beside its weights."""
 
 from __future__ import annotations
 

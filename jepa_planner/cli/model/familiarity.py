@@ -1,4 +1,4 @@
-"""`jepa-planner familiarity`: what a model's training data looked like, so that it knows what it does not know."""
+"""`jepa-planner model familiarity`: what a model's training data looked like, so that it knows its limits."""
 
 from __future__ import annotations
 

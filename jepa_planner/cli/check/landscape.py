@@ -1,4 +1,4 @@
-"""`jepa-planner landscape`: what the model thinks of actions between two pictures, and whether that is sound."""
+"""`jepa-planner check landscape`: what the model thinks of actions between two pictures, and whether that is sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`jepa-planner import`: released and fine-tuned V-JEPA 2 weights to a model bundle."""
+"""`jepa-planner model import`: released and fine-tuned V-JEPA 2 weights to a model bundle."""
 
 from __future__ import annotations
 

@@ -1,0 +1,3 @@
+"""Verbs for model bundles."""
+
+HELP = "say what a model bundle is, make one of released weights, export it, add what it needs to know its limits"

@@ -1,0 +1,58 @@
+"""`jepa-planner model info`: what a bundle is, what it takes and gives, and how it is planned with."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jepa_planner.model.contract import Contract
+    from jepa_planner.planning.planner_settings import PlannerSettings
+
+HELP = "say what a model bundle takes and gives, how it is planned with, and what is uncertain about it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("model", nargs="?", default="", metavar="DIR", help="model bundle; the shipped one by default")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Read, check every file, print."""
+    from jepa_planner.model.bundle import load_contract, model_folder
+    from jepa_planner.model.bundle_files import check_files
+    from jepa_planner.planning.planner_settings import PlannerSettings
+
+    folder = model_folder(args.model)
+    contract = load_contract(folder)
+    check_files(folder, contract, ())
+    print(f"{folder}: every file is as it was written")
+    print(in_words(contract, PlannerSettings.load(folder, contract)))
+    return 0
+
+
+def in_words(contract: Contract, planner: PlannerSettings) -> str:
+    """A line for each thing that a user asks about."""
+    image, state, action, search = contract.image, contract.state, contract.action, planner.search()
+    bounds = ", ".join(f"{name} {bound:g}" for name, bound in zip(action.channels, action.max_abs, strict=True))
+    tells = "a verdict on the objects" if planner.verdict is not None else "energies alone"
+    knows = "yes" if contract.familiarity is not None else "no; `jepa-planner model familiarity` adds it"
+    predictor = "none: an encoder alone" if contract.predictor is None else contract.predictor.kind
+    rows = {
+        "name": f"{contract.name} {contract.version}, licence {contract.licence}",
+        "pictures": f"{image.width} x {image.height} px or larger, views in order: {', '.join(image.views)}",
+        "any one view will do": "yes" if contract.encoder.any_view else "no",
+        "latents": f"{contract.latent.tokens} x {contract.latent.channels}",
+        "predictor": predictor,
+        "arm states": f"{', '.join(state.channels)}; {state.tcp_frame} in {state.frame}",
+        "actions": f"{bounds}; every {action.time_step_s:g} s",
+        "search": f"{planner.optimiser}, {search.samples} x {search.iterations}, {search.horizon} steps ahead",
+        "imagines sub-goals": "no" if planner.sub_goals is None else "yes",
+        "tells that it is done by": tells,
+        "knows what it does not know": knows,
+        "trained on": contract.training.data,
+    }
+    width = max(map(len, rows))
+    lines = [f"  {name:<{width}}  {text}" for name, text in rows.items()]
+    return "\n".join([*lines, *(textwrap.fill(f"note: {note}", 110, initial_indent="  ") for note in contract.notes)])
