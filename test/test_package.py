@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,14 @@ def test_every_interface_file_was_built():
         module = importlib.import_module(f"jepa_planner.{kind}")
         for file in (ROOT / kind).glob(f"*.{kind}"):
             assert hasattr(module, file.stem)
+
+
+def test_an_installation_without_pip_has_the_same_entry_points(tmp_path):
+    result = run(str(ROOT / "tools" / "write_metadata.py"), str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    (written,) = metadata.distributions(path=[str(tmp_path)])
+    installed = metadata.distribution("jepa_planner")
+    assert written.version == installed.version == __version__
+    named = {(entry.group, entry.name, entry.value) for entry in written.entry_points}
+    assert named == {(entry.group, entry.name, entry.value) for entry in installed.entry_points}
+    assert {group for group, *_ in named} == {"console_scripts", "jepa_planner.scenes", "jepa_planner.verbs"}

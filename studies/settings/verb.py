@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jepa_planner.cli.number_arguments import at_least
 
-HELP = "try a model with settings of its contract changed, one after the other: a table of success and time"
+HELP = "try a model with settings of its planner.yaml changed, one after the other: a table of success and time"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
