@@ -1,6 +1,7 @@
 """Writes what an installation without pip lacks: the metadata by which Python finds the package's entry points.
 
-`python tools/write_metadata.py FOLDER` makes FOLDER/jepa_planner-VERSION.dist-info from pyproject.toml.
+`python tools/write_metadata.py FOLDER` makes FOLDER/jepa_planner_entry_points-VERSION.dist-info from pyproject.toml. It
+has a name of its own: ROS writes metadata without entry points under the package's, of which Python takes either.
 """
 
 import re
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent
+NAME = "jepa_planner_entry_points"
 GROUP = re.compile(r'^\[project\.(?:entry-points\."([\w.]+)"|scripts)\]$')
 
 
@@ -28,9 +30,9 @@ def entry_points(pyproject: str) -> dict[str, list[str]]:
 def main() -> int:
     """Writes METADATA and entry_points.txt."""
     version = re.search(r'__version__ = "(.*)"', (SOURCE / "jepa_planner" / "__init__.py").read_text())[1]
-    folder = Path(sys.argv[1]) / f"jepa_planner-{version}.dist-info"
+    folder = Path(sys.argv[1]) / f"{NAME}-{version}.dist-info"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: jepa_planner\nVersion: {version}\n")
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {version}\n")
     groups = entry_points((SOURCE / "pyproject.toml").read_text())
     (folder / "entry_points.txt").write_text(
         "\n".join("\n".join([f"[{group}]", *entries, ""]) for group, entries in groups.items())

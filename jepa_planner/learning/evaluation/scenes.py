@@ -72,7 +72,7 @@ def sources() -> tuple[SceneSource, ...]:
 
 def known_tasks() -> tuple[str, ...]:
     """Names of the tasks of all installed simulators."""
-    return tuple(task for source in sources() for task in source.tasks)
+    return tuple(dict.fromkeys(task for source in sources() for task in source.tasks))
 
 
 def source_of(task: str) -> SceneSource:
