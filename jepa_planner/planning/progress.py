@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,10 @@ class ProgressSettings:
     """patience: so many looks in a row without progress end the work; 0: none do. Progress is a goal image reached;
     objects that are nearer by off_gain_m than ever, while the hand acts on one; one held for the first time; and, where
     objects lie as shown or nothing is known of them, an energy that is less than the least so far by energy_gain of it.
-    unreachable_looks: so many looks in a row at which what the last goal image shows is said to be out of reach, or not
-    here, end the work too; 0: none do. settled_energy: for a model without a verdict, whose last goal image counts as
-    reached at this energy once settled_looks brought no progress and the plan found is imagined to bring none; None:
-    never.
+    unreachable_looks: where over so many looks it is said, on the average, that what the last goal image shows is out
+    of reach, or not here, the work ends too; 0: it does not. settled_energy: for a model without a verdict, whose last
+    goal image counts as reached at this energy once settled_looks brought no progress and the plan found is imagined to
+    bring none; None: never.
     """
 
     patience: int = 14
@@ -45,7 +46,8 @@ class Progress:
     def __init__(self, settings: ProgressSettings) -> None:
         self.settings = settings
         self.looks = -1  # the first look is none yet
-        self._off_m, self._held, self._unreachable = math.inf, False, 0
+        self._off_m, self._held = math.inf, False
+        self._unreachable: deque[float] = deque(maxlen=settings.unreachable_looks)
         self.next_goal()
 
     def next_goal(self) -> None:
@@ -64,7 +66,7 @@ class Progress:
         fell = (verdict is None or verdict.objects_hold) and self._energy_fell(energy)
         takes = holds and not self._held and off_m < math.inf  # of what the goal image does not show, nothing helps
         self.looks = 0 if fell or objects_nearer or takes else self.looks + 1
-        self._unreachable = self._unreachable + 1 if verdict is not None and verdict.unreachable else 0
+        self._unreachable.append(0.0 if verdict is None else verdict.unreachable)
         self._off_m = off_m if objects_nearer else self._off_m
         self._held |= takes
 
@@ -77,13 +79,16 @@ class Progress:
 
     def forget_last_look(self) -> None:
         """Tells that nothing was done after the last look, so that the next one is the same again."""
-        self.looks, self._unreachable = max(-1, self.looks - 1), max(0, self._unreachable - 1)
+        self.looks = max(-1, self.looks - 1)
+        if self._unreachable:
+            self._unreachable.pop()
 
     @property
     def stalled(self) -> bool:
         """Whether patience is at its end, or nothing that is shown can be done."""
-        settings = self.settings
-        return 0 < settings.patience <= self.looks or 0 < settings.unreachable_looks <= self._unreachable
+        looks, said = self.settings.unreachable_looks, self._unreachable
+        out_of_reach = 0 < looks == len(said) and sum(said) >= looks
+        return out_of_reach or 0 < self.settings.patience <= self.looks
 
     def in_words(self) -> str:
         """Since when there has been no progress; empty where that is not why it stalls."""

@@ -96,8 +96,8 @@ class Verdict:
     where that is beyond telling; missing: what does not hold yet, in words, empty where all does; objects_hold: at
     least what it shows of the objects does; done: all does, and did as often as asked for; by_work: objects lay
     elsewhere at the first look; acting: the hand has something in it, has just let it go, or may push it; shown_m:
-    where it shows the tcp, as read from it, roughly. unreachable: it shows what is not here, or where no hand can bring
-    it.
+    where it shows the tcp, as read from it, roughly. unreachable: how sure it is that the picture shows what is not
+    here, or where no hand can bring it, as a share of what is asked for: from 1 on a look says so.
     """
 
     certainty: float
@@ -108,7 +108,7 @@ class Verdict:
     by_work: bool = False
     acting: bool = True
     shown_m: tuple[float, float, float] | None = None
-    unreachable: bool = False
+    unreachable: float = 0.0
 
     def ends(self, near: bool) -> bool:
         """Whether work ends with this look; near: the energy is within the tolerance of the last goal picture.
@@ -118,7 +118,7 @@ class Verdict:
         return self.done or (near and self.objects_hold and self.missing not in (LET_GO, LEAVE, HOLD, PUT_DOWN))
 
     def __str__(self) -> str:
-        if self.unreachable:
+        if self.unreachable >= 1.0:
             return UNREACHABLE
         said = f"{_off_in_words(self.off_m)}, {100 * self.certainty:.0f} % sure that they lie as shown"
         return f"{said}; {self.missing}" if self.objects_hold and self.missing else said
@@ -178,10 +178,10 @@ class Judge:
         objects_hold = certainty >= (settings.kept_certainty if self._lay_as_shown_before else enough)
         self._lay_as_shown_before, self._off_m = objects_hold, off_m
         self._note(state, objects_hold)
-        limit = settings.unreachable
-        unreachable = limit is not None and not objects_hold and float(chances[-1]) >= limit
-        unreachable &= not self._lay_as_shown  # what lay there at the first look can be there
-        missing = UNREACHABLE if unreachable else _off_in_words(off_m)
+        # what lay there at the first look can be there
+        may_be = settings.unreachable is not None and not objects_hold and not self._lay_as_shown
+        unreachable = float(chances[-1]) / settings.unreachable if may_be else 0.0
+        missing = UNREACHABLE if unreachable >= 1.0 else _off_in_words(off_m)
         if objects_hold:
             missing = self._arm_missing(state, shown)
         self._agreeing = 0 if missing else self._agreeing + 1

@@ -57,18 +57,25 @@ def test_holding_what_the_goal_does_not_show_is_no_progress():
     assert looks_without([1.0] * 3, beyond_telling_at_first, [False, True, True]) == [0, 1, 0]
 
 
-def test_what_is_out_of_reach_at_some_looks_in_a_row_ends_the_work():
+def test_what_is_out_of_reach_on_the_average_of_some_looks_ends_the_work():
     progress, ended = Progress(ProgressSettings(patience=0, unreachable_looks=3)), []
-    for unreachable in (True, True, False, True, True, True):
+    for unreachable in (1.2, 1.1, 0.2, 0.9, 1.1, 1.0):
         progress.look(1.0, replace(objects(math.inf), unreachable=unreachable))
         ended.append(progress.stalled)
     assert ended == [False] * 5 + [True] and progress.in_words() == "", "it is not for want of patience"
 
 
+def test_fewer_looks_than_are_asked_for_say_nothing_however_sure_they_are():
+    progress = Progress(ProgressSettings(patience=0, unreachable_looks=3))
+    for _ in range(2):
+        progress.look(1.0, replace(objects(math.inf), unreachable=9.0))
+        assert not progress.stalled
+
+
 def test_a_look_after_which_nothing_was_done_does_not_count_twice_for_what_is_out_of_reach():
     progress = Progress(ProgressSettings(unreachable_looks=2))
     for _ in range(4):
-        progress.look(1.0, replace(objects(math.inf), unreachable=True))
+        progress.look(1.0, replace(objects(math.inf), unreachable=1.0))
         assert not progress.stalled
         progress.forget_last_look()
     assert not progress.stalled
@@ -77,7 +84,7 @@ def test_a_look_after_which_nothing_was_done_does_not_count_twice_for_what_is_ou
 def test_without_a_number_of_looks_nothing_is_out_of_reach():
     progress = Progress(ProgressSettings(patience=0, unreachable_looks=0))
     for _ in range(30):
-        progress.look(1.0, replace(objects(math.inf), unreachable=True))
+        progress.look(1.0, replace(objects(math.inf), unreachable=1.0))
     assert not progress.stalled
 
 
