@@ -176,7 +176,7 @@ class Suite:
         """What the predictor as a ROS 2 node adds, and where the time goes while goals are pursued."""
         try:
             from jepa_planner.cli.ros import pursuit_speed as pursuit
-            from jepa_planner.cli.ros.overhead import measure_overhead, overhead_table
+            from jepa_planner.cli.ros.ros_latency import measure_overhead, overhead_table
         except ImportError as error:
             return Part((Table("ROS 2", notes=(f"left out: {error}",)),), None)
         calls = 10 if self._quick else 60

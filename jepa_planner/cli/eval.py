@@ -85,7 +85,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.learning.evaluation.policies import WorldModelPolicy
     from jepa_planner.learning.evaluation.report import in_words, summarise
     from jepa_planner.learning.evaluation.scenes import source_of
-    from jepa_planner.learning.evaluation.spread_trials import Contestant, spread_trials
+    from jepa_planner.learning.evaluation.spread_trials import PolicySpec, spread_trials
     from jepa_planner.learning.evaluation.trials import TrialSettings, run_trials
     from jepa_planner.model.bundle import load_contract, model_folder
     from jepa_planner.model.rollout.threads import planning_threads
@@ -156,11 +156,11 @@ def main(args: argparse.Namespace) -> int:
     else:
         if folder is not None:
             search, deadline_s = chosen_search(args, planner), args.deadline or planner.deadline_s
-        contestant = Contestant(
+        policy_spec = PolicySpec(
             folder, args.floor, search, deadline_s, imagine, args.dtype, args.backend, threads, tuple(args.views),
             not args.not_wary, not args.no_verdict,
         )  # fmt: skip
-        policy = contestant.policy(seconds)  # in this process at least to find out what is wrong with it
+        policy = policy_spec.policy(seconds)  # in this process at least to find out what is wrong with it
         if isinstance(policy, WorldModelPolicy):
             model = policy.model
             print(f"{folder} runs on {model.backend}, rollouts in {model.engine.dtype} on {threads} cores")
@@ -169,7 +169,7 @@ def main(args: argparse.Namespace) -> int:
             if not args.no_verdict and policy.verdict_head is None:
                 print(NO_VERDICT)
         if spread:
-            running = spread_trials(contestant, settings, seconds, args.processes, args.cluster)
+            running = spread_trials(policy_spec, settings, seconds, args.processes, args.cluster)
         else:
             running = run_trials(policy, settings)
     trials = []

@@ -74,7 +74,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _send(args: argparse.Namespace, moments: list[tuple], cancel: threading.Event) -> int:
     from jepa_planner.nodes.client import Interrupted, PlannerClient, PlannerError, goal_image
-    from jepa_planner.nodes.goal_pursuit import Outcome
+    from jepa_planner.nodes.goal_executor import Outcome
     from jepa_planner.nodes.start import checked_namespace
 
     with PlannerClient(checked_namespace(args.namespace)) as client:

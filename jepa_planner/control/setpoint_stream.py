@@ -12,8 +12,8 @@ from jepa_planner.control.kinematics import (
     rotation_vector,
 )
 from jepa_planner.control.limits import SafetyLimits
-from jepa_planner.control.rehearsal import Rehearsal, lags
 from jepa_planner.control.setpoints import JointPoint, Setpoint, Target
+from jepa_planner.control.trajectory_validation import TrajectoryValidation, lags
 
 REHEARSED_POINTS = 100
 STRETCH_ATTEMPTS = 4
@@ -36,8 +36,8 @@ class SetpointStream:
         self.limits = limits
         self.period_s = 1.0 / rate_hz
         self._kinematics = kinematics
-        self._rehearsal = Rehearsal(kinematics, limits)
-        self._max_joint_step_rad = self._rehearsal.max_speed_rad_s * self.period_s
+        self._validation = TrajectoryValidation(kinematics, limits)
+        self._max_joint_step_rad = self._validation.max_speed_rad_s * self.period_s
         self._profile = ruckig.Ruckig(6, self.period_s)
         self._input = self._new_input()
         self._followed_s = 0.0
@@ -204,7 +204,7 @@ class SetpointStream:
             period_s = max(self.period_s, trajectory.duration / points)
             poses = (np.asarray(trajectory.at_time((i + 1) * period_s)[0]) for i in range(points))
             path = ((pose[:3], rotation_from_vector(pose[3:]) @ reference) for pose in poses)
-            too_fast_by = self._rehearsal.too_fast_by(path, self._q_rad, period_s)
+            too_fast_by = self._validation.too_fast_by(path, self._q_rad, period_s)
             if too_fast_by <= 1.0:
                 return
             motion.minimum_duration = trajectory.duration * too_fast_by
@@ -216,7 +216,7 @@ class SetpointStream:
         result = self._follow_profile()
         velocity = np.asarray(self._input.current_velocity)
         xyz, rotation = self.pose()
-        step = self._rehearsal.step(xyz, rotation, self._q_rad, self.period_s) - self._q_rad
+        step = self._validation.step(xyz, rotation, self._q_rad, self.period_s) - self._q_rad
         excess = float(np.max(np.abs(step) / self._max_joint_step_rad))
         if excess > 1.0:
             step /= excess

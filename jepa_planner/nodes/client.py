@@ -22,7 +22,7 @@ from jepa_planner.model.contract import Contract
 from jepa_planner.msg import ArmState, GoalImage
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import array_to_image, seconds
-from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.goal_server import LAST_REJECTION, REJECTIONS
 from jepa_planner.nodes.planner_node import complaints, statuses, wait_until
 from jepa_planner.nodes.running import NodeThread

@@ -48,7 +48,7 @@ class EncoderNode(PlannerNode):
         self._seen_s: float | None = None
 
     def listen(self, listener: Listener, wanted: Callable[[float], bool]) -> None:
-        """Hands latents to a function, in this node's thread, if those of their time (s) are wanted."""
+        """Sink latents to a function, in this node's thread, if those of their time (s) are wanted."""
         self._listeners.append((listener, wanted))
 
     def configure(self) -> None:

@@ -13,18 +13,18 @@ from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load
 from jepa_planner.model.contract import Contract, ContractError
 from jepa_planner.msg import GoalImage
 from jepa_planner.nodes.conversions import ConversionError, image_to_array
-from jepa_planner.nodes.goal_pursuit import Ended, Outcome
-from jepa_planner.nodes.hands import GoalHands
+from jepa_planner.nodes.goal_executor import Ended, Outcome
 from jepa_planner.nodes.local_model import LocalEncoder
 from jepa_planner.nodes.parameters import Parameters
+from jepa_planner.nodes.plan_sink import PlanSink
 from jepa_planner.nodes.remote_model import RemoteEncoder
 from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.factory import NO_FAMILIARITY, Asked, Controller, ControllerFactory
-from jepa_planner.planning.imagination import Imagination
+from jepa_planner.planning.out_of_distribution import UnfamiliarGoalError
 from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.rollout_cost import RolloutCost
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.solvers.settings import SearchSettings
-from jepa_planner.planning.wary_controller import UnfamiliarGoalError
 
 
 class GoalPreparation:
@@ -40,10 +40,10 @@ class GoalPreparation:
         bundle: Path,
         parameters: Parameters,
         encoder: LocalEncoder | RemoteEncoder,
-        imagination: Imagination,
+        cost: RolloutCost,
     ) -> None:
         self._contract, self._planner, self._parameters = contract, planner, parameters
-        self._encoder, self._imagination = encoder, imagination
+        self._encoder, self._cost = encoder, cost
         self._familiarity = load_familiarity(bundle)
         self._sub_goal_head = load_sub_goal_head(bundle, contract.image.views)
         self._verdict_head = load_verdict_head(bundle, contract.image.views)
@@ -65,13 +65,13 @@ class GoalPreparation:
         """Why nothing can be doubted although it is asked for; empty where it can, or need not."""
         return NO_FAMILIARITY if self._parameters["wary"] and self._familiarity is None else ""
 
-    def controller(self, request: ReachGoalImage.Goal, hands: GoalHands) -> Controller:
+    def controller(self, request: ReachGoalImage.Goal, sink: PlanSink) -> Controller:
         """Encodes the goals, which may take long. Raises Ended for a picture that the model does not know."""
         given, count = self._parameters, len(request.goals)
         factory = ControllerFactory(
             self._contract,
             self._planner,
-            self._imagination,
+            self._cost,
             latent_energy(self._planner.energy.kind),
             optimiser_of(search_settings(self._planner, given)),
             given["deadline_s"],
@@ -83,15 +83,15 @@ class GoalPreparation:
         )
 
         def encoded(number: int) -> Tensor:
-            hands.report(None, f"encoding goal image {number + 1} of {count}")
+            sink.report(None, f"encoding goal image {number + 1} of {count}")
             return self._encoder.encode(request.goals[number].views)
 
         asked = [Asked(image.step_budget, image.tolerance) for image in request.goals]
         try:
-            hands.goals = factory.goals(map(encoded, range(count)), asked, request.max_steps)
+            sink.goals = factory.goals(map(encoded, range(count)), asked, request.max_steps)
         except UnfamiliarGoalError as error:
             raise Ended(Outcome.UNFAMILIAR_GOAL, str(error)) from error
-        return factory.controller(hands.goals, request.max_steps)
+        return factory.controller(sink.goals, request.max_steps)
 
     def _check_image(self, goal: GoalImage, name: str) -> tuple[int, int]:
         """Its width and height in pixels."""

@@ -13,7 +13,7 @@ from rclpy.node import Node
 
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.nodes.conversions import verdict_numbers
-from jepa_planner.nodes.goal_pursuit import Ended, GoalPursuit, Outcome
+from jepa_planner.nodes.goal_executor import Ended, GoalExecutor, Outcome
 from jepa_planner.nodes.planner_node import wait_until
 
 REJECTIONS, LAST_REJECTION = "rejections", "last_rejection"
@@ -33,14 +33,14 @@ class GoalServer:
         self,
         node: Node,
         judge: Callable[[ReachGoalImage.Goal], None],
-        pursuit_of: Callable[[ServerGoalHandle], GoalPursuit],
+        pursuit_of: Callable[[ServerGoalHandle], GoalExecutor],
     ) -> None:
         self.last_outcome = self.last_rejection = ""
         self.rejections = 0
         self._node, self._judge, self._pursuit_of = node, judge, pursuit_of
-        self._pursuits: dict[bytes, GoalPursuit] = {}
-        self._running: GoalPursuit | None = None
-        self._work: Queue[tuple[ServerGoalHandle, GoalPursuit] | None] = Queue()
+        self._pursuits: dict[bytes, GoalExecutor] = {}
+        self._running: GoalExecutor | None = None
+        self._work: Queue[tuple[ServerGoalHandle, GoalExecutor] | None] = Queue()
         self._server = _DeferringActionServer(
             node,
             ReachGoalImage,
@@ -109,7 +109,7 @@ class GoalServer:
             self._running = None
             self._work.task_done()
 
-    def _result(self, pursuit: GoalPursuit, end: Ended, handle: ServerGoalHandle) -> ReachGoalImage.Result:
+    def _result(self, pursuit: GoalExecutor, end: Ended, handle: ServerGoalHandle) -> ReachGoalImage.Result:
         del self._pursuits[bytes(handle.goal_id.uuid)]
         self.last_outcome = f"{end.outcome.name}: {end.message}"
         self._node.get_logger().info(f"goal ended after {pursuit.steps} steps, {self.last_outcome}")
@@ -131,7 +131,7 @@ class GoalServer:
 
 
 class _DeferringActionServer(ActionServer):
-    """Hands a goal that begins to its callback at once, and takes its result when that is known, from any thread.
+    """Sink a goal that begins to its callback at once, and takes its result when that is known, from any thread.
 
     rclpy would take what the callback returns for the result; one that awaits is resumed by the executors of rclpy 7
     over and over until it can go on, which takes a core.

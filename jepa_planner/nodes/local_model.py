@@ -12,12 +12,12 @@ from jepa_planner.model.contract import ContractError
 from jepa_planner.model.world_model import Context
 from jepa_planner.nodes.conversions import ConversionError, check_model
 from jepa_planner.nodes.encoder_node import EncoderNode
-from jepa_planner.nodes.goal_pursuit import Ended, Outcome
+from jepa_planner.nodes.goal_executor import Ended, Outcome
 from jepa_planner.nodes.predictor_node import PredictorNode
 
 
-class LocalImagination:
-    """`Imagination` by the predictor node's own model; looks before each batch whether the search still matters."""
+class LocalCost:
+    """`RolloutCost` by the predictor node's own model; looks before each batch whether the search still matters."""
 
     def __init__(self, predictor: PredictorNode, model_id: str, check: Callable[[], None]) -> None:
         self._predictor, self._model_id = predictor, model_id
@@ -30,7 +30,7 @@ class LocalImagination:
             raise Ended(Outcome.PREDICTOR_FAILED, "predictor_node is not active")
         try:
             check_model(self._model_id, self._predictor.model_id)
-            return self._predictor.imagination.energies(context, goal, actions)
+            return self._predictor.cost.energies(context, goal, actions)
         except (ConversionError, ContractError) as error:
             raise Ended(Outcome.PREDICTOR_FAILED, f"predictor_node: {error}") from error
 

@@ -19,17 +19,17 @@ from jepa_planner.msg import ArmState, Latent
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import ConversionError, latent_to_array, numbers, seconds
 from jepa_planner.nodes.encoder_node import EncoderNode
+from jepa_planner.nodes.goal_executor import ExecutorSettings, GoalExecutor, Outcome
 from jepa_planner.nodes.goal_preparation import GoalPreparation, search_settings
-from jepa_planner.nodes.goal_pursuit import GoalPursuit, Outcome, PursuitSettings
 from jepa_planner.nodes.goal_server import LAST_REJECTION, REJECTIONS, GoalServer
-from jepa_planner.nodes.hands import GoalHands, PlanPublisher
-from jepa_planner.nodes.local_model import LocalEncoder, LocalImagination
+from jepa_planner.nodes.local_model import LocalCost, LocalEncoder
 from jepa_planner.nodes.models import VIEWS, contract_of, model_id
 from jepa_planner.nodes.parameters import Change, Parameter
+from jepa_planner.nodes.plan_sink import PlanPublisher, PlanSink
 from jepa_planner.nodes.planner_node import PlannerNode, complaints
 from jepa_planner.nodes.predictor_node import PredictorNode
-from jepa_planner.nodes.remote_model import Patience, RemoteEncoder, RemoteImagination
-from jepa_planner.nodes.senses import ArmReport, Observation, Senses
+from jepa_planner.nodes.remote_model import RemoteCost, RemoteEncoder, ServiceTimeouts
+from jepa_planner.nodes.state_buffer import ArmReport, Observation, StateBuffer
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.gradient import GradientSettings
 from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES
@@ -103,7 +103,7 @@ class MpcNode(PlannerNode):
         self._goals: GoalServer | None = None
         super().__init__("mpc_node", **options)
         if encoder is not None:
-            encoder.listen(self._on_observation, lambda taken_s: self.active and self._senses.wants(taken_s))
+            encoder.listen(self._on_observation, lambda taken_s: self.active and self._buffer.wants(taken_s))
 
     def configure(self) -> None:
         if self._goals is None:  # it outlives cleanup, when the last goal's result is still to be sent
@@ -117,7 +117,7 @@ class MpcNode(PlannerNode):
         if self._predictor_node is None and isinstance(search_settings(planner, given), GradientSettings):
             raise ValueError("optimiser gradient needs the predictor in this process; run the planner's nodes composed")
         planner.imagines(given["imagine_sub_goals"], goals=1)  # refuses what the model cannot do
-        self._senses = Senses(
+        self._buffer = StateBuffer(
             given["image_timeout_s"], given["joint_state_timeout_s"], self.now_s, self.lead_tolerance_s()
         )
         time_step_s = self._contract.action.time_step_s
@@ -132,11 +132,11 @@ class MpcNode(PlannerNode):
             self._encoder = RemoteEncoder(self, self._model_id, self._patience("encoder"))
             self._subscriptions_.append(self.create_subscription(Latent, "latent", self._on_latent, qos.SENSOR))
         if self._predictor_node is not None:
-            self._imagination = LocalImagination(self._predictor_node, self._model_id, self._goals.check)
+            self._cost = LocalCost(self._predictor_node, self._model_id, self._goals.check)
         else:
-            self._imagination = RemoteImagination(self, self._model_id, self._patience("predictor"))
+            self._cost = RemoteCost(self, self._model_id, self._patience("predictor"))
         self._preparation = GoalPreparation(
-            self._contract, planner, bundle, given, self._encoder, self._imagination
+            self._contract, planner, bundle, given, self._encoder, self._cost
         )
         if complaint := self._preparation.complaint:
             self.get_logger().warning(f"{self._model_id}: {complaint}")
@@ -151,7 +151,7 @@ class MpcNode(PlannerNode):
             self.destroy_subscription(subscription)
         for publisher in self._plans.entities:
             self.destroy_lifecycle_publisher(publisher)
-        for remote in (self._encoder, self._imagination):
+        for remote in (self._encoder, self._cost):
             remote.destroy()
 
     def destroy_node(self) -> None:
@@ -164,16 +164,16 @@ class MpcNode(PlannerNode):
         return self._goals is not None and self._goals.busy
 
     def health(self) -> tuple[bool, str, dict[str, object]]:
-        complaint = self._senses.arm_complaint()
+        complaint = self._buffer.arm_complaint()
         numbers = {"model": self._model_id, "pursuing": self._goals.busy, "last_outcome": self._goals.last_outcome}
         numbers |= {REJECTIONS: self._goals.rejections, LAST_REJECTION: self._goals.last_rejection}
         numbers["wary"] = self._preparation.complaint or self.parameters["wary"]
-        numbers |= {f"{what.replace(' ', '_')}_delay_s": round(s, 3) for what, s in self._senses.delays_s().items()}
+        numbers |= {f"{what.replace(' ', '_')}_delay_s": round(s, 3) for what, s in self._buffer.delays_s().items()}
         return not complaint, complaint, numbers
 
     def _on_observation(self, latent: Tensor, stamp_s: float) -> None:
         if self.active:
-            self._senses.see(Observation(latent, stamp_s))
+            self._buffer.see(Observation(latent, stamp_s))
 
     def _on_latent(self, message: Latent) -> None:
         try:
@@ -188,7 +188,7 @@ class MpcNode(PlannerNode):
     def _on_arm_state(self, message: ArmState) -> None:
         if not self.active:
             return
-        self._senses.feel(
+        self._buffer.feel(
             ArmReport(
                 stamp_s=seconds(message.header.stamp),
                 mode=Mode(message.mode),
@@ -206,33 +206,33 @@ class MpcNode(PlannerNode):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for node, complaint in complaints(message, self.get_namespace()).items():
-            self._senses.hear(node, seconds(message.header.stamp), complaint)
+            self._buffer.hear(node, seconds(message.header.stamp), complaint)
 
     def _judge(self, goal: ReachGoalImage.Goal) -> None:
         if not self.active:
             raise ValueError("the planner is not active")
         self._preparation.check(goal)
 
-    def _pursuit_of(self, handle: ServerGoalHandle) -> GoalPursuit:
-        hands = GoalHands(self, self._plans, handle)
+    def _pursuit_of(self, handle: ServerGoalHandle) -> GoalExecutor:
+        sink = PlanSink(self, self._plans, handle)
         stamps_s = [seconds(view.header.stamp) for goal in handle.request.goals for view in goal.views]
-        return GoalPursuit(
-            lambda: self._preparation.controller(handle.request, hands),
-            self._senses,
-            hands,
+        return GoalExecutor(
+            lambda: self._preparation.controller(handle.request, sink),
+            self._buffer,
+            sink,
             self._pursuit_settings(),
             self.now_s,
             len(self._contract.state.channels),
             goal_stamp_s=min((stamp for stamp in stamps_s if stamp > 0), default=0.0),
         )
 
-    def _patience(self, who: str) -> Patience:
-        said, answer_s = partial(self._senses.said, f"{who}_node"), self.parameters[f"{who}_timeout_s"]
-        return Patience(self.parameters["start_timeout_s"], answer_s, self._goals.check, said)
+    def _patience(self, who: str) -> ServiceTimeouts:
+        said, answer_s = partial(self._buffer.said, f"{who}_node"), self.parameters[f"{who}_timeout_s"]
+        return ServiceTimeouts(self.parameters["start_timeout_s"], answer_s, self._goals.check, said)
 
-    def _pursuit_settings(self) -> PursuitSettings:
+    def _pursuit_settings(self) -> ExecutorSettings:
         given = self.parameters
-        return PursuitSettings(
+        return ExecutorSettings(
             start_timeout_s=given["start_timeout_s"],
             settle_s=given["settle_s"],
             arm_answer_timeout_s=given["arm_answer_timeout_s"],

@@ -16,8 +16,8 @@ from jepa_planner.nodes.parameters import Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.energy import latent_energy
-from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.srv import Rollout
 
 MAX_CANDIDATE_STEPS = 1_000_000
@@ -44,7 +44,7 @@ class PredictorNode(PlannerNode):
         self.get_logger().info(f"{self.model_id} runs on {self._model.backend}")
         planner = PlannerSettings.load(model_folder(given["model"]), self._model.contract)
         self._energy = latent_energy(given["energy"] or planner.energy.kind)
-        self.imagination = WorldModelImagination(self._model, self._energy, cuts_of(planner.search()))
+        self.cost = WorldModelCost(self._model, self._energy, cuts_of(planner.search()))
         self._horizon = planner.search().horizon
         self._warm_up()
         self._service = self.create_service(Rollout, "~/rollout", self._on_rollout)
@@ -69,7 +69,7 @@ class PredictorNode(PlannerNode):
         states = torch.zeros(frames, len(contract.state.channels), device=device)
         actions = torch.zeros(frames - 1 + horizon, len(contract.action.channels), device=device)
         context = Context(latent.expand(frames, -1, -1), states, actions[: frames - 1])
-        self.imagination.energies(context, latent, actions[None, frames - 1 :])
+        self.cost.energies(context, latent, actions[None, frames - 1 :])
 
     def _on_rollout(self, request: Rollout.Request, response: Rollout.Response) -> Rollout.Response:
         if not self.active:
@@ -83,7 +83,7 @@ class PredictorNode(PlannerNode):
                 energies = self._energy(latents, goal, actions)
                 response.latents = float_array(latents.cpu().numpy())
             else:
-                energies = self.imagination.energies(context, goal, actions)
+                energies = self.cost.energies(context, goal, actions)
         except (ConversionError, ContractError) as error:
             response.message = self._trouble = str(error)
             return response

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from jepa_planner.model.world_model import Context
 from jepa_planner.nodes.conversions import ConversionError, array_to_latent, float_array, latent_to_array
-from jepa_planner.nodes.goal_pursuit import Ended, Outcome
+from jepa_planner.nodes.goal_executor import Ended, Outcome
 from jepa_planner.srv import EncodeImages, Rollout
 
 CHECK_PERIOD_S = 0.02
@@ -23,7 +23,7 @@ CHECK_PERIOD_S = 0.02
 
 
 @dataclass(frozen=True)
-class Patience:
+class ServiceTimeouts:
     """start_s: for a service that was never there, whose node may still be starting; answer_s: for one that was.
 
     check: raises Ended where waiting is in vain. said: what the service's node says of itself, empty when nothing.
@@ -38,7 +38,7 @@ class Patience:
 class _Service:
     """Calls a service from a thread that does not spin; the node's executor brings the answer."""
 
-    def __init__(self, node: Node, kind, name: str, patience: Patience) -> None:
+    def __init__(self, node: Node, kind, name: str, patience: ServiceTimeouts) -> None:
         self._node = node
         self._client = node.create_client(kind, name)
         self._patience = patience
@@ -77,10 +77,10 @@ class _Service:
         self._was_there = True
 
 
-class RemoteImagination:
-    """`Imagination` over the predictor's `~/rollout`."""
+class RemoteCost:
+    """`RolloutCost` over the predictor's `~/rollout`."""
 
-    def __init__(self, node: Node, model_id: str, patience: Patience) -> None:
+    def __init__(self, node: Node, model_id: str, patience: ServiceTimeouts) -> None:
         self._service = _Service(node, Rollout, "predictor_node/rollout", patience)
         self._model_id = model_id
 
@@ -106,7 +106,7 @@ class RemoteImagination:
 class RemoteEncoder:
     """Goal pictures over the encoder's `~/encode`."""
 
-    def __init__(self, node: Node, model_id: str, patience: Patience) -> None:
+    def __init__(self, node: Node, model_id: str, patience: ServiceTimeouts) -> None:
         self._service = _Service(node, EncodeImages, "encoder_node/encode", patience)
         self._model_id = model_id
 

@@ -15,8 +15,8 @@ from jepa_planner.planning.contrast import Contrast
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
 from jepa_planner.planning.energy import Energy, distance_to_goal
 from jepa_planner.planning.finishing import finishing_actions
-from jepa_planner.planning.imagination import Imagination
 from jepa_planner.planning.progress import Progress, ProgressSettings
+from jepa_planner.planning.rollout_cost import RolloutCost
 from jepa_planner.planning.solvers.noise import NoiseSource, SeededNoise
 from jepa_planner.planning.solvers.plan import EnergyFunction, NonFiniteEnergyError, Optimiser, Plan
 from jepa_planner.planning.solvers.proposals import Proposals
@@ -61,7 +61,7 @@ class RecedingHorizonController:
 
     def __init__(
         self,
-        imagination: Imagination,
+        cost: RolloutCost,
         optimiser: Optimiser,
         action_space: ActionSpace,
         energy: Energy,
@@ -72,7 +72,7 @@ class RecedingHorizonController:
         judge: Judge | None = None,
         progress: ProgressSettings | None = None,
     ) -> None:
-        self._imagination, self._optimiser = imagination, optimiser
+        self._cost, self._optimiser = cost, optimiser
         self._action_space, self._energy = action_space, energy
         self._settings, self._seed, self._proposals = settings, seed, proposals
         self._sub_goals, self._judge = sub_goals, judge
@@ -255,7 +255,7 @@ class RecedingHorizonController:
 
         def energy_of(actions: Tensor) -> Tensor:
             executable = self._action_space.executable(actions, closedness)
-            energies = self._imagination.energies(context, target, executable)
+            energies = self._cost.energies(context, target, executable)
             contrast.note(executable, energies)  # what the model sees, before what the arm alone tells
             if place_m is not None:
                 off_m2 = tcp_off_m2(state, executable, place_m).sum(dim=1)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
 from jepa_planner.planning.decision import Goal
+from jepa_planner.planning.out_of_distribution import MonitoredController, UnfamiliarGoalError, doubt_of_goal
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.sub_goals import SubGoals
 from jepa_planner.planning.verdict import Judge
-from jepa_planner.planning.wary_controller import UnfamiliarGoalError, WaryController, doubt_of_goal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from jepa_planner.model.contract import Contract
     from jepa_planner.model.familiarity import Familiarity
     from jepa_planner.planning.energy import Energy
-    from jepa_planner.planning.imagination import Imagination
     from jepa_planner.planning.planner_settings import PlannerSettings
+    from jepa_planner.planning.rollout_cost import RolloutCost
     from jepa_planner.planning.solvers.plan import Optimiser
     from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
     from jepa_planner.planning.verdict import VerdictHeadLike
 
-Controller = RecedingHorizonController | WaryController
+Controller = RecedingHorizonController | MonitoredController
 
 NO_FAMILIARITY = (
     "the model has no measure of what it does not know, so wary does nothing: no picture, goal or outcome is doubted; "
@@ -55,7 +55,7 @@ class ControllerFactory:
 
     contract: Contract
     planner: PlannerSettings
-    imagination: Imagination
+    cost: RolloutCost
     energy: Energy
     optimiser: Optimiser | None = None
     deadline_s: float = 0.0
@@ -95,13 +95,13 @@ class ControllerFactory:
         )
         optimiser = self.optimiser or optimiser_of(planner.search())
         controller = RecedingHorizonController(
-            self.imagination, optimiser, planner.action_space(contract), self.energy, settings, self.seed,
+            self.cost, optimiser, planner.action_space(contract), self.energy, settings, self.seed,
             sub_goals=sub_goals, judge=self.judge(), progress=planner.progress,
         )  # fmt: skip
         controller.start(goals)
         if self.familiarity is None:
             return controller
-        return WaryController(controller, self.familiarity, contract.familiarity, self.imagination)
+        return MonitoredController(controller, self.familiarity, contract.familiarity, self.cost)
 
     def judge(self) -> Judge | None:
         """One that has judged nothing yet; None without a verdict head, or where the settings do not use it."""

@@ -15,7 +15,7 @@ from jepa_planner.planning.solvers.plan import NonFiniteEnergyError
 
 if TYPE_CHECKING:
     from jepa_planner.model.world_model import Context
-    from jepa_planner.planning.imagination import Imagination
+    from jepa_planner.planning.rollout_cost import RolloutCost
 
 AXIS_NAMES = ("x", "y", "z", "roll", "pitch", "yaw", "gripper")
 AXIS_UNITS = ("m", "m", "m", "rad", "rad", "rad", "closedness")
@@ -88,7 +88,7 @@ def grid_axis(name: str, half_range: float, points: int, closedness: float = 0.0
 
 
 def sweep(
-    imagination: Imagination,
+    cost: RolloutCost,
     context: Context,
     goal: Tensor,
     energy_now: float,
@@ -108,7 +108,7 @@ def sweep(
     actions[:-1, 0, channels] = places
     parts = []
     for block in actions.split(BLOCK):
-        parts.append(imagination.energies(context, goal, block).float().cpu())
+        parts.append(cost.energies(context, goal, block).float().cpu())
         advance(len(block))
     energies = torch.cat(parts).numpy()
     if broken := int((~np.isfinite(energies)).sum()):

@@ -11,9 +11,9 @@ from jepa_planner.model.world_model import Context, WorldModel
 from jepa_planner.planning.decision import Reason
 from jepa_planner.planning.energy import distance_to_goal
 from jepa_planner.planning.factory import Asked, ControllerFactory
+from jepa_planner.planning.out_of_distribution import UnfamiliarGoalError
 from jepa_planner.planning.sub_goals import SubGoal
 from jepa_planner.planning.verdict import NonFiniteVerdictError, Verdict
-from jepa_planner.planning.wary_controller import UnfamiliarGoalError
 
 
 class NoPlanError(ValueError):

@@ -16,8 +16,8 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.energy import energy_of
 from jepa_planner.planning.factory import Asked, Controller, ControllerFactory
-from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Planner:
         return ControllerFactory(
             self.model.contract,
             self.settings,
-            WorldModelImagination(self.model, energy, cuts_of(self.settings.search())),
+            WorldModelCost(self.model, energy, cuts_of(self.settings.search())),
             energy,
             self.optimiser or optimiser_of(self.settings.search()),
             self.deadline_s,

@@ -17,7 +17,7 @@ from jepa_planner.learning.training.recipe import Recipe
 from jepa_planner.learning.training.training_run import Collapsed, run
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
-from studies.kept import ASKED, episodes_asked, kept
+from studies.result_cache import ASKED, cached, episodes_asked
 from studies.search.planning_problems import TUNING_SEED
 
 STEPS_AHEAD = 4
@@ -81,7 +81,7 @@ def ablate(data: Path, out: Path, variant: Variant, budget: Budget) -> Row:
         "package": __version__, "data": episodes_asked([data]), "objective": variant.objective,
         "episodes": variant.episodes, **to_plain(budget),
     }  # fmt: skip
-    row = kept(out / variant.name / "row.json", asked, lambda: to_plain(_train_and_try(data, out, variant, budget)))
+    row = cached(out / variant.name / "row.json", asked, lambda: to_plain(_train_and_try(data, out, variant, budget)))
     return from_plain(Row, {name: value for name, value in row.items() if name != ASKED})
 
 

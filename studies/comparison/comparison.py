@@ -15,7 +15,7 @@ from jepa_planner.learning.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.model.bundle import load_contract, load_verdict_head
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
-from studies.kept import kept, trials_asked
+from studies.result_cache import cached, trials_asked
 
 CLEAN = "clean"
 """The condition without a perturbation; others name one, as `eval --perturb`."""
@@ -61,7 +61,7 @@ def try_model(name: str, folder: Path, task: str, condition: str, trials: Trials
     settings = trials.settings(task, condition)
     planner = PlannerSettings.load(folder, load_contract(folder))
     file = out / f"{name}-{condition}-{task}.json"
-    summary = kept(file, trials_asked(folder, settings), lambda: _evaluate(folder, settings))
+    summary = cached(file, trials_asked(folder, settings), lambda: _evaluate(folder, settings))
     space = "pixels" if planner.energy.in_pixels else "latents"
     found = (summary[key] for key in ("successes", "episodes", "wilson_low", "wilson_high", "plan_seconds_median"))
     return Cell(name, space, condition, task, *found)

@@ -14,7 +14,7 @@ from jepa_planner.model.contract_sections import STATE_LAYOUTS
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import Energy
-from jepa_planner.planning.wary_controller import doubt_of_goal
+from jepa_planner.planning.out_of_distribution import doubt_of_goal
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.tasks import TASKS
 

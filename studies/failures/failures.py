@@ -22,7 +22,7 @@ from jepa_planner.learning.evaluation.trials import TrialSettings, run_trial
 from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.decision import Decision, Reason
 from jepa_planner.planning.energy import energy_of
-from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.tasks import achieved_now, script
@@ -114,7 +114,7 @@ class Examiner:
         self._policy, self._model = policy, policy.model
         planner = policy.planner
         self._energy_of_latents = energy_of(planner.energy.kind, policy.model.decoder)
-        self._imagination = WorldModelImagination(policy.model, self._energy_of_latents, cuts_of(planner.search()))
+        self._cost = WorldModelCost(policy.model, self._energy_of_latents, cuts_of(planner.search()))
 
     def episode(self, settings: TrialSettings, seed: int) -> list[Evidence]:
         """What was found in one scene, for as long as `run_trial` plays it."""
@@ -149,7 +149,7 @@ class Examiner:
         state = torch.from_numpy(observation["state"][self._policy.channels]).float()
         context = Context(present[None], state[None], torch.zeros(0, actions.shape[-1]))
         both = torch.stack([actions[:horizon], decision.plan.actions])
-        expert_imagined, plan_imagined = self._imagination.energies(context, target, both).tolist()
+        expert_imagined, plan_imagined = self._cost.energies(context, target, both).tolist()
         return Evidence(
             now_to_goal=_distance(present, goals[-1]),
             success_to_goal=_distance(way[-1], goals[-1]) if success else None,

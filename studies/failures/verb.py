@@ -32,7 +32,7 @@ def main(args: argparse.Namespace) -> int:
     """Examine the lost episodes one by one and print a tally."""
     import torch
 
-    from jepa_planner.learning.evaluation.spread_trials import Contestant
+    from jepa_planner.learning.evaluation.spread_trials import PolicySpec
     from jepa_planner.learning.evaluation.trials import TrialSettings
     from jepa_planner.model.bundle import model_folder
     from studies.failures.failures import Cause, Examiner, is_of_verdict, most_frequent, tally
@@ -55,11 +55,11 @@ def main(args: argparse.Namespace) -> int:
     lost = [trial for trial in said["trials"] if not trial["success"]][: args.most]
     folder = model_folder(args.model or said["model"])
     torch.set_num_threads(1)  # as `eval`
-    contestant = Contestant(
+    policy_spec = PolicySpec(
         folder, imagine_sub_goals=said["imagine_sub_goals"] or "auto", wary=said.get("wary", True),
         verdict=said.get("verdict", True),
     )  # fmt: skip
-    examiner, episodes = Examiner(contestant.policy([])), []
+    examiner, episodes = Examiner(policy_spec.policy([])), []
     for trial in lost:
         seed = trial["seed"]
         looks = [evidence.cause for evidence in examiner.episode(settings, seed)]

@@ -21,7 +21,7 @@ from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.sub_goals import SubGoalHeadLike
 from studies.few_goals.flat_policy import FlatPolicy
 from studies.few_goals.retrieval import RetrievedMoments
-from studies.kept import episodes_asked, kept, trials_asked
+from studies.result_cache import cached, episodes_asked, trials_asked
 
 WAYS = {
     "imagined": "search toward imagined moments",
@@ -101,7 +101,7 @@ def try_ways(ways: Ways, names: Sequence[str], trials: Sequence[TrialSettings], 
         for settings in trials:
             file = out / f"{name.replace(' ', '_')}-{settings.task}-{settings.seed}-{settings.episodes}.json"
             asked = trials_asked(ways.bundle, settings, **ways.asked(name))
-            found = kept(file, asked, lambda name=name, settings=settings: _try(ways, name, settings))
+            found = cached(file, asked, lambda name=name, settings=settings: _try(ways, name, settings))
             rows.append(Row(name, settings.task, found["successes"], found["episodes"]))
     return rows
 

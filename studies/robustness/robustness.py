@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jepa_planner.learning.evaluation.report import summarise
-from jepa_planner.learning.evaluation.spread_trials import Contestant, spread_trials
+from jepa_planner.learning.evaluation.spread_trials import PolicySpec, spread_trials
 from jepa_planner.learning.evaluation.trials import TrialSettings
-from studies.kept import kept, trials_asked
+from studies.result_cache import cached, trials_asked
 
 ALL = "all"
 """Stands for every perturbation at once."""
@@ -26,7 +26,7 @@ class Cell:
 
 
 def try_strength(
-    contestant: Contestant, settings: TrialSettings, perturbation: str, everything: Sequence[str], out: Path,
+    policy_spec: PolicySpec, settings: TrialSettings, perturbation: str, everything: Sequence[str], out: Path,
     processes: int = 1, cluster: str = "",
 ) -> Cell:  # fmt: skip
     """One cell, at the settings' strength; its trials are kept in `out` and read from there the next time.
@@ -40,10 +40,10 @@ def try_strength(
 
     def evaluate() -> dict[str, object]:
         seconds: list[float] = []
-        trials = sorted(spread_trials(contestant, settings, seconds, processes, cluster), key=lambda trial: trial.seed)
-        return summarise(trials, settings, seconds, str(contestant.folder), "none")
+        trials = sorted(spread_trials(policy_spec, settings, seconds, processes, cluster), key=lambda trial: trial.seed)
+        return summarise(trials, settings, seconds, str(policy_spec.folder), "none")
 
-    found = kept(file, trials_asked(contestant.folder, settings, **contestant.settings()), evaluate)
+    found = cached(file, trials_asked(policy_spec.folder, settings, **policy_spec.settings()), evaluate)
     return Cell(perturbation, settings.strength, found["successes"], found["episodes"])
 
 

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run what is missing, printing the table as it grows."""
-    from jepa_planner.learning.evaluation.spread_trials import Contestant
+    from jepa_planner.learning.evaluation.spread_trials import PolicySpec
     from jepa_planner.learning.evaluation.trials import TrialSettings
     from jepa_planner.model.bundle import model_folder
     from jepa_planner_sim.scene_draws import PERTURBATIONS, check_perturbations
@@ -44,7 +44,7 @@ def main(args: argparse.Namespace) -> int:
     check_perturbations(set(names) - {ALL})
     if wrong := [strength for strength in args.strengths if strength < 0.0]:
         raise ValueError(f"--strengths: {wrong[0]:g} given; expected 0 or more")
-    contestant = Contestant(model_folder(args.model))
+    policy_spec = PolicySpec(model_folder(args.model))
     cells = []
     for name in names:
         for strength in args.strengths:
@@ -53,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
                 stop_at_success=args.stop_at_success,
             )  # fmt: skip
             cells.append(
-                try_strength(contestant, settings, name, PERTURBATIONS, args.out, args.processes, args.cluster)
+                try_strength(policy_spec, settings, name, PERTURBATIONS, args.out, args.processes, args.cluster)
             )
             found = cells[-1]
             print(f"{name} {strength:g}: {found.successes}/{found.trials}", flush=True)

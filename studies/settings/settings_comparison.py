@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jepa_planner.learning.evaluation.report import summarise
-from jepa_planner.learning.evaluation.spread_trials import Contestant, spread_trials
+from jepa_planner.learning.evaluation.spread_trials import PolicySpec, spread_trials
 from jepa_planner.learning.evaluation.trials import TrialSettings
 from jepa_planner.model.bundle import load_contract
 from jepa_planner.planning.planner_settings import PlannerSettings
-from studies.kept import kept, trials_asked
+from studies.result_cache import cached, trials_asked
 from studies.settings.changed_bundle import changed_bundle
 
 UNCHANGED = "as it is"
@@ -48,15 +48,15 @@ def try_change(change: str, folder: Path, settings: TrialSettings, out: Path, pr
 
     Raises ValueError where what is kept is of another contract or of other trials.
     """
-    contestant, search = Contestant(folder), PlannerSettings.load(folder, load_contract(folder)).search()
+    policy_spec, search = PolicySpec(folder), PlannerSettings.load(folder, load_contract(folder)).search()
 
     def evaluate() -> dict[str, object]:
         seconds: list[float] = []
-        trials = sorted(spread_trials(contestant, settings, seconds, processes), key=lambda trial: trial.seed)
+        trials = sorted(spread_trials(policy_spec, settings, seconds, processes), key=lambda trial: trial.seed)
         return summarise(trials, settings, seconds, str(folder), "none", search=search)
 
     name = f"{settings.task}-{settings.goal_images}-{change.replace('/', '-').replace(' ', '_')}.json"
-    found = kept(out / name, trials_asked(folder, settings, **contestant.settings()), evaluate)
+    found = cached(out / name, trials_asked(folder, settings, **policy_spec.settings()), evaluate)
     numbers = (found[key] for key in ("successes", "episodes", "steps_median", "plan_seconds_median"))
     return Cell(change, settings.task, *numbers)
 

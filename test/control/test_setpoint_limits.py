@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from jepa_planner.control.kinematics import rotation_from_rpy, rotation_vector
 from jepa_planner.control.limits import SafetyLimits
-from jepa_planner.control.rehearsal import UnreachableError
 from jepa_planner.control.setpoint_stream import SetpointStream
 from jepa_planner.control.setpoints import Setpoint
+from jepa_planner.control.trajectory_validation import UnreachableError
 
 LIMITS = SafetyLimits.panda()
 POSTURE_RAD = np.array(LIMITS.posture_rad)

@@ -15,8 +15,8 @@ from jepa_planner.model.contract import Contract
 from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import SummedMse, energy_of, latent_energy
-from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.rollout_cost import WorldModelCost
 
 SOME = episodes(count=2, steps=3)
 
@@ -60,11 +60,11 @@ def test_a_bundle_with_a_decoder_is_planned_by_the_pixels_of_its_predictions(tmp
     context = Context(latents[:1], torch.from_numpy(SOME.states[0, :1]), torch.zeros(0, 7))
     actions = 0.03 * torch.randn(6, 3, 7)
     energy = energy_of("pixel_summed_mse", model.decoder)
-    energies = WorldModelImagination(model, energy).energies(context, latents[1], actions)
+    energies = WorldModelCost(model, energy).energies(context, latents[1], actions)
     drawn = decoder().requires_grad_(False)(model.rollout(context, actions))
     expected = (drawn - decoder().requires_grad_(False)(latents[1])).square().mean(dim=(2, 3, 4, 5)).sum(dim=1)
     torch.testing.assert_close(energies, expected)
-    of_latents = WorldModelImagination(model, SummedMse()).energies(context, latents[1], actions)
+    of_latents = WorldModelCost(model, SummedMse()).energies(context, latents[1], actions)
     assert not torch.allclose(energies, of_latents, rtol=0.05)
 
 

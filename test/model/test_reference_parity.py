@@ -12,7 +12,7 @@ from jepa_planner.model.world_model import Context, WorldModel
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.energy import Energy, LastStepL1
-from jepa_planner.planning.imagination import Imagination, WorldModelImagination
+from jepa_planner.planning.rollout_cost import RolloutCost, WorldModelCost
 from jepa_planner.planning.solvers.cem import CemSettings, CrossEntropyMethod
 from jepa_planner.planning.solvers.noise import ReplayedNoise
 
@@ -64,19 +64,19 @@ def test_pose_difference_equals_the_reference():
 CUTS = cuts_of(CemSettings())
 
 
-def imagination_by(path: str) -> Imagination:
+def imagination_by(path: str) -> RolloutCost:
     model, energy = reference_world_model(), LastStepL1()
     if path == "plain":
-        return PlainImagination(model, energy)
+        return PlainCost(model, energy)
     if path == "fast, rough and confirmed":
         model.engine = RolloutEngine(model.predictor, "bfloat16")
     if path == "fast in chunks of 13":
         model.engine = RolloutEngine(model.predictor, chunk=13, threads=2)
-    return WorldModelImagination(model, energy, CUTS)
+    return WorldModelCost(model, energy, CUTS)
 
 
-class PlainImagination:
-    """`Imagination` by the plain path."""
+class PlainCost:
+    """`RolloutCost` by the plain path."""
 
     def __init__(self, model: WorldModel, energy: Energy) -> None:
         self._model, self._energy = model, energy
@@ -104,9 +104,9 @@ def test_a_replayed_cem_search_ends_with_the_plan_of_the_reference(path):
     )
     arm = (max_norm, max_norm, max_norm, 0.0, 0.0, 0.0)
     space = ActionSpace(max_abs=(*arm, 0.75), initial_std=(*arm, 1.0), gripper_deadband=0.25)
-    imagination = imagination_by(path)
+    cost = imagination_by(path)
     start, goal = vectors()["latents"]
     context = Context(start[None], vectors()["states"][0, :1], torch.zeros(0, 7))
     noise = ReplayedNoise(vectors()["cem_draws"])
-    plan = cem.plan(lambda actions: imagination.energies(context, goal, actions), space, None, noise)
+    plan = cem.plan(lambda actions: cost.energies(context, goal, actions), space, None, noise)
     assert (plan.actions - vectors()["cem_plan"]).abs().max() < PLAN_TOLERANCE

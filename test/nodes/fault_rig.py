@@ -19,7 +19,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import Image
 
 from jepa_planner.nodes.conversions import array_to_image
-from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.graph import PLANNER_MODULES, ros_arguments, spawn
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner_sim.joint_commands import JointCommands

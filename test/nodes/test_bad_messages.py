@@ -138,9 +138,9 @@ def test_a_goal_is_accepted_only_when_it_fits_the_model(nodes, goals, max_steps)
 @given(LATENTS)
 def test_a_latent_of_another_shape_or_model_is_no_observation(nodes, latent):
     planner = nodes[MpcNode]
-    before = planner._senses.observation
+    before = planner._buffer.observation
     planner._on_latent(latent)
-    assert planner._senses.observation is before
+    assert planner._buffer.observation is before
 
 
 @FUZZ

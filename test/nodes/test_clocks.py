@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from jepa_planner.control.arm_executive import Mode
-from jepa_planner.nodes import goal_pursuit
-from jepa_planner.nodes.goal_pursuit import Ended, GoalPursuit, Outcome, PursuitSettings
-from jepa_planner.nodes.senses import ArmReport, Observation, Senses
+from jepa_planner.nodes import goal_executor as goal_pursuit
+from jepa_planner.nodes.goal_executor import Ended, ExecutorSettings, GoalExecutor, Outcome
+from jepa_planner.nodes.state_buffer import ArmReport, Observation, StateBuffer
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason
 
 TICK_S, PICTURE_EVERY, LATENCY_S, MOTION_S = 0.01, 3, 0.15, 0.25
@@ -30,11 +30,11 @@ class Workcell:
         self.planned_from: list[float] = []
         self._ticks = 0
         self._under_way: deque[float] = deque()
-        self.senses = Senses(1.0, 1.0, lambda: self.now_s)
-        self.senses.changed.wait = self.pass_time
+        self.state_buffer = StateBuffer(1.0, 1.0, lambda: self.now_s)
+        self.state_buffer.changed.wait = self.pass_time
         monkeypatch.setattr(goal_pursuit.time, "monotonic", lambda: self.now_s)
-        self.pursuit = GoalPursuit(
-            lambda: self, self.senses, self, PursuitSettings(), lambda: self.now_s, state_channels=8
+        self.pursuit = GoalExecutor(
+            lambda: self, self.state_buffer, self, ExecutorSettings(), lambda: self.now_s, state_channels=8
         )
 
     def pass_time(self, _: float) -> None:
@@ -44,7 +44,7 @@ class Workcell:
         if moving:
             rest_since_s = self.motions[-2][1]
         pose = np.zeros(6)
-        self.senses.feel(
+        self.state_buffer.feel(
             ArmReport(
                 self.now_s + self.arm_ahead_s, Mode.MOVING if moving else Mode.HOLDING, moving, "",
                 rest_since_s + self.arm_ahead_s, len(self.motions) - 1, 0, pose, pose, 0.0, 0.0,
@@ -55,7 +55,7 @@ class Workcell:
         while self._under_way and self._under_way[0] + LATENCY_S <= self.now_s:
             exposed_s = self._under_way.popleft()
             picture = torch.tensor([[exposed_s]], dtype=torch.float64)
-            self.senses.see(Observation(picture, exposed_s + self.camera_ahead_s))
+            self.state_buffer.see(Observation(picture, exposed_s + self.camera_ahead_s))
 
     def moving_at(self, time_s: float) -> bool:
         return any(began_s < time_s < ended_s for began_s, ended_s in self.motions)
@@ -111,7 +111,7 @@ def test_no_picture_of_the_moving_arm_is_planned_from_whatever_the_arms_clock(mo
 
 def test_an_encoder_whose_clock_is_ahead_is_found_out_though_its_latents_come_late_enough_to_hide_it(monkeypatch):
     cell = Workcell(monkeypatch, camera_ahead_s=0.14)
-    cell.senses.hear("encoder_node", cell.now_s + 0.14, "")
+    cell.state_buffer.hear("encoder_node", cell.now_s + 0.14, "")
     end = cell.pursuit.run()
     assert end.outcome is Outcome.STALE_IMAGE
     assert "what encoder_node says is stamped 0.14 s ahead of mpc_node's clock" in end.message

@@ -8,7 +8,7 @@ from rosgraph_msgs.msg import Clock
 
 from jepa_planner.nodes.arm_node import STATE_PERIOD_S, ArmNode
 from jepa_planner.nodes.encoder_node import EncoderNode
-from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.nodes.predictor_node import PredictorNode
 
@@ -94,7 +94,7 @@ def test_an_energy_that_is_not_a_number_ends_the_goal_by_name(rig, monkeypatch):
     _, _, predictor = rig.planner()
     handle = under_way(rig)
     broken = lambda context, goal, actions: torch.full((len(actions),), float("nan"))  # noqa: E731
-    monkeypatch.setattr(predictor.imagination, "energies", broken)
+    monkeypatch.setattr(predictor.cost, "energies", broken)
     assert rig.result(handle).outcome is Outcome.INVALID_ENERGY
     rig.assert_at_rest()
 

@@ -16,7 +16,7 @@ from fault_rig import TABLE, WITH_DEFAULTS, FaultReport, FaultRig
 from safetensors.torch import load_file, save_file
 
 from jepa_planner.model.bundle_files import CONTRACT_FILE, PREDICTOR_FILE, sha256
-from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.goal_executor import Outcome
 
 AWAY_S = 4.0
 """Longer than any timeout of the arm."""

@@ -15,13 +15,13 @@ from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.nodes.client import goal_image
 from jepa_planner.nodes.conversions import image_to_array
+from jepa_planner.nodes.goal_executor import Ended, Outcome
 from jepa_planner.nodes.goal_preparation import GoalPreparation
-from jepa_planner.nodes.goal_pursuit import Ended, Outcome
 from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.decision import Decision, DecisionKind
 from jepa_planner.planning.energy import latent_energy
-from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner_sim.envs import PandaTaskEnv
 
@@ -85,8 +85,8 @@ def of_the_nodes(model: WorldModel, scene: Scene, looks: int = 100) -> list[Deci
     """Decisions while the arm and the cameras stay as they are, to the end."""
     node = Node(model)
     planner = planner_of(model)
-    imagination = WorldModelImagination(model, latent_energy(planner.energy.kind), cuts_of(planner.search()))
-    preparation = GoalPreparation(model.contract, planner, FOLDER, node.parameters, node, imagination)
+    cost = WorldModelCost(model, latent_energy(planner.energy.kind), cuts_of(planner.search()))
+    preparation = GoalPreparation(model.contract, planner, FOLDER, node.parameters, node, cost)
     request = ReachGoalImage.Goal(goals=[goal_image(g) for g in scene.goals], max_steps=scene.env.max_steps)
     controller = preparation.controller(request, node)
     decisions = []

@@ -14,7 +14,7 @@ from rclpy.executors import SingleThreadedExecutor
 from jepa_planner.nodes import running
 from jepa_planner.nodes.client import PlannerClient, PlannerError
 from jepa_planner.nodes.encoder_node import EncoderNode
-from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
 
 EXECUTORS = [running.NodeExecutor, SingleThreadedExecutor]

@@ -9,7 +9,7 @@ from rclpy.parameter import Parameter
 
 from jepa_planner.cli.main import main
 from jepa_planner.nodes.encoder_node import EncoderNode
-from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.nodes.planner_node import start
 from jepa_planner.nodes.predictor_node import PredictorNode

@@ -28,7 +28,7 @@ from jepa_planner.model.contract_sections import FamiliaritySpec
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.model.predictor import ActionConditionedPredictor
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES

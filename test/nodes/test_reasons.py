@@ -12,7 +12,7 @@ from jepa_planner.nodes.arm_node import ArmNode
 from jepa_planner.nodes.client import PlannerClient, PlannerError
 from jepa_planner.nodes.conversions import array_to_image
 from jepa_planner.nodes.encoder_node import EncoderNode
-from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.nodes.planner_node import start
 from jepa_planner.nodes.predictor_node import PredictorNode

@@ -12,7 +12,7 @@ from jepa_planner.cli.ros.trials import FIRST_PORT, PORTS_PER_DOMAIN, REST_S, fr
 from jepa_planner.learning.evaluation.trials import Trial, TrialSettings
 from jepa_planner.nodes.client import PlannerError
 from jepa_planner.nodes.conversions import time_message
-from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.goal_executor import Outcome
 
 
 def claim(domain: int) -> socket.socket:

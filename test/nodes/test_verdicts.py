@@ -15,7 +15,7 @@ from jepa_planner.model.bundle import add_verdict_head, load_bundle, save_bundle
 from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
 from jepa_planner.model.verdict_head import VerdictHead, VerdictHeadConfig
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.planning.verdict import VerdictSettings
 

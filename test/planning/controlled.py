@@ -21,7 +21,7 @@ def goal(*xyz: float, budget_steps: int = 10, tolerance: float = REACHED_ENERGY)
 
 
 def controller(
-    imagination=None,
+    cost=None,
     optimiser=None,
     context_frames: int = 1,
     max_steps: int = 0,
@@ -34,7 +34,7 @@ def controller(
     **search,
 ) -> RecedingHorizonController:
     return RecedingHorizonController(
-        imagination or PointWorld(),
+        cost or PointWorld(),
         optimiser or CrossEntropyMethod(settings(**{"samples": 100, "iterations": 6, "elites": 8, **search})),
         SPACE,
         SummedMse(),

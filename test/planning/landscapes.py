@@ -48,7 +48,7 @@ def settings(**changes) -> CemSettings:
 
 
 class PointWorld:
-    """`Imagination` of a latent [1, 3] that is the tcp position and follows every action; records its contexts."""
+    """`RolloutCost` of a latent [1, 3] that is the tcp position and follows every action; records its contexts."""
 
     def __init__(self) -> None:
         self.contexts: list[Context] = []

@@ -13,7 +13,7 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.controller import ControllerSettings
 from jepa_planner.planning.decision import DecisionKind, Goal, Reason
 from jepa_planner.planning.factory import Asked, ControllerFactory
-from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES, SETTINGS, optimiser_of
 from jepa_planner.planning.sub_goals import SubGoals, SubGoalSettings
 
@@ -146,7 +146,7 @@ def test_an_untrained_model_moves_nothing():
     """It predicts that nothing changes, whatever is done."""
     untrained = WorldModel(small_contract(), small_encoder(), ActionConditionedPredictor(slot_predictor_config()))
     factory = ControllerFactory(
-        untrained.contract, small_planner(), WorldModelImagination(untrained, ENERGY), ENERGY
+        untrained.contract, small_planner(), WorldModelCost(untrained, ENERGY), ENERGY
     )
     context = small_context(1)
     control = factory.controller(factory.goals([small_context(1, seed=9).latents[0]], [Asked()]))

@@ -144,7 +144,7 @@ def test_a_model_that_imagines_no_numbers_lets_go_of_nothing():
         def energies(self, context, goal, actions) -> torch.Tensor:
             return super().energies(context, goal, actions) * math.nan
 
-    work = Judged([FAR], imagination=Broken())
+    work = Judged([FAR], cost=Broken())
     work.judge.look(HERE, arm(0.4, 0.02, **HOLDING), FAR.latent)
     decision = work.look(0.005, arm(0.5, 0.02, **HOLDING))
     assert (decision.reason, decision.action) == (Reason.INVALID_ENERGY, None)

@@ -19,11 +19,11 @@ from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import DecisionKind, Reason
 from jepa_planner.planning.factory import Asked, ControllerFactory
-from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.out_of_distribution import MonitoredController, UnfamiliarGoalError
 from jepa_planner.planning.progress import ProgressSettings
+from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.planning.verdict import VerdictSettings
-from jepa_planner.planning.wary_controller import UnfamiliarGoalError, WaryController
 
 MODEL, PLANNER = small_world_model(), small_planner()
 IMAGINING = {
@@ -36,7 +36,7 @@ GENEROUS = {"latent_distance": 1e6, "arm_error_m": 1e6, "surprise": 1e6}
 
 def factory(contract=MODEL.contract, planner=PLANNER, **given) -> ControllerFactory:
     cuts = cuts_of(planner.search())
-    return ControllerFactory(contract, planner, WorldModelImagination(MODEL, ENERGY, cuts), ENERGY, **given)
+    return ControllerFactory(contract, planner, WorldModelCost(MODEL, ENERGY, cuts), ENERGY, **given)
 
 
 def wary(**limits: float) -> ControllerFactory:
@@ -122,7 +122,7 @@ def test_with_statistics_of_the_training_data_a_controller_is_wary_and_without_i
     doubting = wary(arm_error_m=1e-9)
     seen = small_context(1)
     controller = doubting.controller(doubting.goals([FAR], [Asked()]))
-    assert isinstance(controller, WaryController)
+    assert isinstance(controller, MonitoredController)
     assert controller.step(seen.latents[0], seen.states[0]).reason is Reason.UNFAMILIAR_IMAGE
     trusting = replace(doubting, familiarity=None)
     assert isinstance(trusting.controller(trusting.goals([FAR], [Asked()])), RecedingHorizonController)

@@ -4,8 +4,8 @@ import torch
 from small_models import small_context, small_world_model
 
 from jepa_planner.planning.energy import LastStepMse
-from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.landscape import GridAxis, Landscape, grid_axis, sweep
+from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.solvers.plan import NonFiniteEnergyError
 
 
@@ -20,8 +20,8 @@ class Slope:
         return 7.0 + 100.0 * actions[:, 0, 0] + actions[:, 0, 2]
 
 
-def slope_over(*axes: GridAxis, imagination: Slope | None = None, **options) -> Landscape:
-    return sweep(imagination or Slope(), small_context(1), torch.zeros(3, 4), 5.0, axes, **options)
+def slope_over(*axes: GridAxis, cost: Slope | None = None, **options) -> Landscape:
+    return sweep(cost or Slope(), small_context(1), torch.zeros(3, 4), 5.0, axes, **options)
 
 
 def test_an_axis_is_symmetric_and_holds_no_action_at_its_middle():
@@ -68,9 +68,9 @@ def test_one_axis_gives_a_curve():
 
 
 def test_all_other_axes_are_held_and_each_action_is_one_step():
-    imagination = Slope()
-    slope_over(grid_axis("yaw", 0.2, 9), grid_axis("x", 0.2, 11), imagination=imagination)
-    actions = torch.cat(imagination.seen)
+    cost = Slope()
+    slope_over(grid_axis("yaw", 0.2, 9), grid_axis("x", 0.2, 11), cost=cost)
+    actions = torch.cat(cost.seen)
     assert actions.shape == (9 * 11 + 1, 1, 7)
     assert not actions[:, 0, [1, 2, 3, 4, 6]].any()
     assert actions[:, 0, 5].abs().max() == pytest.approx(0.2)
@@ -84,11 +84,11 @@ def test_progress_counts_every_action():
 
 def test_a_world_model_gives_the_energies_that_the_search_sees():
     model = small_world_model()
-    imagination, context, goal = WorldModelImagination(model, LastStepMse()), small_context(1), torch.ones(3, 4)
-    landscape = sweep(imagination, context, goal, 0.0, [grid_axis("y", 0.06, 5)])
+    cost, context, goal = WorldModelCost(model, LastStepMse()), small_context(1), torch.ones(3, 4)
+    landscape = sweep(cost, context, goal, 0.0, [grid_axis("y", 0.06, 5)])
     action = torch.zeros(1, 1, 7)
     action[0, 0, 1] = 0.03
-    assert landscape.energies[3] == pytest.approx(imagination.energies(context, goal, action).item(), rel=1e-5)
+    assert landscape.energies[3] == pytest.approx(cost.energies(context, goal, action).item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("names", [(), ("x", "x"), ("x", "y", "z")])

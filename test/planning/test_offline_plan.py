@@ -18,8 +18,8 @@ from jepa_planner.model.verdict_head import Opinion, VerdictHeadConfig
 from jepa_planner.model.world_model import Context, WorldModel
 from jepa_planner.planning.energy import SummedMse, distance_to_goal
 from jepa_planner.planning.factory import ControllerFactory
-from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.offline_plan import NoPlanError, OfflinePlan, plan_offline
+from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.planning.verdict import VerdictSettings
@@ -29,7 +29,7 @@ GOAL = small_context(1, seed=9).latents[0]
 
 
 def factory(**given) -> ControllerFactory:
-    return ControllerFactory(MODEL.contract, PLANNER, WorldModelImagination(MODEL, ENERGY), ENERGY, **given)
+    return ControllerFactory(MODEL.contract, PLANNER, WorldModelCost(MODEL, ENERGY), ENERGY, **given)
 
 
 def plan(seed: int = 0, context: Context | None = None, goal: torch.Tensor = GOAL, **settings) -> OfflinePlan:
@@ -69,7 +69,7 @@ def test_a_goal_that_looks_like_now_needs_no_plan():
 
 def test_a_model_that_sees_no_difference_between_actions_gives_no_plan():
     untrained = WorldModel(MODEL.contract, MODEL.encoder, ActionConditionedPredictor(slot_predictor_config()))
-    blind = ControllerFactory(untrained.contract, PLANNER, WorldModelImagination(untrained, ENERGY), ENERGY)
+    blind = ControllerFactory(untrained.contract, PLANNER, WorldModelCost(untrained, ENERGY), ENERGY)
     with pytest.raises(NoPlanError, match=r"INVALID_ENERGY: .*the model sees no difference between actions"):
         plan_offline(untrained, small_context(1), GOAL, blind)
 

@@ -119,10 +119,10 @@ def test_every_way_is_tried_in_the_same_scenes_and_kept(tmp_path, bundle):
     names, trials = ["imagined", "retrieved", "search alone", "flat policy"], [TrialSettings("push", 1, 0, "one")]
     rows = try_ways(ways, names, trials, tmp_path / "out")
     assert [(row.way, row.task, row.trials) for row in rows] == [(name, "push", 1) for name in names]
-    kept = sorted((tmp_path / "out").glob("*.json"))
-    assert len({json.loads(file.read_text())["trials"][0]["seed"] for file in kept}) == 1 and len(kept) == 4
-    changed = json.loads(kept[0].read_text()) | {"successes": 1}
-    kept[0].write_text(json.dumps(changed))
+    cached = sorted((tmp_path / "out").glob("*.json"))
+    assert len({json.loads(file.read_text())["trials"][0]["seed"] for file in cached}) == 1 and len(cached) == 4
+    changed = json.loads(cached[0].read_text()) | {"successes": 1}
+    cached[0].write_text(json.dumps(changed))
     assert sum(row.successes for row in try_ways(ways, names, trials, tmp_path / "out")) == 1
 
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from jepa_planner.learning.evaluation.spread_trials import Contestant
+from jepa_planner.learning.evaluation.spread_trials import PolicySpec
 from jepa_planner.learning.evaluation.trials import Trial, TrialSettings
 from jepa_planner.model.bundle import model_folder
 from studies.__main__ import main as study
 from studies.robustness import robustness
 from studies.robustness.robustness import ALL, Cell, table, try_strength
 
-CONTESTANT = Contestant(Path(model_folder()))
+CONTESTANT = PolicySpec(Path(model_folder()))
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def tried(monkeypatch) -> list[TrialSettings]:
     """Settings of the trials that were asked for; all of them succeed where nothing varies."""
     asked = []
 
-    def pretend(contestant, settings, seconds, processes, cluster):
+    def pretend(policy_spec, settings, seconds, processes, cluster):
         asked.append(settings)
         seeds = range(settings.episodes)
         return iter([Trial(settings.scene_seed(n), not settings.vary, 3, 0.1, 0.0, "") for n in seeds])

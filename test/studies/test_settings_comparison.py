@@ -21,8 +21,8 @@ def tried(monkeypatch) -> list[int]:
     """Horizons of the searches that were tried; a trial takes twice as many steps, and horizon 1 never succeeds."""
     asked = []
 
-    def pretend(contestant, settings, seconds, processes):
-        asked.append(horizon := planner_of(contestant.folder).search().horizon)
+    def pretend(policy_spec, settings, seconds, processes):
+        asked.append(horizon := planner_of(policy_spec.folder).search().horizon)
         seconds.append(0.1)
         return iter([Trial(settings.scene_seed(n), horizon > 1, 2 * horizon, 0.1, 0.0, "") for n in range(2)])
 

@@ -61,9 +61,9 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.model.bundle import model_folder
     from jepa_planner.planning.confirmation import cuts_of
     from jepa_planner.planning.energy import distance_to_goal, energy_of
-    from jepa_planner.planning.imagination import WorldModelImagination
     from jepa_planner.planning.landscape import sweep
     from jepa_planner.planning.planner_settings import PlannerSettings
+    from jepa_planner.planning.rollout_cost import WorldModelCost
 
     pair = read_pair(args, args.goal_state, args.true_action)
     model = load_model(args)
@@ -77,13 +77,13 @@ def main(args: argparse.Namespace) -> int:
     context, goal = context_and_goal(model, pair)
     planner = PlannerSettings.load(model_folder(args.model or ""), model.contract)
     energy = energy_of(planner.energy.kind, model.decoder)
-    imagination = WorldModelImagination(model, energy, cuts_of(planner.search()))
+    cost = WorldModelCost(model, energy, cuts_of(planner.search()))
     energy_now = distance_to_goal(energy, context.latents[-1], goal, len(model.contract.action.channels))
     with tqdm(total=args.points ** len(axes) + 1, desc="imagine", unit="action", leave=False, delay=1.0) as bar:
-        landscape = sweep(imagination, context, goal, energy_now, axes, bar.update)
+        landscape = sweep(cost, context, goal, energy_now, axes, bar.update)
     truth = None
     if pair.true_action is not None:
-        truth = Truth(pair.true_action, _energy_of(imagination, context, goal, pair.true_action))
+        truth = Truth(pair.true_action, _energy_of(cost, context, goal, pair.true_action))
     result = LandscapeResult(
         model.contract, planner, pair, landscape, truth,
         assess(landscape, truth, model_facts(model.contract, planner)),
@@ -119,7 +119,7 @@ def _grid(
     return axes
 
 
-def _energy_of(imagination, context, goal, action: np.ndarray) -> float:
+def _energy_of(cost, context, goal, action: np.ndarray) -> float:
     import torch
 
-    return imagination.energies(context, goal, torch.from_numpy(action)[None, None]).item()
+    return cost.energies(context, goal, torch.from_numpy(action)[None, None]).item()

@@ -18,7 +18,7 @@ from rclpy.signals import SignalHandlerOptions
 from jepa_planner.learning.evaluation.trials import Trial, TrialSettings
 from jepa_planner.nodes.client import GoalResult, PlannerClient, PlannerError, keep_views
 from jepa_planner.nodes.conversions import seconds
-from jepa_planner.nodes.goal_pursuit import Outcome
+from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.graph import spawn
 from jepa_planner.nodes.models import contract_of
 from jepa_planner.nodes.planner_node import wait_until

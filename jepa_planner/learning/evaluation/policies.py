@@ -14,12 +14,12 @@ from jepa_planner.model.contract_sections import STATE_LAYOUTS
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason, gave_up
+from jepa_planner.planning.out_of_distribution import UnfamiliarGoalError
 from jepa_planner.planning.planner import Planner
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.plan import Optimiser
 from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
 from jepa_planner.planning.verdict import VerdictHeadLike
-from jepa_planner.planning.wary_controller import UnfamiliarGoalError
 
 FLOOR_PX = 64
 

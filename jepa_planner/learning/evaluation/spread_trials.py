@@ -25,7 +25,7 @@ SCENES_PER_JOB = 5
 
 
 @dataclass(frozen=True)
-class Contestant:
+class PolicySpec:
     """What is tried: a floor by its name, or ("none") the bundle of a folder, run as `jepa-planner eval` is told."""
 
     folder: Path | None
@@ -62,30 +62,30 @@ class Contestant:
 
 
 def spread_trials(
-    contestant: Contestant, settings: TrialSettings, plan_seconds: list[float], processes: int, cluster: str = ""
+    policy_spec: PolicySpec, settings: TrialSettings, plan_seconds: list[float], processes: int, cluster: str = ""
 ) -> Iterator[Trial]:
     """The trials of `run_trials` in any order, a few scenes to a job; see `in_parallel`."""
     starts = range(0, settings.episodes, SCENES_PER_JOB)
     jobs = []
     for start in starts:
         count = min(SCENES_PER_JOB, settings.episodes - start)
-        jobs.append((contestant, replace(settings, seed=settings.seed + start, episodes=count)))
+        jobs.append((policy_spec, replace(settings, seed=settings.seed + start, episodes=count)))
     for trials, seconds in in_parallel(_trials, jobs, processes, cluster):
         plan_seconds.extend(seconds)
         yield from trials
 
 
-def _trials(contestant: Contestant, settings: TrialSettings) -> tuple[list[Trial], list[float]]:
+def _trials(policy_spec: PolicySpec, settings: TrialSettings) -> tuple[list[Trial], list[float]]:
     torch.set_num_threads(1)  # for all but rollouts: at this size their products are too small to share
-    folder, files = contestant.folder, (CONTRACT_FILE, PLANNER_FILE)
+    folder, files = policy_spec.folder, (CONTRACT_FILE, PLANNER_FILE)
     said = [path.read_text(encoding="utf-8") for name in files if folder and (path := folder / name).is_file()]
-    policy, seconds = _built(contestant, "".join(said))
+    policy, seconds = _built(policy_spec, "".join(said))
     seconds.clear()
     return list(run_trials(policy, settings)), list(seconds)
 
 
 @lru_cache(maxsize=1)
-def _built(contestant: Contestant, said: str) -> tuple[Policy, list[float]]:
+def _built(policy_spec: PolicySpec, said: str) -> tuple[Policy, list[float]]:
     """Once for each contract and settings of planning: workers of a cluster outlive the bundle that they loaded."""
     seconds: list[float] = []
-    return contestant.policy(seconds), seconds
+    return policy_spec.policy(seconds), seconds

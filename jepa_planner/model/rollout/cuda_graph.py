@@ -11,7 +11,7 @@ from jepa_planner.model.rollout.start import Start
 WARM_UP_RUNS = 3
 
 
-class GraphedImagination:
+class GraphedRollout:
     """`Start.imagine` for one shape and one memory, whose first steps may be rewritten between calls."""
 
     def __init__(self, start: Start, memory: Memory, actions: Tensor, states: Tensor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from jepa_planner.model.rollout.cuda_graph import GraphedImagination
+from jepa_planner.model.rollout.cuda_graph import GraphedRollout
 from jepa_planner.model.rollout.start import Start
 
 
@@ -18,7 +18,7 @@ class Workspace:
     def __init__(self) -> None:
         self._candidates = self._horizon = 0
         self._start: Start | None = None
-        self._graph: GraphedImagination | None = None
+        self._graph: GraphedRollout | None = None
 
     def imagine(self, start: Start, actions: Tensor, states: Tensor) -> Tensor:
         """`Start.imagine`; actions [C, H, A], states [C, H, S] -> [C, H, N, D]."""
@@ -29,7 +29,7 @@ class Workspace:
         if missing := self._candidates - candidates:
             actions, states = (torch.cat([x, x[-1:].expand(missing, -1, -1)]) for x in (actions, states))
         if self._graph is None:
-            self._graph = GraphedImagination(start, self._memory, actions, states)
+            self._graph = GraphedRollout(start, self._memory, actions, states)
         return self._graph(start.latent, actions, states)[:candidates]
 
     def _prepare(self, start: Start, candidates: int, horizon: int) -> None:

@@ -60,8 +60,8 @@ def test_what_is_held_in_the_air_is_off_by_the_height_as_well():
     assert off_m(arm, 0, 8) == pytest.approx(0.08, abs=1e-6)
     assert off_m(arm, 8, 23) == pytest.approx(np.hypot(0.08, 0.04), abs=1e-6)
     assert off_m(arm, 7, 10) == pytest.approx(0.04, abs=1e-6)
-    pairs, hands = frame_pairs(arm[None]), [FREE] * 5 + [HELD] * 8 + [FREE] * 11
-    assert pairs.hand[pairs.goal == 8].tolist() == pairs.goal_hand[pairs.now == 8].tolist() == hands
+    pairs, sink = frame_pairs(arm[None]), [FREE] * 5 + [HELD] * 8 + [FREE] * 11
+    assert pairs.hand[pairs.goal == 8].tolist() == pairs.goal_hand[pairs.now == 8].tolist() == sink
 
 
 def test_where_what_is_let_go_in_the_air_comes_to_lie_is_not_known():

@@ -12,9 +12,9 @@ from jepa_planner.learning.evaluation.picture_pair import PicturePair, context_a
 from jepa_planner.model.bundle import model_folder
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import distance_to_goal, latent_energy
-from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.landscape import AXIS_NAMES, grid_axis, sweep
 from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner_sim.envs import PandaTaskEnv
 
 MOVES = [
@@ -49,13 +49,13 @@ def pictures(env: PandaTaskEnv, action: list[float]) -> PicturePair:
 def look(model: WorldModel, pair: PicturePair, axes: str) -> CameraReport:
     planner = PlannerSettings.load(model_folder(), model.contract)
     energy = latent_energy(planner.energy.kind)
-    imagination = WorldModelImagination(model, energy)
+    cost = WorldModelCost(model, energy)
     context, goal = context_and_goal(model, pair)
     now = distance_to_goal(energy, context.latents[0], goal, 7)
     limits = model.contract.action.max_abs
     grid = [grid_axis(name, limits[AXIS_NAMES.index(name)], 13, float(pair.state[6])) for name in axes.split()]
-    true_energy = imagination.energies(context, goal, torch.from_numpy(pair.true_action)[None, None]).item()
-    landscape = sweep(imagination, context, goal, now, grid)
+    true_energy = cost.energies(context, goal, torch.from_numpy(pair.true_action)[None, None]).item()
+    landscape = sweep(cost, context, goal, now, grid)
     return assess(landscape, Truth(pair.true_action, true_energy), model_facts(model.contract, planner))
 
 

@@ -19,8 +19,8 @@ from jepa_planner.model.onnx import runtime as onnx_runtime
 from jepa_planner.model.onnx.export import ExportError, export_bundle, relative_error
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import latent_energy
-from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.solvers.noise import SeededNoise
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 
@@ -125,12 +125,12 @@ def test_the_plan_equals_that_of_torch(shipped, optimiser):
         model = WorldModel.load(shipped, backend=backend)
         planner = PlannerSettings.load(shipped, model.contract)
         context, goal = moment(model, 2)
-        imagination = WorldModelImagination(model, latent_energy(planner.energy.kind))
+        cost = WorldModelCost(model, latent_energy(planner.energy.kind))
         search = optimiser_of(planner.search(optimiser).resized(samples=24, iterations=3))
         space = planner.action_space(model.contract)
 
-        def energy_of(candidates, imagination=imagination, context=context, goal=goal):
-            return imagination.energies(context, goal, candidates)
+        def energy_of(candidates, cost=cost, context=context, goal=goal):
+            return cost.energies(context, goal, candidates)
 
         plans.append(search.plan(energy_of, space, None, SeededNoise(0)))
     assert (plans[0].actions - plans[1].actions).abs().max() < 1e-3
@@ -141,7 +141,7 @@ def test_gradients_still_flow_through_torch(shipped):
     model = WorldModel.load(shipped, backend="onnx")
     context, goal = moment(model, 1)
     candidates = actions(model, 2, 2).requires_grad_()
-    WorldModelImagination(model, latent_energy("last_step_mse")).energies(context, goal, candidates).sum().backward()
+    WorldModelCost(model, latent_energy("last_step_mse")).energies(context, goal, candidates).sum().backward()
     assert candidates.grad.abs().max() > 0
 
 

@@ -18,8 +18,8 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.decision import Goal
 from jepa_planner.planning.factory import ControllerFactory
-from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.solvers.optimisers import name_of, optimiser_of
 from jepa_planner.planning.solvers.settings import SearchSettings
 
@@ -62,7 +62,7 @@ def time_replanning(
     """
     subject, pictures = bundle_subject(model, planner), noise_pictures(model.contract.image)
     factory = ControllerFactory(
-        model.contract, planner, WorldModelImagination(model, subject.energy, cuts_of(planner.search())),
+        model.contract, planner, WorldModelCost(model, subject.energy, cuts_of(planner.search())),
         subject.energy, optimiser_of(search), imagine_sub_goals="never",
     )  # fmt: skip
     seconds: list[float] = []

@@ -18,8 +18,8 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.energy import Energy, LastStepL1, latent_energy
-from jepa_planner.planning.imagination import WorldModelImagination
 from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.solvers.cem import CemSettings
 from jepa_planner.planning.solvers.noise import SeededNoise
 from jepa_planner.planning.solvers.optimisers import optimiser_of
@@ -44,7 +44,7 @@ class Problem:
 
 
 class Rollouts:
-    """A predictor's rollouts behind the calls that `WorldModelImagination` makes."""
+    """A predictor's rollouts behind the calls that `WorldModelCost` makes."""
 
     def __init__(self, engine: RolloutEngine, device: torch.device) -> None:
         self.engine, self.device = engine, device
@@ -91,8 +91,8 @@ class Subject:
 
     def fast_energies(self, engine: RolloutEngine, problem: Problem) -> EnergyFunction:
         """Energies along the fast path, confirmed in float32 where the engine's type is a rougher one."""
-        imagination = WorldModelImagination(Rollouts(engine, self.device), self.energy, cuts_of(self.search))
-        return lambda actions: imagination.energies(problem.context, problem.goal, actions)
+        cost = WorldModelCost(Rollouts(engine, self.device), self.energy, cuts_of(self.search))
+        return lambda actions: cost.energies(problem.context, problem.goal, actions)
 
     def rough_energies(self, engine: RolloutEngine, problem: Problem) -> EnergyFunction:
         """The same without confirmation."""

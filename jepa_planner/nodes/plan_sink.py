@@ -19,7 +19,7 @@ from jepa_planner.msg import Plan, PlanStats
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import duration_message, point, time_message, vector, verdict_numbers
 from jepa_planner.nodes.markers import path_markers
-from jepa_planner.nodes.senses import ArmReport, Observation
+from jepa_planner.nodes.state_buffer import ArmReport, Observation
 from jepa_planner.nodes.step_clock import StepSeconds
 from jepa_planner.planning.decision import Decision, Goal
 
@@ -85,8 +85,8 @@ class PlanPublisher:
         return message
 
 
-class GoalHands:
-    """`Hands` for one action goal: plans go to the arm, progress to whoever sent the goal."""
+class PlanSink:
+    """`Sink` for one action goal: plans go to the arm, progress to whoever sent the goal."""
 
     def __init__(self, node: Node, plans: PlanPublisher, handle: ServerGoalHandle) -> None:
         self.goals: list[Goal] = []

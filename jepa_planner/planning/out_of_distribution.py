@@ -13,14 +13,14 @@ from jepa_planner.model.contract_sections import FamiliaritySpec
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import Decision, Reason, gave_up
-from jepa_planner.planning.imagination import Imagination
+from jepa_planner.planning.rollout_cost import RolloutCost
 
 
 class UnfamiliarGoalError(ValueError):
     """A goal image is unlike what the model was trained on; the message gives the number behind it."""
 
 
-class WaryController:
+class MonitoredController:
     """Steps as the controller inside does, unless an observation is beyond the limits of `spec`.
 
     Three doubts: the latent is unlike training data; it shows the arm elsewhere than the joint states (a covered, moved
@@ -32,9 +32,9 @@ class WaryController:
         controller: RecedingHorizonController,
         familiarity: Familiarity,
         spec: FamiliaritySpec,
-        imagination: Imagination,
+        cost: RolloutCost,
     ) -> None:
-        self._controller, self._imagination = controller, imagination
+        self._controller, self._cost = controller, cost
         self._familiarity, self._spec = familiarity, spec
         self._before: tuple[Tensor, Tensor, Tensor] | None = None
         self._last: Decision | None = None
@@ -87,7 +87,7 @@ class WaryController:
         """Energy between this observation and what the model imagines for the last action from the one before."""
         before, state, action = self._before
         context = Context(before[None], state[None], action[None][:0])
-        return float(self._imagination.energies(context, latent, action[None, None])[0])
+        return float(self._cost.energies(context, latent, action[None, None])[0])
 
     def _give_up(self, reason: Reason, detail: str) -> Decision:
         decision, last = gave_up(reason, f"{reason.value}: {detail}"), self._last

@@ -5,15 +5,15 @@ import pytest
 from jepa_planner.learning.data.episodes import EpisodeError
 from jepa_planner.learning.evaluation.trials import TrialSettings
 from jepa_planner.model.bundle import model_folder
-from studies.kept import ASKED, episodes_asked, kept, trials_asked
+from studies.result_cache import ASKED, cached, episodes_asked, trials_asked
 
 
 def test_what_was_found_is_kept_with_what_was_asked_and_read_the_next_time_as_is_said(tmp_path, capsys):
     file, found = tmp_path / "out" / "cell.json", iter([{"successes": 3}])
-    first = kept(file, {"seed": 1}, lambda: next(found))
+    first = cached(file, {"seed": 1}, lambda: next(found))
     assert first == {"successes": 3, ASKED: {"seed": 1}} == json.loads(file.read_text())
     assert capsys.readouterr().out == ""
-    assert kept(file, {"seed": 1}, lambda: next(found)) == first
+    assert cached(file, {"seed": 1}, lambda: next(found)) == first
     assert capsys.readouterr().out == f"{file}: made before, read from there\n"
 
 
@@ -27,15 +27,15 @@ def test_what_was_found_is_kept_with_what_was_asked_and_read_the_next_time_as_is
 )
 def test_what_was_asked_otherwise_is_refused_by_name_and_kept(asked, names, tmp_path):
     file = tmp_path / "cell.json"
-    kept(file, {"seed": 1, "files": {"a": "1"}}, dict)
+    cached(file, {"seed": 1, "files": {"a": "1"}}, dict)
     with pytest.raises(ValueError, match=rf"cell\.json was made with another {names}: choose another --out, or delete"):
-        kept(file, asked, dict)
+        cached(file, asked, dict)
     assert json.loads(file.read_text())[ASKED]["seed"] == 1
 
 
 def test_the_same_asked_in_other_types_is_the_same(tmp_path):
-    kept(tmp_path / "cell.json", {"tasks": ("reach", "push")}, dict)
-    kept(tmp_path / "cell.json", {"tasks": ["reach", "push"]}, pytest.fail)
+    cached(tmp_path / "cell.json", {"tasks": ("reach", "push")}, dict)
+    cached(tmp_path / "cell.json", {"tasks": ["reach", "push"]}, pytest.fail)
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def test_a_file_that_was_cut_short_or_is_of_before_is_refused_and_stays(content,
     file = tmp_path / "cell.json"
     file.write_text(content)
     with pytest.raises(ValueError, match=rf"cell\.json {says}"):
-        kept(file, {"seed": 1}, pytest.fail)
+        cached(file, {"seed": 1}, pytest.fail)
     assert file.read_text() == content
 
 
 def test_an_evaluation_that_is_broken_off_leaves_no_file(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        kept(tmp_path / "cell.json", {}, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        cached(tmp_path / "cell.json", {}, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     assert list(tmp_path.iterdir()) == []
 
 

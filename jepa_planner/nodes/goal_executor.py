@@ -14,7 +14,7 @@ import torch
 
 from jepa_planner.control.arm_executive import Mode
 from jepa_planner.control.watchdog import Watchdog
-from jepa_planner.nodes.senses import READER, ArmReport, Observation, Senses
+from jepa_planner.nodes.state_buffer import READER, ArmReport, Observation, StateBuffer
 from jepa_planner.nodes.step_clock import StepClock, StepSeconds
 from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import Decision, DecisionKind
@@ -63,7 +63,7 @@ class Ended(Exception):
 
 
 @dataclass(frozen=True)
-class PursuitSettings:
+class ExecutorSettings:
     """See `config/mpc_node.yaml`; waits are on the wall clock."""
 
     start_timeout_s: float = 10.0
@@ -74,7 +74,7 @@ class PursuitSettings:
     max_refusals: int = 3
 
 
-class Hands(Protocol):
+class Sink(Protocol):
     """What a pursuit may do; implemented by the node."""
 
     def send(self, decision: Decision, observation: Observation, arm: ArmReport, spent: StepSeconds) -> int:
@@ -94,7 +94,7 @@ class Hands(Protocol):
         ...
 
 
-class GoalPursuit:
+class GoalExecutor:
     """Runs one goal to its end in the calling thread; any thread may interrupt it.
 
     `prepare` encodes the goal images and returns a controller that holds them; it may take long, and may raise Ended.
@@ -105,9 +105,9 @@ class GoalPursuit:
     def __init__(
         self,
         prepare: Callable[[], RecedingHorizonController],
-        senses: Senses,
-        hands: Hands,
-        settings: PursuitSettings,
+        state_buffer: StateBuffer,
+        sink: Sink,
+        settings: ExecutorSettings,
         now_s: Callable[[], float],
         state_channels: int,
         goal_stamp_s: float = 0.0,
@@ -115,14 +115,14 @@ class GoalPursuit:
         self.steps = 0
         self.last: Decision | None = None
         self._prepare = prepare
-        self._senses = senses
-        self._hands = hands
+        self._buffer = state_buffer
+        self._sink = sink
         self._settings = settings
         self._now_s = now_s
         self._state_channels = state_channels
         self._goal_stamp_s = goal_stamp_s
         self._clock = StepClock()
-        self._goal_image = Watchdog("goal image", settings.goal_timeout_s, senses.lead_tolerance_s, READER)
+        self._goal_image = Watchdog("goal image", settings.goal_timeout_s, state_buffer.lead_tolerance_s, READER)
         self._interruption: Ended | None = None
         self._sending = threading.Lock()
 
@@ -135,9 +135,9 @@ class GoalPursuit:
             if self._interruption is not None:
                 return
             self._interruption = Ended(outcome, message)
-            self._hands.hold()
-        with self._senses.changed:
-            self._senses.changed.notify_all()
+            self._sink.hold()
+        with self._buffer.changed:
+            self._buffer.changed.notify_all()
 
     def check(self) -> None:
         """Raises Ended when the pursuit was interrupted or its goal has grown too old."""
@@ -162,7 +162,7 @@ class GoalPursuit:
         with self._sending:
             self._interruption = self._interruption or end
             if end.outcome is not Outcome.REACHED:
-                self._hands.hold()
+                self._sink.hold()
         return end
 
     def _pursue(self) -> NoReturn:
@@ -173,18 +173,18 @@ class GoalPursuit:
             try:
                 observation, arm = self._look()
             finally:
-                self._senses.wanted_from_s = math.inf
+                self._buffer.wanted_from_s = math.inf
             state = torch.from_numpy(arm.state(self._state_channels))
             decision = controller.step(observation.latent, state)
             self.last = decision
             self.check()
             if decision.kind is not DecisionKind.MOVE:
-                self._hands.report(decision, decision.reason.value)
+                self._sink.report(decision, decision.reason.value)
                 raise Ended(Outcome[decision.reason.name], decision.message)
             with self._sending:
                 self.check()
-                plan_id = self._hands.send(decision, observation, arm, self._clock.plan())
-            self._hands.report(decision, "moving" if decision.imagined is None else f"moving to {decision.imagined}")
+                plan_id = self._sink.send(decision, observation, arm, self._clock.plan())
+            self._sink.report(decision, "moving" if decision.imagined is None else f"moving to {decision.imagined}")
             refusal = self._wait_for_answer(plan_id)
             self._clock.end("answer")
             if not refusal:
@@ -203,20 +203,20 @@ class GoalPursuit:
         """
         start_s = self._settings.start_timeout_s if self.last is None else 0.0
         asked_s = self._now_s() if self.last is None else 0.0  # before the goal came, others may have moved the scene
-        blind_s = min(self._settings.settle_s + self._senses.image_timeout_s, self._settings.motion_timeout_s)
+        blind_s = min(self._settings.settle_s + self._buffer.image_timeout_s, self._settings.motion_timeout_s)
         began_s = wanted_since_s = told_s = time.monotonic()
         while True:
-            with self._senses.changed:
+            with self._buffer.changed:
                 self.check()
-                arm, observation = self._senses.arm, self._senses.observation
+                arm, observation = self._buffer.arm, self._buffer.observation
                 settled_s = self._want_picture(arm, asked_s)
                 if not math.isfinite(settled_s):
                     wanted_since_s = time.monotonic()
                 if arm is not None and arm.mode is Mode.STOPPED:
                     raise Ended(Outcome.ARM_STOPPED, f"the arm is stopped: {arm.reason}")
                 waited_s = time.monotonic() - began_s
-                silent_arm, silent_camera = self._senses.arm_complaint(), self._senses.image_complaint()
-                if silent_arm and waited_s > max(start_s, self._senses.arm_timeout_s):
+                silent_arm, silent_camera = self._buffer.arm_complaint(), self._buffer.image_complaint()
+                if silent_arm and waited_s > max(start_s, self._buffer.arm_timeout_s):
                     raise Ended(Outcome.STALE_JOINT_STATE, silent_arm)
                 unseen_s = time.monotonic() - wanted_since_s
                 if silent_camera and unseen_s > max(start_s, blind_s):
@@ -230,37 +230,37 @@ class GoalPursuit:
                 if waited_s > max(start_s, self._settings.motion_timeout_s):
                     state = "moving" if arm is not None and arm.moving else "seen at rest"
                     raise Ended(Outcome.ARM_REFUSED, f"the arm was not {state} and observed within {waited_s:.1f} s")
-                self._senses.changed.wait(0.02)
+                self._buffer.changed.wait(0.02)
             waits_for = silent_arm or silent_camera
             if waits_for and time.monotonic() - told_s > TELL_PERIOD_S:
                 told_s = time.monotonic()
-                self._hands.report(None, f"waiting: {waits_for}")
+                self._sink.report(None, f"waiting: {waits_for}")
 
     def _want_picture(self, arm: ArmReport | None, asked_s: float) -> float:
         """From when on pictures count, infinite while the arm moves; encoder and cameras are told."""
         settled_s = math.inf
         if arm is not None and not arm.moving:
             settled_s = max(asked_s, arm.rest_since_s + self._settings.settle_s) - SAME_MOMENT_S
-        if settled_s != self._senses.wanted_from_s:
-            self._senses.wanted_from_s = settled_s
+        if settled_s != self._buffer.wanted_from_s:
+            self._buffer.wanted_from_s = settled_s
             if math.isfinite(settled_s):
-                self._hands.want_picture(settled_s)
+                self._sink.want_picture(settled_s)
         return settled_s
 
     def _wait_for_answer(self, plan_id: int) -> str:
         """Waits until the arm has taken or refused a plan and rests again; returns the refusal, empty when taken."""
         deadline_s = time.monotonic() + self._settings.arm_answer_timeout_s
-        with self._senses.changed:
+        with self._buffer.changed:
             while True:
                 self.check()
-                arm = self._senses.arm
+                arm = self._buffer.arm
                 if arm.refused_plan_id == plan_id:
                     return arm.reason
                 if arm.plan_id == plan_id:
                     return ""
                 if time.monotonic() > deadline_s:
-                    if complaint := self._senses.arm_complaint():
+                    if complaint := self._buffer.arm_complaint():
                         raise Ended(Outcome.STALE_JOINT_STATE, complaint)
                     limit_s = self._settings.arm_answer_timeout_s
                     raise Ended(Outcome.ARM_REFUSED, f"the arm did not answer plan {plan_id} within {limit_s:.1f} s")
-                self._senses.changed.wait(0.02)
+                self._buffer.changed.wait(0.02)

@@ -45,7 +45,7 @@ def episodes_asked(folders: Sequence[Path]) -> list[str]:
     return [sha256(path) for folder in folders for path in shard_paths(folder)]
 
 
-def kept(file: Path, asked: dict[str, object], evaluate: Callable[[], dict[str, object]]) -> dict[str, object]:
+def cached(file: Path, asked: dict[str, object], evaluate: Callable[[], dict[str, object]]) -> dict[str, object]:
     """What `evaluate` finds, with what was asked, from the file where it is there already, which is then said.
 
     asked: all that the finding depends on, as JSON can write it. Raises ValueError naming what differs.

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from jepa_planner.control.arm_executive import Mode
-from jepa_planner.nodes import senses
-from jepa_planner.nodes.senses import ArmReport, Observation, Senses
+from jepa_planner.nodes import state_buffer as state_buffer
+from jepa_planner.nodes.state_buffer import ArmReport, Observation, StateBuffer
 
 
 class Clock:
@@ -29,8 +29,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def fresh(clock) -> Senses:
-    fresh = Senses(image_timeout_s=1.0, arm_timeout_s=0.5, now_s=clock)
+def fresh(clock) -> StateBuffer:
+    fresh = StateBuffer(image_timeout_s=1.0, arm_timeout_s=0.5, now_s=clock)
     fresh.see(Observation(torch.zeros(2, 3), 100.0))
     fresh.feel(report(100.0))
     return fresh
@@ -69,8 +69,8 @@ def test_an_arm_that_waits_says_why_itself(fresh):
 
 
 def test_a_clock_that_stands_because_its_simulator_is_gone_is_noticed(fresh, monkeypatch):
-    later_s = time.monotonic() + 1.0 + senses.CLOCK_STANDS_S + 0.1
-    monkeypatch.setattr(senses.time, "monotonic", lambda: later_s)
+    later_s = time.monotonic() + 1.0 + state_buffer.CLOCK_STANDS_S + 0.1
+    monkeypatch.setattr(state_buffer.time, "monotonic", lambda: later_s)
     assert "the clock stands" in fresh.image_complaint()
     assert "the clock stands" in fresh.arm_complaint()
 
@@ -105,22 +105,22 @@ def test_a_clock_that_is_set_back_lets_the_arm_rest_at_once(fresh, clock):
 
 
 def test_what_a_node_says_of_itself_explains_why_nothing_comes(clock):
-    senses = Senses(1.0, 0.5, clock)
-    assert senses.image_complaint() == "nothing came from encoder_node: is it running in this namespace?"
-    senses.hear("encoder_node", 100.0, "nothing came on /front/image_raw")
-    senses.hear("arm_node", 100.0, "not active")
-    assert senses.image_complaint() == "encoder_node: nothing came on /front/image_raw"
-    assert senses.arm_complaint() == "arm_node: not active"
-    senses.hear("encoder_node", 100.0, "")
+    state_buffer = StateBuffer(1.0, 0.5, clock)
+    assert state_buffer.image_complaint() == "nothing came from encoder_node: is it running in this namespace?"
+    state_buffer.hear("encoder_node", 100.0, "nothing came on /front/image_raw")
+    state_buffer.hear("arm_node", 100.0, "not active")
+    assert state_buffer.image_complaint() == "encoder_node: nothing came on /front/image_raw"
+    assert state_buffer.arm_complaint() == "arm_node: not active"
+    state_buffer.hear("encoder_node", 100.0, "")
     expected = "no image yet, though encoder_node says that it works: are its topics this node's?"
-    assert senses.image_complaint() == expected
+    assert state_buffer.image_complaint() == expected
 
 
 def test_a_node_that_was_never_heard_is_named_though_others_are_heard(clock):
-    senses = Senses(1.0, 0.5, clock)
-    senses.hear("predictor_node", 100.0, "")
-    assert senses.image_complaint() == "nothing came from encoder_node: is it running in this namespace?"
-    assert senses.arm_complaint() == "nothing came from arm_node: is it running in this namespace?"
+    state_buffer = StateBuffer(1.0, 0.5, clock)
+    state_buffer.hear("predictor_node", 100.0, "")
+    assert state_buffer.image_complaint() == "nothing came from encoder_node: is it running in this namespace?"
+    assert state_buffer.arm_complaint() == "nothing came from arm_node: is it running in this namespace?"
 
 
 def test_a_node_that_says_it_works_does_not_explain_what_grew_stale(fresh, clock):

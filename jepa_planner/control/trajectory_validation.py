@@ -19,7 +19,7 @@ class UnreachableError(ValueError):
     """A motion leads where the joints cannot follow; the message names the joint."""
 
 
-class Rehearsal:
+class TrajectoryValidation:
     """Judges motions of the tcp by what the joints would have to do.
 
     A joint has its full speed (the robot description's, times `joint_velocity_scale`) until it comes within

@@ -5,8 +5,8 @@ import pytest
 
 from jepa_planner.control.kinematics import rotation_from_rpy, rotation_vector
 from jepa_planner.control.limits import SafetyLimits
-from jepa_planner.control.rehearsal import LAG_M, LAG_RAD, SLOWEST, Rehearsal, UnreachableError
 from jepa_planner.control.setpoint_stream import SetpointStream
+from jepa_planner.control.trajectory_validation import LAG_M, LAG_RAD, SLOWEST, TrajectoryValidation, UnreachableError
 
 LIMITS = SafetyLimits.panda()
 POSTURE_RAD = np.array(LIMITS.posture_rad)
@@ -50,7 +50,7 @@ def test_a_motion_takes_longer_where_the_joints_would_be_too_fast():
 
 def test_the_tcp_setpoint_waits_for_joints_that_are_at_their_limit(monkeypatch):
     """Even a motion that was never rehearsed does not run ahead of its joints."""
-    monkeypatch.setattr(Rehearsal, "too_fast_by", lambda *_: 0.0)
+    monkeypatch.setattr(TrajectoryValidation, "too_fast_by", lambda *_: 0.0)
     made = stream(FAST)
     made.follow(START_M, HALF_TURN, 0.0)
     setpoints = run(made)
@@ -72,14 +72,14 @@ def test_a_target_that_the_joints_cannot_follow_to_is_refused_and_the_joint_name
 
 
 def test_a_joint_slows_down_toward_its_margin_and_not_away_from_it():
-    rehearsal, q = Rehearsal(KINEMATICS, LIMITS), HOME_RAD.copy()
-    full = rehearsal.max_speed_rad_s
+    validation, q = TrajectoryValidation(KINEMATICS, LIMITS), HOME_RAD.copy()
+    full = validation.max_speed_rad_s
     q[5] = KINEMATICS.upper_rad[5] - LIMITS.joint_slowdown_rad / 2
-    toward = rehearsal.allowed_speed_rad_s(q, np.ones(7)) / full
+    toward = validation.allowed_speed_rad_s(q, np.ones(7)) / full
     assert toward[5] == pytest.approx(0.5) and toward[0] == 1.0
-    assert rehearsal.allowed_speed_rad_s(q, -np.ones(7))[5] == full[5]
+    assert validation.allowed_speed_rad_s(q, -np.ones(7))[5] == full[5]
     q[5] = KINEMATICS.upper_rad[5]
-    assert rehearsal.allowed_speed_rad_s(q, np.ones(7))[5] == pytest.approx(SLOWEST * full[5])
+    assert validation.allowed_speed_rad_s(q, np.ones(7))[5] == pytest.approx(SLOWEST * full[5])
 
 
 def test_every_joint_slows_down_near_a_singularity():
@@ -87,7 +87,7 @@ def test_every_joint_slows_down_near_a_singularity():
     stretched[3] = KINEMATICS.upper_rad[3]
     distance = KINEMATICS.distance_to_singularity(stretched)
     assert distance < KINEMATICS.distance_to_singularity(POSTURE_RAD)
-    wary = Rehearsal(KINEMATICS, replace(LIMITS, singularity_slowdown=4 * distance))
+    wary = TrajectoryValidation(KINEMATICS, replace(LIMITS, singularity_slowdown=4 * distance))
     np.testing.assert_allclose(wary.allowed_speed_rad_s(stretched, -np.ones(7)), 0.25 * wary.max_speed_rad_s)
 
 

@@ -4,8 +4,8 @@ import torch
 from jepa_planner.model.contract_sections import FamiliaritySpec
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason
+from jepa_planner.planning.out_of_distribution import MonitoredController, doubt_of_goal
 from jepa_planner.planning.verdict import Verdict
-from jepa_planner.planning.wary_controller import WaryController, doubt_of_goal
 
 SPEC = FamiliaritySpec(latent_distance=3.0, arm_error_m=0.05, surprise=1.0, data="a test")
 STATE = torch.tensor([0.5, 0.0, 0.1, 0, 0, 0, 0, 0])
@@ -44,9 +44,9 @@ class Imagines:
         return (imagined - goal).square().mean(dim=(1, 2))
 
 
-def wary(spec: FamiliaritySpec = SPEC) -> tuple[WaryController, Inner]:
+def wary(spec: FamiliaritySpec = SPEC) -> tuple[MonitoredController, Inner]:
     inner = Inner()
-    return WaryController(inner, known(), spec, Imagines()), inner
+    return MonitoredController(inner, known(), spec, Imagines()), inner
 
 
 def known() -> Familiarity:
@@ -84,7 +84,7 @@ def test_a_picture_that_shows_the_arm_elsewhere_ends_the_work_by_name():
     assert "0.200 m from where the joints say" in decision.message
 
 
-def lenient() -> WaryController:
+def lenient() -> MonitoredController:
     return wary(FamiliaritySpec(latent_distance=99.0, arm_error_m=99.0, surprise=0.5, data="a test"))[0]
 
 

@@ -10,14 +10,14 @@ from small_models import small_world_model
 from small_planner import ENERGY, small_planner
 
 from jepa_planner.control.arm_executive import Mode
-from jepa_planner.nodes.goal_pursuit import Ended, GoalPursuit, Outcome, PursuitSettings
-from jepa_planner.nodes.senses import ArmReport, Observation, Senses
+from jepa_planner.nodes.goal_executor import Ended, ExecutorSettings, GoalExecutor, Outcome
+from jepa_planner.nodes.state_buffer import ArmReport, Observation, StateBuffer
 from jepa_planner.nodes.step_clock import StepClock, StepSeconds
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
 from jepa_planner.planning.factory import ControllerFactory
-from jepa_planner.planning.imagination import WorldModelImagination
+from jepa_planner.planning.rollout_cost import WorldModelCost
 
-SETTINGS = PursuitSettings(
+SETTINGS = ExecutorSettings(
     start_timeout_s=0.1, arm_answer_timeout_s=5.0, motion_timeout_s=0.5, goal_timeout_s=10.0, max_refusals=2
 )
 
@@ -41,7 +41,7 @@ def report(stamp_s: float = 100.0, **changes) -> ArmReport:
     return ArmReport(stamp_s=stamp_s, **{**values, **changes})
 
 
-class Hands:
+class Sink:
     """Remembers plans and holds; answers a plan as an arm that moves at once and rests again."""
 
     def __init__(self, world: "World") -> None:
@@ -91,10 +91,10 @@ class World:
     """A pursuit with all around it; senses are fresh until the test says otherwise."""
 
     def __init__(self, goal_stamp_s: float = 0.0) -> None:
-        self.clock, self.hands, self.controller = Clock(), Hands(self), Controller()
-        self.senses = Senses(image_timeout_s=0.5, arm_timeout_s=0.5, now_s=self.clock)
-        self.pursuit = GoalPursuit(
-            lambda: self.controller, self.senses, self.hands, SETTINGS, self.clock, 8, goal_stamp_s=goal_stamp_s
+        self.clock, self.sink, self.controller = Clock(), Sink(self), Controller()
+        self.state_buffer = StateBuffer(image_timeout_s=0.5, arm_timeout_s=0.5, now_s=self.clock)
+        self.pursuit = GoalExecutor(
+            lambda: self.controller, self.state_buffer, self.sink, SETTINGS, self.clock, 8, goal_stamp_s=goal_stamp_s
         )
         self.after_plan = self.arrive
 
@@ -104,9 +104,9 @@ class World:
         for now_s in (rest_since_s, rest_since_s + 0.5):
             self.clock.now_s = now_s
             if arm:
-                self.senses.feel(report(now_s, plan_id=plan_id, rest_since_s=rest_since_s))
+                self.state_buffer.feel(report(now_s, plan_id=plan_id, rest_since_s=rest_since_s))
         if image:
-            self.senses.see(Observation(torch.zeros(2, 2), self.clock.now_s))
+            self.state_buffer.see(Observation(torch.zeros(2, 2), self.clock.now_s))
 
     def silence_after(self, plans: int, **arrivals: bool) -> None:
         """From that plan on, only these arrive."""
@@ -124,14 +124,14 @@ def test_nothing_is_sent_before_the_first_image():
     world = World()
     world.arrive(image=False)
     assert world.pursuit.run().outcome is Outcome.STALE_IMAGE
-    assert world.hands.plans == []
+    assert world.sink.plans == []
 
 
 def test_nothing_is_sent_before_the_first_joint_state():
     world = World()
     world.arrive(arm=False)
     assert world.pursuit.run().outcome is Outcome.STALE_JOINT_STATE
-    assert world.hands.plans == []
+    assert world.sink.plans == []
 
 
 def test_a_picture_from_before_the_goal_is_not_planned_from(world):
@@ -139,7 +139,7 @@ def test_a_picture_from_before_the_goal_is_not_planned_from(world):
     world.clock.now_s += 0.2
     end = world.pursuit.run()
     assert end.outcome is Outcome.ARM_REFUSED and "observed within" in end.message
-    assert world.hands.plans == []
+    assert world.sink.plans == []
 
 
 def test_an_old_image_ends_the_goal_by_name(world):
@@ -147,7 +147,7 @@ def test_an_old_image_ends_the_goal_by_name(world):
     end = world.pursuit.run()
     assert end.outcome is Outcome.STALE_IMAGE
     assert "image is stale: 1.00 s old, limit 0.50 s" in end.message
-    assert len(world.hands.plans) == 2 and world.hands.holds
+    assert len(world.sink.plans) == 2 and world.sink.holds
 
 
 def test_a_latent_that_repeats_its_stamp_ends_the_goal_by_name(world):
@@ -155,12 +155,12 @@ def test_a_latent_that_repeats_its_stamp_ends_the_goal_by_name(world):
 
     def freeze(plan_id: int) -> None:
         world.arrive(plan_id, image=plan_id < 2)
-        world.senses.see(Observation(torch.zeros(2, 2), 102.0))
+        world.state_buffer.see(Observation(torch.zeros(2, 2), 102.0))
 
     world.after_plan = freeze
     end = world.pursuit.run()
     assert end.outcome is Outcome.STALE_IMAGE
-    assert len(world.hands.plans) == 2
+    assert len(world.sink.plans) == 2
 
 
 def test_an_old_joint_state_ends_the_goal_by_name(world):
@@ -168,13 +168,13 @@ def test_an_old_joint_state_ends_the_goal_by_name(world):
         world.arrive(plan_id)
         if plan_id == 2:
             world.clock.now_s += 1.0
-            world.senses.see(Observation(torch.zeros(2, 2), world.clock.now_s))
+            world.state_buffer.see(Observation(torch.zeros(2, 2), world.clock.now_s))
 
     world.after_plan = silence
     end = world.pursuit.run()
     assert end.outcome is Outcome.STALE_JOINT_STATE
     assert "joint state is stale" in end.message
-    assert len(world.hands.plans) == 2 and world.hands.holds
+    assert len(world.sink.plans) == 2 and world.sink.holds
 
 
 def test_an_old_goal_image_ends_the_goal_by_name():
@@ -183,7 +183,7 @@ def test_an_old_goal_image_ends_the_goal_by_name():
     end = world.pursuit.run()
     assert end.outcome is Outcome.STALE_GOAL
     assert "limit 10.00 s" in end.message
-    assert 0 < len(world.hands.plans) <= 5
+    assert 0 < len(world.sink.plans) <= 5
 
 
 def test_a_goal_image_stamped_ahead_of_the_clock_ends_the_goal_by_name():
@@ -210,7 +210,7 @@ def test_no_plan_leaves_after_a_cancellation(world):
     cancelled, world.pursuit._interruption = world.pursuit._interruption, None
     world.pursuit._sending = Late()
     assert world.pursuit.run().outcome is Outcome.CANCELLED
-    assert world.hands.plans == []
+    assert world.sink.plans == []
 
 
 def test_a_cancellation_holds_the_arm_at_once(world):
@@ -226,15 +226,16 @@ def test_a_cancellation_holds_the_arm_at_once(world):
     thread.start()
     assert thinking.wait(10.0)
     world.pursuit.interrupt(Outcome.CANCELLED, "a test")
-    held.append(world.hands.holds)
+    held.append(world.sink.holds)
     may_end.set()
     thread.join(10.0)
     assert held == [1]
-    assert world.hands.plans == []
+    assert world.sink.plans == []
 
 
 def test_a_stopped_arm_ends_the_goal_by_name(world):
-    world.after_plan = lambda plan_id: world.senses.feel(report(101.5, plan_id=1, mode=Mode.STOPPED, reason="button"))
+    stopped = report(101.5, plan_id=1, mode=Mode.STOPPED, reason="button")
+    world.after_plan = lambda plan_id: world.state_buffer.feel(stopped)
     end = world.pursuit.run()
     assert (end.outcome, end.message) == (Outcome.ARM_STOPPED, "the arm is stopped: button")
 
@@ -243,11 +244,11 @@ def test_a_picture_from_before_the_arm_came_to_rest_is_not_planned_on(world):
     def early(plan_id: int) -> None:
         world.arrive(plan_id)
         world.clock.now_s += 0.1
-        world.senses.feel(report(world.clock.now_s, plan_id=plan_id, rest_since_s=world.clock.now_s - 0.05))
+        world.state_buffer.feel(report(world.clock.now_s, plan_id=plan_id, rest_since_s=world.clock.now_s - 0.05))
 
     world.after_plan = early
     assert world.pursuit.run().outcome is Outcome.ARM_REFUSED
-    assert len(world.hands.plans) == 1
+    assert len(world.sink.plans) == 1
 
 
 def test_a_planner_that_breaks_holds_the_arm_and_says_how(world):
@@ -255,13 +256,13 @@ def test_a_planner_that_breaks_holds_the_arm_and_says_how(world):
     end = world.pursuit.run()
     assert end.outcome is Outcome.INTERNAL_ERROR
     assert "ZeroDivisionError" in end.message
-    assert world.hands.holds == 1
+    assert world.sink.holds == 1
 
 
 def pursue_with_refusals(world: World, budget_steps: int, refused: tuple[int, ...]):
     """A goal far away, pursued by a real controller; the arm refuses the plans of these numbers, and stays."""
     model = small_world_model()
-    factory = ControllerFactory(model.contract, small_planner(), WorldModelImagination(model, ENERGY), ENERGY)
+    factory = ControllerFactory(model.contract, small_planner(), WorldModelCost(model, ENERGY), ENERGY)
     world.controller = factory.controller([Goal(torch.full((3, 4), 9.0), budget_steps, tolerance=1e-9)])
 
     def answer(plan_id: int) -> None:
@@ -269,8 +270,8 @@ def pursue_with_refusals(world: World, budget_steps: int, refused: tuple[int, ..
         rest_since_s = world.clock.now_s + 0.5
         for now_s in (rest_since_s, rest_since_s + 0.5):
             world.clock.now_s = now_s
-            world.senses.feel(report(now_s, rest_since_s=rest_since_s, **ids))
-        world.senses.see(Observation(torch.zeros(3, 4), world.clock.now_s))
+            world.state_buffer.feel(report(now_s, rest_since_s=rest_since_s, **ids))
+        world.state_buffer.see(Observation(torch.zeros(3, 4), world.clock.now_s))
 
     world.after_plan = answer
     answer(0)
@@ -285,7 +286,7 @@ def test_a_plan_that_the_arm_refuses_is_no_step_of_the_budget(budget_steps, refu
     end = pursue_with_refusals(world, budget_steps, refused)
     assert end.outcome is Outcome.BUDGET_SPENT, end.message
     assert world.pursuit.steps == budget_steps
-    assert len(world.hands.plans) == budget_steps + len(refused)
+    assert len(world.sink.plans) == budget_steps + len(refused)
     assert f"after {budget_steps} steps" in end.message
 
 
@@ -293,14 +294,14 @@ def test_an_arm_that_refuses_plan_after_plan_ends_the_goal():
     world = World()
     end = pursue_with_refusals(world, 5, refused=(2, 3))
     assert end.outcome is Outcome.ARM_REFUSED and "refused 2 plans in a row" in end.message
-    assert (world.pursuit.steps, world.hands.plans[-1].total_steps) == (1, 2)
+    assert (world.pursuit.steps, world.sink.plans[-1].total_steps) == (1, 2)
 
 
 def test_each_look_asks_once_for_a_picture_from_when_the_arm_has_settled(world):
     world.silence_after(3, image=False)
     world.pursuit.run()
     rests_s = [101.5, 102.5, 103.5]
-    assert world.hands.wanted_from_s[1:] == pytest.approx([rest_s + SETTINGS.settle_s for rest_s in rests_s], abs=2e-6)
+    assert world.sink.wanted_from_s[1:] == pytest.approx([rest_s + SETTINGS.settle_s for rest_s in rests_s], abs=2e-6)
 
 
 def test_a_picture_taken_the_moment_the_arm_has_settled_counts(world):
@@ -310,16 +311,16 @@ def test_a_picture_taken_the_moment_the_arm_has_settled_counts(world):
         world.clock.now_s += 0.5
         rest_since_s = world.clock.now_s
         stamp_s = rest_since_s + SETTINGS.settle_s - 1e-9
-        world.senses.feel(report(rest_since_s, plan_id=plan_id, rest_since_s=rest_since_s))
+        world.state_buffer.feel(report(rest_since_s, plan_id=plan_id, rest_since_s=rest_since_s))
         world.clock.now_s += SETTINGS.settle_s
-        world.senses.feel(report(stamp_s, plan_id=plan_id, rest_since_s=rest_since_s))
-        world.senses.see(Observation(torch.zeros(2, 2), stamp_s))
+        world.state_buffer.feel(report(stamp_s, plan_id=plan_id, rest_since_s=rest_since_s))
+        world.state_buffer.see(Observation(torch.zeros(2, 2), stamp_s))
         if plan_id == 3:
             raise Ended(Outcome.CANCELLED, "enough")
 
     world.after_plan = settle
     assert world.pursuit.run().outcome is Outcome.CANCELLED
-    assert len(world.hands.plans) == 3
+    assert len(world.sink.plans) == 3
 
 
 def test_the_seconds_of_each_step_go_with_the_plan_after_it(world):
@@ -332,7 +333,7 @@ def test_the_seconds_of_each_step_go_with_the_plan_after_it(world):
 
     world.after_plan = arrive
     world.pursuit.run()
-    first, *later = world.hands.spent
+    first, *later = world.sink.spent
     assert math.isnan(first.step)
     assert [spent.step for spent in later] == pytest.approx([1.0, 1.0])
 
@@ -340,5 +341,5 @@ def test_the_seconds_of_each_step_go_with_the_plan_after_it(world):
 def test_the_last_look_is_told_as_well():
     world = World()
     pursue_with_refusals(world, 1, refused=())
-    decision, status = world.hands.reports[-1]
+    decision, status = world.sink.reports[-1]
     assert (decision.kind, decision.total_steps, status) == (DecisionKind.GAVE_UP, 1, "the steps allowed are spent")

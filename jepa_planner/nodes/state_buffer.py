@@ -56,7 +56,7 @@ class ArmReport:
         return np.array([*self.pose, *grippers], dtype=np.float32)
 
 
-class Senses:
+class StateBuffer:
     """The newest observation and arm report, how old they are, and what the nodes behind them say of themselves.
 
     Age counts by stamps and arrivals on the node's clock, and nothing is taken to be from after its arrival: not a

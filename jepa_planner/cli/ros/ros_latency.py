@@ -18,11 +18,11 @@ from jepa_planner.learning.evaluation.benchmark.subjects import bundle_subject
 from jepa_planner.learning.evaluation.benchmark.tables import Table, milliseconds
 from jepa_planner.learning.evaluation.benchmark.timing import Timing, clocked
 from jepa_planner.nodes.graph import PLANNER_MODULES, Processes, ros_arguments
-from jepa_planner.nodes.local_model import LocalImagination
+from jepa_planner.nodes.local_model import LocalCost
 from jepa_planner.nodes.models import world_model
 from jepa_planner.nodes.planner_node import start
 from jepa_planner.nodes.predictor_node import PredictorNode
-from jepa_planner.nodes.remote_model import Patience, RemoteImagination
+from jepa_planner.nodes.remote_model import RemoteCost, ServiceTimeouts
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.planning.planner_settings import PlannerSettings
 
@@ -59,16 +59,16 @@ def measure_overhead(
             problem, actions = subject.problem(seed=0), subject.candidates(subject.search.samples)
             nothing = partial(bool)
             ways = {
-                "no node": predictor.imagination,
-                "composed": LocalImagination(predictor, predictor.model_id, nothing),
-                "apart": RemoteImagination(
-                    caller, predictor.model_id, Patience(START_TIMEOUT_S, START_TIMEOUT_S, nothing)
+                "no node": predictor.cost,
+                "composed": LocalCost(predictor, predictor.model_id, nothing),
+                "apart": RemoteCost(
+                    caller, predictor.model_id, ServiceTimeouts(START_TIMEOUT_S, START_TIMEOUT_S, nothing)
                 ),
             }
             seconds: dict[str, list[float]] = {way: [] for way in WAYS}
             for turn in range(1 + calls):
-                for way, imagination in ways.items():
-                    taken_s, _ = clocked(partial(imagination.energies, problem.context, problem.goal, actions), device)
+                for way, cost in ways.items():
+                    taken_s, _ = clocked(partial(cost.energies, problem.context, problem.goal, actions), device)
                     if turn:  # the first turn finds the other process and warms it up
                         seconds[way].append(taken_s)
                 advance()

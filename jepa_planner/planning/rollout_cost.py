@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jepa_planner.planning.energy import Energy
 
 
-class Imagination(Protocol):
+class RolloutCost(Protocol):
     """Energies of candidate actions after a context, toward a goal."""
 
     def energies(self, context: Context, goal: Tensor, actions: Tensor) -> Tensor:
@@ -22,7 +22,7 @@ class Imagination(Protocol):
         ...
 
 
-class WorldModelImagination:
+class WorldModelCost:
     """A world model in this process; only one chunk of imagined latents per thread is held at a time.
 
     Where the model runs rollouts in a rougher type than float32, energies near the `cuts` of the search (see `cuts_of`)
