@@ -96,7 +96,11 @@ def main(args: argparse.Namespace) -> int:
     threads = args.threads or (1 if spread else planning_threads())
     torch.set_num_threads(1)  # for all but rollouts: at this size their products are too small to share
     try:
-        vary = frozenset(source_of(args.task).perturbations if args.scenes == "varied" else args.perturb)
+        vary = frozenset(args.perturb)
+        if args.scenes == "varied":
+            if ":" in args.task:
+                raise ValueError(f"--scenes varied: {args.task} draws its own scenes; leave it out")
+            vary = frozenset(source_of(args.task).perturbations)
         settings = TrialSettings(
             args.task,
             args.episodes,

@@ -96,7 +96,7 @@ class Verbs:
             print(f"{self.program} {__version__}")
             return 0
         verb, *rest = arguments
-        if (modules := self.modules()).keys().isdisjoint([verb]):
+        if verb not in (modules := self.modules()):
             where = self.moved.get(verb, f"choose one of: {', '.join(modules)}")
             print(f"{self.program}: no verb {verb!r}; {where}", file=sys.stderr)
             return 2

@@ -121,7 +121,7 @@ class Examiner:
         env = make_scene(settings.task, self._policy.image_size_px, self._policy.cameras)
         if not isinstance(env, PandaTaskEnv):
             raise ValueError(
-                f"{settings.task}: blame needs the scripted expert, which knows the tasks of the simulator alone"
+                f"{settings.task}: this study needs the scripted expert, which knows the tasks of the simulator alone"
             )
         found: list[Evidence] = []
         self.seen = []

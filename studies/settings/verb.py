@@ -1,4 +1,4 @@
-"""`python -m studies settings`: what each choice in model.yaml is worth in closed loop."""
+"""`python -m studies settings`: what each choice in planner.yaml is worth in closed loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="", metavar="DIR", help="model bundle; the shipped one by default")
     parser.add_argument(
         "--change", nargs="+", default=[], metavar="NAME=VALUE",
-        help="of model.yaml, as in energy.kind=last_step_mse; several at once are joined by +",
+        help="of planner.yaml, as in energy.kind=last_step_mse; several at once are joined by +",
     )  # fmt: skip
     parser.add_argument("--tasks", nargs="+", default=["push"], metavar="TASK", help="as `eval` (default: push)")
     parser.add_argument("--goal-images", default="dense", metavar="dense|K|one")

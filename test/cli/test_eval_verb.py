@@ -38,6 +38,7 @@ def test_varied_scenes_are_all_perturbations_and_chosen_ones_only_those(tmp_path
         (["--task", "reach", "--floor", "noop", "--imagine-sub-goals", "auto"], "floors imagine nothing: leave out"),
         (["--task", "reach", "--floor", "noop", "--not-wary"], "floors doubt nothing: leave out --not-wary"),
         (["--task", "reach", "--ros", "--not-wary"], "wary is one of mpc_node's parameters: leave out --not-wary"),
+        (["--task", "my.scenes:Drawer", "--scenes", "varied"], "my.scenes:Drawer draws its own scenes; leave it out"),
         (["--task", "reach", "--imagine-sub-goals", "on"], "invalid choice: 'on'"),
         (["--task", "reach", "--iterations", "-1"], "argument --iterations: -1 given; expected 1 or more"),
         ([], "--task"),

@@ -13,12 +13,18 @@ from jepa_planner.learning.evaluation.trials import Trial, TrialSettings
 from jepa_planner.nodes.client import PlannerError
 from jepa_planner.nodes.conversions import time_message
 from jepa_planner.nodes.goal_executor import Outcome
+from jepa_planner_sim.arm_driver import ACTION_PERIOD_S
+from jepa_planner_sim.tasks import HOLD_STEPS
 
 
 def claim(domain: int) -> socket.socket:
     claimed = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     claimed.bind(("", FIRST_PORT + PORTS_PER_DOMAIN * domain))
     return claimed
+
+
+def test_the_arm_rests_as_long_as_the_judge_of_the_simulator_holds_a_success_and_one_period_more():
+    assert REST_S == (HOLD_STEPS + 1) * ACTION_PERIOD_S
 
 
 def test_a_domain_in_use_is_left_to_those_who_use_it():

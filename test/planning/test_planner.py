@@ -88,7 +88,7 @@ def test_a_goal_that_does_not_fit_leaves_no_goal_behind(bundle):
 
 def test_what_is_public_is_at_hand_under_the_packages_name():
     assert jepa_planner.Planner is Planner and jepa_planner.WorldModel.__name__ == "WorldModel"
-    assert set(jepa_planner.__all__) <= set(dir(jepa_planner)) | set(jepa_planner._PUBLIC)
+    assert all(getattr(jepa_planner, name).__name__ == name for name in jepa_planner.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'Hope'"):
         jepa_planner.Hope  # noqa: B018
 
