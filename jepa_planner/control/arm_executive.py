@@ -7,11 +7,12 @@ from enum import IntEnum
 
 import numpy as np
 
-from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy, rotation_vector
+from jepa_planner.control.kinematics import ArmKinematics, rotation_vector
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner.control.setpoint_stream import SetpointStream
 from jepa_planner.control.setpoints import Setpoint, Target
-from jepa_planner.control.watchdog import LEAD_TOLERANCE_S, Watchdog, clock_complaint
+from jepa_planner.control.watchdog import LEAD_TOLERANCE_S, Watchdog, clock_status
+from jepa_planner.core.status import OK, Status, StatusCode
 
 MAX_STEP_DURATION_S = 10.0
 CLOCK_TOLERANCE_S = 0.05
@@ -48,7 +49,7 @@ class ArmSettings:
 
 @dataclass(frozen=True)
 class Step:
-    """The first step of a plan: a tcp target in the base frame (m, rad extrinsic xyz) and what it was planned from."""
+    """The first step of a plan: a tcp target in the base frame (m, rotation [3, 3]) and what it was planned from."""
 
     plan_id: int
     planned_at_s: float
@@ -56,7 +57,7 @@ class Step:
     valid_for_s: float
     duration_s: float
     xyz_m: np.ndarray
-    rpy_rad: np.ndarray
+    rotation: np.ndarray
     closedness: float
 
 
@@ -100,9 +101,9 @@ class ArmExecutive:
     def measured(self, now_s: float, stamp_s: float, q_rad: np.ndarray, closedness: float) -> None:
         """Takes a joint state that arrives now; one that is invalid or not newer than the last counts as none."""
         if not (np.all(np.isfinite(q_rad)) and np.isfinite(closedness)):
-            self.joint_state.explain("joint state holds numbers that are not finite")
+            self.joint_state.explain(Status(StatusCode.NOT_FINITE, "joint state holds numbers that are not finite"))
             return
-        self.joint_state.explain("")
+        self.joint_state.explain(OK)
         if not self.joint_state.feed(stamp_s, now_s):
             return
         xyz, rotation = self._kinematics.tcp_pose(q_rad)
@@ -115,33 +116,22 @@ class ArmExecutive:
         elif self.mode is Mode.MOVING and self._tracking_error_m() > self.settings.max_tracking_error_m:
             self._brake(Mode.BRAKING, f"arm is {self._tracking_error_m():.3f} m from where it was told to be")
 
-    def offer(self, now_s: float, step: Step) -> str:
-        """Follows a step, or refuses it and says why; an empty answer means accepted."""
-        refusal = self._refusal(now_s, step)
-        if refusal:
-            self.refuse(step, refusal)
-            return refusal
-        target = self.stream.clip(step.xyz_m, rotation_from_rpy(step.rpy_rad), step.closedness)
-        if refusal := self._target_refusal(step, target):
-            self.refuse(step, refusal)
-            return refusal
-        self._last_plan_id = step.plan_id
-        try:
-            duration_s = step.duration_s * self.settings.motion_share
-            self.stream.follow(target.xyz_m, target.rotation, target.closedness, duration_s)
-        except ValueError as error:
-            self.refuse(step, str(error))
-            return str(error)
-        self.accepted_plan_id = step.plan_id
+    def offer(self, now_s: float, step: Step) -> Status:
+        """Follows a step, or refuses it and says why."""
+        status = self._judge(now_s, step)
+        if not status.ok:
+            self.refuse(step.plan_id, status)
+            return status
+        self._last_plan_id = self.accepted_plan_id = step.plan_id
         self.moving, self._last, self._streamed_until_s = True, None, None
         self._enter(Mode.MOVING, f"following plan {step.plan_id}")
-        return ""
+        return OK
 
-    def refuse(self, step: Step, reason: str) -> None:
-        """Notes a step that is not followed; it may not come again."""
-        self._last_plan_id = max(self._last_plan_id, step.plan_id)
-        self.refused_plan_id = step.plan_id
-        self._explain(f"plan {step.plan_id} refused: {reason}")
+    def refuse(self, plan_id: int, why: Status) -> None:
+        """Notes a plan that is not followed; it may not come again."""
+        self._last_plan_id = max(self._last_plan_id, plan_id)
+        self.refused_plan_id = plan_id
+        self._explain(f"plan {plan_id} refused: {why.text}")
 
     def hold(self, reason: str) -> None:
         """Brakes a motion; does nothing to an arm that rests or is stopped."""
@@ -152,23 +142,23 @@ class ArmExecutive:
         """Brakes and refuses everything until `reset`."""
         self._brake(Mode.STOPPED, reason)
 
-    def reset(self, now_s: float) -> str:
-        """Leaves a stop and takes the measured joints as the starting point; returns why it cannot, or nothing.
+    def reset(self, now_s: float) -> Status:
+        """Leaves a stop and takes the measured joints as the starting point, or says why it cannot.
 
         A gripper that was stopped short of its command, and is not open, holds something: it keeps its command, because
         its measured width would let go.
         """
         if self.moving:
-            return "the arm is still moving; try again when it rests"
-        if complaint := self.joint_state.complaint(now_s):
+            return Status(StatusCode.NOT_AT_REST, "the arm is still moving; try again when it rests")
+        if not (joint_state := self.joint_state.status(now_s)).ok:
             if self.mode is Mode.STOPPED:
-                self._explain(f"cannot reset: {complaint}")
-            return complaint
+                self._explain(f"cannot reset: {joint_state.text}")
+            return joint_state
         measured, commanded = _snap(self.measurement.closedness), self.stream.closedness
         holds = 0.0 < measured < commanded
         self.stream.reset(self.measurement.q_rad, commanded if holds else measured)
         self._enter(Mode.HOLDING, "reset")
-        return ""
+        return OK
 
     def tick(self, now_s: float, steady_s: float | None = None) -> Setpoint | None:
         """Advances to now; returns the setpoint to publish, or None while there is nothing to say.
@@ -180,15 +170,15 @@ class ArmExecutive:
         steady_s = now_s if steady_s is None else steady_s
         if now_s < self._last_now_s - CLOCK_TOLERANCE_S:
             self.joint_state.forget()
-            self.joint_state.explain("the clock jumped back")
+            self.joint_state.explain(Status(StatusCode.CLOCK_SET_BACK, "the clock jumped back"))
             self._streamed_until_s, self.rest_since_s = None, 0.0
         self._last_now_s = now_s
-        complaint = self.joint_state.complaint(now_s)
-        if complaint and self.mode is not Mode.STOPPED:
+        joint_state = self.joint_state.status(now_s)
+        if not joint_state.ok and self.mode is not Mode.STOPPED:
             if self.mode is not Mode.WAITING:
-                self._brake(Mode.WAITING, complaint)
-            self.reason = self._waited_for = complaint
-        elif not complaint and self.mode is Mode.WAITING and not self.moving:
+                self._brake(Mode.WAITING, joint_state.text)
+            self.reason = self._waited_for = joint_state.text
+        elif joint_state.ok and self.mode is Mode.WAITING and not self.moving:
             self._enter(Mode.HOLDING, f"joint states arrive; before: {self._waited_for}")
         if not self.moving:
             return None
@@ -220,58 +210,91 @@ class ArmExecutive:
                 self._enter(Mode.HOLDING, done)
         return self._last
 
-    def _refusal(self, now_s: float, step: Step) -> str:
+    def _judge(self, now_s: float, step: Step) -> Status:
+        """Whether a step may be followed; the stream then has what the limits leave of its target."""
+        if not (status := self._judge_step(now_s, step)).ok:
+            return status
+        target = self.stream.clip(step.xyz_m, step.rotation, step.closedness)
+        if not (status := self._judge_target(step, target)).ok:
+            return status
+        try:
+            duration_s = step.duration_s * self.settings.motion_share
+            self.stream.follow(target.xyz_m, target.rotation, target.closedness, duration_s)
+        except ValueError as error:
+            return Status(StatusCode.UNREACHABLE, str(error))
+        return OK
+
+    def _judge_step(self, now_s: float, step: Step) -> Status:
+        """Whether a step comes in time, to an arm at rest, and is whole."""
         if self.mode is Mode.STOPPED:
-            return f"stopped ({self.reason}); call ~/reset first"
+            return Status(StatusCode.STOPPED, f"stopped ({self.reason}); call ~/reset first")
         if step.plan_id <= self._last_plan_id:
-            return f"replayed: plans up to {self._last_plan_id} were seen before"
-        if complaint := self.joint_state.complaint(now_s):
-            return complaint
+            return Status(StatusCode.REPLAYED, f"replayed: plans up to {self._last_plan_id} were seen before")
+        if not (joint_state := self.joint_state.status(now_s)).ok:
+            return joint_state
         if self.moving or self.mode is not Mode.HOLDING:
-            return f"the arm is {self.mode.name.lower()}" + (", still in motion" if self.moving else "")
-        numbers = (*step.xyz_m, *step.rpy_rad, step.closedness, step.duration_s, step.valid_for_s)
+            motion = ", still in motion" if self.moving else ""
+            return Status(StatusCode.NOT_AT_REST, f"the arm is {self.mode.name.lower()}{motion}")
+        numbers = (*step.xyz_m, *step.rotation.ravel(), step.closedness, step.duration_s, step.valid_for_s)
         if not np.all(np.isfinite(numbers)):
-            return "not every number in it is finite"
+            return Status(StatusCode.NOT_FINITE, "not every number in it is finite")
         if not 0.0 < step.duration_s <= MAX_STEP_DURATION_S:
-            return f"a step of {step.duration_s} s; expected more than 0 and at most {MAX_STEP_DURATION_S} s"
+            text = f"a step of {step.duration_s} s; expected more than 0 and at most {MAX_STEP_DURATION_S} s"
+            return Status(StatusCode.MALFORMED, text)
+        if not -CLOSEDNESS_TOLERANCE <= step.closedness <= 1.0 + CLOSEDNESS_TOLERANCE:
+            text = f"closedness is {step.closedness:g}, expected 0 (open) to 1 (closed)"
+            return Status(StatusCode.MALFORMED, text)
+        return self._judge_age(now_s, step)
+
+    def _judge_age(self, now_s: float, step: Step) -> Status:
+        """Whether a step, and the observation it was planned from, are of now."""
         age_s = now_s - step.planned_at_s
         if age_s > step.valid_for_s:
             late = f"late: planned {age_s:.2f} s ago, valid for {step.valid_for_s:.2f} s"
-            return f"{late}, unless the clock of the planner's computer is behind this node's"
+            text = f"{late}, unless the clock of the planner's computer is behind this node's"
+            return Status(StatusCode.OVERDUE, text)
         lead_s = max(step.planned_at_s, step.observed_at_s) - now_s
-        if complaint := clock_complaint("it is stamped", lead_s, self.settings.lead_tolerance_s, "arm_node"):
-            return complaint
+        if not (clock := clock_status("it is stamped", lead_s, self.settings.lead_tolerance_s, "arm_node")).ok:
+            return clock
         if step.observed_at_s < self.rest_since_s:
             early_s = self.rest_since_s - step.observed_at_s
-            return f"stale observation: from {early_s:.2f} s before the last motion ended"
-        if now_s - step.observed_at_s > self.settings.observation_timeout_s:
-            age_s, limit_s = now_s - step.observed_at_s, self.settings.observation_timeout_s
-            return f"stale observation: {age_s:.2f} s old, limit {limit_s:.2f} s"
-        if not -CLOSEDNESS_TOLERANCE <= step.closedness <= 1.0 + CLOSEDNESS_TOLERANCE:
-            return f"closedness is {step.closedness:g}, expected 0 (open) to 1 (closed)"
-        return ""
+            text = f"stale observation: from {early_s:.2f} s before the last motion ended"
+            return Status(StatusCode.OLD_OBSERVATION, text)
+        age_s = now_s - step.observed_at_s
+        if age_s > self.settings.observation_timeout_s:
+            text = f"stale observation: {age_s:.2f} s old, limit {self.settings.observation_timeout_s:.2f} s"
+            return Status(StatusCode.OLD_OBSERVATION, text)
+        return OK
 
-    def _target_refusal(self, step: Step, target: Target) -> str:
-        """Why a target is not followed; neither what was asked nor what the limits leave of it may be far off."""
-        for xyz_m, rotation in ((step.xyz_m, rotation_from_rpy(step.rpy_rad)), (target.xyz_m, target.rotation)):
+    def _judge_target(self, step: Step, target: Target) -> Status:
+        """Whether a target is followed; neither what was asked nor what the limits leave of it may be far off."""
+        for xyz_m, rotation in ((step.xyz_m, step.rotation), (target.xyz_m, target.rotation)):
             distance_m = float(np.linalg.norm(xyz_m - self.measurement.xyz_m))
             if distance_m > self.limits.max_step_m:
-                return f"first target is {distance_m:.3f} m from the measured tcp, limit {self.limits.max_step_m:.3f} m"
+                limit = f"limit {self.limits.max_step_m:.3f} m"
+                return Status(
+                    StatusCode.TOO_FAR, f"first target is {distance_m:.3f} m from the measured tcp, {limit}"
+                )
             angle_rad = float(np.linalg.norm(rotation_vector(rotation @ self.measurement.rotation.T)))
             limit_rad = self.limits.angular_velocity_rad_s * step.duration_s
             if angle_rad > limit_rad:
-                return f"first target is turned {angle_rad:.2f} rad from the measured tcp, limit {limit_rad:.2f} rad"
+                limit = f"limit {limit_rad:.2f} rad"
+                return Status(
+                    StatusCode.TOO_FAR, f"first target is turned {angle_rad:.2f} rad from the measured tcp, {limit}"
+                )
         worst = self._kinematics.nearest_limit(self.measurement.q_rad)
         if worst.beyond_rad > worst.margin_rad + JOINT_TOLERANCE_RAD:
-            return f"{worst}: jog it inward, or mend joint_states, which must be in rad and of the described robot"
+            text = f"{worst}: jog it inward, or mend joint_states, which must be in rad and of the described robot"
+            return Status(StatusCode.JOINT_LIMIT, text)
         outside_m, words = self.limits.outside_workspace(self.stream.pose()[0])
         left_m, _ = self.limits.outside_workspace(target.xyz_m)
         if left_m > self.settings.resync_distance_m and left_m >= outside_m:
-            return (
+            return Status(
+                StatusCode.OUTSIDE_WORKSPACE,
                 f"the tcp is {words}, and this step does not bring it nearer: bring it in by hand, "
-                "or widen workspace_min_m and workspace_max_m in the limits file"
+                "or widen workspace_min_m and workspace_max_m in the limits file",
             )
-        return ""
+        return OK
 
     def _was_moved(self) -> bool:
         """Whether a resting arm is not where it was told to be: moved by hand, or by another controller."""

@@ -13,6 +13,8 @@ from jepa_planner.control.robot_description import RobotDescriptionError, read_a
 
 POSTURE_SHARE = 0.02
 """Of the way to the posture, what one step of the inverse moves the null space."""
+QUATERNION_SLACK = 1e-3
+"""How far from 1 the length of a rotation's quaternion may be."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,20 @@ def rotation_from_rpy(rpy_rad: np.ndarray) -> np.ndarray:
 def rpy_from_rotation(rotation: np.ndarray) -> np.ndarray:
     """Extrinsic "xyz" angles [3] of a rotation matrix [3, 3]."""
     return pin.rpy.matrixToRpy(rotation)
+
+
+def rotation_from_quaternion(xyzw: Sequence[float]) -> np.ndarray:
+    """Rotation matrix [3, 3] of a quaternion [4], real part last; raises ValueError unless it has length 1."""
+    parts = np.asarray(xyzw, dtype=float)
+    length = float(np.linalg.norm(parts))
+    if not abs(length - 1.0) <= QUATERNION_SLACK:  # not a number is none either
+        raise ValueError(f"orientation {parts.tolist()} has length {length:g}; expected a unit quaternion")
+    return pin.Quaternion(*np.roll(parts / length, 1)).matrix()
+
+
+def quaternion_from_rotation(rotation: np.ndarray) -> np.ndarray:
+    """Quaternion [4], real part last, of a rotation matrix [3, 3]."""
+    return pin.Quaternion(rotation).normalized().coeffs()
 
 
 def rotation_vector(rotation: np.ndarray) -> np.ndarray:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from jepa_planner.core.status import OK, Status, StatusCode
+
 LEAD_TOLERANCE_S = 0.02
 """How far a stamp may be ahead of its arrival; less than the time for which a picture must show an arm at rest."""
 SIMULATED_LEAD_TOLERANCE_S = 1.0
@@ -20,7 +22,7 @@ class Watchdog:
 
     Age counts from the earlier of stamp and arrival: nothing can be from after its arrival. Only a newer stamp counts
     as news: a source that repeats an old one is as silent as none. One that goes back further than the timeout comes
-    from a clock that was set back. reader: whose clock arrivals are told by, for complaints.
+    from a clock that was set back. reader: whose clock arrivals are told by.
     """
 
     def __init__(
@@ -33,7 +35,7 @@ class Watchdog:
         self.stamp_s: float | None = None
         self._lead_tolerance_s = lead_tolerance_s
         self._reader = reader
-        self._why = ""
+        self._explained = OK
         self.forget()
 
     def feed(self, stamp_s: float, arrived_s: float) -> bool:
@@ -48,9 +50,9 @@ class Watchdog:
             self._lead_s, self._led_at_s = lead_s, arrived_s
         return True
 
-    def explain(self, why: str) -> None:
-        """Notes why nothing usable comes, for complaints; empty: not known."""
-        self._why = why
+    def explain(self, why: Status) -> None:
+        """Notes why nothing usable comes; OK: nothing is known to be the matter."""
+        self._explained = why
 
     def forget(self) -> None:
         """Starts over, as if nothing had arrived; for clocks that jump back."""
@@ -63,43 +65,48 @@ class Watchdog:
         """The smallest age on arrival of late; below 0 where the source's clock is ahead, infinite before anything."""
         return -self._lead_s
 
-    def complaint(self, now_s: float) -> str:
-        """Says in words why the last arrival cannot be used; empty when it is fresh."""
+    def status(self, now_s: float) -> Status:
+        """Whether the last arrival is fresh, or why it cannot be used."""
         if now_s <= 0.0:
-            return "simulated time has not begun: nothing came on /clock"
+            return Status(StatusCode.CLOCK_NOT_BEGUN, "simulated time has not begun: nothing came on /clock")
         if self.stamp_s is None:
-            return self._why or f"no {self.what} yet"
+            return Status(StatusCode.NOTHING_CAME, f"no {self.what} yet") if self._explained.ok else self._explained
         if self.stamp_s <= 0.0:
-            return f"{self.what} carries no time: its source leaves header.stamp at zero"
-        if complaint := self.clock_complaint():
-            return complaint
+            text = f"{self.what} carries no time: its source leaves header.stamp at zero"
+            return Status(StatusCode.UNSTAMPED, text)
+        if not (clock := self.clock_status()).ok:
+            return clock
         age_s = now_s - min(self.stamp_s, self._arrived_s)
         if age_s < -self._lead_tolerance_s:
-            return f"{self.what} came {-age_s:.2f} s from now: {self._reader}'s clock was set back"
+            text = f"{self.what} came {-age_s:.2f} s from now: {self._reader}'s clock was set back"
+            return Status(StatusCode.CLOCK_SET_BACK, text)
         if age_s <= self.timeout_s:
-            return ""
-        limit, because = f"limit {self.timeout_s:.2f} s", f"; {self._why}" if self._why else ""
+            return OK
+        limit, because = f"limit {self.timeout_s:.2f} s", "" if self._explained.ok else f"; {self._explained.text}"
         silent_s, old_s = now_s - self._arrived_s, self._arrived_s - self.stamp_s
         if silent_s >= old_s:
-            return f"{self.what} is stale: {age_s:.2f} s old, {limit}{because}"
-        return f"{self.what} is stale: {old_s:.2f} s old on arrival, {limit}: {_late(old_s, self._reader)}{because}"
+            return Status(StatusCode.STALE, f"{self.what} is stale: {age_s:.2f} s old, {limit}{because}")
+        old = f"{old_s:.2f} s old on arrival, {limit}: {_late(old_s, self._reader)}{because}"
+        return Status(StatusCode.STALE, f"{self.what} is stale: {old}")
 
-    def clock_complaint(self) -> str:
+    def clock_status(self) -> Status:
         """Names the two clocks where stamps are ahead of their arrival."""
-        return clock_complaint(f"{self.what} is stamped", self._lead_s, self._lead_tolerance_s, self._reader)
+        return clock_status(f"{self.what} is stamped", self._lead_s, self._lead_tolerance_s, self._reader)
 
-    def remark(self) -> str:
+    def delay_status(self) -> Status:
         """Tells of input that is steadily old on arrival, though not too old."""
         if self.stamp_s is None or self.delay_s <= STEADY_DELAY_S:
-            return ""
-        return f"{self.what} is at least {self.delay_s:.2f} s old on arrival: {_late(self.delay_s, self._reader)}"
+            return OK
+        text = f"{self.what} is at least {self.delay_s:.2f} s old on arrival: {_late(self.delay_s, self._reader)}"
+        return Status(StatusCode.LATE_ON_ARRIVAL, text)
 
 
-def clock_complaint(stamped: str, lead_s: float, tolerance_s: float, reader: str) -> str:
-    """Names the two clocks where something was stamped further ahead of its reader's clock than that; else empty."""
+def clock_status(stamped: str, lead_s: float, tolerance_s: float, reader: str) -> Status:
+    """Names the two clocks where something was stamped further ahead of its reader's clock than that."""
     if lead_s <= tolerance_s:
-        return ""
-    return f"{stamped} {lead_s:.2f} s ahead of {reader}'s clock: {_differ(lead_s, reader)}"
+        return OK
+    text = f"{stamped} {lead_s:.2f} s ahead of {reader}'s clock: {_differ(lead_s, reader)}"
+    return Status(StatusCode.CLOCK_AHEAD, text)
 
 
 def _differ(apart_s: float, reader: str) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from torch import Tensor
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.core.state_ranges import states_out_of_range
 from jepa_planner.core.strict_fields import FieldError
 from jepa_planner.model.contract_sections import (
@@ -124,11 +124,6 @@ class Contract:
             for name, given, expected in (
                 (f"{section}.head.scene.image_size", scene.image_size, self.encoder.image_size),
                 (f"{section}.head.scene.views", min(scene.views, self.encoder.views), self.encoder.views),
-                (
-                    "numbers of a picture that fill no row of latent.channels",
-                    scene.pixel_numbers % self.latent.channels,
-                    0,
-                ),
             ):
                 _check_equal(name, given, expected)
 
@@ -138,20 +133,10 @@ class Contract:
         return tuple(note for note in self.notes if note.startswith(SHORTCOMINGS))
 
     @property
-    def shows_pictures(self) -> bool:
-        """Whether what is observed holds the pictures besides their latent, for a head that looks at them."""
+    def looks_at_images(self) -> bool:
+        """Whether a head looks at the pictures themselves, so that observations hold them beside their latent."""
         heads = [part.head for part in (self.sub_goals, self.verdict) if part is not None]
         return any(head.scene is not None for head in heads)
-
-    @property
-    def observed_tokens(self) -> int:
-        """Rows of what is observed: the latent's tokens, and behind them, for a head that looks at them, the pictures
-        of all views in rows of as many numbers.
-        """
-        if not self.shows_pictures:
-            return self.latent.tokens
-        numbers = len(self.image.views) * 3 * self.image.height * self.image.width
-        return self.latent.tokens + numbers // self.latent.channels
 
     def check_images(self, shape: Sequence[int]) -> None:
         """Raises ContractError unless images of this shape are [B, views, H, W, 3] and large enough."""
@@ -201,15 +186,14 @@ class Contract:
         if tuple(shape[-2:]) != expected:
             raise ContractError(f"{name}: shape {list(shape)} given; this model's latents are {list(expected)}")
 
-    def latent_of(self, observed: Tensor) -> Tensor:
-        """The latent in what is observed [.., N, D], without the pictures that may follow it."""
-        return observed[..., : self.latent.tokens, :]
-
-    def check_observed(self, shape: Sequence[int], name: str = "latent") -> None:
-        """Raises ContractError unless this is the shape of what `WorldModel.observe` gives."""
-        expected = (self.observed_tokens, self.latent.channels)
-        if tuple(shape[-2:]) != expected:
-            raise ContractError(f"{name}: shape {list(shape)} given; this model's observations are {list(expected)}")
+    def check_observation(self, observation: Observation) -> None:
+        """Raises ContractError unless this has the shapes of what `WorldModel.observe` gives of one moment."""
+        self.check_latent(observation.latent.shape)
+        given = None if observation.images is None else list(observation.images.shape)
+        image = self.image
+        expected = [len(image.views), 3, image.height, image.width] if self.looks_at_images else None
+        if given != expected:
+            raise ContractError(f"images: {given or 'none'} given; this model's observations have {expected or 'none'}")
 
     def check_state(self, width: int) -> None:
         """Raises ContractError unless arm states have as many channels as the model was trained on."""

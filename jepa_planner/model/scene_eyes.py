@@ -30,11 +30,6 @@ class SceneEyesConfig:
             raise ValueError(f"{self}: expected sizes of at least 1")
 
     @property
-    def pixel_numbers(self) -> int:
-        """Of one picture of one view."""
-        return 3 * self.image_size[0] * self.image_size[1]
-
-    @property
     def features(self) -> int:
         """Numbers that all views give: of each spot its column, its row, and what is seen there."""
         return self.views * self.spots * (2 + self.values)

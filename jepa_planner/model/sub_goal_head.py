@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.scene_eyes import SceneEyes, SceneEyesConfig
 
 MAX_LATENT_NUMBERS = 8192
@@ -22,7 +23,7 @@ class SubGoalHeadConfig:
     """Sizes of a `SubGoalHead`; the first three describe the latents and arm states of its world model.
 
     hypotheses: guesses at the next moment, for the same picture may be reached in several ways and at several paces.
-    scene: of what looks at the pictures themselves, which then follow the latents; None: it is given latents alone.
+    scene: of what looks at the pictures themselves; None: the head goes by latents alone.
     """
 
     latent_tokens: int
@@ -101,22 +102,17 @@ class SubGoalHead(nn.Module):
         self.state_mean.copy_(state_mean)
         self.state_std.copy_(state_std)
 
-    def forward(self, latents: Tensor, states: Tensor, goals: Tensor) -> Hypotheses:
-        """latents and goals [B, N, D], states [B, S] -> hypotheses with the leading axis B.
+    def forward(self, now: Observation, goal: Observation) -> Hypotheses:
+        """Observations [B], `now` with arm states, and with images where the head sees -> hypotheses [B]."""
+        return self.guess(now, goal)[0]
 
-        Pictures follow the latents along N, in rows of D numbers as `WorldModel.observe` gives them; hypotheses have
-        latents alone.
-        """
-        return self.guess(latents, states, goals)[0]
-
-    def guess(self, latents: Tensor, states: Tensor, goals: Tensor) -> tuple[Hypotheses, Tensor | None]:
+    def guess(self, now: Observation, goal: Observation) -> tuple[Hypotheses, Tensor | None]:
         """As `forward`, and of a head that sees the poses [B, acts, 2, 4] at which the hand begins and ends to act."""
-        config = self.config
-        (latents, pictures), (goals, goal_pictures) = self._parted(latents), self._parted(goals)
+        config, latents, states = self.config, now.latent, now.state
         scaled = (states - self.state_mean) / self.state_std
-        x, poses = self.embed(torch.cat([latents.flatten(1), scaled, goals.flatten(1)], dim=-1)), None
+        x, poses = self.embed(torch.cat([latents.flatten(1), scaled, goal.latent.flatten(1)], dim=-1)), None
         if config.scene is not None:
-            seen = torch.cat([self.scene(pictures, goal_pictures), scaled], dim=-1)
+            seen = torch.cat([self.scene(now.images, goal.images), scaled], dim=-1)
             poses = self.acts(seen)
             x = x + self.embed_scene(torch.cat([seen, poses], dim=-1))
             poses = poses.unflatten(-1, (ACTS, 2, len(POSE)))
@@ -139,9 +135,3 @@ class SubGoalHead(nn.Module):
         seeing = copy.copy(self)
         seeing._modules = {**self._modules, "scene": self.scene.of_views(views)}
         return seeing
-
-    def _parted(self, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents [B, N, D] and pictures [B, v, 3, H, W] of what was seen, one after the other in rows of D numbers."""
-        latents, rows = seen[:, : self.config.latent_tokens], seen[:, self.config.latent_tokens :]
-        size = self.config.scene.image_size if self.config.scene is not None else (0, 0)
-        return latents, rows.reshape(len(seen), -1, 3, *size) if self.config.scene is not None else rows

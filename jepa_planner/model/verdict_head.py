@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.scene_eyes import SceneEyes, SceneEyesConfig
 from jepa_planner.model.sub_goal_head import MAX_LATENT_NUMBERS, residual_blocks
 
@@ -20,9 +21,8 @@ class VerdictHeadConfig:
     """Sizes of a `VerdictHead`; the first three describe the latents and arm states of its world model.
 
     edges_m: distances between the classes into which it sorts how far objects are off. scene: of what looks at the
-    pictures themselves, which then follow the latents; None: it is given latents alone. arm_from_latents: of a head
-    that sees, too, how the arm stands in the goal is read from the goal's latent, which is finer where cameras stand
-    where they always did.
+    pictures themselves; None: the head goes by latents alone. arm_from_latents: of a head that sees, too, how the arm
+    stands in the goal is read from the goal's latent, which is finer where cameras stand where they always did.
     """
 
     latent_tokens: int
@@ -111,23 +111,17 @@ class VerdictHead(nn.Module):
         """What logits are divided by, so that the chances that they give are those that are met."""
         self.temperature.fill_(temperature)
 
-    def forward(self, latents: Tensor, states: Tensor, goals: Tensor) -> Opinion:
-        """latents and goals [B, N, D], states [B, S] -> an opinion with the leading axis B.
-
-        Pictures follow the latents along N, in rows of D numbers as `WorldModel.observe` gives them.
-        """
-        tokens = self.config.latent_tokens
-        now, goal = latents[:, :tokens].flatten(1), goals[:, :tokens].flatten(1)
-        scaled = (states - self.state_mean) / self.state_std
-        x = self.embed(torch.cat([now, goal - now, scaled], dim=-1))
+    def forward(self, now: Observation, goal: Observation) -> Opinion:
+        """Observations [B], `now` with arm states, and with images where the head sees -> an opinion [B]."""
+        seen, shown_latent = now.latent.flatten(1), goal.latent.flatten(1)
+        scaled = (now.state - self.state_mean) / self.state_std
+        x = self.embed(torch.cat([seen, shown_latent - seen, scaled], dim=-1))
         if self.config.scene is not None:
-            shape = (len(now), -1, 3, *self.config.scene.image_size)
-            pictures = [seen[:, tokens:].reshape(shape) for seen in (latents, goals)]
-            x = x + self.embed_scene(self.scene(*pictures))
+            x = x + self.embed_scene(self.scene(now.images, goal.images))
         for block in self.blocks:
             x = x + block(x)
         x = self.norm(x)
-        shown = scaled + self.state_change(x) if self.goal_state is None else self.goal_state(goal)
+        shown = scaled + self.state_change(x) if self.goal_state is None else self.goal_state(shown_latent)
         return Opinion(self.logits(x) / self.temperature, shown * self.state_std + self.state_mean)
 
     def of_views(self, views: Sequence[int]) -> "VerdictHead":

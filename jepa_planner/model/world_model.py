@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.core.context import Context
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.bundle import load_bundle, load_decoder
 from jepa_planner.model.contract import Contract, ContractError
 from jepa_planner.model.device import usable_device
@@ -104,18 +105,16 @@ class WorldModel:
             return self.encoder(pixels).float()
 
     @torch.inference_mode()
-    def observe(self, images: np.ndarray | Tensor) -> Tensor:
-        """What a controller is given of camera images: their latents, and behind them, for a head that looks at
-        pictures, those as the encoder sees them, in rows of as many numbers.
+    def observe(self, images: np.ndarray | Tensor) -> Observation:
+        """What a controller is given of camera images: their latents, and the pictures themselves where a head looks at
+        them.
 
-        images and errors: as `encode`. Returns float32 [B, contract.observed_tokens, D].
+        images and errors: as `encode`. Returns observations [B], without arm states.
         """
         pixels = self._pixels(images)
         with self._precision():
             latents = self.encoder(pixels).float()
-        if not self.contract.shows_pictures:
-            return latents
-        return torch.cat([latents, pixels.reshape(len(latents), -1, latents.shape[-1])], dim=1)
+        return Observation(latents, pixels if self.contract.looks_at_images else None)
 
     @cached_property
     def engine(self) -> RolloutEngine:

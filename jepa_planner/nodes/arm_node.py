@@ -13,16 +13,17 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Mode, Step
-from jepa_planner.control.kinematics import rpy_from_rotation
 from jepa_planner.control.limits import SafetyLimits, shipped_config
 from jepa_planner.control.setpoints import JointPoint, Setpoint
+from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.msg import ArmState, Plan
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import (
+    ConversionError,
     duration_message,
     numbers,
-    point,
-    quaternion_from_rotation,
+    pose,
+    rotation_from,
     seconds,
     time_message,
     vector,
@@ -138,7 +139,7 @@ class ArmNode(PlannerNode):
     def is_moving(self) -> bool:
         return self.executive is not None and self.executive.moving
 
-    def health(self) -> tuple[bool, str, dict[str, object]]:
+    def health(self) -> tuple[Status, dict[str, object]]:
         executive, joint_state = self.executive, self.executive.joint_state
         if self._nothing_came:
             joint_state.explain(self.nothing_came_on([self._joint_states]))
@@ -149,10 +150,13 @@ class ArmNode(PlannerNode):
             "joint_state_delay_s": round(joint_state.delay_s, 3),
         }
         if executive.mode is Mode.STOPPED:
-            return False, executive.reason, numbers_behind
+            return Status(StatusCode.STOPPED, executive.reason), numbers_behind
         # Said here as well as in `arm_state`, which waits for simulated time to begin.
-        complaint = joint_state.complaint(self.now_s()) or joint_state.remark()
-        return not complaint and executive.mode is not Mode.WAITING, complaint or executive.reason, numbers_behind
+        for status in (joint_state.status(self.now_s()), joint_state.delay_status()):
+            if not status.ok:
+                return status, numbers_behind
+        code = StatusCode.WAITING if executive.mode is Mode.WAITING else StatusCode.OK
+        return Status(code, executive.reason), numbers_behind
 
     def _make_output(self, kind: str):
         if kind == "joint_trajectory":
@@ -169,62 +173,69 @@ class ArmNode(PlannerNode):
             return
         self._nothing_came = False
         position = dict(zip(message.name, message.position, strict=False))
-        if unusable := self._unusable(message.name, position):
-            self._pass_over(unusable)
+        if not (usable := self._usable(message.name, position)).ok:
+            self._pass_over(usable)
             return
         q = np.array([position[name] for name in self._arm_joints])
         finger = sum(position[name] for name in self._fingers) / len(self._fingers)
         closedness = (finger - self._open) / (self._closed - self._open)
         if abs(closedness - 0.5) > 0.5 + STROKES_BEYOND:
             ends = f"gripper_open ({self._open:g}) and gripper_closed ({self._closed:g})"
-            self._pass_over(f"{' and '.join(self._fingers)} at {finger:g}, far from {ends}, in m or rad: mend either")
+            text = f"{' and '.join(self._fingers)} at {finger:g}, far from {ends}, in m or rad: mend either"
+            self._pass_over(Status(StatusCode.UNUSABLE, text))
             return
         closedness = float(np.clip(closedness, 0.0, 1.0))
         self.executive.measured(self.now_s(), seconds(message.header.stamp), q, closedness)
         if self._sent_closedness is None and self.executive.stream.ready:
             self._sent_closedness = self.executive.stream.closedness  # a gripper that may hold something is let alone
 
-    def _pass_over(self, why: str) -> None:
+    def _pass_over(self, why: Status) -> None:
         """Tells why a joint state cannot be used."""
         self.executive.joint_state.explain(why)
-        self.get_logger().warning(why, throttle_duration_sec=5.0)
+        self.get_logger().warning(why.text, throttle_duration_sec=5.0)
 
-    def _unusable(self, names: Sequence[str], position: Mapping[str, float]) -> str:
-        """Why joints of these names and positions are not this arm's, in words; empty where they are."""
+    def _usable(self, names: Sequence[str], position: Mapping[str, float]) -> Status:
+        """Whether joints of these names and positions are this arm's, or why they are not."""
         needed = (*self._arm_joints, *self._fingers)
         if missing := [name for name in needed if name not in position]:
-            return f"joint state lacks {', '.join(missing)}; it has {', '.join(position) or 'no positions'}"
+            text = f"joint state lacks {', '.join(missing)}; it has {', '.join(position) or 'no positions'}"
+            return Status(StatusCode.UNUSABLE, text)
         if twice := [name for name in needed if names.count(name) > 1]:
-            return f"joint state holds {', '.join(twice)} more than once; expected one position for each joint"
-        return ""
+            text = f"joint state holds {', '.join(twice)} more than once; expected one position for each joint"
+            return Status(StatusCode.UNUSABLE, text)
+        return OK
 
     def _on_plan(self, message: Plan) -> None:
         if not self.active:
             return
         if message.kind == Plan.KIND_HOLD:
             self.executive.hold("the planner asked to hold")
-        elif not (message.positions and message.rpys and message.closedness):
+        elif not (message.poses and message.closedness):
             self.get_logger().warning(f"plan {message.id} has no first step")
         else:
-            duration_s = seconds(message.time_step) / self.parameters["speed_scale"]
-            step = Step(
-                plan_id=message.id,
-                planned_at_s=seconds(message.header.stamp),
-                observed_at_s=seconds(message.observed_at),
-                valid_for_s=seconds(message.valid_for),
-                duration_s=duration_s,
-                xyz_m=numbers(message.positions[0]),
-                rpy_rad=numbers(message.rpys[0]),
-                closedness=message.closedness[0],
-            )
-            if message.header.frame_id != self._base_frame:
-                refusal = f"frame is {message.header.frame_id!r}, expected {self._base_frame!r}"
-                self.executive.refuse(step, refusal)
-            else:
-                refusal = self.executive.offer(self.now_s(), step)
-            if refusal:
-                self.get_logger().warning(f"plan {message.id} refused: {refusal}")
+            try:
+                answer = self.executive.offer(self.now_s(), self._first_step(message))
+            except ConversionError as error:
+                answer = Status(StatusCode.MALFORMED, str(error))
+                self.executive.refuse(message.id, answer)
+            if not answer.ok:
+                self.get_logger().warning(f"plan {message.id} refused: {answer.text}")
         self._publish_state(self.now_s())
+
+    def _first_step(self, message: Plan) -> Step:
+        """What a plan asks for first; raises ConversionError where that is no pose in this arm's frame."""
+        if message.header.frame_id != self._base_frame:
+            raise ConversionError(f"frame is {message.header.frame_id!r}, expected {self._base_frame!r}")
+        return Step(
+            plan_id=message.id,
+            planned_at_s=seconds(message.header.stamp),
+            observed_at_s=seconds(message.observed_at),
+            valid_for_s=seconds(message.valid_for),
+            duration_s=seconds(message.time_step) / self.parameters["speed_scale"],
+            xyz_m=numbers(message.poses[0].position),
+            rotation=rotation_from(message.poses[0].orientation),
+            closedness=message.closedness[0],
+        )
 
     def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self.executive.stop("~/stop was called")
@@ -233,8 +244,8 @@ class ArmNode(PlannerNode):
         return response
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        refusal = self.executive.reset(self.now_s())
-        response.success, response.message = not refusal, refusal or "ready"
+        status = self.executive.reset(self.now_s())
+        response.success, response.message = status.ok, status.text or "ready"
         self._publish_state(self.now_s())
         return response
 
@@ -297,8 +308,7 @@ class ArmNode(PlannerNode):
         message = PoseStamped()
         message.header.stamp = self.get_clock().now().to_msg()
         message.header.frame_id = self._base_frame
-        message.pose.position = point(setpoint.xyz_m)
-        message.pose.orientation = quaternion_from_rotation(setpoint.rotation)
+        message.pose = pose(setpoint.xyz_m, setpoint.rotation)
         self._output.publish(message)
 
     def _summary(self) -> tuple:
@@ -313,11 +323,9 @@ class ArmNode(PlannerNode):
         message.plan_id, message.refused_plan_id = executive.accepted_plan_id, executive.refused_plan_id
         if executive.measurement is not None and executive.stream.ready:
             measured = executive.measurement
-            commanded_xyz, commanded_rotation = executive.stream.pose()
             message.header.stamp = time_message(measured.stamp_s)
-            message.position, message.rpy = point(measured.xyz_m), vector(rpy_from_rotation(measured.rotation))
-            message.commanded_position = point(commanded_xyz)
-            message.commanded_rpy = vector(rpy_from_rotation(commanded_rotation))
+            message.pose = pose(measured.xyz_m, measured.rotation)
+            message.commanded_pose = pose(*executive.stream.pose())
             message.closedness_commanded = executive.stream.closedness
             message.closedness_measured = measured.closedness
         self._state.publish(message)

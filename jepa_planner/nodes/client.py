@@ -24,7 +24,7 @@ from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import array_to_image, seconds
 from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.goal_server import LAST_REJECTION, REJECTIONS
-from jepa_planner.nodes.planner_node import complaints, statuses, wait_until
+from jepa_planner.nodes.planner_node import diagnostic_statuses, statuses, wait_until
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.srv import SetUpTask, TaskStatus
 
@@ -218,8 +218,8 @@ class PlannerClient:
         self.arm_state = message
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        self._said |= complaints(message, self.node.get_namespace())
-        if status := statuses(message, self.node.get_namespace()).get("mpc_node"):
+        self._said |= {name: status.text for name, status in statuses(message, self.node.get_namespace()).items()}
+        if status := diagnostic_statuses(message, self.node.get_namespace()).get("mpc_node"):
             told = {value.key: value.value for value in status.values}
             self._rejected = told.get(REJECTIONS, ""), told.get(LAST_REJECTION, "")
 

@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-import pinocchio
+import torch
 from builtin_interfaces.msg import Duration, Time
-from geometry_msgs.msg import Point, Quaternion, Vector3
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from sensor_msgs.msg import Image
 
-from jepa_planner.control.kinematics import rotation_from_rpy
+from jepa_planner.control.arm_executive import Mode
+from jepa_planner.control.kinematics import quaternion_from_rotation, rotation_from_quaternion, rpy_from_rotation
 from jepa_planner.core.image_message import ConversionError, rgb_pixels
-from jepa_planner.msg import Latent
+from jepa_planner.core.observation import Observation
+from jepa_planner.msg import ArmState, Latent
+from jepa_planner.nodes.state_buffer import ArmReport
 from jepa_planner.planning.verdict import Verdict
 
 
@@ -77,19 +80,25 @@ def check_model(made_by: str, expected: str) -> None:
         )
 
 
-def latent_to_array(message: Latent, model: str = "") -> np.ndarray:
-    """Latents float32 [tokens, channels]; raises ConversionError when they come from another model."""
-    if model:
-        check_model(message.model, model)
-    return array_from(message.data, (message.tokens, message.channels), "latent")
+def observation_from(message: Latent, model: str) -> Observation:
+    """What was seen, without an arm state; raises ConversionError when it comes from another model."""
+    check_model(message.model, model)
+    latent = array_from(message.data, (message.tokens, message.channels), "latent")
+    images = None
+    if message.image_shape or message.images:
+        images = torch.from_numpy(array_from(message.images, tuple(message.image_shape), "images"))
+    return Observation(torch.from_numpy(latent), images, stamp_s=seconds(message.header.stamp))
 
 
-def array_to_latent(latent: np.ndarray, model: str, stamp: Time | None = None, frame_id: str = "") -> Latent:
-    """Latents [tokens, channels] as a message."""
-    message = Latent(model=model, tokens=latent.shape[0], channels=latent.shape[1], data=float_array(latent))
+def latent_message(observation: Observation, model: str, stamp: Time | None = None, frame_id: str = "") -> Latent:
+    """An observation as a message; where no stamp is given, its own."""
+    tokens, channels = observation.latent.shape
+    message = Latent(model=model, tokens=tokens, channels=channels, data=float_array(observation.latent.cpu().numpy()))
+    if observation.images is not None:
+        message.image_shape = list(observation.images.shape)
+        message.images = float_array(observation.images.cpu().numpy())
     message.header.frame_id = frame_id
-    if stamp is not None:
-        message.header.stamp = stamp
+    message.header.stamp = time_message(observation.stamp_s) if stamp is None else stamp
     return message
 
 
@@ -108,15 +117,45 @@ def numbers(message: Point | Vector3) -> np.ndarray:
     return np.array([message.x, message.y, message.z])
 
 
-def quaternion(rpy_rad: Sequence[float]) -> Quaternion:
-    """Extrinsic xyz angles as a quaternion."""
-    return quaternion_from_rotation(rotation_from_rpy(np.asarray(rpy_rad, dtype=float)))
-
-
-def quaternion_from_rotation(rotation: np.ndarray) -> Quaternion:
+def quaternion(rotation: np.ndarray) -> Quaternion:
     """A rotation matrix [3, 3] as a quaternion."""
-    x, y, z, w = pinocchio.Quaternion(rotation).normalized().coeffs()
-    return Quaternion(x=float(x), y=float(y), z=float(z), w=float(w))
+    x, y, z, w = map(float, quaternion_from_rotation(rotation))
+    return Quaternion(x=x, y=y, z=z, w=w)
+
+
+def pose(xyz_m: Sequence[float], rotation: np.ndarray) -> Pose:
+    """A position [3] and a rotation matrix [3, 3] as a pose."""
+    return Pose(position=point(xyz_m), orientation=quaternion(rotation))
+
+
+def rotation_from(message: Quaternion) -> np.ndarray:
+    """The rotation matrix [3, 3] of a quaternion; raises ConversionError unless it has length 1."""
+    try:
+        return rotation_from_quaternion((message.x, message.y, message.z, message.w))
+    except ValueError as error:
+        raise ConversionError(str(error)) from error
+
+
+def xyz_rpy(message: Pose) -> np.ndarray:
+    """A pose as models know it, [6]: m, and rad extrinsic xyz; raises ConversionError where it is none."""
+    return np.concatenate([numbers(message.position), rpy_from_rotation(rotation_from(message.orientation))])
+
+
+def arm_report(message: ArmState) -> ArmReport:
+    """What arm_node said; raises ConversionError where that holds no pose."""
+    return ArmReport(
+        stamp_s=seconds(message.header.stamp),
+        mode=Mode(message.mode),
+        moving=message.moving,
+        reason=message.reason,
+        rest_since_s=seconds(message.rest_since),
+        plan_id=message.plan_id,
+        refused_plan_id=message.refused_plan_id,
+        pose=xyz_rpy(message.pose),
+        commanded_pose=xyz_rpy(message.commanded_pose),
+        closedness_commanded=message.closedness_commanded,
+        closedness_measured=message.closedness_measured,
+    )
 
 
 class Judged(Protocol):

@@ -3,18 +3,20 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from sensor_msgs.msg import Image
-from torch import Tensor
 
 from jepa_planner.control.watchdog import Watchdog
 from jepa_planner.core.aspect import check_same_aspect
+from jepa_planner.core.observation import Observation
 from jepa_planner.core.picture_file import PictureError
+from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.model.contract import ContractError
 from jepa_planner.msg import Latent
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import ConversionError, array_to_latent, image_to_array, seconds, time_message
+from jepa_planner.nodes.conversions import ConversionError, image_to_array, latent_message, seconds
 from jepa_planner.nodes.models import MODEL_PARAMETERS, model_id, world_model
 from jepa_planner.nodes.parameters import Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
@@ -23,8 +25,8 @@ from jepa_planner.srv import EncodeImages
 
 SILENCE_S = 0.5
 """Sooner than mpc_node ends a goal for want of an image, so that it can say why none comes."""
-Listener = Callable[[Tensor, float], None]
-"""Called with latents [N, D] and the time (s) of the oldest image behind them: its stamp, or its arrival if earlier."""
+Listener = Callable[[Observation], None]
+"""Called with an observation whose time is that of its oldest image: its stamp, or its arrival if earlier."""
 
 
 class EncoderNode(PlannerNode):
@@ -44,11 +46,11 @@ class EncoderNode(PlannerNode):
         self._listeners: list[tuple[Listener, Callable[[float], bool]]] = []
         self._encoded = 0
         self._seconds = 0.0
-        self._trouble = ""
+        self._status = OK
         self._seen_s: float | None = None
 
     def listen(self, listener: Listener, wanted: Callable[[float], bool]) -> None:
-        """Sink latents to a function, in this node's thread, if those of their time (s) are wanted."""
+        """Passes observations to a function, in this node's thread, if those of their time (s) are wanted."""
         self._listeners.append((listener, wanted))
 
     def configure(self) -> None:
@@ -84,7 +86,7 @@ class EncoderNode(PlannerNode):
         self.destroy_service(self._service)
         self.destroy_lifecycle_publisher(self._latents)
 
-    def health(self) -> tuple[bool, str, dict[str, object]]:
+    def health(self) -> tuple[Status, dict[str, object]]:
         numbers = {
             "model": self.model_id,
             "backend": self._model.backend,
@@ -92,13 +94,11 @@ class EncoderNode(PlannerNode):
             "seconds_per_image": round(self._seconds, 4),
             "image_delay_s": [round(watchdog.delay_s, 3) for watchdog in self._watchdogs],
         }
-        trouble = self._trouble
-        if self._seen_s is None or time.monotonic() - self._seen_s > SILENCE_S:
-            trouble = self._why_nothing_is_seen()
-        return not trouble, trouble, numbers
+        is_silent = self._seen_s is None or time.monotonic() - self._seen_s > SILENCE_S
+        return self._why_nothing_is_seen() if is_silent else self._status, numbers
 
-    def encode(self, images: Sequence[Image]) -> Tensor:
-        """What `WorldModel.observe` gives of one image per view, [N, D].
+    def encode(self, images: Sequence[Image]) -> Observation:
+        """What `WorldModel.observe` gives of one image per view.
 
         Raises ConversionError or ContractError saying what is wrong.
         """
@@ -115,34 +115,35 @@ class EncoderNode(PlannerNode):
             name = self._views[number] if number < len(self._views) else number + 1
             raise ConversionError(f"view {name}: {error}") from error
 
-    def _why_nothing_is_seen(self) -> str:
+    def _why_nothing_is_seen(self) -> Status:
         now_s = self.now_s()
         silent = [images for images, dog in zip(self._images, self._watchdogs, strict=True) if dog.stamp_s is None]
         if silent and now_s > 0:
             return self.nothing_came_on(silent)
         for watchdog in self._watchdogs:
-            if complaint := watchdog.complaint(now_s):
-                return complaint
+            if not (status := watchdog.status(now_s)).ok:
+                return status
         if (spread_s := self._pairing.spread_s()) is None:
-            return f"no complete set of images within the last {SILENCE_S} s"
+            return Status(StatusCode.NOTHING_CAME, f"no complete set of images within the last {SILENCE_S} s")
         topics, tolerance_s = " and ".join(images.topic_name for images in self._images), self._pairing.tolerance_s
-        return f"the newest stamps differ by {spread_s:.3f} s, sync_tolerance_s is {tolerance_s:g}: {topics}"
+        text = f"the newest stamps differ by {spread_s:.3f} s, sync_tolerance_s is {tolerance_s:g}: {topics}"
+        return Status(StatusCode.UNUSABLE, text)
 
-    def encode_goal(self, images: Sequence[Image]) -> Tensor:
+    def encode_goal(self, images: Sequence[Image]) -> Observation:
         """`encode` for pictures that did not come from the cameras, but must be such as these take.
 
         Whichever comes second is refused: raises PictureError for a goal of another aspect than the last pictures had;
         where none came yet, pictures of another aspect than the goal's are not encoded.
         """
-        latent, size = self.encode(images), _size(images[0])
+        observation, size = self.encode(images), _size(images[0])
         if self._seen_size is not None:
             check_same_aspect(self._seen_size, size)
         self._goal_size = size
-        return latent
+        return observation
 
     def _on_image(self, view: int, image: Image) -> None:
         stamp_s, arrived_s, watchdog = seconds(image.header.stamp), self.now_s(), self._watchdogs[view]
-        if not self.active or not watchdog.feed(stamp_s, arrived_s) or watchdog.clock_complaint():
+        if not self.active or not watchdog.feed(stamp_s, arrived_s) or not watchdog.clock_status().ok:
             return
         if (moment := self._pairing.add(view, stamp_s, (min(stamp_s, arrived_s), image))) is None:
             return
@@ -155,27 +156,26 @@ class EncoderNode(PlannerNode):
         try:
             if self._goal_size is not None:
                 check_same_aspect(self._seen_size, self._goal_size)
-            latent = self.encode(group)
+            observation = replace(self.encode(group), stamp_s=taken_s)
         except (ConversionError, ContractError, PictureError) as error:
-            self._trouble = str(error)
+            self._status = Status(StatusCode.UNUSABLE, str(error))
             self.get_logger().error(f"image not encoded: {error}", throttle_duration_sec=5.0)
             return
-        self._trouble = ""
+        self._status = OK
         self._encoded += 1
         self._seconds = time.monotonic() - began_s
         for listener in listeners:
-            listener(latent, taken_s)
+            listener(observation)
         if self._latents.get_subscription_count():
-            stamp, frame = time_message(taken_s), group[0].header.frame_id
-            self._latents.publish(array_to_latent(latent.cpu().numpy(), self.model_id, stamp, frame))
+            self._latents.publish(latent_message(observation, self.model_id, frame_id=group[0].header.frame_id))
 
     def _on_encode(self, request: EncodeImages.Request, response: EncodeImages.Response) -> EncodeImages.Response:
         try:
-            latent = self.encode_goal(request.views)
+            observation = self.encode_goal(request.views)
         except (ConversionError, ContractError, PictureError) as error:
             response.message = str(error)
             return response
-        response.latent = array_to_latent(latent.cpu().numpy(), self.model_id, request.views[0].header.stamp)
+        response.latent = latent_message(observation, self.model_id, request.views[0].header.stamp)
         response.success, response.message = True, f"encoded by {self.model_id}"
         return response
 

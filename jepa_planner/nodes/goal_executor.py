@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NoReturn, Protocol
 
-import torch
-
 from jepa_planner.control.arm_executive import Mode
 from jepa_planner.control.watchdog import Watchdog
-from jepa_planner.nodes.state_buffer import READER, ArmReport, Observation, StateBuffer
+from jepa_planner.core.observation import Observation
+from jepa_planner.core.status import OK, Status, StatusCode
+from jepa_planner.nodes.state_buffer import READER, ArmReport, StateBuffer
 from jepa_planner.nodes.step_clock import StepClock, StepSeconds
 from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import Decision, DecisionKind
@@ -148,8 +148,8 @@ class GoalExecutor:
             return
         if self._goal_image.stamp_s is None:
             self._goal_image.feed(self._goal_stamp_s, now_s)
-        if complaint := self._goal_image.complaint(now_s):
-            raise Ended(Outcome.STALE_GOAL, complaint)
+        if not (goal_image := self._goal_image.status(now_s)).ok:
+            raise Ended(Outcome.STALE_GOAL, goal_image.text)
 
     def run(self) -> Ended:
         """Pursues the goals to their end and returns it; unless reached, the arm was then told to hold."""
@@ -174,8 +174,7 @@ class GoalExecutor:
                 observation, arm = self._look()
             finally:
                 self._buffer.wanted_from_s = math.inf
-            state = torch.from_numpy(arm.state(self._state_channels))
-            decision = controller.step(observation.latent, state)
+            decision = controller.step(observation.with_state(arm.state(self._state_channels)))
             self.last = decision
             self.check()
             if decision.kind is not DecisionKind.MOVE:
@@ -185,16 +184,16 @@ class GoalExecutor:
                 self.check()
                 plan_id = self._sink.send(decision, observation, arm, self._clock.plan())
             self._sink.report(decision, "moving" if decision.imagined is None else f"moving to {decision.imagined}")
-            refusal = self._wait_for_answer(plan_id)
+            answer = self._wait_for_answer(plan_id)
             self._clock.end("answer")
-            if not refusal:
+            if answer.ok:
                 refusals = 0
                 self.steps += 1
                 continue
             refusals += 1
             controller.forget_last_action()
             if refusals >= self._settings.max_refusals:
-                raise Ended(Outcome.ARM_REFUSED, f"the arm refused {refusals} plans in a row; last: {refusal}")
+                raise Ended(Outcome.ARM_REFUSED, f"the arm refused {refusals} plans in a row; last: {answer.text}")
 
     def _look(self) -> tuple[Observation, ArmReport]:
         """Waits until the arm rests and an image shows it at rest; raises Ended naming what did not come.
@@ -215,13 +214,13 @@ class GoalExecutor:
                 if arm is not None and arm.mode is Mode.STOPPED:
                     raise Ended(Outcome.ARM_STOPPED, f"the arm is stopped: {arm.reason}")
                 waited_s = time.monotonic() - began_s
-                silent_arm, silent_camera = self._buffer.arm_complaint(), self._buffer.image_complaint()
-                if silent_arm and waited_s > max(start_s, self._buffer.arm_timeout_s):
-                    raise Ended(Outcome.STALE_JOINT_STATE, silent_arm)
+                joints, image = self._buffer.arm_status(), self._buffer.image_status()
+                if not joints.ok and waited_s > max(start_s, self._buffer.arm_timeout_s):
+                    raise Ended(Outcome.STALE_JOINT_STATE, joints.text)
                 unseen_s = time.monotonic() - wanted_since_s
-                if silent_camera and unseen_s > max(start_s, blind_s):
-                    raise Ended(Outcome.STALE_IMAGE, silent_camera)
-                if not silent_arm and not silent_camera and arm.mode is Mode.HOLDING and not arm.moving:
+                if not image.ok and unseen_s > max(start_s, blind_s):
+                    raise Ended(Outcome.STALE_IMAGE, image.text)
+                if joints.ok and image.ok and arm.mode is Mode.HOLDING and not arm.moving:
                     self._clock.end("motion")
                     if observation.stamp_s >= settled_s and arm.stamp_s >= settled_s:
                         self._clock.end("picture", ago_s=self._now_s() - observation.stamp_s)
@@ -231,10 +230,10 @@ class GoalExecutor:
                     state = "moving" if arm is not None and arm.moving else "seen at rest"
                     raise Ended(Outcome.ARM_REFUSED, f"the arm was not {state} and observed within {waited_s:.1f} s")
                 self._buffer.changed.wait(0.02)
-            waits_for = silent_arm or silent_camera
-            if waits_for and time.monotonic() - told_s > TELL_PERIOD_S:
+            waits_for = image if joints.ok else joints
+            if not waits_for.ok and time.monotonic() - told_s > TELL_PERIOD_S:
                 told_s = time.monotonic()
-                self._sink.report(None, f"waiting: {waits_for}")
+                self._sink.report(None, f"waiting: {waits_for.text}")
 
     def _want_picture(self, arm: ArmReport | None, asked_s: float) -> float:
         """From when on pictures count, infinite while the arm moves; encoder and cameras are told."""
@@ -247,20 +246,20 @@ class GoalExecutor:
                 self._sink.want_picture(settled_s)
         return settled_s
 
-    def _wait_for_answer(self, plan_id: int) -> str:
-        """Waits until the arm has taken or refused a plan and rests again; returns the refusal, empty when taken."""
+    def _wait_for_answer(self, plan_id: int) -> Status:
+        """Waits until the arm has taken or refused a plan."""
         deadline_s = time.monotonic() + self._settings.arm_answer_timeout_s
         with self._buffer.changed:
             while True:
                 self.check()
                 arm = self._buffer.arm
                 if arm.refused_plan_id == plan_id:
-                    return arm.reason
+                    return Status(StatusCode.REFUSED, arm.reason)
                 if arm.plan_id == plan_id:
-                    return ""
+                    return OK
                 if time.monotonic() > deadline_s:
-                    if complaint := self._buffer.arm_complaint():
-                        raise Ended(Outcome.STALE_JOINT_STATE, complaint)
+                    if not (joints := self._buffer.arm_status()).ok:
+                        raise Ended(Outcome.STALE_JOINT_STATE, joints.text)
                     limit_s = self._settings.arm_answer_timeout_s
                     raise Ended(Outcome.ARM_REFUSED, f"the arm did not answer plan {plan_id} within {limit_s:.1f} s")
                 self._buffer.changed.wait(0.02)

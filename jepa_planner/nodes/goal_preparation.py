@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.core.aspect import same_aspect
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head
 from jepa_planner.model.contract import Contract, ContractError
 from jepa_planner.msg import GoalImage
@@ -61,7 +61,7 @@ class GoalPreparation:
                 )
 
     @property
-    def complaint(self) -> str:
+    def unmonitored(self) -> str:
         """Why nothing can be doubted although it is asked for; empty where it can, or need not."""
         return NO_FAMILIARITY if self._parameters["wary"] and self._familiarity is None else ""
 
@@ -82,7 +82,7 @@ class GoalPreparation:
             self._verdict_head,
         )
 
-        def encoded(number: int) -> Tensor:
+        def encoded(number: int) -> Observation:
             sink.report(None, f"encoding goal image {number + 1} of {count}")
             return self._encoder.encode(request.goals[number].views)
 

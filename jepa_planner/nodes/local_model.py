@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from sensor_msgs.msg import Image
 from torch import Tensor
 
+from jepa_planner.core.context import Context
+from jepa_planner.core.observation import Observation
 from jepa_planner.core.picture_file import PictureError
 from jepa_planner.model.contract import ContractError
-from jepa_planner.model.world_model import Context
 from jepa_planner.nodes.conversions import ConversionError, check_model
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_executor import Ended, Outcome
@@ -45,8 +46,8 @@ class LocalEncoder:
         self._encoder, self._model_id = encoder, model_id
         self._check = check
 
-    def encode(self, images: Sequence[Image]) -> Tensor:
-        """Latents [N, D] of one image per view; raises Ended naming what is wrong."""
+    def encode(self, images: Sequence[Image]) -> Observation:
+        """What one image per view shows; raises Ended naming what is wrong."""
         self._check()
         if not self._encoder.active:
             raise Ended(Outcome.ENCODER_FAILED, "encoder_node is not active")

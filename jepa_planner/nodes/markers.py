@@ -17,9 +17,10 @@ LATER_STEPS = ColorRGBA(r=0.9, g=0.6, b=0.1, a=0.8)
 
 def path_markers(plan: Plan, start_m: Sequence[float]) -> MarkerArray:
     """A line through the targets of a plan and a ball at each; the step that will be executed has its own colour."""
-    path = [point(start_m), *plan.positions]
+    targets = [pose.position for pose in plan.poses]
+    path = [point(start_m), *targets]
     line = _marker(plan, 0, Marker.LINE_STRIP, path, LINE_WIDTH_M)
-    balls = _marker(plan, 1, Marker.SPHERE_LIST, list(plan.positions), POINT_SIZE_M)
+    balls = _marker(plan, 1, Marker.SPHERE_LIST, targets, POINT_SIZE_M)
     return MarkerArray(markers=[line, balls])
 
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-import numpy as np
-import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action.server import ServerGoalHandle
-from torch import Tensor
 
 from jepa_planner.action import ReachGoalImage
-from jepa_planner.control.arm_executive import Mode
+from jepa_planner.core.observation import Observation
+from jepa_planner.core.status import Status
 from jepa_planner.model.bundle import model_folder
 from jepa_planner.model.contract import ContractError
 from jepa_planner.msg import ArmState, Latent
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import ConversionError, latent_to_array, numbers, seconds
+from jepa_planner.nodes.conversions import ConversionError, arm_report, observation_from, seconds
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_executor import ExecutorSettings, GoalExecutor, Outcome
 from jepa_planner.nodes.goal_preparation import GoalPreparation, search_settings
@@ -26,10 +24,10 @@ from jepa_planner.nodes.local_model import LocalCost, LocalEncoder
 from jepa_planner.nodes.models import VIEWS, contract_of, model_id
 from jepa_planner.nodes.parameters import Change, Parameter
 from jepa_planner.nodes.plan_sink import PlanPublisher, PlanSink
-from jepa_planner.nodes.planner_node import PlannerNode, complaints
+from jepa_planner.nodes.planner_node import PlannerNode, statuses
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.remote_model import RemoteCost, RemoteEncoder, ServiceTimeouts
-from jepa_planner.nodes.state_buffer import ArmReport, Observation, StateBuffer
+from jepa_planner.nodes.state_buffer import StateBuffer
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.gradient import GradientSettings
 from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES
@@ -138,8 +136,8 @@ class MpcNode(PlannerNode):
         self._preparation = GoalPreparation(
             self._contract, planner, bundle, given, self._encoder, self._cost
         )
-        if complaint := self._preparation.complaint:
-            self.get_logger().warning(f"{self._model_id}: {complaint}")
+        if unmonitored := self._preparation.unmonitored:
+            self.get_logger().warning(f"{self._model_id}: {unmonitored}")
 
     def deactivate(self) -> None:
         """Ends the goal that is being pursued; the arm is told to hold."""
@@ -163,50 +161,40 @@ class MpcNode(PlannerNode):
     def is_moving(self) -> bool:
         return self._goals is not None and self._goals.busy
 
-    def health(self) -> tuple[bool, str, dict[str, object]]:
-        complaint = self._buffer.arm_complaint()
+    def health(self) -> tuple[Status, dict[str, object]]:
         numbers = {"model": self._model_id, "pursuing": self._goals.busy, "last_outcome": self._goals.last_outcome}
         numbers |= {REJECTIONS: self._goals.rejections, LAST_REJECTION: self._goals.last_rejection}
-        numbers["wary"] = self._preparation.complaint or self.parameters["wary"]
+        numbers["wary"] = self._preparation.unmonitored or self.parameters["wary"]
         numbers |= {f"{what.replace(' ', '_')}_delay_s": round(s, 3) for what, s in self._buffer.delays_s().items()}
-        return not complaint, complaint, numbers
+        return self._buffer.arm_status(), numbers
 
-    def _on_observation(self, latent: Tensor, stamp_s: float) -> None:
+    def _on_observation(self, observation: Observation) -> None:
         if self.active:
-            self._buffer.see(Observation(latent, stamp_s))
+            self._buffer.see(observation)
 
     def _on_latent(self, message: Latent) -> None:
         try:
-            latent = latent_to_array(message, self._model_id)
-            self._contract.check_observed(latent.shape)
+            observation = observation_from(message, self._model_id)
+            self._contract.check_observation(observation)
         except (ConversionError, ContractError) as error:
             self.get_logger().error(f"latent ignored: {error}", throttle_duration_sec=5.0)
             self._goals.interrupt(Outcome.INVALID_LATENT, str(error))
             return
-        self._on_observation(torch.from_numpy(latent), seconds(message.header.stamp))
+        self._on_observation(observation)
 
     def _on_arm_state(self, message: ArmState) -> None:
         if not self.active:
             return
-        self._buffer.feel(
-            ArmReport(
-                stamp_s=seconds(message.header.stamp),
-                mode=Mode(message.mode),
-                moving=message.moving,
-                reason=message.reason,
-                rest_since_s=seconds(message.rest_since),
-                plan_id=message.plan_id,
-                refused_plan_id=message.refused_plan_id,
-                pose=np.concatenate([numbers(message.position), numbers(message.rpy)]),
-                commanded_pose=np.concatenate([numbers(message.commanded_position), numbers(message.commanded_rpy)]),
-                closedness_commanded=message.closedness_commanded,
-                closedness_measured=message.closedness_measured,
-            )
-        )
+        try:
+            report = arm_report(message)
+        except ConversionError as error:
+            self.get_logger().error(f"arm state ignored: {error}", throttle_duration_sec=5.0)
+            return
+        self._buffer.feel(report)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        for node, complaint in complaints(message, self.get_namespace()).items():
-            self._buffer.hear(node, seconds(message.header.stamp), complaint)
+        for node, status in statuses(message, self.get_namespace()).items():
+            self._buffer.hear(node, seconds(message.header.stamp), status)
 
     def _judge(self, goal: ReachGoalImage.Goal) -> None:
         if not self.active:

@@ -14,12 +14,14 @@ from rclpy.node import Node
 from visualization_msgs.msg import MarkerArray
 
 from jepa_planner.action import ReachGoalImage
+from jepa_planner.control.kinematics import rotation_from_rpy
+from jepa_planner.core.observation import Observation
 from jepa_planner.core.poses import apply_action
 from jepa_planner.msg import Plan, PlanStats
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import duration_message, point, time_message, vector, verdict_numbers
+from jepa_planner.nodes.conversions import duration_message, pose, time_message, verdict_numbers
 from jepa_planner.nodes.markers import path_markers
-from jepa_planner.nodes.state_buffer import ArmReport, Observation
+from jepa_planner.nodes.state_buffer import ArmReport
 from jepa_planner.nodes.step_clock import StepSeconds
 from jepa_planner.planning.decision import Decision, Goal
 
@@ -63,8 +65,7 @@ class PlanPublisher:
         message = self._message(Plan.KIND_MOVE)
         message.id = self._last_id
         message.observed_at = time_message(observation.stamp_s)
-        message.positions = [point(target[:3]) for target in path]
-        message.rpys = [vector(target[3:6]) for target in path]
+        message.poses = [pose(target[:3], rotation_from_rpy(target[3:6])) for target in path]
         message.closedness = [float(target[6]) for target in path]
         self._plans.publish(message)
         if self._markers.get_subscription_count():

@@ -11,12 +11,15 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription
 
 from jepa_planner.control.watchdog import LEAD_TOLERANCE_S, SIMULATED_LEAD_TOLERANCE_S
+from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.parameters import Parameter, Parameters
 
 DIAGNOSTICS_PERIOD_S = 1.0
 """What has changed is told sooner, after a look at it that costs next to nothing."""
 LOOK_PERIOD_S = 0.2
+CODE = "status"
+"""The value of a diagnostic that holds the code of its status."""
 AUTOSTART = Parameter("autostart", True, "Configure and activate on start, without a lifecycle manager.")
 
 
@@ -38,7 +41,7 @@ class PlannerNode(LifecycleNode):
         )
         self.failure = ""
         """Why the last transition could not be made; empty when it could."""
-        self._told: tuple[bool, str] | None = None
+        self._told: Status | None = None
         self._told_at_s = 0.0
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", qos.STATE)
         self.create_timer(LOOK_PERIOD_S, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -55,9 +58,9 @@ class PlannerNode(LifecycleNode):
     def cleanup(self) -> None:
         """Undoes `configure`."""
 
-    def health(self) -> tuple[bool, str, dict[str, object]]:
-        """Whether all is well, that in words, and the numbers behind it."""
-        return True, "", {}
+    def health(self) -> tuple[Status, dict[str, object]]:
+        """Whether all is well, and the numbers behind it."""
+        return OK, {}
 
     def is_moving(self) -> bool:
         """Whether parameters that are unsafe in motion must stay as they are."""
@@ -72,12 +75,12 @@ class PlannerNode(LifecycleNode):
         simulated = self.get_parameter("use_sim_time").value
         return SIMULATED_LEAD_TOLERANCE_S if simulated else LEAD_TOLERANCE_S
 
-    def nothing_came_on(self, subscriptions: Iterable[Subscription]) -> str:
+    def nothing_came_on(self, subscriptions: Iterable[Subscription]) -> Status:
         """Names the topics of subscriptions that heard nothing, and those that nobody publishes."""
         topics = [subscription.topic_name for subscription in subscriptions]
         unpublished = [topic for topic in topics if not self.count_publishers(topic)]
         nobody = f"; nobody publishes {', '.join(unpublished)}" if unpublished else ""
-        return f"nothing came on {', '.join(topics)}{nobody}"
+        return Status(StatusCode.NOTHING_CAME, f"nothing came on {', '.join(topics)}{nobody}")
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         outcome = self._transition(self.configure, state, super().on_configure)
@@ -123,38 +126,41 @@ class PlannerNode(LifecycleNode):
         return entities(state)
 
     def _diagnose(self) -> None:
-        healthy, message, numbers = self.health() if self.configured else (False, "", {})
+        status, numbers = self.health() if self.configured else (OK, {})
         if not self.active:
             state = "not active" if self.configured else "not configured"
-            healthy, message = False, f"{state}: {self.failure}" if self.failure else state
+            status = Status(StatusCode.NOT_ACTIVE, f"{state}: {self.failure}" if self.failure else state)
         now_s = time.monotonic()
-        if (healthy, message) == self._told and now_s - self._told_at_s < DIAGNOSTICS_PERIOD_S:
+        if status == self._told and now_s - self._told_at_s < DIAGNOSTICS_PERIOD_S:
             return
-        self._told, self._told_at_s = (healthy, message), now_s
-        self._diagnostics.publish(diagnostics(self, healthy, message, numbers))
+        self._told, self._told_at_s = status, now_s
+        self._diagnostics.publish(diagnostics(self, status, numbers))
 
 
-def diagnostics(node: Node, healthy: bool, message: str, numbers: dict[str, object]) -> DiagnosticArray:
-    """How a node is, for the topic `diagnostics`; the numbers are those behind the message."""
-    level = DiagnosticStatus.OK if healthy else DiagnosticStatus.WARN
-    values = [KeyValue(key=key, value=str(value)) for key, value in numbers.items()]
+def diagnostics(node: Node, status: Status, numbers: dict[str, object]) -> DiagnosticArray:
+    """How a node is, for the topic `diagnostics`: the status's code is a value beside the numbers behind it."""
+    level = DiagnosticStatus.OK if status.ok else DiagnosticStatus.WARN
+    values = [KeyValue(key=key, value=str(value)) for key, value in ({CODE: status.code.name} | numbers).items()]
     name = node.get_fully_qualified_name().lstrip("/")
-    status = DiagnosticStatus(level=level, name=name, message=message or "working", values=values)
-    array = DiagnosticArray(status=[status])
+    told = DiagnosticStatus(level=level, name=name, message=status.text or "working", values=values)
+    array = DiagnosticArray(status=[told])
     array.header.stamp = node.get_clock().now().to_msg()
     return array
 
 
-def complaints(message: DiagnosticArray, namespace: str) -> dict[str, str]:
-    """What nodes of a namespace say of themselves, by name; empty where all is well."""
-    return {
-        name: "" if status.level == DiagnosticStatus.OK else status.message
-        for name, status in statuses(message, namespace).items()
-    }
+def statuses(message: DiagnosticArray, namespace: str) -> dict[str, Status]:
+    """What nodes of a namespace say of themselves, by name."""
+    found = {}
+    for name, told in diagnostic_statuses(message, namespace).items():
+        code = next((value.value for value in told.values if value.key == CODE), "")
+        is_known = code in StatusCode.__members__ and code != StatusCode.OK.name
+        failed = Status(StatusCode[code] if is_known else StatusCode.FAILED, told.message)
+        found[name] = OK if told.level == DiagnosticStatus.OK else failed
+    return found
 
 
-def statuses(message: DiagnosticArray, namespace: str) -> dict[str, DiagnosticStatus]:
-    """How nodes of a namespace are, by name."""
+def diagnostic_statuses(message: DiagnosticArray, namespace: str) -> dict[str, DiagnosticStatus]:
+    """The parts of a message that nodes of a namespace sent, by name."""
     found = {}
     for status in message.status:
         place, _, name = f"/{status.name}".rpartition("/")

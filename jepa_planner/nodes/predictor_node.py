@@ -3,14 +3,14 @@
 import sys
 import time
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.context import Context
+from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.model.bundle import model_folder
 from jepa_planner.model.contract import ContractError
-from jepa_planner.model.world_model import Context
-from jepa_planner.nodes.conversions import ConversionError, array_from, float_array, latent_to_array
+from jepa_planner.nodes.conversions import ConversionError, array_from, float_array, observation_from
 from jepa_planner.nodes.models import MODEL_PARAMETERS, model_id, world_model
 from jepa_planner.nodes.parameters import Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
@@ -24,7 +24,7 @@ MAX_CANDIDATE_STEPS = 1_000_000
 
 
 class PredictorNode(PlannerNode):
-    """Serves `~/rollout`; nodes in the same process call `imagination` instead."""
+    """Serves `~/rollout`; nodes in the same process call `cost` instead."""
 
     PARAMETERS = (
         *MODEL_PARAMETERS,
@@ -35,7 +35,7 @@ class PredictorNode(PlannerNode):
         super().__init__("predictor_node", **options)
         self._calls = 0
         self._seconds = 0.0
-        self._trouble = ""
+        self._status = OK
 
     def configure(self) -> None:
         given = self.parameters
@@ -52,14 +52,14 @@ class PredictorNode(PlannerNode):
     def cleanup(self) -> None:
         self.destroy_service(self._service)
 
-    def health(self) -> tuple[bool, str, dict[str, object]]:
+    def health(self) -> tuple[Status, dict[str, object]]:
         numbers = {
             "model": self.model_id,
             "backend": self._model.backend,
             "calls": self._calls,
             "seconds_per_call": round(self._seconds, 4),
         }
-        return not self._trouble, self._trouble, numbers
+        return self._status, numbers
 
     def _warm_up(self) -> None:
         """The first use of a model costs more than all later ones; better now than while an arm waits."""
@@ -85,10 +85,11 @@ class PredictorNode(PlannerNode):
             else:
                 energies = self.cost.energies(context, goal, actions)
         except (ConversionError, ContractError) as error:
-            response.message = self._trouble = str(error)
+            response.message = str(error)
+            self._status = Status(StatusCode.FAILED, str(error))
             return response
         response.energies = float_array(energies.cpu().numpy())
-        response.success, self._trouble = True, ""
+        response.success, self._status = True, OK
         self._calls += 1
         self._seconds = time.monotonic() - began_s
         return response
@@ -102,14 +103,15 @@ class PredictorNode(PlannerNode):
             raise ConversionError(
                 f"{request.candidates} candidates of {request.horizon} steps; expected 1 to {MAX_CANDIDATE_STEPS} steps"
             )
-        latents = np.stack([latent_to_array(latent, self.model_id) for latent in request.context])
+        latents = torch.stack([observation_from(latent, self.model_id).latent for latent in request.context])
         states = array_from(request.states, (frames, state), "states")
         past = array_from(request.past_actions, (frames - 1, action), "past_actions")
         actions = array_from(request.actions, (request.candidates, request.horizon, action), "actions")
-        goal = latent_to_array(request.goal, self.model_id)
+        goal = observation_from(request.goal, self.model_id).latent
         contract.check_latent(goal.shape, "goal")
-        tensors = [torch.from_numpy(x).to(self._model.device) for x in (latents, states, past, goal, actions)]
-        return Context(*tensors[:3]), tensors[3], tensors[4]
+        device = self._model.device
+        states, past, actions = (torch.from_numpy(array) for array in (states, past, actions))
+        return Context(latents, states, past).to(device), goal.to(device), actions.to(device)
 
 
 def main() -> int:

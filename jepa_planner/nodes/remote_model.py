@@ -13,8 +13,10 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 from torch import Tensor
 
-from jepa_planner.model.world_model import Context
-from jepa_planner.nodes.conversions import ConversionError, array_to_latent, float_array, latent_to_array
+from jepa_planner.core.context import Context
+from jepa_planner.core.observation import Observation
+from jepa_planner.core.status import OK, Status
+from jepa_planner.nodes.conversions import ConversionError, float_array, latent_message, observation_from
 from jepa_planner.nodes.goal_executor import Ended, Outcome
 from jepa_planner.srv import EncodeImages, Rollout
 
@@ -26,13 +28,13 @@ CHECK_PERIOD_S = 0.02
 class ServiceTimeouts:
     """start_s: for a service that was never there, whose node may still be starting; answer_s: for one that was.
 
-    check: raises Ended where waiting is in vain. said: what the service's node says of itself, empty when nothing.
+    check: raises Ended where waiting is in vain. said: what the service's node says of itself.
     """
 
     start_s: float
     answer_s: float
     check: Callable[[], None]
-    said: Callable[[], str] = str
+    said: Callable[[], Status] = lambda: OK
 
 
 class _Service:
@@ -71,7 +73,7 @@ class _Service:
         while not self._client.service_is_ready():
             self._patience.check()
             if time.monotonic() > deadline_s:
-                why = self._patience.said() or "start its node"
+                why = self._patience.said().text or "start its node"
                 raise Ended(late, f"{self._client.srv_name} is not there after {wait_s:.1f} s; {why}")
             time.sleep(CHECK_PERIOD_S)
         self._was_there = True
@@ -87,10 +89,10 @@ class RemoteCost:
     def energies(self, context: Context, goal: Tensor, actions: Tensor) -> Tensor:
         """actions [K, H, A], goal [N, D] -> energies [K]; raises Ended naming the predictor."""
         request = Rollout.Request(candidates=actions.shape[0], horizon=actions.shape[1])
-        request.context = [array_to_latent(latent.cpu().numpy(), self._model_id) for latent in context.latents]
+        request.context = [latent_message(Observation(latent), self._model_id) for latent in context.latents]
         request.states = float_array(context.states.cpu().numpy())
         request.past_actions = float_array(context.actions.cpu().numpy())
-        request.goal = array_to_latent(goal.cpu().numpy(), self._model_id)
+        request.goal = latent_message(Observation(goal), self._model_id)
         request.actions = float_array(actions.cpu().numpy())
         response = self._service.call(request, Outcome.PREDICTOR_TIMEOUT, Outcome.PREDICTOR_FAILED)
         energies = np.array(response.energies, dtype=np.float32)
@@ -110,12 +112,12 @@ class RemoteEncoder:
         self._service = _Service(node, EncodeImages, "encoder_node/encode", patience)
         self._model_id = model_id
 
-    def encode(self, images: Sequence[Image]) -> Tensor:
-        """Latents [N, D] of one image per view; raises Ended naming the encoder."""
+    def encode(self, images: Sequence[Image]) -> Observation:
+        """What one image per view shows; raises Ended naming the encoder."""
         request = EncodeImages.Request(views=list(images))
         response = self._service.call(request, Outcome.ENCODER_FAILED, Outcome.INVALID_GOAL)
         try:
-            return torch.from_numpy(latent_to_array(response.latent, self._model_id))
+            return observation_from(response.latent, self._model_id)
         except ConversionError as error:
             raise Ended(Outcome.ENCODER_FAILED, f"encoder_node: {error}") from error
 

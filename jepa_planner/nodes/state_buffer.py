@@ -9,24 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from torch import Tensor
 
 from jepa_planner.control.arm_executive import Mode
 from jepa_planner.control.watchdog import LEAD_TOLERANCE_S, Watchdog
+from jepa_planner.core.observation import Observation
+from jepa_planner.core.status import OK, Status, StatusCode
 
 CLOCK_STANDS_S = 5.0
 """A simulator may be slow; after so long without news it is taken for dead."""
 READER = "mpc_node"
 IMAGE_SOURCE, ARM_SOURCE = "encoder_node", "arm_node"
 """The nodes whose word on themselves explains why nothing is seen or felt."""
-
-
-@dataclass(frozen=True)
-class Observation:
-    """Latents [N, D] of all views and the stamp (s) of the oldest image behind them."""
-
-    latent: Tensor
-    stamp_s: float
 
 
 @dataclass(frozen=True)
@@ -83,10 +76,11 @@ class StateBuffer:
         self._rest_told_s = self._rest_heard_s = 0.0
         self._image = Watchdog("image", image_timeout_s, lead_tolerance_s, READER)
         self._joint_state = Watchdog("joint state", arm_timeout_s, lead_tolerance_s, READER)
-        self._said: dict[str, str] = {}
+        self._said: dict[str, Status] = {}
         self._clocks: dict[str, Watchdog] = {}
-        self._image.explain(f"nothing came from {IMAGE_SOURCE}: is it running in this namespace?")
-        self._joint_state.explain(f"nothing came from {ARM_SOURCE}: is it running in this namespace?")
+        for watchdog, source in ((self._image, IMAGE_SOURCE), (self._joint_state, ARM_SOURCE)):
+            text = f"nothing came from {source}: is it running in this namespace?"
+            watchdog.explain(Status(StatusCode.NOTHING_CAME, text))
         self._heard = {self._image.what: time.monotonic(), self._joint_state.what: time.monotonic()}
 
     def see(self, observation: Observation) -> None:
@@ -110,22 +104,24 @@ class StateBuffer:
                 self._feed(self._joint_state, report.stamp_s, now_s)
             self.changed.notify_all()
 
-    def hear(self, node: str, stamp_s: float, complaint: str) -> None:
-        """Takes what a node says of itself; complaint: what keeps it from its work, empty when nothing does."""
+    def hear(self, node: str, stamp_s: float, status: Status) -> None:
+        """Takes what a node says of itself: whether anything keeps it from its work."""
         with self.changed:
-            self._said[node] = f"{node}: {complaint}" if complaint else ""
+            self._said[node] = status if status.ok else Status(status.code, f"{node}: {status.text}")
             clock = self._clocks.setdefault(
                 node, Watchdog(f"what {node} says", self.arm_timeout_s, self.lead_tolerance_s, READER)
             )
             clock.feed(stamp_s, self._now_s())
             if (watchdog := {IMAGE_SOURCE: self._image, ARM_SOURCE: self._joint_state}.get(node)) is not None:
-                silent = watchdog.stamp_s is None
-                unheard = f"no {watchdog.what} yet, though {node} says that it works: are its topics this node's?"
-                watchdog.explain(self.said(node) or (unheard if silent else ""))
+                why = self.said(node)
+                if why.ok and watchdog.stamp_s is None:
+                    text = f"no {watchdog.what} yet, though {node} says that it works: are its topics this node's?"
+                    why = Status(StatusCode.NOTHING_CAME, text)
+                watchdog.explain(why)
 
-    def said(self, node: str) -> str:
-        """What keeps a node from its work, by its own word and with its name; empty where it did not complain."""
-        return self._said.get(node, "")
+    def said(self, node: str) -> Status:
+        """What keeps a node from its work, by its own word and with its name."""
+        return self._said.get(node, OK)
 
     def wants(self, taken_s: float) -> bool:
         """Whether to encode a picture that arrives now; one from before what is waited for takes time from planning.
@@ -134,15 +130,15 @@ class StateBuffer:
         """
         return max(taken_s, self._now_s()) >= self.wanted_from_s
 
-    def image_complaint(self) -> str:
-        """Why the last image cannot be used, in words; empty when it is fresh."""
-        return self._complaint(self._image, IMAGE_SOURCE)
+    def image_status(self) -> Status:
+        """Whether the last image is fresh, or why it cannot be used."""
+        return self._status(self._image, IMAGE_SOURCE)
 
-    def arm_complaint(self) -> str:
-        """Why the last joint state cannot be used; empty when it is fresh."""
+    def arm_status(self) -> Status:
+        """Whether the last joint state is fresh, or why it cannot be used."""
         if self.arm is not None and self.arm.mode is Mode.WAITING:
-            return self.arm.reason
-        return self._complaint(self._joint_state, ARM_SOURCE)
+            return Status(StatusCode.WAITING, self.arm.reason)
+        return self._status(self._joint_state, ARM_SOURCE)
 
     def delays_s(self) -> dict[str, float]:
         """How old, at least, what comes of late is on arrival, by what it is."""
@@ -152,11 +148,13 @@ class StateBuffer:
         if watchdog.feed(stamp_s, now_s):
             self._heard[watchdog.what] = time.monotonic()
 
-    def _complaint(self, watchdog: Watchdog, source: str) -> str:
+    def _status(self, watchdog: Watchdog, source: str) -> Status:
         clock = self._clocks.get(source)
-        if complaint := (clock.clock_complaint() if clock else "") or watchdog.complaint(self._now_s()):
-            return complaint
+        for status in (OK if clock is None else clock.clock_status(), watchdog.status(self._now_s())):
+            if not status.ok:
+                return status
         silent_s, limit_s = time.monotonic() - self._heard[watchdog.what], watchdog.timeout_s + CLOCK_STANDS_S
         if silent_s > limit_s:
-            return f"{watchdog.what} is stale: the clock stands, and nothing new came for {silent_s:.1f} s"
-        return ""
+            text = f"{watchdog.what} is stale: the clock stands, and nothing new came for {silent_s:.1f} s"
+            return Status(StatusCode.STALE, text)
+        return OK

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jepa_planner.model.world_model import Context
+from jepa_planner.core.context import Context
+from jepa_planner.core.observation import Observation
 from jepa_planner.planning.action_space import GRIPPER, ActionSpace
 from jepa_planner.planning.contrast import Contrast
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
@@ -31,22 +32,15 @@ class ControllerSettings:
     """context_frames: observations the model is given, fewer while there is no such history.
 
     max_steps: actions over all goals; 0 leaves only the goals' own budgets. deadline_s: time for each search.
-    latent_tokens: how many rows of an observation are its latent, what follows being pictures for sub-goals alone;
-    0: all.
     """
 
     context_frames: int = 1
     max_steps: int = 0
     deadline_s: float = math.inf
-    latent_tokens: int = 0
 
     def __post_init__(self) -> None:
-        if self.context_frames < 1 or min(self.max_steps, self.latent_tokens) < 0 or not self.deadline_s > 0.0:
-            raise ValueError(f"{self}: expected context_frames >= 1, max_steps and latent_tokens >= 0, deadline_s > 0")
-
-    def latent_of(self, observed: Tensor) -> Tensor:
-        """The latent in an observation, or in a goal, [.., N, D]."""
-        return observed[..., : self.latent_tokens, :] if self.latent_tokens else observed
+        if self.context_frames < 1 or self.max_steps < 0 or not self.deadline_s > 0.0:
+            raise ValueError(f"{self}: expected context_frames >= 1, max_steps >= 0, deadline_s > 0")
 
 
 class RecedingHorizonController:
@@ -77,7 +71,7 @@ class RecedingHorizonController:
         self._settings, self._seed, self._proposals = settings, seed, proposals
         self._sub_goals, self._judge = sub_goals, judge
         self._patience = progress or ProgressSettings()
-        self._observed: deque[tuple[Tensor, Tensor]] = deque(maxlen=settings.context_frames)
+        self._observed: deque[Observation] = deque(maxlen=settings.context_frames)
         self._executed: deque[Tensor] = deque(maxlen=settings.context_frames - 1)
         self._goals: list[Goal] = []
         self._noise: NoiseSource | None = None  # None: no work in progress
@@ -99,10 +93,6 @@ class RecedingHorizonController:
             self._judge.forget()
         self._sub_goal = self._sub_goals_reached = self._steps_in_sub_goal = self._total_steps = 0
 
-    def latent_of(self, observed: Tensor) -> Tensor:
-        """The latent in an observation [.., N, D], without the pictures that may follow it."""
-        return self._settings.latent_of(observed)
-
     def note_executed(self, action: np.ndarray | Tensor) -> None:
         """Tells which action [A] really was executed after the last decision; by default it is the decided one."""
         self._pending = torch.as_tensor(action, dtype=torch.float32, device="cpu")
@@ -121,28 +111,27 @@ class RecedingHorizonController:
             self._judge.forget_last_look()
         self._progress.forget_last_look()
 
-    def step(self, latent: np.ndarray | Tensor, state: np.ndarray | Tensor) -> Decision:
-        """Decides from an observation at rest: latent [N, D] with the pictures that may follow it, arm state [S].
+    def step(self, observation: Observation) -> Decision:
+        """Decides from an observation of an arm at rest, with its state.
 
-        Raises RuntimeError without `start`, or after the work has ended.
+        Raises RuntimeError without `start`, or after the work has ended, and ValueError where shapes differ from the
+        goal's.
         """
         if self._noise is None:
             raise RuntimeError("no goal is pursued; call start(goals) first")
-        latent = torch.as_tensor(latent, dtype=torch.float32, device="cpu")
-        state = torch.as_tensor(state, dtype=torch.float32, device="cpu")
-        if latent.shape != self._goal.latent.shape:
-            given, expected = list(latent.shape), list(self._goal.latent.shape)
-            raise ValueError(f"latent: shape {given} given; the goal's latent is {expected}")
-        if not latent.isfinite().all():
+        if observation.state is None:
+            raise ValueError("the observation has no arm state; expected that of the arm at rest")
+        observation = observation.to("cpu")
+        latent, state = observation.latent, observation.state
+        self._check_shapes(observation)
+        if not (latent.isfinite().all() and (observation.images is None or observation.images.isfinite().all())):
             return self._end(Reason.INVALID_LATENT, math.nan)
         if not state.isfinite().all():
             return self._end(Reason.INVALID_STATE, math.nan)
-        self._seen = latent
-        latent = self._settings.latent_of(latent)
-        self._remember(latent, state)
+        self._remember(observation)
         if self._judge is not None:
             try:
-                self._verdict = self._judge.look(self._seen, state, self._goals[-1].latent)
+                self._verdict = self._judge.look(observation, self._goals[-1].shown)
             except NonFiniteVerdictError as error:
                 self._verdict = None
                 return self._end(Reason.INVALID_ENERGY, self._energy_to_goal(latent), str(error))
@@ -219,19 +208,25 @@ class RecedingHorizonController:
         return self._steps_in_sub_goal >= self._goal.budget_steps or self._all_steps_spent()
 
     def _energy_to_goal(self, latent: Tensor) -> float:
-        goal = self._settings.latent_of(self._goal.latent)
-        return distance_to_goal(self._energy, latent, goal, len(self._action_space.max_abs))
+        return distance_to_goal(self._energy, latent, self._goal.latent, len(self._action_space.max_abs))
 
-    def _remember(self, latent: Tensor, state: Tensor) -> None:
+    def _check_shapes(self, observation: Observation) -> None:
+        for name in ("latent", "images"):
+            given, goal = (getattr(one, name) for one in (observation, self._goal.shown))
+            given, expected = (None if field is None else list(field.shape) for field in (given, goal))
+            if given != expected:
+                raise ValueError(f"{name}: shape {given} given; the goal's is {expected}")
+
+    def _remember(self, observation: Observation) -> None:
         if self._pending is not None:
             self._executed.append(self._pending)
             self._pending = None
         elif self._observed:  # refused, or planning failed: nothing was executed since the last observation
             self._observed.pop()
-        self._observed.append((latent, state))
+        self._observed.append(observation)
 
     def _context(self) -> Context:
-        latents, states = zip(*self._observed, strict=True)
+        latents, states = zip(*((seen.latent, seen.state) for seen in self._observed), strict=True)
         no_actions = torch.zeros(0, len(self._action_space.max_abs))
         executed = torch.stack(list(self._executed)) if self._executed else no_actions
         return Context(torch.stack(latents), torch.stack(states), executed)
@@ -244,11 +239,11 @@ class RecedingHorizonController:
         context, goal = self._context(), self._goal
         state = context.states[-1]
         closedness = state[GRIPPER]
-        target, imagined, place_m = self._settings.latent_of(goal.latent), None, None
+        target, imagined, place_m = goal.latent, None, None
         if self._is_about_the_arm():
             place_m = torch.tensor(self._verdict.shown_m)
         elif self._sub_goals is not None and not self._finishes():
-            imagined = self._sub_goals.target(self._seen, state, goal.latent)
+            imagined = self._sub_goals.target(self._observed[-1], goal.shown)
             target, news = imagined.latent, f"; {imagined}{news}"
 
         contrast = Contrast()
@@ -325,7 +320,9 @@ class RecedingHorizonController:
     def _end(self, reason: Reason, energy: float, detail: str = "") -> Decision:
         self._noise = None
         kind = DecisionKind.REACHED if reason is Reason.REACHED else DecisionKind.GAVE_UP
-        numbers = f"energy {energy:.4g} (tolerance {self._goal.tolerance:.4g}) after {self._total_steps} steps"
+        judged_by_energy = self._verdict is None or self._sub_goal < len(self._goals) - 1
+        limit = f" (tolerance {self._goal.tolerance:.4g})" if judged_by_energy else ""
+        numbers = f"energy {energy:.4g}{limit} after {self._total_steps} steps"
         verdict = "" if self._verdict is None else str(self._verdict)
         message = "; ".join(filter(None, (reason.value, detail, verdict, numbers)))
         return self._decision(kind, reason, message, energy)

@@ -7,6 +7,7 @@ from enum import Enum
 import numpy as np
 from torch import Tensor
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.planning.solvers.plan import Plan
 from jepa_planner.planning.sub_goals import SubGoal
 from jepa_planner.planning.verdict import Verdict
@@ -42,11 +43,16 @@ DOUBTS = (Reason.UNFAMILIAR_IMAGE, Reason.UNFAMILIAR_GOAL, Reason.SURPRISED)
 
 @dataclass(frozen=True)
 class Goal:
-    """One goal image: its latent [N, D], actions allowed for it, and the energy at which it counts as reached."""
+    """One goal image: what it shows, actions allowed for it, and the energy at which it counts as reached."""
 
-    latent: Tensor
+    shown: Observation
     budget_steps: int
     tolerance: float
+
+    @property
+    def latent(self) -> Tensor:
+        """That of the picture, [N, D]."""
+        return self.shown.latent
 
     def __post_init__(self) -> None:
         if self.budget_steps < 1:

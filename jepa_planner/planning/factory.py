@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
 from jepa_planner.planning.decision import Goal
-from jepa_planner.planning.out_of_distribution import MonitoredController, UnfamiliarGoalError, doubt_of_goal
+from jepa_planner.planning.out_of_distribution import MonitoredController, check_goal
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.sub_goals import SubGoals
 from jepa_planner.planning.verdict import Judge
@@ -17,6 +17,7 @@ from jepa_planner.planning.verdict import Judge
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from jepa_planner.core.observation import Observation
     from jepa_planner.model.contract import Contract
     from jepa_planner.model.familiarity import Familiarity
     from jepa_planner.planning.energy import Energy
@@ -65,21 +66,22 @@ class ControllerFactory:
     familiarity: Familiarity | None = None
     verdict_head: VerdictHeadLike | None = None
 
-    def goals(self, observed: Iterable[Tensor], asked: Sequence[Asked], max_steps: int = 0) -> list[Goal]:
-        """Goals from what `WorldModel.observe` gives of their pictures, [N, D] each; asked: one for each.
+    def goals(self, shown: Iterable[Observation], asked: Sequence[Asked], max_steps: int = 0) -> list[Goal]:
+        """Goals from what their pictures show, see `WorldModel.observe`; asked: one for each.
 
         Where nothing is asked, each has the actions that the settings recommend, and the last one as many as
         max_steps leaves, if that is not 0. Pictures are judged one by one, before the next is taken. Raises
         UnfamiliarGoalError.
         """
-        contract, goals = self.contract, []
+        goals: list[Goal] = []
         tolerances = self.planner.tolerances(len(asked))
         budgets = [self.planner.steps_per_goal_image(self.imagine_sub_goals, len(asked), max_steps)] * len(asked)
         if max_steps:
             budgets[-1] = max_steps
-        for seen, wish, budget, tolerance in zip(observed, asked, budgets, tolerances, strict=True):
-            self._check_familiar(contract.latent_of(seen).cpu(), len(goals) + 1)
-            goals.append(Goal(seen, wish.budget_steps or budget, wish.tolerance or tolerance))
+        for picture, wish, budget, tolerance in zip(shown, asked, budgets, tolerances, strict=True):
+            picture = picture.to("cpu")
+            self._check_familiar(picture.latent, len(goals) + 1)
+            goals.append(Goal(picture, wish.budget_steps or budget, wish.tolerance or tolerance))
         return goals
 
     def controller(self, goals: Sequence[Goal], max_steps: int = 0) -> Controller:
@@ -91,7 +93,6 @@ class ControllerFactory:
             context_frames=contract.context_frames,
             max_steps=max_steps,
             deadline_s=self.deadline_s or planner.deadline_s or math.inf,
-            latent_tokens=contract.latent.tokens,
         )
         optimiser = self.optimiser or optimiser_of(planner.search())
         controller = RecedingHorizonController(
@@ -110,7 +111,5 @@ class ControllerFactory:
         return Judge(self.verdict_head, self.contract.verdict.head.edges_m, self.planner.verdict)
 
     def _check_familiar(self, goal: Tensor, number: int) -> None:
-        if self.familiarity is None:
-            return
-        if doubt := doubt_of_goal(goal, self.familiarity, self.contract.familiarity):
-            raise UnfamiliarGoalError(f"goal image {number} {doubt}")
+        if self.familiarity is not None:
+            check_goal(goal, self.familiarity, self.contract.familiarity, f"goal image {number}")

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from jepa_planner.model.world_model import Context, WorldModel
+from jepa_planner.core.context import Context
+from jepa_planner.core.observation import Observation
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.decision import Reason
 from jepa_planner.planning.energy import distance_to_goal
 from jepa_planner.planning.factory import Asked, ControllerFactory
@@ -42,34 +44,34 @@ class OfflinePlan:
     verdict: Verdict | None = None
 
 
-def plan_offline(model: WorldModel, context: Context, goal: Tensor, factory: ControllerFactory) -> OfflinePlan:
-    """Plans as a controller of the factory does for a goal picture from one look, even where it counts as reached.
+def plan_offline(
+    model: WorldModel, now: Observation, shown: Observation, factory: ControllerFactory
+) -> OfflinePlan:
+    """Plans as a controller of the factory does for what a goal picture shows, even where it counts as reached.
 
-    context of that look and goal [N, D]: as `WorldModel.observe` gives them. Raises NoPlanError where the controller
-    would give up.
+    now: an observation with the arm's state. Raises NoPlanError where the controller would give up.
     """
     try:
-        (wanted,) = factory.goals([goal.cpu()], [Asked(budget_steps=1)])
+        (wanted,) = factory.goals([shown], [Asked(budget_steps=1)])
     except UnfamiliarGoalError as error:
         raise NoPlanError(Reason.UNFAMILIAR_GOAL, str(error)) from error
-    observed, state = context.latents[-1].cpu(), context.states[-1].float().cpu()
+    now = now.to("cpu")
     controller = replace(factory, verdict_head=None).controller([replace(wanted, tolerance=0.0)])
-    decision = controller.step(observed, state)
+    decision = controller.step(now)
     channels = len(model.contract.action.channels)
     if decision.plan is None and decision.reason is not Reason.REACHED:
         raise NoPlanError(decision.reason, decision.message)
     judge = factory.judge()
     try:
-        verdict = None if judge is None else judge.look(observed, state, wanted.latent)
+        verdict = None if judge is None else judge.look(now, wanted.shown)
     except NonFiniteVerdictError as error:
         raise NoPlanError(Reason.INVALID_ENERGY, str(error)) from error
     if decision.plan is None:
         return OfflinePlan(torch.zeros(0, channels), decision.energy, decision.energy, (), 0.0, verdict=verdict)
-    latents, target = model.contract.latent_of(context.latents), model.contract.latent_of(goal.cpu())
-    if decision.imagined is not None:
-        target = decision.imagined.latent
-    imagined = model.rollout(replace(context, latents=latents), decision.plan.actions[None])[0].cpu()
-    ahead, *after = (distance_to_goal(factory.energy, x, target, channels) for x in (latents[-1].cpu(), *imagined))
+    target = wanted.latent if decision.imagined is None else decision.imagined.latent
+    context = Context(now.latent[None], now.state[None], torch.zeros(0, channels))
+    imagined = model.rollout(context, decision.plan.actions[None])[0].cpu()
+    ahead, *after = (distance_to_goal(factory.energy, x, target, channels) for x in (now.latent, *imagined))
     return OfflinePlan(
         decision.plan.actions, decision.energy, ahead, tuple(after), decision.plan.seconds, decision.imagined, verdict
     )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.core.context import Context
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.contract_sections import FamiliaritySpec
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.planning.controller import RecedingHorizonController
@@ -39,15 +40,13 @@ class MonitoredController:
         self._before: tuple[Tensor, Tensor, Tensor] | None = None
         self._last: Decision | None = None
 
-    def step(self, latent: np.ndarray | Tensor, state: np.ndarray | Tensor) -> Decision:
+    def step(self, observation: Observation) -> Decision:
         """As the controller's `step`; gives up with UNFAMILIAR_IMAGE or SURPRISED and the number behind it."""
-        latent = torch.as_tensor(latent, dtype=torch.float32, device="cpu")
-        state = torch.as_tensor(state, dtype=torch.float32, device="cpu")
-        seen, latent = latent, self._controller.latent_of(latent)
-        reason, detail = self._doubt(latent, state)
-        if reason is not None:
-            return self._give_up(reason, detail)
-        self._last = self._controller.step(seen, state)
+        observation = observation.to("cpu")
+        latent, state = observation.latent, observation.state
+        if (unknown := self._unknown(latent, state)) is not None:
+            return self._give_up(*unknown)
+        self._last = self._controller.step(observation)
         action = self._last.action
         self._before = None if action is None else (latent, state, torch.from_numpy(action))
         return self._last
@@ -65,8 +64,8 @@ class MonitoredController:
         steps, total = self._last.steps_in_sub_goal - 1, self._last.total_steps - 1
         self._last = replace(self._last, steps_in_sub_goal=steps, total_steps=total)
 
-    def _doubt(self, latent: Tensor, state: Tensor) -> tuple[Reason | None, str]:
-        """NaN raises no doubt: the controller ends by its own name for it."""
+    def _unknown(self, latent: Tensor, state: Tensor) -> tuple[Reason, str] | None:
+        """What of this the model does not know, with the number behind it; NaN is left to the controller to name."""
         distance = float(self._familiarity.distance(latent))
         if distance > self._spec.latent_distance:
             return Reason.UNFAMILIAR_IMAGE, f"distance {distance:.2f}, limit {self._spec.latent_distance:.2f}"
@@ -77,11 +76,9 @@ class MonitoredController:
         if self._before is not None:
             surprise = self._surprise(latent)
             if surprise > self._spec.surprise:
-                return (
-                    Reason.SURPRISED,
-                    f"energy {surprise:.3g} from what was imagined, limit {self._spec.surprise:.3g}",
-                )
-        return None, ""
+                limit = f"limit {self._spec.surprise:.3g}"
+                return Reason.SURPRISED, f"energy {surprise:.3g} from what was imagined, {limit}"
+        return None
 
     def _surprise(self, latent: Tensor) -> float:
         """Energy between this observation and what the model imagines for the last action from the one before."""
@@ -103,11 +100,16 @@ class MonitoredController:
         )
 
 
-def doubt_of_goal(goal: Tensor, familiarity: Familiarity, spec: FamiliaritySpec) -> str:
-    """Why a goal's latent [N, D] is not worth pursuing, in words; empty where nothing speaks against it."""
+def check_goal(goal: Tensor, familiarity: Familiarity, spec: FamiliaritySpec, name: str) -> None:
+    """Raises UnfamiliarGoalError where a goal's latent [N, D] is not worth pursuing; `name` stands in the message."""
     distance, outside_m = float(familiarity.distance(goal)), float(familiarity.outside_m(goal))
     if distance > spec.latent_distance:
-        return f"is unlike what the model was trained on: distance {distance:.2f}, limit {spec.latent_distance:.2f}"
+        limit = f"limit {spec.latent_distance:.2f}"
+        raise UnfamiliarGoalError(
+            f"{name} is unlike what the model was trained on: distance {distance:.2f}, {limit}"
+        )
     if outside_m > spec.arm_error_m:
-        return f"shows the tcp {outside_m:.3f} m outside of where the model knows it, limit {spec.arm_error_m:.3f} m"
-    return ""
+        limit = f"limit {spec.arm_error_m:.3f} m"
+        raise UnfamiliarGoalError(
+            f"{name} shows the tcp {outside_m:.3f} m outside of where the model knows it, {limit}"
+        )

@@ -99,10 +99,10 @@ class Planner:
         goals = [pictures] if isinstance(pictures, np.ndarray) and pictures.ndim == 4 else list(pictures)
         self._controller = None
         # one by one, as the nodes do: products of a batch differ in their last digits
-        observed = torch.cat([self.model.observe(goal[None]) for goal in goals])
-        self.goals = self.model.contract.latent_of(observed)
+        shown = [self.model.observe(goal[None])[0] for goal in goals]
+        self.goals = torch.stack([picture.latent for picture in shown])
         factory = self.factory(seed)
-        wanted = factory.goals(observed, [Asked()] * len(goals), max_steps)
+        wanted = factory.goals(shown, [Asked()] * len(goals), max_steps)
         self._controller = factory.controller(wanted, max_steps)
 
     def act(self, pictures: np.ndarray, state: np.ndarray | Tensor) -> Decision:
@@ -116,4 +116,4 @@ class Planner:
             raise RuntimeError("there is no goal yet: call set_goal first")
         state = torch.as_tensor(state, dtype=torch.float32)
         self.model.contract.check_state(len(state))
-        return self._controller.step(self.model.observe(pictures[None])[0], state)
+        return self._controller.step(self.model.observe(pictures[None])[0].with_state(state))

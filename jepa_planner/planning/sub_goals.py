@@ -12,6 +12,7 @@ from torch import Tensor
 from jepa_planner.planning.action_space import GRIPPER, YAW
 
 if TYPE_CHECKING:
+    from jepa_planner.core.observation import Observation
     from jepa_planner.model.sub_goal_head import Hypotheses
 
 ImagineMode = Literal["auto", "always", "never"]
@@ -141,7 +142,7 @@ def tcp_off_m2(state: Tensor, actions: Tensor, place_m: Tensor) -> Tensor:
 class SubGoalHeadLike(Protocol):
     """What guesses at next moments; see `model.sub_goal_head.SubGoalHead`."""
 
-    def __call__(self, latents: Tensor, states: Tensor, goals: Tensor) -> Hypotheses: ...
+    def __call__(self, now: Observation, goal: Observation) -> Hypotheses: ...
 
 
 class SubGoals:
@@ -171,15 +172,11 @@ class SubGoals:
         self._looks -= 1
 
     @torch.no_grad()
-    def target(self, latent: Tensor, state: Tensor, goal: Tensor) -> SubGoal:
-        """What to plan for now: observed latent [N, D], arm state [S], the goal picture's latent [N, D].
-
-        Pictures that follow the latents are the head's alone.
-        """
-        settings = self.settings
-        guesses = self._head(latent[None], state[None], goal[None])
+    def target(self, now: Observation, shown: Observation) -> SubGoal:
+        """What to plan for now: an observation with the arm's state, and what the goal picture shows."""
+        settings, latent, state, goal = self.settings, now.latent, now.state, shown.latent
+        guesses = self._head(now[None], shown[None])
         latents, states = guesses.latents[0], guesses.states[0]
-        latent, goal = latent[: latents.shape[1]], goal[: latents.shape[1]]
         if self._held is None or self._looks >= settings.max_looks or self._arrived(latent, state, *self._held):
             self._number, self._looks = self._number + 1, 0
             self._before.append((latent, state))

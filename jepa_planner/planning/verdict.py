@@ -14,6 +14,7 @@ from torch import Tensor
 from jepa_planner.planning.action_space import GRIPPER
 
 if TYPE_CHECKING:
+    from jepa_planner.core.observation import Observation
     from jepa_planner.model.verdict_head import Opinion
 
 CLOSED = 0.5
@@ -131,7 +132,7 @@ def _off_in_words(off_m: float) -> str:
 class VerdictHeadLike(Protocol):
     """What compares an observation with a goal; see `model.verdict_head.VerdictHead`."""
 
-    def __call__(self, latents: Tensor, states: Tensor, goals: Tensor) -> Opinion: ...
+    def __call__(self, now: Observation, goal: Observation) -> Opinion: ...
 
 
 class Judge:
@@ -161,13 +162,10 @@ class Judge:
         self._lay_as_shown: bool | None = None  # at the first look
 
     @torch.no_grad()
-    def look(self, observed: Tensor, state: Tensor, goal: Tensor) -> Verdict:
-        """Judges an observation [N, D], arm state [S], by a goal [N, D], pictures behind the latents as they come.
-
-        Raises NonFiniteVerdictError.
-        """
-        settings = self.settings
-        opinion = self._head(observed[None], state[None], goal[None])
+    def look(self, now: Observation, goal: Observation) -> Verdict:
+        """Judges an observation with the arm's state by what a goal picture shows. Raises NonFiniteVerdictError."""
+        settings, state = self.settings, now.state
+        opinion = self._head(now[None], goal[None])
         if not (opinion.logits.isfinite().all() and opinion.goal_states.isfinite().all()):
             raise NonFiniteVerdictError("the verdict is NaN or infinite: its head or what it is given is broken")
         chances, shown = opinion.logits[0].softmax(-1), self._shown(opinion.goal_states[0], state)

@@ -19,8 +19,9 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import array_to_image, point, quaternion_from_rotation, seconds, time_message
+from jepa_planner.nodes.conversions import array_to_image, pose, seconds, time_message
 from jepa_planner.nodes.parameters import Parameter, Parameters
 from jepa_planner.nodes.planner_node import DIAGNOSTICS_PERIOD_S, diagnostics
 from jepa_planner_sim.envs import PandaTaskEnv
@@ -139,8 +140,8 @@ class SimNode(Node):
         self._diagnosed = now
         task, seed, *_ = self._request
         numbers = {"task": task, "seed": seed, "simulated_s": round(self._time_s, 2), "pace": round(pace, 2)}
-        slow = "" if pace >= 0.5 * self._speed else f"the machine is too slow for speed {self._speed:g}"
-        self._diagnostics.publish(diagnostics(self, not slow, slow, numbers))
+        slow = Status(StatusCode.FAILED, f"the machine is too slow for speed {self._speed:g}")
+        self._diagnostics.publish(diagnostics(self, OK if pace >= 0.5 * self._speed else slow, numbers))
 
     def _step(self) -> None:
         self._world.set_setpoint(*self._commands.tick(STEP_S))
@@ -167,10 +168,9 @@ class SimNode(Node):
         self._joint_states.publish(message)
         if self._tcp_pose.get_subscription_count():
             xyz, rotation = world.tcp_pose()
-            pose = PoseStamped()
-            pose.header.stamp, pose.header.frame_id = stamp, "panda_link0"
-            pose.pose.position, pose.pose.orientation = point(xyz), quaternion_from_rotation(rotation)
-            self._tcp_pose.publish(pose)
+            message = PoseStamped(pose=pose(xyz, rotation))
+            message.header.stamp, message.header.frame_id = stamp, "panda_link0"
+            self._tcp_pose.publish(message)
 
     def _publish_images(self, stamp) -> None:
         if self._time_s >= self._picture_wanted_s:

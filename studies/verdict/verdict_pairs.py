@@ -144,10 +144,10 @@ def show_pairs(
                 present, state = world.render(), torch.from_numpy(world.state()[channels])
                 offs_m = [*OFF_M, *(stage.draw_off_m() for _ in range(DRAWN))]
                 goals = [_goal(stage, off_m) for off_m in offs_m]
-                observed = model.observe(np.stack([present, *goals])[:, views]).cpu()
-                for number, (off_m, goal) in enumerate(zip(offs_m, observed[1:], strict=True)):
+                observed = model.observe(np.stack([present, *goals])[:, views]).to("cpu")
+                for number, off_m in enumerate(offs_m):
                     judge.forget()
-                    verdict = judge.look(observed[0], state, goal)
+                    verdict = judge.look(observed[0].with_state(state), observed[number + 1])
                     drawn = number >= len(OFF_M)
                     found.append(Pair(arm, off_m, verdict.certainty, verdict.objects_hold, verdict.off_m, drawn))
             yield found

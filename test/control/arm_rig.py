@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Step
-from jepa_planner.control.kinematics import rpy_from_rotation
 from jepa_planner.control.limits import SafetyLimits
 
 PERIOD_S = 0.01
@@ -46,11 +45,12 @@ class Rig:
 
     def step(self, plan_id: int = 1, by_m=(0.0, 0.0, 0.05), **changes) -> Step:
         xyz, rotation = self.executive.stream.pose()
-        step = Step(plan_id, self.now_s, self.now_s, 0.5, 0.25, xyz + by_m, rpy_from_rotation(rotation), 0.0)
+        step = Step(plan_id, self.now_s, self.now_s, 0.5, 0.25, xyz + by_m, rotation, 0.0)
         return replace(step, **changes)
 
     def offer(self, *args, **changes) -> str:
-        return self.executive.offer(self.now_s, self.step(*args, **changes))
+        """Why the step was refused, empty where it is followed."""
+        return self.executive.offer(self.now_s, self.step(*args, **changes)).text
 
     def xyz(self) -> np.ndarray:
         return KINEMATICS.tcp_pose(self.q_rad)[0]

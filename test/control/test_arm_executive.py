@@ -3,7 +3,7 @@ import pytest
 from arm_rig import HOME_RAD, KINEMATICS, LIMITS, PERIOD_S, RAISED_RAD, Rig
 
 from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Mode, Step
-from jepa_planner.control.kinematics import ArmKinematics
+from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_nothing_is_commanded_before_the_first_plan(rig):
 
 def test_a_plan_before_the_first_joint_state_is_refused():
     executive = ArmExecutive(KINEMATICS, LIMITS, 100.0, ArmSettings())
-    assert "no joint state yet" in executive.offer(1.0, Step(1, 1.0, 1.0, 0.5, 0.25, np.zeros(3), np.zeros(3), 0.0))
+    assert "no joint state yet" in executive.offer(1.0, Step(1, 1.0, 1.0, 0.5, 0.25, np.zeros(3), np.eye(3), 0.0)).text
     assert executive.tick(1.0) is None
 
 
@@ -73,7 +73,7 @@ def test_the_arm_is_silent_again_when_it_rests(rig):
         ({"duration_s": 0.0}, "expected more than 0"),
         ({"duration_s": 1e9}, "at most"),
         ({"by_m": (0.2, 0.0, 0.0)}, "from the measured tcp"),
-        ({"rpy_rad": np.array([0.0, 0.0, 1.5])}, "turned"),
+        ({"rotation": rotation_from_rpy([0.0, 0.0, 1.5])}, "turned"),
         ({"plan_id": 0}, "replayed"),
     ],
 )
@@ -188,13 +188,13 @@ def test_a_stop_decelerates_and_is_latched(moving):
     assert np.max(np.abs(np.diff(speeds(moving)))) <= LIMITS.linear_acceleration_m_s2 * PERIOD_S + 1e-6
     assert "call ~/reset" in moving.offer(plan_id=2)
     assert moving.executive.mode is Mode.STOPPED
-    assert moving.executive.reset(moving.now_s) == ""
+    assert moving.executive.reset(moving.now_s).ok
     assert moving.offer(plan_id=3) == ""
 
 
 def test_a_stop_is_not_reset_while_the_arm_still_moves(moving):
     moving.executive.stop("button")
-    assert "still moving" in moving.executive.reset(moving.now_s)
+    assert "still moving" in moving.executive.reset(moving.now_s).text
 
 
 def test_a_hold_brakes_and_the_next_plan_is_taken(moving):
@@ -253,7 +253,7 @@ def test_a_reset_keeps_the_grip_on_what_the_gripper_holds(rig):
     rig.tick(5)
     rig.closedness = 0.45
     rig.executive.measured(rig.now_s, rig.now_s + 0.001, rig.q_rad, rig.closedness)
-    assert rig.executive.reset(rig.now_s) == ""
+    assert rig.executive.reset(rig.now_s).ok
     assert rig.executive.stream.closedness == 1.0
 
 
@@ -263,7 +263,7 @@ def test_a_reset_believes_a_gripper_that_somebody_opened(rig, opened):
     rig.tick(40)
     rig.closedness = opened
     rig.tick(2)
-    assert rig.executive.reset(rig.now_s) == ""
+    assert rig.executive.reset(rig.now_s).ok
     assert rig.executive.stream.closedness == 0.0
 
 
@@ -323,7 +323,7 @@ def test_a_clock_that_was_set_back_is_named_also_when_joint_states_arrive_again(
     moving.joint_states_arrive, moving.clock_set_s = False, -5.0
     moving.tick(40)
     assert moving.executive.reason == "the clock jumped back"
-    assert "the clock jumped back" in moving.executive.offer(moving.now_s - 5.0, moving.step(2))
+    assert "the clock jumped back" in moving.executive.offer(moving.now_s - 5.0, moving.step(2)).text
     moving.joint_states_arrive = True
     moving.tick()
     assert moving.executive.reason == "joint states arrive; before: the clock jumped back"

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jepa_planner.control.arm_executive import Mode
+from jepa_planner.control.kinematics import rotation_from_rpy
 from jepa_planner.control.setpoints import Setpoint
 
 SLACK = 1 + 1e-6
@@ -28,7 +29,7 @@ def plans() -> st.SearchStrategy[Event]:
             plan_id = rig.executive.accepted_plan_id + (0 if replayed else 1 + rig.executive.refused_plan_id)
             if rig.executive.stream.ready:
                 rig.offer(
-                    plan_id, by_m, rpy_rad=np.array(turn_rad), closedness=closedness, duration_s=duration_s,
+                    plan_id, by_m, rotation=rotation_from_rpy(turn_rad), closedness=closedness, duration_s=duration_s,
                     planned_at_s=rig.now_s - late_s, observed_at_s=rig.now_s - seen_s,
                 )  # fmt: skip
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import torch
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import (
     STATE_LAYOUTS,
@@ -164,6 +165,12 @@ def small_context(frames: int = 2, seed: int = 0) -> Context:
         states=states,
         actions=0.05 * torch.randn(frames - 1, 7, generator=generator),
     )
+
+
+def small_observation(seed: int = 0) -> Observation:
+    """The present of `small_context(1, seed)`."""
+    context = small_context(1, seed)
+    return Observation(context.latents[0], state=context.states[0])
 
 
 def small_actions(candidates: int = 5, horizon: int = 3, seed: int = 1) -> torch.Tensor:

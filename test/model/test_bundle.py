@@ -22,6 +22,7 @@ from small_models import (
 )
 
 from jepa_planner.core import shipped
+from jepa_planner.core.observation import Observation
 from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.model.bundle import (
     add_sub_goal_head,
@@ -378,7 +379,9 @@ def test_a_verdict_through_one_of_two_cameras_is_that_of_a_head_that_sees_one(tm
     head = small_verdict_head(scene=EYES)
     add_verdict_head(tmp_path, tmp_path, head, small_verdict_spec(head=verdict_head_config(scene=EYES)))
     one = load_contract(tmp_path, ["side"])
-    seen = torch.rand(1, one.observed_tokens, one.latent.channels, generator=torch.Generator().manual_seed(0))
-    state = torch.zeros(1, 8)
-    loaded = load_verdict_head(tmp_path, ["side"])(seen, state, seen)
-    assert torch.equal(loaded.logits, head.of_views([1])(seen, state, seen).logits)
+    assert one.looks_at_images
+    generator = torch.Generator().manual_seed(0)
+    latent = torch.rand(1, one.latent.tokens, one.latent.channels, generator=generator)
+    seen = Observation(latent, torch.rand(1, 1, 3, *EYES.image_size, generator=generator), torch.zeros(1, 8))
+    loaded = load_verdict_head(tmp_path, ["side"])(seen, seen)
+    assert torch.equal(loaded.logits, head.of_views([1])(seen, seen).logits)

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from small_models import (
     EYES,
     mlp_predictor_config,
@@ -13,6 +14,7 @@ from small_models import (
     verdict_head_config,
 )
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
 from jepa_planner.model.contract import FORMAT, Contract, ContractError
 from jepa_planner.model.contract_sections import ActionSpec, ImageSpec, LatentSpec, StateSpec
@@ -81,15 +83,20 @@ def test_sections_that_contradict_each_other_are_refused_by_name(changes, name):
 
 
 def test_a_verdict_that_is_not_there_is_none():
-    assert GOOD.verdict is None and not GOOD.shows_pictures
+    assert GOOD.verdict is None and not GOOD.looks_at_images
 
 
 def test_pictures_are_observed_where_any_head_looks_at_them():
     seeing = small_verdict_spec(head=verdict_head_config(scene=EYES))
     contract = small_contract(sub_goals=small_sub_goal_spec(), verdict=seeing)
-    assert contract.shows_pictures
-    rows = 2 * EYES.pixel_numbers // contract.latent.channels
-    assert contract.observed_tokens == contract.latent.tokens + rows
+    assert contract.looks_at_images
+    latent, images = torch.zeros(contract.latent.tokens, contract.latent.channels), torch.zeros(2, 3, *EYES.image_size)
+    contract.check_observation(Observation(latent, images))
+    for given in (None, images[:1], images[:, :, 1:]):
+        with pytest.raises(ContractError, match="this model's observations have"):
+            contract.check_observation(Observation(latent, given))
+    with pytest.raises(ContractError, match="this model's observations have none"):
+        GOOD.check_observation(Observation(latent, images))
 
 
 def test_a_predictor_of_which_no_kind_is_said_is_a_transformer():

@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from small_models import CHANNELS, EYES, SLOTS, small_verdict_head, verdict_head_config
+
+from jepa_planner.core.observation import Observation
 
 
 def inputs(batch: int = 3, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -9,8 +13,12 @@ def inputs(batch: int = 3, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, t
     return tuple(torch.randn(shape, generator=generator) for shape in shapes)
 
 
+def observed(latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> tuple[Observation, Observation]:
+    return Observation(latents, state=states), Observation(goals)
+
+
 def test_an_opinion_is_a_logit_for_each_class_of_distance_and_the_arm_state_in_the_goal():
-    opinion = small_verdict_head(edges_m=(0.01, 0.03, 0.1))(*inputs())
+    opinion = small_verdict_head(edges_m=(0.01, 0.03, 0.1))(*observed(*inputs()))
     assert opinion.logits.shape == (3, 5), "below, between and beyond the edges, and not the same things"
     assert opinion.goal_states.shape == (3, 8)
 
@@ -18,56 +26,56 @@ def test_an_opinion_is_a_logit_for_each_class_of_distance_and_the_arm_state_in_t
 @pytest.mark.parametrize("changed", [0, 1, 2], ids=["latent", "state", "goal"])
 def test_everything_that_is_given_counts_for_the_distance(changed):
     head, given = small_verdict_head(), list(inputs())
-    before = head(*given).logits
+    before = head(*observed(*given)).logits
     given[changed] = given[changed] + 1.0
-    assert (head(*given).logits - before).abs().min() > 1e-4
+    assert (head(*observed(*given)).logits - before).abs().min() > 1e-4
 
 
 def test_where_the_arm_stands_in_the_goal_is_read_from_the_goal_alone():
     head, (latents, states, goals) = small_verdict_head(), inputs()
-    shown = head(latents, states, goals).goal_states
-    assert torch.equal(head(latents + 1.0, states - 1.0, goals).goal_states, shown)
-    assert (head(latents, states, goals + 1.0).goal_states - shown).abs().min() > 1e-5
+    shown = head(*observed(latents, states, goals)).goal_states
+    assert torch.equal(head(*observed(latents + 1.0, states - 1.0, goals)).goal_states, shown)
+    assert (head(*observed(latents, states, goals + 1.0)).goal_states - shown).abs().min() > 1e-5
 
 
 def test_states_enter_and_leave_in_their_own_units():
     head, (latents, states, goals) = small_verdict_head(), inputs()
-    plain = head(latents, states, goals)
+    plain = head(*observed(latents, states, goals))
     mean, std = torch.arange(8.0), torch.arange(1.0, 9.0)
     head.set_scaling(mean, std)
-    scaled = head(latents, states * std + mean, goals)
+    scaled = head(*observed(latents, states * std + mean, goals))
     torch.testing.assert_close(scaled.logits, plain.logits)
     torch.testing.assert_close(scaled.goal_states, plain.goal_states * std + mean)
 
 
 def test_a_higher_temperature_makes_every_chance_more_like_the_others():
     head = small_verdict_head()
-    plain = head(*inputs()).logits
+    plain = head(*observed(*inputs())).logits
     head.set_temperature(2.0)
-    torch.testing.assert_close(head(*inputs()).logits, plain / 2.0)
+    torch.testing.assert_close(head(*observed(*inputs())).logits, plain / 2.0)
 
 
-def test_a_head_that_sees_looks_at_the_pictures_behind_both_latents():
+def test_a_head_that_sees_looks_at_both_pictures():
     head = small_verdict_head(scene=EYES)
     latents, states, goals = inputs()
-    pixels = torch.randn(2, 3, 2 * EYES.pixel_numbers // CHANNELS, CHANNELS, generator=torch.Generator().manual_seed(2))
-    seen, goal = (torch.cat([part, rows], dim=1) for part, rows in zip((latents, goals), pixels, strict=True))
-    logits = head(seen, states, goal).logits
+    pixels = torch.randn(2, 3, 2, 3, *EYES.image_size, generator=torch.Generator().manual_seed(2))
+    now, goal = Observation(latents, pixels[0], states), Observation(goals, pixels[1])
+    logits = head(now, goal).logits
     for changed in range(2):
-        other = [seen.clone(), goal.clone()]
-        other[changed][:, SLOTS:] = other[changed][:, SLOTS:].flip(1)
-        assert (head(other[0], states, other[1]).logits - logits).abs().max() > 1e-6
-    rows = EYES.pixel_numbers // CHANNELS
-    alone = head.of_views([1])(seen[:, : SLOTS + rows], states, goal[:, : SLOTS + rows])
+        other = [now, goal]
+        other[changed] = replace(other[changed], images=other[changed].images.flip(-1))
+        assert (head(*other).logits - logits).abs().max() > 1e-6
+    of_one_view = (replace(seen, images=seen.images[:, [1]]) for seen in (now, goal))
+    alone = head.of_views([1])(*of_one_view)
     assert alone.logits.shape == logits.shape
-    assert torch.equal(head(seen, states, goal).logits, logits), "the head itself still wants both views"
+    assert torch.equal(head(now, goal).logits, logits), "the head itself still wants both views"
 
 
 def test_a_head_that_does_not_see_heeds_no_pictures():
     head, (latents, states, goals) = small_verdict_head(), inputs()
-    rows = torch.randn(3, 5, CHANNELS, generator=torch.Generator().manual_seed(2))
-    seen = head(torch.cat([latents, rows], dim=1), states, torch.cat([goals, -rows], dim=1))
-    assert torch.equal(seen.logits, head(latents, states, goals).logits)
+    images = torch.randn(3, 1, 3, 4, 4, generator=torch.Generator().manual_seed(2))
+    seen = head(Observation(latents, images, states), Observation(goals, -images))
+    assert torch.equal(seen.logits, head(*observed(latents, states, goals)).logits)
     assert head.of_views([1]) is head
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from geometry_msgs.msg import Pose
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.msg import ArmState, GoalImage, Plan
 from rclpy.action import ActionClient
@@ -194,10 +195,11 @@ class Rig:
     def send_plan(self, number: int, by_m=(0.0, 0.0, 0.03), **changes: object) -> Plan:
         """A plan with one step from where the arm was told to be, made now from an observation of now."""
         state, now = self.state(), self.robot.get_clock().now().to_msg()
-        plan = Plan(id=number, observed_at=now, rpys=[state.commanded_rpy], closedness=[state.closedness_commanded])
+        plan = Plan(id=number, observed_at=now, closedness=[state.closedness_commanded])
         plan.header.stamp, plan.header.frame_id = now, "panda_link0"
         plan.valid_for, plan.time_step = duration_message(5.0), duration_message(0.25)
-        plan.positions = [point(numbers(state.commanded_position) + np.array(by_m))]
+        target = point(numbers(state.commanded_pose.position) + np.array(by_m))
+        plan.poses = [Pose(position=target, orientation=state.commanded_pose.orientation)]
         for name, value in changes.items():
             setattr(plan, name, value)
         self.plans.publish(plan)

@@ -61,7 +61,7 @@ def test_a_plan_is_followed_within_the_limits_to_its_first_target(rig, arm):
     assert np.all(steps <= KINEMATICS.velocity_rad_s * 0.01)
     tcp = np.array([KINEMATICS.tcp_pose(joints)[0] for joints in q])
     assert all(LIMITS.inside_workspace(xyz) for xyz in tcp)
-    target = plan.positions[0]
+    target = plan.poses[0].position
     np.testing.assert_allclose(tcp[-1], [target.x, target.y, target.z], atol=1e-4)
     assert np.all(np.array(rig.robot.commands[-1].points[0].velocities) == 0.0)
 

@@ -1,11 +1,12 @@
 """Whatever arrives at a node: it is refused or ignored with a reason, no callback raises, and no limit is broken."""
 
+import math
 import os
 
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Duration, Time
-from geometry_msgs.msg import Point, Vector3
+from geometry_msgs.msg import Point, Pose, Quaternion
 from harness import FINGERS, KINEMATICS, LIMITS, picture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -33,7 +34,9 @@ COUNTS = st.integers(0, 4) | st.integers(0, 2**32 - 1)
 TIMES = st.builds(Time, sec=st.integers(-(2**31), 2**31 - 1), nanosec=st.integers(0, 2**32 - 1))
 DURATIONS = st.builds(Duration, sec=st.integers(-(2**31), 2**31 - 1), nanosec=st.integers(0, 2**32 - 1))
 POINTS = st.builds(Point, x=NUMBERS, y=NUMBERS, z=NUMBERS)
-VECTORS = st.builds(Vector3, x=NUMBERS, y=NUMBERS, z=NUMBERS)
+UNIT_QUATERNIONS = st.floats(-3.0, 3.0).map(lambda turn: Quaternion(z=math.sin(turn), w=math.cos(turn)))
+QUATERNIONS = UNIT_QUATERNIONS | st.builds(Quaternion, x=NUMBERS, y=NUMBERS, z=NUMBERS, w=NUMBERS)
+POSES = st.builds(Pose, position=POINTS, orientation=QUATERNIONS)
 GOOD_IMAGE = array_to_image(picture(1))
 
 
@@ -51,7 +54,7 @@ PLANS = _stamped(
     Plan,
     {
         "id": st.integers(0, 2**64 - 1), "kind": st.integers(0, 255), "observed_at": TIMES, "valid_for": DURATIONS,
-        "time_step": DURATIONS, "positions": st.lists(POINTS, max_size=3), "rpys": st.lists(VECTORS, max_size=3),
+        "time_step": DURATIONS, "poses": st.lists(POSES, max_size=3),
         "closedness": st.lists(SINGLES, max_size=3),
     },
 )  # fmt: skip

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from jepa_planner.control.arm_executive import Mode
+from jepa_planner.core.observation import Observation
+from jepa_planner.core.status import OK
 from jepa_planner.nodes import goal_executor as goal_pursuit
 from jepa_planner.nodes.goal_executor import Ended, ExecutorSettings, GoalExecutor, Outcome
-from jepa_planner.nodes.state_buffer import ArmReport, Observation, StateBuffer
+from jepa_planner.nodes.state_buffer import ArmReport, StateBuffer
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason
 
 TICK_S, PICTURE_EVERY, LATENCY_S, MOTION_S = 0.01, 3, 0.15, 0.25
@@ -55,7 +57,7 @@ class Workcell:
         while self._under_way and self._under_way[0] + LATENCY_S <= self.now_s:
             exposed_s = self._under_way.popleft()
             picture = torch.tensor([[exposed_s]], dtype=torch.float64)
-            self.state_buffer.see(Observation(picture, exposed_s + self.camera_ahead_s))
+            self.state_buffer.see(Observation(picture, stamp_s=exposed_s + self.camera_ahead_s))
 
     def moving_at(self, time_s: float) -> bool:
         return any(began_s < time_s < ended_s for began_s, ended_s in self.motions)
@@ -111,7 +113,7 @@ def test_no_picture_of_the_moving_arm_is_planned_from_whatever_the_arms_clock(mo
 
 def test_an_encoder_whose_clock_is_ahead_is_found_out_though_its_latents_come_late_enough_to_hide_it(monkeypatch):
     cell = Workcell(monkeypatch, camera_ahead_s=0.14)
-    cell.state_buffer.hear("encoder_node", cell.now_s + 0.14, "")
+    cell.state_buffer.hear("encoder_node", cell.now_s + 0.14, OK)
     end = cell.pursuit.run()
     assert end.outcome is Outcome.STALE_IMAGE
     assert "what encoder_node says is stamped 0.14 s ahead of mpc_node's clock" in end.message

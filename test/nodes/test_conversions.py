@@ -1,30 +1,39 @@
 import array
 import contextlib
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from geometry_msgs.msg import Quaternion
 from hypothesis import given
 from hypothesis import strategies as st
 from jepa_planner.action import ReachGoalImage
 from sensor_msgs.msg import Image
 
+from jepa_planner.control.kinematics import rotation_from_rpy
+from jepa_planner.core.observation import Observation
 from jepa_planner.nodes.conversions import (
     ConversionError,
     array_from,
     array_to_image,
-    array_to_latent,
     duration_message,
     image_to_array,
-    latent_to_array,
+    latent_message,
+    observation_from,
+    pose,
     quaternion,
+    rotation_from,
     seconds,
     time_message,
     verdict_in_words,
     verdict_numbers,
+    xyz_rpy,
 )
 from jepa_planner.planning.verdict import Verdict
 
+ZEROS = Observation(torch.zeros(3, 4))
 PIXELS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 
 
@@ -90,19 +99,24 @@ def test_whatever_an_image_message_holds_it_is_an_image_or_a_conversion_error(en
 
 def test_a_latent_survives_the_way_there_and_back():
     latent = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
-    np.testing.assert_array_equal(latent_to_array(array_to_latent(latent, "small 1"), "small 1"), latent)
+    images = np.random.default_rng(1).normal(size=(2, 3, 4, 4)).astype(np.float32)
+    given = Observation(torch.from_numpy(latent), torch.from_numpy(images), stamp_s=1.5)
+    for sent in (given, replace(given, images=None)):
+        came = observation_from(latent_message(sent, "small 1"), "small 1")
+        assert torch.equal(came.latent, sent.latent) and came.stamp_s == 1.5
+        assert came.images is None if sent.images is None else torch.equal(came.images, sent.images)
 
 
 def test_latents_of_another_model_are_refused():
     with pytest.raises(ConversionError, match="'small 1', expected 'small 2'"):
-        latent_to_array(array_to_latent(np.zeros((3, 4)), "small 1"), "small 2")
+        observation_from(latent_message(ZEROS, "small 1"), "small 2")
 
 
 def test_a_latent_shorter_than_it_says_is_refused():
-    message = array_to_latent(np.zeros((3, 4)), "small 1")
+    message = latent_message(ZEROS, "small 1")
     message.tokens = 5
     with pytest.raises(ConversionError, match="12 numbers, expected 5 x 4"):
-        latent_to_array(message)
+        observation_from(message, "small 1")
 
 
 def test_arrays_of_the_wrong_length_are_refused():
@@ -117,9 +131,20 @@ def test_times_keep_their_value(value_s):
 
 
 def test_a_quarter_turn_about_z_is_the_quaternion_of_the_books():
-    turned = quaternion([0.0, 0.0, np.pi / 2])
+    turned = quaternion(rotation_from_rpy([0.0, 0.0, np.pi / 2]))
     assert (turned.x, turned.y) == pytest.approx((0.0, 0.0))
     assert (turned.z, turned.w) == pytest.approx((np.sqrt(0.5), np.sqrt(0.5)))
+
+
+def test_a_pose_survives_the_way_there_and_back():
+    xyz, rpy = [0.4, -0.1, 0.2], [0.3, -0.2, 2.9]
+    np.testing.assert_allclose(xyz_rpy(pose(xyz, rotation_from_rpy(rpy))), [*xyz, *rpy], atol=1e-12)
+
+
+@pytest.mark.parametrize("parts", [(0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 1.0, 1.0), (0.0, 0.0, math.nan, 1.0)])
+def test_what_is_no_unit_quaternion_is_no_orientation(parts):
+    with pytest.raises(ConversionError, match="expected a unit quaternion"):
+        rotation_from(Quaternion(**dict(zip("xyzw", parts, strict=True))))
 
 
 def test_a_verdict_is_read_from_a_message_in_its_own_words():

@@ -10,8 +10,9 @@ from small_models import small_world_model
 from small_planner import ENERGY, small_planner
 
 from jepa_planner.control.arm_executive import Mode
+from jepa_planner.core.observation import Observation
 from jepa_planner.nodes.goal_executor import Ended, ExecutorSettings, GoalExecutor, Outcome
-from jepa_planner.nodes.state_buffer import ArmReport, Observation, StateBuffer
+from jepa_planner.nodes.state_buffer import ArmReport, StateBuffer
 from jepa_planner.nodes.step_clock import StepClock, StepSeconds
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
 from jepa_planner.planning.factory import ControllerFactory
@@ -76,7 +77,7 @@ class Controller:
         self.during = lambda: None
         self.steps = 0
 
-    def step(self, latent, state) -> Decision:
+    def step(self, observation) -> Decision:
         self.during()
         self.steps += 1
         return Decision(
@@ -106,7 +107,7 @@ class World:
             if arm:
                 self.state_buffer.feel(report(now_s, plan_id=plan_id, rest_since_s=rest_since_s))
         if image:
-            self.state_buffer.see(Observation(torch.zeros(2, 2), self.clock.now_s))
+            self.state_buffer.see(Observation(torch.zeros(2, 2), stamp_s=self.clock.now_s))
 
     def silence_after(self, plans: int, **arrivals: bool) -> None:
         """From that plan on, only these arrive."""
@@ -155,7 +156,7 @@ def test_a_latent_that_repeats_its_stamp_ends_the_goal_by_name(world):
 
     def freeze(plan_id: int) -> None:
         world.arrive(plan_id, image=plan_id < 2)
-        world.state_buffer.see(Observation(torch.zeros(2, 2), 102.0))
+        world.state_buffer.see(Observation(torch.zeros(2, 2), stamp_s=102.0))
 
     world.after_plan = freeze
     end = world.pursuit.run()
@@ -168,7 +169,7 @@ def test_an_old_joint_state_ends_the_goal_by_name(world):
         world.arrive(plan_id)
         if plan_id == 2:
             world.clock.now_s += 1.0
-            world.state_buffer.see(Observation(torch.zeros(2, 2), world.clock.now_s))
+            world.state_buffer.see(Observation(torch.zeros(2, 2), stamp_s=world.clock.now_s))
 
     world.after_plan = silence
     end = world.pursuit.run()
@@ -263,7 +264,7 @@ def pursue_with_refusals(world: World, budget_steps: int, refused: tuple[int, ..
     """A goal far away, pursued by a real controller; the arm refuses the plans of these numbers, and stays."""
     model = small_world_model()
     factory = ControllerFactory(model.contract, small_planner(), WorldModelCost(model, ENERGY), ENERGY)
-    world.controller = factory.controller([Goal(torch.full((3, 4), 9.0), budget_steps, tolerance=1e-9)])
+    world.controller = factory.controller([Goal(Observation(torch.full((3, 4), 9.0)), budget_steps, tolerance=1e-9)])
 
     def answer(plan_id: int) -> None:
         ids = {"refused_plan_id" if plan_id in refused else "plan_id": plan_id}
@@ -271,7 +272,7 @@ def pursue_with_refusals(world: World, budget_steps: int, refused: tuple[int, ..
         for now_s in (rest_since_s, rest_since_s + 0.5):
             world.clock.now_s = now_s
             world.state_buffer.feel(report(now_s, rest_since_s=rest_since_s, **ids))
-        world.state_buffer.see(Observation(torch.zeros(3, 4), world.clock.now_s))
+        world.state_buffer.see(Observation(torch.zeros(3, 4), stamp_s=world.clock.now_s))
 
     world.after_plan = answer
     answer(0)
@@ -314,7 +315,7 @@ def test_a_picture_taken_the_moment_the_arm_has_settled_counts(world):
         world.state_buffer.feel(report(rest_since_s, plan_id=plan_id, rest_since_s=rest_since_s))
         world.clock.now_s += SETTINGS.settle_s
         world.state_buffer.feel(report(stamp_s, plan_id=plan_id, rest_since_s=rest_since_s))
-        world.state_buffer.see(Observation(torch.zeros(2, 2), stamp_s))
+        world.state_buffer.see(Observation(torch.zeros(2, 2), stamp_s=stamp_s))
         if plan_id == 3:
             raise Ended(Outcome.CANCELLED, "enough")
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-import torch
 from jepa_planner.action import ReachGoalImage
 from PIL import Image
 
 from jepa_planner.cli.main import main
+from jepa_planner.core.observation import Observation
 from jepa_planner.learning.evaluation.policies import WorldModelPolicy
 from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head, model_folder
 from jepa_planner.model.world_model import WorldModel
@@ -74,7 +74,7 @@ class Node:
             **SEARCH,
         }  # fmt: skip
 
-    def encode(self, views) -> torch.Tensor:
+    def encode(self, views) -> Observation:
         return self._model.observe(np.stack([image_to_array(view) for view in views])[None])[0]
 
     def report(self, decision, status: str) -> None:
@@ -91,8 +91,7 @@ def of_the_nodes(model: WorldModel, scene: Scene, looks: int = 100) -> list[Deci
     controller = preparation.controller(request, node)
     decisions = []
     while len(decisions) < looks and (not decisions or decisions[-1].kind is DecisionKind.MOVE):
-        seen = model.observe(scene.images[None])[0]
-        decisions.append(controller.step(seen, torch.from_numpy(scene.state)))
+        decisions.append(controller.step(model.observe(scene.images[None])[0].with_state(scene.state)))
     return decisions
 
 

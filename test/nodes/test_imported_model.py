@@ -44,8 +44,8 @@ def test_the_imported_model_plans_and_the_arm_moves(rig, composed):
     result = rig.result(rig.send_goals(goal_of(picture(11, 64), budget=2)))
     assert (result.outcome, result.steps) == (Outcome.BUDGET_SPENT, 2)
     assert 0.5 < result.final_energy < 2.0
-    moved = [plan for plan in rig.robot.plans if plan.positions]
-    assert len({plan.id for plan in moved}) == 2 and all(len(plan.positions) == 2 for plan in moved)
+    moved = [plan for plan in rig.robot.plans if plan.poses]
+    assert len({plan.id for plan in moved}) == 2 and all(len(plan.poses) == 2 for plan in moved)
     rig.assert_at_rest()
     assert rig.robot.commands
 

@@ -84,7 +84,7 @@ def test_a_node_whose_model_has_no_onnx_files_works_in_torch_and_says_so(rig, na
     node = NODES[name](**parameters(rig, name, backend="onnx"))
     rig.run(node)
     assert Manager(rig, name).change(Transition.TRANSITION_CONFIGURE)
-    assert node.health()[2]["backend"] == "torch"
+    assert node.health()[1]["backend"] == "torch"
 
 
 def test_a_planner_for_another_base_frame_than_the_models_stays_unconfigured(rig):

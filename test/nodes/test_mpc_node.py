@@ -28,6 +28,7 @@ from jepa_planner.model.contract_sections import FamiliaritySpec
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.model.predictor import ActionConditionedPredictor
 from jepa_planner.nodes import qos
+from jepa_planner.nodes.conversions import xyz_rpy
 from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.planning.progress import ProgressSettings
@@ -69,8 +70,8 @@ def test_nodes_apart_plan_what_nodes_in_one_process_plan(ros, bundle):
         rig.result(rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9)))
         plans.append(moves(rig)[0])
         rig.close()
-    for mine, other in zip(plans[0].positions, plans[1].positions, strict=True):
-        np.testing.assert_allclose([mine.x, mine.y, mine.z], [other.x, other.y, other.z], atol=1e-5)
+    for mine, other in zip(plans[0].poses, plans[1].poses, strict=True):
+        np.testing.assert_allclose(xyz_rpy(mine), xyz_rpy(other), atol=1e-5)
 
 
 def wary_bundle(bundle: str, folder: Path, **limits: float) -> str:
@@ -117,7 +118,7 @@ def test_a_planner_that_cannot_be_wary_says_so_where_it_should_be(
     rig.run(node)
     said = [warning for warning in warnings if "wary does nothing" in warning]
     assert len(said) == says
-    assert ("wary does nothing" in str(node.health()[2]["wary"])) == says
+    assert ("wary does nothing" in str(node.health()[1]["wary"])) == says
 
 
 def test_a_planner_that_is_told_not_to_be_wary_moves_on(rig, bundle, tmp_path):
@@ -261,7 +262,7 @@ def pictures_of(width: int, height: int) -> list[np.ndarray]:
 def test_a_goal_picture_of_another_aspect_than_the_cameras_ends_the_goal_as_plan_does(rig, composed):
     rig.robot.views = pictures_of(64, 48)
     _, encoder, _ = rig.planner(composed)
-    rig.until(lambda: encoder.health()[0])
+    rig.until(lambda: encoder.health()[0].ok)
     result = rig.result(rig.send_goals(goal_of(*pictures_of(128, 72), tolerance=1e-9)))
     assert result.outcome is Outcome.INVALID_GOAL
     assert f"the image is 64 x 48 pixels and the goal 128 x 72: {SAME_CAMERA}" in result.message
@@ -276,7 +277,7 @@ def test_pictures_of_another_aspect_than_the_goal_that_came_before_them_are_not_
     handle = rig.send_goals(goal_of(*pictures_of(128, 72), tolerance=1e-9))
     rig.until(lambda: encoder._goal_size is not None)
     rig.robot.images_on = True
-    rig.until(lambda: encoder.health()[1] == f"the image is 64 x 48 pixels and the goal 128 x 72: {SAME_CAMERA}")
+    rig.until(lambda: encoder.health()[0].text == f"the image is 64 x 48 pixels and the goal 128 x 72: {SAME_CAMERA}")
     assert rig.result(handle).outcome is Outcome.STALE_IMAGE
     assert moves(rig) == []
 
@@ -286,7 +287,7 @@ def test_cameras_that_change_their_aspect_end_the_goal_and_serve_the_next(rig, c
     _, encoder, _ = rig.planner(composed)
     handle = under_way(rig)
     rig.robot.views = pictures_of(64, 48)
-    rig.until(lambda: encoder.health()[1] == f"the image is 64 x 48 pixels and the goal 32 x 32: {SAME_CAMERA}")
+    rig.until(lambda: encoder.health()[0].text == f"the image is 64 x 48 pixels and the goal 32 x 32: {SAME_CAMERA}")
     assert rig.result(handle).outcome is Outcome.STALE_IMAGE
     rig.assert_at_rest()
     assert rig.result(rig.send_goals(goal_of(*pictures_of(64, 48)))).outcome is Outcome.REACHED

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from landscapes import SPACE, PointWorld, settings
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal
 from jepa_planner.planning.energy import SummedMse
@@ -17,7 +18,7 @@ REACHED_ENERGY = 1e-4
 
 
 def goal(*xyz: float, budget_steps: int = 10, tolerance: float = REACHED_ENERGY) -> Goal:
-    return Goal(torch.tensor([xyz]), budget_steps, tolerance)
+    return Goal(Observation(torch.tensor([xyz])), budget_steps, tolerance)
 
 
 def controller(
@@ -28,7 +29,6 @@ def controller(
     seed: int = 0,
     proposals=None,
     sub_goals=None,
-    latent_tokens: int = 0,
     judge=None,
     progress=None,
     **search,
@@ -38,7 +38,7 @@ def controller(
         optimiser or CrossEntropyMethod(settings(**{"samples": 100, "iterations": 6, "elites": 8, **search})),
         SPACE,
         SummedMse(),
-        ControllerSettings(context_frames, max_steps, latent_tokens=latent_tokens),
+        ControllerSettings(context_frames, max_steps),
         seed,
         proposals,
         sub_goals,
@@ -47,9 +47,9 @@ def controller(
     )
 
 
-def observe(xyz: Sequence[float]) -> tuple[torch.Tensor, torch.Tensor]:
+def observe(xyz: Sequence[float]) -> Observation:
     latent = torch.tensor([list(xyz)], dtype=torch.float32)
-    return latent, torch.cat([latent[0], torch.zeros(5)])
+    return Observation(latent, state=torch.cat([latent[0], torch.zeros(5)]))
 
 
 def run(
@@ -59,7 +59,7 @@ def run(
     control.start(goals)
     position, decisions = np.zeros(3), []
     for _ in range(most):
-        decisions.append(control.step(*observe(position)))
+        decisions.append(control.step(observe(position)))
         if decisions[-1].kind is not DecisionKind.MOVE:
             return decisions, position
         position = position + decisions[-1].action[:3]

@@ -7,6 +7,7 @@ import torch
 from landscapes import SPACE
 from torch import Tensor
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.world_model import Context
 from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
 from jepa_planner.planning.decision import DecisionKind, Goal
@@ -50,7 +51,7 @@ def pursue(optimiser: str, goals: Sequence[Goal], seed: int, most: int = 40) -> 
     for _ in range(most):
         way.append(latent[0])
         closedness = latent[0, 3:].repeat(2)
-        decision = controller.step(latent, torch.cat([latent[0, :3], torch.zeros(3), closedness]))
+        decision = controller.step(Observation(latent, state=torch.cat([latent[0, :3], torch.zeros(3), closedness])))
         if decision.kind is not DecisionKind.MOVE:
             return decision.kind, way
         latent = world.after(latent[0], torch.from_numpy(decision.action)[None])
@@ -61,8 +62,8 @@ def pursue(optimiser: str, goals: Sequence[Goal], seed: int, most: int = 40) -> 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_goals_behind_a_pit_are_reached_around_it(optimiser, seed):
     goals = [
-        Goal(torch.tensor([[0.4, 0.1, 0.0, 0.0]]), budget_steps=15, tolerance=3e-4),
-        Goal(torch.tensor([[0.4, 0.1, 0.1, 1.0]]), budget_steps=15, tolerance=3e-4),
+        Goal(Observation(torch.tensor([[0.4, 0.1, 0.0, 0.0]])), budget_steps=15, tolerance=3e-4),
+        Goal(Observation(torch.tensor([[0.4, 0.1, 0.1, 1.0]])), budget_steps=15, tolerance=3e-4),
     ]
     ended, way = pursue(optimiser, goals, seed)
     assert ended is DecisionKind.REACHED

@@ -22,7 +22,7 @@ def test_a_goal_within_reach_is_reached():
 def test_the_action_is_the_first_of_the_plan():
     control = controller()
     control.start([goal(0.3, 0.0, 0.0)])
-    decision = control.step(*observe((0, 0, 0)))
+    decision = control.step(observe((0, 0, 0)))
     assert decision.action.dtype == np.float32
     assert decision.action.tolist() == decision.plan.actions[0].tolist()
     assert decision.reason is Reason.ON_THE_WAY
@@ -47,7 +47,7 @@ def test_sub_goals_are_pursued_in_order():
 def test_several_goals_reached_at_once_are_passed_in_one_step():
     control = controller()
     control.start([goal(0.0, 0.0, 0.0), goal(0.0, 0.0, 0.0), goal(0.5, 0.0, 0.0)])
-    decision = control.step(*observe((0, 0, 0)))
+    decision = control.step(observe((0, 0, 0)))
     assert (decision.kind, decision.sub_goal, decision.sub_goals_reached) == (DecisionKind.MOVE, 2, 2)
     assert "goal image 1 reached" in decision.message and "goal image 2 reached" in decision.message
 
@@ -55,7 +55,7 @@ def test_several_goals_reached_at_once_are_passed_in_one_step():
 def test_an_intermediate_goal_is_left_when_its_budget_is_spent():
     control = controller(optimiser=FixedPlan())
     control.start([goal(9.0, 9.0, 9.0, budget_steps=2), goal(5.0, 5.0, 5.0, budget_steps=3)])
-    decisions = [control.step(*observe((0, 0, 0))) for _ in range(6)]
+    decisions = [control.step(observe((0, 0, 0))) for _ in range(6)]
     assert [d.sub_goal for d in decisions] == [0, 0, 1, 1, 1, 1]
     assert [d.steps_in_sub_goal for d in decisions] == [1, 2, 1, 2, 3, 3]
     assert "goal image 1 left after its step budget" in decisions[2].message
@@ -67,14 +67,14 @@ def test_an_intermediate_goal_is_left_when_its_budget_is_spent():
 def test_a_goal_reached_with_its_last_step_counts():
     control = controller(optimiser=FixedPlan())
     control.start([goal(1.0, 0.0, 0.0, budget_steps=1)])
-    control.step(*observe((0, 0, 0)))
-    assert control.step(*observe((1.0, 0, 0))).kind is DecisionKind.REACHED
+    control.step(observe((0, 0, 0)))
+    assert control.step(observe((1.0, 0, 0))).kind is DecisionKind.REACHED
 
 
 def test_the_limit_over_all_goals_ends_the_work():
     control = controller(optimiser=FixedPlan(), max_steps=3)
     control.start([goal(9.0, 0.0, 0.0, budget_steps=2), goal(9.0, 1.0, 0.0, budget_steps=9)])
-    decisions = [control.step(*observe((0, 0, 0))) for _ in range(4)]
+    decisions = [control.step(observe((0, 0, 0))) for _ in range(4)]
     assert [d.kind for d in decisions] == [DecisionKind.MOVE] * 3 + [DecisionKind.GAVE_UP]
     assert decisions[-1].reason is Reason.BUDGET_SPENT
 
@@ -93,7 +93,7 @@ def test_the_rest_of_a_plan_is_the_next_warm_start_until_the_goal_changes():
     control = controller(optimiser=optimiser)
     control.start([goal(9.0, 0.0, 0.0, budget_steps=2), goal(8.0, 0.0, 0.0)])
     for _ in range(3):
-        control.step(*observe((0, 0, 0)))
+        control.step(observe((0, 0, 0)))
     first, second, third = optimiser.proposals
     assert len(first) == len(third) == 0
     assert torch.equal(second, torch.stack([optimiser.actions[1], torch.zeros(7)])[None])
@@ -110,7 +110,7 @@ def test_proposals_of_a_source_come_after_the_rest_of_the_plan_before():
     control = controller(optimiser=optimiser, proposals=source)
     control.start([goal(9.0, 0.0, 0.0)])
     for _ in range(2):
-        control.step(*observe((0.1, 0, 0)))
+        control.step(observe((0.1, 0, 0)))
     assert [len(given) for given in optimiser.proposals] == [3, 4]
     assert (optimiser.proposals[1][0] == 0).all() and (optimiser.proposals[1][1:] == 0.03).all()
     latent, wanted, horizon = asked[0]
@@ -123,7 +123,7 @@ def test_the_deadline_is_handed_to_the_search():
         PointWorld(), optimiser, SPACE, SummedMse(), ControllerSettings(deadline_s=0.2), seed=0
     )
     control.start([goal(9.0, 0.0, 0.0)])
-    control.step(*observe((0, 0, 0)))
+    control.step(observe((0, 0, 0)))
     assert optimiser.deadlines_s == [0.2]
 
 
@@ -134,7 +134,7 @@ def test_history_grows_to_the_context_and_pairs_states_with_the_actions_between(
     for step in range(5):
         optimiser.actions = optimiser.actions.clone()
         optimiser.actions[0, 0] = 0.01 * step
-        control.step(*observe((float(step), 0, 0)))
+        control.step(observe((float(step), 0, 0)))
     sizes = [(len(c.latents), len(c.states), len(c.actions)) for c in world.contexts]
     assert sizes == [(1, 1, 0), (2, 2, 1), (3, 3, 2), (3, 3, 2), (3, 3, 2)]
     last = world.contexts[-1]
@@ -149,9 +149,9 @@ def test_an_action_reported_as_executed_replaces_the_decided_one():
     control = controller(world, FixedPlan(), context_frames=2)
     control.start([goal(9.0, 0.0, 0.0)])
     for _ in range(2):
-        control.step(*observe((0, 0, 0)))
+        control.step(observe((0, 0, 0)))
         control.note_executed(np.full(7, 0.5))
-    control.step(*observe((0, 0, 0)))
+    control.step(observe((0, 0, 0)))
     assert [c.actions.tolist() for c in world.contexts[1:]] == [[[0.5] * 7]] * 2
 
 
@@ -159,10 +159,10 @@ def test_a_refused_action_is_no_step_and_leaves_no_trace():
     world = PointWorld()
     control = controller(world, FixedPlan(), context_frames=2)
     control.start([goal(9.0, 0.0, 0.0)])
-    control.step(*observe((0.1, 0, 0)))
-    control.step(*observe((0.2, 0, 0)))
+    control.step(observe((0.1, 0, 0)))
+    control.step(observe((0.2, 0, 0)))
     control.forget_last_action()
-    decision = control.step(*observe((0.3, 0, 0)))
+    decision = control.step(observe((0.3, 0, 0)))
     assert (decision.steps_in_sub_goal, decision.total_steps) == (2, 2)
     assert world.contexts[-1].latents[:, 0, 0].tolist() == pytest.approx([0.1, 0.3])
     assert len(world.contexts[-1].actions) == 1

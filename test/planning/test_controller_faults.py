@@ -4,9 +4,10 @@ import pytest
 import torch
 from controlled import FixedPlan, controller, goal, observe, run
 from landscapes import PointWorld
-from small_models import slot_predictor_config, small_context, small_contract, small_encoder
+from small_models import slot_predictor_config, small_contract, small_encoder, small_observation
 from small_planner import ENERGY, small_planner
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.predictor import ActionConditionedPredictor
 from jepa_planner.model.sub_goal_head import Hypotheses
 from jepa_planner.model.world_model import WorldModel
@@ -32,10 +33,10 @@ def test_after_a_failed_imagination_the_step_can_be_tried_again():
     world = FailsOnce()
     control = controller(world, FixedPlan(), context_frames=2)
     control.start([goal(9.0, 0.0, 0.0)])
-    control.step(*observe((0.1, 0, 0)))
+    control.step(observe((0.1, 0, 0)))
     with pytest.raises(TimeoutError):
-        control.step(*observe((0.2, 0, 0)))
-    assert control.step(*observe((0.3, 0, 0))).total_steps == 2
+        control.step(observe((0.2, 0, 0)))
+    assert control.step(observe((0.3, 0, 0))).total_steps == 2
     assert world.contexts[-1].latents[:, 0, 0].tolist() == pytest.approx([0.1, 0.3])
     assert len(world.contexts[-1].actions) == 1
 
@@ -52,17 +53,17 @@ def test_a_new_start_forgets_the_past():
     control = controller(world, FixedPlan(), context_frames=2)
     for _ in range(2):
         control.start([goal(9.0, 0.0, 0.0)])
-        decision = control.step(*observe((0, 0, 0)))
+        decision = control.step(observe((0, 0, 0)))
         assert decision.total_steps == 1
         assert (len(world.contexts[-1].latents), len(world.contexts[-1].actions)) == (1, 0)
-        control.step(*observe((0, 0, 0)))
+        control.step(observe((0, 0, 0)))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_latent_that_is_not_finite_ends_the_work_by_name(bad):
     control = controller()
     control.start([goal(1.0, 0.0, 0.0)])
-    decision = control.step(*observe((0, bad, 0)))
+    decision = control.step(observe((0, bad, 0)))
     assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.INVALID_LATENT)
     assert decision.action is None
     assert "NaN" in decision.message
@@ -71,9 +72,9 @@ def test_a_latent_that_is_not_finite_ends_the_work_by_name(bad):
 def test_a_state_that_is_not_finite_ends_the_work_by_name():
     control = controller()
     control.start([goal(1.0, 0.0, 0.0)])
-    latent, state = observe((0, 0, 0))
-    state[7] = math.nan
-    assert control.step(latent, state).reason is Reason.INVALID_STATE
+    seen = observe((0, 0, 0))
+    seen.state[7] = math.nan
+    assert control.step(seen).reason is Reason.INVALID_STATE
 
 
 class BrokenWorld(PointWorld):
@@ -84,7 +85,7 @@ class BrokenWorld(PointWorld):
 def test_imagined_energies_that_are_not_finite_end_the_work_by_name():
     control = controller(BrokenWorld())
     control.start([goal(1.0, 0.0, 0.0)])
-    decision = control.step(*observe((0, 0, 0)))
+    decision = control.step(observe((0, 0, 0)))
     assert decision.reason is Reason.INVALID_ENERGY
     assert "100 of 100 energies" in decision.message
 
@@ -108,7 +109,7 @@ def test_a_model_that_sees_no_difference_between_actions_moves_nothing(answer, e
     search = SETTINGS[answer.split()[0]](**changes)
     control = controller(Indifferent(energy, noise), optimiser_of(search), seed=7)
     control.start([goal(1.0, 0.0, 0.0), goal(2.0, 0.0, 0.0)])
-    decision = control.step(*observe((0, 0, 0)))
+    decision = control.step(observe((0, 0, 0)))
     assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.INVALID_ENERGY)
     assert (decision.action, decision.total_steps) == (None, 0)
     assert "the model sees no difference between actions" in decision.message
@@ -117,13 +118,13 @@ def test_a_model_that_sees_no_difference_between_actions_moves_nothing(answer, e
 
 def test_what_the_arm_alone_tells_does_not_hide_that_the_model_sees_no_difference():
     class ArmOnly:
-        def __call__(self, latents, states, goals):
+        def __call__(self, now, goal):
             return Hypotheses(torch.full((1, 1, 1, 3), 5.0), torch.full((1, 1, 8), 0.2), torch.zeros(1, 1))
 
     pursuit = SubGoalSettings(arm_weight=100.0, near_goal=0.0, goal_distance=0.0)
     control = controller(Indifferent(0.5, 0.0), sub_goals=SubGoals(ArmOnly(), pursuit))
     control.start([goal(9.0, 9.0, 9.0)])
-    decision = control.step(*observe((0, 0, 0)))
+    decision = control.step(observe((0, 0, 0)))
     assert decision.reason is Reason.INVALID_ENERGY and "sees no difference" in decision.message
 
 
@@ -139,7 +140,7 @@ class Unsure(PointWorld):
 def test_one_energy_that_is_not_finite_among_equal_ones_is_named_as_such():
     control = controller(Unsure())
     control.start([goal(1.0, 0.0, 0.0)])
-    assert "1 of 100 energies are NaN or infinite" in control.step(*observe((0, 0, 0))).message
+    assert "1 of 100 energies are NaN or infinite" in control.step(observe((0, 0, 0))).message
 
 
 def test_an_untrained_model_moves_nothing():
@@ -148,15 +149,14 @@ def test_an_untrained_model_moves_nothing():
     factory = ControllerFactory(
         untrained.contract, small_planner(), WorldModelCost(untrained, ENERGY), ENERGY
     )
-    context = small_context(1)
-    control = factory.controller(factory.goals([small_context(1, seed=9).latents[0]], [Asked()]))
-    assert "sees no difference" in control.step(context.latents[0], context.states[0]).message
+    control = factory.controller(factory.goals([small_observation(seed=9)], [Asked()]))
+    assert "sees no difference" in control.step(small_observation()).message
 
 
 def test_a_measured_energy_that_is_not_finite_ends_the_work_by_name():
     control = controller(optimiser=FixedPlan())
     control.start([goal(1e30, 0.0, 0.0)])
-    assert control.step(*observe((0, 0, 0))).reason is Reason.INVALID_ENERGY
+    assert control.step(observe((0, 0, 0))).reason is Reason.INVALID_ENERGY
 
 
 @pytest.mark.parametrize("bad", [math.nan, 0.2], ids=["not finite", "beyond the bounds"])
@@ -165,17 +165,17 @@ def test_a_plan_that_is_not_safe_to_send_ends_the_work_by_name(bad):
     actions[1, 0] = bad
     control = controller(optimiser=FixedPlan(actions))
     control.start([goal(1.0, 0.0, 0.0)])
-    decision = control.step(*observe((0, 0, 0)))
+    decision = control.step(observe((0, 0, 0)))
     assert (decision.reason, decision.action) == (Reason.INVALID_PLAN, None)
 
 
 def test_after_its_end_work_needs_a_new_start():
     control = controller()
     with pytest.raises(RuntimeError, match="call start"):
-        control.step(*observe((0, 0, 0)))
+        control.step(observe((0, 0, 0)))
     run(control, [goal(0.0, 0.0, 0.0)])
     with pytest.raises(RuntimeError, match="call start"):
-        control.step(*observe((0, 0, 0)))
+        control.step(observe((0, 0, 0)))
 
 
 def test_no_goals_are_refused():
@@ -185,9 +185,9 @@ def test_no_goals_are_refused():
 
 def test_a_latent_of_another_shape_than_the_goal_is_refused():
     control = controller()
-    control.start([Goal(torch.zeros(2, 3), 5, 0.1)])
-    with pytest.raises(ValueError, match=r"shape \[1, 3\] given; the goal's latent is \[2, 3\]"):
-        control.step(*observe((0, 0, 0)))
+    control.start([Goal(Observation(torch.zeros(2, 3)), 5, 0.1)])
+    with pytest.raises(ValueError, match=r"shape \[1, 3\] given; the goal's is \[2, 3\]"):
+        control.step(observe((0, 0, 0)))
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_latent_of_another_shape_than_the_goal_is_refused():
 )
 def test_impossible_goals_are_refused_by_name(given, name):
     with pytest.raises(ValueError, match=name):
-        Goal(torch.zeros(1, 3), *given)
+        Goal(Observation(torch.zeros(1, 3)), *given)
 
 
 def test_a_goal_that_is_not_finite_is_refused():

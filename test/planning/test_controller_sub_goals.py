@@ -6,6 +6,7 @@ import pytest
 import torch
 from controlled import REACHED_ENERGY, FixedPlan, controller, goal, observe, run
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.sub_goal_head import Hypotheses
 from jepa_planner.model.world_model import Context
 from jepa_planner.planning.decision import DecisionKind, Reason
@@ -20,10 +21,10 @@ class AroundTheCorner:
     def __init__(self) -> None:
         self.goals: list[torch.Tensor] = []
 
-    def __call__(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
-        self.goals.append(goals[0])
-        turned = latents[0, 0, 0] > 0.18
-        next_moment = goals[0] if turned else torch.tensor([CORNER])
+    def __call__(self, now: Observation, goal: Observation) -> Hypotheses:
+        self.goals.append(goal.latent[0])
+        turned = now.latent[0, 0, 0] > 0.18
+        next_moment = goal.latent[0] if turned else torch.tensor([CORNER])
         places = torch.stack([next_moment, torch.full((1, 3), 5.0)])[None]
         return Hypotheses(places, torch.nn.functional.pad(places[:, :, 0], (0, 5)), torch.tensor([[1.0, 0.0]]))
 
@@ -53,7 +54,7 @@ def test_plans_lead_to_imagined_moments_and_the_goal_picture_ends_the_goal():
 def test_a_decision_says_which_moment_is_pursued_and_how_near_it_is():
     control = controller(sub_goals=around_the_corner())
     control.start([goal(0.2, 0.2, 0.0)])
-    decision = control.step(*observe((0.1, 0, 0)))
+    decision = control.step(observe((0.1, 0, 0)))
     assert decision.message.startswith("goal image 1 of 1, step 1 of 10, energy 0.01667 (tolerance 0.0001)")
     assert (
         "; moment 1 (imagined), look 1, energy 0.003333 (tolerance 0.0001), tcp 10.0 cm from there" in decision.message
@@ -67,7 +68,7 @@ def test_looks_after_which_the_arm_refused_to_move_do_not_count_toward_leaving_a
     control.start([goal(0.2, 0.2, 0.0)])
     looks = []
     for refused in (True, True, False, True, False, False):
-        imagined = control.step(*observe((0.1, 0, 0))).imagined
+        imagined = control.step(observe((0.1, 0, 0))).imagined
         looks.append((imagined.number, imagined.looks))
         if refused:
             control.forget_last_action()
@@ -77,7 +78,7 @@ def test_looks_after_which_the_arm_refused_to_move_do_not_count_toward_leaving_a
 def test_without_sub_goals_nothing_is_imagined():
     control = controller()
     control.start([goal(0.2, 0.2, 0.0)])
-    decision = control.step(*observe((0, 0, 0)))
+    decision = control.step(observe((0, 0, 0)))
     assert decision.imagined is None and "moment" not in decision.message
 
 
@@ -85,11 +86,11 @@ def test_moments_are_imagined_toward_each_goal_picture_in_turn_and_anew_for_each
     head = AroundTheCorner()
     control = controller(optimiser=FixedPlan(), sub_goals=around_the_corner(head))
     control.start([goal(8.0, 0.0, 0.0, budget_steps=2), goal(9.0, 0.0, 0.0)])
-    decisions = [control.step(*observe((0, 0, 0))) for _ in range(3)]
+    decisions = [control.step(observe((0, 0, 0))) for _ in range(3)]
     assert [wanted[0, 0].item() for wanted in head.goals] == [8.0, 8.0, 9.0]
     assert [(d.imagined.number, d.imagined.looks) for d in decisions] == [(1, 1), (1, 2), (1, 1)]
     control.start([goal(8.0, 0.0, 0.0)])
-    assert control.step(*observe((0, 0, 0))).imagined.looks == 1
+    assert control.step(observe((0, 0, 0))).imagined.looks == 1
 
 
 def test_proposals_are_asked_for_toward_the_imagined_moment():
@@ -101,7 +102,7 @@ def test_proposals_are_asked_for_toward_the_imagined_moment():
 
     control = controller(optimiser=FixedPlan(), proposals=source, sub_goals=around_the_corner())
     control.start([goal(0.2, 0.2, 0.0)])
-    control.step(*observe((0, 0, 0)))
+    control.step(observe((0, 0, 0)))
     assert torch.equal(asked[0], torch.tensor([CORNER]))
 
 
@@ -112,7 +113,7 @@ def test_a_head_that_imagines_no_numbers_ends_the_goal_by_name():
 
     control = controller(sub_goals=SubGoals(broken, SubGoalSettings(near_goal=0.0)))
     control.start([goal(0.2, 0.2, 0.0)])
-    decision = control.step(*observe((0, 0, 0)))
+    decision = control.step(observe((0, 0, 0)))
     assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.INVALID_ENERGY)
 
 
@@ -122,9 +123,9 @@ class Sees:
     def __init__(self) -> None:
         self.given: list[tuple[int, ...]] = []
 
-    def __call__(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
-        self.given = [tuple(latents.shape), tuple(goals.shape)]
-        places = goals[:, None, :1]
+    def __call__(self, now: Observation, goal: Observation) -> Hypotheses:
+        self.given = now.images, goal.images
+        places = goal.latent[:, None, :1]
         return Hypotheses(places, torch.nn.functional.pad(places[:, :, 0], (0, 5)), torch.zeros(1, 1))
 
 
@@ -132,14 +133,20 @@ def test_pictures_reach_the_head_and_neither_energy_nor_rollouts():
     head, way = Sees(), goal(0.2, 0.2, 0.0)
     plain = controller(sub_goals=around_the_corner(Sees()))
     plain.start([way])
-    expected = plain.step(*observe((0.1, 0, 0)))
-    control = controller(sub_goals=around_the_corner(head), latent_tokens=1)
-    rows = torch.full((2, 3), 50.0)
-    control.start([replace(way, latent=torch.cat([way.latent, rows]))])
-    latent, state = observe((0.1, 0, 0))
-    seen = torch.cat([torch.as_tensor(latent), -rows])
-    decision = control.step(seen, state)
-    assert head.given == [(1, 3, 3), (1, 3, 3)]
+    expected = plain.step(observe((0.1, 0, 0)))
+    control = controller(sub_goals=around_the_corner(head))
+    images = torch.full((1, 3, 2, 2), 50.0)
+    control.start([replace(way, shown=replace(way.shown, images=images))])
+    decision = control.step(replace(observe((0.1, 0, 0)), images=-images))
+    assert torch.equal(head.given[0], -images[None]) and torch.equal(head.given[1], images[None])
     assert decision.energy == expected.energy
     assert np.array_equal(decision.action, expected.action)
-    assert torch.equal(control.latent_of(seen), torch.as_tensor(latent))
+
+
+def test_an_observation_of_other_shapes_than_the_goals_is_refused():
+    control, seen = controller(), observe((0.1, 0, 0))
+    control.start([goal(0.2, 0.2, 0.0)])
+    with pytest.raises(ValueError, match=r"images: shape \[1, 3, 2, 2\] given; the goal's is None"):
+        control.step(replace(seen, images=torch.zeros(1, 3, 2, 2)))
+    with pytest.raises(ValueError, match="has no arm state"):
+        control.step(replace(seen, state=None))

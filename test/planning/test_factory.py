@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 from small_models import (
-    small_context,
     small_contract,
+    small_observation,
     small_sub_goal_head,
     small_sub_goal_spec,
     small_verdict_head,
@@ -13,6 +13,7 @@ from small_models import (
 )
 from small_planner import ENERGY, small_planner
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.contract_sections import FamiliaritySpec
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.planning.confirmation import cuts_of
@@ -30,7 +31,8 @@ IMAGINING = {
     "contract": replace(MODEL.contract, sub_goals=small_sub_goal_spec()),
     "planner": small_planner(sub_goals=SubGoalSettings(steps=6, goal_distance=0.0, near_goal=0.0)),
 }
-FAR = torch.full((3, 4), 9.0)
+FAR = Observation(torch.full((3, 4), 9.0))
+NEAR = Observation(torch.zeros(3, 4))
 GENEROUS = {"latent_distance": 1e6, "arm_error_m": 1e6, "surprise": 1e6}
 
 
@@ -71,8 +73,8 @@ def test_what_is_asked_for_is_not_replaced():
 def test_goal_images_share_the_steps_of_all():
     made = factory()
     controller = made.controller(made.goals([FAR] * 2, [Asked()] * 2, max_steps=3), max_steps=3)
-    seen = small_context(1)
-    decisions = [controller.step(seen.latents[0], seen.states[0]) for _ in range(4)]
+    seen = small_observation()
+    decisions = [controller.step(seen) for _ in range(4)]
     assert [decision.kind for decision in decisions] == [DecisionKind.MOVE] * 3 + [DecisionKind.GAVE_UP]
     assert decisions[-1].reason is Reason.BUDGET_SPENT
 
@@ -80,28 +82,28 @@ def test_goal_images_share_the_steps_of_all():
 @pytest.mark.parametrize(("mode", "imagined"), [("auto", True), ("never", False)])
 def test_sub_goals_are_imagined_where_the_model_can_and_it_is_not_told_otherwise(mode, imagined):
     made = factory(**IMAGINING, sub_goal_head=small_sub_goal_head(), imagine_sub_goals=mode)
-    seen = small_context(1)
-    decision = made.controller(made.goals([FAR], [Asked()])).step(seen.latents[0], seen.states[0])
+    seen = small_observation()
+    decision = made.controller(made.goals([FAR], [Asked()])).step(seen)
     assert (decision.imagined is not None) == imagined
 
 
 def test_a_model_that_tells_when_the_work_is_done_is_asked_by_the_rule_of_its_contract():
-    seen = small_context(1)
+    seen = small_observation()
     for certainty, objects_hold in ((1e-9, True), (0.99, False)):
         lenient = small_planner(verdict=VerdictSettings(certainty=certainty, kept_certainty=1e-9))
         judged = replace(MODEL.contract, verdict=small_verdict_spec())
         made = factory(judged, lenient, verdict_head=small_verdict_head())
-        decision = made.controller(made.goals([FAR], [Asked()])).step(seen.latents[0], seen.states[0])
+        decision = made.controller(made.goals([FAR], [Asked()])).step(seen)
         assert decision.verdict.objects_hold is objects_hold
     made = replace(made, verdict_head=None)
-    assert made.controller(made.goals([FAR], [Asked()])).step(seen.latents[0], seen.states[0]).verdict is None
+    assert made.controller(made.goals([FAR], [Asked()])).step(seen).verdict is None
 
 
 def test_patience_is_that_of_the_settings():
     impatient = small_planner(progress=ProgressSettings(patience=1, energy_gain=0.9))
-    made, seen = factory(planner=impatient), small_context(1)
+    made, seen = factory(planner=impatient), small_observation()
     controller = made.controller(made.goals([FAR], [Asked()]))
-    reasons = [controller.step(seen.latents[0], seen.states[0]).reason for _ in range(2)]
+    reasons = [controller.step(seen).reason for _ in range(2)]
     assert reasons == [Reason.ON_THE_WAY, Reason.STALLED]
 
 
@@ -109,9 +111,9 @@ def test_goals_are_judged_one_by_one_and_the_first_unfamiliar_one_is_named():
     taken = []
 
     def pictures():
-        for latent in (torch.zeros(3, 4), FAR, torch.zeros(3, 4)):
-            taken.append(latent)
-            yield latent
+        for shown in (NEAR, FAR, NEAR):
+            taken.append(shown)
+            yield shown
 
     with pytest.raises(UnfamiliarGoalError, match="goal image 2 is unlike what the model was trained on: distance"):
         wary(latent_distance=3.0).goals(pictures(), [Asked()] * 3)
@@ -120,9 +122,9 @@ def test_goals_are_judged_one_by_one_and_the_first_unfamiliar_one_is_named():
 
 def test_with_statistics_of_the_training_data_a_controller_is_wary_and_without_it_is_not():
     doubting = wary(arm_error_m=1e-9)
-    seen = small_context(1)
+    seen = small_observation()
     controller = doubting.controller(doubting.goals([FAR], [Asked()]))
     assert isinstance(controller, MonitoredController)
-    assert controller.step(seen.latents[0], seen.states[0]).reason is Reason.UNFAMILIAR_IMAGE
+    assert controller.step(seen).reason is Reason.UNFAMILIAR_IMAGE
     trusting = replace(doubting, familiarity=None)
     assert isinstance(trusting.controller(trusting.goals([FAR], [Asked()])), RecedingHorizonController)

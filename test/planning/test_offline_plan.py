@@ -5,6 +5,7 @@ import torch
 from small_models import (
     slot_predictor_config,
     small_context,
+    small_observation,
     small_sub_goal_head,
     small_sub_goal_spec,
     small_world_model,
@@ -12,10 +13,11 @@ from small_models import (
 )
 from small_planner import ENERGY, small_planner
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
 from jepa_planner.model.predictor import ActionConditionedPredictor
 from jepa_planner.model.verdict_head import Opinion, VerdictHeadConfig
-from jepa_planner.model.world_model import Context, WorldModel
+from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import SummedMse, distance_to_goal
 from jepa_planner.planning.factory import ControllerFactory
 from jepa_planner.planning.offline_plan import NoPlanError, OfflinePlan, plan_offline
@@ -26,15 +28,17 @@ from jepa_planner.planning.verdict import VerdictSettings
 
 MODEL, PLANNER = small_world_model(), small_planner()
 GOAL = small_context(1, seed=9).latents[0]
+SHOWN = Observation(GOAL)
 
 
 def factory(**given) -> ControllerFactory:
     return ControllerFactory(MODEL.contract, PLANNER, WorldModelCost(MODEL, ENERGY), ENERGY, **given)
 
 
-def plan(seed: int = 0, context: Context | None = None, goal: torch.Tensor = GOAL, **settings) -> OfflinePlan:
+def plan(seed: int = 0, now: Observation | None = None, goal: torch.Tensor = GOAL, **settings) -> OfflinePlan:
     cem = replace(PLANNER.cem, **settings)
-    return plan_offline(MODEL, context or small_context(1), goal, factory(optimiser=optimiser_of(cem), seed=seed))
+    solver = optimiser_of(cem)
+    return plan_offline(MODEL, now or small_observation(), Observation(goal), factory(optimiser=solver, seed=seed))
 
 
 def test_the_same_seed_gives_the_same_plan_and_another_seed_another():
@@ -51,7 +55,7 @@ def test_the_plan_obeys_the_contract():
 
 def test_the_energies_are_those_of_the_imagined_way():
     context = small_context(1)
-    found = plan(context=context)
+    found = plan(now=small_observation())
     imagined = MODEL.rollout(context, found.actions[None])[0]
     assert found.energies_after == pytest.approx([distance_to_goal(SummedMse(), x, GOAL, 7) for x in imagined])
     assert found.energy_now == pytest.approx(distance_to_goal(SummedMse(), context.latents[0], GOAL, 7))
@@ -63,7 +67,7 @@ def test_settings_of_the_search_are_those_that_were_asked_for():
 
 def test_a_goal_that_looks_like_now_needs_no_plan():
     context = small_context(1)
-    found = plan(context=context, goal=context.latents[0])
+    found = plan(now=small_observation(), goal=context.latents[0])
     assert found.actions.shape == (0, 7) and found.energies_after == () and found.energy_now == 0.0
 
 
@@ -71,7 +75,7 @@ def test_a_model_that_sees_no_difference_between_actions_gives_no_plan():
     untrained = WorldModel(MODEL.contract, MODEL.encoder, ActionConditionedPredictor(slot_predictor_config()))
     blind = ControllerFactory(untrained.contract, PLANNER, WorldModelCost(untrained, ENERGY), ENERGY)
     with pytest.raises(NoPlanError, match=r"INVALID_ENERGY: .*the model sees no difference between actions"):
-        plan_offline(untrained, small_context(1), GOAL, blind)
+        plan_offline(untrained, small_observation(), SHOWN, blind)
 
 
 def test_with_sub_goals_the_energies_are_those_to_what_is_planned_for():
@@ -81,8 +85,8 @@ def test_with_sub_goals_the_energies_are_those_to_what_is_planned_for():
         contract=replace(MODEL.contract, sub_goals=small_sub_goal_spec()),
         planner=small_planner(sub_goals=SubGoalSettings(goal_distance=0.0, near_goal=0.0)),
     )
-    found = plan_offline(MODEL, context, GOAL, imagining)
-    target = head(context.latents, context.states, GOAL[None]).latents[0, found.imagined.hypothesis]
+    found = plan_offline(MODEL, small_observation(), SHOWN, imagining)
+    target = head(small_observation()[None], SHOWN[None]).latents[0, found.imagined.hypothesis]
     assert torch.allclose(found.imagined.latent, target)
     assert found.energy_ahead == pytest.approx(distance_to_goal(SummedMse(), context.latents[0], target, 7))
     imagined = MODEL.rollout(context, found.actions[None])[0]
@@ -90,9 +94,10 @@ def test_with_sub_goals_the_energies_are_those_to_what_is_planned_for():
     assert found.energy_now == pytest.approx(distance_to_goal(SummedMse(), context.latents[0], GOAL, 7))
 
 
-def sure(latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Opinion:
+def sure(now: Observation, goal: Observation) -> Opinion:
     """Objects lie as shown, and so does the arm."""
-    return Opinion(torch.nn.functional.one_hot(torch.zeros(1, dtype=int), JUDGED.head.classes) * 40.0, states.clone())
+    certain = torch.nn.functional.one_hot(torch.zeros(1, dtype=int), JUDGED.head.classes)
+    return Opinion(certain * 40.0, now.state.clone())
 
 
 SIZES = sub_goal_head_config()
@@ -109,15 +114,16 @@ def test_a_pair_is_judged_and_planned_for_all_the_same(goal):
     contract, planner = replace(MODEL.contract, verdict=JUDGED), small_planner(verdict=VerdictSettings())
     judged = replace(factory(), contract=contract, planner=planner)
     without, given = (
-        plan_offline(MODEL, small_context(1), goal, replace(judged, verdict_head=head)) for head in (None, sure)
+        plan_offline(MODEL, small_observation(), Observation(goal), replace(judged, verdict_head=head))
+        for head in (None, sure)
     )
     assert without.verdict is None and torch.equal(given.actions, without.actions)
     assert given.verdict.done and given.verdict.objects_hold and given.verdict.certainty == pytest.approx(1.0)
     assert given.verdict.off_m == pytest.approx(0.005)
 
 
-@pytest.mark.parametrize("part", ["latents", "states"])
+@pytest.mark.parametrize("part", ["latent", "state"])
 def test_a_broken_observation_gives_no_plan_and_says_why(part):
-    broken = replace(small_context(1), **{part: torch.full_like(getattr(small_context(1), part), torch.nan)})
+    broken = replace(small_observation(), **{part: torch.full_like(getattr(small_observation(), part), torch.nan)})
     with pytest.raises(NoPlanError, match="NaN or infinite"):
-        plan(context=broken)
+        plan(now=broken)

@@ -1,10 +1,12 @@
 import numpy as np
+import pytest
 import torch
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.contract_sections import FamiliaritySpec
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason
-from jepa_planner.planning.out_of_distribution import MonitoredController, doubt_of_goal
+from jepa_planner.planning.out_of_distribution import MonitoredController, UnfamiliarGoalError, check_goal
 from jepa_planner.planning.verdict import Verdict
 
 SPEC = FamiliaritySpec(latent_distance=3.0, arm_error_m=0.05, surprise=1.0, data="a test")
@@ -18,8 +20,8 @@ class Inner:
     def __init__(self) -> None:
         self.seen, self.noted, self.forgotten, self.verdict = [], [], 0, None
 
-    def step(self, latent, state) -> Decision:
-        self.seen.append(latent)
+    def step(self, observation) -> Decision:
+        self.seen.append(observation)
         numbers = {"sub_goal": 1, "sub_goals_reached": 1, "steps_in_sub_goal": 2, "total_steps": len(self.seen)}
         return Decision(
             DecisionKind.MOVE, Reason.ON_THE_WAY, "moving", 2.0, action=np.ones(7, np.float32), verdict=self.verdict,
@@ -31,9 +33,6 @@ class Inner:
 
     def forget_last_action(self) -> None:
         self.forgotten += 1
-
-    def latent_of(self, observed: torch.Tensor) -> torch.Tensor:
-        return observed[..., :2, :]
 
 
 class Imagines:
@@ -63,13 +62,13 @@ def known() -> Familiarity:
 
 def test_what_is_familiar_is_left_to_the_controller():
     controller, inner = wary()
-    assert controller.step(LATENT, STATE).reason is Reason.ON_THE_WAY
+    assert controller.step(Observation(LATENT, state=STATE)).reason is Reason.ON_THE_WAY
     assert len(inner.seen) == 1
 
 
 def test_a_latent_far_from_training_data_ends_the_work_by_name():
     controller, inner = wary()
-    decision = controller.step(LATENT + 4.0, STATE)
+    decision = controller.step(Observation(LATENT + 4.0, state=STATE))
     assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.UNFAMILIAR_IMAGE)
     assert "distance 4.00, limit 3.00" in decision.message
     assert decision.action is None and inner.seen == []
@@ -79,7 +78,7 @@ def test_a_picture_that_shows_the_arm_elsewhere_ends_the_work_by_name():
     controller, _ = wary()
     elsewhere = STATE.clone()
     elsewhere[1] = 0.2
-    decision = controller.step(LATENT, elsewhere)
+    decision = controller.step(Observation(LATENT, state=elsewhere))
     assert decision.reason is Reason.UNFAMILIAR_IMAGE
     assert "0.200 m from where the joints say" in decision.message
 
@@ -90,9 +89,9 @@ def lenient() -> MonitoredController:
 
 def test_what_was_imagined_is_no_surprise_and_anything_else_is():
     controller = lenient()
-    controller.step(LATENT, STATE)
-    assert controller.step(LATENT + 1.0, STATE).reason is Reason.ON_THE_WAY
-    decision = controller.step(LATENT + 1.0, STATE)
+    controller.step(Observation(LATENT, state=STATE))
+    assert controller.step(Observation(LATENT + 1.0, state=STATE)).reason is Reason.ON_THE_WAY
+    decision = controller.step(Observation(LATENT + 1.0, state=STATE))
     assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.SURPRISED)
     assert "energy 1 from what was imagined, limit 0.5" in decision.message
     assert (decision.sub_goal, decision.total_steps) == (1, 2)
@@ -101,45 +100,46 @@ def test_what_was_imagined_is_no_surprise_and_anything_else_is():
 def test_what_was_last_said_of_the_work_is_kept_where_a_doubt_ends_it():
     controller, inner = wary()
     inner.verdict = Verdict(0.3, 0.05, "objects are 5.0 cm off")
-    controller.step(LATENT, STATE)
-    decision = controller.step(LATENT + 4.0, STATE)
+    controller.step(Observation(LATENT, state=STATE))
+    decision = controller.step(Observation(LATENT + 4.0, state=STATE))
     assert decision.reason is Reason.UNFAMILIAR_IMAGE and decision.verdict == inner.verdict
 
 
 def test_an_action_that_was_not_executed_is_not_imagined():
     controller = lenient()
-    controller.step(LATENT, STATE)
+    controller.step(Observation(LATENT, state=STATE))
     controller.note_executed(np.zeros(7))
-    assert controller.step(LATENT, STATE).reason is Reason.ON_THE_WAY
+    assert controller.step(Observation(LATENT, state=STATE)).reason is Reason.ON_THE_WAY
 
 
 def test_a_refused_action_cannot_surprise_and_is_no_step():
     controller, inner = wary(FamiliaritySpec(latent_distance=5.0, arm_error_m=99.0, surprise=0.5, data="a test"))
-    controller.step(LATENT, STATE)
-    controller.step(LATENT + 1.0, STATE)
+    controller.step(Observation(LATENT, state=STATE))
+    controller.step(Observation(LATENT + 1.0, state=STATE))
     controller.forget_last_action()
     assert inner.forgotten == 1
-    assert controller.step(LATENT - 1.0, STATE).reason is Reason.ON_THE_WAY
+    assert controller.step(Observation(LATENT - 1.0, state=STATE)).reason is Reason.ON_THE_WAY
     controller.forget_last_action()
-    decision = controller.step(LATENT + 9.0, STATE)
+    decision = controller.step(Observation(LATENT + 9.0, state=STATE))
     assert (decision.reason, decision.steps_in_sub_goal, decision.total_steps) == (Reason.UNFAMILIAR_IMAGE, 1, 2)
 
 
 def test_a_latent_of_nan_is_left_to_the_controllers_own_name_for_it():
     controller, inner = wary()
-    controller.step(torch.full((2, 2), float("nan")), STATE)
+    controller.step(Observation(torch.full((2, 2), float("nan")), state=STATE))
     assert len(inner.seen) == 1
 
 
 def test_a_goal_is_doubted_where_its_picture_or_the_arm_in_it_is_unknown():
-    assert doubt_of_goal(LATENT, known(), SPEC) == ""
-    assert "distance 4.00, limit 3.00" in doubt_of_goal(LATENT + 4.0, known(), SPEC)
+    check_goal(LATENT, known(), SPEC, "it")
     outside = torch.tensor([[0.5, 0.0], [0.0, 0.0]])
-    assert "shows the tcp 0.300 m outside" in doubt_of_goal(outside, known(), SPEC)
+    for latent, why in ((LATENT + 4.0, "distance 4.00, limit 3.00"), (outside, "it shows the tcp 0.300 m outside")):
+        with pytest.raises(UnfamiliarGoalError, match=why):
+            check_goal(latent, known(), SPEC, "it")
 
 
 def test_pictures_are_no_part_of_what_is_familiar_and_reach_the_controller():
     control, inner = wary()
-    seen = torch.cat([LATENT, torch.full((3, 2), 99.0)])
-    assert control.step(seen, STATE).kind is DecisionKind.MOVE
-    assert torch.equal(inner.seen[0], seen)
+    images = torch.full((1, 3, 2, 2), 99.0)
+    assert control.step(Observation(LATENT, images, STATE)).kind is DecisionKind.MOVE
+    assert torch.equal(inner.seen[0].images, images)

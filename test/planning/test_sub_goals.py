@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.sub_goal_head import Hypotheses
 from jepa_planner.planning.sub_goals import GRIPPER_M, YAW_M, SubGoal, SubGoals, SubGoalSettings, imagines
 
@@ -20,8 +21,8 @@ class ScriptedHead:
         self._answers = list(answers)
         self.asked: list[tuple[torch.Tensor, ...]] = []
 
-    def __call__(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
-        self.asked.append((latents, states, goals))
+    def __call__(self, now: Observation, goal: Observation) -> Hypotheses:
+        self.asked.append((now.latent, now.state, goal.latent))
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         places = torch.tensor([place for place, _ in answer])
         tcp = torch.nn.functional.pad(places[:, None], (0, 7))
@@ -34,7 +35,7 @@ class ScriptedHead:
 
 def look(sub_goals: SubGoals, place: float, goal: torch.Tensor = GOAL, tcp_m: float | None = None) -> SubGoal:
     state = torch.tensor([place if tcp_m is None else tcp_m] + 7 * [0.0])
-    return sub_goals.target(torch.full((1, 2), place), state, goal)
+    return sub_goals.target(Observation(torch.full((1, 2), place), state=state), Observation(goal))
 
 
 def place_of(sub_goal: SubGoal) -> float:
@@ -93,7 +94,8 @@ def test_a_moment_is_done_too_where_the_arm_stands_as_imagined_but_not_with_anot
     assert [place_of(look(sub_goals, 0.5, tcp_m=tcp_m)) for tcp_m in (0.5, 0.98, 0.995)] == [1.0, 1.0, 2.0]
     open_hand = SubGoals(ScriptedHead([(1.0, 0.0)]), SETTINGS)
     closed_hand = torch.tensor([1.0] + 5 * [0.0] + [1.0, 1.0])
-    targets = [open_hand.target(torch.full((1, 2), 0.5), closed_hand, GOAL) for _ in range(2)]
+    seen = Observation(torch.full((1, 2), 0.5), state=closed_hand)
+    targets = [open_hand.target(seen, Observation(GOAL)) for _ in range(2)]
     assert [target.number for target in targets] == [1, 1]
 
 
@@ -145,8 +147,8 @@ def test_another_goal_picture_begins_anew():
 def test_targets_hold_no_gradients_but_may_enter_a_search_by_gradients():
     layer = torch.nn.Linear(1, 1)
 
-    def head(latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
-        return Hypotheses(layer(latents[..., None])[:, None, ..., 0], states[:, None], torch.zeros(1, 1))
+    def head(now: Observation, goal: Observation) -> Hypotheses:
+        return Hypotheses(layer(now.latent[..., None])[:, None, ..., 0], now.state[:, None], torch.zeros(1, 1))
 
     target = look(SubGoals(head, SETTINGS), 1.0).latent
     action = torch.ones(1, 2, requires_grad=True)
@@ -241,11 +243,12 @@ def test_where_the_arm_stood_leads_back_too_where_that_is_asked_for():
     high, low, aside = (torch.tensor([x, 0.0, z] + 5 * [0.0]) for x, z in ((0.0, 0.1), (0.0, 0.0), (0.3, 0.0)))
 
     class Lifts:
-        def __call__(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
-            places = torch.stack([low if states[0, 2] > 0.05 else high, aside])
+        def __call__(self, now: Observation, goal: Observation) -> Hypotheses:
+            places = torch.stack([low if now.state[0, 2] > 0.05 else high, aside])
             return Hypotheses(torch.full((1, 2, 1, 2), 7.0), places[None], torch.tensor([[1.0, 0.0]]))
 
     for back_m, then in ((0.0, high), (0.03, aside)):
         sub_goals = SubGoals(Lifts(), replace(SETTINGS, back_m=back_m))
-        sub_goals.target(torch.zeros(1, 2), high, GOAL)
-        assert torch.equal(sub_goals.target(torch.zeros(1, 2), low, GOAL).state, then)
+        seen_high, seen_low = (Observation(torch.zeros(1, 2), state=state) for state in (high, low))
+        sub_goals.target(seen_high, Observation(GOAL))
+        assert torch.equal(sub_goals.target(seen_low, Observation(GOAL)).state, then)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from verdicts import EDGES_M, HOLDING, Says, Work, arm
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.verdict_head import Opinion
 from jepa_planner.planning.verdict import (
     Judge,
@@ -235,13 +236,13 @@ def test_other_work_begins_anew():
 
 @pytest.mark.parametrize("broken", ["logits", "goal_states"])
 def test_a_head_that_gives_no_numbers_says_nothing_rather_than_done(broken):
-    def head(*given: torch.Tensor) -> Opinion:
+    def head(*given: Observation) -> Opinion:
         opinion = Says(0.005, AWAY)(*given)
         return opinion._replace(**{broken: torch.full_like(getattr(opinion, broken), math.nan)})
 
     judge = Judge(head, EDGES_M, VerdictSettings())
     with pytest.raises(NonFiniteVerdictError, match="the verdict is NaN or infinite"):
-        judge.look(torch.zeros(1, 3), AWAY, torch.ones(1, 3))
+        judge.look(Observation(torch.zeros(1, 3), state=AWAY), Observation(torch.ones(1, 3)))
 
 
 def test_chances_within_a_distance_count_whole_classes_and_a_share_of_the_one_it_cuts():

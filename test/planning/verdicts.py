@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.model.verdict_head import Opinion
 from jepa_planner.planning.verdict import Judge, Verdict, VerdictSettings
 
@@ -27,8 +28,8 @@ class Says:
         self.off_m, self.shown, self.certainty = off_m, shown, math.nan
         self.goals: list[torch.Tensor] = []
 
-    def __call__(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Opinion:
-        self.goals.append(goals[0])
+    def __call__(self, now: Observation, goal: Observation) -> Opinion:
+        self.goals.append(goal.latent[0])
         logits = torch.zeros(1, len(EDGES_M) + 2)
         logits[0, sum(edge <= self.off_m for edge in EDGES_M) if self.off_m < math.inf else -1] = 8.0
         if self.certainty < 1.0:
@@ -45,4 +46,4 @@ class Work:
 
     def look(self, off_m: float, state: torch.Tensor) -> Verdict:
         self.head.off_m = off_m
-        return self.judge.look(torch.zeros(1, 3), state, torch.ones(1, 3))
+        return self.judge.look(Observation(torch.zeros(1, 3), state=state), Observation(torch.ones(1, 3)))

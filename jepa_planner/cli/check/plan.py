@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Encode, search, print."""
-    from jepa_planner.learning.evaluation.picture_pair import context_and_goal
+    from jepa_planner.learning.evaluation.picture_pair import observed_pair
     from jepa_planner.model.bundle import (
         load_familiarity,
         load_sub_goal_head,
@@ -66,7 +66,7 @@ def main(args: argparse.Namespace) -> int:
     if familiarity is None and not args.not_wary:
         print(NO_FAMILIARITY)
     try:
-        plan = plan_offline(model, *context_and_goal(model, pair, observed=True), factory)
+        plan = plan_offline(model, *observed_pair(model, pair), factory)
     except NoPlanError as error:
         mend = " (--not-wary plans all the same)" if error.reason in DOUBTS else ""
         print(f"no plan, an arm would hold: {error}{mend}", file=sys.stderr)

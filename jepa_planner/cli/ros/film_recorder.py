@@ -47,7 +47,7 @@ class FilmRecorder(Node):
         )
 
     def _on_plan(self, message: Plan) -> None:
-        self._path_m = np.array([[p.x, p.y, p.z] for p in message.positions]).reshape(-1, 3)
+        self._path_m = np.array([[p.position.x, p.position.y, p.position.z] for p in message.poses]).reshape(-1, 3)
 
     def hear(self, feedback: ReachGoalImage.Feedback) -> None:
         """Takes feedback of the goal, the last look's included; from any thread."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jepa_planner.control.kinematics import rotation_from_quaternion, rpy_from_rotation
 from jepa_planner.core.image_message import ConversionError, check_encoding, rgb_pixels
 from jepa_planner.core.picture_file import decode_picture
 from jepa_planner.learning.evaluation.picture_pair import PictureError, PicturePair, change_of_state, stack_views
@@ -87,9 +88,21 @@ def _picture(bag: AnyReader, topic: str, at_s: float) -> np.ndarray:
 def _state(bag: AnyReader, topic: str, at_s: float, contract: Contract) -> np.ndarray:
     arm = _nearest(bag, topic, at_s, (ARM_STATE,))
     contract.check_frame(arm.header.frame_id)
-    pose = [getattr(part, axis) for part in (arm.position, arm.rpy) for axis in "xyz"]
+    pose = _xyz_rpy(arm, topic)
     grippers = [getattr(arm, name) for name in contract.state.channels[len(pose) :]]
     return np.array([*pose, *grippers], np.float32)
+
+
+def _xyz_rpy(arm, topic: str) -> list[float]:
+    """The tcp's place and extrinsic xyz angles; older messages have these, newer ones a pose."""
+    if hasattr(arm, "rpy"):
+        return [getattr(part, axis) for part in (arm.position, arm.rpy) for axis in "xyz"]
+    place, turn = arm.pose.position, arm.pose.orientation
+    try:
+        rotation = rotation_from_quaternion((turn.x, turn.y, turn.z, turn.w))
+    except ValueError as error:
+        raise PictureError(f"topic {topic}: {error}") from error
+    return [place.x, place.y, place.z, *rpy_from_rotation(rotation)]
 
 
 def _nearest(bag: AnyReader, topic: str, at_s: float, kinds: tuple[str, ...]):

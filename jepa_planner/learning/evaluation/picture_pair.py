@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from jepa_planner.core.aspect import check_same_aspect
+from jepa_planner.core.context import Context
+from jepa_planner.core.observation import Observation
 from jepa_planner.core.picture_file import PictureError, read_picture
 from jepa_planner.core.poses import action_between
-from jepa_planner.model.world_model import Context
 from jepa_planner.planning.action_space import AXES
 
 if TYPE_CHECKING:
@@ -87,16 +88,23 @@ def pair_from_frames(path: Path, first: int = 0, last: int = -1) -> PicturePair:
     return PicturePair(image, goal, now, change_of_state(now, then))
 
 
-def context_and_goal(model: WorldModel, pair: PicturePair, observed: bool = False) -> tuple[Context, Tensor]:
-    """The pair as the model sees it: a context of one observation, and the goal's latent [N, D].
+def observed_pair(model: WorldModel, pair: PicturePair) -> tuple[Observation, Observation]:
+    """What a controller is given of the pair: the present, with the arm's state, and the goal.
 
-    observed: latents as `WorldModel.observe` gives them, with what a head for sub-goals looks at besides. Raises
-    ContractError where pictures or state do not fit the model.
+    Raises ContractError where pictures or state do not fit the model.
     """
     model.contract.check_state_values(pair.state)
-    look = model.observe if observed else model.encode
-    latent, goal = (look(picture[None])[0] for picture in (pair.image, pair.goal))
-    return Context(latent[None], torch.from_numpy(pair.state)[None], torch.zeros(0, AXES)), goal
+    now, goal = (model.observe(picture[None])[0] for picture in (pair.image, pair.goal))
+    return now.with_state(pair.state), goal
+
+
+def context_and_goal(model: WorldModel, pair: PicturePair) -> tuple[Context, Tensor]:
+    """What a rollout is given of the pair: a context of one observation, and the goal's latent [N, D].
+
+    Raises ContractError as `observed_pair`.
+    """
+    now, goal = observed_pair(model, pair)
+    return Context(now.latent[None], now.state[None], torch.zeros(0, AXES)), goal.latent
 
 
 def change_of_state(start: np.ndarray, end: np.ndarray) -> np.ndarray:

@@ -103,18 +103,6 @@ def seen_moments(data: Demonstrations, numbers: np.ndarray, settings: SubGoalTra
     return SeenMomentSampler(sampler, data.images[first:last], np.array(acts), list(data.views), data.image_size)
 
 
-def behind_latents(latents: Tensor, pixels: Tensor) -> Tensor:
-    """Pictures [B, V, 3, H, W] put behind latents [B, N, D] in rows of D numbers, as `WorldModel.observe` does."""
-    return torch.cat([latents, pixels.reshape(len(pixels), -1, latents.shape[-1])], dim=1)
-
-
-def with_pictures(moments: Moments, pixels: Tensor) -> Moments:
-    """Moments with their pictures [B, 2, V, 3, H, W] behind the latents."""
-    return moments._replace(
-        latents=behind_latents(moments.latents, pixels[:, 0]), goals=behind_latents(moments.goals, pixels[:, 1])
-    )
-
-
 def train_seeing_head(
     head: SubGoalHead, sampler: SeenMomentSampler, settings: SubGoalTraining, folder: Path, seed: int
 ) -> None:
@@ -137,8 +125,7 @@ def train_seeing_head(
         moments = seen.moments._replace(latents=latents, goals=goals)
         with torch.random.fork_rng(devices=[]), mixed_precision(pixels.device):  # dropout follows from the iteration
             torch.manual_seed(seed * 1_000_003 + iteration)
-            given = with_pictures(moments, pixels)
-            guesses, poses = seeing.guess(given.latents, given.states, given.goals)
+            guesses, poses = seeing.guess(*moments.observations(pixels))
             losses = hypothesis_losses(guesses, moments, head.state_std, settings)
         scaled = (seen.poses - head.state_mean[list(POSE)]) / head.state_std[list(POSE)]
         off = (poses.float() - scaled).square().mean(dim=-1)
@@ -157,6 +144,5 @@ def foresight_seeing(head: SubGoalHead, sampler: SeenMomentSampler) -> dict[str,
     parts = []
     for number in range(HELD_OUT_DRAWS // sampler.moments.batch):
         seen = sampler.draw(number)
-        given = with_pictures(seen.moments, seen.pixels)
-        parts.append((seen.moments, head(given.latents, given.states, given.goals)))
+        parts.append((seen.moments, head(*seen.moments.observations(seen.pixels))))
     return foresight_errors(parts)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.learning.training.fit import FitSettings, fit
 from jepa_planner.model.sub_goal_head import Hypotheses, SubGoalHead
 
@@ -60,6 +61,11 @@ class Moments(NamedTuple):
     goals: Tensor
     next_latents: Tensor
     next_states: Tensor
+
+    def observations(self, pixels: Tensor | None = None) -> tuple[Observation, Observation]:
+        """What a head is given of them: the present and the goal; pixels [B, 2, V, 3, H, W]: of both, if it sees."""
+        now, goal = (None, None) if pixels is None else (pixels[:, 0], pixels[:, 1])
+        return Observation(self.latents, now, self.states), Observation(self.goals, goal)
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ def sub_goal_losses(head: SubGoalHead, moments: Moments, settings: SubGoalTraini
     "winner" is the error weighted by those shares, "all" that of all hypotheses alike, "choice" the cross entropy of
     the logits with the shares.
     """
-    guesses = head(moments.latents, moments.states, moments.goals)
+    guesses = head(*moments.observations())
     return hypothesis_losses(guesses, moments, head.state_std, settings)
 
 
@@ -156,7 +162,7 @@ def foresight(
     the median error of the tcp's position (cm) of each.
     """
     moments = MomentSampler(latents, states, next_moments, span, HELD_OUT_DRAWS, seed).draw(0)
-    return foresight_errors([(moments, head.eval()(moments.latents, moments.states, moments.goals))])
+    return foresight_errors([(moments, head.eval()(*moments.observations()))])
 
 
 def foresight_errors(parts: Sequence[tuple[Moments, Hypotheses]]) -> dict[str, float]:

@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.learning.data.object_tracks import FREE, FramePairs, frame_pairs
 from jepa_planner.learning.training.augmentation import augment
 from jepa_planner.learning.training.demonstrations import Demonstrations
 from jepa_planner.learning.training.fit import FitSettings, fit
 from jepa_planner.learning.training.mixed_precision import mixed_precision
-from jepa_planner.learning.training.scene_training import AUGMENTED_SHARE, behind_latents
+from jepa_planner.learning.training.scene_training import AUGMENTED_SHARE
 from jepa_planner.learning.training.view_dropout import LONE_VIEW_SHARE
 from jepa_planner.model.preprocess import preprocess
 from jepa_planner.model.verdict_head import Opinion, VerdictHead
@@ -178,10 +179,8 @@ class PairSampler:
 
 def opinion_of(head: VerdictHead, looks: Looks) -> Opinion:
     """What a head says of a batch."""
-    latents, goals = looks.latents, looks.goals
-    if looks.pixels is not None:
-        latents, goals = (behind_latents(x, looks.pixels[:, i]) for i, x in enumerate((latents, goals)))
-    return head(latents, looks.states, goals)
+    now, goal = (None, None) if looks.pixels is None else (looks.pixels[:, 0], looks.pixels[:, 1])
+    return head(Observation(looks.latents, now, looks.states), Observation(looks.goals, goal))
 
 
 def chances_of(looks: Looks, edges_m: Sequence[float], label_m: float) -> Tensor:

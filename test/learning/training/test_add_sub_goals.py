@@ -184,17 +184,17 @@ def acting(some: Episodes = SOME) -> Episodes:
     return replace(some, states=states)
 
 
-def test_a_head_that_sees_is_given_the_pictures_behind_the_latents(tmp_path, first):
+def test_a_head_that_sees_is_given_the_pictures(tmp_path, first):
     report = learn(tmp_path, first, SEEING, acting())
     bundle = tmp_path / "bundle"
     model, head = WorldModel.load(bundle), load_sub_goal_head(bundle)
     seen = model.observe(SOME.images[0, :2])
-    assert seen.shape == (2, model.contract.observed_tokens, 3) == (2, 4 + 2 * 32 * 32, 3)
-    assert torch.equal(model.contract.latent_of(seen), model.encode(SOME.images[0, :2]))
-    guesses = head(seen[:1], torch.zeros(1, 8), seen[1:])
+    assert seen.latent.shape == (2, 4, 3) and seen.images.shape == (2, 2, 3, 32, 32)
+    assert torch.equal(seen.latent, model.encode(SOME.images[0, :2]))
+    guesses = head(seen[:1].with_state(torch.zeros(1, 8)), seen[1:])
     assert guesses.latents.shape == (1, 4, 4, 3) and guesses.latents.isfinite().all()
     assert report["foresight"]["best"] > 0
-    assert WorldModel.load(first).observe(SOME.images[0, :1]).shape == (1, 4, 3), "one that does not see has none"
+    assert WorldModel.load(first).observe(SOME.images[0, :1]).images is None, "one that does not see has none"
 
 
 def test_a_head_that_sees_learns_from_the_pictures_and_the_same_again_from_the_same(tmp_path, first):

@@ -214,7 +214,7 @@ def test_a_head_that_sees_is_given_the_pictures_and_learns_from_them(tmp_path, f
     bundle = tmp_path / "one" / "bundle"
     model, head = WorldModel.load(bundle), load_verdict_head(bundle)
     seen = model.observe(SOME.images[0, :2])
-    assert head(seen[:1], torch.zeros(1, 8), seen[1:]).logits.shape == (1, 12)
+    assert head(seen[:1].with_state(torch.zeros(1, 8)), seen[1:]).logits.shape == (1, 12)
 
 
 @pytest.mark.parametrize("of_another_bundle", [False, True])

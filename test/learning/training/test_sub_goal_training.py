@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.learning.data.key_moments import key_moments, next_moments
 from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.sub_goal_training import (
@@ -126,7 +127,8 @@ def test_wrong_arm_states_count_in_units_of_their_spread():
 def test_a_trained_head_foresees_both_corners(tmp_path):
     head = trained(tmp_path)
     for side in (-1.6, 1.6):
-        guesses = head(torch.zeros(1, 1, 2), torch.zeros(1, 8), torch.tensor([[[side, 1.6]]]))
+        now, goal = Observation(torch.zeros(1, 1, 2), state=torch.zeros(1, 8)), torch.tensor([[[side, 1.6]]])
+        guesses = head(now, Observation(goal))
         likely = guesses.latents[0, guesses.logits[0].argmax(), 0]
         assert likely.tolist() == pytest.approx([side, 0.0], abs=0.25)
     report = foresight(head, *world(seed=1), span=32)

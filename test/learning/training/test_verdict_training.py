@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.learning.data.object_tracks import HELD
 from jepa_planner.learning.training import verdict_calibration
 from jepa_planner.learning.training.demonstrations import Demonstrations
@@ -140,16 +141,17 @@ def test_a_head_that_sees_tells_how_the_arm_of_the_goal_stands_from_how_it_stand
     head.set_scaling(torch.full((8,), 3.0), torch.full((8,), 0.5))
     torch.nn.init.zeros_(head.state_change.weight)
     torch.nn.init.constant_(head.state_change.bias, 0.2)
-    seen, states = torch.randn(2, 2, 1 + 64, 3), torch.randn(2, 8)
-    torch.testing.assert_close(head(seen[0], states, seen[1]).goal_states, states + 0.1)
+    images, latents, states = torch.randn(2, 2, 1, 3, 8, 8), torch.randn(2, 2, 1, 3), torch.randn(2, 8)
+    now, goal = Observation(latents[0], images[0], states), Observation(latents[1], images[1])
+    torch.testing.assert_close(head(now, goal).goal_states, states + 0.1)
 
 
 def test_a_head_that_sees_may_read_how_the_arm_of_the_goal_stands_from_its_latent_alone():
     scene = SceneEyesConfig(image_size=(8, 8), views=1, channels=4)
     head = VerdictHead(replace(CONFIG, scene=scene, arm_from_latents=True)).eval()
-    seen, goal = torch.randn(2, 2, 1 + 64, 3), torch.randn(2, 1, 3)
-    goals = torch.cat([goal, seen[1][:, 1:]], dim=1), torch.cat([goal, seen[0][:, 1:]], dim=1)
-    one, other = (head(seen[0], torch.zeros(2, 8), given) for given in goals)
+    images, latents = torch.randn(2, 2, 1, 3, 8, 8), torch.randn(2, 2, 1, 3)
+    now = Observation(latents[0], images[0], torch.zeros(2, 8))
+    one, other = (head(now, Observation(latents[1], shown)) for shown in images)
     torch.testing.assert_close(one.goal_states, other.goal_states)
     assert (one.logits - other.logits).abs().max() > 1e-6, "how far things are off is seen"
 

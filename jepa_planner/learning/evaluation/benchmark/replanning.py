@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from jepa_planner.core.context import Context
+from jepa_planner.core.observation import Observation
 from jepa_planner.learning.evaluation.benchmark.encoding import noise_pictures
 from jepa_planner.learning.evaluation.benchmark.subjects import bundle_subject
 from jepa_planner.learning.evaluation.benchmark.tables import Table, milliseconds
@@ -69,12 +70,13 @@ def time_replanning(
     searches: list[float] = []
     for number in range(1 + math.ceil(plans / STEPS_PER_GOAL)):
         problem = subject.problem(seed=number)
-        controller = factory.controller([Goal(problem.goal.cpu(), budget_steps=STEPS_PER_GOAL, tolerance=0.0)])
+        goal = Goal(Observation(problem.goal.cpu()), budget_steps=STEPS_PER_GOAL, tolerance=0.0)
+        controller = factory.controller([goal])
         latent, state = problem.context.latents[-1].cpu(), problem.context.states[-1].cpu()
         for _ in range(STEPS_PER_GOAL):
             began_s = time.perf_counter()
             model.encode(pictures)
-            decision = controller.step(latent, state)
+            decision = controller.step(Observation(latent, state=state))
             seconds.append(time.perf_counter() - began_s)
             if decision.plan is None:
                 raise ValueError(f"{model.contract.name} cannot be timed: {decision.message}")
