@@ -20,7 +20,6 @@ from jepa_planner.planning.energy import SummedMse, distance_to_goal
 from jepa_planner.planning.factory import ControllerFactory
 from jepa_planner.planning.offline_plan import NoPlanError, OfflinePlan, plan_offline
 from jepa_planner.planning.rollout_cost import WorldModelCost
-from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.planning.verdict import VerdictSettings
 
@@ -34,7 +33,7 @@ def factory(**given) -> ControllerFactory:
 
 def plan(seed: int = 0, context: Context | None = None, goal: torch.Tensor = GOAL, **settings) -> OfflinePlan:
     cem = replace(PLANNER.cem, **settings)
-    return plan_offline(MODEL, context or small_context(1), goal, factory(optimiser=optimiser_of(cem), seed=seed))
+    return plan_offline(MODEL, context or small_context(1), goal, factory(solver=cem.solver(), seed=seed))
 
 
 def test_the_same_seed_gives_the_same_plan_and_another_seed_another():
