@@ -105,7 +105,7 @@ class Suite:
         plans, found = (5 if self._quick else 40), []
         ways = [("torch", dtype) for dtype in self._dtypes] + [(backend, "float32") for backend in self._backends[1:]]
         planner = self._planner
-        searches = [planner.search()] + [planner.search("mppi")] * (planner.optimiser != "mppi")
+        searches = [planner.search()] + [planner.search("mppi")] * (planner.solver != "mppi")
         with self._progress("replanning", len(ways) * len(searches) * (plans + 5)) as advance:
             for search in searches:
                 for backend, dtype in ways:

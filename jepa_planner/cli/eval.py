@@ -116,7 +116,7 @@ def main(args: argparse.Namespace) -> int:
         print(f"jepa-planner eval: {error}", file=sys.stderr)
         return 2
     seconds: list[float] = []
-    searching = {name for name in ("optimiser", "samples", "iterations", "horizon", "deadline") if getattr(args, name)}
+    searching = {name for name in ("solver", "samples", "iterations", "horizon", "deadline") if getattr(args, name)}
     if searching and (args.ros or args.floor != "none"):
         why = "with --ros the search is that of mpc_node's parameters" if args.ros else "floors do not search"
         print(f"{why}: leave out --{', --'.join(sorted(searching))}", file=sys.stderr)

@@ -11,13 +11,11 @@ if TYPE_CHECKING:
     from jepa_planner.planning.planner_settings import PlannerSettings
     from jepa_planner.planning.solvers.settings import SearchSettings
 
-OPTIMISERS = "cem, icem, mppi, gradient, seeded_cem"
-
 
 def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `chosen_search` reads."""
     search = parser.add_argument_group("search", "the model's own by default")
-    search.add_argument("--optimiser", default="", metavar="NAME", help=OPTIMISERS)
+    search.add_argument("--solver", default="", metavar="NAME", help="such as cem or mppi; an unknown name lists all")
     search.add_argument("--samples", type=at_least(1), default=0, metavar="N", help="candidates per iteration")
     search.add_argument("--iterations", type=at_least(1), default=0, metavar="N")
     search.add_argument("--horizon", type=at_least(1), default=0, metavar="N", help="actions that are imagined")
@@ -34,4 +32,4 @@ def add_planning_arguments(parser: argparse.ArgumentParser) -> None:
 
 def chosen_search(args: argparse.Namespace, planner: PlannerSettings) -> SearchSettings:
     """The recommended search with what the command line changes; raises ValueError for what cannot be."""
-    return planner.search(args.optimiser).resized(args.samples, args.iterations, args.horizon)
+    return planner.search(args.solver).resized(args.samples, args.iterations, args.horizon)

@@ -37,7 +37,7 @@ from jepa_planner.model.contract import FORMAT, Contract
 from jepa_planner.model.contract_sections import FamiliaritySpec, SubGoalSpec, VerdictSpec
 from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.familiarity import Familiarity, feature_count
-from jepa_planner.model.older_formats import parted
+from jepa_planner.model.older_formats import parted, renamed
 from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.model.predictors import make_predictor
@@ -105,7 +105,7 @@ def read_planner(folder: str | Path) -> Any:
     """
     folder = Path(folder)
     if (path := folder / PLANNER_FILE).is_file():
-        return _read_plain(path)
+        return renamed(_read_plain(path))
     if (folder / CONTRACT_FILE).is_file():
         _, planner = parted(_read_plain(folder / CONTRACT_FILE))
         if planner is not None:

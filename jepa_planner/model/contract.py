@@ -26,15 +26,16 @@ from jepa_planner.model.predictors import AnyPredictorConfig
 from jepa_planner.model.sub_goal_head import SubGoalHeadConfig
 from jepa_planner.model.verdict_head import VerdictHeadConfig
 
-FORMAT = 4
+FORMAT = 5
 """Of what is written; older ones are read, as each field that was added says with its default what it was without.
 
 1: image, latent, state, action, energy, planning with cem, training, encoder, predictor, context_frames.
-2: planning with any optimiser, deadline, full strokes and a tolerance of its own for the last goal image;
+2: planning with any solver, deadline, full strokes and a tolerance of its own for the last goal image;
    image.crop_aspect, training.source_files, encoder.any_view, energies in pixels, familiarity, sub_goals, notes, and no
    predictor in the bundle of an encoder alone.
 3: verdict, planning with progress, a predictor of any kind.
 4: energy, planning, and how sub-goals and the verdict are used stand in planner.yaml, no longer here.
+5: what planner.yaml called optimiser is its solver.
 """
 SHORTCOMINGS = ("predictions: ", "latents: ")
 """How notes begin which say that training found the model wanting."""

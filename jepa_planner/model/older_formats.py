@@ -7,6 +7,8 @@ from typing import Any
 
 LAST_WITH_PLANNING = 3
 """Up to this format, how to plan with a model stood in model.yaml."""
+NEW_NAMES = {"optimiser": "solver"}
+"""Of what planner.yaml calls otherwise since format 5."""
 
 
 def parted(plain: Any) -> tuple[Any, dict[str, Any] | None]:
@@ -24,7 +26,15 @@ def parted(plain: Any) -> tuple[Any, dict[str, Any] | None]:
         if isinstance(given := plain.get(section), Mapping):
             model[section] = {name: value for name, value in given.items() if name != part}
             planner[section] = given.get(part, {})
-    return model, planner
+    return model, renamed(planner)
+
+
+def renamed(planner: Any) -> Any:
+    """What a planner.yaml says, by the names of today; what is no mapping at all is returned as it is."""
+    if not isinstance(planner, Mapping):
+        return planner
+    known = {name: new for name, new in NEW_NAMES.items() if new not in planner}
+    return {known.get(name, name): value for name, value in planner.items()}
 
 
 def _is_old(given: Any) -> bool:

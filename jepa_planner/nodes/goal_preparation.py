@@ -23,7 +23,6 @@ from jepa_planner.planning.factory import NO_FAMILIARITY, Asked, Controller, Con
 from jepa_planner.planning.out_of_distribution import UnfamiliarGoalError
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import RolloutCost
-from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.solvers.settings import SearchSettings
 
 
@@ -73,7 +72,7 @@ class GoalPreparation:
             self._planner,
             self._cost,
             latent_energy(self._planner.energy.kind),
-            optimiser_of(search_settings(self._planner, given)),
+            search_settings(self._planner, given).solver(),
             given["deadline_s"],
             given["seed"],
             self._sub_goal_head,
@@ -110,5 +109,5 @@ class GoalPreparation:
 
 def search_settings(planner: PlannerSettings, parameters: Parameters) -> SearchSettings:
     """The model's recommended search, with what parameters override."""
-    search = planner.search(parameters["optimiser"])
+    search = planner.search(parameters["solver"])
     return search.resized(parameters["samples"], parameters["iterations"], parameters["horizon"])

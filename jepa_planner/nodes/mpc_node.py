@@ -30,7 +30,7 @@ from jepa_planner.nodes.remote_model import RemoteCost, RemoteEncoder, ServiceTi
 from jepa_planner.nodes.state_buffer import StateBuffer
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.gradient import GradientSettings
-from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES
+from jepa_planner.planning.solvers.table import SOLVER_NAMES
 from jepa_planner.planning.sub_goals import IMAGINE_MODES
 
 PURSUIT_END_TIMEOUT_S = 5.0
@@ -52,7 +52,7 @@ class MpcNode(PlannerNode):
         Parameter("base_frame", "panda_link0", "Frame of all poses; must be the model's."),
         Parameter("tcp_frame", "tcp", "What poses are of: tcp_frame of arm_node's limits; must be the model's."),
         Parameter("seed", 0, "Seed of the search: the same inputs give the same plans.", 0, 2**31 - 1, change=_REST),
-        Parameter("optimiser", "", "How plans are searched for; empty: the model's.", choices=OPTIMISER_NAMES),
+        Parameter("solver", "", "How plans are searched for; empty: the model's.", choices=SOLVER_NAMES),
         Parameter("samples", 0, "Candidates per iteration; 0: the model's.", 0, 100_000, change=_REST),
         Parameter("iterations", 0, "Iterations of the search; 0: the model's.", 0, 1000, change=_REST),
         Parameter("horizon", 0, "Steps that are imagined; 0: the model's.", 0, 64, change=_REST),
@@ -113,7 +113,7 @@ class MpcNode(PlannerNode):
         bundle = model_folder(given["model"])
         planner = PlannerSettings.load(bundle, self._contract)
         if self._predictor_node is None and isinstance(search_settings(planner, given), GradientSettings):
-            raise ValueError("optimiser gradient needs the predictor in this process; run the planner's nodes composed")
+            raise ValueError("solver gradient needs the predictor in this process; run the planner's nodes composed")
         planner.imagines(given["imagine_sub_goals"], goals=1)  # refuses what the model cannot do
         self._buffer = StateBuffer(
             given["image_timeout_s"], given["joint_state_timeout_s"], self.now_s, self.lead_tolerance_s()

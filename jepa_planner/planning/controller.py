@@ -19,7 +19,7 @@ from jepa_planner.planning.finishing import finishing_actions
 from jepa_planner.planning.progress import Progress, ProgressSettings
 from jepa_planner.planning.rollout_cost import RolloutCost
 from jepa_planner.planning.solvers.noise import NoiseSource, SeededNoise
-from jepa_planner.planning.solvers.plan import EnergyFunction, NonFiniteEnergyError, Optimiser, Plan
+from jepa_planner.planning.solvers.plan import EnergyFunction, NonFiniteEnergyError, Plan, Solver
 from jepa_planner.planning.solvers.proposals import Proposals
 from jepa_planner.planning.sub_goals import SubGoals, tcp_off_m2
 from jepa_planner.planning.verdict import LEAVE, LET_GO, NOTHING, Judge, NonFiniteVerdictError, Verdict
@@ -56,7 +56,7 @@ class RecedingHorizonController:
     def __init__(
         self,
         cost: RolloutCost,
-        optimiser: Optimiser,
+        solver: Solver,
         action_space: ActionSpace,
         energy: Energy,
         settings: ControllerSettings,
@@ -66,7 +66,7 @@ class RecedingHorizonController:
         judge: Judge | None = None,
         progress: ProgressSettings | None = None,
     ) -> None:
-        self._cost, self._optimiser = cost, optimiser
+        self._cost, self._solver = cost, solver
         self._action_space, self._energy = action_space, energy
         self._settings, self._seed, self._proposals = settings, seed, proposals
         self._sub_goals, self._judge = sub_goals, judge
@@ -284,7 +284,7 @@ class RecedingHorizonController:
 
     def _finishing_plan(self, context: Context, energy_of: EnergyFunction) -> Plan | None:
         """Where only the hand is in the way of what is done, how it gets out of it."""
-        actions, horizon = None, self._optimiser.horizon
+        actions, horizon = None, self._solver.horizon
         if self._finishes():
             back = self._judge.settings.back
             actions = finishing_actions(self._verdict, context.states[-1], horizon, self._action_space, back)
@@ -297,7 +297,7 @@ class RecedingHorizonController:
 
     def _searched_plan(self, context: Context, target: Tensor, energy_of: EnergyFunction) -> Plan:
         proposals, deadline_s = self._sequences_to_try(context, target), self._settings.deadline_s
-        return self._optimiser.plan(energy_of, self._action_space, proposals, self._noise, deadline_s)
+        return self._solver.plan(energy_of, self._action_space, proposals, self._noise, deadline_s)
 
     def _settled(self, energy: float, plan: Plan, energy_of: EnergyFunction) -> bool:
         """Whether, of a model without a verdict, the last goal is as near as it gets."""
@@ -309,7 +309,7 @@ class RecedingHorizonController:
 
     def _sequences_to_try(self, context: Context, target: Tensor) -> Tensor:
         """What is left of the plan before, while it was for the same goal, and what the source proposes."""
-        horizon = self._optimiser.horizon
+        horizon = self._solver.horizon
         sequences = torch.zeros(0, horizon, len(self._action_space.max_abs))
         if self._last_plan is not None:
             sequences = self._last_plan.shifted()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
 from jepa_planner.planning.decision import Goal
 from jepa_planner.planning.out_of_distribution import MonitoredController, check_goal
-from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.sub_goals import SubGoals
 from jepa_planner.planning.verdict import Judge
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from jepa_planner.planning.energy import Energy
     from jepa_planner.planning.planner_settings import PlannerSettings
     from jepa_planner.planning.rollout_cost import RolloutCost
-    from jepa_planner.planning.solvers.plan import Optimiser
+    from jepa_planner.planning.solvers.plan import Solver
     from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
     from jepa_planner.planning.verdict import VerdictHeadLike
 
@@ -48,7 +47,7 @@ class Asked:
 class ControllerFactory:
     """How goals are pursued with a model.
 
-    planner: settings that go with the model. optimiser and deadline_s: theirs where None or 0. sub_goal_head: the
+    planner: settings that go with the model. solver and deadline_s: theirs where None or 0. sub_goal_head: the
     bundle's; imagine_sub_goals says when it is used. familiarity: the bundle's; with it the work ends at what the model
     does not know, without it never. verdict_head: the bundle's; with it the work is done when objects lie as shown,
     without it when energies say so.
@@ -58,7 +57,7 @@ class ControllerFactory:
     planner: PlannerSettings
     cost: RolloutCost
     energy: Energy
-    optimiser: Optimiser | None = None
+    solver: Solver | None = None
     deadline_s: float = 0.0
     seed: int = 0
     sub_goal_head: SubGoalHeadLike | None = None
@@ -94,9 +93,9 @@ class ControllerFactory:
             max_steps=max_steps,
             deadline_s=self.deadline_s or planner.deadline_s or math.inf,
         )
-        optimiser = self.optimiser or optimiser_of(planner.search())
+        solver = self.solver or planner.search().solver()
         controller = RecedingHorizonController(
-            self.cost, optimiser, planner.action_space(contract), self.energy, settings, self.seed,
+            self.cost, solver, planner.action_space(contract), self.energy, settings, self.seed,
             sub_goals=sub_goals, judge=self.judge(), progress=planner.progress,
         )  # fmt: skip
         controller.start(goals)

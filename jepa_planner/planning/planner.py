@@ -18,12 +18,11 @@ from jepa_planner.planning.energy import energy_of
 from jepa_planner.planning.factory import Asked, Controller, ControllerFactory
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import WorldModelCost
-from jepa_planner.planning.solvers.optimisers import optimiser_of
 
 if TYPE_CHECKING:
     from jepa_planner.model.familiarity import Familiarity
     from jepa_planner.planning.decision import Decision
-    from jepa_planner.planning.solvers.plan import Optimiser
+    from jepa_planner.planning.solvers.plan import Solver
     from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
     from jepa_planner.planning.verdict import VerdictHeadLike
 
@@ -32,14 +31,14 @@ if TYPE_CHECKING:
 class Planner:
     """What plans with a model, as its bundle says or as is given here.
 
-    settings: of the bundle. optimiser, deadline_s: those of the settings where None or 0. sub_goal_head, verdict_head,
+    settings: of the bundle. solver, deadline_s: those of the settings where None or 0. sub_goal_head, verdict_head,
     familiarity: the bundle's, None to do without. imagine_sub_goals: when sub-goals are imagined. goals [G, N, D]:
     latents of the goal pictures, once they are set.
     """
 
     model: WorldModel
     settings: PlannerSettings
-    optimiser: Optimiser | None = None
+    solver: Solver | None = None
     deadline_s: float = 0.0
     sub_goal_head: SubGoalHeadLike | None = None
     imagine_sub_goals: ImagineMode = "auto"
@@ -81,7 +80,7 @@ class Planner:
             self.settings,
             WorldModelCost(self.model, energy, cuts_of(self.settings.search())),
             energy,
-            self.optimiser or optimiser_of(self.settings.search()),
+            self.solver or self.settings.search().solver(),
             self.deadline_s,
             seed,
             self.sub_goal_head,

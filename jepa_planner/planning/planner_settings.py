@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from jepa_planner.core.ranges import Count, NotNegative, Positive, check_ranges
 from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
 from jepa_planner.model.bundle import read_planner, write_planner
 from jepa_planner.model.bundle_files import DECODER_FILE, PLANNER_FILE, BundleError
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.energy import PIXELS
 from jepa_planner.planning.progress import ProgressSettings
-from jepa_planner.planning.solvers.cem import CemSettings
-from jepa_planner.planning.solvers.gradient import GradientSettings
-from jepa_planner.planning.solvers.icem import IcemSettings
-from jepa_planner.planning.solvers.mppi import MppiSettings
-from jepa_planner.planning.solvers.optimisers import SETTINGS, OptimiserName
-from jepa_planner.planning.solvers.seeded_cem import SeededCemSettings
-from jepa_planner.planning.solvers.settings import SearchSettings
+from jepa_planner.planning.solvers.table import SolverSections
 from jepa_planner.planning.sub_goals import ImagineMode, SubGoalSettings, imagines
 from jepa_planner.planning.verdict import VerdictSettings
 
@@ -29,10 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EnergySettings:
-    """kind names an energy of planning/energy.py; scale is typical of unrelated frames, for display."""
+    """What searches make small."""
 
     kind: str
-    scale: float
+    """Its name in planning/energy.py."""
+    scale: Positive
+    """What is typical of unrelated frames, for display."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     @property
     def in_pixels(self) -> bool:
@@ -46,39 +45,30 @@ class EnergySettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannerSettings:
-    """Recommended planning: the search, when a goal image counts as reached, steps allowed per goal image.
-
-    energy: what searches make small. reached_energy holds for every goal image but the last, which may ask for less:
-    final_reached_energy, where given. steps_per_sub_goal: actions for each goal image. gripper_deadband: planned
-    gripper changes smaller than this become 0. gripper_full_strokes: the others open or close the gripper all the way.
-    initial_std: spread of the first candidates per action channel; None stands for max_abs. optimiser: which of the
-    searches below is used. deadline_s: time for each search; None leaves it alone. progress: when work that nothing
-    advances ends. sub_goals: how those that the model imagines are pursued; None: none are. verdict: how the model's
-    head tells that the work is done; None: energies alone tell.
-    """
+class PlannerSettings(SolverSections):
+    """Recommended planning: the search, when a goal image counts as reached, steps allowed per goal image."""
 
     energy: EnergySettings
-    reached_energy: float
-    steps_per_sub_goal: int
-    gripper_deadband: float = 0.0
+    reached_energy: NotNegative
+    """At which a goal image counts as reached."""
+    steps_per_sub_goal: Count
+    """Actions for each goal image."""
+    gripper_deadband: NotNegative = 0.0
+    """Planned gripper changes smaller than this, in closedness, become 0."""
     gripper_full_strokes: bool = False
+    """Whether the others open or close the gripper all the way."""
     initial_std: tuple[float, ...] | None = None
-    final_reached_energy: float | None = None
-    optimiser: OptimiserName = "cem"
-    deadline_s: float | None = None
-    cem: CemSettings = field(default_factory=CemSettings)
-    icem: IcemSettings | None = None
-    mppi: MppiSettings | None = None
-    gradient: GradientSettings | None = None
-    seeded_cem: SeededCemSettings | None = None
+    """Spread of the first candidates per action channel, m, rad and closedness; None stands for the largest action."""
+    final_reached_energy: NotNegative | None = None
+    """At which the last goal image counts as reached; None: at reached_energy."""
+    deadline_s: Positive | None = None
+    """Time for each search; None leaves it alone."""
     progress: ProgressSettings = field(default_factory=ProgressSettings)
+    """When work that nothing advances ends."""
     sub_goals: SubGoalSettings | None = None
+    """How those that the model imagines are pursued; None: none are."""
     verdict: VerdictSettings | None = None
-
-    def __post_init__(self) -> None:
-        if self.deadline_s is not None and not 0.0 < self.deadline_s < math.inf:
-            raise ValueError(f"deadline_s is {self.deadline_s}; it must be positive, or null for none")
+    """How the model's head tells that the work is done; None: energies alone tell."""
 
     @classmethod
     def load(cls, folder: str | Path, contract: Contract) -> PlannerSettings:
@@ -96,8 +86,10 @@ class PlannerSettings:
         return found
 
     def save(self, folder: str | Path) -> None:
-        """Writes them into the folder of a bundle, as `planner.yaml`."""
-        write_planner(folder, to_plain(self))
+        """Writes them into the folder of a bundle, as `planner.yaml`; the solvers come last there."""
+        plain = to_plain(self)
+        sections = {section.name: plain.pop(section.name) for section in fields(SolverSections)}
+        write_planner(folder, plain | sections)
 
     def check(self, contract: Contract) -> None:
         """Raises FieldError naming what the model cannot do."""
@@ -110,7 +102,7 @@ class PlannerSettings:
             steps = contract.context_frames - 1 + self.search().horizon
             if steps > predictor.max_steps:
                 most = predictor.max_steps
-                raise FieldError(f"{self.optimiser}.horizon: {steps} steps with the context; the model predicts {most}")
+                raise FieldError(f"{self.solver}.horizon: {steps} steps with the context; the model predicts {most}")
         for section, given, part in (
             ("sub_goals", self.sub_goals, contract.sub_goals),
             ("verdict", self.verdict, contract.verdict),
@@ -123,16 +115,6 @@ class PlannerSettings:
         return ActionSpace(
             contract.action.max_abs, self.initial_std, self.gripper_deadband, self.gripper_full_strokes
         )
-
-    def search(self, optimiser: str = "") -> SearchSettings:
-        """Settings of an optimiser by name, or of the recommended one.
-
-        One without settings here has its own defaults and the horizon of cem. Raises ValueError for an unknown name.
-        """
-        name = optimiser or self.optimiser
-        if name not in SETTINGS:
-            raise ValueError(f"optimiser {name!r} is unknown; known are {', '.join(SETTINGS)}")
-        return getattr(self, name) or SETTINGS[name](horizon=self.cem.horizon)
 
     def tolerances(self, goals: int) -> list[float]:
         """The energy at which each of so many goal images counts as reached."""

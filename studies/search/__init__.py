@@ -1,1 +1,1 @@
-"""Optimisers compared: energy reached and success for how many evaluations."""
+"""Solvers compared: energy reached and success for how many evaluations."""

@@ -15,8 +15,7 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.noise import NoiseSource, SeededNoise
-from jepa_planner.planning.solvers.optimisers import optimiser_of
-from jepa_planner.planning.solvers.plan import EnergyFunction, Optimiser, Plan
+from jepa_planner.planning.solvers.plan import EnergyFunction, Plan, Solver
 from jepa_planner.planning.solvers.settings import SearchSettings
 
 TUNING_SEED = 500_000
@@ -33,17 +32,17 @@ class PlanningProblem:
 
     def solve(self, search: SearchSettings, seed: int) -> Plan:
         """The plan of a search."""
-        return optimiser_of(search).plan(self.energy_of, self.action_space, self.proposals, SeededNoise(seed))
+        return search.solver().plan(self.energy_of, self.action_space, self.proposals, SeededNoise(seed))
 
     def energy_of_no_action(self, horizon: int) -> float:
         """What doing nothing leads to."""
         return self.energy_of(torch.zeros(1, horizon, len(self.action_space.max_abs))).item()
 
 
-class RecordingOptimiser:
-    """`Optimiser` that keeps every problem it is given, and lets another one solve it."""
+class RecordingSolver:
+    """`Solver` that keeps every problem it is given, and lets another one solve it."""
 
-    def __init__(self, inner: Optimiser) -> None:
+    def __init__(self, inner: Solver) -> None:
         self._inner, self.horizon = inner, inner.horizon
         self.problems: list[PlanningProblem] = []
 
@@ -55,7 +54,7 @@ class RecordingOptimiser:
         noise: NoiseSource,
         deadline_s: float = math.inf,
     ) -> Plan:
-        """See `Optimiser.plan`."""
+        """See `Solver.plan`."""
         self.problems.append(PlanningProblem(energy_of, action_space, proposals))
         return self._inner.plan(energy_of, action_space, proposals, noise, deadline_s)
 
@@ -67,9 +66,9 @@ def record_problems(
 
     Fewer where it takes fewer steps.
     """
-    recorder = RecordingOptimiser(optimiser_of(planner.search()))
+    recorder = RecordingSolver(planner.search().solver())
     settings = TrialSettings(task, scenes, TUNING_SEED, stop_at_success=True)  # what follows is no way to a goal
-    for _ in run_trials(WorldModelPolicy(model, planner, optimiser=recorder), settings):
+    for _ in run_trials(WorldModelPolicy(model, planner, solver=recorder), settings):
         pass
     return evenly(recorder.problems, count)
 

@@ -13,8 +13,8 @@ from jepa_planner.learning.evaluation.statistics import percentile
 from jepa_planner.learning.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
-from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES, name_of, optimiser_of
 from jepa_planner.planning.solvers.settings import SearchSettings
+from jepa_planner.planning.solvers.table import SOLVER_NAMES, name_of
 from jepa_planner.planning.verdict import VerdictHeadLike
 from studies.search.planning_problems import TUNING_SEED, PlanningProblem
 
@@ -125,7 +125,7 @@ def compare_successes(
     for candidate in searches:
         for task in tasks:
             seconds: list[float] = []
-            search = optimiser_of(candidate.search)
+            search = candidate.search.solver()
             policy = WorldModelPolicy(model, planner, seconds, search, verdict_head=verdict_head)
             trials = list(run_trials(policy, TrialSettings(task, episodes, TUNING_SEED)))
             successes = sum(trial.success for trial in trials)
@@ -138,7 +138,7 @@ def energy_table(results: Sequence[EnergyResult]) -> str:
     cells = {(r.candidate.name, r.candidate.budget): r for r in results}
     lines = ["| search | " + " | ".join(f"{budget} evaluations" for budget in budgets) + " |"]
     lines.append("|---" * (len(budgets) + 1) + "|")
-    for name in [name for name in OPTIMISER_NAMES if any(r.candidate.name == name for r in results)]:
+    for name in [name for name in SOLVER_NAMES if any(r.candidate.name == name for r in results)]:
         row = [_cell(cells.get((name, budget))) for budget in budgets]
         lines.append(f"| {name} | " + " | ".join(row) + " |")
     for own in (r for r in results if not r.candidate.budget):

@@ -1,4 +1,4 @@
-"""`python -m studies search`: which optimiser, and how large a search."""
+"""`python -m studies search`: which solver, and how large a search."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import json
 from pathlib import Path
 
 from jepa_planner.cli.number_arguments import at_least
-from jepa_planner.cli.search_arguments import OPTIMISERS
 
-HELP = "compare optimisers: energy reached and success for how many evaluations"
+HELP = "compare solvers: energy reached and success for how many evaluations"
 TASKS = ("reach", "grasp", "push", "pick_place")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("--model", default="", metavar="DIR", help="model bundle; the shipped one by default")
-    parser.add_argument("--optimisers", nargs="+", default=OPTIMISERS.split(", "), metavar="NAME", help=OPTIMISERS)
+    parser.add_argument("--solvers", nargs="+", metavar="NAME", help="such as cem or mppi; default: all")
     parser.add_argument(
         "--evaluations", nargs="+", type=at_least(1), default=[32, 64, 128, 256, 512, 1024], metavar="N"
     )
@@ -45,13 +44,14 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.model.bundle import load_verdict_head, model_folder
     from jepa_planner.model.world_model import WorldModel
     from jepa_planner.planning.planner_settings import PlannerSettings
+    from jepa_planner.planning.solvers.table import SOLVER_NAMES
     from studies.search import search_comparison as compare
     from studies.search.planning_problems import record_problems
 
     torch.set_num_threads(1)
     model = WorldModel.load(model_folder(args.model))
     planner = PlannerSettings.load(model_folder(args.model), model.contract)
-    searches = compare.candidates(planner, args.optimisers, args.evaluations)
+    searches = compare.candidates(planner, args.solvers or SOLVER_NAMES, args.evaluations)
     problems = []
     for task in tqdm(TASKS, desc="recording problems", unit="task"):
         problems += record_problems(model, planner, task, -(-args.problems // len(TASKS)))

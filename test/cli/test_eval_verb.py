@@ -34,7 +34,7 @@ def test_varied_scenes_are_all_perturbations_and_chosen_ones_only_those(tmp_path
         (["--task", "reach", "--floor", "noop", "--ros"], "leave out --ros"),
         (["--task", "reach", "--floor", "noop", "--samples", "9"], "floors do not search: leave out --samples"),
         (["--task", "reach", "--ros", "--deadline", "0.2"], "mpc_node's parameters: leave out --deadline"),
-        (["--task", "reach", "--optimiser", "anneal"], "'anneal' is unknown; known are cem, icem"),
+        (["--task", "reach", "--solver", "anneal"], "'anneal' is unknown; known are cem, icem"),
         (["--task", "reach", "--floor", "noop", "--imagine-sub-goals", "auto"], "floors imagine nothing: leave out"),
         (["--task", "reach", "--floor", "noop", "--not-wary"], "floors doubt nothing: leave out --not-wary"),
         (["--task", "reach", "--ros", "--not-wary"], "wary is one of mpc_node's parameters: leave out --not-wary"),

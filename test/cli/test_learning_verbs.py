@@ -103,11 +103,11 @@ def test_train_writes_a_bundle_and_eval_tries_it(collected, tmp_path, small_and_
     assert report["trials"][0]["seed"] == 1_000_002
     assert 0 < report["plan_seconds_median"] <= report["plan_seconds_p95"]
     assert f"{report['successes']}/1 solved" in capsys.readouterr().out
-    assert (report["search"]["optimiser"], report["search"]["samples"], report["deadline_s"]) == ("cem", 8, None)
-    chosen = ["--optimiser", "mppi", "--samples", "6", "--iterations", "2", "--horizon", "1", "--deadline", "5"]
+    assert (report["search"]["solver"], report["search"]["samples"], report["deadline_s"]) == ("cem", 8, None)
+    chosen = ["--solver", "mppi", "--samples", "6", "--iterations", "2", "--horizon", "1", "--deadline", "5"]
     common = ["--task", "reach", "--episodes", "1", "--model", model]
     report = evaluate(tmp_path / "mppi.json", *common, *chosen)
-    assert (report["search"]["optimiser"], report["search"]["samples"], report["deadline_s"]) == ("mppi", 6, 5.0)
+    assert (report["search"]["solver"], report["search"]["samples"], report["deadline_s"]) == ("mppi", 6, 5.0)
 
 
 def test_train_takes_the_kind_of_predictor_and_another_may_follow(collected, tmp_path, small_and_quick, monkeypatch):

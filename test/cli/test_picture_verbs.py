@@ -122,7 +122,7 @@ def test_the_search_may_be_changed_and_nonsense_is_refused(folder, tmp_path, cap
     assert main(["check", "plan", *given(folder, "--horizon", "3", "--samples", "20", "--json", str(file))]) == 0
     assert len(json.loads(file.read_text())["actions"]) == 3
     assert "20 candidates" in capsys.readouterr().out
-    assert main(["check", "plan", *given(folder, "--optimiser", "mppi", "--samples", "12")]) == 0
+    assert main(["check", "plan", *given(folder, "--solver", "mppi", "--samples", "12")]) == 0
     assert "mppi: 12 candidates" in capsys.readouterr().out
     assert "samples is 1; it must be at least 2" in refusal(capsys, "check", "plan", *given(folder, "--samples", "1"))
     for name in ("--horizon", "--samples", "--iterations"):

@@ -37,7 +37,7 @@ from jepa_planner.model.bundle import (
     write_planner,
 )
 from jepa_planner.model.bundle_files import BundleError, sha256
-from jepa_planner.model.contract import ContractError
+from jepa_planner.model.contract import FORMAT, ContractError
 from jepa_planner.model.contract_sections import FamiliaritySpec
 from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.world_model import WorldModel
@@ -187,7 +187,7 @@ def test_a_path_that_leaves_the_folder_is_refused(bundle, kind):
         (lambda c: c["image"].update(height="tall"), "image.height: expected int, got 'tall'"),
         (lambda c: c["image"].update(crop="squeeze"), "image.crop: expected one of 'centre'"),
         (lambda c: c.update(format="two"), "format: expected int, got 'two'"),
-        (lambda c: c.update(format=0), "format: must lie in 1 to 4"),
+        (lambda c: c.update(format=0), "format: must lie in 1 to 5"),
     ],
 )
 def test_a_bad_field_of_the_contract_is_named(bundle, change, message):
@@ -197,11 +197,11 @@ def test_a_bad_field_of_the_contract_is_named(bundle, change, message):
 
 
 def test_a_bundle_of_a_newer_format_is_refused_as_such_whatever_else_it_holds(bundle):
-    edit(bundle, lambda contract: contract.update(format=5, feelings="mixed"))
+    edit(bundle, lambda contract: contract.update(format=6, feelings="mixed"))
     with pytest.raises(BundleError) as refused:
         load_contract(bundle)
     path = bundle / "model.yaml"
-    assert str(refused.value) == f"{path}: made by a newer jepa_planner (format 5, this one reads up to 4): update"
+    assert str(refused.value) == f"{path}: made by a newer jepa_planner (format 6, this one reads up to 5): update"
 
 
 def test_a_bundle_of_an_older_format_is_read_and_written_as_the_present_one(bundle):
@@ -209,7 +209,7 @@ def test_a_bundle_of_an_older_format_is_read_and_written_as_the_present_one(bund
     assert load_contract(bundle).format == 1
     spec = FamiliaritySpec(latent_distance=1.0, arm_error_m=0.1, surprise=1.0, data="none")
     written = write_bundle(bundle, replace(load_contract(bundle), familiarity=spec), {}, torch.float32)
-    assert written.format == 4 and "\nformat: 4\n" in (bundle / "model.yaml").read_text()
+    assert written.format == FORMAT and f"\nformat: {FORMAT}\n" in (bundle / "model.yaml").read_text()
 
 
 def test_a_model_of_ones_own_beside_the_shipped_one_does_not_become_the_default(tmp_path, monkeypatch):

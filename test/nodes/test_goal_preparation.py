@@ -22,7 +22,6 @@ from jepa_planner.planning.decision import Decision, DecisionKind
 from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import WorldModelCost
-from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner_sim.envs import PandaTaskEnv
 
 FOLDER = model_folder()
@@ -60,7 +59,7 @@ def planner_of(model: WorldModel) -> PlannerSettings:
 @pytest.fixture
 def small_search(model):
     """A search of milliseconds."""
-    return optimiser_of(planner_of(model).search().resized(**SEARCH))
+    return planner_of(model).search().resized(**SEARCH).solver()
 
 
 class Node:
@@ -70,7 +69,7 @@ class Node:
         self._model = model
         self.goals = []
         self.parameters = {
-            "optimiser": "", "horizon": 0, "deadline_s": 0.0, "seed": SEED, "imagine_sub_goals": "auto", "wary": True,
+            "solver": "", "horizon": 0, "deadline_s": 0.0, "seed": SEED, "imagine_sub_goals": "auto", "wary": True,
             **SEARCH,
         }  # fmt: skip
 
@@ -95,9 +94,9 @@ def of_the_nodes(model: WorldModel, scene: Scene, looks: int = 100) -> list[Deci
     return decisions
 
 
-def of_the_evaluation(model: WorldModel, scene: Scene, optimiser) -> list[Decision]:
+def of_the_evaluation(model: WorldModel, scene: Scene, solver) -> list[Decision]:
     policy = WorldModelPolicy(
-        model, planner_of(model), optimiser=optimiser, sub_goal_head=load_sub_goal_head(FOLDER),
+        model, planner_of(model), solver=solver, sub_goal_head=load_sub_goal_head(FOLDER),
         imagine_sub_goals="auto", familiarity=load_familiarity(FOLDER), verdict_head=load_verdict_head(FOLDER),
     )  # fmt: skip
     policy.start(scene.env, scene.goals, SEED)

@@ -93,13 +93,13 @@ def test_a_planner_for_another_base_frame_than_the_models_stays_unconfigured(rig
 
 
 def test_a_gradient_search_with_the_predictor_elsewhere_stays_unconfigured(rig):
-    rig.run(MpcNode(**parameters(rig, "mpc_node", optimiser="gradient")))
+    rig.run(MpcNode(**parameters(rig, "mpc_node", solver="gradient")))
     assert not Manager(rig, "mpc_node").change(Transition.TRANSITION_CONFIGURE)
 
 
-def test_an_unknown_optimiser_is_refused_with_the_known_ones(rig):
-    with pytest.raises(ValueError, match=r"optimiser is 'anneal'; choose one of cem, icem"):
-        MpcNode(**parameters(rig, "mpc_node", optimiser="anneal"))
+def test_an_unknown_solver_is_refused_with_the_known_ones(rig):
+    with pytest.raises(ValueError, match=r"solver is 'anneal'; choose one of cem, icem"):
+        MpcNode(**parameters(rig, "mpc_node", solver="anneal"))
 
 
 def test_a_wrong_number_of_image_topics_stays_unconfigured(rig):

@@ -32,7 +32,7 @@ from jepa_planner.nodes.conversions import xyz_rpy
 from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.planning.progress import ProgressSettings
-from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES
+from jepa_planner.planning.solvers.table import SOLVER_NAMES
 from jepa_planner.planning.sub_goals import SubGoalSettings
 
 
@@ -305,9 +305,9 @@ def test_search_settings_cannot_change_while_a_goal_is_pursued(rig):
     assert not mpc.set_parameters([Parameter("samples", value=8)])[0].successful
 
 
-@pytest.mark.parametrize("optimiser", OPTIMISER_NAMES)
-def test_every_optimiser_plans_through_the_nodes(rig, optimiser):
-    rig.planner(optimiser=optimiser, deadline_s=30.0)
+@pytest.mark.parametrize("solver", SOLVER_NAMES)
+def test_every_solver_plans_through_the_nodes(rig, solver):
+    rig.planner(solver=solver, deadline_s=30.0)
     result = rig.result(rig.send_goals(goal_of(*FAR, budget=2, tolerance=1e-9)))
     assert (result.outcome, result.steps) == (Outcome.BUDGET_SPENT, 2), result.message
 
@@ -316,7 +316,7 @@ def test_a_search_through_the_nodes_ends_at_its_deadline(rig):
     """A thousand iterations, and a deadline in which only the first one fits."""
     stats = []
     rig.robot.create_subscription(PlanStats, "mpc_node/stats", stats.append, qos.STATE)
-    rig.planner(optimiser="mppi", samples=2, iterations=1000, deadline_s=1e-6)
+    rig.planner(solver="mppi", samples=2, iterations=1000, deadline_s=1e-6)
     result = rig.result(rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9)))
     assert result.outcome is Outcome.BUDGET_SPENT
     rig.until(lambda: stats)

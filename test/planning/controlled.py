@@ -23,7 +23,7 @@ def goal(*xyz: float, budget_steps: int = 10, tolerance: float = REACHED_ENERGY)
 
 def controller(
     cost=None,
-    optimiser=None,
+    solver=None,
     context_frames: int = 1,
     max_steps: int = 0,
     seed: int = 0,
@@ -35,7 +35,7 @@ def controller(
 ) -> RecedingHorizonController:
     return RecedingHorizonController(
         cost or PointWorld(),
-        optimiser or CrossEntropyMethod(settings(**{"samples": 100, "iterations": 6, "elites": 8, **search})),
+        solver or CrossEntropyMethod(settings(**{"samples": 100, "iterations": 6, "elites": 8, **search})),
         SPACE,
         SummedMse(),
         ControllerSettings(context_frames, max_steps),
@@ -67,7 +67,7 @@ def run(
 
 
 class FixedPlan:
-    """`Optimiser` that always gives the same actions and records what it was given; moves nothing by default."""
+    """`Solver` that always gives the same actions and records what it was given; moves nothing by default."""
 
     def __init__(self, actions: torch.Tensor | None = None) -> None:
         self.actions = torch.zeros(2, 7) if actions is None else actions

@@ -1,4 +1,4 @@
-"""Every optimiser in closed loop in a small latent world whose dynamics are known, with an obstacle in the way."""
+"""Every solver in closed loop in a small latent world whose dynamics are known, with an obstacle in the way."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from jepa_planner.model.world_model import Context
 from jepa_planner.planning.controller import ControllerSettings, RecedingHorizonController
 from jepa_planner.planning.decision import DecisionKind, Goal
 from jepa_planner.planning.energy import SummedMse
-from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES, SETTINGS, optimiser_of
+from jepa_planner.planning.solvers.table import SETTINGS, SOLVER_NAMES
 
 SIZES = {
     "cem": {
@@ -42,10 +42,10 @@ class WorldWithAPit:
         return gap + depth
 
 
-def pursue(optimiser: str, goals: Sequence[Goal], seed: int, most: int = 40) -> tuple[DecisionKind, list[Tensor]]:
+def pursue(solver: str, goals: Sequence[Goal], seed: int, most: int = 40) -> tuple[DecisionKind, list[Tensor]]:
     """Obeys every decision; returns how it ended and the latents on the way."""
-    world, search = WorldWithAPit(), SETTINGS[optimiser](horizon=3, **SIZES.get(optimiser, {}))
-    controller = RecedingHorizonController(world, optimiser_of(search), SPACE, SummedMse(), ControllerSettings(), seed)
+    world, search = WorldWithAPit(), SETTINGS[solver](horizon=3, **SIZES.get(solver, {}))
+    controller = RecedingHorizonController(world, search.solver(), SPACE, SummedMse(), ControllerSettings(), seed)
     controller.start(goals)
     latent, way = torch.zeros(1, 4), []
     for _ in range(most):
@@ -58,14 +58,14 @@ def pursue(optimiser: str, goals: Sequence[Goal], seed: int, most: int = 40) -> 
     return decision.kind, way
 
 
-@pytest.mark.parametrize("optimiser", OPTIMISER_NAMES)
+@pytest.mark.parametrize("solver", SOLVER_NAMES)
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_goals_behind_a_pit_are_reached_around_it(optimiser, seed):
+def test_goals_behind_a_pit_are_reached_around_it(solver, seed):
     goals = [
         Goal(Observation(torch.tensor([[0.4, 0.1, 0.0, 0.0]])), budget_steps=15, tolerance=3e-4),
         Goal(Observation(torch.tensor([[0.4, 0.1, 0.1, 1.0]])), budget_steps=15, tolerance=3e-4),
     ]
-    ended, way = pursue(optimiser, goals, seed)
+    ended, way = pursue(solver, goals, seed)
     assert ended is DecisionKind.REACHED
     assert (way[-1] - goals[-1].latent[0]).abs().max() < 0.05
     assert min((place[:3] - PIT_M).norm() for place in way) > 0.5 * PIT_WIDTH_M

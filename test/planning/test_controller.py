@@ -53,7 +53,7 @@ def test_several_goals_reached_at_once_are_passed_in_one_step():
 
 
 def test_an_intermediate_goal_is_left_when_its_budget_is_spent():
-    control = controller(optimiser=FixedPlan())
+    control = controller(solver=FixedPlan())
     control.start([goal(9.0, 9.0, 9.0, budget_steps=2), goal(5.0, 5.0, 5.0, budget_steps=3)])
     decisions = [control.step(observe((0, 0, 0))) for _ in range(6)]
     assert [d.sub_goal for d in decisions] == [0, 0, 1, 1, 1, 1]
@@ -65,14 +65,14 @@ def test_an_intermediate_goal_is_left_when_its_budget_is_spent():
 
 
 def test_a_goal_reached_with_its_last_step_counts():
-    control = controller(optimiser=FixedPlan())
+    control = controller(solver=FixedPlan())
     control.start([goal(1.0, 0.0, 0.0, budget_steps=1)])
     control.step(observe((0, 0, 0)))
     assert control.step(observe((1.0, 0, 0))).kind is DecisionKind.REACHED
 
 
 def test_the_limit_over_all_goals_ends_the_work():
-    control = controller(optimiser=FixedPlan(), max_steps=3)
+    control = controller(solver=FixedPlan(), max_steps=3)
     control.start([goal(9.0, 0.0, 0.0, budget_steps=2), goal(9.0, 1.0, 0.0, budget_steps=9)])
     decisions = [control.step(observe((0, 0, 0))) for _ in range(4)]
     assert [d.kind for d in decisions] == [DecisionKind.MOVE] * 3 + [DecisionKind.GAVE_UP]
@@ -88,15 +88,15 @@ def test_the_same_seed_gives_the_same_decisions():
 
 
 def test_the_rest_of_a_plan_is_the_next_warm_start_until_the_goal_changes():
-    optimiser = FixedPlan(torch.full((2, 7), 0.05))
-    optimiser.actions[:, 3:6] = 0.0
-    control = controller(optimiser=optimiser)
+    solver = FixedPlan(torch.full((2, 7), 0.05))
+    solver.actions[:, 3:6] = 0.0
+    control = controller(solver=solver)
     control.start([goal(9.0, 0.0, 0.0, budget_steps=2), goal(8.0, 0.0, 0.0)])
     for _ in range(3):
         control.step(observe((0, 0, 0)))
-    first, second, third = optimiser.proposals
+    first, second, third = solver.proposals
     assert len(first) == len(third) == 0
-    assert torch.equal(second, torch.stack([optimiser.actions[1], torch.zeros(7)])[None])
+    assert torch.equal(second, torch.stack([solver.actions[1], torch.zeros(7)])[None])
 
 
 def test_proposals_of_a_source_come_after_the_rest_of_the_plan_before():
@@ -106,34 +106,34 @@ def test_proposals_of_a_source_come_after_the_rest_of_the_plan_before():
         asked.append((context.latents[-1], goal, horizon))
         return torch.full((3, horizon, 7), 0.03)
 
-    optimiser = FixedPlan()
-    control = controller(optimiser=optimiser, proposals=source)
+    solver = FixedPlan()
+    control = controller(solver=solver, proposals=source)
     control.start([goal(9.0, 0.0, 0.0)])
     for _ in range(2):
         control.step(observe((0.1, 0, 0)))
-    assert [len(given) for given in optimiser.proposals] == [3, 4]
-    assert (optimiser.proposals[1][0] == 0).all() and (optimiser.proposals[1][1:] == 0.03).all()
+    assert [len(given) for given in solver.proposals] == [3, 4]
+    assert (solver.proposals[1][0] == 0).all() and (solver.proposals[1][1:] == 0.03).all()
     latent, wanted, horizon = asked[0]
     assert (latent[0, 0].item(), wanted[0, 0].item(), horizon) == (pytest.approx(0.1), 9.0, 2)
 
 
 def test_the_deadline_is_handed_to_the_search():
-    optimiser = FixedPlan()
+    solver = FixedPlan()
     control = RecedingHorizonController(
-        PointWorld(), optimiser, SPACE, SummedMse(), ControllerSettings(deadline_s=0.2), seed=0
+        PointWorld(), solver, SPACE, SummedMse(), ControllerSettings(deadline_s=0.2), seed=0
     )
     control.start([goal(9.0, 0.0, 0.0)])
     control.step(observe((0, 0, 0)))
-    assert optimiser.deadlines_s == [0.2]
+    assert solver.deadlines_s == [0.2]
 
 
 def test_history_grows_to_the_context_and_pairs_states_with_the_actions_between():
-    world, optimiser = PointWorld(), FixedPlan(torch.tensor([[0.01, 0, 0, 0, 0, 0, 0.0]] * 2))
-    control = controller(world, optimiser, context_frames=3)
+    world, solver = PointWorld(), FixedPlan(torch.tensor([[0.01, 0, 0, 0, 0, 0, 0.0]] * 2))
+    control = controller(world, solver, context_frames=3)
     control.start([goal(9.0, 0.0, 0.0)])
     for step in range(5):
-        optimiser.actions = optimiser.actions.clone()
-        optimiser.actions[0, 0] = 0.01 * step
+        solver.actions = solver.actions.clone()
+        solver.actions[0, 0] = 0.01 * step
         control.step(observe((float(step), 0, 0)))
     sizes = [(len(c.latents), len(c.states), len(c.actions)) for c in world.contexts]
     assert sizes == [(1, 1, 0), (2, 2, 1), (3, 3, 2), (3, 3, 2), (3, 3, 2)]

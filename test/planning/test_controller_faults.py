@@ -15,7 +15,7 @@ from jepa_planner.planning.controller import ControllerSettings
 from jepa_planner.planning.decision import DecisionKind, Goal, Reason
 from jepa_planner.planning.factory import Asked, ControllerFactory
 from jepa_planner.planning.rollout_cost import WorldModelCost
-from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES, SETTINGS, optimiser_of
+from jepa_planner.planning.solvers.table import SETTINGS, SOLVER_NAMES
 from jepa_planner.planning.sub_goals import SubGoals, SubGoalSettings
 
 
@@ -103,11 +103,11 @@ class Indifferent(PointWorld):
 
 
 @pytest.mark.parametrize(("energy", "noise"), [(0.5, 0.0), (0.0, 0.0), (3e4, 2e-7)], ids=["alike", "zero", "rounding"])
-@pytest.mark.parametrize("answer", [*OPTIMISER_NAMES, "cem with the mean as its answer"])
+@pytest.mark.parametrize("answer", [*SOLVER_NAMES, "cem with the mean as its answer"])
 def test_a_model_that_sees_no_difference_between_actions_moves_nothing(answer, energy, noise):
-    changes = {"horizon": 2} if answer in OPTIMISER_NAMES else {"horizon": 2, "answer": "mean"}
+    changes = {"horizon": 2} if answer in SOLVER_NAMES else {"horizon": 2, "answer": "mean"}
     search = SETTINGS[answer.split()[0]](**changes)
-    control = controller(Indifferent(energy, noise), optimiser_of(search), seed=7)
+    control = controller(Indifferent(energy, noise), search.solver(), seed=7)
     control.start([goal(1.0, 0.0, 0.0), goal(2.0, 0.0, 0.0)])
     decision = control.step(observe((0, 0, 0)))
     assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.INVALID_ENERGY)
@@ -154,7 +154,7 @@ def test_an_untrained_model_moves_nothing():
 
 
 def test_a_measured_energy_that_is_not_finite_ends_the_work_by_name():
-    control = controller(optimiser=FixedPlan())
+    control = controller(solver=FixedPlan())
     control.start([goal(1e30, 0.0, 0.0)])
     assert control.step(observe((0, 0, 0))).reason is Reason.INVALID_ENERGY
 
@@ -163,7 +163,7 @@ def test_a_measured_energy_that_is_not_finite_ends_the_work_by_name():
 def test_a_plan_that_is_not_safe_to_send_ends_the_work_by_name(bad):
     actions = torch.zeros(2, 7)
     actions[1, 0] = bad
-    control = controller(optimiser=FixedPlan(actions))
+    control = controller(solver=FixedPlan(actions))
     control.start([goal(1.0, 0.0, 0.0)])
     decision = control.step(observe((0, 0, 0)))
     assert (decision.reason, decision.action) == (Reason.INVALID_PLAN, None)

@@ -84,7 +84,7 @@ def test_without_sub_goals_nothing_is_imagined():
 
 def test_moments_are_imagined_toward_each_goal_picture_in_turn_and_anew_for_each():
     head = AroundTheCorner()
-    control = controller(optimiser=FixedPlan(), sub_goals=around_the_corner(head))
+    control = controller(solver=FixedPlan(), sub_goals=around_the_corner(head))
     control.start([goal(8.0, 0.0, 0.0, budget_steps=2), goal(9.0, 0.0, 0.0)])
     decisions = [control.step(observe((0, 0, 0))) for _ in range(3)]
     assert [wanted[0, 0].item() for wanted in head.goals] == [8.0, 8.0, 9.0]
@@ -100,7 +100,7 @@ def test_proposals_are_asked_for_toward_the_imagined_moment():
         asked.append(goal)
         return torch.zeros(1, horizon, 7)
 
-    control = controller(optimiser=FixedPlan(), proposals=source, sub_goals=around_the_corner())
+    control = controller(solver=FixedPlan(), proposals=source, sub_goals=around_the_corner())
     control.start([goal(0.2, 0.2, 0.0)])
     control.step(observe((0, 0, 0)))
     assert torch.equal(asked[0], torch.tensor([CORNER]))

@@ -25,7 +25,7 @@ class Judged:
     def __init__(self, goals, head=None, rule=None, **settings) -> None:
         self.head = head or Says(0.15, SHOWN)
         self.judge = Judge(self.head, EDGES_M, rule or VerdictSettings())
-        self.control = controller(judge=self.judge, **{"optimiser": FixedPlan(), **settings})
+        self.control = controller(judge=self.judge, **{"solver": FixedPlan(), **settings})
         self.control.start(goals)
 
     def look(self, off_m: float, state: torch.Tensor, latent: torch.Tensor = HERE) -> Decision:
@@ -133,7 +133,7 @@ def test_the_last_goal_image_has_its_own_budget_once_those_on_the_way_are_passed
 
 def test_an_arm_that_has_nothing_left_to_do_rests_until_so_many_looks_agree():
     moves = FixedPlan(torch.tensor([[0.01] * 3 + [0.0] * 4] * 2))
-    work = Judged([goal(5.0, 0.0, 0.0), FAR], rule=VerdictSettings(looks=2), optimiser=moves)
+    work = Judged([goal(5.0, 0.0, 0.0), FAR], rule=VerdictSettings(looks=2), solver=moves)
     work.look(0.15, arm(0.4, 0.02, **HOLDING))
     rests = work.look(0.005, arm(0.5, 0.15))
     assert rests.kind is DecisionKind.MOVE and not rests.action.any()
@@ -245,7 +245,7 @@ def test_the_search_may_be_told_where_a_picture_of_the_arm_shows_it():
     firsts = []
     for weight in (0.0, 200.0):
         rule = VerdictSettings(arm_weight=weight)
-        work = Judged([goal(0.0, 0.0, 0.0)], Says(0.005, arm(0.45)), rule, optimiser=None)
+        work = Judged([goal(0.0, 0.0, 0.0)], Says(0.005, arm(0.45)), rule, solver=None)
         firsts.append(work.look(0.005, arm(0.40), torch.tensor([[0.02, 0.0, 0.0]])).action[0])
     assert firsts[0] < 0.0 < firsts[1], "latents alone lead the other way"
 
@@ -268,7 +268,7 @@ def test_a_judge_forgets_when_other_work_begins():
 def test_without_a_judge_a_goal_within_its_band_is_reached_once_no_plan_lowers_its_energy():
     settled = ProgressSettings(settled_energy=0.01, settled_looks=2)
     near = goal(0.1, 0.0, 0.0)
-    control = controller(optimiser=FixedPlan(), progress=settled)
+    control = controller(solver=FixedPlan(), progress=settled)
     control.start([goal(9.0, 0.0, 0.0, budget_steps=1), near])
     control.step(observe((0, 0, 0)))
     decisions = [control.step(observe((0, 0, 0))) for _ in range(2)]

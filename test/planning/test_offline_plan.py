@@ -22,7 +22,6 @@ from jepa_planner.planning.energy import SummedMse, distance_to_goal
 from jepa_planner.planning.factory import ControllerFactory
 from jepa_planner.planning.offline_plan import NoPlanError, OfflinePlan, plan_offline
 from jepa_planner.planning.rollout_cost import WorldModelCost
-from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.planning.verdict import VerdictSettings
 
@@ -37,8 +36,8 @@ def factory(**given) -> ControllerFactory:
 
 def plan(seed: int = 0, now: Observation | None = None, goal: torch.Tensor = GOAL, **settings) -> OfflinePlan:
     cem = replace(PLANNER.cem, **settings)
-    solver = optimiser_of(cem)
-    return plan_offline(MODEL, now or small_observation(), Observation(goal), factory(optimiser=solver, seed=seed))
+    made = factory(solver=cem.solver(), seed=seed)
+    return plan_offline(MODEL, now or small_observation(), Observation(goal), made)
 
 
 def test_the_same_seed_gives_the_same_plan_and_another_seed_another():

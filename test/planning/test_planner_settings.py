@@ -13,6 +13,7 @@ from small_planner import small_planner
 from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
 from jepa_planner.model.bundle import load_contract, save_bundle, write_bundle, write_familiarity
 from jepa_planner.model.bundle_files import BundleError
+from jepa_planner.model.contract import FORMAT
 from jepa_planner.model.contract_sections import FamiliaritySpec
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.planning.planner_settings import PlannerSettings
@@ -88,14 +89,14 @@ def test_what_an_old_bundle_says_of_planning_is_not_lost_where_it_is_written_ane
     )
     spec = FamiliaritySpec(latent_distance=1.0, arm_error_m=1.0, surprise=1.0, data="a test")
     contract = write_familiarity(bundle, statistics, spec)
-    assert load_contract(bundle) == contract and contract.format == 4
+    assert load_contract(bundle) == contract and contract.format == FORMAT
     assert PlannerSettings.load(bundle, contract) == GOOD
 
 
 def test_the_oldest_planning_has_the_defaults_of_what_was_added_since(bundle):
     make_old(bundle)
     plain = yaml.safe_load((bundle / "model.yaml").read_text())
-    for name in ("progress", "optimiser", "deadline_s", "icem", "mppi", "gradient", "seeded_cem"):
+    for name in ("progress", "solver", "deadline_s", "icem", "mppi", "gradient", "seeded_cem"):
         del plain["planning"][name]
     del plain["verdict"], plain["sub_goals"]
     (bundle / "model.yaml").write_text(yaml.safe_dump({**plain, "format": 1}))
@@ -151,8 +152,8 @@ def test_search_settings_left_out_are_those_of_the_reference():
     assert from_plain(PlannerSettings, plain).cem == CemSettings()
 
 
-def test_the_optimiser_that_is_named_is_used_with_its_settings_or_its_own_defaults():
-    plain = to_plain(GOOD) | {"optimiser": "mppi", "deadline_s": 0.2, "mppi": {"horizon": 2, "temperature": 0.5}}
+def test_the_solver_that_is_named_is_used_with_its_settings_or_its_own_defaults():
+    plain = to_plain(GOOD) | {"solver": "mppi", "deadline_s": 0.2, "mppi": {"horizon": 2, "temperature": 0.5}}
     planner = from_plain(PlannerSettings, plain)
     assert planner.search() == MppiSettings(horizon=2, temperature=0.5)
     assert planner.search("icem") == IcemSettings(horizon=GOOD.cem.horizon)
@@ -162,7 +163,7 @@ def test_the_optimiser_that_is_named_is_used_with_its_settings_or_its_own_defaul
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"optimiser": "anneal"}, "optimiser: expected one of 'cem'"),
+        ({"solver": "anneal"}, "solver 'anneal' is unknown; known are cem, icem"),
         ({"mppi": {"temperature": -1.0}}, "mppi: temperature is -1.0"),
         ({"deadline_s": 0.0}, "deadline_s is 0.0"),
         ({"verdict": {"certainty": 1.5}}, "verdict: .*expected certainty in 0..1"),
@@ -173,6 +174,22 @@ def test_impossible_planning_is_refused_by_name(changes, name):
         from_plain(PlannerSettings, to_plain(GOOD) | changes)
 
 
-def test_an_unknown_optimiser_is_refused_with_the_known_ones():
+def test_what_planner_files_of_older_formats_call_optimiser_is_the_solver(bundle):
+    file = bundle / "planner.yaml"
+    plain = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump({name.replace("solver", "optimiser"): given for name, given in plain.items()}))
+    assert "optimiser: cem" in file.read_text()
+    assert PlannerSettings.load(bundle, load_contract(bundle)) == GOOD
+    file.write_text(yaml.safe_dump({**plain, "optimiser": "mppi"}))
+    with pytest.raises(BundleError, match="unknown field optimiser"):
+        PlannerSettings.load(bundle, load_contract(bundle))
+
+
+def test_the_solvers_come_last_in_the_file(bundle):
+    names = list(yaml.safe_load((bundle / "planner.yaml").read_text()))
+    assert names[0] == "energy" and names[-6:] == ["solver", "cem", "icem", "mppi", "gradient", "seeded_cem"]
+
+
+def test_an_unknown_solver_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="'anneal' is unknown; known are cem, icem, mppi, gradient, seeded_cem"):
         GOOD.search("anneal")

@@ -4,13 +4,12 @@ from functools import partial
 import pytest
 import torch
 
-from jepa_planner.cli.search_arguments import OPTIMISERS
 from jepa_planner.model.bundle import save_bundle
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.solvers.cem import CemSettings
 from jepa_planner.planning.solvers.gradient import GradientSettings
 from jepa_planner.planning.solvers.mppi import MppiSettings
-from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES, SETTINGS, optimiser_of
+from jepa_planner.planning.solvers.table import SETTINGS, SOLVER_NAMES
 from studies.__main__ import main as study
 from studies.search import planning_problems
 from studies.search import verb as tune_search
@@ -66,7 +65,7 @@ def test_every_named_search_comes_in_the_shapes_that_fit_the_budget_beside_the_m
     assert fitting == [(6, 3)]  # three samples would leave no room for random ones
 
 
-@pytest.mark.parametrize("name", OPTIMISER_NAMES)
+@pytest.mark.parametrize("name", SOLVER_NAMES)
 @pytest.mark.parametrize(("budget", "iterations"), [(100, 3), (600, 6)])
 def test_a_sized_search_evaluates_about_as_often_as_its_budget(name, budget, iterations):
     search = SETTINGS[name](horizon=2).sized(budget, iterations)
@@ -103,7 +102,7 @@ def test_the_verb_records_compares_and_prints_both_tables(tmp_path, capsys, monk
     save_bundle(tmp_path / "model", model.encoder, model.predictor, model.contract)
     tiny_planner().save(tmp_path / "model")
     threads = torch.get_num_threads()
-    search = ["--optimisers", "mppi", "icem", "--evaluations", "24", "--try-evaluations", "24", "--problems", "2"]
+    search = ["--solvers", "mppi", "icem", "--evaluations", "24", "--try-evaluations", "24", "--problems", "2"]
     trials = ["--episodes", "1", "--tasks", "reach", "--json", str(tmp_path / "table.json")]
     assert study(["search", "--model", str(tmp_path / "model"), *search, *trials]) == 0
     torch.set_num_threads(threads)
@@ -111,8 +110,3 @@ def test_the_verb_records_compares_and_prints_both_tables(tmp_path, capsys, monk
     assert "2 planning problems" in printed and "| icem |" in printed and "cem (the model's): 8 x 1" in printed
     assert "| search | size | evaluations | missed | seconds per step | reach |" in printed
     assert (tmp_path / "table.json").stat().st_size > 100
-
-
-def test_the_command_line_lists_every_optimiser():
-    assert OPTIMISERS.split(", ") == list(OPTIMISER_NAMES)
-    assert all(optimiser_of(PLANNING.search(name)) for name in OPTIMISER_NAMES)

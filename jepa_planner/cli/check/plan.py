@@ -42,7 +42,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.planning.offline_plan import NoPlanError, plan_offline
     from jepa_planner.planning.planner import Planner
     from jepa_planner.planning.planner_settings import PlannerSettings
-    from jepa_planner.planning.solvers.optimisers import name_of, optimiser_of
+    from jepa_planner.planning.solvers.table import name_of
 
     pair = read_pair(args)
     model, folder = load_model(args), model_folder(args.model or "")
@@ -52,7 +52,7 @@ def main(args: argparse.Namespace) -> int:
     planning = Planner(
         model,
         planner,
-        optimiser_of(search),
+        search.solver(),
         sub_goal_head=load_sub_goal_head(folder),
         imagine_sub_goals=args.imagine_sub_goals or "auto",
         familiarity=familiarity,

@@ -47,7 +47,7 @@ def in_words(contract: Contract, planner: PlannerSettings) -> str:
         "predictor": predictor,
         "arm states": f"{', '.join(state.channels)}; {state.tcp_frame} in {state.frame}",
         "actions": f"{bounds}; every {action.time_step_s:g} s",
-        "search": f"{planner.optimiser}, {search.samples} x {search.iterations}, {search.horizon} steps ahead",
+        "search": f"{planner.solver}, {search.samples} x {search.iterations}, {search.horizon} steps ahead",
         "imagines sub-goals": "no" if planner.sub_goals is None else "yes",
         "tells that it is done by": tells,
         "knows what it does not know": knows,

@@ -17,7 +17,7 @@ from jepa_planner.planning.decision import Decision, DecisionKind, Reason, gave_
 from jepa_planner.planning.out_of_distribution import UnfamiliarGoalError
 from jepa_planner.planning.planner import Planner
 from jepa_planner.planning.planner_settings import PlannerSettings
-from jepa_planner.planning.solvers.plan import Optimiser
+from jepa_planner.planning.solvers.plan import Solver
 from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
 from jepa_planner.planning.verdict import VerdictHeadLike
 
@@ -52,7 +52,7 @@ def has_ended(policy: Policy) -> bool:
 class WorldModelPolicy:
     """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended.
 
-    planner: settings that go with the model. optimiser and deadline_s: theirs where None. plan_seconds grows by the
+    planner: settings that go with the model. solver and deadline_s: theirs where None. plan_seconds grows by the
     seconds of each look and plan. familiarity: with the model's statistics, it ends at what the model does not know.
     verdict_head: the bundle's, which says when the work is done. imagine_sub_goals: when sub_goal_head, the bundle's,
     is used. From `start` on, goal_latents [G, N, D] are those of the goal pictures, views and channels what the model
@@ -62,7 +62,7 @@ class WorldModelPolicy:
     model: WorldModel
     planner: PlannerSettings
     plan_seconds: list[float] = field(default_factory=list)
-    optimiser: Optimiser | None = None
+    solver: Solver | None = None
     deadline_s: float | None = None
     sub_goal_head: SubGoalHeadLike | None = None
     imagine_sub_goals: ImagineMode = "never"
@@ -87,7 +87,7 @@ class WorldModelPolicy:
         self.views = contract.pick_views(env.views)
         self.channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
         self._planning = Planner(
-            self.model, self.planner, self.optimiser, self.deadline_s or 0.0, self.sub_goal_head,
+            self.model, self.planner, self.solver, self.deadline_s or 0.0, self.sub_goal_head,
             self.imagine_sub_goals, self.familiarity, self.verdict_head,
         )  # fmt: skip
         self.last = None

@@ -10,8 +10,8 @@ from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.evaluation.statistics import percentile, wilson_interval
 from jepa_planner.learning.evaluation.trials import WITHIN_STEPS, Trial, TrialSettings
 from jepa_planner.planning.decision import DOUBTS, Reason
-from jepa_planner.planning.solvers.optimisers import name_of
 from jepa_planner.planning.solvers.settings import SearchSettings
+from jepa_planner.planning.solvers.table import name_of
 
 
 def summarise(
@@ -56,7 +56,7 @@ def summarise(
         "stop_at_success": settings.stop_at_success,
         "unreachable": settings.unreachable,
         "ros": ros,
-        "search": None if search is None else {"optimiser": name_of(search), **to_plain(search)},
+        "search": None if search is None else {"solver": name_of(search), **to_plain(search)},
         "deadline_s": deadline_s,
         "imagine_sub_goals": imagine_sub_goals,
         "wary": wary,

@@ -17,7 +17,6 @@ from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load
 from jepa_planner.model.bundle_files import CONTRACT_FILE, PLANNER_FILE
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
-from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.solvers.settings import SearchSettings
 from jepa_planner.planning.sub_goals import ImagineMode
 
@@ -52,9 +51,9 @@ class PolicySpec:
             self.folder, dtype=self.dtype, backend=self.backend, threads=self.threads, views=self.views
         )
         planner = PlannerSettings.load(self.folder, model.contract)
-        optimiser = None if self.search is None else optimiser_of(self.search)
+        solver = None if self.search is None else self.search.solver()
         head = load_sub_goal_head(self.folder, self.views)
-        policy = WorldModelPolicy(model, planner, plan_seconds, optimiser, self.deadline_s, head)
+        policy = WorldModelPolicy(model, planner, plan_seconds, solver, self.deadline_s, head)
         policy.imagine_sub_goals = self.imagine_sub_goals
         policy.familiarity = load_familiarity(self.folder) if self.wary else None
         policy.verdict_head = load_verdict_head(self.folder, self.views) if self.verdict else None

@@ -39,7 +39,7 @@ SHIPPED_PLANNING = PlannerSettings(
         horizon=3, samples=128, iterations=3, elites=16, answer="best", noise_correlation=0.8, use_warm_start=True,
         mean_as_candidate=True, kept_elites=4, seeded_candidates=("noop", "open", "close"),
     ),
-    optimiser="mppi", mppi=MppiSettings(horizon=2, samples=32, iterations=6),
+    solver="mppi", mppi=MppiSettings(horizon=2, samples=32, iterations=6),
 )  # fmt: skip
 """Settings of the search that did best on scenes kept for tuning (seeds from 1,500,000 on)."""
 

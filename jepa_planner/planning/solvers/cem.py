@@ -2,110 +2,85 @@
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
-from jepa_planner.planning.action_space import AXES, GRIPPER
-from jepa_planner.planning.solvers.noise import correlate_in_time
+from jepa_planner.core.arm_layout import AXES, GRIPPER
+from jepa_planner.core.ranges import Share
+from jepa_planner.planning.solvers.elites import EliteSettings, best_of, moved
+from jepa_planner.planning.solvers.iterative_solver import IterativeSolver
 from jepa_planner.planning.solvers.proposals import best_guess_and_others, named_proposals
-from jepa_planner.planning.solvers.search import Search, candidates_around
-from jepa_planner.planning.solvers.settings import SearchSettings
 
 if TYPE_CHECKING:
-    from jepa_planner.planning.action_space import ActionSpace
-    from jepa_planner.planning.solvers.noise import NoiseSource
-    from jepa_planner.planning.solvers.plan import EnergyFunction, Plan
-    from jepa_planner.planning.solvers.search import Clock
+    from jepa_planner.planning.solvers.plan import Plan
+    from jepa_planner.planning.solvers.search import Search
 
 
 @dataclass(frozen=True, kw_only=True)
-class CemSettings(SearchSettings):
+class CemSettings(EliteSettings):
     """Settings of the search; the defaults are those of V-JEPA 2-AC, and every extra is off.
 
-    momentum_*: share of the old mean or spread that stays, for the arm's axes and for the gripper. answer:
-    the final mean, or the best candidate met. The extras take the places of random samples, so they cost
-    nothing: noise_correlation over time (AR(1)), use_warm_start, which makes the best guess of the proposals the first
-    mean and tries the others, mean_as_candidate, kept_elites of the iteration before, and seeded_candidates by name.
+    The extras take the places of random samples, so they cost nothing.
     """
 
-    elites: int = 10
-    momentum_mean: float = 0.15
-    momentum_std: float = 0.15
-    momentum_mean_gripper: float = 0.15
-    momentum_std_gripper: float = 0.15
+    momentum_mean: Share = 0.15
+    """Of the old mean that stays, for the arm's axes."""
+    momentum_std: Share = 0.15
+    """Of the old spread that stays, for the arm's axes."""
+    momentum_mean_gripper: Share = 0.15
+    """Of the old mean that stays, for the gripper."""
+    momentum_std_gripper: Share = 0.15
+    """Of the old spread that stays, for the gripper."""
     answer: Literal["mean", "best"] = "mean"
-    noise_correlation: float = 0.0
+    """The final mean, or the best candidate met."""
+    noise_correlation: Share = 0.0
+    """Of one step's noise with the next one's (AR(1))."""
     use_warm_start: bool = False
+    """Makes the best guess of the proposals the first mean, and tries the others."""
     mean_as_candidate: bool = False
-    kept_elites: int = 0
+    """Tries each iteration's mean itself."""
     seeded_candidates: tuple[str, ...] = ()
+    """Sequences by name that every iteration tries."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_known_sequences("seeded_candidates")
+        self.require("answer", self.answer in ("mean", "best"), "be 'mean' or 'best'")
         extras = self.kept_elites + self.mean_as_candidate + len(self.seeded_candidates)
-        self.require(
-            ("elites", 2 <= self.elites <= self.samples, f"be 2 to samples ({self.samples})"),
-            ("kept_elites", 0 <= self.kept_elites <= self.elites, f"be 0 to elites ({self.elites})"),
-            ("samples", extras < self.samples, f"exceed the {extras} candidates that are not random"),
-            ("answer", self.answer in ("mean", "best"), "be 'mean' or 'best'"),
+        self.require("samples", extras < self.samples, f"exceed the {extras} candidates that are not random")
+
+    def solver(self) -> CrossEntropyMethod:
+        """The solver that these settings are meant for."""
+        return CrossEntropyMethod(self)
+
+
+class CrossEntropyMethod(IterativeSolver[CemSettings]):
+    """Repeats: draw samples around a mean, move mean and spread toward the best of them."""
+
+    def solve(self, search: Search, proposals: Tensor | None) -> Plan:
+        """See `IterativeSolver.solve`."""
+        settings, space = self.settings, search.action_space
+        guess, others = best_guess_and_others(
+            proposals if settings.use_warm_start else None, space, settings.horizon
         )
-        self.require_shares(
-            "noise_correlation", "momentum_mean", "momentum_std", "momentum_mean_gripper", "momentum_std_gripper"
-        )
-
-
-class CrossEntropyMethod:
-    """`Optimiser` that repeats: draw samples around a mean, move mean and spread toward the best of them."""
-
-    def __init__(self, settings: CemSettings, clock: Clock = time.monotonic) -> None:
-        self.settings, self.horizon = settings, settings.horizon
-        self._clock = clock
-
-    def plan(
-        self,
-        energy_of: EnergyFunction,
-        action_space: ActionSpace,
-        proposals: Tensor | None,
-        noise: NoiseSource,
-        deadline_s: float = math.inf,
-    ) -> Plan:
-        """See `Optimiser.plan`; the plan has `settings.horizon` steps."""
-        settings = self.settings
-        search = Search(energy_of, action_space, deadline_s, self._clock)
-        used = proposals if settings.use_warm_start else None
-        guess, others = best_guess_and_others(used, action_space, settings.horizon)
-        mean = torch.zeros(settings.horizon, AXES) if guess is None else guess
-        std = action_space.std.expand(settings.horizon, -1)
-        fixed = torch.cat([named_proposals(settings.seeded_candidates, action_space, settings.horizon), others])
+        mean, std = torch.zeros(settings.horizon, AXES) if guess is None else guess, search.std
+        fixed = torch.cat([named_proposals(settings.seeded_candidates, space, settings.horizon), others])
         kept = fixed[:0]
-        correlate = partial(correlate_in_time, correlation=settings.noise_correlation)
-        history = []
-        for iteration in range(settings.iterations):
-            candidates = candidates_around(mean, std, settings.samples, action_space, noise, correlate)
+        for _ in search.iterations(settings.iterations):
             extras = [fixed, kept] + ([mean[None]] if settings.mean_as_candidate else [])
-            extras = action_space.clip(torch.cat(extras))[: settings.samples]
-            candidates[: len(extras)] = extras
-            energies = search.energies(candidates, f"iteration {iteration + 1}")
-            elites = candidates[energies.topk(settings.elites, largest=False, sorted=True).indices]
-            mean, std = self._refit(mean, std, elites)
+            candidates = search.draw(mean, std, settings.samples, space.clip(torch.cat(extras)))
+            elites, _ = best_of(candidates, search.energies(candidates), settings.elites)
+            mean, std = moved(mean, std, elites, *self._momenta())
             kept = elites[: settings.kept_elites]
-            history.append((mean, std))
-            if search.late:
-                break
-        return search.plan(mean if settings.answer == "mean" else None, history=history)
+            search.record(mean, std)
+        return search.plan(mean if settings.answer == "mean" else None)
 
-    def _refit(self, mean: Tensor, std: Tensor, elites: Tensor) -> tuple[Tensor, Tensor]:
+    def _momenta(self) -> tuple[Tensor, Tensor]:
+        """Shares [A] of the mean and of the spread that stay."""
         settings = self.settings
-        stay_mean = torch.full((AXES,), settings.momentum_mean)
-        stay_std = torch.full((AXES,), settings.momentum_std)
-        stay_mean[GRIPPER], stay_std[GRIPPER] = settings.momentum_mean_gripper, settings.momentum_std_gripper
-        mean = elites.mean(dim=0) * (1.0 - stay_mean) + mean * stay_mean
-        std = elites.std(dim=0) * (1.0 - stay_std) + std * stay_std
-        return mean, std
+        of_mean, of_std = torch.full((AXES,), settings.momentum_mean), torch.full((AXES,), settings.momentum_std)
+        of_mean[GRIPPER], of_std[GRIPPER] = settings.momentum_mean_gripper, settings.momentum_std_gripper
+        return of_mean, of_std

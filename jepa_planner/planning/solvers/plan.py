@@ -1,4 +1,4 @@
-"""What planning gives and needs: a plan, and the calls that energies and optimisers answer to."""
+"""What planning gives and needs: a plan, and the calls that energies and solvers answer to."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Plan:
         return torch.cat([sequences[:, 1:], torch.zeros_like(sequences[:, :1])], dim=1)
 
 
-class Optimiser(Protocol):
+class Solver(Protocol):
     """Searches action sequences of least energy."""
 
     @property

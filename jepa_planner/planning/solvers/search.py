@@ -1,16 +1,17 @@
-"""What every optimiser does besides searching: ask for energies, keep the best candidate, count, watch the clock."""
+"""One search in progress: what every solver does besides its update rule."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from jepa_planner.planning.solvers.plan import NonFiniteEnergyError, Plan
+from jepa_planner.planning.solvers.proposals import starting_points
 
 if TYPE_CHECKING:
     from jepa_planner.planning.action_space import ActionSpace
@@ -25,94 +26,105 @@ Clock = Callable[[], float]
 
 
 class Search:
-    """One search in progress; `best` [H, A] and `best_energy` are of the best candidate met."""
+    """Draws candidates, asks for their energies, keeps the best, counts, watches the clock.
+
+    std [H, A]: spread of the first candidates. best [H, A] and best_energy: of the best candidate met.
+    """
 
     def __init__(
         self,
         energy_of: EnergyFunction,
         action_space: ActionSpace,
+        horizon: int,
+        noise: NoiseSource,
         deadline_s: float = math.inf,
         clock: Clock = time.monotonic,
     ) -> None:
-        self._energy_of, self._action_space = energy_of, action_space
-        self._clock, self._began_s, self._deadline_s = clock, clock(), deadline_s
+        self.action_space, self.horizon = action_space, horizon
+        self.std = action_space.std.expand(horizon, -1)
         self.best: Tensor | None = None
         self.best_energy = math.inf
         self.evaluations = 0
+        self._energy_of, self._noise = energy_of, noise
+        self._clock, self._began_s, self._deadline_s = clock, clock(), deadline_s
+        self._batches = 0
+        self._history: list[tuple[Tensor, Tensor]] = []
 
     @property
     def late(self) -> bool:
         """Whether the deadline has passed: no further batch may begin."""
         return self._clock() - self._began_s >= self._deadline_s
 
-    def energies(self, candidates: Tensor, when: str) -> Tensor:
-        """Energies [K] of a batch [K, H, A], on the CPU; raises NonFiniteEnergyError saying `when`."""
-        energies = _finite(self._energy_of(candidates), when)
-        self.evaluations += len(candidates)
-        self._remember(candidates, energies)
+    def iterations(self, count: int) -> Iterator[int]:
+        """Numbers of so many iterations, from 0, until the deadline has passed; the first batch is computed anyway."""
+        for iteration in range(count):
+            if self._batches and self.late:
+                return
+            yield iteration
+
+    def starting_points(self, proposals: Tensor | None, names: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """The best guess [H, A] and all sequences to try [P, H, A], see `proposals.starting_points`."""
+        return starting_points(proposals, names, self.action_space, self.horizon)
+
+    def draw(self, mean: Tensor, std: Tensor, count: int, tried: Tensor | None = None) -> Tensor:
+        """Candidates [count, H, A]: those to be tried [P, H, A] first, then random ones within the bounds.
+
+        mean: [H, A] or [count, H, A]; std [H, A]. Held axes stay at 0.
+        """
+        axes = self.action_space.free_axes
+        draws = self._noise((self.horizon, count, len(axes))).transpose(0, 1)
+        candidates = torch.zeros(count, *mean.shape[-2:])
+        candidates[:, :, axes] = draws * std[:, axes] + mean[..., axes]
+        candidates = self.action_space.clip(candidates)
+        if tried is not None:
+            candidates[: len(tried)] = tried[:count]
+        return candidates
+
+    def energies(self, candidates: Tensor, when: str = "") -> Tensor:
+        """Energies [K] of a batch [K, H, A], on the CPU; raises NonFiniteEnergyError saying `when` or the iteration."""
+        self._batches += 1
+        energies = self._finite(self._energy_of(candidates), when=when)
+        self._remember(candidates, energies, len(candidates))
         return energies
 
-    def gradients(self, candidates: Tensor, when: str) -> tuple[Tensor, Tensor]:
-        """Energies [K] and their gradients [K, H, A]; raises ValueError where the energies carry none."""
+    def gradients(self, candidates: Tensor) -> Tensor:
+        """Gradients [K, H, A] of the energies; raises ValueError where these carry none."""
+        self._batches += 1
         with torch.enable_grad():
             leaf = candidates.detach().clone().requires_grad_()
             energies = self._energy_of(leaf)
             if not energies.requires_grad:
                 raise ValueError("these energies carry no gradient: the predictor must run in this process, in torch")
             (gradients,) = torch.autograd.grad(energies.sum(), leaf)
-        energies = _finite(energies.detach(), when)
-        self.evaluations += GRADIENT_COST * len(candidates)
-        self._remember(candidates, energies)
-        return energies, _finite(gradients, when, "gradient entries")
+        self._remember(candidates, self._finite(energies.detach()), GRADIENT_COST * len(candidates))
+        return self._finite(gradients, "gradient entries")
 
-    def plan(
-        self,
-        answer: Tensor | None = None,
-        alternatives: Tensor | None = None,
-        history: Sequence[tuple[Tensor, Tensor]] = (),
-    ) -> Plan:
-        """The plan of an answer [H, A], or of the best candidate met: always that where the deadline has passed.
+    def record(self, mean: Tensor, std: Tensor) -> None:
+        """Notes mean and spread after an iteration, for the plan's history."""
+        self._history.append((mean, std))
 
-        history: mean and spread after each iteration.
-        """
+    def plan(self, answer: Tensor | None = None, alternatives: Tensor | None = None) -> Plan:
+        """The plan of an answer [H, A], or of the best candidate met: always that where the deadline has passed."""
         late = self.late
         chosen = self.best if answer is None or late else answer
-        actions = self._action_space.finish(chosen.clone())
+        actions = self.action_space.finish(chosen.clone())
         if late or (chosen is self.best and torch.equal(actions, chosen)):
             energy = self.best_energy
         else:
             energy = self.energies(actions[None], "the final plan").item()
-        means, stds = (torch.stack(part) for part in zip(*history, strict=True)) if history else (None, None)
+        means, stds = map(torch.stack, zip(*self._history, strict=True)) if self._history else (None, None)
         seconds = self._clock() - self._began_s
         return Plan(actions, energy, self.evaluations, seconds, alternatives, means, stds)
 
-    def _remember(self, candidates: Tensor, energies: Tensor) -> None:
+    def _remember(self, candidates: Tensor, energies: Tensor, evaluations: int) -> None:
+        self.evaluations += evaluations
         least = energies.argmin()
         if energies[least].item() < self.best_energy:
             self.best, self.best_energy = candidates[least].detach().clone(), energies[least].item()
 
-
-def candidates_around(
-    mean: Tensor,
-    std: Tensor,
-    count: int,
-    action_space: ActionSpace,
-    noise: NoiseSource,
-    correlate: Callable[[Tensor], Tensor] = lambda draws: draws,
-) -> Tensor:
-    """Random candidates [count, H, A] within the bounds; held axes stay at 0.
-
-    mean: [H, A] or [count, H, A]; std [H, A]; correlate: turns independent draws [H, count, F] into correlated ones.
-    """
-    axes = action_space.free_axes
-    draws = correlate(noise((mean.shape[-2], count, len(axes)))).transpose(0, 1)
-    candidates = torch.zeros(count, *mean.shape[-2:])
-    candidates[:, :, axes] = draws * std[:, axes] + mean[..., axes]
-    return action_space.clip(candidates)
-
-
-def _finite(values: Tensor, when: str, what: str = "energies") -> Tensor:
-    broken = int((~values.isfinite()).sum())
-    if broken:
-        raise NonFiniteEnergyError(f"{broken} of {values.numel()} {what} are NaN or infinite in {when}")
-    return values.to("cpu", torch.float32)
+    def _finite(self, values: Tensor, what: str = "energies", when: str = "") -> Tensor:
+        broken = int((~values.isfinite()).sum())
+        if broken:
+            when = when or f"iteration {self._batches}"
+            raise NonFiniteEnergyError(f"{broken} of {values.numel()} {what} are NaN or infinite in {when}")
+        return values.to("cpu", torch.float32)

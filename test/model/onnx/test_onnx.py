@@ -22,7 +22,6 @@ from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.solvers.noise import SeededNoise
-from jepa_planner.planning.solvers.optimisers import optimiser_of
 
 TOLERANCE = 1e-5
 ONNX_FILES = ("encoder.onnx", "predictor.onnx")
@@ -118,15 +117,15 @@ def test_chunks_change_nothing(shipped):
     assert torch.allclose(model.rollout(context, actions(model, 7, 2)), whole, atol=1e-5)
 
 
-@pytest.mark.parametrize("optimiser", ["cem", "mppi"])
-def test_the_plan_equals_that_of_torch(shipped, optimiser):
+@pytest.mark.parametrize("solver", ["cem", "mppi"])
+def test_the_plan_equals_that_of_torch(shipped, solver):
     plans = []
     for backend in ("torch", "onnx"):
         model = WorldModel.load(shipped, backend=backend)
         planner = PlannerSettings.load(shipped, model.contract)
         context, goal = moment(model, 2)
         cost = WorldModelCost(model, latent_energy(planner.energy.kind))
-        search = optimiser_of(planner.search(optimiser).resized(samples=24, iterations=3))
+        search = planner.search(solver).resized(samples=24, iterations=3).solver()
         space = planner.action_space(model.contract)
 
         def energy_of(candidates, cost=cost, context=context, goal=goal):

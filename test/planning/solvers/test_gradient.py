@@ -44,7 +44,7 @@ def test_a_gradient_that_is_not_finite_is_named():
     def steep(actions: torch.Tensor) -> torch.Tensor:
         return (actions - actions.detach()).abs().sqrt().sum(dim=(1, 2))
 
-    with pytest.raises(NonFiniteEnergyError, match="gradient entries are NaN or infinite in step 1"):
+    with pytest.raises(NonFiniteEnergyError, match="gradient entries are NaN or infinite in iteration 2"):
         search(steep)
 
 

@@ -21,8 +21,8 @@ from jepa_planner.planning.decision import Goal
 from jepa_planner.planning.factory import ControllerFactory
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import WorldModelCost
-from jepa_planner.planning.solvers.optimisers import name_of, optimiser_of
 from jepa_planner.planning.solvers.settings import SearchSettings
+from jepa_planner.planning.solvers.table import name_of
 
 STEPS_PER_GOAL = 5
 
@@ -35,7 +35,7 @@ class Replanning:
 
     backend: str
     dtype: str
-    optimiser: str
+    solver: str
     samples: int
     iterations: int
     horizon: int
@@ -64,7 +64,7 @@ def time_replanning(
     subject, pictures = bundle_subject(model, planner), noise_pictures(model.contract.image)
     factory = ControllerFactory(
         model.contract, planner, WorldModelCost(model, subject.energy, cuts_of(planner.search())),
-        subject.energy, optimiser_of(search), imagine_sub_goals="never",
+        subject.energy, search.solver(), imagine_sub_goals="never",
     )  # fmt: skip
     seconds: list[float] = []
     searches: list[float] = []
@@ -101,7 +101,7 @@ def replanning_table(results: Sequence[Replanning]) -> Table:
     columns = ("look and plan", "evaluations", "median, ms", "95 %, ms", "Hz")
     rows = []
     for result in results:
-        size = f"{result.optimiser} {result.samples} x {result.iterations}, horizon {result.horizon}"
+        size = f"{result.solver} {result.samples} x {result.iterations}, horizon {result.horizon}"
         timing = result.look_and_plan
         rows.append(
             (

@@ -93,7 +93,7 @@ def test_replanning_is_the_controllers_loop_without_a_simulator():
     found = time_replanning(model, small_planner(), search, plans=7, advance=lambda: pieces.append(1))
     assert len(found.look_and_plan.seconds) == 7
     assert len(pieces) == 15  # whole goals of 5 steps, the first one to warm up
-    assert (found.backend, found.dtype, found.optimiser, found.samples) == ("torch", "float32", "cem", search.samples)
+    assert (found.backend, found.dtype, found.solver, found.samples) == ("torch", "float32", "cem", search.samples)
     assert found.evaluations >= search.samples * search.iterations
     assert found.rate_hz == pytest.approx(1.0 / found.look_and_plan.p50_s)
 
