@@ -72,9 +72,7 @@ def test_the_version_is_the_same_everywhere():
 
 
 def test_an_extra_is_known_for_each_module_that_a_plain_installation_lacks():
-    for module in (
-        imported() & {"h5py", "scipy", "matplotlib", "imageio", "joblib", "pybullet", "gymnasium"}
-    ) | OF_AN_EXTRA:
+    for module in (imported() & {"h5py", "matplotlib", "imageio", "joblib", "pybullet", "gymnasium"}) | OF_AN_EXTRA:
         extra, distribution = _EXTRA_OF[module], {"dask": "distributed", "panda_gym": "panda-gym"}.get(module, module)
         extras = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1]
         assert re.search(rf'^{extra} = \[.*"{distribution}\b', extras, re.M), module
