@@ -34,13 +34,6 @@ def test_parts_are_stacked_along_the_first_dimension(tmp_path):
     assert torch.equal(load_file(tmp_path / "w.safetensors")["stack"], torch.cat(parts))
 
 
-def test_the_hash_is_that_of_the_file(tmp_path):
-    from jepa_planner.model.bundle_files import sha256
-
-    path = tmp_path / "w.safetensors"
-    assert write_weights(path, as_parts(TENSORS), torch.float32) == sha256(path)
-
-
 @pytest.mark.parametrize(("value", "dtype"), [(1e5, torch.float16), (float("nan"), torch.float32)])
 def test_what_is_not_finite_in_that_type_is_refused_by_name(tmp_path, value, dtype):
     with pytest.raises(ValueError, match=r"vector: holds numbers that are not finite as torch\.float"):
