@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IMPORTS = r"^\s*(?:from|import) (\w+)"
 FROM_PIP = {"torch", "safetensors", "ruckig", "pybullet", "gymnasium"}
 OF_AN_EXTRA = {"dask", "onnx", "onnxruntime", "onnxscript", "panda_gym", "rosbags"}
-SYSTEM_PACKAGE = {"PIL": "python3-pil", "pinocchio": "pinocchio"}
+SYSTEM_PACKAGE = {"cv2": "python3-opencv", "PIL": "python3-pil", "pinocchio": "pinocchio"}
 LAUNCH_FILES = sorted((ROOT / "launch").glob("*.launch.py"))
 CLIS = ROOT / "jepa_planner" / "cli", ROOT / "sim" / "jepa_planner_sim" / "cli"
 VERBS = sorted(file for cli in CLIS for file in cli.glob("[a-z]*.py") if file.stem != "main")

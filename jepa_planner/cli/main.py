@@ -31,7 +31,7 @@ _EXTRA_OF = {
     **dict.fromkeys(("panda_gym", "transformers"), "dev"),
 }
 """The extra of pyproject.toml that brings a module which no plain installation has."""
-_ALWAYS_NEEDED = {"numpy", "scipy", "torch", "safetensors", "yaml", "PIL", "pinocchio", "ruckig", "tqdm"}
+_ALWAYS_NEEDED = {"numpy", "scipy", "torch", "safetensors", "yaml", "cv2", "PIL", "pinocchio", "ruckig", "tqdm"}
 
 
 @dataclass(frozen=True)
