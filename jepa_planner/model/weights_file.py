@@ -43,7 +43,10 @@ def write_weights(
         converted = [_converted(name, part, dtype, mapped) for part in parts]
         stored[name] = converted[0] if len(converted) == 1 else torch.cat(converted)
         advance(stored[name].nbytes)
+    path.touch()
+    mode = path.stat().st_mode
     save_file(stored, path)
+    path.chmod(mode)  # the library's own is for the owner alone
 
 
 def weight_shapes(path: Path) -> dict[str, tuple[int, ...]]:

@@ -34,6 +34,12 @@ def test_parts_are_stacked_along_the_first_dimension(tmp_path):
     assert torch.equal(load_file(tmp_path / "w.safetensors")["stack"], torch.cat(parts))
 
 
+def test_whoever_may_read_other_new_files_may_read_weights(tmp_path):
+    (tmp_path / "other").touch()
+    write_weights(tmp_path / "w.safetensors", as_parts(TENSORS), torch.float32)
+    assert (tmp_path / "w.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 @pytest.mark.parametrize(("value", "dtype"), [(1e5, torch.float16), (float("nan"), torch.float32)])
 def test_what_is_not_finite_in_that_type_is_refused_by_name(tmp_path, value, dtype):
     with pytest.raises(ValueError, match=r"vector: holds numbers that are not finite as torch\.float"):
