@@ -17,7 +17,7 @@ from small_models import small_contract, small_predictor
 from small_planner import small_planner
 
 from jepa_planner.control.limits import LimitsError, SafetyLimits, shipped_config
-from jepa_planner.core.image_message import ConversionError, rgb_pixels
+from jepa_planner.core.image_message import LAYOUTS, ConversionError, rgb_pixels
 from jepa_planner.core.picture_file import read_picture
 from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes, write_shard
@@ -50,7 +50,7 @@ def harmed(content: bytes, changes: list[tuple[int, int]], keep: int) -> bytes:
 
 @FUZZ
 @given(
-    st.one_of(st.sampled_from(["rgb8", "bgr8", "rgba8", "bgra8", "mono8", "mono16", "rgb16"]), st.text(max_size=6)),
+    st.one_of(st.sampled_from([*LAYOUTS]), st.text(max_size=6)),
     st.integers(-1, 12) | st.integers(0, 2**32), st.integers(-1, 12) | st.integers(0, 2**32),
     st.integers(-1, 64) | st.integers(0, 2**32), st.binary(max_size=600),
 )  # fmt: skip

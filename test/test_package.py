@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IMPORTS = r"^\s*(?:from|import) (\w+)"
 FROM_PIP = {"torch", "safetensors", "ruckig", "pybullet", "gymnasium"}
 OF_AN_EXTRA = {"dask", "onnx", "onnxruntime", "onnxscript", "panda_gym", "rosbags"}
-SYSTEM_PACKAGE = {"PIL": "python3-pil", "pinocchio": "pinocchio"}
+SYSTEM_PACKAGE = {"cv2": "python3-opencv", "PIL": "python3-pil", "pinocchio": "pinocchio"}
 LAUNCH_FILES = sorted((ROOT / "launch").glob("*.launch.py"))
 CLIS = ROOT / "jepa_planner" / "cli", ROOT / "sim" / "jepa_planner_sim" / "cli"
 VERBS = sorted(file for cli in CLIS for file in cli.glob("[a-z]*.py") if file.stem != "main")
@@ -72,9 +72,7 @@ def test_the_version_is_the_same_everywhere():
 
 
 def test_an_extra_is_known_for_each_module_that_a_plain_installation_lacks():
-    for module in (
-        imported() & {"h5py", "scipy", "matplotlib", "imageio", "joblib", "pybullet", "gymnasium"}
-    ) | OF_AN_EXTRA:
+    for module in (imported() & {"h5py", "matplotlib", "imageio", "joblib", "pybullet", "gymnasium"}) | OF_AN_EXTRA:
         extra, distribution = _EXTRA_OF[module], {"dask": "distributed", "panda_gym": "panda-gym"}.get(module, module)
         extras = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1]
         assert re.search(rf'^{extra} = \[.*"{distribution}\b', extras, re.M), module

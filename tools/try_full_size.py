@@ -103,7 +103,7 @@ def main() -> None:
         report: dict[str, object] = {"make": measured(*again, "--step", "make")}
         report["checkpoint_gb"] = round(checkpoint.stat().st_size / 1e9, 2)
         arguments = ("vjepa2-ac", str(checkpoint), str(bundle), "--dtype", args.dtype)
-        report["import"] = measured(sys.executable, "-m", "jepa_planner.cli.main", "import", *arguments)
+        report["import"] = measured(sys.executable, "-m", "jepa_planner.cli.main", "model", "import", *arguments)
         report["bundle_gb"] = round(sum(file.stat().st_size for file in bundle.iterdir()) / 1e9, 2)
         for dtype in args.arithmetic:
             report[f"use in {dtype}"] = measured(*again, "--step", "use", "--arithmetic", dtype)

@@ -24,14 +24,14 @@ MODULES = {"import": "import_model"}
 _EXTRA_OF = {
     **dict.fromkeys(("gymnasium", "pybullet", "pybullet_data", "pybullet_utils", "joblib"), "sim"),
     **dict.fromkeys(("imageio", "imageio_ffmpeg"), "sim"),
-    **dict.fromkeys(("h5py", "scipy", "matplotlib"), "train"),
+    **dict.fromkeys(("h5py", "matplotlib"), "train"),
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "onnx"),
     **dict.fromkeys(("dask", "distributed"), "cluster"),
     "rosbags": "bag",
     **dict.fromkeys(("panda_gym", "transformers"), "dev"),
 }
 """The extra of pyproject.toml that brings a module which no plain installation has."""
-_ALWAYS_NEEDED = {"numpy", "torch", "safetensors", "yaml", "PIL", "pinocchio", "ruckig", "tqdm"}
+_ALWAYS_NEEDED = {"numpy", "scipy", "torch", "safetensors", "yaml", "cv2", "PIL", "pinocchio", "ruckig", "tqdm"}
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def _rgb(picture: Image, kind: str | None, name: str) -> np.ndarray:
         values = np.asarray(picture)
         if says := few_bits(int(values.max())):
             raise PictureError(f"the picture {name} {says}")
-        return np.repeat(eight_bits(values)[..., None], 3, axis=2)
+        return np.repeat(eight_bits(values.astype(np.uint16))[..., None], 3, axis=2)
     if mode in ("I", "F"):
         what = "32-bit integers" if mode == "I" else "floating-point numbers"
         raise PictureError(

@@ -91,9 +91,10 @@ def write_bundle(
         _, planner = parted(_read_plain(folder / CONTRACT_FILE))
         if planner is not None:
             write_planner(folder, planner)
-    hashes = {name: write_weights(folder / name, part, dtype, mapped, advance) for name, part in weights.items()}
-    hashes |= {name: sha256(inside(folder, name)) for name in contract.files if name not in hashes}
-    contract = replace(contract, files=dict(sorted(hashes.items())), format=FORMAT)
+    for name, part in weights.items():
+        write_weights(folder / name, part, dtype, mapped, advance)
+    hashes = {name: sha256(inside(folder, name)) for name in sorted({*contract.files, *weights})}
+    contract = replace(contract, files=hashes, format=FORMAT)
     (folder / CONTRACT_FILE).write_text(write_yaml(to_plain(contract)), encoding="utf-8")
     return contract
 

@@ -1,8 +1,6 @@
-"""Weights to and from safetensors, one tensor at a time, so that memory holds one copy of them at most."""
+"""Weights to and from safetensors, of which memory holds one copy at most."""
 
 import ctypes
-import hashlib
-import json
 import mmap
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,13 +8,12 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 Weights = Mapping[str, Sequence[Tensor]]
 """Tensors by name, each as parts that are stacked along the first dimension; most have one part."""
 
-FORMAT_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64"}
-HEADER_ALIGNMENT = 8
 _MADV_PAGEOUT = 21  # madvise(2): give pages back now; file pages are read again, nothing is lost
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -34,36 +31,22 @@ def write_weights(
     dtype: torch.dtype,
     mapped: bool = False,
     advance: Callable[[int], object] = lambda _: None,
-) -> str:
-    """Writes a safetensors file and returns its sha256; floating-point tensors are stored as dtype.
+) -> None:
+    """Writes a safetensors file; floating-point tensors are stored as dtype.
 
-    mapped: the tensors are views of a file, whose pages are given back as soon as they were copied. advance is called
-    with the number of bytes written. Raises ValueError naming a tensor that is not finite in that dtype.
+    Memory holds a copy of what is stored otherwise than it was given. mapped: the tensors are views of a file, whose
+    pages are given back as soon as they were copied. advance is called with the number of bytes that each tensor takes
+    in the file. Raises ValueError naming a tensor that is not finite in that dtype.
     """
-    header, end = {}, 0
+    stored = {}
     for name, parts in weights.items():
-        shape, kind = stacked_shape(parts), _stored_as(parts[0], dtype)
-        start, end = end, end + torch.Size(shape).numel() * kind.itemsize
-        header[name] = {"dtype": FORMAT_NAMES[kind], "shape": shape, "data_offsets": (start, end)}
-    head = json.dumps(header, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % HEADER_ALIGNMENT)
-    digest = hashlib.sha256()
-    with path.open("wb") as file:
-        for block in (len(head).to_bytes(8, "little"), head):
-            file.write(block)
-            digest.update(block)
-        for name, parts in weights.items():
-            for part in parts:
-                stored = part.detach().to("cpu", _stored_as(part, dtype)).contiguous()
-                if stored.is_floating_point() and not stored.isfinite().all():
-                    raise ValueError(f"{name}: holds numbers that are not finite as {dtype}")
-                block = stored.reshape(-1).view(torch.uint8).numpy()
-                file.write(block)
-                digest.update(block)
-                advance(block.nbytes)
-                if mapped:
-                    release_pages(part)
-    return digest.hexdigest()
+        converted = [_converted(name, part, dtype, mapped) for part in parts]
+        stored[name] = converted[0] if len(converted) == 1 else torch.cat(converted)
+        advance(stored[name].nbytes)
+    path.touch()
+    mode = path.stat().st_mode
+    save_file(stored, path)
+    path.chmod(mode)  # the library's own is for the owner alone
 
 
 def weight_shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -106,5 +89,11 @@ def release_pages(view: Tensor) -> None:
         _LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_PAGEOUT)
 
 
-def _stored_as(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
-    return dtype if tensor.is_floating_point() else tensor.dtype
+def _converted(name: str, tensor: Tensor, dtype: torch.dtype, mapped: bool) -> Tensor:
+    kind = dtype if tensor.is_floating_point() else tensor.dtype
+    converted = tensor.detach().to("cpu", kind).contiguous()
+    if converted.is_floating_point() and not converted.isfinite().all():
+        raise ValueError(f"{name}: holds numbers that are not finite as {dtype}")
+    if mapped:
+        release_pages(tensor)
+    return converted

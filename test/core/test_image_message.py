@@ -37,20 +37,53 @@ def test_one_channel_of_eight_bits_is_grey_by_either_name():
         assert rgb_pixels(encoding, 1, 2, 0, b"\x07\xff").tolist() == [[[7] * 3, [255] * 3]]
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("order", ["rggb", "bggr", "gbrg", "grbg"])
+def test_the_colours_of_a_mosaic_are_put_together(order, bits):
+    colour = {"r": 200, "g": 100, "b": 30}
+    mosaic = np.tile(np.array([colour[name] for name in order]).reshape(2, 2), (3, 4))
+    found = rgb_pixels(f"bayer_{order}{bits}", 6, 8, 0, bytes_of(mosaic, "u1" if bits == 8 else "<u2"))
+    np.testing.assert_array_equal(found, np.broadcast_to(np.uint8([200, 100, 30]), (6, 8, 3)))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "values"),
+    [
+        *((name, [90, 60, 200, 120]) for name in ("yuv422", "uyvy")),
+        *((name, [60, 90, 120, 200]) for name in ("yuv422_yuy2", "yuyv")),
+    ],
+)
+def test_two_pixels_share_their_colour_as_bt_601_says(encoding, values):
+    found = rgb_pixels(encoding, 1, 2, 0, bytes(values))
+    np.testing.assert_allclose(found.astype(int), [[[166, 8, 0], [236, 77, 44]]], atol=1)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "width", "says"),
+    [
+        ("bayer_rggb8", 2, "bayer_rggb8 is 2 x 4 px, expected at least 3 each"),
+        ("yuv422", 3, "yuv422 is 3 px wide, expected an even number"),
+    ],
+)
+def test_a_picture_too_small_for_its_colours_is_refused(encoding, width, says):
+    with pytest.raises(ConversionError, match=says):
+        rgb_pixels(encoding, 4, width, 0, bytes(4 * width * 2))
+
+
 @pytest.mark.parametrize(
     ("encoding", "how"),
     [
         ("16UC1", "where pixels are depths or other measures, take the camera's colour topic"),
         ("32FC1", "take the camera's colour topic"),
-        ("bayer_rggb8", "take the topic that debayer_node of image_proc publishes"),
-        ("yuv422_yuy2", "have the camera driver publish rgb8 or bgr8"),
+        ("bayer_rggb12", "take the topic that debayer_node of image_proc publishes"),
+        ("yuv444", "have the camera driver publish rgb8 or bgr8"),
         ("nv12", "have the camera driver publish rgb8 or bgr8"),
         ("8UC3", "it does not say which channel is red: have the publisher call it rgb8, bgr8"),
         ("", "take the camera's colour topic"),
     ],
 )
 def test_what_is_not_taken_is_refused_with_what_is_and_how_to_get_there(encoding, how):
-    with pytest.raises(ConversionError, match=f"is '{encoding}', expected one of rgb8, .*, mono16: .*{how}"):
+    with pytest.raises(ConversionError, match=f"is '{encoding}', expected one of rgb8, .*, yuyv: .*{how}"):
         rgb_pixels(encoding, 1, 1, 0, bytes(8))
 
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-Z_95 = 1.959963984540054
-
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """95 % Wilson score interval of a success rate (Wilson, 1927). Raises ValueError unless 0 <= successes <= trials,
@@ -16,11 +14,10 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """
     if not 0 <= successes <= trials or trials == 0:
         raise ValueError(f"{successes} successes in {trials} trials is no proportion")
-    rate = successes / trials
-    denominator = 1 + Z_95**2 / trials
-    centre = (rate + Z_95**2 / (2 * trials)) / denominator
-    half = Z_95 * math.sqrt(rate * (1 - rate) / trials + Z_95**2 / (4 * trials**2)) / denominator
-    return max(0.0, centre - half), min(1.0, centre + half)
+    from scipy.stats import binomtest  # takes a second to load
+
+    interval = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -14,6 +14,7 @@ from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
 from jepa_planner.learning.training import distributed
@@ -63,6 +64,9 @@ def fit(
     )
     checkpoint = folder / f"{name}.ckpt"
     first = _resume(checkpoint, module, optimiser)
+    for group in optimiser.param_groups:
+        group["initial_lr"] = settings.learning_rate  # what a schedule that goes on takes its shares of
+    schedule = LambdaLR(optimiser, lambda iteration: _share_of_rate(iteration, settings), last_epoch=first - 1)
     writes = distributed.rank() == 0
     log_file = folder / f"{name}.jsonl" if writes else Path(os.devnull)
     if writes:
@@ -76,8 +80,6 @@ def fit(
         tqdm(total=settings.iterations, initial=first, desc=name, disable=not writes) as bar,
     ):
         for iteration in range(first, settings.iterations):
-            for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * _schedule(iteration, settings)
             losses = losses_at(iteration)
             if not torch.isfinite(losses["total"]):
                 raise FloatingPointError(
@@ -88,6 +90,7 @@ def fit(
             distributed.average_gradients(parameters)
             nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
             optimiser.step()
+            schedule.step()
             bar.update()
             if iteration % LOG_EVERY == 0 or iteration + 1 == settings.iterations:
                 record = {key: round(value.item(), 5) for key, value in losses.items()}
@@ -102,7 +105,7 @@ def fit(
     module.eval()
 
 
-def _schedule(iteration: int, settings: FitSettings) -> float:
+def _share_of_rate(iteration: int, settings: FitSettings) -> float:
     warm = min(1.0, (iteration + 1) / max(settings.warm_up, 1))
     return warm * 0.5 * (1.0 + math.cos(math.pi * iteration / settings.iterations))
 

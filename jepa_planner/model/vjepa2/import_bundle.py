@@ -35,10 +35,9 @@ def import_bundle(
 ) -> Contract:
     """Writes the bundle, weights as dtype, and returns its contract with the sha256 of sources and files.
 
-    planner: how to plan with it, as plain data. One tensor is in memory at a time. A failure leaves the target as it
-    was. force replaces a bundle that is there. advance is called with the number of bytes dealt with, `work_bytes` in
-    all. Raises TargetError for the target, and
-    ValueError naming a tensor that is not finite as dtype.
+    planner: how to plan with it, as plain data. Memory holds one copy of the weights of a file. A failure leaves the
+    target as it was. force replaces a bundle that is there. advance is called with the number of bytes dealt with,
+    `work_bytes` in all. Raises TargetError for the target, and ValueError naming a tensor that is not finite as dtype.
     """
     check_target(target, force, found.files)
     with _new_folder(target) as folder:

@@ -1,5 +1,7 @@
 import json
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -76,6 +78,20 @@ def test_an_interruption_before_the_first_checkpoint_starts_over(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", network(), stop_at=3)
     assert_same(run(tmp_path / "cut", network()), run(tmp_path / "whole", network()))
+
+
+def test_a_longer_run_has_the_rates_of_its_own_schedule_at_once(tmp_path):
+    settings = FitSettings(iterations=10, learning_rate=1e-2, warm_up=5, checkpoint_every=10)
+    run(tmp_path, network(), settings=settings)  # whose last rate was near 0
+    path = tmp_path / "net.ckpt"
+    saved = torch.load(path, weights_only=True)
+    for group in saved["optimiser"]["param_groups"]:
+        del group["initial_lr"]  # as before there was one
+    torch.save(saved, path)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, network(), 11, replace(settings, iterations=12, checkpoint_every=11))
+    groups = torch.load(path, weights_only=True)["optimiser"]["param_groups"]
+    assert groups[0]["lr"] == pytest.approx(1e-2 * 0.5 * (1 + math.cos(math.pi * 11 / 12)))
 
 
 def test_a_finished_run_is_taken_as_it_is(tmp_path):

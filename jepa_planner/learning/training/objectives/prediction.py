@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from jepa_planner.learning.training.view_dropout import encode_windows
 from jepa_planner.model.encoder import VideoEncoder
@@ -57,27 +57,23 @@ class MaskedTeacher(nn.Module):
 
     def __init__(self, encoder: VideoEncoder, hidden_share: float = 0.5, decay: float = 0.99) -> None:
         super().__init__()
-        self.teacher = copy.deepcopy(encoder).requires_grad_(False)
-        self.hidden_share, self.decay = hidden_share, decay
+        self.teacher = AveragedModel(encoder, multi_avg_fn=get_ema_multi_avg_fn(decay)).requires_grad_(False)
+        self.hidden_share = hidden_share
 
     def forward(
         self, encoder: VideoEncoder, predictor: Predictor, images: Tensor, states: Tensor,
         actions: Tensor, generator: Generator,
     ) -> Predicted:  # fmt: skip
-        """Shapes as in `NextLatent`; in training the teacher first takes its step toward the encoder."""
+        """Shapes as in `NextLatent`; in training the teacher first takes its step toward the encoder, which it
+        is at the first one.
+        """
         if self.training:
-            self.follow(encoder)
+            self.teacher.update_parameters(encoder)
         with torch.no_grad():
-            targets = encode_windows(self.teacher, images[:, 1:], generator)
+            targets = encode_windows(self.teacher.module, images[:, 1:], generator)
         latents = encode_windows(encoder, self.hide(images, encoder.config.patch_size, generator), generator)
         predicted = predictor.normalise_output(predictor(latents[:, :-1], actions, states[:, :-1]))
         return Predicted(latents, predicted, (predicted - targets).pow(2).mean())
-
-    @torch.no_grad()
-    def follow(self, encoder: VideoEncoder) -> None:
-        """The teacher's weights move toward the encoder's by a share of 1 - decay."""
-        for own, followed in zip(self.teacher.parameters(), encoder.parameters(), strict=True):
-            own.lerp_(followed, 1.0 - self.decay)
 
     def hide(self, images: Tensor, patch: int, generator: Generator) -> Tensor:
         """Images [.., 3, H, W] in which random square patches are 0, the mean of normalised pixels."""

@@ -51,17 +51,24 @@ def test_hidden_patches_are_hidden_from_the_encoder_alone():
     torch.testing.assert_close(found.loss, (found.predicted - whole).pow(2).mean())
 
 
-def test_the_teacher_follows_the_encoder_slowly_in_training_and_not_at_all_otherwise():
+def test_the_teacher_is_the_encoder_at_first_then_follows_it_slowly_and_in_training_alone():
     student = encoder()
     prediction = MaskedTeacher(student, decay=0.9)
-    with torch.no_grad():
-        student.slot_queries += 1.0
-    expected = prediction.teacher.slot_queries + 0.1
-    before = prediction.teacher.slot_queries.clone()
-    prediction.eval()(student, predictor(), *batch(), generator())
-    assert torch.equal(prediction.teacher.slot_queries, before)
+    teacher = prediction.teacher.module
+
+    def move() -> torch.Tensor:
+        with torch.no_grad():
+            student.slot_queries += 1.0
+        return student.slot_queries.detach().clone()
+
+    first = move()
     prediction.train()(student, predictor(), *batch(), generator())
-    torch.testing.assert_close(prediction.teacher.slot_queries, expected)
+    assert torch.equal(teacher.slot_queries, first)
+    move()
+    prediction.eval()(student, predictor(), *batch(), generator())
+    assert torch.equal(teacher.slot_queries, first)
+    prediction.train()(student, predictor(), *batch(), generator())
+    torch.testing.assert_close(teacher.slot_queries, first + 0.1)
 
 
 @pytest.mark.parametrize("make", [NextLatent, lambda: MaskedTeacher(encoder())])
