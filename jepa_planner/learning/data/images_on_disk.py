@@ -64,9 +64,9 @@ class PictureFile:
 
 @lru_cache(maxsize=MOST_OPEN)
 def _opened(path: Path, version: tuple[int, ...], process: int) -> h5py.Dataset:
-    """HDF5 handles are of the process that opened them."""
+    """HDF5 handles are of the process that opened them; a cache of chunks is of no use, each is read once."""
     with errors_named(path):
-        return h5py.File(path, "r")[NAME]
+        return h5py.File(path, "r", rdcc_nbytes=0)[NAME]
 
 
 @dataclass(frozen=True, eq=False)
