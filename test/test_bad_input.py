@@ -239,17 +239,19 @@ def test_an_episode_file_with_changed_bytes_is_read_or_refused_with_its_name(sha
     (folder / "episodes-000000.h5").write_bytes(harmed(shard, changes, keep))
     try:
         read = read_episodes(folder)
+        pictures = np.asarray(read.images)
     except EpisodeError as error:
         assert "episodes-000000.h5" in str(error)
         return
-    assert np.all(np.isfinite(read.states))
+    assert np.all(np.isfinite(read.states)) and pictures.shape[1] == read.states.shape[1]
 
 
 def test_an_episode_file_that_claims_more_than_fits_into_memory_is_not_read(shard, tmp_path):
     path = tmp_path / "episodes-000000.h5"
     path.write_bytes(shard)
     with h5py.File(path, "a") as file:
-        del file["images"]
-        file.create_dataset("images", (10**6, 41, 2, 256, 256, 3), np.uint8, chunks=(1, 1, 2, 8, 8, 3))
+        del file["images"], file["states"]
+        file.create_dataset("images", (10**9, 41, 2, 256, 256, 3), np.uint8, chunks=(1, 1, 2, 8, 8, 3))
+        file.create_dataset("states", (10**9, 41, 8), np.float32, chunks=(1, 41, 8))
     with pytest.raises(EpisodeError, match="at most"):
         read_episodes(tmp_path)

@@ -10,6 +10,7 @@ import torch
 from tqdm import tqdm
 
 from jepa_planner.learning.data.episodes import STATE_CHANNELS, Episodes
+from jepa_planner.learning.data.images_on_disk import frames_at
 from jepa_planner.learning.training.collapse import CollapseReport, measure_collapse
 from jepa_planner.learning.training.predictor_training import Difference
 from jepa_planner.learning.training.probes import (
@@ -85,10 +86,10 @@ def encode(model: WorldModel, episodes: Episodes) -> np.ndarray:
     """Latents float32 [E, T+1, N, D]; raises ContractError where the pictures are not what the model takes."""
     views = model.contract.pick_views(episodes.views)
     model.contract.check_images((1, len(views), *episodes.images.shape[3:]))
-    frames = episodes.images.reshape(-1, *episodes.images.shape[2:])
+    frames = np.arange(episodes.images.shape[0] * episodes.images.shape[1])
     latents = torch.cat(
         [
-            model.encode(frames[start : start + BATCH, views]).cpu()
+            model.encode(frames_at(episodes.images, frames[start : start + BATCH])[:, views]).cpu()
             for start in tqdm(range(0, len(frames), BATCH), desc="encode", unit_scale=BATCH, unit="frame")
         ]
     )

@@ -33,7 +33,7 @@ def test_nothing_but_things_moves_and_nothing_acts(tmp_path):
     assert episodes.motions.tolist() == [0, 0, 1, 1] and not episodes.actions.any()
     np.testing.assert_array_equal(episodes.states, episodes.states[:, :1].repeat(6, 1))
     np.testing.assert_array_equal(episodes.object_pose[0], episodes.object_pose[1])
-    moved = np.abs(np.diff(episodes.images.astype(int), axis=1)).mean((2, 3, 4, 5))
+    moved = np.abs(np.diff(np.asarray(episodes.images, int), axis=1)).mean((2, 3, 4, 5))
     assert (moved > 0.05).mean() > 0.8, "hidden things aside, pictures differ"
 
 

@@ -29,7 +29,7 @@ def test_takes_show_the_same_motion_on_tables_that_look_different(filmed):
     assert episodes.seeds.tolist() == [71] * 6 + [72] * 6
     assert episodes.motions.tolist() == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
     assert len(set(episodes.scenes.tolist())) == 12
-    takes = episodes.images.reshape(4, 3, -1).astype(int)
+    takes = np.asarray(episodes.images, int).reshape(4, 3, -1)
     differences = np.abs(takes - takes[:, [1, 2, 0]]).mean(-1)
     assert (differences > 3.0).mean() > 0.7, "some are of the standard look, which is one"
     for part in (episodes.states, episodes.actions, episodes.object_pose):

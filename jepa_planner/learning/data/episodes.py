@@ -20,8 +20,6 @@ format 1, hold seeds, scenes and motions as attributes, which HDF5 allows few of
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +27,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from jepa_planner.learning.data.joined_shards import check_together, frame_of, joined_images, numbered_apart
+from jepa_planner.learning.data.images_on_disk import Images, ImagesOnDisk, PictureFile
+from jepa_planner.learning.data.joined_shards import check_together, frame_of, numbered_apart
 from jepa_planner.learning.data.shard_file import (
     EpisodeError,
     as_texts,
@@ -38,31 +37,28 @@ from jepa_planner.learning.data.shard_file import (
     open_to_write,
     write_checked,
 )
-
-FORMAT = "jepa_planner-episodes-2"
-FORMATS = (FORMAT, "jepa_planner-episodes-1")
-STATE_CHANNELS = (
-    "x_m",
-    "y_m",
-    "z_m",
-    "roll_rad",
-    "pitch_rad",
-    "yaw_rad",
-    "closedness_commanded",
-    "closedness_measured",
+from jepa_planner.learning.data.shard_layout import (
+    ACTION_CHANNELS,
+    FORMAT,
+    STATE_CHANNELS,
+    check_meaning,
+    check_pictures_stored,
+    check_room,
+    check_shard,
 )
-ACTION_CHANNELS = ("dx_m", "dy_m", "dz_m", "droll_rad", "dpitch_rad", "dyaw_rad", "dclosedness")
+
 UNNAMED_MIX = "exploration"
 """What shards hold that do not say how behaviours were mixed: they were collected before there was a choice."""
 
 
 @dataclass(frozen=True)
 class Episodes:
-    """Episodes of equal length in memory; shapes as in the module's table, leading axis E. Motions of several files
-    have numbers of their own. frame, tcp_frame: what poses are given in and of; empty where files do not say.
+    """Episodes of equal length; shapes as in the module's table, leading axis E. Pictures of files stay there until
+    they are wanted. Motions of several files have numbers of their own. frame, tcp_frame: what poses are given in and
+    of; empty where files do not say.
     """
 
-    images: np.ndarray
+    images: Images
     states: np.ndarray
     actions: np.ndarray
     object_pose: np.ndarray
@@ -144,9 +140,10 @@ def shard_paths(folder: str | Path) -> list[Path]:
 
 
 def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None) -> Episodes:
-    """Read the shards of a folder, or of several one after the other, in the order of names, up to `limit` episodes.
+    """Open the shards of a folder, or of several one after the other, in the order of names, up to `limit` episodes;
+    of their pictures the shape alone is read.
 
-    Raises EpisodeError naming the file and what is wrong with it.
+    Raises EpisodeError naming the file and what is wrong with it, as reading pictures does later.
     """
     folders = [folders] if isinstance(folders, str | Path) else folders
     paths = [path for folder in folders for path in shard_paths(folder)]
@@ -164,7 +161,7 @@ def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None
 
     first = shards[0]
     return Episodes(
-        joined_images(shards), join("states"), join("actions"), join("object_pose"),
+        ImagesOnDisk.joined([shard.images for shard in shards]), join("states"), join("actions"), join("object_pose"),
         tuple(b for s in shards for b in s.behaviour), join("seeds"), first.views, first.time_step_s, join("scenes"),
         numbered_apart([shard.motions for shard in shards]),
         frame_of(paths, [shard.frame for shard in shards]), frame_of(paths, [shard.tcp_frame for shard in shards]),
@@ -181,54 +178,25 @@ def seeds_in_words(seeds: np.ndarray) -> str:
 def _read_shard(path: Path, before: int, limit: int | None) -> Episodes:
     """The episodes of a file, of which so many were read before."""
     with open_to_read(path) as file:
-        _check_meaning(path, file)
-        count = len(file["images"]) if limit is None else min(limit, len(file["images"]))
-        _check_room(path, file, count)
-        images = first_rows(file, "images", limit)
+        version = PictureFile.version_of(path)
+        check_meaning(path, file)
+        images = file["images"]
+        check_pictures_stored(path, images)
+        count = len(images) if limit is None else min(limit, len(images))
+        check_room(path, file, count)
         states, actions = (_floats(file, name, limit) for name in ("states", "actions"))
         poses = np.zeros((*states.shape[:2], 4), np.float32)
         seeds = _numbers(file, "seeds", limit)
         shard = Episodes(
-            images, states, actions, _floats(file, "object_pose", limit) if "object_pose" in file else poses,
-            as_texts(first_rows(file, "behaviour", limit), path) if "behaviour" in file else ("",) * len(images),
-            np.arange(before, before + len(images)) if seeds is None else seeds, as_texts(file.attrs["views"], path),
+            ImagesOnDisk.of_file(path, images.shape, version, count), states, actions,
+            _floats(file, "object_pose", limit) if "object_pose" in file else poses,
+            as_texts(first_rows(file, "behaviour", limit), path) if "behaviour" in file else ("",) * count,
+            np.arange(before, before + count) if seeds is None else seeds, as_texts(file.attrs["views"], path),
             float(file.attrs["time_step_s"]), _numbers(file, "scenes", limit), _numbers(file, "motions", limit),
             *(as_texts(file.attrs.get(name, ""), path)[0] for name in ("frame", "tcp_frame")),
         )  # fmt: skip
-    if not 0.0 < shard.time_step_s < math.inf:
-        raise EpisodeError(f"{path}: time_step_s is {shard.time_step_s}; expected seconds from one action to the next")
-    _check_shapes(path, shard)
-    for name in ("states", "actions", "object_pose"):
-        spoilt = np.argwhere(~np.isfinite(getattr(shard, name)))
-        if len(spoilt):
-            episode, frame, channel = spoilt[0]
-            raise EpisodeError(
-                f"{path} holds {name} that are not finite: {len(spoilt)} numbers, the first in episode {episode}, "
-                f"frame {frame}, channel {channel} (all counted from 0); leave those episodes out"
-            )
+    check_shard(path, shard)
     return shard
-
-
-def _check_meaning(path: Path, file: h5py.File) -> None:
-    """Raises EpisodeError unless the file says that it is a shard, and its numbers mean what is expected."""
-    format = as_texts(file.attrs["format"], path)[0] if "format" in file.attrs else None
-    if format not in FORMATS:
-        raise EpisodeError(f"{path} has format {format!r}, expected {FORMAT!r}")
-    channels = tuple(as_texts(file.attrs[name], path) for name in ("state_channels", "action_channels"))
-    if channels != (STATE_CHANNELS, ACTION_CHANNELS):
-        raise EpisodeError(f"{path} has channels {channels}, expected {(STATE_CHANNELS, ACTION_CHANNELS)}")
-
-
-def _check_room(path: Path, file: h5py.File, count: int) -> None:
-    """Raises EpisodeError where so many episodes do not fit into the memory of this machine."""
-    claimed = sum(file[name].nbytes for name in file if isinstance(file[name], h5py.Dataset))
-    claimed = claimed * count // max(1, len(file["images"]))
-    room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if claimed > room:
-        raise EpisodeError(
-            f"{path} claims {claimed} bytes of data, and this machine has memory for at most {room}: use fewer "
-            "episodes (--episodes), or smaller pictures"
-        )
 
 
 def _floats(file: h5py.File, name: str, limit: int | None) -> np.ndarray:
@@ -243,30 +211,3 @@ def _numbers(file: h5py.File, name: str, limit: int | None = None) -> np.ndarray
     if numbers.dtype.kind not in "iu":
         raise EpisodeError(f"{file.filename}: {name} are {numbers.dtype}, expected a whole number for each episode")
     return numbers
-
-
-def _check_shapes(path: Path, shard: Episodes) -> None:
-    if shard.images.dtype != np.uint8 or shard.images.ndim != 6 or shard.images.shape[-1] != 3:
-        given = f"{shard.images.dtype} {list(shard.images.shape)}"
-        raise EpisodeError(
-            f"{path}: images are {given}, expected uint8 (0 to 255) [episodes, frames, views, height, width, 3]"
-        )
-    if not shard.images.size:
-        raise EpisodeError(f"{path} holds no episodes: its images are {list(shard.images.shape)}; leave it out")
-    if len(set(shard.views)) < len(shard.views) or not all(shard.views):
-        raise EpisodeError(f"{path}: views are {list(shard.views)}, expected a name of its own for each camera")
-    count, frames, _, height, width, _ = shard.images.shape
-    for name, expected in (
-        ("images", (count, frames, len(shard.views), height, width, 3)),
-        ("states", (count, frames, len(STATE_CHANNELS))),
-        ("actions", (count, frames - 1, len(ACTION_CHANNELS))),
-        ("object_pose", (count, frames, 4)),
-        ("behaviour", (count,)),
-        ("seeds", (count,)),
-        ("scenes", (count,)),
-        ("motions", (count,)),
-    ):
-        if (given := np.shape(getattr(shard, name))) != expected:
-            raise EpisodeError(
-                f"{path}: {name} have shape {list(given)}; {count} episodes of {frames} images imply {list(expected)}"
-            )

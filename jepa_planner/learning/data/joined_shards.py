@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.data.shard_file import EpisodeError
 
 FRAMES = "frames per episode"
@@ -17,7 +18,7 @@ MEND = {FRAMES: "cut them to the shortest, or into pieces of one length"}
 class Shard(Protocol):
     """What is asked of the episodes in a file; see `Episodes`."""
 
-    images: np.ndarray
+    images: Images
     views: tuple[str, ...]
     time_step_s: float
 
@@ -38,18 +39,6 @@ def check_together(path: Path, shard: Shard, first_path: Path, first: Shard) -> 
 def _in_common(shard: Shard) -> dict[str, object]:
     shape = shard.images.shape
     return {FRAMES: shape[1], "views": shard.views, "height and width": shape[3:5], "time_step_s": shard.time_step_s}
-
-
-def joined_images(shards: Sequence[Shard]) -> np.ndarray:
-    """All pictures in one array; each shard lets its own go, as there is no room for all of them twice."""
-    images = np.empty((sum(map(len, shards)), *shards[0].images.shape[1:]), np.uint8)
-    first = 0
-    for shard in shards:
-        last = first + len(shard)
-        images[first:last] = shard.images
-        object.__setattr__(shard, "images", images[first:last])
-        first = last
-    return images
 
 
 def numbered_apart(motions: Sequence[np.ndarray]) -> np.ndarray:

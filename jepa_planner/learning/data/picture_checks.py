@@ -9,46 +9,43 @@ import numpy as np
 from jepa_planner.learning.data.correlation import LEAST_STEPS, correlation
 from jepa_planner.learning.data.episodes import Episodes
 from jepa_planner.learning.data.finding import Finding, refused, warned
+from jepa_planner.learning.data.picture_measures import Pair, PictureMeasures, exchanged
 from jepa_planner.learning.data.stray_episodes import LEAST_OF_EPISODE
 
-THUMBNAIL = 16
-"""Rows and columns at most that are looked at where a picture as a whole counts."""
 DARK, FLAT = 3.0, 1.0
 """Mean and spread (of 255) below which a picture shows nothing."""
 MOVED_M = 0.01
 """A step of the arm that no picture can miss."""
-ALIKE, ALIKE_TABLES = 0.75, 0.6
-"""So much nearer is a picture to the other view's last one when two views change places, and so much nearer what an
-episode shows in all to what the other view shows in most; else they never are.
-"""
+ALIKE_TABLES = 0.6
+"""So much nearer is what an episode shows in all to what the other view shows in most when two views change places."""
 LAGS = (-2, -1, 1, 2)
 
 
 def check_pictures(episodes: Episodes) -> Iterator[Finding]:
-    """What is wrong, or may be, with the cameras of episodes."""
-    small = thumbnails(episodes.images)
+    """What is wrong, or may be, with the cameras of episodes; each episode is read once."""
+    measures = PictureMeasures.of(episodes.images)
     seeing = []
     for view, name in enumerate(episodes.views):
-        blind = list(_check_empty(name, small[:, :, view]))
+        blind = list(_check_empty(name, measures.mean[..., view], measures.spread[..., view]))
         seeing += [view] if not any(finding.certain for finding in blind) else []
         yield from blind
     moves_m = np.linalg.norm(np.diff(episodes.states[..., :3], axis=1), axis=-1)
     for view in seeing:
-        yield from _check_frozen(episodes, view, moves_m > MOVED_M)
-    yield from _check_doubled(episodes, seeing)
-    if len(seeing) > 1:
-        yield from _check_exchanged(episodes, small, seeing)
-    yield from _check_late(small[:, :, seeing], moves_m)
+        yield from _check_frozen(episodes.views[view], measures.stays[..., view], moves_m > MOVED_M)
+    pairs = [pair for pair in measures.doubled if set(pair) <= set(seeing)]
+    for pair in pairs:
+        if measures.doubled[pair]:
+            yield refused(
+                f"views {episodes.views[pair[0]]} and {episodes.views[pair[1]]} show the same pictures, expected two "
+                "cameras: leave one out"
+            )
+    for pair in pairs:
+        yield from _check_exchanged(episodes, measures, pair)
+    if seeing:
+        yield from _check_late(np.sqrt(measures.changed[..., seeing].mean(-1)), moves_m)
 
 
-def thumbnails(images: np.ndarray) -> np.ndarray:
-    """Every so many pixels of pictures [E, T, V, H, W, 3], as float32."""
-    rows, columns = (max(1, -(-size // THUMBNAIL)) for size in images.shape[3:5])
-    return images[:, :, :, ::rows, ::columns].astype(np.float32)
-
-
-def _check_empty(name: str, small: np.ndarray) -> Iterator[Finding]:
-    mean, spread = small.mean((2, 3, 4)), small.std((2, 3)).max(-1)
+def _check_empty(name: str, mean: np.ndarray, spread: np.ndarray) -> Iterator[Finding]:
     empty = spread < FLAT
     share = empty.mean()
     if share == 0.0:
@@ -62,16 +59,13 @@ def _check_empty(name: str, small: np.ndarray) -> Iterator[Finding]:
         yield warned(f"{says} the first is frame {first[1]} of episode {first[0]}")
 
 
-def _check_frozen(episodes: Episodes, view: int, moving: np.ndarray) -> Iterator[Finding]:
+def _check_frozen(name: str, stays: np.ndarray, moving: np.ndarray) -> Iterator[Finding]:
     """Pictures that stay the same, to the last bit, while the arm moves."""
     if moving.sum() < LEAST_STEPS:
         return
-    stays = np.zeros_like(moving)
-    for number, pictures in enumerate(episodes.images):
-        stays[number] = (pictures[1:, view] == pictures[:-1, view]).all((1, 2, 3))
     share, most = stays[moving].mean(), _largest_share(stays, moving)
     says = (
-        f"view {episodes.views[view]}: the picture stays the same in {stays[moving].sum()} of {moving.sum()} steps in "
+        f"view {name}: the picture stays the same in {stays[moving].sum()} of {moving.sum()} steps in "
         "which the arm moves by more than 1 cm, expected 0: did the camera stop?"
     )
     if share > 0.5:
@@ -87,52 +81,30 @@ def _largest_share(stays: np.ndarray, moving: np.ndarray) -> float:
     return float(shares[counted >= LEAST_OF_EPISODE].max(initial=0.0))
 
 
-def _check_doubled(episodes: Episodes, seeing: list[int]) -> Iterator[Finding]:
-    for place, one in enumerate(seeing):
-        for other in seeing[place + 1 :]:
-            if all(np.array_equal(pictures[:, one], pictures[:, other]) for pictures in episodes.images):
-                yield refused(
-                    f"views {episodes.views[one]} and {episodes.views[other]} show the same pictures, expected two "
-                    "cameras: leave one out"
-                )
-
-
-def _check_exchanged(episodes: Episodes, small: np.ndarray, seeing: list[int]) -> Iterator[Finding]:
+def _check_exchanged(episodes: Episodes, measures: PictureMeasures, pair: Pair) -> Iterator[Finding]:
     """Two views that change places, in the middle of an episode or for some of the episodes."""
-    for place, one in enumerate(seeing):
-        for other in seeing[place + 1 :]:
-            pair = small[:, :, [one, other]]
-            names = f"views {episodes.views[one]} and {episodes.views[other]}"
-            within = _exchanged(pair[:, :-1], pair[:, 1:])
-            if within.any():
-                episode, step = np.argwhere(within)[0]
-                yield refused(
-                    f"{names} change places {within.sum()} times within episodes, first in episode {episode} after "
-                    f"frame {step}, expected never"
-                )
-                continue
-            table = np.median(pair, axis=1)  # without the arm, as far as that moves
-            other_way = np.flatnonzero(_exchanged(np.median(table, axis=0), table, ALIKE_TABLES))
-            if len(other_way):
-                yield warned(
-                    f"{names} seem to have changed places in {len(other_way)} of {len(table)} episodes, the first is "
-                    f"{other_way[0]}, expected in none"
-                )
-
-
-def _exchanged(before: np.ndarray, after: np.ndarray, alike: float = ALIKE) -> np.ndarray:
-    """Whether two views [.., 2, h, w, 3] are each like what the other was; they have to differ to tell."""
-    axes = (-4, -3, -2, -1)
-    straight = np.abs(after - before).mean(axes)
-    crossed = np.abs(after[..., ::-1, :, :, :] - before).mean(axes)
-    return (straight > 5.0) & (crossed < alike * straight)
-
-
-def _check_late(small: np.ndarray, moves_m: np.ndarray) -> Iterator[Finding]:
-    """Pictures that change when the arm has moved already, or before."""
-    if not small.size or (moves_m > MOVED_M).sum() < LEAST_STEPS:
+    names = f"views {episodes.views[pair[0]]} and {episodes.views[pair[1]]}"
+    within = measures.exchanged[pair]
+    if within.any():
+        episode, step = np.argwhere(within)[0]
+        yield refused(
+            f"{names} change places {within.sum()} times within episodes, first in episode {episode} after "
+            f"frame {step}, expected never"
+        )
         return
-    changed = np.sqrt(np.square(np.diff(small, axis=1)).mean((2, 3, 4, 5)))
+    tables = measures.tables[:, pair]
+    other_way = np.flatnonzero(exchanged(np.median(tables, axis=0), tables, ALIKE_TABLES))
+    if len(other_way):
+        yield warned(
+            f"{names} seem to have changed places in {len(other_way)} of {len(tables)} episodes, the first is "
+            f"{other_way[0]}, expected in none"
+        )
+
+
+def _check_late(changed: np.ndarray, moves_m: np.ndarray) -> Iterator[Finding]:
+    """Pictures whose changes [E, T] come when the arm has moved already, or before."""
+    if (moves_m > MOVED_M).sum() < LEAST_STEPS:
+        return
     changed, moves = changed - changed.mean(), moves_m - moves_m.mean()
     steps = moves.shape[1]
     r = correlation(changed, moves)

@@ -9,6 +9,7 @@ import numpy as np
 
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes
 from jepa_planner.learning.data.finding import Finding, warned
+from jepa_planner.learning.data.images_on_disk import Images, frames_at
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.model.world_model import WorldModel
@@ -18,12 +19,12 @@ NEARER = 0.9
 """Pictures that are so much nearer to the model's own in another order were recorded in that one."""
 
 
-def check_familiar(model: WorldModel, known: Familiarity | None, images: np.ndarray) -> Iterator[Finding]:
+def check_familiar(model: WorldModel, known: Familiarity | None, images: Images) -> Iterator[Finding]:
     """What may be wrong with pictures [E, T, V, H, W, 3] of the model's views; nothing is known without `known`."""
     if known is None:
         return
-    flat = images.reshape(-1, *images.shape[2:])
-    some = flat[np.linspace(0, len(flat) - 1, min(FRAMES, len(flat))).astype(int)]
+    count = images.shape[0] * images.shape[1]
+    some = frames_at(images, np.linspace(0, count - 1, min(FRAMES, count)).astype(int))
     orders = {"red and blue exchanged (BGR?)": some[..., ::-1]}
     if images.shape[2] == 2:
         orders["its two views exchanged"] = some[:, ::-1]

@@ -22,9 +22,15 @@ class EpisodeError(ValueError):
 @contextmanager
 def open_to_read(path: Path) -> Iterator[h5py.File]:
     """The file at a path; raises EpisodeError saying why it cannot be opened, or what it lacks."""
+    with errors_named(path), h5py.File(path, "r") as file:
+        yield file
+
+
+@contextmanager
+def errors_named(path: Path) -> Iterator[None]:
+    """Raises EpisodeError saying why a file cannot be opened, or what it lacks, in the place of what HDF5 raises."""
     try:
-        with h5py.File(path, "r") as file:
-            yield file
+        yield
     except EpisodeError:
         raise
     except PermissionError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from jepa_planner.learning.data.episodes import STATE_CHANNELS, Episodes, seeds_in_words
+from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.data.key_moments import key_moments, next_moments
 from jepa_planner.learning.training.latent_cache import cached_latents
 from jepa_planner.learning.training.mixed_precision import mixed_precision
@@ -36,7 +37,7 @@ class Demonstrations:
     moments_per_episode: float
     content: str
     in_words: str
-    images: np.ndarray | None = None
+    images: Images | None = None
     views: tuple[int, ...] = ()
     image_size: tuple[int, int] = (0, 0)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from jepa_planner.learning.data.episodes import Episodes
+from jepa_planner.learning.data.images_on_disk import Images, frames_at
 from jepa_planner.learning.training.augmentation import augment
 from jepa_planner.learning.training.fit import FitSettings, fit
 from jepa_planner.learning.training.layout_batches import LayoutBatches
@@ -90,7 +91,7 @@ def train_encoder(
 
 
 def encode_some_alone(
-    encoder: VideoEncoder, images: np.ndarray, latents: np.ndarray, rng: np.random.Generator,
+    encoder: VideoEncoder, images: Images, latents: np.ndarray, rng: np.random.Generator,
     views: Sequence[int] | None = None,
 ) -> np.ndarray:  # fmt: skip
     """The latents [E, T+1, N, D] of episodes, some of them as a single view shows them where the encoder can do with
@@ -108,12 +109,13 @@ def encode_some_alone(
 
 
 @torch.inference_mode()
-def encode_episodes(encoder: VideoEncoder, images: np.ndarray, batch: int = 256) -> np.ndarray:
+def encode_episodes(encoder: VideoEncoder, images: Images, batch: int = 256) -> np.ndarray:
     """Latents float32 [E, T+1, N, D] of images uint8 [E, T+1, V, H, W, 3]."""
-    frames = images.reshape(-1, *images.shape[2:])
+    frames = np.arange(images.shape[0] * images.shape[1])
     device, parts = next(encoder.parameters()).device, []
     for start in tqdm(range(0, len(frames), batch), desc="encode", unit_scale=batch, unit="frame"):
-        pixels = preprocess(torch.from_numpy(frames[start : start + batch]).to(device), encoder.config.image_size)
+        shown = torch.from_numpy(frames_at(images, frames[start : start + batch]))
+        pixels = preprocess(shown.to(device), encoder.config.image_size)
         with mixed_precision(device):  # rounds latents by a thousandth of what a step changes
             parts.append(encoder(pixels).cpu().numpy())
     return np.concatenate(parts).reshape(*images.shape[:2], *parts[0].shape[1:])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.training.run_folder import write_whole
 
 BATCH = 16
@@ -16,7 +17,7 @@ BATCH = 16
 
 def cached_latents(
     encode: Callable[[np.ndarray], np.ndarray],
-    images: np.ndarray,
+    images: Images,
     views: Sequence[int],
     key: str,
     folder: Path,

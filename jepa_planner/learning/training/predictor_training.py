@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.core.poses import apply_action
+from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.training.fit import FitSettings, fit
 from jepa_planner.learning.training.mixed_precision import mixed_precision
 from jepa_planner.learning.training.windows import WindowSampler
@@ -48,7 +49,7 @@ class PredictorTraining:
 class Pictures:
     """What is predicted instead of latents: pictures uint8 [E, T+1, V, H, W, 3], drawn by a decoder that stays."""
 
-    images: np.ndarray
+    images: Images
     decoder: PixelDecoder
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from jepa_planner.learning.data.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, seeds_in_words
+from jepa_planner.learning.data.images_on_disk import frames_at
 from jepa_planner.learning.training.action_bounds import action_max, planned_within
 from jepa_planner.learning.training.objectives.joint import SHIPPED, names_in
 from jepa_planner.learning.training.predictor_sizes import PredictorKind, new_predictor_config
@@ -138,9 +139,9 @@ def planned_in_pixels(planner: PlannerSettings, contract: Contract, episodes: Ep
     """The same settings with the energy in pixels, and tolerances that are the same share of that of unrelated frames,
     which for latents, standardised as they are, is 2.
     """
-    images = episodes.images.reshape(-1, *episodes.images.shape[2:])
-    picks = np.random.default_rng(0).integers(len(images), size=(2, 256))
-    one, other = (preprocess(torch.from_numpy(images[pick]), contract.encoder.image_size) for pick in picks)
+    images, size = episodes.images, contract.encoder.image_size
+    picks = np.random.default_rng(0).integers(images.shape[0] * images.shape[1], size=(2, 256))
+    one, other = (preprocess(torch.from_numpy(frames_at(images, pick)), size) for pick in picks)
     scale = float((one - other).square().mean())
     return replace(
         planner,

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.learning.data.hand_acts import hand_acts
+from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.training.augmentation import augment
 from jepa_planner.learning.training.demonstrations import Demonstrations
 from jepa_planner.learning.training.fit import fit
@@ -60,7 +61,7 @@ class SeenMomentSampler:
     """
 
     moments: MomentSampler
-    images: np.ndarray
+    images: Images
     acts: np.ndarray
     views: list[int]
     size: tuple[int, int]

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from jepa_planner.core.observation import Observation
+from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.data.object_tracks import FREE, FramePairs, frame_pairs
 from jepa_planner.learning.training.augmentation import augment
 from jepa_planner.learning.training.demonstrations import Demonstrations
@@ -94,7 +95,7 @@ class _Frames(NamedTuple):
 
     latents: np.ndarray
     states: np.ndarray
-    images: np.ndarray | None
+    images: Images | None
 
 
 class PairSampler:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.training.distributed import draw_seed
 
 
@@ -22,7 +23,7 @@ class WindowSampler:
     motions as scenes they are takes of the same moments.
     """
 
-    frames: np.ndarray
+    frames: Images
     states: np.ndarray
     actions: np.ndarray
     window: int

@@ -9,7 +9,6 @@ from tiny_training import episodes
 from jepa_planner.learning.data.episodes import (
     ACTION_CHANNELS,
     FORMAT,
-    FORMATS,
     STATE_CHANNELS,
     EpisodeError,
     Episodes,
@@ -18,6 +17,7 @@ from jepa_planner.learning.data.episodes import (
     shard_settings,
     write_shard,
 )
+from jepa_planner.learning.data.shard_layout import FORMATS
 
 
 def shard(folder: Path, number: int = 0, **changes: object) -> Path:
