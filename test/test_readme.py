@@ -1,4 +1,4 @@
-"""What the guides promise: the example runs, and no link leads nowhere."""
+"""What the first page promises: the example runs, it is short, and no link of any page leads nowhere."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from jepa_planner_sim.envs import PandaTaskEnv
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/*/README.md")]
+PAGES = [page for kind in ("*.md", "docs/**/*.md", "models/*/README.md", "studies/*/*.md") for page in ROOT.glob(kind)]
 MOST_LINES, MOST_ROWS = 120, 8
 
 
@@ -46,6 +46,5 @@ def test_no_link_leads_nowhere(page):
 def test_the_first_page_is_for_five_minutes():
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) <= MOST_LINES and "**No real arm has been driven yet.**" in text
-    assert max(map(len, text.splitlines())) < 200
     results = text[text.index("## What it can do") : text.index("## In Python")]
     assert len(re.findall(r"(?m)^\| (?:standard|varied) ", results)) <= MOST_ROWS

@@ -1,7 +1,7 @@
 """How rollouts use a CPU's cores: one chunk of candidates per thread, and one core per chunk.
 
 Torch's own way, all threads inside every operation, makes them wait for each other thousands of times per plan. That
-is no faster on idle cores and many times slower as soon as anything else runs on one of them: docs/speed.md.
+is no faster on idle cores and many times slower as soon as anything else runs on one of them.
 """
 
 from concurrent.futures import Executor, ThreadPoolExecutor
