@@ -1,16 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
-import rclpy
 from harness import Rig, small_bundle
-from rclpy.signals import SignalHandlerOptions
-
-
-@pytest.fixture(scope="session")
-def ros() -> Iterator[None]:
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    yield
-    rclpy.shutdown()
 
 
 @pytest.fixture(scope="session")
