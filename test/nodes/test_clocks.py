@@ -62,8 +62,8 @@ class Workcell:
     def moving_at(self, time_s: float) -> bool:
         return any(began_s < time_s < ended_s for began_s, ended_s in self.motions)
 
-    def step(self, latent, state) -> Decision:
-        self.planned_from.append(latent.item())
+    def step(self, observation) -> Decision:
+        self.planned_from.append(observation.latent.item())
         steps = len(self.planned_from)
         return Decision(
             DecisionKind.MOVE, Reason.ON_THE_WAY, "", 1.0, 0, 0, steps, steps, action=np.zeros(7, np.float32)
