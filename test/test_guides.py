@@ -82,6 +82,16 @@ def test_every_parameter_is_named_with_its_default(node):
             assert shown(default) in stands[1], f"{name} of {node} is {shown(default)}"
 
 
+def test_every_topic_and_service_is_named():
+    text = "".join(
+        file.read_text() for file in [*ROOT.glob("jepa_planner/nodes/*_node.py"), *ROOT.glob("**/sim_node.py")]
+    )
+    names = set(re.findall(r'create_(?:\w+_)?(?:publisher|subscription|service)\(\s*\w+, f?"([^"]+)"', text))
+    assert {"plan", "~/stop", "/clock"} <= names
+    for name in names:
+        assert f"`{name.replace('{view}', 'VIEW')}`" in guide("ros_interface"), name
+
+
 def shown(default: object) -> str:
     """A default as guides write it."""
     if isinstance(default, list):
