@@ -14,6 +14,7 @@ from rclpy.node import Node
 from visualization_msgs.msg import MarkerArray
 
 from jepa_planner.action import ReachGoalImage
+from jepa_planner.core.arm_layout import GRIPPER, RPY, XYZ
 from jepa_planner.core.poses import apply_action
 from jepa_planner.msg import Plan, PlanStats
 from jepa_planner.nodes import qos
@@ -63,12 +64,12 @@ class PlanPublisher:
         message = self._message(Plan.KIND_MOVE)
         message.id = self._last_id
         message.observed_at = time_message(observation.stamp_s)
-        message.positions = [point(target[:3]) for target in path]
-        message.rpys = [vector(target[3:6]) for target in path]
-        message.closedness = [float(target[6]) for target in path]
+        message.positions = [point(target[XYZ]) for target in path]
+        message.rpys = [vector(target[RPY]) for target in path]
+        message.closedness = [float(target[GRIPPER]) for target in path]
         self._plans.publish(message)
         if self._markers.get_subscription_count():
-            self._markers.publish(path_markers(message, arm.commanded_pose[:3]))
+            self._markers.publish(path_markers(message, arm.commanded_pose[XYZ]))
         return self._last_id, path
 
     def publish_stats(self, stats: PlanStats) -> None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-YAW, GRIPPER = 5, 6
-AXES = 7
+from jepa_planner.core.arm_layout import AXES, GRIPPER
 
 
 @dataclass(frozen=True)

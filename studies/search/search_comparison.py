@@ -8,15 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from jepa_planner.core.arm_layout import AXES
 from jepa_planner.learning.evaluation.policies import WorldModelPolicy
 from jepa_planner.learning.evaluation.statistics import percentile
 from jepa_planner.learning.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.solvers.noise import SeededNoise
+from jepa_planner.planning.solvers.plan import PlanningProblem
 from jepa_planner.planning.solvers.settings import SearchSettings
 from jepa_planner.planning.solvers.table import SOLVER_NAMES, name_of
 from jepa_planner.planning.verdict import VerdictHeadLike
-from studies.search.planning_problems import TUNING_SEED, PlanningProblem
+from studies.search.planning_problems import TUNING_SEED
 
 ITERATIONS = (3, 6)
 SMALLEST_FALL = 1e-3
@@ -79,13 +82,13 @@ def compare_energies(
     """Every search on every problem; `advance` is called after each search."""
     energies, costs = [], []
     for candidate in searches:
-        plans = [problem.solve(candidate.search, seed) for seed, problem in enumerate(problems)]
+        plans = [candidate.search.solver().plan(problem, SeededNoise(seed)) for seed, problem in enumerate(problems)]
         costs.append((percentile([p.seconds for p in plans], 50), sum(p.evaluations for p in plans) / len(plans)))
         energies.append([plan.energy for plan in plans])
         advance()
     found = torch.tensor(energies)
     horizon = searches[0].search.horizon
-    still = torch.tensor([problem.energy_of_no_action(horizon) for problem in problems])
+    still = torch.tensor([problem.energy_of(torch.zeros(1, horizon, AXES)).item() for problem in problems])
     missed = missed_shares(found, still)
     return [
         EnergyResult(candidate, evaluations, seconds, found[i].mean().item(), missed[i].item())

@@ -15,6 +15,7 @@ from jepa_planner.planning.energy import Energy, LastStepL1
 from jepa_planner.planning.rollout_cost import RolloutCost, WorldModelCost
 from jepa_planner.planning.solvers.cem import CemSettings, CrossEntropyMethod
 from jepa_planner.planning.solvers.noise import ReplayedNoise
+from jepa_planner.planning.solvers.plan import PlanningProblem
 
 TOLERANCE, PLAN_TOLERANCE = 1e-5, 1e-4
 
@@ -108,5 +109,5 @@ def test_a_replayed_cem_search_ends_with_the_plan_of_the_reference(path):
     start, goal = vectors()["latents"]
     context = Context(start[None], vectors()["states"][0, :1], torch.zeros(0, 7))
     noise = ReplayedNoise(vectors()["cem_draws"])
-    plan = cem.plan(lambda actions: cost.energies(context, goal, actions), space, None, noise)
+    plan = cem.plan(PlanningProblem(lambda actions: cost.energies(context, goal, actions), space), noise)
     assert (plan.actions - vectors()["cem_plan"]).abs().max() < PLAN_TOLERANCE

@@ -100,8 +100,8 @@ def _grid(
     args: argparse.Namespace, contract: Contract, state: np.ndarray, true_action: np.ndarray | None
 ) -> list[GridAxis]:
     """By default the grid covers what the search may do, and the truth."""
-    from jepa_planner.planning.action_space import GRIPPER
-    from jepa_planner.planning.landscape import AXIS_NAMES, grid_axis
+    from jepa_planner.core.arm_layout import AXIS_NAMES, GRIPPER
+    from jepa_planner.planning.landscape import grid_axis
 
     if args.range is not None and len(args.range) not in (1, len(args.axes)):
         raise ValueError(f"{len(args.range)} ranges given for {len(args.axes)} axes; expected one, or one for each")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jepa_planner.core.arm_layout import XYZ
 from jepa_planner.learning.data.key_moments import COMMANDED, MEASURED
 
 FREE, HELD, LOW = range(3)
@@ -91,7 +92,7 @@ def frame_pairs(states: np.ndarray, thresholds: TrackThresholds | None = None) -
 def object_track(states: np.ndarray, thresholds: TrackThresholds | None = None) -> ObjectTrack:
     """Follows the object that the hand acts on: states [T+1, S], channels as in STATE_CHANNELS."""
     limits = thresholds or TrackThresholds()
-    tcp = states[:, :3].astype(np.float64)
+    tcp = states[:, XYZ].astype(np.float64)
     frames = len(tcp)
     growing = _Track(ObjectTrack(np.zeros((frames, 3)), np.zeros(frames), np.full(frames, -1), np.zeros(frames, int)))
     does = _doing(states, limits)

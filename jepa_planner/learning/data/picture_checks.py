@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from jepa_planner.core.arm_layout import XYZ
 from jepa_planner.learning.data.correlation import LEAST_STEPS, correlation
 from jepa_planner.learning.data.episodes import Episodes
 from jepa_planner.learning.data.finding import Finding, refused, warned
@@ -32,7 +33,7 @@ def check_pictures(episodes: Episodes) -> Iterator[Finding]:
         blind = list(_check_empty(name, small[:, :, view]))
         seeing += [view] if not any(finding.certain for finding in blind) else []
         yield from blind
-    moves_m = np.linalg.norm(np.diff(episodes.states[..., :3], axis=1), axis=-1)
+    moves_m = np.linalg.norm(np.diff(episodes.states[..., XYZ], axis=1), axis=-1)
     for view in seeing:
         yield from _check_frozen(episodes, view, moves_m > MOVED_M)
     yield from _check_doubled(episodes, seeing)

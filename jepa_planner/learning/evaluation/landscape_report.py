@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from jepa_planner.core.arm_layout import AXES
 from jepa_planner.learning.evaluation.camera_report import (
     WHAT_TO_CHECK,
     CameraReport,
@@ -21,7 +22,6 @@ from jepa_planner.learning.evaluation.camera_report import (
 from jepa_planner.learning.evaluation.picture_pair import PicturePair
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.preprocess import preprocess
-from jepa_planner.planning.action_space import AXES
 from jepa_planner.planning.landscape import Landscape
 from jepa_planner.planning.planner_settings import PlannerSettings
 

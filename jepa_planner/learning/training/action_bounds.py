@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor, tensor
 
+from jepa_planner.core.arm_layout import GRIPPER, XYZ
 from jepa_planner.learning.data.episodes import EpisodeError
-from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.planning.planner_settings import PlannerSettings
 
 SHARE_WITHIN = 0.999
@@ -62,7 +62,7 @@ def planned_within(planner: PlannerSettings, before: Sequence[float], bounds: Se
 
 def as_far(steps: int, before: Sequence[float], bounds: Sequence[float]) -> int:
     """As many steps as lead as far as so many did before, and never fewer."""
-    old, new = max(before[:3]), max(bounds[:3])
+    old, new = max(before[XYZ]), max(bounds[XYZ])
     return math.ceil(round(steps * max(1.0, old / new), 6)) if new else steps
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from jepa_planner.learning.data.episode_checks import check_length, heed, look_at
-from jepa_planner.learning.data.episodes import STATE_CHANNELS, Episodes, read_episodes
+from jepa_planner.learning.data.episodes import Episodes, read_episodes
 from jepa_planner.learning.data.reference_checks import check_familiar, frames_of
 from jepa_planner.learning.training.action_bounds import action_max, planned_within
 from jepa_planner.learning.training.encoder_training import encode_some_alone
@@ -100,7 +100,7 @@ def fine_tune(
         raise FineTuningError(f"{init} predicts pixels; such models are trained from nothing, --objective pixels")
     episodes = read_episodes(data, settings.episodes)
     views = choose_views(load_contract(init).image.views, episodes.views, settings.views)
-    states = episodes.states[..., [STATE_CHANNELS.index(name) for name in load_contract(init).state.channels]]
+    states = episodes.states[..., load_contract(init).state.columns]
     parts = split(episodes)
     seen = int(parts.train[-1]) + 1  # the held-out episodes come last: views, not copies
     encoder, old, contract = _load(init, states[:seen], episodes.actions[:seen], settings)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from jepa_planner.learning.data.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, seeds_in_words
+from jepa_planner.core.arm_layout import ACTION_CHANNELS, STATE_CHANNELS
+from jepa_planner.learning.data.episodes import Episodes, seeds_in_words
 from jepa_planner.learning.training.action_bounds import action_max, planned_within
 from jepa_planner.learning.training.objectives.joint import SHIPPED, names_in
 from jepa_planner.learning.training.predictor_sizes import PredictorKind, new_predictor_config

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from jepa_planner.core.arm_layout import XYZ
 from jepa_planner.learning.data.episodes import Episodes
 from jepa_planner.learning.data.key_moments import COMMANDED, MEASURED
 from jepa_planner.planning.energy import Energy, latent_energy
@@ -68,7 +69,7 @@ def _pairs(latents: np.ndarray, episodes: Episodes, number: int, energy: Energy)
     gripper, alike, others = states[:, [COMMANDED, MEASURED]], [], []
     for first in range(len(latents) - 1):
         later = slice(first + 1, None)
-        tcp_m, object_m = (np.linalg.norm(x[later] - x[first], axis=-1) for x in (states[:, :3], places))
+        tcp_m, object_m = (np.linalg.norm(x[later] - x[first], axis=-1) for x in (states[:, XYZ], places))
         since = gripper[first:]
         span = np.maximum.accumulate(since, axis=0) - np.minimum.accumulate(since, axis=0)
         is_still = span[1:].max(axis=-1) <= SAME_CLOSEDNESS

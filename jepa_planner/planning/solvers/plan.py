@@ -1,4 +1,4 @@
-"""What planning gives and needs: a plan, and the calls that energies and solvers answer to."""
+"""What planning needs and gives: a problem, a plan, and the calls that energies and solvers answer to."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ Where the candidates require a gradient, the energies carry it, if the function 
 
 class NonFiniteEnergyError(ValueError):
     """An energy is NaN or infinite: the model or its input is broken, and no plan can be trusted."""
+
+
+@dataclass(frozen=True)
+class PlanningProblem:
+    """What a solver is asked: the sequence of least energy within an action space."""
+
+    energy_of: EnergyFunction
+    action_space: ActionSpace
+    proposals: Tensor | None = None
+    """Sequences [P, H, A] worth trying, the best guess first, see `proposals.py`."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +70,11 @@ class Solver(Protocol):
         """Length of the plans."""
         ...
 
-    def plan(
-        self,
-        energy_of: EnergyFunction,
-        action_space: ActionSpace,
-        proposals: Tensor | None,
-        noise: NoiseSource,
-        deadline_s: float = math.inf,
-    ) -> Plan:
+    def plan(self, problem: PlanningProblem, noise: NoiseSource, deadline_s: float = math.inf) -> Plan:
         """Returns a plan within the action space, the same for the same noise.
 
-        proposals [P, H, A] or None: sequences worth trying, the best guess first, see `proposals.py`. deadline_s:
-        when so many seconds have passed the best plan so far is returned, at the latest after the batch of
-        candidates that is being computed then. Raises NonFiniteEnergyError, and ValueError for proposals of
-        another length.
+        deadline_s: when so many seconds have passed the best plan so far is returned, at the latest after the batch of
+        candidates that is being computed then. Raises NonFiniteEnergyError, and ValueError for proposals of another
+        length.
         """
         ...

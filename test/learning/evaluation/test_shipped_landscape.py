@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from jepa_planner.core.arm_layout import AXIS_NAMES
 from jepa_planner.learning.evaluation.camera_report import CameraReport, Truth, assess
 from jepa_planner.learning.evaluation.landscape_report import model_facts
 from jepa_planner.learning.evaluation.picture_pair import PicturePair, context_and_goal
 from jepa_planner.model.bundle import model_folder
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import distance_to_goal, latent_energy
-from jepa_planner.planning.landscape import AXIS_NAMES, grid_axis, sweep
+from jepa_planner.planning.landscape import grid_axis, sweep
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner_sim.envs import PandaTaskEnv
