@@ -50,10 +50,10 @@ class FlatPolicy:
 
     last = None
 
-    def __init__(self, model: WorldModel, planner: PlannerSettings, demonstrations: Demonstrations) -> None:
+    def __init__(self, model: WorldModel, settings: PlannerSettings, demonstrations: Demonstrations) -> None:
         contract = model.contract
         self.image_size_px, self.cameras = contract.image.height, contract.image.views
-        self._model, self._space = model, planner.action_space(contract)
+        self._model, self._space = model, settings.action_space(contract)
         self._scale = torch.tensor(self._space.max_abs).clamp_min(1e-6)
         self._mean, self._std = state_scaling(demonstrations.states[split(demonstrations.states).train])
         numbers = contract.latent.tokens * contract.latent.channels

@@ -30,15 +30,15 @@ class RecordingSolver:
 
 
 def record_problems(
-    model: WorldModel, planner: PlannerSettings, task: str, count: int, scenes: int = 2
+    model: WorldModel, planner_settings: PlannerSettings, task: str, count: int, scenes: int = 2
 ) -> list[PlanningProblem]:
     """So many problems, evenly spread over the steps that the model's own search takes in some tuning scenes.
 
     Fewer where it takes fewer steps.
     """
-    recorder = RecordingSolver(planner.search().solver())
+    recorder = RecordingSolver(planner_settings.search().solver())
     settings = TrialSettings(task, scenes, TUNING_SEED, stop_at_success=True)  # what follows is no way to a goal
-    for _ in run_trials(WorldModelPolicy(model, planner, solver=recorder), settings):
+    for _ in run_trials(WorldModelPolicy(model, planner_settings, solver=recorder), settings):
         pass
     return evenly(recorder.problems, count)
 

@@ -60,14 +60,14 @@ class SuccessResult:
     plan_seconds: float
 
 
-def candidates(planner: PlannerSettings, names: Sequence[str], budgets: Sequence[int]) -> list[Candidate]:
+def candidates(settings: PlannerSettings, names: Sequence[str], budgets: Sequence[int]) -> list[Candidate]:
     """The model's own search, and each named one, with its horizon, in every shape of ITERATIONS that fits a budget."""
-    found, horizon = [Candidate(planner.search())], planner.search().horizon
+    found, horizon = [Candidate(settings.search())], settings.search().horizon
     for name in names:
         for budget in budgets:
             for iterations in ITERATIONS:
                 try:
-                    search = planner.search(name).resized(horizon=horizon).sized(budget, iterations)
+                    search = settings.search(name).resized(horizon=horizon).sized(budget, iterations)
                     found.append(Candidate(search, budget))
                 except ValueError:  # too few samples for that many elites and known candidates
                     continue
@@ -118,7 +118,7 @@ def best_shapes(results: Sequence[EnergyResult]) -> list[EnergyResult]:
 
 def compare_successes(
     model: WorldModel,
-    planner: PlannerSettings,
+    settings: PlannerSettings,
     searches: Sequence[Candidate],
     tasks: Sequence[str],
     episodes: int,
@@ -129,7 +129,7 @@ def compare_successes(
         for task in tasks:
             seconds: list[float] = []
             search = candidate.search.solver()
-            policy = WorldModelPolicy(model, planner, seconds, search, verdict_head=verdict_head)
+            policy = WorldModelPolicy(model, settings, seconds, search, verdict_head=verdict_head)
             trials = list(run_trials(policy, TrialSettings(task, episodes, TUNING_SEED)))
             successes = sum(trial.success for trial in trials)
             yield SuccessResult(candidate, task, successes, episodes, percentile(seconds, 50))

@@ -28,8 +28,8 @@ def test_problems_are_spread_over_what_was_recorded():
 
 
 def test_problems_are_those_of_trials_and_stay_what_they_were():
-    planner = tiny_planner(steps_per_sub_goal=1)
-    problems = record_problems(tiny_model(), planner, "reach", count=5, scenes=1)
+    settings = tiny_planner(steps_per_sub_goal=1)
+    problems = record_problems(tiny_model(), settings, "reach", count=5, scenes=1)
     assert len(problems) == 5
     assert len(problems[0].proposals) == 0 and len(problems[1].proposals) == 1
     candidates = 0.05 * torch.ones(1, 2, 7)

@@ -52,7 +52,7 @@ def has_ended(policy: Policy) -> bool:
 class WorldModelPolicy:
     """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended.
 
-    planner: settings that go with the model. solver and deadline_s: theirs where None. plan_seconds grows by the
+    settings: those that go with the model. solver and deadline_s: theirs where None. plan_seconds grows by the
     seconds of each look and plan. familiarity: with the model's statistics, it ends at what the model does not know.
     verdict_head: the bundle's, which says when the work is done. imagine_sub_goals: when sub_goal_head, the bundle's,
     is used. From `start` on, goal_latents [G, N, D] are those of the goal pictures, views and channels what the model
@@ -60,7 +60,7 @@ class WorldModelPolicy:
     """
 
     model: WorldModel
-    planner: PlannerSettings
+    settings: PlannerSettings
     plan_seconds: list[float] = field(default_factory=list)
     solver: Solver | None = None
     deadline_s: float | None = None
@@ -87,7 +87,7 @@ class WorldModelPolicy:
         self.views = contract.pick_views(env.views)
         self.channels = contract.state.columns
         self._planning = Planner(
-            self.model, self.planner, self.solver, self.deadline_s or 0.0, self.sub_goal_head,
+            self.model, self.settings, self.solver, self.deadline_s or 0.0, self.sub_goal_head,
             self.imagine_sub_goals, self.familiarity, self.verdict_head,
         )  # fmt: skip
         self.last = None

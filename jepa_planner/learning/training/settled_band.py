@@ -45,9 +45,9 @@ class SettledBand:
             f"are alike lie within, {100 * self.false_alarms:.2f} % of {self.others} others do"
         )
 
-    def noted_in(self, planner: PlannerSettings) -> PlannerSettings:
+    def noted_in(self, settings: PlannerSettings) -> PlannerSettings:
         """The settings of a model that is planned with this band."""
-        return replace(planner, progress=replace(planner.progress, settled_energy=self.energy))
+        return replace(settings, progress=replace(settings.progress, settled_energy=self.energy))
 
 
 def settled_band(latents: np.ndarray, episodes: Episodes, numbers: np.ndarray, energy_kind: str) -> SettledBand:

@@ -37,22 +37,24 @@ class PlanningProblem:
 
 @dataclass(frozen=True)
 class Plan:
-    """A planned action sequence.
-
-    actions [H, A] float32; energy of exactly these actions (where a deadline cut the search short: of the best
-    candidate, before the gripper's dead band); evaluations: candidate sequences whose energy was computed, a gradient
-    counting as GRADIENT_COST of them; seconds the search took. alternatives [E, H, A]: the next best candidates, for
-    searches that begin with those of the plan before. means and stds [iterations, H, A] are the search's history,
-    where it has one.
-    """
+    """A planned action sequence."""
 
     actions: Tensor
+    """[H, A] float32."""
     energy: float
+    """Of exactly these actions; where a deadline cut the search short: of the best candidate, before the gripper's dead
+    band.
+    """
     evaluations: int
+    """Candidate sequences whose energy was computed, a gradient counting as GRADIENT_COST of them."""
     seconds: float
+    """That the search took."""
     alternatives: Tensor | None = None
+    """[E, H, A], the next best candidates, for searches that begin with those of the plan before."""
     means: Tensor | None = None
+    """[iterations, H, A], the search's history, where it has one."""
     stds: Tensor | None = None
+    """[iterations, H, A], as means."""
 
     def shifted(self) -> Tensor:
         """What is left after the first action was executed, no action at the end: the next proposals [1 + E, H, A]."""

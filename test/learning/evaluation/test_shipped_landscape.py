@@ -48,8 +48,8 @@ def pictures(env: PandaTaskEnv, action: list[float]) -> PicturePair:
 
 
 def look(model: WorldModel, pair: PicturePair, axes: str) -> CameraReport:
-    planner = PlannerSettings.load(model_folder(), model.contract)
-    energy = latent_energy(planner.energy.kind)
+    settings = PlannerSettings.load(model_folder(), model.contract)
+    energy = latent_energy(settings.energy.kind)
     cost = WorldModelCost(model, energy)
     context, goal = context_and_goal(model, pair)
     now = distance_to_goal(energy, context.latents[0], goal, 7)
@@ -57,7 +57,7 @@ def look(model: WorldModel, pair: PicturePair, axes: str) -> CameraReport:
     grid = [grid_axis(name, limits[AXIS_NAMES.index(name)], 13, float(pair.state[6])) for name in axes.split()]
     true_energy = cost.energies(context, goal, torch.from_numpy(pair.true_action)[None, None]).item()
     landscape = sweep(cost, context, goal, now, grid)
-    return assess(landscape, Truth(pair.true_action, true_energy), model_facts(model.contract, planner))
+    return assess(landscape, Truth(pair.true_action, true_energy), model_facts(model.contract, settings))
 
 
 @pytest.mark.parametrize(("axes", "action"), MOVES)

@@ -123,11 +123,11 @@ def test_the_plan_equals_that_of_torch(shipped, solver):
     plans = []
     for backend in ("torch", "onnx"):
         model = WorldModel.load(shipped, backend=backend)
-        planner = PlannerSettings.load(shipped, model.contract)
+        settings = PlannerSettings.load(shipped, model.contract)
         context, goal = moment(model, 2)
-        cost = WorldModelCost(model, latent_energy(planner.energy.kind))
-        search = planner.search(solver).resized(samples=24, iterations=3).solver()
-        space = planner.action_space(model.contract)
+        cost = WorldModelCost(model, latent_energy(settings.energy.kind))
+        search = settings.search(solver).resized(samples=24, iterations=3).solver()
+        space = settings.action_space(model.contract)
 
         def energy_of(candidates, cost=cost, context=context, goal=goal):
             return cost.energies(context, goal, candidates)

@@ -118,12 +118,12 @@ class Subject:
         return replace(self, search=replace(self.search, **changes))
 
 
-def bundle_subject(model: WorldModel, planner: PlannerSettings) -> Subject:
+def bundle_subject(model: WorldModel, settings: PlannerSettings) -> Subject:
     """A loaded bundle with its own search, bounds and energy."""
     contract = model.contract
     return Subject(
-        contract.name, model.predictor, planner.search(), planner.action_space(contract),
-        latent_energy(planner.energy.kind), contract.context_frames,
+        contract.name, model.predictor, settings.search(), settings.action_space(contract),
+        latent_energy(settings.energy.kind), contract.context_frames,
     )  # fmt: skip
 
 
