@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jepa_planner.core.arm_layout import XYZ
-from jepa_planner.learning.data.key_moments import COMMANDED, MEASURED
+from jepa_planner.core.arm_layout import GRIPPER, MEASURED, XYZ, Z
 
 FREE, HELD, LOW = range(3)
 """A hand that is open or high, one that holds something, and one that is closed, empty and low."""
@@ -119,7 +118,7 @@ _HANDS = np.array([FREE, HELD, LOW, FREE, LOW], np.int8)
 
 def _doing(states: np.ndarray, limits: TrackThresholds) -> np.ndarray:
     """What the hand does at each frame."""
-    closed, low = states[:, COMMANDED] > CLOSED, states[:, 2] < limits.low_m
+    closed, low = states[:, GRIPPER] > CLOSED, states[:, Z] < limits.low_m
     holds = closed & (states[:, MEASURED] <= limits.holding)
     doing = np.where(holds, _HOLDS, np.where(low, np.where(closed, _LOW_CLOSED, _LOW_OPEN), _FREE))
     for first, end in _stretches(closed):

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from jepa_planner.core.arm_layout import XYZ
+from jepa_planner.core.arm_layout import GRIPPER, MEASURED, XYZ
 from jepa_planner.learning.data.episodes import Episodes
-from jepa_planner.learning.data.key_moments import COMMANDED, MEASURED
 from jepa_planner.planning.energy import Energy, latent_energy
 from jepa_planner.planning.planner_settings import PlannerSettings
 
@@ -66,7 +65,7 @@ def settled_band(latents: np.ndarray, episodes: Episodes, numbers: np.ndarray, e
 def _pairs(latents: np.ndarray, episodes: Episodes, number: int, energy: Energy) -> tuple[np.ndarray, np.ndarray]:
     """Energies between two moments of an episode, of those that are alike and of those that are not."""
     states, places = episodes.states[number], episodes.object_pose[number][:, :3]
-    gripper, alike, others = states[:, [COMMANDED, MEASURED]], [], []
+    gripper, alike, others = states[:, [GRIPPER, MEASURED]], [], []
     for first in range(len(latents) - 1):
         later = slice(first + 1, None)
         tcp_m, object_m = (np.linalg.norm(x[later] - x[first], axis=-1) for x in (states[:, XYZ], places))
