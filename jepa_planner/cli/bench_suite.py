@@ -104,18 +104,18 @@ class Suite:
         """From pictures to plans, with the model's own search and with the smallest that is known to do."""
         plans, found = (5 if self._quick else 40), []
         ways = [("torch", dtype) for dtype in self._dtypes] + [(backend, "float32") for backend in self._backends[1:]]
-        planner = self._planner
-        searches = [planner.search()] + [planner.search("mppi")] * (planner.solver != "mppi")
+        settings = self._settings
+        searches = [settings.search()] + [settings.search("mppi")] * (settings.solver != "mppi")
         with self._progress("replanning", len(ways) * len(searches) * (plans + 5)) as advance:
             for search in searches:
                 for backend, dtype in ways:
-                    found.append(time_replanning(self.model(dtype, backend), planner, search, plans, advance))
+                    found.append(time_replanning(self.model(dtype, backend), settings, search, plans, advance))
         return Part((replanning_table(found),), found)
 
     def scaling(self) -> Part:
         """How time grows, and what memory is held."""
         samples, horizons = scaling.SAMPLES, scaling.HORIZONS
-        bundle = bundle_subject(self.model(), self._planner)
+        bundle = bundle_subject(self.model(), self._settings)
         work = [(scaling.scaling_in_samples, bundle, samples, 5), (scaling.scaling_in_horizon, bundle, horizons, 20)]
         if self._quick:
             work = [(measure, subject, sizes[:4], 1) for measure, subject, sizes, _ in work]
@@ -139,7 +139,7 @@ class Suite:
         """The bundle's own search, plain and fast."""
         repeats = 1 if self._quick else 5
         with self._progress("bundle", repeats * (1 + len(self._dtypes))) as advance:
-            subject = bundle_subject(self.model(), self._planner)
+            subject = bundle_subject(self.model(), self._settings)
             found = compare(subject, self.peaks, self._threads, repeats, advance)
         return Part((comparison_table(f"{subject.name}, its own search", [found]),), found)
 
@@ -187,12 +187,14 @@ class Suite:
             table = Table("A search while a goal is pursued", notes=(note,))
             return Part((overhead_table(found), table), {"calls": found, "pursued": None})
         with self._progress("ros, goals being pursued", len(pursuit.WAYS)) as advance:
-            speed = pursuit.measure_pursuit_speed(self._folder, self.model(), self._planner, self._threads, 40, advance)
+            speed = pursuit.measure_pursuit_speed(
+                self._folder, self.model(), self._settings, self._threads, 40, advance
+            )
         tables = (pursuit.pursuit_table(speed), pursuit.step_table(speed), pursuit.goal_table(speed))
         return Part((overhead_table(found), *tables), {"calls": found, "pursued": speed})
 
     @cached_property
-    def _planner(self) -> PlannerSettings:
+    def _settings(self) -> PlannerSettings:
         return PlannerSettings.load(self._folder, load_contract(self._folder))
 
     @cached_property

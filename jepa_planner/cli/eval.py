@@ -146,8 +146,8 @@ def main(args: argparse.Namespace) -> int:
         return 2
     imagine = args.imagine_sub_goals or "auto"
     if folder is not None:
-        planner = PlannerSettings.load(folder, load_contract(folder, args.views))
-        planner.imagines(imagine, goals=1)  # refuses what the model cannot do
+        planner_settings = PlannerSettings.load(folder, load_contract(folder, args.views))
+        planner_settings.imagines(imagine, goals=1)  # refuses what the model cannot do
     search = deadline_s = None
     if args.ros and spread:
         print("one robot is tried at a time: leave out --ros, or --processes and --cluster", file=sys.stderr)
@@ -159,7 +159,7 @@ def main(args: argparse.Namespace) -> int:
         running = _ros_trials(settings, folder, seconds, imagine)
     else:
         if folder is not None:
-            search, deadline_s = chosen_search(args, planner), args.deadline or planner.deadline_s
+            search, deadline_s = chosen_search(args, planner_settings), args.deadline or planner_settings.deadline_s
         policy_spec = PolicySpec(
             folder, args.floor, search, deadline_s, imagine, args.dtype, args.backend, threads, tuple(args.views),
             not args.not_wary, not args.no_verdict,

@@ -30,6 +30,6 @@ def add_planning_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--not-wary", action="store_true", help="go on at pictures that the model does not know")
 
 
-def chosen_search(args: argparse.Namespace, planner: PlannerSettings) -> SearchSettings:
+def chosen_search(args: argparse.Namespace, settings: PlannerSettings) -> SearchSettings:
     """The recommended search with what the command line changes; raises ValueError for what cannot be."""
-    return planner.search(args.solver).resized(args.samples, args.iterations, args.horizon)
+    return settings.search(args.solver).resized(args.samples, args.iterations, args.horizon)

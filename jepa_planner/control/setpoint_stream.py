@@ -14,6 +14,7 @@ from jepa_planner.control.kinematics import (
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner.control.setpoints import JointPoint, Setpoint, Target
 from jepa_planner.control.trajectory_validation import TrajectoryValidation, lags
+from jepa_planner.core.arm_layout import GRIPPER, RPY, XYZ
 
 REHEARSED_POINTS = 100
 STRETCH_ATTEMPTS = 4
@@ -115,8 +116,8 @@ class SetpointStream:
                 f"an action is 7 finite numbers [dx, dy, dz, droll, dpitch, dyaw, dclosedness], got {action}"
             )
         xyz, rotation = self.pose()
-        closedness = self._target_closedness + action[6]
-        self.follow(xyz + action[:3], rotation_from_rpy(action[3:6]) @ rotation, closedness, min_duration_s)
+        closedness = self._target_closedness + action[GRIPPER]
+        self.follow(xyz + action[XYZ], rotation_from_rpy(action[RPY]) @ rotation, closedness, min_duration_s)
 
     def pose(self) -> tuple[np.ndarray, np.ndarray]:
         """Position [3] and rotation [3, 3] of the present setpoint. Raises RuntimeError before `reset`."""

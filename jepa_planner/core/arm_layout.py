@@ -4,11 +4,11 @@ An action is the change that one step asks for, in the robot's base frame: metre
 1 (closed). The first seven channels of a state are what an action changes, in the same order.
 """
 
-POSE = ("x_m", "y_m", "z_m", "roll_rad", "pitch_rad", "yaw_rad")
-ACTION_CHANNELS = (*(f"d{channel}" for channel in POSE), "dclosedness")
-STATE_CHANNELS = (*POSE, "closedness_commanded", "closedness_measured")
+POSE_CHANNELS = ("x_m", "y_m", "z_m", "roll_rad", "pitch_rad", "yaw_rad")
+ACTION_CHANNELS = (*(f"d{channel}" for channel in POSE_CHANNELS), "dclosedness")
+STATE_CHANNELS = (*POSE_CHANNELS, "closedness_commanded", "closedness_measured")
 """Of a full state: the pose of the tcp, angles extrinsic xyz, and the gripper."""
-STATE_LAYOUTS = ((*POSE, "closedness_measured"), STATE_CHANNELS)
+STATE_LAYOUTS = ((*POSE_CHANNELS, "closedness_measured"), STATE_CHANNELS)
 """The states that a model may take: where fingers are measured but not commanded, the measured one is all there is."""
 
 AXES = len(ACTION_CHANNELS)

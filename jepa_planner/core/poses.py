@@ -8,7 +8,8 @@ unchanged.
 import torch
 from torch import Tensor
 
-POSE_CHANNELS = 7
+from jepa_planner.core.arm_layout import AXES, GRIPPER, RPY, XYZ
+
 GIMBAL_LOCK_COS = 1e-6
 
 
@@ -40,17 +41,17 @@ def apply_action(state: Tensor, action: Tensor) -> Tensor:
     xyz adds, R_new = R(action) R(state), closedness adds and is clipped to 0..1.
     """
     state, action = _broadcast_batch(state, action)
-    xyz = state[..., :3] + action[..., :3]
-    rpy = roll_pitch_yaw(rotation_matrix(action[..., 3:6]) @ rotation_matrix(state[..., 3:6]))
-    closedness = (state[..., 6:7] + action[..., 6:7]).clamp(0.0, 1.0)
-    return torch.cat([xyz, rpy, closedness, state[..., POSE_CHANNELS:]], dim=-1)
+    xyz = state[..., XYZ] + action[..., XYZ]
+    rpy = roll_pitch_yaw(rotation_matrix(action[..., RPY]) @ rotation_matrix(state[..., RPY]))
+    closedness = (state[..., GRIPPER:AXES] + action[..., GRIPPER:AXES]).clamp(0.0, 1.0)
+    return torch.cat([xyz, rpy, closedness, state[..., AXES:]], dim=-1)
 
 
 def action_between(start: Tensor, end: Tensor) -> Tensor:
     """The action [.., 7] that leads from one state [.., S >= 7] to another; `apply_action` inverts it."""
     start, end = _broadcast_batch(start, end)
-    turn = rotation_matrix(end[..., 3:6]) @ rotation_matrix(start[..., 3:6]).transpose(-1, -2)
-    parts = [end[..., :3] - start[..., :3], roll_pitch_yaw(turn), end[..., 6:7] - start[..., 6:7]]
+    turn = rotation_matrix(end[..., RPY]) @ rotation_matrix(start[..., RPY]).transpose(-1, -2)
+    parts = [end[..., XYZ] - start[..., XYZ], roll_pitch_yaw(turn), end[..., GRIPPER:AXES] - start[..., GRIPPER:AXES]]
     return torch.cat(parts, dim=-1)
 
 

@@ -17,9 +17,19 @@ class Range:
     interval: str
 
     def __contains__(self, value: float) -> bool:
-        low, high = (float(end) for end in self.interval[1:-1].split(","))
+        low, high = (float(end) for end in self._ends)
         above = value >= low if self.interval[0] == "[" else value > low
         return above and (value <= high if self.interval[-1] == "]" else value < high)
+
+    def __str__(self) -> str:
+        low, high = self._ends
+        if high == "inf":
+            return "finite" if low == "-inf" else f"{'at least' if self.interval[0] == '[' else 'more than'} {low}"
+        return f"in {self.interval}"
+
+    @property
+    def _ends(self) -> list[str]:
+        return self.interval[1:-1].split(", ")
 
 
 Several = Annotated[int, Range("[2, inf)")]
@@ -35,7 +45,7 @@ def check_ranges(settings: Any) -> None:
     for name, within in _ranges(type(settings)).items():
         value = getattr(settings, name)
         if value is not None and value not in within:
-            raise ValueError(f"{name} is {value}; it must lie in {within.interval}")
+            raise ValueError(f"{name} is {value}; it must be {within}")
 
 
 @cache

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from jepa_planner.core.arm_layout import ACTION_CHANNELS, STATE_LAYOUTS
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.state_ranges import states_out_of_range
 from jepa_planner.core.strict_fields import FieldError
 from jepa_planner.model.contract_sections import (
-    ACTION_CHANNELS,
-    STATE_LAYOUTS,
     ActionSpec,
     FamiliaritySpec,
     ImageSpec,

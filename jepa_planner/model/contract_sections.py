@@ -4,16 +4,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from jepa_planner.core.arm_layout import ACTION_CHANNELS, STATE_CHANNELS
 from jepa_planner.model.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from jepa_planner.model.sub_goal_head import SubGoalHeadConfig
 from jepa_planner.model.verdict_head import VerdictHeadConfig
-
-POSE = ("x_m", "y_m", "z_m", "roll_rad", "pitch_rad", "yaw_rad")
-STATE_LAYOUTS = (
-    (*POSE, "closedness_measured"),
-    (*POSE, "closedness_commanded", "closedness_measured"),
-)
-ACTION_CHANNELS = ("dx_m", "dy_m", "dz_m", "droll_rad", "dpitch_rad", "dyaw_rad", "dclosedness")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +43,11 @@ class StateSpec:
     channels: tuple[str, ...]
     frame: str
     tcp_frame: str
+
+    @property
+    def columns(self) -> list[int]:
+        """Where its channels stand in a full state."""
+        return [STATE_CHANNELS.index(channel) for channel in self.channels]
 
 
 @dataclass(frozen=True, kw_only=True)

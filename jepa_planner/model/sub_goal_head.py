@@ -8,13 +8,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from jepa_planner.core.arm_layout import YAW, X, Y, Z
 from jepa_planner.core.observation import Observation
 from jepa_planner.model.scene_eyes import SceneEyes, SceneEyesConfig
 
 MAX_LATENT_NUMBERS = 8192
 ACTS = 2
 """Ways of acting: to take and let go, and to push."""
-POSE = (0, 1, 2, 5)
+POSE = (X, Y, Z, YAW)
 """Numbers of the state's channels x, y, z and yaw."""
 
 

@@ -35,13 +35,13 @@ class GoalPreparation:
     def __init__(
         self,
         contract: Contract,
-        planner: PlannerSettings,
+        settings: PlannerSettings,
         bundle: Path,
         parameters: Parameters,
         encoder: LocalEncoder | RemoteEncoder,
         cost: RolloutCost,
     ) -> None:
-        self._contract, self._planner, self._parameters = contract, planner, parameters
+        self._contract, self._settings, self._parameters = contract, settings, parameters
         self._encoder, self._cost = encoder, cost
         self._familiarity = load_familiarity(bundle)
         self._sub_goal_head = load_sub_goal_head(bundle, contract.image.views)
@@ -69,10 +69,10 @@ class GoalPreparation:
         given, count = self._parameters, len(request.goals)
         factory = ControllerFactory(
             self._contract,
-            self._planner,
+            self._settings,
             self._cost,
-            latent_energy(self._planner.energy.kind),
-            search_settings(self._planner, given).solver(),
+            latent_energy(self._settings.energy.kind),
+            search_settings(self._settings, given).solver(),
             given["deadline_s"],
             given["seed"],
             self._sub_goal_head,
@@ -107,7 +107,7 @@ class GoalPreparation:
         return shape[1], shape[0]
 
 
-def search_settings(planner: PlannerSettings, parameters: Parameters) -> SearchSettings:
+def search_settings(settings: PlannerSettings, parameters: Parameters) -> SearchSettings:
     """The model's recommended search, with what parameters override."""
-    search = planner.search(parameters["solver"])
+    search = settings.search(parameters["solver"])
     return search.resized(parameters["samples"], parameters["iterations"], parameters["horizon"])

@@ -111,10 +111,10 @@ class MpcNode(PlannerNode):
         self._contract.check_frame(given["base_frame"], given["tcp_frame"])
         self._model_id = model_id(self._contract)
         bundle = model_folder(given["model"])
-        planner = PlannerSettings.load(bundle, self._contract)
-        if self._predictor_node is None and isinstance(search_settings(planner, given), GradientSettings):
+        settings = PlannerSettings.load(bundle, self._contract)
+        if self._predictor_node is None and isinstance(search_settings(settings, given), GradientSettings):
             raise ValueError("solver gradient needs the predictor in this process; run the planner's nodes composed")
-        planner.imagines(given["imagine_sub_goals"], goals=1)  # refuses what the model cannot do
+        settings.imagines(given["imagine_sub_goals"], goals=1)  # refuses what the model cannot do
         self._buffer = StateBuffer(
             given["image_timeout_s"], given["joint_state_timeout_s"], self.now_s, self.lead_tolerance_s()
         )
@@ -134,7 +134,7 @@ class MpcNode(PlannerNode):
         else:
             self._cost = RemoteCost(self, self._model_id, self._patience("predictor"))
         self._preparation = GoalPreparation(
-            self._contract, planner, bundle, given, self._encoder, self._cost
+            self._contract, settings, bundle, given, self._encoder, self._cost
         )
         if unmonitored := self._preparation.unmonitored:
             self.get_logger().warning(f"{self._model_id}: {unmonitored}")

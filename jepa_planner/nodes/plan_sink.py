@@ -15,6 +15,7 @@ from visualization_msgs.msg import MarkerArray
 
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.control.kinematics import rotation_from_rpy
+from jepa_planner.core.arm_layout import GRIPPER, RPY, XYZ
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.poses import apply_action
 from jepa_planner.msg import Plan, PlanStats
@@ -65,11 +66,11 @@ class PlanPublisher:
         message = self._message(Plan.KIND_MOVE)
         message.id = self._last_id
         message.observed_at = time_message(observation.stamp_s)
-        message.poses = [pose(target[:3], rotation_from_rpy(target[3:6])) for target in path]
-        message.closedness = [float(target[6]) for target in path]
+        message.poses = [pose(target[XYZ], rotation_from_rpy(target[RPY])) for target in path]
+        message.closedness = [float(target[GRIPPER]) for target in path]
         self._plans.publish(message)
         if self._markers.get_subscription_count():
-            self._markers.publish(path_markers(message, arm.commanded_pose[:3]))
+            self._markers.publish(path_markers(message, arm.commanded_pose[XYZ]))
         return self._last_id, path
 
     def publish_stats(self, stats: PlanStats) -> None:

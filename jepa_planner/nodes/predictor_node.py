@@ -42,10 +42,10 @@ class PredictorNode(PlannerNode):
         self._model = world_model(given)
         self.model_id = model_id(self._model.contract)
         self.get_logger().info(f"{self.model_id} runs on {self._model.backend}")
-        planner = PlannerSettings.load(model_folder(given["model"]), self._model.contract)
-        self._energy = latent_energy(given["energy"] or planner.energy.kind)
-        self.cost = WorldModelCost(self._model, self._energy, cuts_of(planner.search()))
-        self._horizon = planner.search().horizon
+        settings = PlannerSettings.load(model_folder(given["model"]), self._model.contract)
+        self._energy = latent_energy(given["energy"] or settings.energy.kind)
+        self.cost = WorldModelCost(self._model, self._energy, cuts_of(settings.search()))
+        self._horizon = settings.search().horizon
         self._warm_up()
         self._service = self.create_service(Rollout, "~/rollout", self._on_rollout)
 

@@ -8,27 +8,25 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-YAW, GRIPPER = 5, 6
-AXES = 7
+from jepa_planner.core.arm_layout import AXES, GRIPPER
+from jepa_planner.core.ranges import NotNegative, check_ranges
 
 
 @dataclass(frozen=True)
 class ActionSpace:
-    """Bounds of the action [dx, dy, dz (m), droll, dpitch, dyaw (rad), dclosedness].
-
-    max_abs: largest magnitude per axis; 0 holds an axis, and searches draw no numbers for it.
-    initial_std: spread of the first candidates per axis; None stands for max_abs.
-    gripper_deadband: a planned gripper change smaller than this becomes 0.
-    gripper_full_strokes: any other closes or opens the gripper all the way, see `executable`.
-    Raises ValueError where lengths or signs are wrong.
-    """
+    """Bounds of an action [A], in m, rad and closedness. Raises ValueError where lengths or signs are wrong."""
 
     max_abs: tuple[float, ...]
+    """Largest magnitude per axis; 0 holds an axis, and searches draw no numbers for it."""
     initial_std: tuple[float, ...] | None = None
-    gripper_deadband: float = 0.0
+    """Spread of the first candidates per axis; None stands for max_abs."""
+    gripper_deadband: NotNegative = 0.0
+    """A planned gripper change smaller than this becomes 0."""
     gripper_full_strokes: bool = False
+    """Whether any other closes or opens the gripper all the way, see `executable`; needs a max_abs of 1 for it."""
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         for name, values in (("max_abs", self.max_abs), ("initial_std", self.initial_std or self.max_abs)):
             if len(values) != AXES or not all(0.0 <= value < math.inf for value in values):
                 raise ValueError(f"{name} is {values}; expected {AXES} finite numbers >= 0")
@@ -36,8 +34,6 @@ class ActionSpace:
             raise ValueError("max_abs is 0 on every axis; nothing is left to plan")
         if not self.std.any():
             raise ValueError("initial_std is 0 on every axis that may change; all candidates would be the same")
-        if not 0.0 <= self.gripper_deadband < math.inf:
-            raise ValueError(f"gripper_deadband is {self.gripper_deadband}; expected a finite number >= 0")
         if self.gripper_full_strokes and self.max_abs[GRIPPER] < 1.0:
             raise ValueError(
                 f"gripper_full_strokes with max_abs {self.max_abs[GRIPPER]} for the gripper; a full stroke needs 1.0"

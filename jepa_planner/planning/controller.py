@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.arm_layout import GRIPPER
 from jepa_planner.core.context import Context
 from jepa_planner.core.observation import Observation
-from jepa_planner.planning.action_space import GRIPPER, ActionSpace
+from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.contrast import Contrast
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
 from jepa_planner.planning.energy import Energy, distance_to_goal
@@ -19,7 +20,7 @@ from jepa_planner.planning.finishing import finishing_actions
 from jepa_planner.planning.progress import Progress, ProgressSettings
 from jepa_planner.planning.rollout_cost import RolloutCost
 from jepa_planner.planning.solvers.noise import NoiseSource, SeededNoise
-from jepa_planner.planning.solvers.plan import EnergyFunction, NonFiniteEnergyError, Plan, Solver
+from jepa_planner.planning.solvers.plan import EnergyFunction, NonFiniteEnergyError, Plan, PlanningProblem, Solver
 from jepa_planner.planning.solvers.proposals import Proposals
 from jepa_planner.planning.sub_goals import SubGoals, tcp_off_m2
 from jepa_planner.planning.verdict import LEAVE, LET_GO, NOTHING, Judge, NonFiniteVerdictError, Verdict
@@ -297,7 +298,7 @@ class RecedingHorizonController:
 
     def _searched_plan(self, context: Context, target: Tensor, energy_of: EnergyFunction) -> Plan:
         proposals, deadline_s = self._sequences_to_try(context, target), self._settings.deadline_s
-        return self._solver.plan(energy_of, self._action_space, proposals, self._noise, deadline_s)
+        return self._solver.plan(PlanningProblem(energy_of, self._action_space, proposals), self._noise, deadline_s)
 
     def _settled(self, energy: float, plan: Plan, energy_of: EnergyFunction) -> bool:
         """Whether, of a model without a verdict, the last goal is as near as it gets."""

@@ -47,14 +47,14 @@ class Asked:
 class ControllerFactory:
     """How goals are pursued with a model.
 
-    planner: settings that go with the model. solver and deadline_s: theirs where None or 0. sub_goal_head: the
+    planner_settings: those that go with the model. solver and deadline_s: theirs where None or 0. sub_goal_head: the
     bundle's; imagine_sub_goals says when it is used. familiarity: the bundle's; with it the work ends at what the model
     does not know, without it never. verdict_head: the bundle's; with it the work is done when objects lie as shown,
     without it when energies say so.
     """
 
     contract: Contract
-    planner: PlannerSettings
+    planner_settings: PlannerSettings
     cost: RolloutCost
     energy: Energy
     solver: Solver | None = None
@@ -73,8 +73,9 @@ class ControllerFactory:
         UnfamiliarGoalError.
         """
         goals: list[Goal] = []
-        tolerances = self.planner.tolerances(len(asked))
-        budgets = [self.planner.steps_per_goal_image(self.imagine_sub_goals, len(asked), max_steps)] * len(asked)
+        tolerances = self.planner_settings.tolerances(len(asked))
+        budget = self.planner_settings.steps_per_goal_image(self.imagine_sub_goals, len(asked), max_steps)
+        budgets = [budget] * len(asked)
         if max_steps:
             budgets[-1] = max_steps
         for picture, wish, budget, tolerance in zip(shown, asked, budgets, tolerances, strict=True):
@@ -85,18 +86,18 @@ class ControllerFactory:
 
     def controller(self, goals: Sequence[Goal], max_steps: int = 0) -> Controller:
         """One that has begun with goals; max_steps bounds their actions together, 0 does not."""
-        contract, planner, sub_goals = self.contract, self.planner, None
-        if planner.imagines(self.imagine_sub_goals, len(goals)):
-            sub_goals = SubGoals(self.sub_goal_head, planner.sub_goals, len(goals))
+        contract, planner_settings, sub_goals = self.contract, self.planner_settings, None
+        if planner_settings.imagines(self.imagine_sub_goals, len(goals)):
+            sub_goals = SubGoals(self.sub_goal_head, planner_settings.sub_goals, len(goals))
         settings = ControllerSettings(
             context_frames=contract.context_frames,
             max_steps=max_steps,
-            deadline_s=self.deadline_s or planner.deadline_s or math.inf,
+            deadline_s=self.deadline_s or planner_settings.deadline_s or math.inf,
         )
-        solver = self.solver or planner.search().solver()
+        solver = self.solver or planner_settings.search().solver()
         controller = RecedingHorizonController(
-            self.cost, solver, planner.action_space(contract), self.energy, settings, self.seed,
-            sub_goals=sub_goals, judge=self.judge(), progress=planner.progress,
+            self.cost, solver, planner_settings.action_space(contract), self.energy, settings, self.seed,
+            sub_goals=sub_goals, judge=self.judge(), progress=planner_settings.progress,
         )  # fmt: skip
         controller.start(goals)
         if self.familiarity is None:
@@ -105,9 +106,9 @@ class ControllerFactory:
 
     def judge(self) -> Judge | None:
         """One that has judged nothing yet; None without a verdict head, or where the settings do not use it."""
-        if self.verdict_head is None or self.planner.verdict is None:
+        if self.verdict_head is None or self.planner_settings.verdict is None:
             return None
-        return Judge(self.verdict_head, self.contract.verdict.head.edges_m, self.planner.verdict)
+        return Judge(self.verdict_head, self.contract.verdict.head.edges_m, self.planner_settings.verdict)
 
     def _check_familiar(self, goal: Tensor, number: int) -> None:
         if self.familiarity is not None:

@@ -10,10 +10,10 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from jepa_planner.planning.action_space import GRIPPER, ActionSpace
+from jepa_planner.core.arm_layout import GRIPPER, RPY, XYZ, Z
+from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.verdict import LEAVE, LET_GO, NOTHING, Verdict
 
-XYZ, ROTATION = slice(3), slice(3, 6)
 STEEP = 0.1
 """So much of a way back may lead down; one that leads farther down is a wrong one, as where `back` is another tcp's."""
 ROUGHLY_M = 0.04
@@ -36,9 +36,9 @@ def finishing_actions(
     if verdict.missing == LET_GO:
         actions[0, GRIPPER] = -1.0
     elif verdict.missing == LEAVE:
-        way = Rotation.from_euler("xyz", state[ROTATION].double().numpy()).apply(back)
+        way = Rotation.from_euler("xyz", state[RPY].double().numpy()).apply(back)
         way = torch.from_numpy(way / math.hypot(*back))
-        if way[2] < -STEEP or _toward(verdict, state, way) < -ROUGHLY_M:
+        if way[Z] < -STEEP or _toward(verdict, state, way) < -ROUGHLY_M:
             return None
         bounds = torch.tensor(space.max_abs[XYZ], dtype=way.dtype)
         way = torch.where((bounds > 0.0) & (way.abs() > SMALL), way, 0.0)

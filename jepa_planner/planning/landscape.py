@@ -10,15 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jepa_planner.planning.action_space import AXES, GRIPPER
+from jepa_planner.core.arm_layout import AXES, AXIS_NAMES, AXIS_UNITS, GRIPPER
 from jepa_planner.planning.solvers.plan import NonFiniteEnergyError
 
 if TYPE_CHECKING:
     from jepa_planner.model.world_model import Context
     from jepa_planner.planning.rollout_cost import RolloutCost
 
-AXIS_NAMES = ("x", "y", "z", "roll", "pitch", "yaw", "gripper")
-AXIS_UNITS = ("m", "m", "m", "rad", "rad", "rad", "closedness")
 BLOCK = 64
 
 

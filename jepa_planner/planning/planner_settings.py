@@ -27,7 +27,7 @@ class EnergySettings:
 
     kind: str
     """Its name in planning/energy.py."""
-    scale: Positive
+    scale: NotNegative
     """What is typical of unrelated frames, for display."""
 
     def __post_init__(self) -> None:

@@ -7,37 +7,39 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jepa_planner.core.ranges import Count, CountOrZero, NotNegative, Positive, Share, check_ranges
+
 if TYPE_CHECKING:
     from jepa_planner.planning.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressSettings:
-    """patience: so many looks in a row without progress end the work; 0: none do. Progress is a goal image reached;
-    objects that are nearer by off_gain_m than ever, while the hand acts on one; one held for the first time; and, where
-    objects lie as shown or nothing is known of them, an energy that is less than the least so far by energy_gain of it.
-    unreachable_looks: where over so many looks it is said, on the average, that what the last goal image shows is out
-    of reach, or not here, the work ends too; 0: it does not. settled_energy: for a model without a verdict, whose last
-    goal image counts as reached at this energy once settled_looks brought no progress and the plan found is imagined to
-    bring none; None: never.
+    """When work ends that nothing advances.
+
+    Progress is a goal image reached; objects that are nearer than ever, while the hand acts on one; one held for the
+    first time; and, where objects lie as shown or nothing is known of them, the least energy so far.
     """
 
-    patience: int = 14
-    energy_gain: float = 0.1
-    off_gain_m: float = 0.015
-    settled_energy: float | None = None
-    settled_looks: int = 3
-    unreachable_looks: int = 4
+    patience: CountOrZero = 14
+    """So many looks in a row without progress end the work; 0: none do."""
+    energy_gain: Share = 0.1
+    """By so much of the least energy so far another one is less."""
+    off_gain_m: NotNegative = 0.015
+    """By so much objects are nearer than ever."""
+    settled_energy: Positive | None = None
+    """For a model without a verdict: its last goal image counts as reached at this energy, once it has settled, and the
+    plan found is imagined to bring no progress; None: never.
+    """
+    settled_looks: Count = 3
+    """It has settled after so many looks without progress."""
+    unreachable_looks: CountOrZero = 4
+    """Where over so many looks it is said, on the average, that what the last goal image shows is out of reach, or not
+    here, the work ends too; 0: it does not.
+    """
 
     def __post_init__(self) -> None:
-        least = min(self.patience, self.unreachable_looks, self.off_gain_m)
-        if least < 0 or self.settled_looks < 1 or not 0.0 <= self.energy_gain < 1.0:
-            raise ValueError(
-                f"{self}: expected patience, unreachable_looks and off_gain_m >= 0, energy_gain in 0..1, 1 excluded, "
-                "settled_looks >= 1"
-            )
-        if self.settled_energy is not None and not 0.0 < self.settled_energy < math.inf:
-            raise ValueError(f"settled_energy is {self.settled_energy}; it must be positive, or null for never")
+        check_ranges(self)
 
 
 class Progress:

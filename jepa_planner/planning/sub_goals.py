@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, get_args
 import torch
 from torch import Tensor
 
-from jepa_planner.planning.action_space import GRIPPER, YAW
+from jepa_planner.core.arm_layout import GRIPPER, XYZ, YAW
+from jepa_planner.core.ranges import Count, CountOrZero, NotNegative, check_ranges
 
 if TYPE_CHECKING:
     from jepa_planner.core.observation import Observation
@@ -30,49 +31,41 @@ LIKELY = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class SubGoalSettings:
-    """How imagined sub-goals are pursued; distances are mean squared differences of latents.
+    """How imagined sub-goals are pursued; distances without a unit are mean squared differences of latents."""
 
-    arrived_distance: at this one from the observation a sub-goal is done; so it is where the arm stands as imagined,
-    the tcp within arrived_m and the gripper commanded alike. max_looks: after so many looks at it, another is chosen
-    all the same. back_distance: one that lies so near to where the work stood one of the last back_moments moments ago,
-    and does no longer, leads back, and is chosen only where all do; back_moments 0 allows it. back_m: so does one in
-    which the arm stands as it did then, the tcp within this and the gripper commanded alike; 0: latents alone tell.
-    goal_distance: a sub-goal that lies at most so far from the goal picture is replaced by the picture itself, which is
-    exact; 0 never does that. near_goal: at this distance of the observation the picture itself is pursued, whatever the
-    guesses. max_goal_images: with lists of at most so many goal pictures sub-goals are imagined. sparse_goal_images:
-    those of more show each moment themselves, and the likely guess that is nearest to the picture is committed to, as
-    it says how the arm stands there. steps: actions for all pictures of such a list together, shared evenly.
-    arm_weight: how much it counts, beside the latents' energy, that the arm comes to stand as imagined, per square
-    metre that the tcp is from there (GRIPPER_M and YAW_M bring gripper and yaw to metres); 0: latents alone say it.
+    arrived_distance: NotNegative = 0.05
+    """At this one from the observation a sub-goal is done; so it is where the arm stands as imagined."""
+    arrived_m: NotNegative = 0.01
+    """The arm stands as imagined with the tcp within this, and the gripper commanded alike."""
+    max_looks: Count = 6
+    """After so many looks at a sub-goal another is chosen all the same."""
+    back_moments: CountOrZero = 2
+    """One that leads back to one of so many moments before is chosen only where all do; 0 allows it."""
+    back_distance: NotNegative = 0.2
+    """It leads back if it lies so near to where the work stood then, and does no longer."""
+    back_m: NotNegative = 0.0
+    """Or if the arm stands in it as it did then, the tcp within this and the gripper commanded alike; 0: latents alone
+    tell.
+    """
+    goal_distance: NotNegative = 0.15
+    """One that lies at most so far from the goal picture is replaced by that itself, which is exact; 0: never."""
+    near_goal: NotNegative = 0.5
+    """At this distance of the observation the picture itself is pursued, whatever the guesses."""
+    max_goal_images: Count = 3
+    """With lists of at most so many goal pictures sub-goals are imagined."""
+    sparse_goal_images: CountOrZero = 3
+    """Longer lists show each moment themselves: of the likely guesses the one nearest to the picture is committed to,
+    as it says how the arm stands there.
+    """
+    steps: Count = 45
+    """Actions for all pictures of such a list together, shared evenly."""
+    arm_weight: NotNegative = 0.0
+    """How much it counts, beside the latents' energy, that the arm comes to stand as imagined, per square metre that
+    the tcp is from there (GRIPPER_M and YAW_M bring gripper and yaw to metres); 0: latents alone say it.
     """
 
-    arrived_distance: float = 0.05
-    arrived_m: float = 0.01
-    max_looks: int = 6
-    back_moments: int = 2
-    back_distance: float = 0.2
-    back_m: float = 0.0
-    goal_distance: float = 0.15
-    near_goal: float = 0.5
-    max_goal_images: int = 3
-    sparse_goal_images: int = 3
-    steps: int = 45
-    arm_weight: float = 0.0
-
     def __post_init__(self) -> None:
-        distances = (
-            self.arrived_distance, self.arrived_m, self.back_distance, self.back_m, self.goal_distance, self.near_goal,
-            self.arm_weight,
-        )  # fmt: skip
-        if not all(distance >= 0.0 for distance in distances):
-            raise ValueError(f"{self}: expected distances >= 0")
-        if (
-            min(self.max_looks, self.max_goal_images, self.steps) < 1
-            or min(self.back_moments, self.sparse_goal_images) < 0
-        ):
-            raise ValueError(
-                f"{self}: expected max_looks, max_goal_images and steps >= 1, back_moments and sparse_goal_images >= 0"
-            )
+        check_ranges(self)
 
     def steps_per_goal_image(self, goals: int, max_steps: int = 0) -> int:
         """The even share of one of so many goal pictures, where max_steps (0: no limit) bounds them all."""
@@ -121,7 +114,7 @@ class SubGoal:
         Summed over the steps, as arriving early counts. An arm does what actions say; no model is asked.
         """
         ahead = actions.cumsum(dim=1)
-        tcp = tcp_off_m2(state, actions, self.state[:3])
+        tcp = tcp_off_m2(state, actions, self.state[XYZ])
         yaw = YAW_M * (state[YAW] + ahead[..., YAW] - self.state[YAW])
         gripper = GRIPPER_M * ((state[GRIPPER] + ahead[..., GRIPPER]).clamp(0.0, 1.0) - self.state[GRIPPER])
         return self.arm_weight * (tcp + yaw.square() + gripper.square()).sum(dim=1)
@@ -136,7 +129,7 @@ class SubGoal:
 
 def tcp_off_m2(state: Tensor, actions: Tensor, place_m: Tensor) -> Tensor:
     """Squared distance of the tcp from a place [3] after each of actions [K, H, A] from arm state [S] on: [K, H]."""
-    return (state[:3] + actions.cumsum(dim=1)[..., :3] - place_m).square().sum(dim=-1)
+    return (state[XYZ] + actions.cumsum(dim=1)[..., XYZ] - place_m).square().sum(dim=-1)
 
 
 class SubGoalHeadLike(Protocol):
@@ -201,7 +194,7 @@ class SubGoals:
             looks=self._looks,
             energy=float(_distance(target, latent)),
             tolerance=settings.arrived_distance,
-            tcp_away_m=float((there[:3] - state[:3]).norm()),
+            tcp_away_m=float((there[XYZ] - state[XYZ]).norm()),
             is_goal=is_goal,
             arm_weight=0.0 if is_goal else settings.arm_weight,
         )
@@ -232,7 +225,7 @@ class SubGoals:
 
 def _arm_stands_alike(states: Tensor, state: Tensor, within_m: float) -> Tensor:
     """Whether in states [.., S] the tcp is so near to where it is in another [S], and the gripper commanded alike."""
-    near = (states[..., :3] - state[:3]).norm(dim=-1) <= within_m
+    near = (states[..., XYZ] - state[XYZ]).norm(dim=-1) <= within_m
     return near & ((states[..., GRIPPER] - state[GRIPPER]).abs() <= SAME_CLOSEDNESS)
 
 

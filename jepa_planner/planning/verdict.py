@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import torch
 from torch import Tensor
 
-from jepa_planner.planning.action_space import GRIPPER
+from jepa_planner.core.arm_layout import GRIPPER, MEASURED, STATE_LAYOUTS, XYZ, Z
+from jepa_planner.core.ranges import Count, NotNegative, Positive, Range, check_ranges
 
 if TYPE_CHECKING:
     from jepa_planner.core.observation import Observation
@@ -23,7 +24,7 @@ BLOCKED = 0.05
 """Fingers that are measured so much less closed than commanded are kept from closing."""
 AJAR = 0.15
 """Fingers that are measured further closed than this are not open."""
-MEASURED_ALONE = 7
+MEASURED_ALONE = len(STATE_LAYOUTS[0])
 """Channels of arm states that tell where the fingers are, and not what they were told."""
 OPENED = 0.15
 """Fingers that took something and are measured less closed than this beyond what a picture shows have let it go."""
@@ -47,46 +48,47 @@ class NonFiniteVerdictError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictSettings:
-    """within_m: objects that are nearer to where the goal picture shows them lie as it shows. certainty: least
-    chance of that for the work to be done; kept_certainty: where they lay as shown at the look before. holding:
-    fingers that are kept from closing, or of which commands are not known, hold something if they are measured at
-    most so far closed. low_m: a hand whose tcp is lower, in the base frame, may touch what lies on the table;
-    negative where the base stands above that. arm_m: where no object had to be moved the picture is about the arm,
-    and the tcp must be so near to where it shows it. clear_m: so far the hand must be from where it let something
-    go, and from where it pushed something if the picture shows it farther. unreachable: chance from which on the
-    picture is said to show what is not here, or where no hand can bring it; None: that is never said. back: from
-    the fingers into the hand, in the frame of the tcp: (0, 0, -1) where its z axis leads out of the hand, as that
-    of a flange does. looks: so many in a row must agree. arm_weight: where the picture is about the arm, how much
-    it counts, beside the energy of latents, that the tcp comes to where the picture shows it, per square metre from
-    there and step; 0: latents alone say it.
+    """How a verdict head tells that the work is done, or cannot be."""
+
+    within_m: Positive = 0.03
+    """Objects that are nearer to where the goal picture shows them lie as it shows."""
+    certainty: Annotated[float, Range("(0, 1)")] = 0.6
+    """Least chance of that for the work to be done."""
+    kept_certainty: Annotated[float, Range("(0, 1)")] = 0.5
+    """The same where they lay as shown at the look before, at most `certainty`."""
+    holding: Annotated[float, Range("(0, 1]")] = 0.75
+    """Fingers that are kept from closing, or of which commands are not known, hold something if they are measured at
+    most so far closed.
+    """
+    low_m: Annotated[float, Range("(-inf, inf)")] = 0.045
+    """A hand whose tcp is lower, in the base frame, may touch what lies on the table; negative where the base stands
+    above that.
+    """
+    arm_m: Positive = 0.015
+    """Where no object had to be moved the picture is about the arm: the tcp must be so near to where it shows it."""
+    clear_m: NotNegative = 0.04
+    """So far the hand must be from where it let something go, and from where it pushed something if the picture shows
+    it farther.
+    """
+    back: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    """From the fingers into the hand, of any length, in the frame of the tcp: (0, 0, -1) where its z axis leads out of
+    the hand, as that of a flange does.
+    """
+    looks: Count = 1
+    """So many in a row must agree."""
+    unreachable: Annotated[float, Range("(0, 1]")] | None = None
+    """Chance from which on the picture is said to show what is not here, or where no hand can bring it; None: never."""
+    arm_weight: NotNegative = 0.0
+    """Where the picture is about the arm, how much it counts, beside the energy of latents, that the tcp comes to where
+    the picture shows it, per square metre from there and step; 0: latents alone say it.
     """
 
-    within_m: float = 0.03
-    certainty: float = 0.6
-    kept_certainty: float = 0.5
-    holding: float = 0.75
-    low_m: float = 0.045
-    arm_m: float = 0.015
-    clear_m: float = 0.04
-    back: tuple[float, float, float] = (0.0, 0.0, 1.0)
-    looks: int = 1
-    unreachable: float | None = None
-    arm_weight: float = 0.0
-
     def __post_init__(self) -> None:
-        if not (self.within_m > 0.0 and self.arm_m > 0.0 and self.clear_m >= 0.0 and self.looks >= 1):
-            raise ValueError(f"{self}: expected within_m and arm_m > 0, clear_m >= 0 and looks >= 1")
-        if not 0.0 <= self.arm_weight < math.inf:
-            raise ValueError(f"arm_weight is {self.arm_weight}; expected a finite number >= 0")
-        if not (math.isfinite(self.low_m) and 0.0 < math.hypot(*self.back) < math.inf):
-            raise ValueError(f"{self}: expected low_m finite, and back finite and not 0")
-        if self.unreachable is not None and not 0.0 < self.unreachable <= 1.0:
-            raise ValueError(f"unreachable is {self.unreachable}; expected a chance in 0..1, 0 excluded, or null")
-        if not (0.0 < self.kept_certainty <= self.certainty < 1.0 and 0.0 < self.holding <= 1.0):
-            raise ValueError(
-                f"{self}: expected certainty in 0..1, both excluded, kept_certainty up to that, and holding in 0..1, 0 "
-                "excluded"
-            )
+        check_ranges(self)
+        if not 0.0 < math.hypot(*self.back) < math.inf:
+            raise ValueError(f"back is {self.back}; it must be finite and not 0")
+        if self.kept_certainty > self.certainty:
+            raise ValueError(f"kept_certainty is {self.kept_certainty}; it must be at most {self.certainty}, certainty")
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ class Judge:
             done=self._agreeing >= settings.looks,
             by_work=not self._lay_as_shown,
             acting=self._acting,
-            shown_m=tuple(shown[:3].tolist()),
+            shown_m=tuple(shown[XYZ].tolist()),
             unreachable=unreachable,
         )
 
@@ -203,13 +205,13 @@ class Judge:
         """What the arm has yet to do where objects lie as shown, in words: its state [S], and the one that is shown."""
         settings = self.settings
         if self._shows_held(shown):
-            pushes = state[GRIPPER] > CLOSED and max(state[2], shown[2]) <= settings.low_m
+            pushes = state[GRIPPER] > CLOSED and max(state[Z], shown[Z]) <= settings.low_m
             if self.holds(state) or not pushes:  # a hand that pushes is read roughly, and looks like one that holds
                 return NOTHING if self.holds(state) else HOLD
         if self._grips(state, shown):
             return LET_GO if self._supported(state) else PUT_DOWN
         if self._lay_as_shown or self._acted_at is None:
-            before_m, away_m = self._away_m, float((state[:3] - shown[:3]).norm())
+            before_m, away_m = self._away_m, float((state[XYZ] - shown[XYZ]).norm())
             self._away_m = away_m
             if away_m > settings.arm_m:
                 return f"the hand is {100 * away_m:.1f} cm off"
@@ -217,7 +219,7 @@ class Judge:
             if not alike:
                 return "the gripper is not as shown"
             return "the hand still comes nearer" if NEARER_M < before_m - away_m < math.inf else NOTHING
-        gone_m, shown_gone_m = (float((tcp[:3] - self._acted_at).norm()) for tcp in (state, shown))
+        gone_m, shown_gone_m = (float((tcp[XYZ] - self._acted_at).norm()) for tcp in (state, shown))
         must_leave = self._took_at is not None or shown_gone_m > settings.clear_m
         return LEAVE if must_leave and gone_m < settings.clear_m else NOTHING
 
@@ -226,7 +228,7 @@ class Judge:
 
         Where commands are not known, fingers that are neither open nor closed hold something.
         """
-        measured = state[-1]
+        measured = state[MEASURED]
         kept = measured > AJAR if len(state) == MEASURED_ALONE else state[GRIPPER] - measured > BLOCKED
         return bool(kept and measured <= self.settings.holding)
 
@@ -242,16 +244,16 @@ class Judge:
         """As `holds`, of a state that was read from a picture, too roughly to tell how far fingers are blocked, or open
         ones about a thing from closed ones: what was taken is shown held only where it is shown lifted.
         """
-        if self._took_at is not None and float(shown[2] - self._took_at[2]) <= self.settings.clear_m:
+        if self._took_at is not None and float(shown[Z] - self._took_at[Z]) <= self.settings.clear_m:
             return False
         if len(shown) == MEASURED_ALONE:
             return self.holds(shown)
-        return bool(shown[GRIPPER] > CLOSED and shown[-1] <= self.settings.holding)
+        return bool(shown[GRIPPER] > CLOSED and shown[MEASURED] <= self.settings.holding)
 
     def _grips(self, state: Tensor, shown: Tensor) -> bool:
         """Whether something is in the hand, or was and its fingers are not yet as open as shown."""
         return self._grip is not None or (
-            self._took_at is not None and float(state[-1] - shown[-1].clamp(0.0, 1.0)) > OPENED
+            self._took_at is not None and float(state[MEASURED] - shown[MEASURED].clamp(0.0, 1.0)) > OPENED
         )
 
     def _supported(self, state: Tensor) -> bool:
@@ -260,26 +262,26 @@ class Judge:
         """
         if self._grip is None:
             return True
-        return self._took_at is not None and float(state[2] - self._took_at[2]) <= self.settings.clear_m
+        return self._took_at is not None and float(state[Z] - self._took_at[Z]) <= self.settings.clear_m
 
     def _note(self, state: Tensor, objects_hold: bool) -> None:
         """Remembers how it began, and what the hand has done up to this look."""
         is_first = self._lay_as_shown is None
         if is_first:
             self._lay_as_shown = objects_hold
-        tcp, closed = state[:3], bool(state[GRIPPER] > CLOSED)
+        tcp, closed = state[XYZ], bool(state[GRIPPER] > CLOSED)
         held = self._grip is not None
         if self.holds(state):
-            self._grip = float(state[-1])
-        elif held and float(state[-1]) < self._grip - LOOSENED:
+            self._grip = float(state[MEASURED])
+        elif held and float(state[MEASURED]) < self._grip - LOOSENED:
             self._grip = None
-        elif held and closed and float(state[-1]) > self.settings.holding:  # what it took has slipped from the hand
+        elif held and closed and float(state[MEASURED]) > self.settings.holding:  # what it took has slipped away
             self._grip = self._took_at = None
-        if self._grip is not None or (held and tcp[2] < self._acted_at[2]):  # it may have let go on its way down
+        if self._grip is not None or (held and tcp[Z] < self._acted_at[Z]):  # it may have let go on its way down
             self._acted_at = tcp.clone()
-        if self._grip is not None and not held and not (is_first and float(tcp[2]) > self.settings.low_m):
+        if self._grip is not None and not held and not (is_first and float(tcp[Z]) > self.settings.low_m):
             self._took_at = tcp.clone()
-        if not closed or float(tcp[2]) > self.settings.low_m:
+        if not closed or float(tcp[Z]) > self.settings.low_m:
             self._low_at = None
         elif self._low_at is None:
             self._low_at = tcp.clone()

@@ -16,7 +16,6 @@ MOTION_S = 0.22
 """A motion takes this long at least, and the rest of the period is for coming to rest."""
 MAX_TICKS = 100
 MAX_TRANSLATION_M = 0.06
-YAW = 5
 MAX_YAW_RAD = 0.12
 """What the limits of a turn leave time for in one step."""
 MAX_CLOSEDNESS_CHANGE = 1.0

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from jepa_planner.core.arm_layout import GRIPPER, XYZ, YAW
 from jepa_planner_sim import expert
-from jepa_planner_sim.arm_driver import YAW
 from jepa_planner_sim.expert import ScriptedExpert, Waypoint
 from jepa_planner_sim.scene import OBJECT_REGION_MAX_M, OBJECT_REGION_MIN_M
 from jepa_planner_sim.tasks import ASIDE_MAX_M, ASIDE_MIN_M, REACH_MAX_M, REACH_MIN_M, push_fits
@@ -121,7 +121,7 @@ def behave(
                     for _ in range(int(rng.integers(1, 4))):
                         yield random_action(rng, action_max, gripper_chance=0.2)
                 action = runner.act(world)
-                action[:3] += rng.normal(0.0, noise_m, 3) if noise_m else 0.0
+                action[XYZ] += rng.normal(0.0, noise_m, 3) if noise_m else 0.0
                 if turns and noise_m:
                     action[YAW] += rng.normal(0.0, YAW_NOISE_RAD_PER_M * noise_m)
                 yield np.clip(action, -action_max, action_max)
@@ -156,7 +156,7 @@ def random_action(rng: np.random.Generator, action_max: np.ndarray, gripper_chan
     """An action [7] drawn evenly within bounds; the gripper changes rarely, and then by any amount."""
     action = rng.uniform(-action_max, action_max)
     if rng.random() >= gripper_chance:
-        action[6] = 0.0
+        action[GRIPPER] = 0.0
     return action
 
 
@@ -165,7 +165,7 @@ def _wander(rng: np.random.Generator, action_max: np.ndarray) -> Iterator[np.nda
     velocity = random_action(rng, action_max)
     for _ in range(int(rng.integers(8, 20))):
         velocity = 0.6 * velocity + 0.6 * random_action(rng, action_max)
-        velocity[6] = rng.choice([-1.0, 1.0, rng.uniform(-1, 1)]) if rng.random() < 0.12 else 0.0
+        velocity[GRIPPER] = rng.choice([-1.0, 1.0, rng.uniform(-1, 1)]) if rng.random() < 0.12 else 0.0
         yield np.clip(velocity, -action_max, action_max)
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 import gymnasium
 import numpy as np
 
+from jepa_planner.core.arm_layout import GRIPPER, XYZ
 from jepa_planner.learning.evaluation.scene_adapter import SceneAdapter
 from jepa_planner_sim.bullet import silence
 from jepa_planner_sim.expert import CLOSED, OPEN, ScriptedExpert, Waypoint
@@ -84,8 +85,8 @@ class PandaGym(SceneAdapter):
         return np.array([*self.tcp_m(), 0.0, 0.0, 0.0, commanded, np.clip(measured, 0.0, 1.0)], np.float32)
 
     def act(self, action: np.ndarray) -> None:
-        self.closedness_commanded = float(np.clip(self.closedness_commanded + action[6], 0.0, 1.0))
-        self._go(self.tcp_m() + action[:3])
+        self.closedness_commanded = float(np.clip(self.closedness_commanded + action[GRIPPER], 0.0, 1.0))
+        self._go(self.tcp_m() + action[XYZ])
 
     def distance_m(self) -> float:
         return float(np.linalg.norm(self._observation["achieved_goal"] - self._observation["desired_goal"]))
@@ -150,7 +151,7 @@ class PandaGym(SceneAdapter):
             runner = ScriptedExpert(self.behaviour(rng))
             while not runner.done:
                 action = runner.act(self.as_world)
-                action[:3] += rng.normal(0.0, noise_m, 3)
+                action[XYZ] += rng.normal(0.0, noise_m, 3)
                 yield np.clip(action, -self.action_max, self.action_max)
                 runner.update(self.as_world)
 

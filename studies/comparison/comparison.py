@@ -59,10 +59,10 @@ def try_model(name: str, folder: Path, task: str, condition: str, trials: Trials
     Raises ValueError where what is kept is of another model or of other trials.
     """
     settings = trials.settings(task, condition)
-    planner = PlannerSettings.load(folder, load_contract(folder))
+    planner_settings = PlannerSettings.load(folder, load_contract(folder))
     file = out / f"{name}-{condition}-{task}.json"
     summary = cached(file, trials_asked(folder, settings), lambda: _evaluate(folder, settings))
-    space = "pixels" if planner.energy.in_pixels else "latents"
+    space = "pixels" if planner_settings.energy.in_pixels else "latents"
     found = (summary[key] for key in ("successes", "episodes", "wilson_low", "wilson_high", "plan_seconds_median"))
     return Cell(name, space, condition, task, *found)
 
@@ -72,17 +72,17 @@ def _evaluate(folder: Path, settings: TrialSettings) -> dict[str, object]:
     torch.set_num_threads(1)  # as `eval`
     seconds: list[float] = []
     model = WorldModel.load(folder)
-    planner = PlannerSettings.load(folder, model.contract)
+    planner_settings = PlannerSettings.load(folder, model.contract)
     found = []
     try:
-        policy = WorldModelPolicy(model, planner, seconds, verdict_head=load_verdict_head(folder))
+        policy = WorldModelPolicy(model, planner_settings, seconds, verdict_head=load_verdict_head(folder))
         with tqdm(run_trials(policy, settings), total=settings.episodes, desc=settings.task, unit="trial") as bar:
             for trial in bar:
                 found.append(trial)
                 bar.set_postfix(solved=f"{sum(t.success for t in found)}/{len(found)}")
     finally:
         torch.set_num_threads(threads)
-    return summarise(found, settings, seconds, str(folder), "none", search=planner.search())
+    return summarise(found, settings, seconds, str(folder), "none", search=planner_settings.search())
 
 
 def table(cells: Sequence[Cell]) -> str:

@@ -10,7 +10,6 @@ import torch
 
 from jepa_planner.learning.evaluation.policies import ExpertPolicy
 from jepa_planner.learning.training.add_familiarity import Examples, surprises
-from jepa_planner.model.contract_sections import STATE_LAYOUTS
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import Energy
@@ -97,7 +96,7 @@ class Doubts:
     def __init__(self, model: WorldModel, energy: Energy, familiarity: Familiarity) -> None:
         self._model, self._energy, self._familiarity = model, energy, familiarity
         self._spec = model.contract.familiarity
-        self._channels = [STATE_LAYOUTS[1].index(channel) for channel in model.contract.state.channels]
+        self._channels = model.contract.state.columns
 
     def of_observations(self, images: np.ndarray, states: np.ndarray, actions: np.ndarray | None = None) -> str:
         """The first doubt by name, "" for none; without actions nothing can surprise."""

@@ -112,9 +112,9 @@ class Examiner:
         self.goal: np.ndarray | None = None
         self.seen: list[np.ndarray] = []
         self._policy, self._model = policy, policy.model
-        planner = policy.planner
-        self._energy_of_latents = energy_of(planner.energy.kind, policy.model.decoder)
-        self._cost = WorldModelCost(policy.model, self._energy_of_latents, cuts_of(planner.search()))
+        settings = policy.settings
+        self._energy_of_latents = energy_of(settings.energy.kind, policy.model.decoder)
+        self._cost = WorldModelCost(policy.model, self._energy_of_latents, cuts_of(settings.search()))
 
     def episode(self, settings: TrialSettings, seed: int) -> list[Evidence]:
         """What was found in one scene, for as long as `run_trial` plays it."""

@@ -47,15 +47,15 @@ class Ways:
     def __init__(self, bundle: Path, demonstrations: Sequence[Path], run_folder: Path, iterations: int) -> None:
         self._folders, self._run_folder, self._iterations = demonstrations, run_folder, iterations
         self._model = WorldModel.load(bundle)
-        self._planner = PlannerSettings.load(bundle, self._model.contract)
-        self._planner.imagines("always", goals=1)  # refuses a bundle that cannot
+        self._planner_settings = PlannerSettings.load(bundle, self._model.contract)
+        self._planner_settings.imagines("always", goals=1)  # refuses a bundle that cannot
         self.bundle = bundle
         self._made: dict[str, Policy] = {}
         self._makers: dict[str, Callable[[], Policy]] = {
             "imagined": lambda: self._searching(load_sub_goal_head(bundle)),
             "retrieved": lambda: self._searching(RetrievedMoments(self._demonstrations())),
             "search alone": lambda: WorldModelPolicy(
-                self._model, self._planner, verdict_head=load_verdict_head(bundle)
+                self._model, self._planner_settings, verdict_head=load_verdict_head(bundle)
             ),
             "flat policy": self._flat_policy,
         }
@@ -77,12 +77,13 @@ class Ways:
     def _searching(self, head: SubGoalHeadLike) -> WorldModelPolicy:
         verdict_head = load_verdict_head(self.bundle)
         return WorldModelPolicy(
-            self._model, self._planner, sub_goal_head=head, imagine_sub_goals="always", verdict_head=verdict_head
+            self._model, self._planner_settings, sub_goal_head=head, imagine_sub_goals="always",
+            verdict_head=verdict_head,
         )
 
     def _flat_policy(self) -> FlatPolicy:
         demonstrations = self._demonstrations()
-        policy = FlatPolicy(self._model, self._planner, demonstrations)
+        policy = FlatPolicy(self._model, self._planner_settings, demonstrations)
         policy.train(demonstrations, self._iterations, self._run_folder)
         return policy
 

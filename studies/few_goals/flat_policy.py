@@ -9,14 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from jepa_planner.core.arm_layout import GRIPPER
 from jepa_planner.learning.training.demonstrations import Demonstrations
 from jepa_planner.learning.training.fit import FitSettings, fit
 from jepa_planner.learning.training.run_folder import check_same_run
 from jepa_planner.learning.training.windows import split, state_scaling
-from jepa_planner.model.contract_sections import STATE_LAYOUTS
 from jepa_planner.model.sub_goal_head import residual_blocks
 from jepa_planner.model.world_model import WorldModel
-from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner_sim.envs import PandaTaskEnv
 
@@ -51,10 +50,10 @@ class FlatPolicy:
 
     last = None
 
-    def __init__(self, model: WorldModel, planner: PlannerSettings, demonstrations: Demonstrations) -> None:
+    def __init__(self, model: WorldModel, settings: PlannerSettings, demonstrations: Demonstrations) -> None:
         contract = model.contract
         self.image_size_px, self.cameras = contract.image.height, contract.image.views
-        self._model, self._space = model, planner.action_space(contract)
+        self._model, self._space = model, settings.action_space(contract)
         self._scale = torch.tensor(self._space.max_abs).clamp_min(1e-6)
         self._mean, self._std = state_scaling(demonstrations.states[split(demonstrations.states).train])
         numbers = contract.latent.tokens * contract.latent.channels
@@ -96,7 +95,7 @@ class FlatPolicy:
             raise ValueError(f"{len(goals)} goal pictures given; a flat policy is given one")
         contract = self._model.contract
         self._views = contract.pick_views(env.views)
-        self._channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
+        self._channels = contract.state.columns
         self._goal = self._model.encode(goals[0][None, self._views])
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from jepa_planner.core.context import Context
-from jepa_planner.learning.data.episodes import STATE_CHANNELS, Episodes
+from jepa_planner.learning.data.episodes import Episodes
 from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.model.preprocess import as_pictures
 from jepa_planner.model.world_model import WorldModel
@@ -51,7 +51,7 @@ def imagined(model: WorldModel, decoder: PixelDecoder, episodes: Episodes, momen
     """
     contract = model.contract
     seen = slice(max(0, moment.frame - contract.context_frames + 1), moment.frame + 1)
-    channels = [STATE_CHANNELS.index(name) for name in contract.state.channels]
+    channels = contract.state.columns
     images = episodes.images[moment.episode, seen][:, contract.pick_views(episodes.views)]
     states, actions = episodes.states[moment.episode][:, channels], episodes.actions[moment.episode]
     latents = model.encode(images).cpu()

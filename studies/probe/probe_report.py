@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from jepa_planner.learning.data.episodes import STATE_CHANNELS, Episodes
+from jepa_planner.learning.data.episodes import Episodes
 from jepa_planner.learning.data.images_on_disk import frames_at
 from jepa_planner.learning.training.collapse import CollapseReport, measure_collapse
 from jepa_planner.learning.training.predictor_training import Difference
@@ -65,7 +65,7 @@ def probe(
     frames, context = episodes.states.shape[1], contract.context_frames
     if frames < context + horizon:
         raise ValueError(f"episodes of {frames} frames are too short; {context} + {horizon} are needed at least")
-    channels = [STATE_CHANNELS.index(name) for name in contract.state.channels]
+    channels = contract.state.columns
     latents = encode(model, episodes)
     readers = train_readers(latents, episodes, split.train, seed, iterations)
     predictor = model.predictor

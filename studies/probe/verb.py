@@ -48,8 +48,8 @@ def main(args: argparse.Namespace) -> int:
     model = WorldModel.load(folder)
     episodes = _episodes(args)
     parts = split(episodes, args.held_out or (0.05 if args.data else FRESH_HELD_OUT))
-    planner = PlannerSettings.load(folder, model.contract)
-    report = probe_report.probe(model, episodes, parts, planner.energy.difference, args.seed)
+    settings = PlannerSettings.load(folder, model.contract)
+    report = probe_report.probe(model, episodes, parts, settings.energy.difference, args.seed)
     print(f"{folder} on {args.data or args.fresh}")
     print(probe_report.in_words(report))
     if args.json:

@@ -4,39 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import torch
-from torch import Tensor
 
 from jepa_planner.learning.evaluation.policies import WorldModelPolicy
 from jepa_planner.learning.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.model.world_model import WorldModel
-from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.planner_settings import PlannerSettings
-from jepa_planner.planning.solvers.noise import NoiseSource, SeededNoise
-from jepa_planner.planning.solvers.plan import EnergyFunction, Plan, Solver
-from jepa_planner.planning.solvers.settings import SearchSettings
+from jepa_planner.planning.solvers.noise import NoiseSource
+from jepa_planner.planning.solvers.plan import Plan, PlanningProblem, Solver
 
 TUNING_SEED = 500_000
 """First `TrialSettings.seed` of scenes for choosing settings; those of reported numbers stay unseen."""
-
-
-@dataclass(frozen=True)
-class PlanningProblem:
-    """One moment of a trial: the energy toward the goal picture pursued then, and what was left of the plan before."""
-
-    energy_of: EnergyFunction
-    action_space: ActionSpace
-    proposals: Tensor | None
-
-    def solve(self, search: SearchSettings, seed: int) -> Plan:
-        """The plan of a search."""
-        return search.solver().plan(self.energy_of, self.action_space, self.proposals, SeededNoise(seed))
-
-    def energy_of_no_action(self, horizon: int) -> float:
-        """What doing nothing leads to."""
-        return self.energy_of(torch.zeros(1, horizon, len(self.action_space.max_abs))).item()
 
 
 class RecordingSolver:
@@ -46,29 +23,22 @@ class RecordingSolver:
         self._inner, self.horizon = inner, inner.horizon
         self.problems: list[PlanningProblem] = []
 
-    def plan(
-        self,
-        energy_of: EnergyFunction,
-        action_space: ActionSpace,
-        proposals: Tensor | None,
-        noise: NoiseSource,
-        deadline_s: float = math.inf,
-    ) -> Plan:
+    def plan(self, problem: PlanningProblem, noise: NoiseSource, deadline_s: float = math.inf) -> Plan:
         """See `Solver.plan`."""
-        self.problems.append(PlanningProblem(energy_of, action_space, proposals))
-        return self._inner.plan(energy_of, action_space, proposals, noise, deadline_s)
+        self.problems.append(problem)
+        return self._inner.plan(problem, noise, deadline_s)
 
 
 def record_problems(
-    model: WorldModel, planner: PlannerSettings, task: str, count: int, scenes: int = 2
+    model: WorldModel, planner_settings: PlannerSettings, task: str, count: int, scenes: int = 2
 ) -> list[PlanningProblem]:
     """So many problems, evenly spread over the steps that the model's own search takes in some tuning scenes.
 
     Fewer where it takes fewer steps.
     """
-    recorder = RecordingSolver(planner.search().solver())
+    recorder = RecordingSolver(planner_settings.search().solver())
     settings = TrialSettings(task, scenes, TUNING_SEED, stop_at_success=True)  # what follows is no way to a goal
-    for _ in run_trials(WorldModelPolicy(model, planner, solver=recorder), settings):
+    for _ in run_trials(WorldModelPolicy(model, planner_settings, solver=recorder), settings):
         pass
     return evenly(recorder.problems, count)
 

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from jepa_planner.core.arm_layout import AXES
 from jepa_planner.learning.evaluation.policies import WorldModelPolicy
 from jepa_planner.learning.evaluation.statistics import percentile
 from jepa_planner.learning.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.solvers.noise import SeededNoise
+from jepa_planner.planning.solvers.plan import PlanningProblem
 from jepa_planner.planning.solvers.settings import SearchSettings
 from jepa_planner.planning.solvers.table import SOLVER_NAMES, name_of
 from jepa_planner.planning.verdict import VerdictHeadLike
-from studies.search.planning_problems import TUNING_SEED, PlanningProblem
+from studies.search.planning_problems import TUNING_SEED
 
 ITERATIONS = (3, 6)
 SMALLEST_FALL = 1e-3
@@ -57,14 +60,14 @@ class SuccessResult:
     plan_seconds: float
 
 
-def candidates(planner: PlannerSettings, names: Sequence[str], budgets: Sequence[int]) -> list[Candidate]:
+def candidates(settings: PlannerSettings, names: Sequence[str], budgets: Sequence[int]) -> list[Candidate]:
     """The model's own search, and each named one, with its horizon, in every shape of ITERATIONS that fits a budget."""
-    found, horizon = [Candidate(planner.search())], planner.search().horizon
+    found, horizon = [Candidate(settings.search())], settings.search().horizon
     for name in names:
         for budget in budgets:
             for iterations in ITERATIONS:
                 try:
-                    search = planner.search(name).resized(horizon=horizon).sized(budget, iterations)
+                    search = settings.search(name).resized(horizon=horizon).sized(budget, iterations)
                     found.append(Candidate(search, budget))
                 except ValueError:  # too few samples for that many elites and known candidates
                     continue
@@ -79,13 +82,13 @@ def compare_energies(
     """Every search on every problem; `advance` is called after each search."""
     energies, costs = [], []
     for candidate in searches:
-        plans = [problem.solve(candidate.search, seed) for seed, problem in enumerate(problems)]
+        plans = [candidate.search.solver().plan(problem, SeededNoise(seed)) for seed, problem in enumerate(problems)]
         costs.append((percentile([p.seconds for p in plans], 50), sum(p.evaluations for p in plans) / len(plans)))
         energies.append([plan.energy for plan in plans])
         advance()
     found = torch.tensor(energies)
     horizon = searches[0].search.horizon
-    still = torch.tensor([problem.energy_of_no_action(horizon) for problem in problems])
+    still = torch.tensor([problem.energy_of(torch.zeros(1, horizon, AXES)).item() for problem in problems])
     missed = missed_shares(found, still)
     return [
         EnergyResult(candidate, evaluations, seconds, found[i].mean().item(), missed[i].item())
@@ -115,7 +118,7 @@ def best_shapes(results: Sequence[EnergyResult]) -> list[EnergyResult]:
 
 def compare_successes(
     model: WorldModel,
-    planner: PlannerSettings,
+    settings: PlannerSettings,
     searches: Sequence[Candidate],
     tasks: Sequence[str],
     episodes: int,
@@ -126,7 +129,7 @@ def compare_successes(
         for task in tasks:
             seconds: list[float] = []
             search = candidate.search.solver()
-            policy = WorldModelPolicy(model, planner, seconds, search, verdict_head=verdict_head)
+            policy = WorldModelPolicy(model, settings, seconds, search, verdict_head=verdict_head)
             trials = list(run_trials(policy, TrialSettings(task, episodes, TUNING_SEED)))
             successes = sum(trial.success for trial in trials)
             yield SuccessResult(candidate, task, successes, episodes, percentile(seconds, 50))

@@ -50,11 +50,11 @@ def main(args: argparse.Namespace) -> int:
 
     torch.set_num_threads(1)
     model = WorldModel.load(model_folder(args.model))
-    planner = PlannerSettings.load(model_folder(args.model), model.contract)
-    searches = compare.candidates(planner, args.solvers or SOLVER_NAMES, args.evaluations)
+    settings = PlannerSettings.load(model_folder(args.model), model.contract)
+    searches = compare.candidates(settings, args.solvers or SOLVER_NAMES, args.evaluations)
     problems = []
     for task in tqdm(TASKS, desc="recording problems", unit="task"):
-        problems += record_problems(model, planner, task, -(-args.problems // len(TASKS)))
+        problems += record_problems(model, settings, task, -(-args.problems // len(TASKS)))
     with tqdm(total=len(searches), desc="energies", unit="search") as bar:
         energies = compare.best_shapes(compare.compare_energies(problems, searches, bar.update))
     print(f"{len(problems)} planning problems; share of the possible fall in energy that is missed (shape, time)\n")
@@ -64,7 +64,7 @@ def main(args: argparse.Namespace) -> int:
         chosen = [e.candidate for e in energies if e.candidate.budget in (0, *args.try_evaluations)]
         total = len(chosen) * len(args.tasks)
         head = load_verdict_head(model_folder(args.model))
-        trials = compare.compare_successes(model, planner, chosen, args.tasks, args.episodes, head)
+        trials = compare.compare_successes(model, settings, chosen, args.tasks, args.episodes, head)
         successes = list(tqdm(trials, desc="trials", unit="task", total=total))
         print(f"\nsolved of {args.episodes} tuning scenes\n")
         print(compare.success_table(successes, energies))

@@ -16,12 +16,12 @@ from jepa_planner.model.bundle_files import CONTRACT_FILE
 from jepa_planner.planning.planner_settings import PlannerSettings
 
 
-def changed(planner: PlannerSettings, changes: Sequence[str]) -> PlannerSettings:
+def changed(settings: PlannerSettings, changes: Sequence[str]) -> PlannerSettings:
     """The settings with each change NAME=VALUE made: a dotted name as in planner.yaml, the value as YAML.
 
     Raises FieldError for a change that is none, a name that is not there, or a value that cannot be.
     """
-    plain = to_plain(planner)
+    plain = to_plain(settings)
     for change in changes:
         name, separator, value = change.partition("=")
         if not separator or not name:
@@ -40,8 +40,8 @@ def changed_bundle(init: Path, changes: Sequence[str], folder: Path) -> PlannerS
     if folder.resolve() == init.resolve():
         raise ValueError(f"{folder} is the bundle to be changed; choose another folder")
     contract = load_contract(init)
-    planner = changed(PlannerSettings.load(init, contract), changes)
-    planner.check(contract)
+    settings = changed(PlannerSettings.load(init, contract), changes)
+    settings.check(contract)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(init / CONTRACT_FILE, folder / CONTRACT_FILE)
     for name in contract.files:
@@ -50,8 +50,8 @@ def changed_bundle(init: Path, changes: Sequence[str], folder: Path) -> PlannerS
             os.link(init / name, folder / name)
         except OSError:
             shutil.copyfile(init / name, folder / name)
-    planner.save(folder)
-    return planner
+    settings.save(folder)
+    return settings
 
 
 def _section(plain: dict[str, Any], names: Sequence[str], whole: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from jepa_planner.model.contract_sections import STATE_LAYOUTS
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.verdict import Judge
 from jepa_planner_sim.arm_driver import ArmDriver
@@ -133,7 +132,7 @@ def show_pairs(
     names = dict.fromkeys([*STANDARD_CAMERAS, *(name for name in contract.image.views if name in CAMERAS)])
     world = World(cameras_named(tuple(names)), contract.image.height)
     views = contract.pick_views(tuple(names))
-    channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
+    channels = contract.state.columns
     stage, found = Stage(world, vary), []
     try:
         for scene in range(pairs):

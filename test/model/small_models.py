@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import torch
 
+from jepa_planner.core.arm_layout import STATE_CHANNELS
 from jepa_planner.core.observation import Observation
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import (
-    STATE_LAYOUTS,
     ActionSpec,
     ImageSpec,
     LatentSpec,
@@ -141,7 +141,7 @@ def small_contract(**changes) -> Contract:
         licence="Apache-2.0",
         image=ImageSpec(height=32, width=32, views=("front", "side")),
         latent=LatentSpec(tokens=SLOTS, channels=CHANNELS, grid=(1, SLOTS)),
-        state=StateSpec(channels=STATE_LAYOUTS[1], frame="panda_link0", tcp_frame="tcp"),
+        state=StateSpec(channels=STATE_CHANNELS, frame="panda_link0", tcp_frame="tcp"),
         action=ActionSpec(max_abs=(0.06, 0.06, 0.06, 0.0, 0.0, 0.0, 1.0), time_step_s=0.25),
         training=TrainingSpec(data="none", command="none", seeds=(0,), steps={"encoder": 1}),
         encoder=slot_encoder_config(),

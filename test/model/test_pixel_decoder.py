@@ -8,7 +8,7 @@ from tiny_training import ENCODER, PREDICTOR, encoder, episodes, predictor
 
 from jepa_planner.core.context import Context
 from jepa_planner.core.strict_fields import FieldError
-from jepa_planner.learning.training.recipe import Recipe, contract, planned_in_pixels, planner_settings
+from jepa_planner.learning.training.recipe import Recipe, contract, new_planner_settings, planned_in_pixels
 from jepa_planner.model.bundle import load_decoder, save_bundle
 from jepa_planner.model.bundle_files import DECODER_FILE, BundleError
 from jepa_planner.model.contract import Contract
@@ -32,7 +32,7 @@ def latent_contract() -> Contract:
 
 def latent_planner() -> PlannerSettings:
     latents = np.zeros((2, 4, ENCODER.latent_tokens, ENCODER.latent_channels), np.float32)
-    return planner_settings(latent_contract(), latents)
+    return new_planner_settings(latent_contract(), latents)
 
 
 def saved(folder) -> Contract:
@@ -96,12 +96,12 @@ def test_an_altered_or_missing_decoder_is_refused_by_name(tmp_path):
 
 
 def test_an_energy_of_pixels_needs_a_decoder(tmp_path):
-    planner = planned_in_pixels(latent_planner(), latent_contract(), SOME)
-    planner.save(tmp_path)
-    assert PlannerSettings.load(tmp_path, saved(tmp_path)) == planner
+    settings = planned_in_pixels(latent_planner(), latent_contract(), SOME)
+    settings.save(tmp_path)
+    assert PlannerSettings.load(tmp_path, saved(tmp_path)) == settings
     without = save_bundle(tmp_path / "without", encoder(), predictor(), latent_contract())
     with pytest.raises(FieldError, match=r"energy\.kind: 'pixel_summed_mse' needs decoder\.safetensors, which the"):
-        planner.check(without)
+        settings.check(without)
 
 
 def test_who_has_no_decoder_refuses_energies_of_pixels():

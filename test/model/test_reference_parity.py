@@ -14,7 +14,7 @@ from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.energy import Energy, LastStepL1
 from jepa_planner.planning.rollout_cost import RolloutCost, WorldModelCost
 from jepa_planner.planning.solvers.cem import CemSettings, CrossEntropyMethod
-from jepa_planner.planning.solvers.noise import ReplayedNoise
+from jepa_planner.planning.solvers.plan import PlanningProblem
 
 TOLERANCE, PLAN_TOLERANCE = 1e-5, 1e-4
 
@@ -107,6 +107,7 @@ def test_a_replayed_cem_search_ends_with_the_plan_of_the_reference(path):
     cost = imagination_by(path)
     start, goal = vectors()["latents"]
     context = Context(start[None], vectors()["states"][0, :1], torch.zeros(0, 7))
-    noise = ReplayedNoise(vectors()["cem_draws"])
-    plan = cem.plan(lambda actions: cost.energies(context, goal, actions), space, None, noise)
+    draws = iter(vectors()["cem_draws"].split(int(horizon)))
+    problem = PlanningProblem(lambda actions: cost.energies(context, goal, actions), space)
+    plan = cem.plan(problem, lambda shape: next(draws))
     assert (plan.actions - vectors()["cem_plan"]).abs().max() < PLAN_TOLERANCE

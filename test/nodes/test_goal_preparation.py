@@ -83,9 +83,9 @@ class Node:
 def of_the_nodes(model: WorldModel, scene: Scene, looks: int = 100) -> list[Decision]:
     """Decisions while the arm and the cameras stay as they are, to the end."""
     node = Node(model)
-    planner = planner_of(model)
-    cost = WorldModelCost(model, latent_energy(planner.energy.kind), cuts_of(planner.search()))
-    preparation = GoalPreparation(model.contract, planner, FOLDER, node.parameters, node, cost)
+    settings = planner_of(model)
+    cost = WorldModelCost(model, latent_energy(settings.energy.kind), cuts_of(settings.search()))
+    preparation = GoalPreparation(model.contract, settings, FOLDER, node.parameters, node, cost)
     request = ReachGoalImage.Goal(goals=[goal_image(g) for g in scene.goals], max_steps=scene.env.max_steps)
     controller = preparation.controller(request, node)
     decisions = []

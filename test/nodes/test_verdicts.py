@@ -44,8 +44,8 @@ def judging_rig(bundle: str, folder: Path, answer: int, chance: float, patience:
     save_bundle(folder, encoder, predictor, contract)
     head = head_that_says(answer, chance, torch.tensor([0.5, 0.1, 0.13, 0.0, 0.0, 0.0, 0.0, 0.0]))
     spec = VerdictSpec(head=CONFIG, training=TrainingSpec(data="none", command="none"))
-    planner = small_planner(progress=ProgressSettings(patience=patience), verdict=VerdictSettings())
-    planner.save(folder)
+    settings = small_planner(progress=ProgressSettings(patience=patience), verdict=VerdictSettings())
+    settings.save(folder)
     add_verdict_head(folder, folder, head, spec)
     return Rig(str(folder))
 

@@ -12,7 +12,7 @@ from jepa_planner.planning.controller import ControllerSettings, RecedingHorizon
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal
 from jepa_planner.planning.energy import SummedMse
 from jepa_planner.planning.solvers.cem import CrossEntropyMethod
-from jepa_planner.planning.solvers.plan import Plan
+from jepa_planner.planning.solvers.plan import Plan, PlanningProblem
 
 REACHED_ENERGY = 1e-4
 
@@ -75,8 +75,8 @@ class FixedPlan:
         self.deadlines_s: list[float] = []
         self.horizon = len(self.actions)
 
-    def plan(self, energy_of, action_space, proposals, noise, deadline_s=math.inf) -> Plan:
-        self.proposals.append(proposals)
+    def plan(self, problem: PlanningProblem, noise, deadline_s=math.inf) -> Plan:
+        self.proposals.append(problem.proposals)
         self.deadlines_s.append(deadline_s)
-        energy_of(self.actions[None])
+        problem.energy_of(self.actions[None])
         return Plan(self.actions, energy=1.0, evaluations=1, seconds=0.0)

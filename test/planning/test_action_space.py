@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from jepa_planner.planning.action_space import GRIPPER, ActionSpace
+from jepa_planner.core.arm_layout import GRIPPER
+from jepa_planner.planning.action_space import ActionSpace
 
 BOUNDS = (0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.75)
 

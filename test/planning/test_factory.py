@@ -29,16 +29,16 @@ from jepa_planner.planning.verdict import VerdictSettings
 MODEL, PLANNER = small_world_model(), small_planner()
 IMAGINING = {
     "contract": replace(MODEL.contract, sub_goals=small_sub_goal_spec()),
-    "planner": small_planner(sub_goals=SubGoalSettings(steps=6, goal_distance=0.0, near_goal=0.0)),
+    "planner_settings": small_planner(sub_goals=SubGoalSettings(steps=6, goal_distance=0.0, near_goal=0.0)),
 }
 FAR = Observation(torch.full((3, 4), 9.0))
 NEAR = Observation(torch.zeros(3, 4))
 GENEROUS = {"latent_distance": 1e6, "arm_error_m": 1e6, "surprise": 1e6}
 
 
-def factory(contract=MODEL.contract, planner=PLANNER, **given) -> ControllerFactory:
-    cuts = cuts_of(planner.search())
-    return ControllerFactory(contract, planner, WorldModelCost(MODEL, ENERGY, cuts), ENERGY, **given)
+def factory(contract=MODEL.contract, planner_settings=PLANNER, **given) -> ControllerFactory:
+    cuts = cuts_of(planner_settings.search())
+    return ControllerFactory(contract, planner_settings, WorldModelCost(MODEL, ENERGY, cuts), ENERGY, **given)
 
 
 def wary(**limits: float) -> ControllerFactory:
@@ -101,7 +101,7 @@ def test_a_model_that_tells_when_the_work_is_done_is_asked_by_the_rule_of_its_co
 
 def test_patience_is_that_of_the_settings():
     impatient = small_planner(progress=ProgressSettings(patience=1, energy_gain=0.9))
-    made, seen = factory(planner=impatient), small_observation()
+    made, seen = factory(planner_settings=impatient), small_observation()
     controller = made.controller(made.goals([FAR], [Asked()]))
     reasons = [controller.step(seen).reason for _ in range(2)]
     assert reasons == [Reason.ON_THE_WAY, Reason.STALLED]

@@ -82,7 +82,7 @@ def test_with_sub_goals_the_energies_are_those_to_what_is_planned_for():
     imagining = replace(
         factory(sub_goal_head=head),
         contract=replace(MODEL.contract, sub_goals=small_sub_goal_spec()),
-        planner=small_planner(sub_goals=SubGoalSettings(goal_distance=0.0, near_goal=0.0)),
+        planner_settings=small_planner(sub_goals=SubGoalSettings(goal_distance=0.0, near_goal=0.0)),
     )
     found = plan_offline(MODEL, small_observation(), SHOWN, imagining)
     target = head(small_observation()[None], SHOWN[None]).latents[0, found.imagined.hypothesis]
@@ -110,8 +110,8 @@ JUDGED = VerdictSpec(
 
 @pytest.mark.parametrize("goal", [GOAL, small_context(1).latents[0]])
 def test_a_pair_is_judged_and_planned_for_all_the_same(goal):
-    contract, planner = replace(MODEL.contract, verdict=JUDGED), small_planner(verdict=VerdictSettings())
-    judged = replace(factory(), contract=contract, planner=planner)
+    contract, planner_settings = replace(MODEL.contract, verdict=JUDGED), small_planner(verdict=VerdictSettings())
+    judged = replace(factory(), contract=contract, planner_settings=planner_settings)
     without, given = (
         plan_offline(MODEL, small_observation(), Observation(goal), replace(judged, verdict_head=head))
         for head in (None, sure)

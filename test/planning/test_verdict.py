@@ -302,6 +302,7 @@ def test_what_lies_as_shown_is_not_out_of_reach_however_little_is_asked_for():
         {"unreachable": 1.5},
         {"certainty": 1.0},
         {"certainty": 0.0},
+        {"kept_certainty": 0.7},
         {"holding": 0.0},
         {"looks": 0},
         {"arm_m": math.nan},
@@ -310,5 +311,5 @@ def test_what_lies_as_shown_is_not_out_of_reach_however_little_is_asked_for():
     ],
 )
 def test_an_impossible_rule_is_refused(wrong):
-    with pytest.raises(ValueError, match="expected"):
+    with pytest.raises(ValueError, match=f"^{next(iter(wrong))} is"):
         VerdictSettings(**wrong)

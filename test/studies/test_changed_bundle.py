@@ -25,10 +25,10 @@ def test_a_section_that_is_null_takes_its_defaults_for_the_rest():
     [
         ("energy.kind", r"'energy.kind' given; expected NAME=VALUE"),
         ("energy.sort=summed_mse", "energy: unknown field sort; known are kind, scale"),
-        ("energies.kind=summed_mse", "there is no section energies; known are cem, icem, mppi, gradient, seeded_cem, energy"),
+        ("energies.kind=summed_mse", "there is no section energies; known are cem, icem, mppi, gradient"),
         ("solver.first=x", "there is no section solver"),
         ("mppi.horizon=two", "mppi.horizon: expected int, got 'two'"),
-        ("mppi.samples=1", r"samples is 1; it must lie in \[2, inf\)"),
+        ("mppi.samples=1", "samples is 1; it must be at least 2"),
     ],
 )
 def test_what_cannot_be_changed_is_refused_in_words(change, says):
@@ -38,10 +38,10 @@ def test_what_cannot_be_changed_is_refused_in_words(change, says):
 
 def test_the_changed_bundle_is_a_bundle_with_the_same_weights(tmp_path):
     for horizon in (2, 1):  # the second one replaces the first
-        planner = changed_bundle(SHIPPED, [f"mppi.horizon={horizon}"], tmp_path / "changed")
+        settings = changed_bundle(SHIPPED, [f"mppi.horizon={horizon}"], tmp_path / "changed")
         contract = load_bundle(tmp_path / "changed")[2]
-        assert contract == load_contract(SHIPPED) and PlannerSettings.load(tmp_path / "changed", contract) == planner
-    assert planner.search().horizon == 1
+        assert contract == load_contract(SHIPPED) and PlannerSettings.load(tmp_path / "changed", contract) == settings
+    assert settings.search().horizon == 1
 
 
 def test_a_bundle_is_not_changed_in_place(tmp_path):

@@ -9,12 +9,12 @@ import pytest
 import torch
 from tiny_model import imagining, tiny_head, tiny_model, tiny_planner
 
+from jepa_planner.core.arm_layout import GRIPPER
 from jepa_planner.learning.evaluation.trials import TrialSettings
 from jepa_planner.learning.training.demonstrations import Demonstrations
 from jepa_planner.learning.training.run_folder import RunFolderError
 from jepa_planner.model.bundle import add_sub_goal_head, save_bundle
 from jepa_planner.model.contract_sections import SubGoalSpec, TrainingSpec
-from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner_sim.collect import collect
 from jepa_planner_sim.collect_settings import CollectSettings

@@ -4,6 +4,7 @@ from tiny_model import tiny_model, tiny_planner
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.solvers.mppi import MppiSettings
 from jepa_planner.planning.solvers.noise import SeededNoise
+from jepa_planner.planning.solvers.plan import PlanningProblem
 from studies.search.planning_problems import RecordingSolver, evenly, record_problems
 
 SPACE = ActionSpace((0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 1.0))
@@ -16,10 +17,9 @@ def squares(actions: torch.Tensor) -> torch.Tensor:
 def test_a_recording_changes_no_plan_and_its_problem_can_be_solved_again():
     search, proposals = MppiSettings(horizon=2), 0.05 * torch.ones(1, 2, 7)
     recorder = RecordingSolver(search.solver())
-    plan = recorder.plan(squares, SPACE, proposals, SeededNoise(3))
+    plan = recorder.plan(PlanningProblem(squares, SPACE, proposals), SeededNoise(3))
     (problem,) = recorder.problems
-    assert torch.equal(problem.solve(search, seed=3).actions, plan.actions)
-    assert problem.energy_of_no_action(horizon=2) == 0.0
+    assert torch.equal(search.solver().plan(problem, SeededNoise(3)).actions, plan.actions)
 
 
 def test_problems_are_spread_over_what_was_recorded():
@@ -28,8 +28,8 @@ def test_problems_are_spread_over_what_was_recorded():
 
 
 def test_problems_are_those_of_trials_and_stay_what_they_were():
-    planner = tiny_planner(steps_per_sub_goal=1)
-    problems = record_problems(tiny_model(), planner, "reach", count=5, scenes=1)
+    settings = tiny_planner(steps_per_sub_goal=1)
+    problems = record_problems(tiny_model(), settings, "reach", count=5, scenes=1)
     assert len(problems) == 5
     assert len(problems[0].proposals) == 0 and len(problems[1].proposals) == 1
     candidates = 0.05 * torch.ones(1, 2, 7)

@@ -9,11 +9,12 @@ from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.solvers.cem import CemSettings
 from jepa_planner.planning.solvers.gradient import GradientSettings
 from jepa_planner.planning.solvers.mppi import MppiSettings
+from jepa_planner.planning.solvers.noise import SeededNoise
+from jepa_planner.planning.solvers.plan import PlanningProblem
 from jepa_planner.planning.solvers.table import SETTINGS, SOLVER_NAMES
 from studies.__main__ import main as study
 from studies.search import planning_problems
 from studies.search import verb as tune_search
-from studies.search.planning_problems import PlanningProblem
 from studies.search.search_comparison import (
     Candidate,
     EnergyResult,
@@ -69,7 +70,7 @@ def test_every_named_search_comes_in_the_shapes_that_fit_the_budget_beside_the_m
 @pytest.mark.parametrize(("budget", "iterations"), [(100, 3), (600, 6)])
 def test_a_sized_search_evaluates_about_as_often_as_its_budget(name, budget, iterations):
     search = SETTINGS[name](horizon=2).sized(budget, iterations)
-    plan = problem(0.05).solve(search, seed=0)
+    plan = search.solver().plan(problem(0.05), SeededNoise(0))
     assert 0.7 * budget < plan.evaluations < 1.2 * budget
 
 

@@ -50,8 +50,8 @@ def test_each_change_is_tried_once_and_then_read(tmp_path, tried):
 
 def test_several_changes_are_made_together(tmp_path):
     change = "energy.kind=last_step_l1+reached_energy=0.08"
-    planner = planner_of(changed_bundles(SHIPPED, [change], tmp_path)[change])
-    assert (planner.energy.kind, planner.reached_energy) == ("last_step_l1", 0.08)
+    planner_settings = planner_of(changed_bundles(SHIPPED, [change], tmp_path)[change])
+    assert (planner_settings.energy.kind, planner_settings.reached_energy) == ("last_step_l1", 0.08)
 
 
 def test_the_table_has_a_row_per_change_and_a_column_per_task():

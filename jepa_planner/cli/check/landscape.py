@@ -75,9 +75,9 @@ def main(args: argparse.Namespace) -> int:
         check_change(model.contract.action.channels, args.true_action, "true action")
     axes = _grid(args, model.contract, pair.state, pair.true_action)
     context, goal = context_and_goal(model, pair)
-    planner = PlannerSettings.load(model_folder(args.model or ""), model.contract)
-    energy = energy_of(planner.energy.kind, model.decoder)
-    cost = WorldModelCost(model, energy, cuts_of(planner.search()))
+    settings = PlannerSettings.load(model_folder(args.model or ""), model.contract)
+    energy = energy_of(settings.energy.kind, model.decoder)
+    cost = WorldModelCost(model, energy, cuts_of(settings.search()))
     energy_now = distance_to_goal(energy, context.latents[-1], goal, len(model.contract.action.channels))
     with tqdm(total=args.points ** len(axes) + 1, desc="imagine", unit="action", leave=False, delay=1.0) as bar:
         landscape = sweep(cost, context, goal, energy_now, axes, bar.update)
@@ -85,8 +85,8 @@ def main(args: argparse.Namespace) -> int:
     if pair.true_action is not None:
         truth = Truth(pair.true_action, _energy_of(cost, context, goal, pair.true_action))
     result = LandscapeResult(
-        model.contract, planner, pair, landscape, truth,
-        assess(landscape, truth, model_facts(model.contract, planner)),
+        model.contract, settings, pair, landscape, truth,
+        assess(landscape, truth, model_facts(model.contract, settings)),
     )
     args.out.mkdir(parents=True, exist_ok=True)
     draw(result, args.out / "landscape.png")
@@ -100,8 +100,8 @@ def _grid(
     args: argparse.Namespace, contract: Contract, state: np.ndarray, true_action: np.ndarray | None
 ) -> list[GridAxis]:
     """By default the grid covers what the search may do, and the truth."""
-    from jepa_planner.planning.action_space import GRIPPER
-    from jepa_planner.planning.landscape import AXIS_NAMES, grid_axis
+    from jepa_planner.core.arm_layout import AXIS_NAMES, GRIPPER
+    from jepa_planner.planning.landscape import grid_axis
 
     if args.range is not None and len(args.range) not in (1, len(args.axes)):
         raise ValueError(f"{len(args.range)} ranges given for {len(args.axes)} axes; expected one, or one for each")

@@ -46,19 +46,19 @@ def main(args: argparse.Namespace) -> int:
 
     pair = read_pair(args)
     model, folder = load_model(args), model_folder(args.model or "")
-    planner = PlannerSettings.load(folder, model.contract)
-    search = chosen_search(args, planner)
+    settings = PlannerSettings.load(folder, model.contract)
+    search = chosen_search(args, settings)
     familiarity = None if args.not_wary else load_familiarity(folder)
-    planning = Planner(
+    planner = Planner(
         model,
-        planner,
+        settings,
         search.solver(),
         sub_goal_head=load_sub_goal_head(folder),
         imagine_sub_goals=args.imagine_sub_goals or "auto",
         familiarity=familiarity,
         verdict_head=load_verdict_head(folder),
     )
-    factory = planning.factory(args.seed)
+    factory = planner.factory(args.seed)
     size = f"{search.samples} candidates x {search.iterations} iterations"
     print(f"{model.contract.name}, {name_of(search)}: {size}, seed {args.seed}")
     for note in model.contract.shortcomings:
@@ -71,7 +71,7 @@ def main(args: argparse.Namespace) -> int:
         mend = " (--not-wary plans all the same)" if error.reason in DOUBTS else ""
         print(f"no plan, an arm would hold: {error}{mend}", file=sys.stderr)
         return 1
-    reached = planner.tolerances(1)[0]
+    reached = settings.tolerances(1)[0]
     print(in_words(plan, reached))
     if args.json:
         data = {

@@ -90,10 +90,10 @@ def main(args: argparse.Namespace) -> int:
     try:
         found = _find(args)
         contract = vjepa2_contract(found, settings, shlex.join(["jepa-planner", *sys.argv[1:]]))
-        planner = to_plain(vjepa2_planner(args.max_step, args.reached_energy))
+        planner_settings = to_plain(vjepa2_planner(args.max_step, args.reached_energy))
         check_target(args.out, args.force, found.files)
         with tqdm(total=work_bytes(found, dtype), desc=args.file.name, unit="B", unit_scale=True) as bar:
-            import_bundle(found, contract, planner, args.out, dtype, args.force, bar.update)
+            import_bundle(found, contract, planner_settings, args.out, dtype, args.force, bar.update)
     except OSError as error:
         raise ValueError(error) from error
     print(_in_words(found, args))

@@ -32,11 +32,11 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def in_words(contract: Contract, planner: PlannerSettings) -> str:
+def in_words(contract: Contract, settings: PlannerSettings) -> str:
     """A line for each thing that a user asks about."""
-    image, state, action, search = contract.image, contract.state, contract.action, planner.search()
+    image, state, action, search = contract.image, contract.state, contract.action, settings.search()
     bounds = ", ".join(f"{name} {bound:g}" for name, bound in zip(action.channels, action.max_abs, strict=True))
-    tells = "a verdict on the objects" if planner.verdict is not None else "energies alone"
+    tells = "a verdict on the objects" if settings.verdict is not None else "energies alone"
     knows = "yes" if contract.familiarity is not None else "no; `jepa-planner model familiarity` adds it"
     predictor = "none: an encoder alone" if contract.predictor is None else contract.predictor.kind
     rows = {
@@ -47,8 +47,8 @@ def in_words(contract: Contract, planner: PlannerSettings) -> str:
         "predictor": predictor,
         "arm states": f"{', '.join(state.channels)}; {state.tcp_frame} in {state.frame}",
         "actions": f"{bounds}; every {action.time_step_s:g} s",
-        "search": f"{planner.solver}, {search.samples} x {search.iterations}, {search.horizon} steps ahead",
-        "imagines sub-goals": "no" if planner.sub_goals is None else "yes",
+        "search": f"{settings.solver}, {search.samples} x {search.iterations}, {search.horizon} steps ahead",
+        "imagines sub-goals": "no" if settings.sub_goals is None else "yes",
         "tells that it is done by": tells,
         "knows what it does not know": knows,
         "trained on": contract.training.data,

@@ -61,7 +61,7 @@ class _Listener(Node):
 def measure_pursuit_speed(
     folder: Path,
     model: WorldModel,
-    planner: PlannerSettings,
+    settings: PlannerSettings,
     threads: int,
     plans: int,
     advance: Callable[[], object] = lambda: None,
@@ -74,7 +74,7 @@ def measure_pursuit_speed(
     alone: list[float] = []
     pursued = {}
     for way, separate in WAYS.items():
-        alone += time_replanning(model, planner, planner.search(), math.ceil(plans / len(WAYS))).search.seconds
+        alone += time_replanning(model, settings, settings.search(), math.ceil(plans / len(WAYS))).search.seconds
         with simulated_planner(folder, 1.0, separate=separate, threads=threads), PlannerClient() as client:
             client.wait_for_planner()
             pursued[way] = _pursue(client, model, plans)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from jepa_planner.core.arm_layout import STATE_CHANNELS
 from jepa_planner.core.state_ranges import states_out_of_range
-from jepa_planner.learning.data.episodes import STATE_CHANNELS, EpisodeError, Episodes
+from jepa_planner.learning.data.episodes import EpisodeError, Episodes
 from jepa_planner.learning.data.finding import Finding, refused, warned
 from jepa_planner.learning.data.motion_checks import check_motion
 from jepa_planner.learning.data.picture_checks import check_pictures

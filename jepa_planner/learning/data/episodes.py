@@ -27,6 +27,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from jepa_planner.core.arm_layout import ACTION_CHANNELS, STATE_CHANNELS
 from jepa_planner.learning.data.images_on_disk import Images, ImagesOnDisk, PictureFile
 from jepa_planner.learning.data.joined_shards import check_together, frame_of, numbered_apart
 from jepa_planner.learning.data.shard_file import (
@@ -38,9 +39,7 @@ from jepa_planner.learning.data.shard_file import (
     write_checked,
 )
 from jepa_planner.learning.data.shard_layout import (
-    ACTION_CHANNELS,
     FORMAT,
-    STATE_CHANNELS,
     check_meaning,
     check_pictures_stored,
     check_room,

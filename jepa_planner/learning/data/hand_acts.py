@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jepa_planner.learning.data.key_moments import COMMANDED, MEASURED
+from jepa_planner.core.arm_layout import GRIPPER, MEASURED, Z
 
 TAKE, PUSH = 0, 1
 
@@ -60,7 +60,7 @@ def hand_acts(states: np.ndarray, thresholds: ActThresholds | None = None) -> li
 
 def _takes(states: np.ndarray, limits: ActThresholds) -> list[tuple[int, int, int]]:
     """From the frame after a command to close that met something to the last one before the command to open."""
-    change = np.diff(states[:, COMMANDED])
+    change = np.diff(states[:, GRIPPER])
     commands = np.flatnonzero(np.abs(change) > limits.command_change)
     takes = []
     for close, opening in pairwise(commands):
@@ -73,8 +73,8 @@ def _takes(states: np.ndarray, limits: ActThresholds) -> list[tuple[int, int, in
 
 def _pushes(states: np.ndarray, limits: ActThresholds) -> list[tuple[int, int, int]]:
     """From where a closed, empty gripper is low to the farthest place from there before it rises."""
-    empty = (states[:, COMMANDED] > 1 - limits.command_change) & (states[:, MEASURED] > limits.holding)
-    low = np.concatenate([[False], empty & (states[:, 2] < limits.low_m), [False]])
+    empty = (states[:, GRIPPER] > 1 - limits.command_change) & (states[:, MEASURED] > limits.holding)
+    low = np.concatenate([[False], empty & (states[:, Z] < limits.low_m), [False]])
     begins, ends = np.flatnonzero(~low[:-1] & low[1:]), np.flatnonzero(low[:-1] & ~low[1:])
     pushes = []
     for begin, end in zip(begins, ends, strict=True):

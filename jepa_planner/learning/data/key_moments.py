@@ -10,10 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jepa_planner.learning.data.episodes import STATE_CHANNELS
-
-COMMANDED = STATE_CHANNELS.index("closedness_commanded")
-MEASURED = STATE_CHANNELS.index("closedness_measured")
+from jepa_planner.core.arm_layout import GRIPPER, MEASURED, XYZ
 
 
 @dataclass(frozen=True)
@@ -39,13 +36,13 @@ def key_moments(states: np.ndarray, thresholds: MomentThresholds | None = None) 
     where the fingers have settled after it.
     """
     limits = thresholds or MomentThresholds()
-    steps = np.diff(states[:, :3].astype(np.float64), axis=0)
+    steps = np.diff(states[:, XYZ].astype(np.float64), axis=0)
     lengths_m = np.linalg.norm(steps, axis=1)
     moves = lengths_m > limits.moving_m
     cosines = (steps[:-1] * steps[1:]).sum(axis=1) / np.maximum(lengths_m[:-1] * lengths_m[1:], 1e-12)
     found = np.zeros(len(states), bool)
     found[1:-1] = moves[:-1] & (~moves[1:] | (cosines < limits.turn_cos))
-    acts = np.flatnonzero(np.abs(np.diff(states[:, COMMANDED])) > limits.command_change)
+    acts = np.flatnonzero(np.abs(np.diff(states[:, GRIPPER])) > limits.command_change)
     found[acts] = True
     found[[_settled(frame + 1, states[:, MEASURED], lengths_m, limits) for frame in acts]] = True
     return found

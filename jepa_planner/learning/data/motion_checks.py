@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from jepa_planner.core.arm_layout import ACTION_CHANNELS, GRIPPER, MEASURED, RPY, STATE_CHANNELS, XYZ
 from jepa_planner.core.poses import action_between, rotation_matrix
 from jepa_planner.core.state_ranges import most_change
 from jepa_planner.learning.data.correlation import CLEAR, FAINT, LEAST_STEPS, NO_MOTION, correlation, explains, tamed
-from jepa_planner.learning.data.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes
+from jepa_planner.learning.data.episodes import Episodes
 from jepa_planner.learning.data.finding import Finding, refused, warned
 from jepa_planner.learning.data.rotation_checks import check_rotations
 from jepa_planner.learning.data.stray_episodes import check_strays
@@ -24,7 +25,6 @@ from jepa_planner.learning.data.stray_episodes import check_strays
 AT_ORIGIN_M = 1e-3
 """No tcp is so near to the origin of its base: poses that begin there are counted from the first one."""
 LAGS = (-2, -1, 1, 2, 3)
-COMMANDED, MEASURED, GRIPPER = 6, 7, 6
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def check_motion(episodes: Episodes) -> Iterator[Finding]:
     if coarse:
         return
     found, misread = [], []
-    for three in (slice(0, 3), slice(3, 6)):
+    for three in (XYZ, RPY):
         axes = Axes(
             ACTION_CHANNELS[three], STATE_CHANNELS[three], episodes.actions[..., three], tamed(done[..., three])
         )
@@ -90,7 +90,7 @@ def _check_absolute(episodes: Episodes) -> Iterator[Finding]:
 
 def _check_relative(episodes: Episodes) -> Iterator[Finding]:
     """Poses of each episode that are counted from its first."""
-    if np.abs(episodes.states[:, 0, :3]).max() < AT_ORIGIN_M:
+    if np.abs(episodes.states[:, 0, XYZ]).max() < AT_ORIGIN_M:
         yield refused(
             "states: x, y and z are 0 at the beginning of each episode, expected poses in the frame of the base: are "
             "they relative to the first one?"
@@ -98,7 +98,7 @@ def _check_relative(episodes: Episodes) -> Iterator[Finding]:
 
 
 def _check_speed(episodes: Episodes, done: np.ndarray) -> Iterator[Finding]:
-    speed = np.linalg.norm(done[..., :3], axis=-1) / episodes.time_step_s
+    speed = np.linalg.norm(done[..., XYZ], axis=-1) / episodes.time_step_s
     if np.median(speed) > 2.0:
         yield refused(
             f"the arm moves at {np.median(speed):.3g} m/s, expected less than 2: is time_step_s right, "
@@ -106,7 +106,7 @@ def _check_speed(episodes: Episodes, done: np.ndarray) -> Iterator[Finding]:
         )
     elif speed.max() > 5.0:
         episode, step = np.unravel_index(speed.argmax(), speed.shape)
-        jump = np.linalg.norm(done[episode, step, :3])
+        jump = np.linalg.norm(done[episode, step, XYZ])
         count = int((speed > 5.0).sum())
         yield warned(
             f"states jump by up to {jump:.2g} m in a step, {count} times, as in episode {episode} after frame {step}: "
@@ -135,7 +135,7 @@ def _check_axes(axes: Axes, states: np.ndarray) -> Iterator[Finding]:
         return
     r = correlation(axes.commanded, axes.done)
     what = f"{', '.join(axes.names)} and the changes of {', '.join(axes.states)}"
-    in_tcp = _in_base(axes.commanded, states[:, :-1, 3:6])
+    in_tcp = _in_base(axes.commanded, states[:, :-1, RPY])
     as_tcp = correlation(in_tcp, axes.done)
     if r >= CLEAR or explains(r, as_tcp):
         yield from _check_gain(axes if r >= CLEAR else Axes(axes.names, axes.states, in_tcp, axes.done))
@@ -217,10 +217,10 @@ def _check_time(axes: Axes, r: float, what: str) -> Iterator[Finding]:
 
 def _check_gripper(episodes: Episodes) -> Iterator[Finding]:
     asked, states = episodes.actions[..., GRIPPER], episodes.states
-    before = states[:, :-1, COMMANDED]
+    before = states[:, :-1, GRIPPER]
     possible = np.clip(before + asked, 0.0, 1.0) - before
     inverted = False
-    for channel in (COMMANDED, MEASURED):
+    for channel in (GRIPPER, MEASURED):
         name, done = STATE_CHANNELS[channel], np.diff(states[..., channel], axis=1)
         moving = (np.abs(asked) > 0.05) & (np.abs(done) > 0.05)
         r = correlation(asked[moving], done[moving])
@@ -231,7 +231,7 @@ def _check_gripper(episodes: Episodes) -> Iterator[Finding]:
                 "both): is the gripper inverted?"
             )
             continue
-        if channel == COMMANDED and not asked.any() and np.abs(done).max() > 0.2:
+        if channel == GRIPPER and not asked.any() and np.abs(done).max() > 0.2:
             largest = np.abs(done).max()
             yield warned(f"actions: dclosedness is 0 throughout, while {name} changes by up to {largest:.2g} in a step")
         closing = possible > 0.3
@@ -248,7 +248,7 @@ def _check_gripper(episodes: Episodes) -> Iterator[Finding]:
 def _check_blocked(asked: np.ndarray, states: np.ndarray) -> Iterator[Finding]:
     """An object stops fingers that close, and hardly ever fingers that open."""
     rests = (np.abs(asked[:, 1:]) < 0.02) & (np.abs(asked[:, :-1]) < 0.02)
-    behind = (states[:, 2:, MEASURED] - states[:, 2:, COMMANDED])[rests]
+    behind = (states[:, 2:, MEASURED] - states[:, 2:, GRIPPER])[rests]
     opening, closing = int((behind > 0.15).sum()), int((behind < -0.15).sum())
     if opening > LEAST_STEPS and opening > 4 * closing:
         yield warned(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jepa_planner.learning.data.key_moments import COMMANDED, MEASURED
+from jepa_planner.core.arm_layout import GRIPPER, MEASURED, XYZ, Z
 
 FREE, HELD, LOW = range(3)
 """A hand that is open or high, one that holds something, and one that is closed, empty and low."""
@@ -91,7 +91,7 @@ def frame_pairs(states: np.ndarray, thresholds: TrackThresholds | None = None) -
 def object_track(states: np.ndarray, thresholds: TrackThresholds | None = None) -> ObjectTrack:
     """Follows the object that the hand acts on: states [T+1, S], channels as in STATE_CHANNELS."""
     limits = thresholds or TrackThresholds()
-    tcp = states[:, :3].astype(np.float64)
+    tcp = states[:, XYZ].astype(np.float64)
     frames = len(tcp)
     growing = _Track(ObjectTrack(np.zeros((frames, 3)), np.zeros(frames), np.full(frames, -1), np.zeros(frames, int)))
     does = _doing(states, limits)
@@ -118,7 +118,7 @@ _HANDS = np.array([FREE, HELD, LOW, FREE, LOW], np.int8)
 
 def _doing(states: np.ndarray, limits: TrackThresholds) -> np.ndarray:
     """What the hand does at each frame."""
-    closed, low = states[:, COMMANDED] > CLOSED, states[:, 2] < limits.low_m
+    closed, low = states[:, GRIPPER] > CLOSED, states[:, Z] < limits.low_m
     holds = closed & (states[:, MEASURED] <= limits.holding)
     doing = np.where(holds, _HOLDS, np.where(low, np.where(closed, _LOW_CLOSED, _LOW_OPEN), _FREE))
     for first, end in _stretches(closed):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from jepa_planner.core.arm_layout import XYZ
 from jepa_planner.learning.data.correlation import LEAST_STEPS, correlation
 from jepa_planner.learning.data.episodes import Episodes
 from jepa_planner.learning.data.finding import Finding, refused, warned
@@ -29,7 +30,7 @@ def check_pictures(episodes: Episodes) -> Iterator[Finding]:
         blind = list(_check_empty(name, measures.mean[..., view], measures.spread[..., view]))
         seeing += [view] if not any(finding.certain for finding in blind) else []
         yield from blind
-    moves_m = np.linalg.norm(np.diff(episodes.states[..., :3], axis=1), axis=-1)
+    moves_m = np.linalg.norm(np.diff(episodes.states[..., XYZ], axis=1), axis=-1)
     for view in seeing:
         yield from _check_frozen(episodes.views[view], measures.stays[..., view], moves_m > MOVED_M)
     pairs = [pair for pair in measures.doubled if set(pair) <= set(seeing)]

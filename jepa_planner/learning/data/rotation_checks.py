@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.arm_layout import RPY
 from jepa_planner.core.poses import roll_pitch_yaw, rotation_matrix
 from jepa_planner.learning.data.correlation import LEAST_STEPS, NO_MOTION, correlation, explains, tamed
 from jepa_planner.learning.data.episodes import Episodes
@@ -21,7 +22,7 @@ SURE = 0.97
 
 def check_rotations(episodes: Episodes) -> Iterator[Finding]:
     """What angles are instead of those that are expected, where that explains what the actions asked for."""
-    asked, angles = episodes.actions[..., 3:6], episodes.states[..., 3:6]
+    asked, angles = episodes.actions[..., RPY], episodes.states[..., RPY]
     lengths = np.linalg.norm(episodes.states[..., 3:7], axis=-1)
     if angles.reshape(-1, 3).std(axis=0).max() > TURNS and np.abs(lengths - 1.0).max() < NO_MOTION:
         yield refused(

@@ -9,22 +9,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from jepa_planner.core.arm_layout import ACTION_CHANNELS, STATE_CHANNELS
 from jepa_planner.learning.data.joined_shards import Shard
 from jepa_planner.learning.data.shard_file import EpisodeError, as_texts
 
 FORMAT = "jepa_planner-episodes-2"
 FORMATS = (FORMAT, "jepa_planner-episodes-1")
-STATE_CHANNELS = (
-    "x_m",
-    "y_m",
-    "z_m",
-    "roll_rad",
-    "pitch_rad",
-    "yaw_rad",
-    "closedness_commanded",
-    "closedness_measured",
-)
-ACTION_CHANNELS = ("dx_m", "dy_m", "dz_m", "droll_rad", "dpitch_rad", "dyaw_rad", "dclosedness")
 
 
 def check_meaning(path: Path, file: h5py.File) -> None:

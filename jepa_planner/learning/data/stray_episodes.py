@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from jepa_planner.core.arm_layout import ACTION_CHANNELS, RPY, STATE_CHANNELS, XYZ
 from jepa_planner.learning.data.correlation import CLEAR, FAINT, NO_MOTION, correlation, tamed
-from jepa_planner.learning.data.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes
+from jepa_planner.learning.data.episodes import Episodes
 from jepa_planner.learning.data.finding import Finding, warned
 
 LEAST_OF_EPISODE = 8
@@ -17,7 +18,7 @@ LEAST_OF_EPISODE = 8
 
 def check_strays(episodes: Episodes, done: np.ndarray) -> Iterator[Finding]:
     """Episodes in which a channel, or all of a kind, is not done as asked, where it is in the others [E, T, 7]."""
-    for three in (slice(0, 3), slice(3, 6)):
+    for three in (XYZ, RPY):
         asked, followed = episodes.actions[..., three], tamed(done[..., three])
         strays = {}
         for channels, least_r in (*((slice(n, n + 1), -FAINT) for n in range(3)), (slice(0, 3), FAINT)):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jepa_planner.core.arm_layout import AXIS_NAMES, AXIS_UNITS, GRIPPER
 from jepa_planner.learning.evaluation.displacements import explain_displacement
-from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.planning.contrast import ROUNDING
-from jepa_planner.planning.landscape import AXIS_NAMES, AXIS_UNITS, GridAxis, Landscape
+from jepa_planner.planning.landscape import GridAxis, Landscape
 
 FLAT_CONTRAST = 0.05
 """A landscape is flat when its energies spread over less than this share of their mean."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jepa_planner.planning.action_space import GRIPPER
+from jepa_planner.core.arm_layout import GRIPPER
 from jepa_planner.planning.landscape import GridAxis
 
 HIT_STEPS = 1.5

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from jepa_planner.core.arm_layout import AXES
 from jepa_planner.learning.evaluation.camera_report import (
     WHAT_TO_CHECK,
     CameraReport,
@@ -21,7 +22,6 @@ from jepa_planner.learning.evaluation.camera_report import (
 from jepa_planner.learning.evaluation.picture_pair import PicturePair
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.preprocess import preprocess
-from jepa_planner.planning.action_space import AXES
 from jepa_planner.planning.landscape import Landscape
 from jepa_planner.planning.planner_settings import PlannerSettings
 
@@ -34,16 +34,16 @@ class LandscapeResult:
     """All that is known about one pair of pictures and one grid."""
 
     contract: Contract
-    planner: PlannerSettings
+    settings: PlannerSettings
     pair: PicturePair
     landscape: Landscape
     truth: Truth | None
     report: CameraReport
 
 
-def model_facts(contract: Contract, planner: PlannerSettings) -> ModelFacts:
+def model_facts(contract: Contract, settings: PlannerSettings) -> ModelFacts:
     """What the report needs to know of a model."""
-    return ModelFacts(contract.action.max_abs, planner.energy.scale, contract.action.time_step_s)
+    return ModelFacts(contract.action.max_abs, settings.energy.scale, contract.action.time_step_s)
 
 
 def in_words(result: LandscapeResult) -> str:
@@ -82,8 +82,8 @@ def as_plain_data(result: LandscapeResult) -> dict[str, object]:
         "model": result.contract.name,
         "axes": [{"name": a.name, "unit": a.unit, "values": list(a.values)} for a in landscape.axes],
         "energies": landscape.energies.tolist(),
-        "energy_kind": result.planner.energy.kind,
-        "energy_scale": result.planner.energy.scale,
+        "energy_kind": result.settings.energy.kind,
+        "energy_scale": result.settings.energy.scale,
         "energy_now": landscape.energy_now,
         "energy_still": landscape.energy_still,
         "state": result.pair.state.tolist(),
@@ -120,7 +120,7 @@ def _draw_map(plot: Axes, result: LandscapeResult) -> None:
     landscape = result.landscape
     across, up = landscape.axes
     mesh = plot.pcolormesh(across.values, up.values, landscape.energies.T, shading="nearest", cmap="viridis")
-    plot.figure.colorbar(mesh, ax=plot, label=f"energy ({result.planner.energy.kind})")
+    plot.figure.colorbar(mesh, ax=plot, label=f"energy ({result.settings.energy.kind})")
     limits = [result.contract.action.max_abs[axis.channel] for axis in landscape.axes]
     if all(limits):
         corner, size = (-limits[0], -limits[1]), (2 * limits[0], 2 * limits[1])
@@ -144,7 +144,7 @@ def _draw_curve(plot: Axes, result: LandscapeResult) -> None:
         plot.axvline(result.truth.action[axis.channel], color=TRUTH["edgecolors"], label="true action")
     plot.axhline(landscape.energy_still, color="grey", ls=":", label="no action")
     plot.set_xlabel(f"d{axis.name} ({axis.unit})")
-    plot.set_ylabel(f"energy ({result.planner.energy.kind})")
+    plot.set_ylabel(f"energy ({result.settings.energy.kind})")
     plot.legend(fontsize=8)
 
 

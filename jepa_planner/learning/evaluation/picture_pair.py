@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.arm_layout import AXES
 from jepa_planner.core.aspect import check_same_aspect
 from jepa_planner.core.context import Context
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.picture_file import PictureError, read_picture
 from jepa_planner.core.poses import action_between
-from jepa_planner.planning.action_space import AXES
 
 if TYPE_CHECKING:
     from jepa_planner.model.world_model import WorldModel

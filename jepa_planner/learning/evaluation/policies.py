@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from jepa_planner.core.arm_layout import AXES, GRIPPER
 from jepa_planner.learning.evaluation.scenes import Scene
-from jepa_planner.model.contract_sections import STATE_LAYOUTS
 from jepa_planner.model.familiarity import Familiarity
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason, gave_up
@@ -52,7 +52,7 @@ def has_ended(policy: Policy) -> bool:
 class WorldModelPolicy:
     """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended.
 
-    planner: settings that go with the model. solver and deadline_s: theirs where None. plan_seconds grows by the
+    settings: those that go with the model. solver and deadline_s: theirs where None. plan_seconds grows by the
     seconds of each look and plan. familiarity: with the model's statistics, it ends at what the model does not know.
     verdict_head: the bundle's, which says when the work is done. imagine_sub_goals: when sub_goal_head, the bundle's,
     is used. From `start` on, goal_latents [G, N, D] are those of the goal pictures, views and channels what the model
@@ -60,7 +60,7 @@ class WorldModelPolicy:
     """
 
     model: WorldModel
-    planner: PlannerSettings
+    settings: PlannerSettings
     plan_seconds: list[float] = field(default_factory=list)
     solver: Solver | None = None
     deadline_s: float | None = None
@@ -85,9 +85,9 @@ class WorldModelPolicy:
         contract = self.model.contract
         contract.check_frame(env.base_frame, env.tcp_frame)
         self.views = contract.pick_views(env.views)
-        self.channels = [STATE_LAYOUTS[1].index(channel) for channel in contract.state.channels]
+        self.channels = contract.state.columns
         self._planning = Planner(
-            self.model, self.planner, self.solver, self.deadline_s or 0.0, self.sub_goal_head,
+            self.model, self.settings, self.solver, self.deadline_s or 0.0, self.sub_goal_head,
             self.imagine_sub_goals, self.familiarity, self.verdict_head,
         )  # fmt: skip
         self.last = None
@@ -166,8 +166,8 @@ class PixelPolicy(Floor):
         goal = self._goals[min(self._step // share, len(self._goals) - 1)]
         self._step += 1
         bound = self._env.action_max
-        candidates = self._rng.uniform(-bound, bound, (self._candidates, 7)).astype(np.float32)
-        candidates[: len(candidates) // 2, 6] = 0.0
+        candidates = self._rng.uniform(-bound, bound, (self._candidates, AXES)).astype(np.float32)
+        candidates[: len(candidates) // 2, GRIPPER] = 0.0
         candidates[0] = 0.0
         return min(candidates, key=lambda action: self._difference(action, goal))
 

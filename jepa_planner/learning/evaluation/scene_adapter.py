@@ -14,6 +14,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from jepa_planner.core.arm_layout import GRIPPER
 from jepa_planner.core.uncopyable import ANOTHER_ENV, Uncopyable
 
 
@@ -96,7 +97,7 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
             velocity = rng.uniform(-self.action_max, self.action_max)
             for _ in range(int(rng.integers(3, 9))):
                 velocity = 0.6 * velocity + 0.6 * rng.uniform(-self.action_max, self.action_max)
-                velocity[6] = rng.uniform(-1.0, 1.0) * self.action_max[6] * (rng.random() < 0.1)
+                velocity[GRIPPER] = rng.uniform(-1.0, 1.0) * self.action_max[GRIPPER] * (rng.random() < 0.1)
                 yield np.clip(velocity, -self.action_max, self.action_max)
 
     def reset(

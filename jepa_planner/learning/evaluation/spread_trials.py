@@ -50,10 +50,10 @@ class PolicySpec:
         model = WorldModel.load(
             self.folder, dtype=self.dtype, backend=self.backend, threads=self.threads, views=self.views
         )
-        planner = PlannerSettings.load(self.folder, model.contract)
+        planner_settings = PlannerSettings.load(self.folder, model.contract)
         solver = None if self.search is None else self.search.solver()
         head = load_sub_goal_head(self.folder, self.views)
-        policy = WorldModelPolicy(model, planner, plan_seconds, solver, self.deadline_s, head)
+        policy = WorldModelPolicy(model, planner_settings, plan_seconds, solver, self.deadline_s, head)
         policy.imagine_sub_goals = self.imagine_sub_goals
         policy.familiarity = load_familiarity(self.folder) if self.wary else None
         policy.verdict_head = load_verdict_head(self.folder, self.views) if self.verdict else None

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor, tensor
 
+from jepa_planner.core.arm_layout import GRIPPER, XYZ
 from jepa_planner.learning.data.episodes import EpisodeError
-from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.planning.planner_settings import PlannerSettings
 
 SHARE_WITHIN = 0.999
@@ -38,11 +38,11 @@ def action_scale(bounds: Sequence[float]) -> Tensor:
     return tensor([bound / 2 if bound else 1.0 for bound in bounds])
 
 
-def planned_within(planner: PlannerSettings, before: Sequence[float], bounds: Sequence[float]) -> PlannerSettings:
+def planned_within(settings: PlannerSettings, before: Sequence[float], bounds: Sequence[float]) -> PlannerSettings:
     """Settings of a search that was tuned for other bounds: candidates spread over as much of the new ones, and where
     steps are shorter there are more of them.
     """
-    spread, sub_goals = planner.initial_std, planner.sub_goals
+    spread, sub_goals = settings.initial_std, settings.sub_goals
     if spread is not None:
         spread = tuple(
             float(f"{std * new / old if std and old else SPREAD * new:.4g}")
@@ -51,18 +51,18 @@ def planned_within(planner: PlannerSettings, before: Sequence[float], bounds: Se
     if sub_goals is not None:
         sub_goals = replace(sub_goals, steps=as_far(sub_goals.steps, before, bounds))
     return replace(
-        planner,
+        settings,
         initial_std=spread,
-        gripper_deadband=planner.gripper_deadband * min(1.0, bounds[GRIPPER] / (before[GRIPPER] or 1.0)),
-        gripper_full_strokes=planner.gripper_full_strokes and bounds[GRIPPER] >= 1.0,
-        steps_per_sub_goal=as_far(planner.steps_per_sub_goal, before, bounds),
+        gripper_deadband=settings.gripper_deadband * min(1.0, bounds[GRIPPER] / (before[GRIPPER] or 1.0)),
+        gripper_full_strokes=settings.gripper_full_strokes and bounds[GRIPPER] >= 1.0,
+        steps_per_sub_goal=as_far(settings.steps_per_sub_goal, before, bounds),
         sub_goals=sub_goals,
     )
 
 
 def as_far(steps: int, before: Sequence[float], bounds: Sequence[float]) -> int:
     """As many steps as lead as far as so many did before, and never fewer."""
-    old, new = max(before[:3]), max(bounds[:3])
+    old, new = max(before[XYZ]), max(bounds[XYZ])
     return math.ceil(round(steps * max(1.0, old / new), 6)) if new else steps
 
 

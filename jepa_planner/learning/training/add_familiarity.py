@@ -13,7 +13,7 @@ from torch import Tensor
 
 from jepa_planner.core.context import Context
 from jepa_planner.learning.data.episode_checks import heed, look_at
-from jepa_planner.learning.data.episodes import STATE_CHANNELS, read_episodes, seeds_in_words
+from jepa_planner.learning.data.episodes import read_episodes, seeds_in_words
 from jepa_planner.learning.data.reference_checks import check_frames
 from jepa_planner.learning.training.encoder_training import encode_some_alone
 from jepa_planner.learning.training.latent_cache import cached_latents
@@ -52,8 +52,8 @@ def add_familiarity(
     episodes = read_episodes(data, limit)
     heed(look_at(episodes), trust_data)
     check_frames(episodes, model.contract)
-    planner = PlannerSettings.load(folder, model.contract)
-    energy = energy_of(planner.energy.kind, model.decoder)
+    settings = PlannerSettings.load(folder, model.contract)
+    energy = energy_of(settings.energy.kind, model.decoder)
     parts = split(episodes)
     examples = encoded(model, episodes)
     known = part(examples, parts.train)
@@ -72,7 +72,7 @@ def add_familiarity(
 def encoded(model: WorldModel, episodes) -> Examples:
     """Encodes episodes in the model's views and state channels."""
     views = model.contract.pick_views(episodes.views)
-    channels = [STATE_CHANNELS.index(name) for name in model.contract.state.channels]
+    channels = model.contract.state.columns
     with tempfile.TemporaryDirectory() as scratch:
         latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, "", Path(scratch))
         latents = np.array(latents)

@@ -98,12 +98,12 @@ def add_sub_goals(
     trained = TrainingSpec(
         data=data.in_words, command=settings.command, seeds=(settings.seed,), steps={"sub_goals": settings.iterations}
     )
-    planner = PlannerSettings.load(init, contract)
-    pursuit = planner.sub_goals or SubGoalSettings(
+    planner_settings = PlannerSettings.load(init, contract)
+    pursuit = planner_settings.sub_goals or SubGoalSettings(
         steps=as_far(SubGoalSettings.steps, TUNED_FOR, contract.action.max_abs)
     )
     add_sub_goal_head(init, bundle, head, SubGoalSpec(head=head.config, training=trained))
-    replace(planner, sub_goals=pursuit).save(bundle)
+    replace(planner_settings, sub_goals=pursuit).save(bundle)
     report = {
         "demonstrations": len(data.states), "held_out": len(parts.held_out),
         "moments_per_episode": round(data.moments_per_episode, 1),

@@ -111,8 +111,8 @@ def add_verdict(
         )
     train_verdict_head(head, sampler, training, run_folder, settings.seed)
 
-    planner = PlannerSettings.load(init, contract)
-    rule = planner.verdict or VerdictSettings()
+    planner_settings = PlannerSettings.load(init, contract)
+    rule = planner_settings.verdict or VerdictSettings()
     half = max(1, len(parts.held_out) // 2)
     calibrating, reporting = parts.held_out[:half], parts.held_out[-half:]
     found = judged(head, PairSampler(data, calibrating, edges_m, training, seed=0))
@@ -129,7 +129,7 @@ def add_verdict(
         steps={"verdict": training.fit.iterations},
     )  # fmt: skip
     add_verdict_head(init, bundle, head, VerdictSpec(head=head.config, training=trained))
-    replace(planner, verdict=rule).save(bundle)
+    replace(planner_settings, verdict=rule).save(bundle)
     kept_away = None if away is None else away.only(away_parts.held_out)
     found = judged(load_verdict_head(bundle), PairSampler(data, reporting, edges_m, training, 1, kept_away))
     report = {

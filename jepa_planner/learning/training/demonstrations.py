@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jepa_planner.learning.data.episodes import STATE_CHANNELS, Episodes, seeds_in_words
+from jepa_planner.learning.data.episodes import Episodes, seeds_in_words
 from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.data.key_moments import key_moments, next_moments
 from jepa_planner.learning.training.latent_cache import cached_latents
@@ -76,7 +76,7 @@ def encoded_demonstrations(
     moments = [key_moments(states) for states in episodes.states]
     return Demonstrations(
         latents=latents,
-        states=episodes.states[..., [STATE_CHANNELS.index(name) for name in contract.state.channels]],
+        states=episodes.states[..., contract.state.columns],
         arm_states=episodes.states,
         next_moments=np.stack([next_moments(frames) for frames in moments]),
         actions=episodes.actions,

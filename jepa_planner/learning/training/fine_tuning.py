@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from jepa_planner.learning.data.episode_checks import check_length, heed, look_at
-from jepa_planner.learning.data.episodes import STATE_CHANNELS, Episodes, read_episodes
+from jepa_planner.learning.data.episodes import Episodes, read_episodes
 from jepa_planner.learning.data.reference_checks import check_familiar, frames_of
 from jepa_planner.learning.training.action_bounds import action_max, planned_within
 from jepa_planner.learning.training.encoder_training import encode_some_alone
@@ -95,12 +95,12 @@ def fine_tune(
     use_all_cores()
     if bundle.resolve() == init.resolve():
         raise FineTuningError(f"{bundle} is the model to begin with: name another folder for the new one")
-    planner = PlannerSettings.load(init, load_contract(init))
-    if planner.energy.in_pixels:
+    planner_settings = PlannerSettings.load(init, load_contract(init))
+    if planner_settings.energy.in_pixels:
         raise FineTuningError(f"{init} predicts pixels; such models are trained from nothing, --objective pixels")
     episodes = read_episodes(data, settings.episodes)
     views = choose_views(load_contract(init).image.views, episodes.views, settings.views)
-    states = episodes.states[..., [STATE_CHANNELS.index(name) for name in load_contract(init).state.channels]]
+    states = episodes.states[..., load_contract(init).state.columns]
     parts = split(episodes)
     seen = int(parts.train[-1]) + 1  # the held-out episodes come last: views, not copies
     encoder, old, contract = _load(init, states[:seen], episodes.actions[:seen], settings)
@@ -110,7 +110,7 @@ def fine_tune(
     heed([*look_at(episodes), *unfamiliar], settings.trust_data)
     frame, tcp_frame = frames_of(episodes, (settings.frame, settings.tcp_frame), contract)
     episodes = replace(episodes, frame=frame, tcp_frame=tcp_frame)
-    training = training_settings(contract, planner.energy.difference, settings, episodes.images.shape[1])
+    training = training_settings(contract, planner_settings.energy.difference, settings, episodes.images.shape[1])
     check_length(episodes.images.shape[1], training.window)
     content = content_hash(episodes)
     about = {name: value for name, value in asdict(settings).items() if name not in UNNOTED}
@@ -130,8 +130,8 @@ def fine_tune(
     train_predictor(predictor, learned, states[:seen], episodes.actions[:seen], training, run_folder, settings.seed)
     contract = replace(contract, predictor=predictor.config)
     tuned = describe(contract, episodes, settings, anew=predictor is not old)
-    band = settled_band(latents, episodes, parts.held_out, planner.energy.kind)
-    planned_with(band.noted_in(planner), contract, tuned, latents).save(bundle)
+    band = settled_band(latents, episodes, parts.held_out, planner_settings.energy.kind)
+    planned_with(band.noted_in(planner_settings), contract, tuned, latents).save(bundle)
     tuned = _write(bundle, init, predictor, tuned)
     predictor.load_state_dict(read_weights(bundle / PREDICTOR_FILE, torch.float32))
     after, _ = _errors(predictor, held_out, training)
@@ -228,16 +228,16 @@ def describe(contract: Contract, episodes: Episodes, settings: FineTuning, anew:
 
 
 def planned_with(
-    planner: PlannerSettings, before: Contract, tuned: Contract, latents: np.ndarray
+    planner_settings: PlannerSettings, before: Contract, tuned: Contract, latents: np.ndarray
 ) -> PlannerSettings:
     """How to plan with the tuned model: what depends on the bounds of actions follows them, the energy's scale the
     latents [E, T+1, N, D] of the new episodes.
     """
     one, other = np.random.default_rng(0).integers(0, latents.shape[:2], size=(2, 512, 2))
     unrelated = torch.from_numpy(latents[tuple(one.T)] - latents[tuple(other.T)])
-    scale = DIFFERENCES[planner.energy.difference](unrelated).mean().item()
-    planner = replace(planner, energy=replace(planner.energy, scale=round(scale, 3)))
-    return planned_within(planner, before.action.max_abs, tuned.action.max_abs)
+    scale = DIFFERENCES[planner_settings.energy.difference](unrelated).mean().item()
+    planner_settings = replace(planner_settings, energy=replace(planner_settings.energy, scale=round(scale, 3)))
+    return planned_within(planner_settings, before.action.max_abs, tuned.action.max_abs)
 
 
 def _load(

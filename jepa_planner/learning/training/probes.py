@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from jepa_planner.learning.data.episodes import STATE_CHANNELS, Episodes
+from jepa_planner.core.arm_layout import STATE_CHANNELS, XYZ
+from jepa_planner.learning.data.episodes import Episodes
 from jepa_planner.learning.training.predictor_training import (
     Difference,
     imagination_errors,
@@ -54,7 +55,7 @@ def facts_of(states: np.ndarray, object_pose: np.ndarray) -> dict[str, np.ndarra
     """
     quarter = 4 * object_pose[..., 3]
     return {
-        "tcp": states[..., :3],
+        "tcp": states[..., XYZ],
         "object": object_pose[..., :3],
         "gripper_width": 0.08 * (1 - states[..., 7:8]),
         "object_yaw": np.stack([np.sin(quarter), np.cos(quarter)], axis=-1),

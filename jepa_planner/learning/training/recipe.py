@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from jepa_planner.learning.data.episodes import ACTION_CHANNELS, STATE_CHANNELS, Episodes, seeds_in_words
+from jepa_planner.core.arm_layout import ACTION_CHANNELS, STATE_CHANNELS
+from jepa_planner.learning.data.episodes import Episodes, seeds_in_words
 from jepa_planner.learning.data.images_on_disk import frames_at
 from jepa_planner.learning.training.action_bounds import action_max, planned_within
 from jepa_planner.learning.training.objectives.joint import SHIPPED, names_in
@@ -126,7 +127,7 @@ def contract(
     )  # fmt: skip
 
 
-def planner_settings(contract: Contract, latents: np.ndarray) -> PlannerSettings:
+def new_planner_settings(contract: Contract, latents: np.ndarray) -> PlannerSettings:
     """How to plan with a freshly trained bundle; latents [E, T+1, N, D]: of its episodes."""
     flat = latents.reshape(-1, *latents.shape[2:])
     one, other = np.random.default_rng(0).integers(len(flat), size=(2, 4096))
@@ -135,7 +136,7 @@ def planner_settings(contract: Contract, latents: np.ndarray) -> PlannerSettings
     return planned_within(replace(SHIPPED_PLANNING, energy=energy), TUNED_FOR, contract.action.max_abs)
 
 
-def planned_in_pixels(planner: PlannerSettings, contract: Contract, episodes: Episodes) -> PlannerSettings:
+def planned_in_pixels(settings: PlannerSettings, contract: Contract, episodes: Episodes) -> PlannerSettings:
     """The same settings with the energy in pixels, and tolerances that are the same share of that of unrelated frames,
     which for latents, standardised as they are, is 2.
     """
@@ -144,8 +145,8 @@ def planned_in_pixels(planner: PlannerSettings, contract: Contract, episodes: Ep
     one, other = (preprocess(torch.from_numpy(frames_at(images, pick)), size) for pick in picks)
     scale = float((one - other).square().mean())
     return replace(
-        planner,
-        energy=EnergySettings(kind=f"{PIXELS}{planner.energy.kind}", scale=round(scale, 3)),
-        reached_energy=planner.reached_energy * scale / 2.0,
-        final_reached_energy=planner.tolerances(1)[0] * scale / 2.0,
+        settings,
+        energy=EnergySettings(kind=f"{PIXELS}{settings.energy.kind}", scale=round(scale, 3)),
+        reached_energy=settings.reached_energy * scale / 2.0,
+        final_reached_energy=settings.tolerances(1)[0] * scale / 2.0,
     )

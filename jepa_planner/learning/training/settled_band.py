@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from jepa_planner.core.arm_layout import GRIPPER, MEASURED, XYZ
 from jepa_planner.learning.data.episodes import Episodes
-from jepa_planner.learning.data.key_moments import COMMANDED, MEASURED
 from jepa_planner.planning.energy import Energy, latent_energy
 from jepa_planner.planning.planner_settings import PlannerSettings
 
@@ -44,9 +44,9 @@ class SettledBand:
             f"are alike lie within, {100 * self.false_alarms:.2f} % of {self.others} others do"
         )
 
-    def noted_in(self, planner: PlannerSettings) -> PlannerSettings:
+    def noted_in(self, settings: PlannerSettings) -> PlannerSettings:
         """The settings of a model that is planned with this band."""
-        return replace(planner, progress=replace(planner.progress, settled_energy=self.energy))
+        return replace(settings, progress=replace(settings.progress, settled_energy=self.energy))
 
 
 def settled_band(latents: np.ndarray, episodes: Episodes, numbers: np.ndarray, energy_kind: str) -> SettledBand:
@@ -65,10 +65,10 @@ def settled_band(latents: np.ndarray, episodes: Episodes, numbers: np.ndarray, e
 def _pairs(latents: np.ndarray, episodes: Episodes, number: int, energy: Energy) -> tuple[np.ndarray, np.ndarray]:
     """Energies between two moments of an episode, of those that are alike and of those that are not."""
     states, places = episodes.states[number], episodes.object_pose[number][:, :3]
-    gripper, alike, others = states[:, [COMMANDED, MEASURED]], [], []
+    gripper, alike, others = states[:, [GRIPPER, MEASURED]], [], []
     for first in range(len(latents) - 1):
         later = slice(first + 1, None)
-        tcp_m, object_m = (np.linalg.norm(x[later] - x[first], axis=-1) for x in (states[:, :3], places))
+        tcp_m, object_m = (np.linalg.norm(x[later] - x[first], axis=-1) for x in (states[:, XYZ], places))
         since = gripper[first:]
         span = np.maximum.accumulate(since, axis=0) - np.minimum.accumulate(since, axis=0)
         is_still = span[1:].max(axis=-1) <= SAME_CLOSEDNESS

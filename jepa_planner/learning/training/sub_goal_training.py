@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.arm_layout import XYZ
 from jepa_planner.core.observation import Observation
 from jepa_planner.learning.training.fit import FitSettings, fit
 from jepa_planner.model.sub_goal_head import Hypotheses, SubGoalHead
@@ -170,12 +171,12 @@ def foresight_errors(parts: Sequence[tuple[Moments, Hypotheses]]) -> dict[str, f
     found: dict[str, list[Tensor]] = {}
     for moments, guesses in parts:
         errors = (guesses.latents - moments.next_latents[:, None]).square().mean((-1, -2))
-        tcp_cm = 100 * (guesses.states - moments.next_states[:, None])[..., :3].norm(dim=-1)
+        tcp_cm = 100 * (guesses.states - moments.next_states[:, None])[..., XYZ].norm(dim=-1)
         for name, chosen in (("best", errors.argmin(-1)), ("most_probable", guesses.logits.argmax(-1))):
             found.setdefault(name, []).append(errors.gather(1, chosen[:, None])[:, 0])
             found.setdefault(f"{name}_tcp_cm", []).append(tcp_cm.gather(1, chosen[:, None])[:, 0])
         found.setdefault("copy", []).append((moments.latents - moments.next_latents).square().mean((-1, -2)))
-        found.setdefault("copy_tcp_cm", []).append(100 * (moments.states - moments.next_states)[:, :3].norm(dim=-1))
+        found.setdefault("copy_tcp_cm", []).append(100 * (moments.states - moments.next_states)[:, XYZ].norm(dim=-1))
     joined = {name: torch.cat(values) for name, values in found.items()}
     return {
         name: round((values.median() if name.endswith("_cm") else values.mean()).item(), 4)

@@ -34,8 +34,8 @@ from jepa_planner.learning.training.probes import prediction_error, probe_latent
 from jepa_planner.learning.training.recipe import (
     Recipe,
     contract,
+    new_planner_settings,
     planned_in_pixels,
-    planner_settings,
     shipped_encoder,
     shipped_predictor,
 )
@@ -151,17 +151,17 @@ def _train_world_model(
     _write_report(run_folder, report)
     recipe = replace(recipe, name=recipe.name or bundle.resolve().name)
     described = contract(encoder, predictor, episodes, recipe, shown)
-    planner = planner_settings(described, latents)
+    planner_settings = new_planner_settings(described, latents)
     if decoder is not None:
-        planner = planned_in_pixels(planner, described, episodes)
+        planner_settings = planned_in_pixels(planner_settings, described, episodes)
     else:
-        band = settled_band(latents, episodes, parts.held_out, planner.energy.kind)
+        band = settled_band(latents, episodes, parts.held_out, planner_settings.energy.kind)
         report["settled"] = dataclasses.asdict(band)
         print(band.in_words())
-        planner = band.noted_in(planner)
+        planner_settings = band.noted_in(planner_settings)
         _write_report(run_folder, report)
     described = replace(described, notes=tuple(report["notes"]))
-    planner.save(bundle)
+    planner_settings.save(bundle)
     save_bundle(bundle, encoder, predictor, described, torch.float16, decoder)
     return report
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from jepa_planner.core.arm_layout import GRIPPER, XYZ
 from jepa_planner.learning.data.object_tracks import FREE, HELD, LOW
 from jepa_planner.learning.training.verdict_training import PairSampler, opinion_of
 from jepa_planner.model.verdict_head import VerdictHead
-from jepa_planner.planning.action_space import GRIPPER
 from jepa_planner.planning.verdict import VerdictSettings, chance_within, median_off_m
 
 DRAWS = 12_000
@@ -60,7 +60,7 @@ def judged(head: VerdictHead, sampler: PairSampler) -> Judged:
         wrong = opinion.goal_states - looks.goal_states
         sure = looks.doubt_m == 0.0
         found = Judged(
-            opinion.logits.float() * head.temperature, looks.off_m, looks.hand, wrong[:, :3].norm(dim=-1),
+            opinion.logits.float() * head.temperature, looks.off_m, looks.hand, wrong[:, XYZ].norm(dim=-1),
             wrong[:, GRIPPER].abs(),
         )  # fmt: skip
         parts.append([part[sure] for part in found])

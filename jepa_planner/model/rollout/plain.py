@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from jepa_planner.core.arm_layout import AXES, GRIPPER, RPY, XYZ
 from jepa_planner.core.context import Context
-from jepa_planner.core.poses import POSE_CHANNELS
 from jepa_planner.model.layers import Attention, Block
 from jepa_planner.model.mlp_predictor import MlpPredictor
 from jepa_planner.model.predictor import CONDITIONING_TOKENS, ActionConditionedPredictor
@@ -40,12 +40,12 @@ def plain_rollout(predictor: Predictor, context: Context, actions: Tensor) -> Te
 def moved(state: Tensor, action: Tensor) -> Tensor:
     """The state [S] after an action [7], as `poses.apply_action`, through scipy."""
     before, turn = state.double().cpu().numpy(), action.double().cpu().numpy()
-    rotation = Rotation.from_euler("xyz", turn[3:6]).as_matrix() @ Rotation.from_euler("xyz", before[3:6]).as_matrix()
+    rotation = Rotation.from_euler("xyz", turn[RPY]).as_matrix() @ Rotation.from_euler("xyz", before[RPY]).as_matrix()
     after = before.copy()
-    after[:3] += turn[:3]
-    after[3:6] = Rotation.from_matrix(rotation).as_euler("xyz")
-    after[6] = min(max(before[6] + turn[6], 0.0), 1.0)
-    after[POSE_CHANNELS:] = before[POSE_CHANNELS:]
+    after[XYZ] += turn[XYZ]
+    after[RPY] = Rotation.from_matrix(rotation).as_euler("xyz")
+    after[GRIPPER] = min(max(before[GRIPPER] + turn[GRIPPER], 0.0), 1.0)
+    after[AXES:] = before[AXES:]
     return torch.from_numpy(after).to(state)
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from jepa_planner.core.arm_layout import STATE_LAYOUTS
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import (
-    STATE_LAYOUTS,
     ActionSpec,
     ImageSpec,
     LatentSpec,

@@ -27,7 +27,7 @@ class TargetError(ValueError):
 def import_bundle(
     found: FoundModel,
     contract: Contract,
-    planner: Mapping[str, Any],
+    settings: Mapping[str, Any],
     target: Path,
     dtype: torch.dtype,
     force: bool = False,
@@ -35,7 +35,7 @@ def import_bundle(
 ) -> Contract:
     """Writes the bundle, weights as dtype, and returns its contract with the sha256 of sources and files.
 
-    planner: how to plan with it, as plain data. Memory holds one copy of the weights of a file. A failure leaves the
+    settings: how to plan with it, as plain data. Memory holds one copy of the weights of a file. A failure leaves the
     target as it was. force replaces a bundle that is there. advance is called with the number of bytes dealt with,
     `work_bytes` in all. Raises TargetError for the target, and ValueError naming a tensor that is not finite as dtype.
     """
@@ -43,7 +43,7 @@ def import_bundle(
     with _new_folder(target) as folder:
         sources = {file.name: sha256(file, advance) for file in found.files}
         contract = replace(contract, training=replace(contract.training, source_files=sources))
-        write_planner(folder, planner)
+        write_planner(folder, settings)
         return write_bundle(folder, contract, _weights(found), dtype, mapped=True, advance=advance)
 
 

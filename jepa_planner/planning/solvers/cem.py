@@ -37,7 +37,6 @@ class CemSettings(EliteSettings):
     answer: Literal["mean", "best"] = "mean"
     """The final mean, or the best candidate met."""
     noise_correlation: Share = 0.0
-    """Of one step's noise with the next one's (AR(1))."""
     use_warm_start: bool = False
     """Makes the best guess of the proposals the first mean, and tries the others."""
     mean_as_candidate: bool = False
@@ -60,12 +59,11 @@ class CemSettings(EliteSettings):
 class CrossEntropyMethod(IterativeSolver[CemSettings]):
     """Repeats: draw samples around a mean, move mean and spread toward the best of them."""
 
-    def solve(self, search: Search, proposals: Tensor | None) -> Plan:
+    def solve(self, search: Search) -> Plan:
         """See `IterativeSolver.solve`."""
         settings, space = self.settings, search.action_space
-        guess, others = best_guess_and_others(
-            proposals if settings.use_warm_start else None, space, settings.horizon
-        )
+        given = search.proposals if settings.use_warm_start else None
+        guess, others = best_guess_and_others(given, space, settings.horizon)
         mean, std = torch.zeros(settings.horizon, AXES) if guess is None else guess, search.std
         fixed = torch.cat([named_proposals(settings.seeded_candidates, space, settings.horizon), others])
         kept = fixed[:0]

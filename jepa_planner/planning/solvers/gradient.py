@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from jepa_planner.core.ranges import Count, Positive, Several, Share
 from jepa_planner.planning.solvers.elites import best_of
@@ -35,9 +34,7 @@ class GradientSettings(SearchSettings):
     step: Positive = 0.3
     """Of the first iteration, as a share of the action space's spread per axis; it falls to 0 with the last."""
     noise_correlation: Share = 0.8
-    """Of one step's noise with the next one's (AR(1))."""
     proposals: tuple[str, ...] = ("noop", "open", "close", "axes")
-    """Sequences by name among the first candidates."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,10 +55,10 @@ class GradientSettings(SearchSettings):
 class GradientRefinement(IterativeSolver[GradientSettings]):
     """Adam in units of the spread per axis, within the bounds; needs energies that carry a gradient."""
 
-    def solve(self, search: Search, proposals: Tensor | None) -> Plan:
+    def solve(self, search: Search) -> Plan:
         """See `IterativeSolver.solve`; raises ValueError where the energies carry no gradient."""
         settings, space = self.settings, search.action_space
-        mean, tried = search.starting_points(proposals, settings.proposals)
+        mean, tried = search.starting_points(settings.proposals)
         first = search.draw(mean, search.std, settings.samples, tried)
         actions, _ = best_of(first, search.energies(first), settings.starts)
         scale = space.std  # 0 on held axes, which therefore never move

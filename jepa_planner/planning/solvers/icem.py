@@ -34,7 +34,6 @@ class IcemSettings(EliteSettings):
     momentum: Share = 0.1
     """Of the old mean and spread that stays."""
     proposals: tuple[str, ...] = ("noop", "open", "close")
-    """Sequences by name that are tried in the first iteration."""
 
     def solver(self) -> ImprovedCem:
         """The solver that these settings are meant for."""
@@ -56,10 +55,10 @@ class ImprovedCem(IterativeSolver[IcemSettings]):
     The best candidate met is the plan; its runners-up are the plan's alternatives.
     """
 
-    def solve(self, search: Search, proposals: Tensor | None) -> Plan:
+    def solve(self, search: Search) -> Plan:
         """See `IterativeSolver.solve`."""
         settings, std = self.settings, search.std
-        mean, tried = search.starting_points(proposals, settings.proposals)
+        mean, tried = search.starting_points(settings.proposals)
         kept, kept_energies = tried[:0], torch.zeros(0)
         for iteration in search.iterations(settings.iterations):
             candidates = search.draw(mean, std, settings.samples_in(iteration), tried)

@@ -14,9 +14,8 @@ from jepa_planner.planning.solvers.settings import S
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from jepa_planner.planning.action_space import ActionSpace
     from jepa_planner.planning.solvers.noise import NoiseSource
-    from jepa_planner.planning.solvers.plan import EnergyFunction, Plan
+    from jepa_planner.planning.solvers.plan import Plan, PlanningProblem
     from jepa_planner.planning.solvers.search import Clock
 
 
@@ -31,25 +30,17 @@ class IterativeSolver(ABC, Generic[S]):
         """Length of the plans."""
         return self.settings.horizon
 
-    def plan(
-        self,
-        energy_of: EnergyFunction,
-        action_space: ActionSpace,
-        proposals: Tensor | None,
-        noise: NoiseSource,
-        deadline_s: float = math.inf,
-    ) -> Plan:
+    def plan(self, problem: PlanningProblem, noise: NoiseSource, deadline_s: float = math.inf) -> Plan:
         """See `Solver.plan`."""
 
         def correlated(shape: tuple[int, int, int]) -> Tensor:
             return self.correlated(noise(shape))
 
-        search = Search(energy_of, action_space, self.horizon, correlated, deadline_s, self._clock)
-        return self.solve(search, proposals)
+        return self.solve(Search(problem, self.horizon, correlated, deadline_s, self._clock))
 
     @abstractmethod
-    def solve(self, search: Search, proposals: Tensor | None) -> Plan:
-        """What `search.plan` gives once `search.iterations` are over; proposals: as given, see `proposals.py`."""
+    def solve(self, search: Search) -> Plan:
+        """The plan of a search that has just begun: `search.plan`, once `search.iterations` are over."""
 
     def correlated(self, draws: Tensor) -> Tensor:
         """Independent standard normal draws [H, K, F], made to depend on each other over the steps H: AR(1)."""

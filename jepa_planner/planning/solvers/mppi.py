@@ -23,17 +23,15 @@ SMALLEST_SPREAD = 1e-12
 class MppiSettings(SearchSettings):
     """Settings of the search."""
 
+    weighs_all: ClassVar[bool] = True
     samples: Several = 16
     iterations: Count = 6
+    noise_correlation: Share = 0.6
+    proposals: tuple[str, ...] = ("noop", "open", "close", "axes")
     temperature: Positive = 0.1
     """In units of how far an iteration's mean energy lies above its least: so it means the same for every energy."""
     momentum_std: Share = 0.4
     """Of the old spread that stays; the rest follows the weighted candidates."""
-    noise_correlation: Share = 0.6
-    """Of one step's noise with the next one's (AR(1))."""
-    proposals: tuple[str, ...] = ("noop", "open", "close", "axes")
-    """Sequences by name that are tried in the first iteration."""
-    weighs_all: ClassVar[bool] = True
 
     def solver(self) -> PathIntegral:
         """The solver that these settings are meant for."""
@@ -47,10 +45,10 @@ class PathIntegral(IterativeSolver[MppiSettings]):
     final mean, or the best candidate where that is better.
     """
 
-    def solve(self, search: Search, proposals: Tensor | None) -> Plan:
+    def solve(self, search: Search) -> Plan:
         """See `IterativeSolver.solve`."""
         settings, std = self.settings, search.std
-        mean, tried = search.starting_points(proposals, settings.proposals)
+        mean, tried = search.starting_points(settings.proposals)
         for _ in search.iterations(settings.iterations):
             best, best_energy = search.best, search.best_energy
             candidates = search.draw(mean, std, settings.samples, tried)

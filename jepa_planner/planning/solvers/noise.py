@@ -20,20 +20,6 @@ class SeededNoise:
         return torch.randn(shape, generator=self._generator)
 
 
-class ReplayedNoise:
-    """Recorded draws [steps, samples, axes], used up in order; raises ValueError where they run out."""
-
-    def __init__(self, draws: Tensor) -> None:
-        self._draws = draws
-
-    def __call__(self, shape: tuple[int, int, int]) -> Tensor:
-        horizon = shape[0]
-        draws, self._draws = self._draws[:horizon], self._draws[horizon:]
-        if tuple(draws.shape) != tuple(shape):
-            raise ValueError(f"recorded draws {list(draws.shape)} are left; {list(shape)} were asked for")
-        return draws
-
-
 def correlate_in_time(draws: Tensor, correlation: float) -> Tensor:
     """Turns independent draws [H, K, F] into an AR(1) sequence over H, standard normal at each step."""
     if correlation == 0.0:

@@ -1,4 +1,4 @@
-"""What planning gives and needs: a plan, and the calls that energies and solvers answer to."""
+"""What planning needs and gives: a problem, a plan, and the calls that energies and solvers answer to."""
 
 from __future__ import annotations
 
@@ -26,23 +26,35 @@ class NonFiniteEnergyError(ValueError):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A planned action sequence.
+class PlanningProblem:
+    """What a solver is asked: the sequence of least energy within an action space."""
 
-    actions [H, A] float32; energy of exactly these actions (where a deadline cut the search short: of the best
-    candidate, before the gripper's dead band); evaluations: candidate sequences whose energy was computed, a gradient
-    counting as GRADIENT_COST of them; seconds the search took. alternatives [E, H, A]: the next best candidates, for
-    searches that begin with those of the plan before. means and stds [iterations, H, A] are the search's history,
-    where it has one.
-    """
+    energy_of: EnergyFunction
+    action_space: ActionSpace
+    proposals: Tensor | None = None
+    """Sequences [P, H, A] worth trying, the best guess first, see `proposals.py`."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A planned action sequence."""
 
     actions: Tensor
+    """[H, A] float32."""
     energy: float
+    """Of exactly these actions; where a deadline cut the search short: of the best candidate, before the gripper's dead
+    band.
+    """
     evaluations: int
+    """Candidate sequences whose energy was computed, a gradient counting as GRADIENT_COST of them."""
     seconds: float
+    """That the search took."""
     alternatives: Tensor | None = None
+    """[E, H, A], the next best candidates, for searches that begin with those of the plan before."""
     means: Tensor | None = None
+    """[iterations, H, A], the search's history, where it has one."""
     stds: Tensor | None = None
+    """[iterations, H, A], as means."""
 
     def shifted(self) -> Tensor:
         """What is left after the first action was executed, no action at the end: the next proposals [1 + E, H, A]."""
@@ -60,19 +72,11 @@ class Solver(Protocol):
         """Length of the plans."""
         ...
 
-    def plan(
-        self,
-        energy_of: EnergyFunction,
-        action_space: ActionSpace,
-        proposals: Tensor | None,
-        noise: NoiseSource,
-        deadline_s: float = math.inf,
-    ) -> Plan:
+    def plan(self, problem: PlanningProblem, noise: NoiseSource, deadline_s: float = math.inf) -> Plan:
         """Returns a plan within the action space, the same for the same noise.
 
-        proposals [P, H, A] or None: sequences worth trying, the best guess first, see `proposals.py`. deadline_s:
-        when so many seconds have passed the best plan so far is returned, at the latest after the batch of
-        candidates that is being computed then. Raises NonFiniteEnergyError, and ValueError for proposals of
-        another length.
+        deadline_s: when so many seconds have passed the best plan so far is returned, at the latest after the batch of
+        candidates that is being computed then. Raises NonFiniteEnergyError, and ValueError for proposals of another
+        length.
         """
         ...

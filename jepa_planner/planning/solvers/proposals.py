@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
-from jepa_planner.planning.action_space import AXES, GRIPPER
+from jepa_planner.core.arm_layout import AXES, GRIPPER, X, Y, Z
 
 if TYPE_CHECKING:
     from jepa_planner.model.world_model import Context
     from jepa_planner.planning.action_space import ActionSpace
-
-TRANSLATION = (0, 1, 2)
 
 
 class Proposals(Protocol):
@@ -84,7 +82,7 @@ def _axes(action_space: ActionSpace, horizon: int) -> Tensor:
 
 def _diagonals(action_space: ActionSpace, horizon: int) -> Tensor:
     """Steadily along each diagonal of the box of translations."""
-    free = [axis for axis in TRANSLATION if axis in action_space.free_axes]
+    free = [axis for axis in (X, Y, Z) if axis in action_space.free_axes]
     signs = [dict(zip(free, corner, strict=True)) for corner in product((1, -1), repeat=len(free))] if free else []
     return _steady([[corner.get(axis, 0) for axis in range(AXES)] for corner in signs], action_space, horizon)
 

@@ -14,9 +14,8 @@ from jepa_planner.planning.solvers.plan import NonFiniteEnergyError, Plan
 from jepa_planner.planning.solvers.proposals import starting_points
 
 if TYPE_CHECKING:
-    from jepa_planner.planning.action_space import ActionSpace
     from jepa_planner.planning.solvers.noise import NoiseSource
-    from jepa_planner.planning.solvers.plan import EnergyFunction
+    from jepa_planner.planning.solvers.plan import PlanningProblem
 
 GRADIENT_COST = 3
 """Evaluations that one gradient counts as: a backward pass is about twice the work of the forward pass before it."""
@@ -33,19 +32,18 @@ class Search:
 
     def __init__(
         self,
-        energy_of: EnergyFunction,
-        action_space: ActionSpace,
+        problem: PlanningProblem,
         horizon: int,
         noise: NoiseSource,
         deadline_s: float = math.inf,
         clock: Clock = time.monotonic,
     ) -> None:
-        self.action_space, self.horizon = action_space, horizon
-        self.std = action_space.std.expand(horizon, -1)
+        self.action_space, self.proposals, self.horizon = problem.action_space, problem.proposals, horizon
+        self.std = self.action_space.std.expand(horizon, -1)
         self.best: Tensor | None = None
         self.best_energy = math.inf
         self.evaluations = 0
-        self._energy_of, self._noise = energy_of, noise
+        self._energy_of, self._noise = problem.energy_of, noise
         self._clock, self._began_s, self._deadline_s = clock, clock(), deadline_s
         self._batches = 0
         self._history: list[tuple[Tensor, Tensor]] = []
@@ -62,9 +60,9 @@ class Search:
                 return
             yield iteration
 
-    def starting_points(self, proposals: Tensor | None, names: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """The best guess [H, A] and all sequences to try [P, H, A], see `proposals.starting_points`."""
-        return starting_points(proposals, names, self.action_space, self.horizon)
+    def starting_points(self, names: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """The best guess [H, A] and all sequences to try [P, H, A], those of the names too: see `proposals.py`."""
+        return starting_points(self.proposals, names, self.action_space, self.horizon)
 
     def draw(self, mean: Tensor, std: Tensor, count: int, tried: Tensor | None = None) -> Tensor:
         """Candidates [count, H, A]: those to be tried [P, H, A] first, then random ones within the bounds.

@@ -21,16 +21,15 @@ if TYPE_CHECKING:
 class SeededCemSettings(EliteSettings):
     """Settings of the search; the first iteration tries all proposals."""
 
-    samples: Several = 16
-    iterations: Count = 6
-    elites: Several = 4
-    kept_elites: CountOrZero = 4
     spread: Annotated[float, Range("(0, 1]")] = 0.5
     """Of the first candidates around a proposal, as a share of the action space's."""
     momentum: Share = 0.15
     """Of the old mean and spread that stays."""
+    samples: Several = 16
+    iterations: Count = 6
+    elites: Several = 4
+    kept_elites: CountOrZero = 4
     noise_correlation: Share = 0.8
-    """Of one step's noise with the next one's (AR(1))."""
     proposals: tuple[str, ...] = ("noop", "open", "close", "axes", "diagonals")
     """Sequences by name, tried with those that are given; random ones around them make up the number of samples."""
 
@@ -45,10 +44,10 @@ class SeededCem(IterativeSolver[SeededCemSettings]):
     The first batch is larger than `samples` where there are more proposals. The best candidate met is the plan.
     """
 
-    def solve(self, search: Search, proposals: Tensor | None) -> Plan:
+    def solve(self, search: Search) -> Plan:
         """See `IterativeSolver.solve`."""
         settings, std = self.settings, search.std * self.settings.spread
-        pool = self._first_batch(search, proposals, std)
+        pool = self._first_batch(search, std)
         pool_energies = search.energies(pool)
         mean = search.best
         for _ in search.iterations(settings.iterations - 1):
@@ -61,8 +60,8 @@ class SeededCem(IterativeSolver[SeededCemSettings]):
             search.record(mean, std)
         return search.plan()
 
-    def _first_batch(self, search: Search, proposals: Tensor | None, std: Tensor) -> Tensor:
-        _, batch = search.starting_points(proposals, self.settings.proposals)
+    def _first_batch(self, search: Search, std: Tensor) -> Tensor:
+        _, batch = search.starting_points(self.settings.proposals)
         missing = self.settings.samples - len(batch)
         if missing <= 0:
             return batch

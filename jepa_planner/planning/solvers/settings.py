@@ -26,7 +26,7 @@ class SearchSettings(ABC):
     iterations: Count = 10
     """Rounds of drawing candidates and learning from their energies."""
     noise_correlation: ClassVar[float] = 0.0
-    """Of one step's noise with the next one's; a field of most solvers."""
+    """Of one step's noise with the next one's (AR(1)); a field of most solvers."""
     proposals: ClassVar[tuple[str, ...]] = ()
     """Sequences by name that are tried in the first iteration; a field of most solvers."""
     weighs_all: ClassVar[bool] = False

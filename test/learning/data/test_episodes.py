@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from tiny_training import episodes
 
+from jepa_planner.core.arm_layout import ACTION_CHANNELS, STATE_CHANNELS
 from jepa_planner.learning.data.episodes import (
-    ACTION_CHANNELS,
     FORMAT,
-    STATE_CHANNELS,
     EpisodeError,
     Episodes,
     read_episodes,

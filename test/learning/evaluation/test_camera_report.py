@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jepa_planner.core.arm_layout import AXIS_NAMES
 from jepa_planner.learning.evaluation.camera_report import CameraReport, ModelFacts, Truth, assess
-from jepa_planner.planning.landscape import AXIS_NAMES, Landscape, grid_axis
+from jepa_planner.planning.landscape import Landscape, grid_axis
 
 FACTS = ModelFacts(max_abs=(0.06, 0.06, 0.06, 0.0, 0.0, 0.0, 1.0), energy_scale=2.0, time_step_s=0.25)
 POINTS = 13

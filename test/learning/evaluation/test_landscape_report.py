@@ -30,9 +30,9 @@ def result(names: str = "x y", known: bool = True, true_x: float = 0.03) -> Land
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (2, 2, 40, 60, 3), dtype=np.uint8)
     pair = PicturePair(*pictures, np.zeros(8, np.float32), None if truth is None else truth.action)
-    contract, planner = small_contract(), small_planner()
-    report = assess(landscape, truth, model_facts(contract, planner))
-    return LandscapeResult(contract, planner, pair, landscape, truth, report)
+    contract, settings = small_contract(), small_planner()
+    report = assess(landscape, truth, model_facts(contract, settings))
+    return LandscapeResult(contract, settings, pair, landscape, truth, report)
 
 
 def test_the_lines_say_where_the_minimum_lies_and_how_far_from_the_truth():

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from jepa_planner.core.arm_layout import AXIS_NAMES
 from jepa_planner.learning.evaluation.camera_report import CameraReport, Truth, assess
 from jepa_planner.learning.evaluation.landscape_report import model_facts
 from jepa_planner.learning.evaluation.picture_pair import PicturePair, context_and_goal
 from jepa_planner.model.bundle import model_folder
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import distance_to_goal, latent_energy
-from jepa_planner.planning.landscape import AXIS_NAMES, grid_axis, sweep
+from jepa_planner.planning.landscape import grid_axis, sweep
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner_sim.envs import PandaTaskEnv
@@ -47,8 +48,8 @@ def pictures(env: PandaTaskEnv, action: list[float]) -> PicturePair:
 
 
 def look(model: WorldModel, pair: PicturePair, axes: str) -> CameraReport:
-    planner = PlannerSettings.load(model_folder(), model.contract)
-    energy = latent_energy(planner.energy.kind)
+    settings = PlannerSettings.load(model_folder(), model.contract)
+    energy = latent_energy(settings.energy.kind)
     cost = WorldModelCost(model, energy)
     context, goal = context_and_goal(model, pair)
     now = distance_to_goal(energy, context.latents[0], goal, 7)
@@ -56,7 +57,7 @@ def look(model: WorldModel, pair: PicturePair, axes: str) -> CameraReport:
     grid = [grid_axis(name, limits[AXIS_NAMES.index(name)], 13, float(pair.state[6])) for name in axes.split()]
     true_energy = cost.energies(context, goal, torch.from_numpy(pair.true_action)[None, None]).item()
     landscape = sweep(cost, context, goal, now, grid)
-    return assess(landscape, Truth(pair.true_action, true_energy), model_facts(model.contract, planner))
+    return assess(landscape, Truth(pair.true_action, true_energy), model_facts(model.contract, settings))
 
 
 @pytest.mark.parametrize(("axes", "action"), MOVES)

@@ -73,9 +73,9 @@ def test_the_contract_says_what_the_head_learned_from(tmp_path, first):
 def test_a_bundle_is_added_to_where_it_stands_and_keeps_how_sub_goals_are_pursued(tmp_path, first):
     learn(tmp_path, first)
     bundle = tmp_path / "bundle"
-    planner = PlannerSettings.load(bundle, load_contract(bundle))
-    pursuit = replace(planner.sub_goals, max_looks=4)
-    replace(planner, sub_goals=pursuit).save(bundle)
+    planner_settings = PlannerSettings.load(bundle, load_contract(bundle))
+    pursuit = replace(planner_settings.sub_goals, max_looks=4)
+    replace(planner_settings, sub_goals=pursuit).save(bundle)
     before = sha256(bundle / "sub_goals.safetensors")
     add_sub_goals([tmp_path / "demonstrations"], bundle, bundle, tmp_path / "other", replace(SHORT, seed=3))
     assert PlannerSettings.load(bundle, load_contract(bundle)).sub_goals == pursuit

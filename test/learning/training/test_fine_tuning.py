@@ -27,7 +27,7 @@ from jepa_planner.learning.training.fine_tuning import (
     training_settings,
 )
 from jepa_planner.learning.training.predictor_sizes import new_predictor_config
-from jepa_planner.learning.training.recipe import Recipe, contract, planned_in_pixels, planner_settings
+from jepa_planner.learning.training.recipe import Recipe, contract, new_planner_settings, planned_in_pixels
 from jepa_planner.learning.training.run_folder import RunFolderError
 from jepa_planner.model.bundle import add_verdict_head, load_bundle, load_contract, load_verdict_head, save_bundle
 from jepa_planner.model.bundle_files import sha256
@@ -77,7 +77,7 @@ def test_a_model_that_predicts_pixels_is_refused(tmp_path):
     some = episodes(count=3, steps=8)
     made = contract(encoder(), predictor(), some, Recipe())
     latents = np.zeros((1, 2, 4, 3), np.float32)
-    planned_in_pixels(planner_settings(made, latents), made, some).save(tmp_path / "pixels")
+    planned_in_pixels(new_planner_settings(made, latents), made, some).save(tmp_path / "pixels")
     save_bundle(tmp_path / "pixels", encoder(), predictor(), made, decoder=PixelDecoder(ENCODER))
     with pytest.raises(FineTuningError, match="predicts pixels; such models are trained from nothing"):
         tune(tmp_path, tmp_path / "pixels", some=some)
@@ -108,8 +108,8 @@ def test_a_head_that_rests_on_the_encoder_alone_stays_and_the_band_of_what_is_se
     tuned = load_contract(tmp_path / "tuned")
     assert tuned.verdict == spec and load_verdict_head(tmp_path / "tuned") is not None
     load_bundle(tmp_path / "tuned")
-    settled, planner = report["settled"], planner_of(tmp_path / "tuned")
-    assert settled["others"] > 0 and planner.progress.settled_energy == settled["energy"]
+    settled, planner_settings = report["settled"], planner_of(tmp_path / "tuned")
+    assert settled["others"] > 0 and planner_settings.progress.settled_energy == settled["energy"]
 
 
 def test_the_error_afterwards_is_that_of_the_bundle_as_written(tmp_path, first):
@@ -128,12 +128,12 @@ def test_the_new_bundle_says_where_it_comes_from(tmp_path, first):
     assert new.training.command == "jepa-planner train" and new.training.steps == {"predictor": 6}
     assert new.training.source_files == old.training.source_files
     assert (new.action.time_step_s, old.action.time_step_s) == (0.2, 0.25)
-    planner = planner_of(tmp_path / "tuned")
-    assert 0 < planner.energy.scale != planner_of(first).energy.scale
+    planner_settings = planner_of(tmp_path / "tuned")
+    assert 0 < planner_settings.energy.scale != planner_of(first).energy.scale
     assert new.action.max_abs == pytest.approx(np.abs(SOME.actions).max((0, 1)), rel=0.01)
     assert old.action.max_abs[:3] == (0.05, 0.05, 0.05)
-    assert planner.initial_std[:3] == pytest.approx([0.03] * 3, rel=0.03)
-    assert planner.steps_per_sub_goal == 17, "10 steps of 0.05 m are 17 of 0.03 m"
+    assert planner_settings.initial_std[:3] == pytest.approx([0.03] * 3, rel=0.03)
+    assert planner_settings.steps_per_sub_goal == 17, "10 steps of 0.05 m are 17 of 0.03 m"
     assert new.image == old.image and new.notes[: len(old.notes)] == old.notes
     assert (new.state.channels, new.state.frame) == (old.state.channels, old.state.frame)
     assert (new.state.tcp_frame, old.state.tcp_frame) == ("tcp", "panda_link8")
@@ -141,11 +141,11 @@ def test_the_new_bundle_says_where_it_comes_from(tmp_path, first):
 
 def test_a_model_that_imagines_sub_goals_says_how_long_its_episodes_are_and_pursues_them_as_far_as_before():
     folder = Path(__file__).parents[3] / "models" / "panda-tabletop"
-    shipped, planner = load_contract(folder), planner_of(folder)
+    shipped, planner_settings = load_contract(folder), planner_of(folder)
     latents = np.random.default_rng(0).normal(size=(len(SOME), 3, 4, 2)).astype(np.float32)
     tuned = describe(shipped, SOME, FineTuning())
     assert tuned.training.data.endswith(f"then {len(SOME)} episodes of {SOME.actions.shape[1]} steps")
-    steps, found = planner.sub_goals.steps, planned_with(planner, shipped, tuned, latents)
+    steps, found = planner_settings.sub_goals.steps, planned_with(planner_settings, shipped, tuned, latents)
     assert found.sub_goals.steps == as_far(steps, shipped.action.max_abs, tuned.action.max_abs) > steps
 
 

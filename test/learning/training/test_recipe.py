@@ -3,7 +3,13 @@ import pytest
 from tiny_training import encoder, episodes, predictor
 
 from jepa_planner.learning.training.predictor_sizes import new_predictor_config
-from jepa_planner.learning.training.recipe import Recipe, contract, planner_settings, shipped_encoder, shipped_predictor
+from jepa_planner.learning.training.recipe import (
+    Recipe,
+    contract,
+    new_planner_settings,
+    shipped_encoder,
+    shipped_predictor,
+)
 from jepa_planner.model.encoder import EncoderConfig
 
 SOME = episodes(count=8, steps=8)
@@ -12,7 +18,7 @@ SOME = episodes(count=8, steps=8)
 def test_the_energy_scale_is_the_squared_difference_of_unrelated_frames():
     latents = np.random.default_rng(0).normal(size=(8, 9, 4, 3)).astype(np.float32)
     made = contract(encoder(), predictor(), SOME, Recipe())
-    assert planner_settings(made, latents).energy.scale == pytest.approx(2.0, rel=0.1)
+    assert new_planner_settings(made, latents).energy.scale == pytest.approx(2.0, rel=0.1)
 
 
 @pytest.mark.parametrize("kind", ["transformer", "mlp"])

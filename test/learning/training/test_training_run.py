@@ -58,12 +58,12 @@ def test_episodes_go_in_and_a_bundle_comes_out_that_loads_and_imagines(tmp_path)
     run(tmp_path)
     model = WorldModel.load(tmp_path / "bundle")
     settled = json.loads((tmp_path / "run" / "report.json").read_text())["settled"]
-    planner = PlannerSettings.load(tmp_path / "bundle", model.contract)
-    assert settled["others"] > 0 and planner.progress.settled_energy == settled["energy"]
+    planner_settings = PlannerSettings.load(tmp_path / "bundle", model.contract)
+    assert settled["others"] > 0 and planner_settings.progress.settled_energy == settled["energy"]
     latents = model.encode(SOME.images[0, :2])
     assert latents.shape == (2, 4, 3)
     context = Context(latents, torch.from_numpy(SOME.states[0, :2]), torch.from_numpy(SOME.actions[0, :1]))
-    horizon = planner.cem.horizon
+    horizon = planner_settings.cem.horizon
     assert model.rollout(context, torch.zeros(5, horizon, 7)).isfinite().all()
 
 

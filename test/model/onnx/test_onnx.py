@@ -22,6 +22,7 @@ from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.solvers.noise import SeededNoise
+from jepa_planner.planning.solvers.plan import PlanningProblem
 
 TOLERANCE = 1e-5
 ONNX_FILES = ("encoder.onnx", "predictor.onnx")
@@ -122,16 +123,16 @@ def test_the_plan_equals_that_of_torch(shipped, solver):
     plans = []
     for backend in ("torch", "onnx"):
         model = WorldModel.load(shipped, backend=backend)
-        planner = PlannerSettings.load(shipped, model.contract)
+        settings = PlannerSettings.load(shipped, model.contract)
         context, goal = moment(model, 2)
-        cost = WorldModelCost(model, latent_energy(planner.energy.kind))
-        search = planner.search(solver).resized(samples=24, iterations=3).solver()
-        space = planner.action_space(model.contract)
+        cost = WorldModelCost(model, latent_energy(settings.energy.kind))
+        search = settings.search(solver).resized(samples=24, iterations=3).solver()
+        space = settings.action_space(model.contract)
 
         def energy_of(candidates, cost=cost, context=context, goal=goal):
             return cost.energies(context, goal, candidates)
 
-        plans.append(search.plan(energy_of, space, None, SeededNoise(0)))
+        plans.append(search.plan(PlanningProblem(energy_of, space), SeededNoise(0)))
     assert (plans[0].actions - plans[1].actions).abs().max() < 1e-3
     assert plans[0].energy == pytest.approx(plans[1].energy, rel=1e-4)
 

@@ -20,12 +20,12 @@ def test_the_defaults_are_those_of_the_published_planner():
     assert (given.image.crop, given.image.crop_aspect, given.context_frames) == ("centre", None, 1)
     assert (given.state.frame, given.state.tcp_frame) == ("panda_link0", "panda_link8")
     assert given.state.channels[-1] == "closedness_measured"
-    planner = vjepa2_planner()
-    assert (given.action.time_step_s, planner.energy.kind) == (0.25, "last_step_l1")
-    search = planner.cem
+    planner_settings = vjepa2_planner()
+    assert (given.action.time_step_s, planner_settings.energy.kind) == (0.25, "last_step_l1")
+    search = planner_settings.cem
     assert (search.samples, search.elites, search.iterations, search.horizon) == (400, 10, 10, 2)
     assert (search.momentum_mean, search.momentum_std, search.answer) == (0.15, 0.15, "mean")
-    space = planner.action_space(given)
+    space = planner_settings.action_space(given)
     assert (space.max_abs, space.gripper_deadband) == ((0.05, 0.05, 0.05, 0.0, 0.0, 0.0, 0.75), 0.25)
     assert space.std.tolist() == pytest.approx([0.05, 0.05, 0.05, 0.0, 0.0, 0.0, 1.0])
 
@@ -47,11 +47,11 @@ def test_the_switches_change_what_they_are_named_after():
     given = contract(
         view="front", crop_aspect=1.35, frame="base_link", tcp_frame="tool0", time_step_s=1.0, max_step_m=0.075,
     )  # fmt: skip
-    planner = vjepa2_planner(0.075, reached_energy=0.4)
+    planner_settings = vjepa2_planner(0.075, reached_energy=0.4)
     assert (given.image.views, given.image.crop_aspect) == (("front",), 1.35)
     assert (given.state.frame, given.state.tcp_frame) == ("base_link", "tool0")
-    assert (given.action.time_step_s, planner.reached_energy) == (1.0, 0.4)
-    assert given.action.max_abs[:3] == planner.initial_std[:3] == (0.075, 0.075, 0.075)
+    assert (given.action.time_step_s, planner_settings.reached_energy) == (1.0, 0.4)
+    assert given.action.max_abs[:3] == planner_settings.initial_std[:3] == (0.075, 0.075, 0.075)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from landscapes import OPTIMUM, SPACE, Recorder, quadratic, settings
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.solvers.cem import CemSettings, CrossEntropyMethod
 from jepa_planner.planning.solvers.noise import SeededNoise
-from jepa_planner.planning.solvers.plan import NonFiniteEnergyError, Plan
+from jepa_planner.planning.solvers.plan import NonFiniteEnergyError, Plan, PlanningProblem
 
 
 def search(seed: int = 0, energy_of=None, space: ActionSpace = SPACE, proposals=None, **changes) -> Plan:
-    return CrossEntropyMethod(settings(**changes)).plan(energy_of or quadratic(), space, proposals, SeededNoise(seed))
+    problem = PlanningProblem(energy_of or quadratic(), space, proposals)
+    return CrossEntropyMethod(settings(**changes)).plan(problem, SeededNoise(seed))
 
 
 @pytest.mark.parametrize("answer", ["mean", "best"])

@@ -4,12 +4,12 @@ from landscapes import OPTIMUM, SPACE, Recorder, quadratic
 
 from jepa_planner.planning.solvers.gradient import GradientRefinement, GradientSettings
 from jepa_planner.planning.solvers.noise import SeededNoise
-from jepa_planner.planning.solvers.plan import NonFiniteEnergyError
+from jepa_planner.planning.solvers.plan import NonFiniteEnergyError, PlanningProblem
 
 
 def search(landscape, tried=None, **changes):
     settings = GradientSettings(**{"horizon": 2, "samples": 8, "iterations": 10, "starts": 2, **changes})
-    return GradientRefinement(settings).plan(landscape, SPACE, tried, SeededNoise(0))
+    return GradientRefinement(settings).plan(PlanningProblem(landscape, SPACE, tried), SeededNoise(0))
 
 
 def test_the_best_first_candidates_are_refined_and_no_others():

@@ -3,12 +3,13 @@ from landscapes import OPTIMUM, SPACE, Recorder, quadratic
 
 from jepa_planner.planning.solvers.icem import IcemSettings, ImprovedCem
 from jepa_planner.planning.solvers.noise import SeededNoise
+from jepa_planner.planning.solvers.plan import PlanningProblem
 
 SETTINGS = IcemSettings(horizon=2, samples=40, iterations=4, elites=6, kept_elites=3, decay=1.5)
 
 
 def search(landscape, tried=None, settings: IcemSettings = SETTINGS):
-    return ImprovedCem(settings).plan(landscape, SPACE, tried, SeededNoise(0))
+    return ImprovedCem(settings).plan(PlanningProblem(landscape, SPACE, tried), SeededNoise(0))
 
 
 def test_each_iteration_has_fewer_candidates_but_never_fewer_than_twice_the_elites():

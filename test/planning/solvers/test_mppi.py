@@ -4,11 +4,12 @@ from landscapes import OPTIMUM, SPACE, Recorder, quadratic
 
 from jepa_planner.planning.solvers.mppi import MppiSettings, PathIntegral
 from jepa_planner.planning.solvers.noise import SeededNoise
+from jepa_planner.planning.solvers.plan import PlanningProblem
 
 
 def search(landscape, **changes):
     settings = MppiSettings(**{"horizon": 2, "samples": 50, "iterations": 1, "noise_correlation": 0.0, **changes})
-    return PathIntegral(settings).plan(landscape, SPACE, None, SeededNoise(0))
+    return PathIntegral(settings).plan(PlanningProblem(landscape, SPACE), SeededNoise(0))
 
 
 def test_the_mean_is_that_of_all_candidates_weighted_by_their_energies():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from jepa_planner.planning.solvers.noise import ReplayedNoise, SeededNoise, colour, correlate_in_time
+from jepa_planner.planning.solvers.noise import SeededNoise, colour, correlate_in_time
 
 
 def test_a_seed_repeats_its_draws_and_another_does_not():
@@ -13,19 +13,6 @@ def test_a_seed_repeats_its_draws_and_another_does_not():
 def test_a_source_goes_on_instead_of_repeating_itself():
     noise = SeededNoise(0)
     assert not torch.equal(noise((1, 5, 4)), noise((1, 5, 4)))
-
-
-def test_replayed_draws_come_in_order():
-    draws = torch.arange(4.0).reshape(4, 1, 1)
-    noise = ReplayedNoise(draws)
-    assert noise((2, 1, 1)).flatten().tolist() == [0, 1]
-    assert noise((2, 1, 1)).flatten().tolist() == [2, 3]
-
-
-@pytest.mark.parametrize("shape", [(5, 3, 4), (2, 2, 4), (2, 3, 5)])
-def test_recorded_draws_that_do_not_suffice_are_refused(shape):
-    with pytest.raises(ValueError, match="were asked for"):
-        ReplayedNoise(torch.zeros(4, 3, 4))(shape)
 
 
 def test_correlated_draws_have_the_correlation_and_stay_standard_normal():

@@ -2,13 +2,14 @@ import torch
 from landscapes import OPTIMUM, SPACE, Recorder, quadratic
 
 from jepa_planner.planning.solvers.noise import SeededNoise
+from jepa_planner.planning.solvers.plan import PlanningProblem
 from jepa_planner.planning.solvers.proposals import named_proposals
 from jepa_planner.planning.solvers.seeded_cem import SeededCem, SeededCemSettings
 
 
 def search(landscape, tried=None, **changes):
     settings = SeededCemSettings(**{"horizon": 2, "samples": 16, "iterations": 4, **changes})
-    return SeededCem(settings).plan(landscape, SPACE, tried, SeededNoise(0))
+    return SeededCem(settings).plan(PlanningProblem(landscape, SPACE, tried), SeededNoise(0))
 
 
 def test_all_proposals_are_tried_first_also_when_they_are_more_than_the_samples():

@@ -8,7 +8,7 @@ from landscapes import OPTIMUM, SPACE, Recorder, ScriptedClock, quadratic
 
 from jepa_planner.planning.action_space import ActionSpace
 from jepa_planner.planning.solvers.noise import SeededNoise
-from jepa_planner.planning.solvers.plan import NonFiniteEnergyError, Plan, Solver
+from jepa_planner.planning.solvers.plan import NonFiniteEnergyError, Plan, PlanningProblem, Solver
 from jepa_planner.planning.solvers.table import SETTINGS, SOLVER_NAMES, SolverSections, name_of
 
 SIZES = {
@@ -29,7 +29,8 @@ def solver(name: str, clock=None, **changes) -> Solver:
 
 def search(name: str, energy_of=None, seed: int = 0, space: ActionSpace = SPACE, tried=None, **given) -> Plan:
     deadline_s = given.pop("deadline_s", math.inf)
-    return solver(name, **given).plan(energy_of or quadratic(), space, tried, SeededNoise(seed), deadline_s)
+    problem = PlanningProblem(energy_of or quadratic(), space, tried)
+    return solver(name, **given).plan(problem, SeededNoise(seed), deadline_s)
 
 
 @every_solver

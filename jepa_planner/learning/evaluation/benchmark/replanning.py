@@ -51,7 +51,7 @@ class Replanning:
 
 def time_replanning(
     model: WorldModel,
-    planner: PlannerSettings,
+    settings: PlannerSettings,
     search: SearchSettings,
     plans: int,
     advance: Callable[[], object] = lambda: None,
@@ -61,9 +61,9 @@ def time_replanning(
     Pictures of noise are encoded, but what the controller gets to see is where its last action led in imagination: so
     it is on its way to goals within reach, as in use, with no simulator needed.
     """
-    subject, pictures = bundle_subject(model, planner), noise_pictures(model.contract.image)
+    subject, pictures = bundle_subject(model, settings), noise_pictures(model.contract.image)
     factory = ControllerFactory(
-        model.contract, planner, WorldModelCost(model, subject.energy, cuts_of(planner.search())),
+        model.contract, settings, WorldModelCost(model, subject.energy, cuts_of(settings.search())),
         subject.energy, search.solver(), imagine_sub_goals="never",
     )  # fmt: skip
     seconds: list[float] = []

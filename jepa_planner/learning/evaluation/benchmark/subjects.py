@@ -22,7 +22,7 @@ from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.solvers.cem import CemSettings
 from jepa_planner.planning.solvers.noise import SeededNoise
-from jepa_planner.planning.solvers.plan import EnergyFunction, Plan
+from jepa_planner.planning.solvers.plan import EnergyFunction, Plan, PlanningProblem
 from jepa_planner.planning.solvers.settings import SearchSettings
 
 REFERENCE_SPACE = ActionSpace((0.05, 0.05, 0.05, 0.0, 0.0, 0.0, 0.75), gripper_deadband=0.25)
@@ -111,19 +111,19 @@ class Subject:
 
     def plan(self, energies: EnergyFunction, seed: int = 0) -> Plan:
         """One search from nothing."""
-        return self.search.solver().plan(energies, self.space, None, SeededNoise(seed))
+        return self.search.solver().plan(PlanningProblem(energies, self.space), SeededNoise(seed))
 
     def with_search(self, **changes: int) -> Subject:
         """The same with other settings of the search."""
         return replace(self, search=replace(self.search, **changes))
 
 
-def bundle_subject(model: WorldModel, planner: PlannerSettings) -> Subject:
+def bundle_subject(model: WorldModel, settings: PlannerSettings) -> Subject:
     """A loaded bundle with its own search, bounds and energy."""
     contract = model.contract
     return Subject(
-        contract.name, model.predictor, planner.search(), planner.action_space(contract),
-        latent_energy(planner.energy.kind), contract.context_frames,
+        contract.name, model.predictor, settings.search(), settings.action_space(contract),
+        latent_energy(settings.energy.kind), contract.context_frames,
     )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from torch import Generator, Tensor
 
+from jepa_planner.core.arm_layout import MEASURED, YAW, X, Y, Z
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -33,7 +35,7 @@ class Term(Protocol):
         """A loss (scalar); what is random in it comes from the generator."""
 
 
-ARM_CHANNELS = (0, 1, 2, 5, 7)
+ARM_CHANNELS = (X, Y, Z, YAW, MEASURED)
 """Channels of the arm state that a camera can see: x, y, z, yaw and the measured closedness."""
 ARM_CHANGE_SCALE = (0.03, 0.03, 0.03, 0.06, 0.3)
 """Typical change of those channels in one step (m, rad, closedness), which makes the targets of unit size."""
