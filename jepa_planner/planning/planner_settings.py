@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
+from jepa_planner.core.yaml_changes import changes
 from jepa_planner.model.bundle import read_planner, write_planner
 from jepa_planner.model.bundle_files import DECODER_FILE, PLANNER_FILE, BundleError
 from jepa_planner.planning.action_space import ActionSpace
@@ -95,9 +97,15 @@ class PlannerSettings:
             raise BundleError(f"{Path(folder) / PLANNER_FILE}: {error}") from error
         return found
 
-    def save(self, folder: str | Path) -> None:
-        """Writes them into the folder of a bundle, as `planner.yaml`."""
-        write_planner(folder, to_plain(self))
+    def save(self, folder: str | Path) -> list[str]:
+        """Writes them into the folder of a bundle, as `planner.yaml`; returns what changes in one that is there, a line
+        for each value: all else in it, comments included, stays.
+        """
+        before, after = None, to_plain(self)
+        with suppress(ValueError):  # none is there, or none that can be read
+            before = to_plain(from_plain(PlannerSettings, read_planner(folder)))
+        write_planner(folder, after, before)
+        return [] if before is None else list(changes(before, after))
 
     def check(self, contract: Contract) -> None:
         """Raises FieldError naming what the model cannot do."""

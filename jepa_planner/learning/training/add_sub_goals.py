@@ -103,11 +103,11 @@ def add_sub_goals(
         steps=as_far(SubGoalSettings.steps, TUNED_FOR, contract.action.max_abs)
     )
     add_sub_goal_head(init, bundle, head, SubGoalSpec(head=head.config, training=trained))
-    replace(planner, sub_goals=pursuit).save(bundle)
+    changed = replace(planner, sub_goals=pursuit).save(bundle)
     report = {
         "demonstrations": len(data.states), "held_out": len(parts.held_out),
         "moments_per_episode": round(data.moments_per_episode, 1),
-        "foresight": _foresight(bundle, data, parts.held_out),
+        "foresight": _foresight(bundle, data, parts.held_out), "planner": changed,
     }  # fmt: skip
     write_whole(run_folder / "report.json", report)
     return report
@@ -175,6 +175,5 @@ def in_words(report: dict[str, object]) -> str:
         f"{'':24s} {'latent error':>12s}   tcp off by",
     ]
     rows = ("best", "best hypothesis"), ("most_probable", "most probable hypothesis"), ("copy", "copying the present")
-    return "\n".join(
-        [*lines, *(f"{words:24s} {found[key]:12.4f}   {found[f'{key}_tcp_cm']:7.1f} cm" for key, words in rows)]
-    )
+    lines += [f"{words:24s} {found[key]:12.4f}   {found[f'{key}_tcp_cm']:7.1f} cm" for key, words in rows]
+    return "\n".join([*lines, *(f"planner.yaml: {line}" for line in report["planner"])])  # type: ignore[attr-defined]

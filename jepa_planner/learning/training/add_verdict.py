@@ -129,12 +129,13 @@ def add_verdict(
         steps={"verdict": training.fit.iterations},
     )  # fmt: skip
     add_verdict_head(init, bundle, head, VerdictSpec(head=head.config, training=trained))
-    replace(planner, verdict=rule).save(bundle)
+    changed = replace(planner, verdict=rule).save(bundle)
     kept_away = None if away is None else away.only(away_parts.held_out)
     found = judged(load_verdict_head(bundle), PairSampler(data, reporting, edges_m, training, 1, kept_away))
     report = {
         "demonstrations": len(data.states), "calibrated_on": len(calibrating), "held_out": len(reporting),
-        "pairs_known": len(sampler.pairs.now), **verdict_report(found, edges_m, float(head.temperature), rule),
+        "pairs_known": len(sampler.pairs.now), "planner": changed,
+        **verdict_report(found, edges_m, float(head.temperature), rule),
     }  # fmt: skip
     write_whole(run_folder / "report.json", report)
     return report
@@ -196,7 +197,7 @@ def in_words(report: dict[str, object]) -> str:
             f"{_percent(report['called_unreachable'])} of what is not the same or out of reach is called so, "
             f"{_percent(report['refused'])} of what is not"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"planner.yaml: {line}" for line in report["planner"])])  # type: ignore[attr-defined]
 
 
 def _percent(share: float | None) -> str:

@@ -30,6 +30,7 @@ from jepa_planner.learning.training.settled_band import SettledBand, settled_ban
 from jepa_planner.learning.training.shortcomings import notes_on_predictions, without_shortcomings
 from jepa_planner.learning.training.windows import split, state_scaling
 from jepa_planner.model.bundle import (
+    copy_planner,
     load_bundle,
     load_contract,
     load_encoder,
@@ -131,7 +132,8 @@ def fine_tune(
     contract = replace(contract, predictor=predictor.config)
     tuned = describe(contract, episodes, settings, anew=predictor is not old)
     band = settled_band(latents, episodes, parts.held_out, planner.energy.kind)
-    planned_with(band.noted_in(planner), contract, tuned, latents).save(bundle)
+    copy_planner(init, bundle)
+    changed = planned_with(band.noted_in(planner), contract, tuned, latents).save(bundle)
     tuned = _write(bundle, init, predictor, tuned)
     predictor.load_state_dict(read_weights(bundle / PREDICTOR_FILE, torch.float32))
     after, _ = _errors(predictor, held_out, training)
@@ -144,7 +146,7 @@ def fine_tune(
         "time_step_s": {"init": contract.action.time_step_s, "data": episodes.time_step_s},
         "action_max": {"init": list(contract.action.max_abs), "data": list(tuned.action.max_abs)},
         "lost": ["familiarity"] if contract.familiarity is not None else [], "notes": list(notes),
-        "settled": asdict(band),
+        "settled": asdict(band), "planner": changed,
     }  # fmt: skip
     write_whole(run_folder / "report.json", report)
     return report
@@ -173,6 +175,7 @@ def in_words(report: dict[str, object]) -> str:
             "lower --learning-rate"
         )
     lines.append(SettledBand(**report["settled"]).in_words())  # type: ignore[arg-type]
+    lines += [f"planner.yaml: {line}" for line in report["planner"]]  # type: ignore[attr-defined]
     return "\n".join([*lines, f"encoder unchanged: sha256 {report['encoder_sha256']}"])
 
 
