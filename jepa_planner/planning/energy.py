@@ -1,10 +1,10 @@
-"""Energies: how far imagined latents are from a goal's, and what actions cost; lower is better.
+"""Energies: how far imagined latents are from a goal's; lower is better.
 
 An energy is called with predicted latents [K, H, N, D] after each action, the goal's latent [N, D] and the
-actions [K, H, A], and returns [K]. Terms add up through `WeightedSum`.
+actions [K, H, A], and returns [K].
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -43,26 +43,6 @@ class SummedMse:
 
     def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor:
         return (predicted - goal).square().mean(dim=(2, 3)).sum(dim=1)
-
-
-class ActionEffort:
-    """Mean squared action, each axis in units of `scale` [A]: of equal outcomes, the smaller motion wins."""
-
-    def __init__(self, scale: Sequence[float]) -> None:
-        self._scale = torch.tensor([x or 1.0 for x in scale])
-
-    def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor:
-        return (actions / self._scale.to(actions)).square().mean(dim=(1, 2))
-
-
-class WeightedSum:
-    """Several energies, each times its weight."""
-
-    def __init__(self, *terms: tuple[float, Energy]) -> None:
-        self._terms = terms
-
-    def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor:
-        return torch.stack([weight * term(predicted, goal, actions) for weight, term in self._terms]).sum(dim=0)
 
 
 class InPixels:

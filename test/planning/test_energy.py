@@ -3,12 +3,10 @@ import torch
 
 from jepa_planner.planning.energy import (
     LATENT_ENERGIES,
-    ActionEffort,
     LastStepL1,
     LastStepMse,
     SummedL1,
     SummedMse,
-    WeightedSum,
     distance_to_goal,
     latent_energy,
 )
@@ -37,20 +35,6 @@ def test_each_candidate_has_its_own_energy(kind):
     assert energies.shape == (5,)
     one = latent_energy(kind)(predicted[2:3], GOAL, torch.zeros(1, 3, 7))
     assert torch.allclose(energies[2:3], one)
-
-
-def test_effort_is_the_squared_action_in_units_of_its_scale():
-    actions = torch.zeros(1, 2, 7)
-    actions[0, 0, 0] = 0.2
-    effort = ActionEffort((0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 1.0))(imagined(9.0, 9.0), GOAL, actions)
-    assert effort.item() == pytest.approx(4.0 / 14)
-
-
-def test_weighted_terms_add_up():
-    actions = torch.full((1, 2, 7), 0.1)
-    effort = ActionEffort((0.1,) * 7)
-    total = WeightedSum((2.0, LastStepL1()), (0.5, effort))(imagined(1.0, 3.0), GOAL, actions)
-    assert total.item() == pytest.approx(2.0 * 3.0 + 0.5 * 1.0)
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("summed_mse", 4.0), ("last_step_l1", 2.0)])

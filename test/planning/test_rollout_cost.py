@@ -4,7 +4,7 @@ from small_models import CHANNELS, SLOTS, small_actions, small_context, small_wo
 from small_planner import small_planner
 
 from jepa_planner.planning.confirmation import cuts_of
-from jepa_planner.planning.energy import ActionEffort, LastStepMse, WeightedSum
+from jepa_planner.planning.energy import LastStepMse
 from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.solvers.mppi import MppiSettings
 
@@ -34,7 +34,9 @@ def goal() -> torch.Tensor:
 
 @pytest.mark.parametrize("chunk", [1, 4, 100])
 def test_chunks_change_no_energy_and_each_candidate_meets_its_own_actions(chunk):
-    energy = WeightedSum((1.0, LastStepMse()), (3.0, ActionEffort((1.0,) * 7)))
+    def energy(predicted, target, given):
+        return LastStepMse()(predicted, target, given) + 3.0 * given.square().mean(dim=(1, 2))
+
     model, context, actions = small_world_model(chunk=chunk), small_context(), small_actions(candidates=10)
     energies = WorldModelCost(model, energy).energies(context, goal(), actions)
     outcome = small_world_model().rollout(context, actions)[:, -1]

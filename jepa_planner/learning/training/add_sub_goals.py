@@ -14,7 +14,7 @@ from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
 from jepa_planner.learning.training.action_bounds import as_far
 from jepa_planner.learning.training.demonstrations import Demonstrations, encoded_demonstrations
-from jepa_planner.learning.training.fit import FitSettings, use_all_cores
+from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.recipe import TUNED_FOR
 from jepa_planner.learning.training.run_folder import check_same_run, write_whole
 from jepa_planner.learning.training.scene_training import (
@@ -60,6 +60,7 @@ class SubGoalRun:
     checked: bool = False
 
 
+@torch.random.fork_rng(devices=[])
 def add_sub_goals(
     demonstrations: Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: SubGoalRun
 ) -> dict[str, object]:
@@ -69,7 +70,6 @@ def add_sub_goals(
     moments of held-out episodes. Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for what
     does not fit.
     """
-    use_all_cores()
     model = WorldModel.load(init)
     contract = model.contract
     episodes = read_episodes(demonstrations, settings.episodes)

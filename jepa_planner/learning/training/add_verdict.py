@@ -14,7 +14,7 @@ from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
 from jepa_planner.learning.training.add_sub_goals import LEAST_SPREAD, eyes_of
 from jepa_planner.learning.training.demonstrations import Demonstrations, encoded_demonstrations
-from jepa_planner.learning.training.fit import FitSettings, use_all_cores
+from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.run_folder import check_same_run, write_whole
 from jepa_planner.learning.training.verdict_calibration import (
     judged,
@@ -64,6 +64,7 @@ class VerdictRun:
     out_of_reach: tuple[Path, ...] = ()
 
 
+@torch.random.fork_rng(devices=[])
 def add_verdict(
     demonstrations: Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: VerdictRun
 ) -> dict[str, object]:
@@ -72,7 +73,6 @@ def add_verdict(
     Resumes from what `run_folder` holds. Returns the report: what the head, as it is on disk, says of held-out pairs.
     Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for what does not fit.
     """
-    use_all_cores()
     model = WorldModel.load(init)
     contract = model.contract
     episodes = read_episodes(demonstrations, settings.episodes)

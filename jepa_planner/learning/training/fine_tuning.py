@@ -15,7 +15,7 @@ from jepa_planner.learning.data.episodes import STATE_CHANNELS, Episodes, read_e
 from jepa_planner.learning.data.reference_checks import check_familiar, frames_of
 from jepa_planner.learning.training.action_bounds import action_max, planned_within
 from jepa_planner.learning.training.encoder_training import encode_some_alone
-from jepa_planner.learning.training.fit import FitSettings, use_all_cores
+from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.latent_cache import cached_latents
 from jepa_planner.learning.training.predictor_sizes import PredictorKind, new_predictor_config
 from jepa_planner.learning.training.predictor_training import (
@@ -83,6 +83,7 @@ class FineTuningError(ValueError):
     """Data and model do not go together; the message says what to change."""
 
 
+@torch.random.fork_rng(devices=[])
 def fine_tune(
     data: Path | Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: FineTuning
 ) -> dict[str, object]:
@@ -93,7 +94,6 @@ def fine_tune(
     and after, measured on the bundles as they are on disk.
     Raises EpisodeError, ContractError, BundleError, FineTuningError or RunFolderError for what does not fit.
     """
-    use_all_cores()
     if bundle.resolve() == init.resolve():
         raise FineTuningError(f"{bundle} is the model to begin with: name another folder for the new one")
     planner = PlannerSettings.load(init, load_contract(init))

@@ -28,8 +28,6 @@ from jepa_planner.model.contract import ContractError
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 
-pytestmark = pytest.mark.usefixtures("one_core")
-
 SOME = episodes(count=6, steps=10)
 SHORT = SubGoalRun(seed=2, iterations=5, command="jepa-planner train --sub-goals-only")
 

@@ -43,8 +43,6 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.vjepa2_planner import vjepa2_planner
 
-pytestmark = pytest.mark.usefixtures("one_core")
-
 SOME = episodes(count=8, steps=9, size_px=64)
 SHORT = FineTuning(
     iterations=6, learning_rate=3e-3, batch=4, views=("side",), command="jepa-planner train", tcp_frame="tcp"
