@@ -96,7 +96,7 @@ def fit(
 
 def _share_of_rate(iteration: int, settings: FitSettings) -> float:
     warm = min(1.0, (iteration + 1) / max(settings.warm_up, 1))
-    return warm * 0.5 * (1.0 + math.cos(math.pi * iteration / settings.iterations))
+    return warm * 0.5 * (1.0 + math.cos(math.pi * iteration / max(settings.iterations, 1)))
 
 
 def _save(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, iteration: int) -> None:
