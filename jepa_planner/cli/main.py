@@ -16,6 +16,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from jepa_planner.cli.number_arguments import VerbParser
+from jepa_planner.core.this_process import keep_freed_memory
 
 VERBS_GROUP = "jepa_planner.verbs"
 """Entry points of this group name a module each, for a verb of another package."""
@@ -104,6 +105,7 @@ class Verbs:
 
     def _run(self, verb: str, name: str, arguments: Sequence[str]) -> int:
         called = f"{self.program} {verb}"
+        keep_freed_memory()
         try:
             module = importlib.import_module(name)
             if hasattr(module, "__path__"):

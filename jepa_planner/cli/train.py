@@ -171,8 +171,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Train, report, write the bundle."""
+    from jepa_planner.core.this_process import use_all_cores
     from jepa_planner.learning.training.run_folder import check_can_write
 
+    use_all_cores()
     mode = _mode(args)
     for folder in (args.out, _run_folder(args, KINDS[mode])):
         check_can_write(folder)

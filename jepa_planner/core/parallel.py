@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TypeVar
 
+from jepa_planner.core.this_process import keep_freed_memory
+
 R = TypeVar("R")
 
 
@@ -33,7 +35,12 @@ def in_parallel(
             stack.enter_context(
                 parallel_config(backend="loky", n_jobs=min(processes, len(jobs)), inner_max_num_threads=1)
             )
-        yield from Parallel(return_as="generator_unordered")(delayed(function)(*job) for job in jobs)
+        yield from Parallel(return_as="generator_unordered")(delayed(_in_worker)(function, *job) for job in jobs)
+
+
+def _in_worker(function: Callable[..., R], *job: object) -> R:
+    keep_freed_memory()
+    return function(*job)
 
 
 def _dask_client(address: str):

@@ -15,6 +15,7 @@ from torch import nn
 
 from jepa_planner.core.shipped import shipped
 from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
+from jepa_planner.core.yaml_changes import changed_yaml
 from jepa_planner.core.yaml_text import read_yaml, write_yaml
 from jepa_planner.model.bundle_files import (
     CONTRACT_FILE,
@@ -114,13 +115,30 @@ def read_planner(folder: str | Path) -> Any:
     raise BundleError(f"{path}: no such file; it tells how to plan with the model, and stands beside {CONTRACT_FILE}")
 
 
-def write_planner(folder: str | Path, plain: Mapping[str, Any]) -> None:
-    """Writes `planner.yaml` into a folder, made where it is not there; whole, or not at all."""
+def write_planner(folder: str | Path, plain: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> None:
+    """Writes `planner.yaml` into a folder, made where it is not there; whole, or not at all.
+
+    before: what the file there stands for, with what it leaves out; of that one only what differs is written, and what
+    else is there, comments included, stays as it is.
+    """
     Path(folder).mkdir(parents=True, exist_ok=True)
     path = Path(folder) / PLANNER_FILE
+    if before is None or not path.is_file():
+        text = write_yaml(plain)
+    else:
+        text = changed_yaml(path.read_bytes().decode(), before, plain)
     new = path.with_suffix(".new")
-    new.write_text(write_yaml(plain), encoding="utf-8")
+    new.write_bytes(text.encode())
     new.replace(path)
+
+
+def copy_planner(init: Path, folder: Path) -> None:
+    """Puts how to plan with a bundle into another folder, word by word; raises BundleError as `read_planner` does."""
+    if (init / PLANNER_FILE).is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(init / PLANNER_FILE, folder / PLANNER_FILE)
+    else:
+        write_planner(folder, read_planner(init))
 
 
 def _read_plain(path: Path) -> Any:
@@ -276,7 +294,7 @@ def _add_head(init: Path, folder: Path, contract: Contract, name: str, head: nn.
     if folder.resolve() != init.resolve():
         for other in contract.files.keys() - {name}:
             shutil.copyfile(inside(init, other), folder / other)
-        write_planner(folder, read_planner(init))
+        copy_planner(init, folder)
     weights = {key: (tensor,) for key, tensor in head.state_dict().items()}
     return write_bundle(folder, contract, {name: weights}, stored_dtype(folder / ENCODER_FILE))
 

@@ -12,6 +12,7 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from jepa_planner.core.this_process import keep_freed_memory
 from jepa_planner.nodes.parameter_files import known
 from jepa_planner.nodes.parameters import nearest
 from jepa_planner.nodes.planner_node import PlannerNode, start, wait_until
@@ -142,6 +143,7 @@ def run(
 
     Arguments are those of ROS (`--ros-args ...`).
     """
+    keep_freed_memory()
     try:
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # a parameter file or a name on the command line is none

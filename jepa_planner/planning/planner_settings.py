@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from jepa_planner.core.ranges import Count, NotNegative, Positive, check_ranges
 from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
+from jepa_planner.core.yaml_changes import changes
 from jepa_planner.model.bundle import read_planner, write_planner
 from jepa_planner.model.bundle_files import DECODER_FILE, PLANNER_FILE, BundleError
 from jepa_planner.planning.action_space import ActionSpace
@@ -85,11 +87,20 @@ class PlannerSettings(SolverSections):
             raise BundleError(f"{Path(folder) / PLANNER_FILE}: {error}") from error
         return found
 
-    def save(self, folder: str | Path) -> None:
-        """Writes them into the folder of a bundle, as `planner.yaml`; the solvers come last there."""
+    def save(self, folder: str | Path) -> list[str]:
+        """Writes them into the folder of a bundle, as `planner.yaml`; returns what changes in one that is there, a line
+        for each value: all else in it, comments included, stays.
+        """
+        before, after = None, self._plain()
+        with suppress(ValueError):  # none is there, or none that can be read
+            before = from_plain(PlannerSettings, read_planner(folder))._plain()
+        write_planner(folder, after, before)
+        return [] if before is None else list(changes(before, after))
+
+    def _plain(self) -> dict[str, object]:
+        """As the file has it; the solvers come last there."""
         plain = to_plain(self)
-        sections = {section.name: plain.pop(section.name) for section in fields(SolverSections)}
-        write_planner(folder, plain | sections)
+        return plain | {section.name: plain.pop(section.name) for section in fields(SolverSections)}
 
     def check(self, contract: Contract) -> None:
         """Raises FieldError naming what the model cannot do."""

@@ -39,11 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Train and try every combination, printing the table as it grows."""
+    from jepa_planner.core.this_process import use_all_cores
     from jepa_planner.learning.training.objectives.joint import names_in
     from studies.ablation.ablation import Budget, Variant, ablate, budget_in_words, table
 
     for objective in args.objectives:
         names_in(objective)  # not only after hours
+    use_all_cores()
     budget = Budget(
         args.encoder_iterations, args.encoder_batch, args.predictor_iterations, args.seed, tuple(args.tasks),
         args.scenes,

@@ -73,7 +73,7 @@ def test_what_is_wrong_with_the_cameras_ends_the_goal(rig, composed, cameras, wo
 def test_pictures_of_a_clock_that_is_ahead_are_not_encoded(rig, ahead_s, count):
     encoder = EncoderNode(**rig.options(model=rig.bundle))
     heard = []
-    encoder.listen(lambda latent, taken_s: heard.append(taken_s), lambda taken_s: True)
+    encoder.listen(lambda observation: heard.append(observation.stamp_s), lambda taken_s: True)
     start([encoder])
     for view in (0, 1):
         encoder._on_image(view, array_to_image(picture(view), rig.robot.stamp(ahead_s).to_msg()))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 import yaml
@@ -51,6 +53,23 @@ def make_old(bundle, **sections) -> None:
 
 
 def test_what_is_saved_in_a_bundle_is_loaded_from_it(bundle):
+    assert PlannerSettings.load(bundle, load_contract(bundle)) == GOOD
+
+
+def test_what_is_saved_again_keeps_its_comments_and_its_bytes_but_for_the_values_that_change(bundle):
+    path = bundle / "planner.yaml"
+    text = f"# of the kitchen\n{path.read_text()}".replace("gripper_deadband: ", "gripper_deadband:   ")
+    text = text.replace("deadline_s: null\n", "")  # and is null without a word
+    path.write_text(text)
+    assert GOOD.save(bundle) == [] and path.read_text() == text
+    assert replace(GOOD, steps_per_sub_goal=9).save(bundle) == [f"steps_per_sub_goal: {GOOD.steps_per_sub_goal}, now 9"]
+    old, new = (f"steps_per_sub_goal: {steps}\n" for steps in (GOOD.steps_per_sub_goal, 9))
+    assert path.read_text() == text.replace(old, new)
+
+
+def test_what_is_saved_over_a_file_that_tells_nothing_is_written_whole(bundle):
+    (bundle / "planner.yaml").write_text("# broken\ncem: [")
+    assert GOOD.save(bundle) == []
     assert PlannerSettings.load(bundle, load_contract(bundle)) == GOOD
 
 

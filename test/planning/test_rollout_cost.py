@@ -34,8 +34,8 @@ def goal() -> torch.Tensor:
 
 @pytest.mark.parametrize("chunk", [1, 4, 100])
 def test_chunks_change_no_energy_and_each_candidate_meets_its_own_actions(chunk):
-    def energy(predicted, goal, actions):
-        return LastStepMse()(predicted, goal, actions) + 3.0 * actions.square().mean(dim=(1, 2))
+    def energy(predicted, target, given):
+        return LastStepMse()(predicted, target, given) + 3.0 * given.square().mean(dim=(1, 2))
 
     model, context, actions = small_world_model(chunk=chunk), small_context(), small_actions(candidates=10)
     energies = WorldModelCost(model, energy).energies(context, goal(), actions)

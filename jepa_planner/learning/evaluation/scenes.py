@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -21,7 +21,8 @@ EVALUATION_SEED_START = 1_000_000
 class Scene(Protocol):
     """What trials ask of an environment; see `SceneAdapter` for the fields and methods.
 
-    rest_steps: so many steps the arm rests after the end before what is true is the truth.
+    rest_steps: so many steps the arm rests after the end before what is true is the truth. One that knows how its task
+    is done has a method `expert() -> Iterator[np.ndarray]`, too: actions [7], one after each step, until it is done.
     """
 
     views: Sequence[str]
@@ -41,14 +42,6 @@ class Scene(Protocol):
     def foresee(self, action: np.ndarray) -> np.ndarray: ...
 
     def close(self) -> None: ...
-
-
-class ExpertScene(Scene, Protocol):
-    """A scene that knows how its task is done."""
-
-    def expert(self) -> Iterator[np.ndarray]:
-        """Actions [7] of the expert, one after each step, until it is done."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-import torch
-
 from jepa_planner.core.parallel import in_parallel
 from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.evaluation.policies import Policy, WorldModelPolicy, floor_policy
 from jepa_planner.learning.evaluation.trials import Trial, TrialSettings, run_trials
 from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head
 from jepa_planner.model.bundle_files import CONTRACT_FILE, PLANNER_FILE
+from jepa_planner.model.rollout.threads import one_core
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.settings import SearchSettings
@@ -75,12 +74,12 @@ def spread_trials(
 
 
 def _trials(policy_spec: PolicySpec, settings: TrialSettings) -> tuple[list[Trial], list[float]]:
-    torch.set_num_threads(1)  # for all but rollouts: at this size their products are too small to share
     folder, files = policy_spec.folder, (CONTRACT_FILE, PLANNER_FILE)
     said = [path.read_text(encoding="utf-8") for name in files if folder and (path := folder / name).is_file()]
-    policy, seconds = _built(policy_spec, "".join(said))
-    seconds.clear()
-    return list(run_trials(policy, settings)), list(seconds)
+    with one_core():  # for all but rollouts: at this size their products are too small to share
+        policy, seconds = _built(policy_spec, "".join(said))
+        seconds.clear()
+        return list(run_trials(policy, settings)), list(seconds)
 
 
 @lru_cache(maxsize=1)

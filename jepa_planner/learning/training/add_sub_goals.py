@@ -14,7 +14,7 @@ from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
 from jepa_planner.learning.training.action_bounds import as_far
 from jepa_planner.learning.training.demonstrations import Demonstrations, encoded_demonstrations
-from jepa_planner.learning.training.fit import FitSettings, use_all_cores
+from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.recipe import TUNED_FOR
 from jepa_planner.learning.training.run_folder import check_same_run, write_whole
 from jepa_planner.learning.training.scene_training import (
@@ -60,6 +60,7 @@ class SubGoalRun:
     checked: bool = False
 
 
+@torch.random.fork_rng(devices=[])
 def add_sub_goals(
     demonstrations: Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: SubGoalRun
 ) -> dict[str, object]:
@@ -69,7 +70,6 @@ def add_sub_goals(
     moments of held-out episodes. Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for what
     does not fit.
     """
-    use_all_cores()
     model = WorldModel.load(init)
     contract = model.contract
     episodes = read_episodes(demonstrations, settings.episodes)
@@ -103,11 +103,11 @@ def add_sub_goals(
         steps=as_far(SubGoalSettings.steps, TUNED_FOR, contract.action.max_abs)
     )
     add_sub_goal_head(init, bundle, head, SubGoalSpec(head=head.config, training=trained))
-    replace(planner_settings, sub_goals=pursuit).save(bundle)
+    changed = replace(planner_settings, sub_goals=pursuit).save(bundle)
     report = {
         "demonstrations": len(data.states), "held_out": len(parts.held_out),
         "moments_per_episode": round(data.moments_per_episode, 1),
-        "foresight": _foresight(bundle, data, parts.held_out),
+        "foresight": _foresight(bundle, data, parts.held_out), "planner": changed,
     }  # fmt: skip
     write_whole(run_folder / "report.json", report)
     return report
@@ -175,6 +175,5 @@ def in_words(report: dict[str, object]) -> str:
         f"{'':24s} {'latent error':>12s}   tcp off by",
     ]
     rows = ("best", "best hypothesis"), ("most_probable", "most probable hypothesis"), ("copy", "copying the present")
-    return "\n".join(
-        [*lines, *(f"{words:24s} {found[key]:12.4f}   {found[f'{key}_tcp_cm']:7.1f} cm" for key, words in rows)]
-    )
+    lines += [f"{words:24s} {found[key]:12.4f}   {found[f'{key}_tcp_cm']:7.1f} cm" for key, words in rows]
+    return "\n".join([*lines, *(f"planner.yaml: {line}" for line in report["planner"])])  # type: ignore[attr-defined]

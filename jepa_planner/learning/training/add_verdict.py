@@ -14,7 +14,7 @@ from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
 from jepa_planner.learning.training.add_sub_goals import LEAST_SPREAD, eyes_of
 from jepa_planner.learning.training.demonstrations import Demonstrations, encoded_demonstrations
-from jepa_planner.learning.training.fit import FitSettings, use_all_cores
+from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.run_folder import check_same_run, write_whole
 from jepa_planner.learning.training.verdict_calibration import (
     judged,
@@ -64,6 +64,7 @@ class VerdictRun:
     out_of_reach: tuple[Path, ...] = ()
 
 
+@torch.random.fork_rng(devices=[])
 def add_verdict(
     demonstrations: Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: VerdictRun
 ) -> dict[str, object]:
@@ -72,7 +73,6 @@ def add_verdict(
     Resumes from what `run_folder` holds. Returns the report: what the head, as it is on disk, says of held-out pairs.
     Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for what does not fit.
     """
-    use_all_cores()
     model = WorldModel.load(init)
     contract = model.contract
     episodes = read_episodes(demonstrations, settings.episodes)
@@ -129,12 +129,13 @@ def add_verdict(
         steps={"verdict": training.fit.iterations},
     )  # fmt: skip
     add_verdict_head(init, bundle, head, VerdictSpec(head=head.config, training=trained))
-    replace(planner_settings, verdict=rule).save(bundle)
+    changed = replace(planner_settings, verdict=rule).save(bundle)
     kept_away = None if away is None else away.only(away_parts.held_out)
     found = judged(load_verdict_head(bundle), PairSampler(data, reporting, edges_m, training, 1, kept_away))
     report = {
         "demonstrations": len(data.states), "calibrated_on": len(calibrating), "held_out": len(reporting),
-        "pairs_known": len(sampler.pairs.now), **verdict_report(found, edges_m, float(head.temperature), rule),
+        "pairs_known": len(sampler.pairs.now), "planner": changed,
+        **verdict_report(found, edges_m, float(head.temperature), rule),
     }  # fmt: skip
     write_whole(run_folder / "report.json", report)
     return report
@@ -196,7 +197,7 @@ def in_words(report: dict[str, object]) -> str:
             f"{_percent(report['called_unreachable'])} of what is not the same or out of reach is called so, "
             f"{_percent(report['refused'])} of what is not"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"planner.yaml: {line}" for line in report["planner"])])  # type: ignore[attr-defined]
 
 
 def _percent(share: float | None) -> str:

@@ -47,6 +47,7 @@ class EncoderTraining:
     device: str = "cpu"
 
 
+@torch.random.fork_rng(devices=[])
 def train_encoder(
     episodes: Episodes, split: Split, config: EncoderConfig, predictor: AnyPredictorConfig, settings: EncoderTraining,
     action_std: Tensor, folder: Path, seed: int, begin: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None,

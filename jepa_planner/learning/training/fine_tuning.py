@@ -15,7 +15,7 @@ from jepa_planner.learning.data.episodes import Episodes, read_episodes
 from jepa_planner.learning.data.reference_checks import check_familiar, frames_of
 from jepa_planner.learning.training.action_bounds import action_max, planned_within
 from jepa_planner.learning.training.encoder_training import encode_some_alone
-from jepa_planner.learning.training.fit import FitSettings, use_all_cores
+from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.latent_cache import cached_latents
 from jepa_planner.learning.training.predictor_sizes import PredictorKind, new_predictor_config
 from jepa_planner.learning.training.predictor_training import (
@@ -30,6 +30,7 @@ from jepa_planner.learning.training.settled_band import SettledBand, settled_ban
 from jepa_planner.learning.training.shortcomings import notes_on_predictions, without_shortcomings
 from jepa_planner.learning.training.windows import split, state_scaling
 from jepa_planner.model.bundle import (
+    copy_planner,
     load_bundle,
     load_contract,
     load_encoder,
@@ -82,6 +83,7 @@ class FineTuningError(ValueError):
     """Data and model do not go together; the message says what to change."""
 
 
+@torch.random.fork_rng(devices=[])
 def fine_tune(
     data: Path | Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: FineTuning
 ) -> dict[str, object]:
@@ -92,7 +94,6 @@ def fine_tune(
     and after, measured on the bundles as they are on disk.
     Raises EpisodeError, ContractError, BundleError, FineTuningError or RunFolderError for what does not fit.
     """
-    use_all_cores()
     if bundle.resolve() == init.resolve():
         raise FineTuningError(f"{bundle} is the model to begin with: name another folder for the new one")
     planner_settings = PlannerSettings.load(init, load_contract(init))
@@ -131,7 +132,8 @@ def fine_tune(
     contract = replace(contract, predictor=predictor.config)
     tuned = describe(contract, episodes, settings, anew=predictor is not old)
     band = settled_band(latents, episodes, parts.held_out, planner_settings.energy.kind)
-    planned_with(band.noted_in(planner_settings), contract, tuned, latents).save(bundle)
+    copy_planner(init, bundle)
+    changed = planned_with(band.noted_in(planner_settings), contract, tuned, latents).save(bundle)
     tuned = _write(bundle, init, predictor, tuned)
     predictor.load_state_dict(read_weights(bundle / PREDICTOR_FILE, torch.float32))
     after, _ = _errors(predictor, held_out, training)
@@ -144,7 +146,7 @@ def fine_tune(
         "time_step_s": {"init": contract.action.time_step_s, "data": episodes.time_step_s},
         "action_max": {"init": list(contract.action.max_abs), "data": list(tuned.action.max_abs)},
         "lost": ["familiarity"] if contract.familiarity is not None else [], "notes": list(notes),
-        "settled": asdict(band),
+        "settled": asdict(band), "planner": changed,
     }  # fmt: skip
     write_whole(run_folder / "report.json", report)
     return report
@@ -173,6 +175,7 @@ def in_words(report: dict[str, object]) -> str:
             "lower --learning-rate"
         )
     lines.append(SettledBand(**report["settled"]).in_words())  # type: ignore[arg-type]
+    lines += [f"planner.yaml: {line}" for line in report["planner"]]  # type: ignore[attr-defined]
     return "\n".join([*lines, f"encoder unchanged: sha256 {report['encoder_sha256']}"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import math
 import os
@@ -20,15 +19,6 @@ from tqdm import tqdm
 from jepa_planner.learning.training import distributed
 
 LOG_EVERY = 20
-
-
-def use_all_cores() -> None:
-    """Computes with a thread per core, unless OMP_NUM_THREADS says how many: on a busy machine fewer are faster.
-
-    torchrun says 1.
-    """
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -53,7 +43,6 @@ def fit(
     processes (see `distributed`) the first one writes. Raises FloatingPointError when the loss is not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _keep_freed_memory()
     parameters = [p for p in module.parameters() if p.requires_grad]
     decayed = [p for p in parameters if p.ndim > 1]
     plain = [p for p in parameters if p.ndim <= 1]
@@ -107,7 +96,7 @@ def fit(
 
 def _share_of_rate(iteration: int, settings: FitSettings) -> float:
     warm = min(1.0, (iteration + 1) / max(settings.warm_up, 1))
-    return warm * 0.5 * (1.0 + math.cos(math.pi * iteration / settings.iterations))
+    return warm * 0.5 * (1.0 + math.cos(math.pi * iteration / max(settings.iterations, 1)))
 
 
 def _save(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, iteration: int) -> None:
@@ -139,14 +128,3 @@ def _keep_log_until(iteration: int, log: Path) -> None:
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["iteration"] < iteration]
     if kept != lines:
         log.write_text("".join(kept))
-
-
-def _keep_freed_memory() -> None:
-    """Tell glibc to keep freed blocks: giving them back at each step costs a sixth of the training time on a CPU."""
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-        trim_threshold, mmap_threshold = -1, -3
-        libc.mallopt(trim_threshold, 2**31 - 1)
-        libc.mallopt(mmap_threshold, 2**30)
-    except (OSError, AttributeError):
-        pass  # another C library: only slower

@@ -24,7 +24,7 @@ from jepa_planner.learning.training.encoder_training import (
     encode_some_alone,
     train_encoder,
 )
-from jepa_planner.learning.training.fit import FitSettings, use_all_cores
+from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.objectives.joint import names_in
 from jepa_planner.learning.training.objectives.scene_sigreg import WINDOWS_PER_SCENE
 from jepa_planner.learning.training.objectives.takes_agree import TAKES_TOGETHER
@@ -86,10 +86,10 @@ def run(
     return report
 
 
+@torch.random.fork_rng(devices=[])
 def _train_world_model(
     data: Path | Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe, layouts: Sequence[Path]
 ) -> dict[str, object]:
-    use_all_cores()
     device = own_device(recipe.device)
     settings = FitSettings(recipe.predictor_iterations, learning_rate=8e-4)
     predicting = PredictorTraining(settings)

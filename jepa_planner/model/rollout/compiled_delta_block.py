@@ -89,7 +89,6 @@ def _library() -> CDLL:
     pointers = [c_void_p] * 4
     library.delta_block.argtypes = [POINTER(_Block), POINTER(_Reference), POINTER(_Memory), *pointers, *[c_long] * 3]
     library.delta_linear.argtypes = [POINTER(_Product), *pointers, *[c_long] * 2]
-    library.keep_memory()
     return library
 
 

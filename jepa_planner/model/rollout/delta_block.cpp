@@ -1,9 +1,6 @@
 // A predictor block with 8-bit products of differences, all of it: delta_block.py says the same in torch.
 // Rows are tokens. A row of a product, times its `step`, is how far it lies from that of the reference.
 #include <vector>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 #include "products.hpp"
 #include "rows.hpp"
@@ -151,14 +148,6 @@ struct Memory {  // candidates and heads lie so many floats apart, tokens one he
     float *keys, *values;
     long candidate_stride, head_stride, seen;
 };
-
-// Megabytes that come and go stay with the process: giving them back costs more than what is done with them.
-void keep_memory() {
-#ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, 1 << 25);
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
-#endif
-}
 
 // x [candidates, tokens, in] -> out [candidates, tokens, out], beside the reference's: what enters, and its product.
 void delta_linear(const Product* linear, const float* reference, const float* product, const float* x, float* out,

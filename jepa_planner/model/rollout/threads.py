@@ -4,11 +4,24 @@ Torch's own way, all threads inside every operation, makes them wait for each ot
 is no faster on idle cores and many times slower as soon as anything else runs on one of them.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from threading import Barrier
 
 import torch
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Within it a torch operation that this thread begins stays on one core."""
+    given = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(given)
 
 
 def planning_threads() -> int:

@@ -1,6 +1,7 @@
 """A bundle and a few small episodes in, a bundle with a head out."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,8 +27,6 @@ from jepa_planner.model.bundle_files import sha256
 from jepa_planner.model.contract import ContractError
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
-
-pytestmark = pytest.mark.usefixtures("one_core")
 
 SOME = episodes(count=6, steps=10)
 SHORT = SubGoalRun(seed=2, iterations=5, command="jepa-planner train --sub-goals-only")
@@ -68,6 +67,18 @@ def test_the_contract_says_what_the_head_learned_from(tmp_path, first):
     assert new.sub_goals.training.command == SHORT.command
     assert (new.sub_goals.training.seeds, new.sub_goals.training.steps) == ((2,), {"sub_goals": 5})
     assert replace(new, sub_goals=None, files=old.files) == old
+
+
+def test_what_was_written_beside_the_planner_s_values_stays_and_what_changes_is_told(tmp_path, first):
+    copy = shutil.copytree(first, tmp_path / "commented")
+    text = "# of the kitchen\n" + (copy / "planner.yaml").read_text()
+    (copy / "planner.yaml").write_text(text)
+    report = learn(tmp_path, copy)
+    written = (tmp_path / "bundle" / "planner.yaml").read_text()
+    assert report["planner"] == ["sub_goals: null, now a section"]
+    assert "planner.yaml: sub_goals: null, now a section" in in_words(report)
+    head, tail = text.split("sub_goals: null")
+    assert written.startswith(head + "sub_goals:") and written.endswith(tail)
 
 
 def test_a_bundle_is_added_to_where_it_stands_and_keeps_how_sub_goals_are_pursued(tmp_path, first):

@@ -28,7 +28,7 @@ from jepa_planner.model.bundle_files import sha256
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 
-pytestmark = pytest.mark.usefixtures("one_core", "few_draws")
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 SHORT = VerdictRun(seed=2, iterations=3, command="jepa-planner train --verdict-only")
 SEEING = replace(SHORT, seeing=True)

@@ -43,8 +43,6 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.vjepa2_planner import vjepa2_planner
 
-pytestmark = pytest.mark.usefixtures("one_core")
-
 SOME = episodes(count=8, steps=9, size_px=64)
 SHORT = FineTuning(
     iterations=6, learning_rate=3e-3, batch=4, views=("side",), command="jepa-planner train", tcp_frame="tcp"
@@ -365,12 +363,13 @@ def test_the_report_in_words_says_when_training_did_not_help():
         "copied": [0.4, 0.7], "encoder_sha256": "abc", "time_step_s": {"init": 0.25, "data": 0.2},
         "action_max": {"init": [0.05, 0.0], "data": [0.02, 0.1]}, "lost": [], "notes": [],
         "settled": {"energy": 0.015, "alike": 9, "others": 8, "alike_within": 0.95, "false_alarms": 0.001},
+        "planner": ["energy.scale: 2.0, now 1.5"],
     }  # fmt: skip
     said = in_words(report)
     assert "   2    0.6000    0.3000    0.7000" in said
     assert "time step: 0.25 s until now, 0.2 s from now on" in said
     assert "actions up to: [0.05, 0.0] until now, [0.02, 0.1] from now on" in said
     assert "settled at energy 0.015: 95.0 % of 9 pairs" in said
-    assert "did not get better" not in said
+    assert "did not get better" not in said and "planner.yaml: energy.scale: 2.0, now 1.5" in said
     assert "did not get better" in in_words({**report, "after": [0.2, 0.6]})
     assert "time step" not in in_words({**report, "time_step_s": {"init": 0.2, "data": 0.2}})

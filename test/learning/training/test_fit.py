@@ -94,6 +94,10 @@ def test_a_longer_run_has_the_rates_of_its_own_schedule_at_once(tmp_path):
     assert groups[0]["lr"] == pytest.approx(1e-2 * 0.5 * (1 + math.cos(math.pi * 11 / 12)))
 
 
+def test_no_iterations_leave_all_as_it_is(tmp_path):
+    assert_same(run(tmp_path, network(), 0, FitSettings(iterations=0)), network())
+
+
 def test_a_finished_run_is_taken_as_it_is(tmp_path):
     first = run(tmp_path, network())
     again = run(tmp_path, network(), stop_at=0)

@@ -38,15 +38,11 @@ SHORT = Recipe(
 @pytest.fixture(autouse=True)
 def small_and_quick(monkeypatch):
     """Four iterations leave any encoder all but collapsed, so the verdict is given here; one test takes it as it is."""
-    threads = torch.get_num_threads()
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
     monkeypatch.setattr(training_run, "shipped_encoder", lambda episodes: ENCODER)
     monkeypatch.setattr(training_run, "shipped_predictor", tiny_predictor)
     monkeypatch.setattr(training_run, "PredictorTraining", partial(PredictorTraining, batch=6))
     monkeypatch.setattr(training_run, "probe_latents", partial(probe_latents, iterations=5))
     monkeypatch.setattr(training_run, "measure_collapse", lambda *_: HEALTHY)
-    yield
-    torch.set_num_threads(threads)
 
 
 def run(folder: Path, some: Episodes = SOME, settings: Recipe = SHORT) -> dict:

@@ -156,7 +156,7 @@ def test_a_head_that_sees_may_read_how_the_arm_of_the_goal_stands_from_its_laten
     assert (one.logits - other.logits).abs().max() > 1e-6, "how far things are off is seen"
 
 
-def test_a_head_learns_how_far_things_are_off_and_how_the_arm_stands_in_the_goal(tmp_path, one_core, monkeypatch):
+def test_a_head_learns_how_far_things_are_off_and_how_the_arm_stands_in_the_goal(tmp_path, monkeypatch):
     monkeypatch.setattr(verdict_calibration, "DRAWS", 2000)
     torch.manual_seed(0)
     head = VerdictHead(CONFIG)

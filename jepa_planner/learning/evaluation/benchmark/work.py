@@ -16,24 +16,12 @@ def step_flops(config: AnyPredictorConfig, steps_before: int) -> float:
     """One more time step of one candidate, which attends to so many steps before it: what the fast path runs."""
     if config.kind == "mlp":
         return _mlp_flops(config)
-    return _tokens_flops(config, 1) + _attention_flops(config, 1, steps_before + 1)
-
-
-def sequence_flops(config: AnyPredictorConfig, steps: int) -> float:
-    """A whole sequence of one candidate, every token against every other: what the plain path runs for each step."""
-    if config.kind == "mlp":
-        return steps * _mlp_flops(config)
-    return _tokens_flops(config, steps) + _attention_flops(config, steps, steps)
+    return _tokens_flops(config) + _attention_flops(config, steps_before + 1)
 
 
 def fast_flops(config: AnyPredictorConfig, horizon: int, past: int = 0) -> float:
     """A rollout of one candidate from `past` steps that all share."""
     return sum(step_flops(config, past + step) for step in range(horizon))
-
-
-def plain_flops(config: AnyPredictorConfig, horizon: int, past: int = 0) -> float:
-    """The same with everything run again at each step."""
-    return sum(sequence_flops(config, past + step + 1) for step in range(horizon))
 
 
 def search_flops(config: AnyPredictorConfig, search: SearchSettings, past: int = 0) -> float:
@@ -46,16 +34,16 @@ def _mlp_flops(config: MlpPredictorConfig) -> float:
     return 2 * (ends + 2 * config.depth * config.width * config.mlp_hidden)
 
 
-def _tokens_flops(config: PredictorConfig, steps: int) -> float:
+def _tokens_flops(config: PredictorConfig) -> float:
     per_token = 2 * config.depth * (4 * config.width**2 + 2 * config.width * config.mlp_hidden)
     into_and_out = 2 * 2 * config.latent_channels * config.width * config.latent_tokens
     conditioning = 2 * config.width * (config.action_dim + config.state_dim)
-    return steps * (per_token * _tokens(config) + into_and_out + conditioning)
+    return per_token * _tokens(config) + into_and_out + conditioning
 
 
-def _attention_flops(config: PredictorConfig, steps: int, seen: int) -> float:
+def _attention_flops(config: PredictorConfig, seen: int) -> float:
     """Scores and weighted sums: 2 products of [queries, width] with [keys, width] per layer."""
-    return 2 * 2 * config.depth * config.width * (steps * _tokens(config)) * (seen * _tokens(config))
+    return 2 * 2 * config.depth * config.width * _tokens(config) * (seen * _tokens(config))
 
 
 def _tokens(config: PredictorConfig) -> int:

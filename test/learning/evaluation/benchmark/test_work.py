@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -8,9 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from jepa_planner.learning.evaluation.benchmark.subjects import FULL_SIZE, PAPER_SEARCH
 from jepa_planner.learning.evaluation.benchmark.work import (
     fast_flops,
-    plain_flops,
     search_flops,
-    sequence_flops,
     step_flops,
 )
 from jepa_planner.model.mlp_predictor import MlpPredictorConfig
@@ -23,23 +19,22 @@ SMALL = PredictorConfig(latent_channels=12, grid=(2, 3), width=24, depth=2, head
 SMALL_MLP = MlpPredictorConfig(latent_channels=12, grid=(2, 3), width=24, depth=2, mlp_hidden=40)
 
 
-def counted(steps: int, config: AnyPredictorConfig = SMALL) -> int:
-    """What torch counts for a whole sequence of one candidate."""
+def counted(config: AnyPredictorConfig) -> int:
+    """What torch counts for a sequence of one step of one candidate."""
     predictor = make_predictor(config).requires_grad_(False)
-    given = torch.zeros(1, steps, 6, 12), torch.zeros(1, steps, 7), torch.zeros(1, steps, 7)
+    given = torch.zeros(1, 1, 6, 12), torch.zeros(1, 1, 7), torch.zeros(1, 1, 7)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # other kernels are not counted
         predictor(*given)
     return counter.get_total_flops()
 
 
 @pytest.mark.parametrize("config", [SMALL, SMALL_MLP], ids=["transformer", "mlp"])
-@pytest.mark.parametrize("steps", [1, 3])
-def test_a_sequence_counts_as_torch_counts_it(config, steps):
-    assert sequence_flops(config, steps) == counted(steps, config)
+def test_a_first_step_counts_as_torch_counts_a_sequence_of_one(config):
+    assert step_flops(config, 0) == counted(config)
 
 
 def test_a_step_of_an_mlp_counts_the_same_whatever_was_before():
-    assert step_flops(SMALL_MLP, 0) == step_flops(SMALL_MLP, 5) == counted(1, SMALL_MLP)
+    assert step_flops(SMALL_MLP, 0) == step_flops(SMALL_MLP, 5) == counted(SMALL_MLP)
 
 
 def test_a_step_counts_as_what_torch_counts_for_a_step_with_memory():
@@ -53,12 +48,7 @@ def test_a_step_counts_as_what_torch_counts_for_a_step_with_memory():
         assert step_flops(SMALL, before) == counter.get_total_flops() + spared
 
 
-def test_without_a_past_the_paths_differ_in_what_is_run_again():
-    assert fast_flops(SMALL, 1) == plain_flops(SMALL, 1)
-    without_attention = replace(SMALL, depth=0)
-    assert plain_flops(without_attention, 2) == pytest.approx(1.5 * fast_flops(without_attention, 2))
-    assert plain_flops(without_attention, 4) == pytest.approx(2.5 * fast_flops(without_attention, 4))
-    assert plain_flops(SMALL, 4) > 2.5 * fast_flops(SMALL, 4)
+def test_a_rollout_is_its_steps_after_the_past():
     assert fast_flops(SMALL, 2, past=3) == step_flops(SMALL, 3) + step_flops(SMALL, 4)
 
 
