@@ -18,9 +18,7 @@ from jepa_planner.planning.solvers.noise import NoiseSource, SeededNoise
 from jepa_planner.planning.solvers.optimisers import optimiser_of
 from jepa_planner.planning.solvers.plan import EnergyFunction, Optimiser, Plan
 from jepa_planner.planning.solvers.settings import SearchSettings
-
-TUNING_SEED = 500_000
-"""First `TrialSettings.seed` of scenes for choosing settings; those of reported numbers stay unseen."""
+from studies.sweep.sweep import TUNING_SEED
 
 
 @dataclass(frozen=True)

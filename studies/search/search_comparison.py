@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from jepa_planner.learning.evaluation.policies import WorldModelPolicy
+from jepa_planner.learning.evaluation.spread_trials import PolicySpec
 from jepa_planner.learning.evaluation.statistics import percentile
-from jepa_planner.learning.evaluation.trials import TrialSettings, run_trials
-from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
-from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES, name_of, optimiser_of
+from jepa_planner.planning.solvers.optimisers import OPTIMISER_NAMES, name_of
 from jepa_planner.planning.solvers.settings import SearchSettings
-from jepa_planner.planning.verdict import VerdictHeadLike
-from studies.search.planning_problems import TUNING_SEED, PlanningProblem
+from studies.search.planning_problems import PlanningProblem
+from studies.sweep.sweep import TUNING_SEED, Result, Sweep
+from studies.sweep.table import rows_by, table
 
 ITERATIONS = (3, 6)
 SMALLEST_FALL = 1e-3
@@ -34,6 +34,11 @@ class Candidate:
     def name(self) -> str:
         return name_of(self.search) + ("" if self.budget else " (the model's)")
 
+    @property
+    def label(self) -> str:
+        """Of this search alone."""
+        return f"{self.name} {self.search.samples} x {self.search.iterations}"
+
 
 @dataclass(frozen=True)
 class EnergyResult:
@@ -44,17 +49,6 @@ class EnergyResult:
     seconds: float
     energy: float
     missed: float
-
-
-@dataclass(frozen=True)
-class SuccessResult:
-    """Closed-loop trials of a task with one search; seconds of the median look and plan."""
-
-    candidate: Candidate
-    task: str
-    successes: int
-    episodes: int
-    plan_seconds: float
 
 
 def candidates(planner: PlannerSettings, names: Sequence[str], budgets: Sequence[int]) -> list[Candidate]:
@@ -113,23 +107,13 @@ def best_shapes(results: Sequence[EnergyResult]) -> list[EnergyResult]:
     return list(best.values())
 
 
-def compare_successes(
-    model: WorldModel,
-    planner: PlannerSettings,
-    searches: Sequence[Candidate],
-    tasks: Sequence[str],
-    episodes: int,
-    verdict_head: VerdictHeadLike | None = None,
-) -> Iterator[SuccessResult]:
-    """Closed-loop trials on tuning scenes, the same for every search. verdict_head: the model's."""
-    for candidate in searches:
-        for task in tasks:
-            seconds: list[float] = []
-            search = optimiser_of(candidate.search)
-            policy = WorldModelPolicy(model, planner, seconds, search, verdict_head=verdict_head)
-            trials = list(run_trials(policy, TrialSettings(task, episodes, TUNING_SEED)))
-            successes = sum(trial.success for trial in trials)
-            yield SuccessResult(candidate, task, successes, episodes, percentile(seconds, 50))
+def closed_loop(folder: Path, searches: Sequence[Candidate], tasks: Sequence[str], trials: int) -> Sweep:
+    """The same trials on tuning scenes for every search of a bundle's model, by the searches' labels."""
+    policies = {
+        candidate.label: PolicySpec(folder, search=candidate.search, imagine_sub_goals="never", wary=False)
+        for candidate in searches
+    }
+    return Sweep(policies=policies, tasks=tuple(tasks), trials=trials, seed=TUNING_SEED)
 
 
 def energy_table(results: Sequence[EnergyResult]) -> str:
@@ -151,22 +135,17 @@ def energy_table(results: Sequence[EnergyResult]) -> str:
     return "\n".join(lines)
 
 
-def success_table(results: Sequence[SuccessResult], energies: Sequence[EnergyResult]) -> str:
-    """Markdown: a row per search with its size, what it missed, its time, and its successes by task."""
-    tasks = list(dict.fromkeys(r.task for r in results))
-    energy_of = {r.candidate: r for r in energies}
-    lines = ["| search | size | evaluations | missed | seconds per step | " + " | ".join(tasks) + " |"]
-    lines.append("|---" * (5 + len(tasks)) + "|")
-    for candidate in dict.fromkeys(r.candidate for r in results):
-        own = [r for r in results if r.candidate == candidate]
-        energy, search = energy_of[candidate], candidate.search
-        solved = " | ".join(f"{r.successes}/{r.episodes}" for r in own)
-        seconds = sum(r.plan_seconds for r in own) / len(own)
-        lines.append(
-            f"| {candidate.name} | {search.samples} x {search.iterations} | {energy.evaluations:.0f} | "
-            f"{energy.missed:.1%} | {seconds:.3f} | {solved} |"
-        )
-    return "\n".join(lines)
+def success_table(results: Sequence[Result], energies: Sequence[EnergyResult]) -> str:
+    """Markdown: a row per search with its size, what it missed, its successes by task, and its time."""
+    energy_of = {energy.candidate.label: energy for energy in energies}
+
+    def names(result: Result) -> tuple[str, ...]:
+        energy = energy_of[result.cell.policy]
+        search = energy.candidate.search
+        size = f"{search.samples} x {search.iterations}"
+        return energy.candidate.name, size, f"{energy.evaluations:.0f}", f"{energy.missed:.1%}"
+
+    return table(("search", "size", "evaluations", "missed"), rows_by(results, names), seconds=True)
 
 
 def _cell(result: EnergyResult | None) -> str:
