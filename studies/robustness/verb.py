@@ -69,8 +69,8 @@ def reading(results: Iterable, names: Sequence[str], strengths: Sequence[float])
     """A row per perturbation, a column per strength."""
     from studies.sweep.table import table
 
-    found = {result.cell.scenes: result for result in results}
-    rows = {(name,): {f"{s:g}": found[_scenes(name, s)] for s in sorted(strengths)} for name in names}
+    by_scenes = {result.cell.scenes: result for result in results}
+    rows = {(name,): {f"{s:g}": by_scenes[_scenes(name, s)] for s in sorted(strengths)} for name in names}
     return table(("perturbation",), rows)
 
 

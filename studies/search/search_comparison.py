@@ -53,16 +53,16 @@ class EnergyResult:
 
 def candidates(planner: PlannerSettings, names: Sequence[str], budgets: Sequence[int]) -> list[Candidate]:
     """The model's own search, and each named one, with its horizon, in every shape of ITERATIONS that fits a budget."""
-    found, horizon = [Candidate(planner.search())], planner.search().horizon
+    chosen, horizon = [Candidate(planner.search())], planner.search().horizon
     for name in names:
         for budget in budgets:
             for iterations in ITERATIONS:
                 try:
                     search = planner.search(name).resized(horizon=horizon).sized(budget, iterations)
-                    found.append(Candidate(search, budget))
+                    chosen.append(Candidate(search, budget))
                 except ValueError:  # too few samples for that many elites and known candidates
                     continue
-    return found
+    return chosen
 
 
 def compare_energies(
@@ -77,24 +77,24 @@ def compare_energies(
         costs.append((percentile([p.seconds for p in plans], 50), sum(p.evaluations for p in plans) / len(plans)))
         energies.append([plan.energy for plan in plans])
         advance()
-    found = torch.tensor(energies)
+    reached = torch.tensor(energies)
     horizon = searches[0].search.horizon
     still = torch.tensor([problem.energy_of_no_action(horizon) for problem in problems])
-    missed = missed_shares(found, still)
+    missed = missed_shares(reached, still)
     return [
-        EnergyResult(candidate, evaluations, seconds, found[i].mean().item(), missed[i].item())
+        EnergyResult(candidate, evaluations, seconds, reached[i].mean().item(), missed[i].item())
         for i, (candidate, (seconds, evaluations)) in enumerate(zip(searches, costs, strict=True))
     ]
 
 
-def missed_shares(found: Tensor, still: Tensor) -> Tensor:
+def missed_shares(reached: Tensor, still: Tensor) -> Tensor:
     """Mean share of the possible fall in energy that each search missed: 0 as the best that any found, 1 as no action.
 
-    found [searches, problems]: energies of the plans; still [problems]: of no action. Returns [searches].
+    reached [searches, problems]: energies of the plans; still [problems]: of no action. Returns [searches].
     """
-    best = found.min(dim=0).values
+    best = reached.min(dim=0).values
     worth = still - best > SMALLEST_FALL
-    return ((found - best) / (still - best))[:, worth].mean(dim=1)
+    return ((reached - best) / (still - best))[:, worth].mean(dim=1)
 
 
 def best_shapes(results: Sequence[EnergyResult]) -> list[EnergyResult]:

@@ -277,8 +277,8 @@ def _errors(
     predictor: Predictor, held_out: tuple[np.ndarray, ...], training: PredictorTraining
 ) -> tuple[list[float], list[float]]:
     """Mean error of each imagined step, and of copying the last picture seen."""
-    found = imagination_errors(predictor, *held_out, training.context, training.rollout, training.difference)
-    imagined, copied = (errors.mean((0, 1), dtype=np.float64).round(5).tolist() for errors in found)
+    of_steps = imagination_errors(predictor, *held_out, training.context, training.rollout, training.difference)
+    imagined, copied = (errors.mean((0, 1), dtype=np.float64).round(5).tolist() for errors in of_steps)
     return imagined, copied
 
 
