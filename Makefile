@@ -42,7 +42,6 @@ model: setup ## Train the shipped model anew from nothing, into out/model: about
 	$(VENV)/bin/jepa-planner collect out/episodes --episodes 1640
 	$(VENV)/bin/jepa-planner collect out/demonstrations --behaviour demonstration --episodes 3000 --steps 44 --seed 30000
 	$(VENV)/bin/jepa-planner train --data out/episodes --demonstrations out/demonstrations --out out/model --name panda-tabletop
-	$(VENV)/bin/jepa-planner model familiarity --data out/episodes --model out/model
 
 docs: $(VENV)/.docs ## Build the guides and the API reference into out/site; a broken link fails
 	$(PY) -m mkdocs build --strict

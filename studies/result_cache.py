@@ -52,25 +52,25 @@ def cached(file: Path, asked: dict[str, object], evaluate: Callable[[], dict[str
     """
     asked = json.loads(json.dumps(asked))
     if file.exists():
-        found = _read(file)
-        noted = found[ASKED]
+        result = _read(file)
+        noted = result[ASKED]
         if differing := [name for name in {**asked, **noted} if name not in noted or asked.get(name) != noted[name]]:
             raise ValueError(f"{file} was made with another {', '.join(differing)}: choose another --out, or delete it")
         print(f"{file}: made before, read from there")
-        return found
-    found = evaluate() | {ASKED: asked}
+        return result
+    result = evaluate() | {ASKED: asked}
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(file.name + ".part")  # a file that is there is whole
-    part.write_text(json.dumps(found, indent=1) + "\n")
+    part.write_text(json.dumps(result, indent=1) + "\n")
     os.replace(part, file)
-    return found
+    return result
 
 
 def _read(file: Path) -> dict[str, object]:
     try:
-        found = json.loads(file.read_text())
+        result = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise ValueError(f"{file} cannot be read: {error}; choose another --out, or delete it") from error
-    if not isinstance(found, dict) or not isinstance(found.get(ASKED), dict):
+    if not isinstance(result, dict) or not isinstance(result.get(ASKED), dict):
         raise ValueError(f"{file} does not say what it was made with: choose another --out, or delete it")
-    return found
+    return result

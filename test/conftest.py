@@ -20,7 +20,7 @@ def _own_domain() -> TextIO:
     for turn in range(100):
         domain = 1 + (os.getpid() + turn) % 100
         try:
-            lock = Path(tempfile.gettempdir(), f"jepa_planner_test_domain_{domain}").open("a")
+            lock = Path(tempfile.gettempdir(), f"jepa_planner_test_domain_{domain}").open("a")  # noqa: SIM115
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             continue

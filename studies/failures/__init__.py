@@ -1,1 +1,4 @@
-"""Why the episodes that an evaluation lost were lost, with the expert at its side."""
+"""Which step failed first in a lost episode: mostly the imagined moment, or the way is uphill for the search.
+
+Measured: docs/reports/2026-11-29-studies.md.
+"""

@@ -1,1 +1,4 @@
-"""One goal picture: imagined moments beside retrieved ones, search alone and a flat policy."""
+"""Ways to do with one goal picture: imagined moments solve most, a flat policy and search alone next to nothing.
+
+Measured: docs/reports/2026-11-29-studies.md.
+"""

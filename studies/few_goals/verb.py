@@ -1,11 +1,16 @@
-"""`python -m studies few-goals`: ways to do with one goal picture, side by side."""
+"""`python -m studies few-goals`: ways to do with one goal picture, side by side.
+
+Grid: ways x tasks, each with one goal picture.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from jepa_planner.cli.number_arguments import at_least
+from studies.sweep.arguments import add_sweep_arguments, add_tasks
 
 HELP = "one goal picture: imagined moments beside retrieved ones, search alone and a flat policy"
 
@@ -18,26 +23,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what was learned from: `jepa-planner collect --behaviour demonstration`",
     )  # fmt: skip
     parser.add_argument("--ways", nargs="+", default=["imagined", "retrieved", "search alone", "flat policy"])
-    parser.add_argument("--tasks", nargs="+", default=["pick_place", "push"], choices=["grasp", "push", "pick_place"])
-    parser.add_argument("--scenes", type=int, default=50, help="trials per task (default: 50)")
-    parser.add_argument("--seed", type=int, default=0, help="first scene is 1,000,000 + SEED")
     parser.add_argument("--iterations", type=at_least(1), default=6000, metavar="N", help="of training the flat policy")
     parser.add_argument(
         "--run", type=Path, default=Path("out/sub-goals"), metavar="DIR",
         help="where encoded demonstrations are; that of `train --sub-goals-only` has them already",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, default=Path("out/few-goals"), metavar="DIR", help="a file for each cell")
+    add_tasks(parser, ["pick_place", "push"])
+    add_sweep_arguments(parser, "out/few-goals", scenes=50, goal_images=False)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run what is missing and print the table."""
-    from jepa_planner.learning.evaluation.trials import TrialSettings
-    from jepa_planner.model.bundle import model_folder
-    from studies.few_goals.few_goals import WAYS, Ways, table, try_ways
+    """Run what is missing, saying each result, and print the table."""
+    from jepa_planner.model.bundle import load_contract, model_folder
+    from jepa_planner.planning.planner_settings import PlannerSettings
+    from studies.few_goals.ways import WAYS, ways
+    from studies.sweep.sweep import Sweep
+    from studies.sweep.table import keep, said
 
     if unknown := [way for way in args.ways if way not in WAYS]:
         raise ValueError(f"--ways: {unknown[0]!r} given; choose among {', '.join(WAYS)}")
-    trials = [TrialSettings(task, args.scenes, args.seed, "one") for task in args.tasks]
-    ways = Ways(model_folder(args.model), args.demonstrations, args.run, args.iterations)
-    print(table(try_ways(ways, args.ways, trials, args.out)))
+    bundle = model_folder(args.model)
+    PlannerSettings.load(bundle, load_contract(bundle)).imagines("always", goals=1)  # refuses a bundle that cannot
+    policies = ways(bundle, args.demonstrations, args.run, args.iterations)
+    sweep = Sweep(
+        policies={way: policies[way] for way in args.ways}, tasks=tuple(args.tasks), goal_images=("one",),
+        trials=args.scenes, seed=args.seed,
+    )  # fmt: skip
+    keep(reading(said(sweep.run(args.out, args.processes, args.cluster))), args.out / "table.md")
     return 0
+
+
+def reading(results: Iterable) -> str:
+    """A row per way, a column per task."""
+    from studies.few_goals.ways import WAYS
+    from studies.sweep.table import rows_by, table
+
+    return table(("way",), rows_by(results, lambda r: (WAYS[r.cell.policy],)))

@@ -11,9 +11,7 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.noise import NoiseSource
 from jepa_planner.planning.solvers.plan import Plan, PlanningProblem, Solver
-
-TUNING_SEED = 500_000
-"""First `TrialSettings.seed` of scenes for choosing settings; those of reported numbers stay unseen."""
+from studies.sweep.sweep import TUNING_SEED
 
 
 class RecordingSolver:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from jepa_planner.core.arm_layout import AXES
-from jepa_planner.learning.evaluation.policies import WorldModelPolicy
+from jepa_planner.learning.evaluation.spread_trials import PolicySpec
 from jepa_planner.learning.evaluation.statistics import percentile
-from jepa_planner.learning.evaluation.trials import TrialSettings, run_trials
-from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.noise import SeededNoise
 from jepa_planner.planning.solvers.plan import PlanningProblem
 from jepa_planner.planning.solvers.settings import SearchSettings
 from jepa_planner.planning.solvers.table import SOLVER_NAMES, name_of
-from jepa_planner.planning.verdict import VerdictHeadLike
-from studies.search.planning_problems import TUNING_SEED
+from studies.sweep.sweep import TUNING_SEED, Result, Sweep
+from studies.sweep.table import rows_by, table
 
 ITERATIONS = (3, 6)
 SMALLEST_FALL = 1e-3
@@ -37,6 +36,11 @@ class Candidate:
     def name(self) -> str:
         return name_of(self.search) + ("" if self.budget else " (the model's)")
 
+    @property
+    def label(self) -> str:
+        """Of this search alone."""
+        return f"{self.name} {self.search.samples} x {self.search.iterations}"
+
 
 @dataclass(frozen=True)
 class EnergyResult:
@@ -49,29 +53,18 @@ class EnergyResult:
     missed: float
 
 
-@dataclass(frozen=True)
-class SuccessResult:
-    """Closed-loop trials of a task with one search; seconds of the median look and plan."""
-
-    candidate: Candidate
-    task: str
-    successes: int
-    episodes: int
-    plan_seconds: float
-
-
 def candidates(settings: PlannerSettings, names: Sequence[str], budgets: Sequence[int]) -> list[Candidate]:
     """The model's own search, and each named one, with its horizon, in every shape of ITERATIONS that fits a budget."""
-    found, horizon = [Candidate(settings.search())], settings.search().horizon
+    chosen, horizon = [Candidate(settings.search())], settings.search().horizon
     for name in names:
         for budget in budgets:
             for iterations in ITERATIONS:
                 try:
                     search = settings.search(name).resized(horizon=horizon).sized(budget, iterations)
-                    found.append(Candidate(search, budget))
+                    chosen.append(Candidate(search, budget))
                 except ValueError:  # too few samples for that many elites and known candidates
                     continue
-    return found
+    return chosen
 
 
 def compare_energies(
@@ -86,24 +79,24 @@ def compare_energies(
         costs.append((percentile([p.seconds for p in plans], 50), sum(p.evaluations for p in plans) / len(plans)))
         energies.append([plan.energy for plan in plans])
         advance()
-    found = torch.tensor(energies)
+    reached = torch.tensor(energies)
     horizon = searches[0].search.horizon
     still = torch.tensor([problem.energy_of(torch.zeros(1, horizon, AXES)).item() for problem in problems])
-    missed = missed_shares(found, still)
+    missed = missed_shares(reached, still)
     return [
-        EnergyResult(candidate, evaluations, seconds, found[i].mean().item(), missed[i].item())
+        EnergyResult(candidate, evaluations, seconds, reached[i].mean().item(), missed[i].item())
         for i, (candidate, (seconds, evaluations)) in enumerate(zip(searches, costs, strict=True))
     ]
 
 
-def missed_shares(found: Tensor, still: Tensor) -> Tensor:
+def missed_shares(reached: Tensor, still: Tensor) -> Tensor:
     """Mean share of the possible fall in energy that each search missed: 0 as the best that any found, 1 as no action.
 
-    found [searches, problems]: energies of the plans; still [problems]: of no action. Returns [searches].
+    reached [searches, problems]: energies of the plans; still [problems]: of no action. Returns [searches].
     """
-    best = found.min(dim=0).values
+    best = reached.min(dim=0).values
     worth = still - best > SMALLEST_FALL
-    return ((found - best) / (still - best))[:, worth].mean(dim=1)
+    return ((reached - best) / (still - best))[:, worth].mean(dim=1)
 
 
 def best_shapes(results: Sequence[EnergyResult]) -> list[EnergyResult]:
@@ -116,23 +109,13 @@ def best_shapes(results: Sequence[EnergyResult]) -> list[EnergyResult]:
     return list(best.values())
 
 
-def compare_successes(
-    model: WorldModel,
-    settings: PlannerSettings,
-    searches: Sequence[Candidate],
-    tasks: Sequence[str],
-    episodes: int,
-    verdict_head: VerdictHeadLike | None = None,
-) -> Iterator[SuccessResult]:
-    """Closed-loop trials on tuning scenes, the same for every search. verdict_head: the model's."""
-    for candidate in searches:
-        for task in tasks:
-            seconds: list[float] = []
-            search = candidate.search.solver()
-            policy = WorldModelPolicy(model, settings, seconds, search, verdict_head=verdict_head)
-            trials = list(run_trials(policy, TrialSettings(task, episodes, TUNING_SEED)))
-            successes = sum(trial.success for trial in trials)
-            yield SuccessResult(candidate, task, successes, episodes, percentile(seconds, 50))
+def closed_loop(folder: Path, searches: Sequence[Candidate], tasks: Sequence[str], trials: int) -> Sweep:
+    """The same trials on tuning scenes for every search of a bundle's model, by the searches' labels."""
+    policies = {
+        candidate.label: PolicySpec(folder, search=candidate.search, imagine_sub_goals="never", wary=False)
+        for candidate in searches
+    }
+    return Sweep(policies=policies, tasks=tuple(tasks), trials=trials, seed=TUNING_SEED)
 
 
 def energy_table(results: Sequence[EnergyResult]) -> str:
@@ -154,22 +137,17 @@ def energy_table(results: Sequence[EnergyResult]) -> str:
     return "\n".join(lines)
 
 
-def success_table(results: Sequence[SuccessResult], energies: Sequence[EnergyResult]) -> str:
-    """Markdown: a row per search with its size, what it missed, its time, and its successes by task."""
-    tasks = list(dict.fromkeys(r.task for r in results))
-    energy_of = {r.candidate: r for r in energies}
-    lines = ["| search | size | evaluations | missed | seconds per step | " + " | ".join(tasks) + " |"]
-    lines.append("|---" * (5 + len(tasks)) + "|")
-    for candidate in dict.fromkeys(r.candidate for r in results):
-        own = [r for r in results if r.candidate == candidate]
-        energy, search = energy_of[candidate], candidate.search
-        solved = " | ".join(f"{r.successes}/{r.episodes}" for r in own)
-        seconds = sum(r.plan_seconds for r in own) / len(own)
-        lines.append(
-            f"| {candidate.name} | {search.samples} x {search.iterations} | {energy.evaluations:.0f} | "
-            f"{energy.missed:.1%} | {seconds:.3f} | {solved} |"
-        )
-    return "\n".join(lines)
+def success_table(results: Sequence[Result], energies: Sequence[EnergyResult]) -> str:
+    """Markdown: a row per search with its size, what it missed, its successes by task, and its time."""
+    energy_of = {energy.candidate.label: energy for energy in energies}
+
+    def names(result: Result) -> tuple[str, ...]:
+        energy = energy_of[result.cell.policy]
+        search = energy.candidate.search
+        size = f"{search.samples} x {search.iterations}"
+        return energy.candidate.name, size, f"{energy.evaluations:.0f}", f"{energy.missed:.1%}"
+
+    return table(("search", "size", "evaluations", "missed"), rows_by(results, names), seconds=True)
 
 
 def _cell(result: EnergyResult | None) -> str:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from jepa_planner.cli.number_arguments import at_least
+from jepa_planner.cli.parallel_arguments import add_parallel_arguments
 
 HELP = "compare solvers: energy reached and success for how many evaluations"
 TASKS = ("reach", "grasp", "push", "pick_place")
@@ -32,7 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="budgets that those trials use",
     )
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/search"), metavar="DIR", help="a file for those of each; resumes"
+    )
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
+    add_parallel_arguments(parser, processes=1)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -41,12 +46,13 @@ def main(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from jepa_planner.core.strict_fields import to_plain
-    from jepa_planner.model.bundle import load_verdict_head, model_folder
+    from jepa_planner.model.bundle import model_folder
     from jepa_planner.model.world_model import WorldModel
     from jepa_planner.planning.planner_settings import PlannerSettings
     from jepa_planner.planning.solvers.table import SOLVER_NAMES
     from studies.search import search_comparison as compare
     from studies.search.planning_problems import record_problems
+    from studies.sweep.table import said
 
     torch.set_num_threads(1)
     model = WorldModel.load(model_folder(args.model))
@@ -62,10 +68,8 @@ def main(args: argparse.Namespace) -> int:
     successes = []
     if args.episodes:
         chosen = [e.candidate for e in energies if e.candidate.budget in (0, *args.try_evaluations)]
-        total = len(chosen) * len(args.tasks)
-        head = load_verdict_head(model_folder(args.model))
-        trials = compare.compare_successes(model, settings, chosen, args.tasks, args.episodes, head)
-        successes = list(tqdm(trials, desc="trials", unit="task", total=total))
+        sweep = compare.closed_loop(model_folder(args.model), chosen, args.tasks, args.episodes)
+        successes = list(said(sweep.run(args.out, args.processes, args.cluster)))
         print(f"\nsolved of {args.episodes} tuning scenes\n")
         print(compare.success_table(successes, energies))
     if args.json:

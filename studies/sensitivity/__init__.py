@@ -1,1 +1,4 @@
-"""How much a model's latents weigh an object and the arm."""
+"""How much latents weigh an object and the arm: too little of the object, where each scene has its own table.
+
+Measured: docs/reports/2026-11-29-studies.md.
+"""

@@ -1,13 +1,20 @@
-"""`python -m studies settings`: what each choice in planner.yaml is worth in closed loop."""
+"""`python -m studies settings`: what each choice in planner.yaml is worth in closed loop.
+
+Grid: changes of the settings, made in copies of the bundle, x tasks, on scenes that no reported number uses.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from jepa_planner.cli.number_arguments import at_least
+from studies.sweep.arguments import add_sweep_arguments, add_tasks
 
 HELP = "try a model with settings of its planner.yaml changed, one after the other: a table of success and time"
+UNCHANGED = "as it is"
+AND = "+"
+"""Between changes that are made together."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,35 +24,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--change", nargs="+", default=[], metavar="NAME=VALUE",
         help="of planner.yaml, as in energy.kind=last_step_mse; several at once are joined by +",
     )  # fmt: skip
-    parser.add_argument("--tasks", nargs="+", default=["push"], metavar="TASK", help="as `eval` (default: push)")
-    parser.add_argument("--goal-images", default="dense", metavar="dense|K|one")
-    parser.add_argument("--stop-at-success", action="store_true", help="as `eval`")
-    parser.add_argument("--scenes", type=int, default=30, help="trials per task and change (default: 30)")
-    parser.add_argument("--processes", type=at_least(1), default=1, metavar="N", help="of this machine (default: 1)")
-    parser.add_argument(
-        "--out", type=Path, default=Path("out/settings"), metavar="DIR",
-        help="a file for each cell and a bundle for each change; resumes",
-    )  # fmt: skip
+    add_tasks(parser, ["push"])
+    add_sweep_arguments(parser, "out/settings", scenes=30, seed=False)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run what is missing, on scenes that no reported number uses, printing the table as it grows."""
-    from jepa_planner.learning.evaluation.trials import TrialSettings
+    """Run what is missing, saying each result, and print the table."""
+    from jepa_planner.learning.evaluation.spread_trials import PolicySpec
     from jepa_planner.model.bundle import model_folder
-    from studies.search.planning_problems import TUNING_SEED
-    from studies.settings.settings_comparison import changed_bundles, table, try_change
+    from studies.sweep.sweep import TUNING_SEED, Sweep
+    from studies.sweep.table import keep, said
 
-    given = [
-        TrialSettings(task, args.scenes, TUNING_SEED, args.goal_images, stop_at_success=args.stop_at_success)
-        for task in args.tasks
-    ]
-    cells = []
-    for change, folder in changed_bundles(model_folder(args.model), args.change, args.out).items():
-        for settings in given:
-            cells.append(try_change(change, folder, settings, args.out, args.processes))
-            found = cells[-1]
-            print(f"{found.task}, {change}: {found.successes}/{found.trials}", flush=True)
-    text = table(cells)
-    print(text)
-    (args.out / f"table-{args.goal_images}.md").write_text(text + "\n")
+    folders = changed_bundles(model_folder(args.model), args.change, args.out)
+    sweep = Sweep(
+        policies={change: PolicySpec(folder) for change, folder in folders.items()}, tasks=tuple(args.tasks),
+        goal_images=(args.goal_images,), trials=args.scenes, seed=TUNING_SEED, stop_at_success=args.stop_at_success,
+    )  # fmt: skip
+    results = said(sweep.run(args.out, args.processes, args.cluster))
+    keep(reading(results), args.out / f"table-{args.goal_images}.md")
     return 0
+
+
+def changed_bundles(init: Path, changes: Sequence[str], out: Path) -> dict[str, Path]:
+    """A bundle for each of `changes`, NAME=VALUE or several joined by AND, behind that of `init` itself.
+
+    Raises FieldError for what cannot be changed so, before anything is tried.
+    """
+    from studies.settings.changed_bundle import changed_bundle
+
+    folders = {UNCHANGED: init}
+    for change in changes:
+        folders[change] = out / "bundles" / change.replace("/", "-")
+        changed_bundle(init, change.split(AND), folders[change])
+    return folders
+
+
+def reading(results: Iterable) -> str:
+    """A row per change, for each task how many were solved and in how many steps."""
+    from studies.sweep.table import rows_by, table
+
+    rows = rows_by(results, lambda r: (r.cell.policy if r.cell.policy == UNCHANGED else f"`{r.cell.policy}`",))
+    return table(
+        ("setting",), rows, seconds=True,
+        in_words=lambda r: r.in_words() + ("" if r.steps is None else f", {r.steps:.0f} steps"),
+    )  # fmt: skip

@@ -1,17 +1,17 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from jepa_planner.learning.evaluation.trials import Trial
 from jepa_planner.learning.training.recipe import Recipe
 from jepa_planner.learning.training.training_run import Collapsed
-from studies.ablation import ablation
-from studies.ablation.ablation import Budget, Row, Variant, ablate, budget_in_words, table
+from studies.ablation import training
+from studies.ablation.training import Budget, Measures, Variant, train
+from studies.ablation.verb import names_of, reading
+from studies.sweep.sweep import Cell, Result
 
-BUDGET = Budget(encoder_iterations=7, encoder_batch=5, predictor_iterations=3, tasks=("reach", "push"), scenes=4)
+BUDGET = Budget(encoder_iterations=7, encoder_batch=5, predictor_iterations=3)
 REPORT = {
     "episodes": 30,
     "collapse": {"effective_rank": 9.5, "numbers": 12, "std_mean": 0.98},
@@ -22,32 +22,25 @@ REPORT = {
     "prediction_error": {"object_moves": [0.1, 0.2, 0.3, 0.4], "object_moves_copy": [0.5, 0.6, 0.7, 0.8]},
 }
 VARIANT = Variant("sigreg+inverse", 30)
+MEASURES = Measures(30, False, 9.5, 12, 0.98, 0.44, 1.2, 3.1, 0.4, 0.8, 2.0)
 
 
-class Training:
-    """Stands in for `recipe.run` and for the trials: notes what it was asked for, collapses where it should."""
+@pytest.fixture
+def recipes(monkeypatch) -> list[Recipe]:
+    """What training was asked for; the objective "none" collapses."""
+    asked: list[Recipe] = []
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, collapses: bool = False) -> None:
-        self.recipes: list[Recipe] = []
-        self.tried: list[tuple[str, int, int]] = []
-        self._collapses = collapses
-        monkeypatch.setattr(ablation, "run", self.run)
-        monkeypatch.setattr(ablation.WorldModel, "load", lambda folder: SimpleNamespace(contract=None))
-        monkeypatch.setattr(ablation, "WorldModelPolicy", lambda model, planner: model)
-        monkeypatch.setattr(ablation.PlannerSettings, "load", lambda folder, contract: None)
-        monkeypatch.setattr(ablation, "run_trials", self.trials)
-
-    def run(self, data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> None:
-        self.recipes.append(recipe)
+    def run(data: Path, bundle: Path, run_folder: Path, recipe: Recipe) -> None:
+        asked.append(recipe)
         run_folder.mkdir(parents=True)
-        report = {key: REPORT[key] for key in REPORT if not (self._collapses and key == "prediction_error")}
+        collapses = recipe.objective == "none"
+        report = {key: REPORT[key] for key in REPORT if not (collapses and key == "prediction_error")}
         (run_folder / "report.json").write_text(json.dumps(report))
-        if self._collapses:
+        if collapses:
             raise Collapsed("COLLAPSED: effective rank 1.0")
 
-    def trials(self, policy, settings):
-        self.tried.append((settings.task, settings.seed, settings.episodes))
-        return [Trial(seed, seed % 2 == 0, 3, 0.1, 0.01, "") for seed in range(settings.episodes)]
+    monkeypatch.setattr(training, "run", run)
+    return asked
 
 
 @pytest.fixture
@@ -58,48 +51,47 @@ def data(tmp_path) -> Path:
     return tmp_path / "data"
 
 
-def test_a_row_holds_what_training_and_trials_found(tmp_path, data, monkeypatch):
-    training = Training(monkeypatch)
-    row = ablate(data, tmp_path / "out", VARIANT, BUDGET)
-    (recipe,) = training.recipes
+def test_a_variant_is_trained_as_the_budget_says_and_measured(tmp_path, data, recipes):
+    measures = train(data, tmp_path / "out", VARIANT, BUDGET)
+    (recipe,) = recipes
     assert (recipe.objective, recipe.episodes) == ("sigreg+inverse", 30)
     assert (recipe.encoder_iterations, recipe.encoder_batch, recipe.predictor_iterations) == (7, 5, 3)
-    assert training.tried == [("reach", 500_000, 4), ("push", 500_000, 4)]
-    assert row.successes == {"reach": 2, "push": 2}
-    assert (row.effective_rank, row.tcp_cm, row.object_cm, row.prediction, row.copying) == (9.5, 0.44, 1.2, 0.4, 0.8)
-    assert not row.collapsed
+    assert replace(measures, seconds=2.0) == MEASURES
 
 
-def test_a_row_that_is_there_is_not_made_again_and_one_of_another_budget_is_refused(tmp_path, data, monkeypatch):
-    training = Training(monkeypatch)
-    first = ablate(data, tmp_path / "out", VARIANT, BUDGET)
-    assert ablate(data, tmp_path / "out", VARIANT, BUDGET) == first
-    assert len(training.recipes) == 1
-    for change in ({"encoder_iterations": 8}, {"seed": 1}, {"scenes": 5}, {"tasks": ("push",)}, {"encoder_batch": 6}):
-        with pytest.raises(ValueError, match=rf"row\.json was made with another {next(iter(change))}: choose another"):
-            ablate(data, tmp_path / "out", VARIANT, replace(BUDGET, **change))
+def test_what_was_trained_is_not_trained_again_and_what_is_of_another_budget_is_refused(tmp_path, data, recipes):
+    first = train(data, tmp_path / "out", VARIANT, BUDGET)
+    assert train(data, tmp_path / "out", VARIANT, BUDGET) == first
+    assert len(recipes) == 1
+    for change in ({"encoder_iterations": 8}, {"seed": 1}, {"encoder_batch": 6}, {"predictor_iterations": 4}):
+        (name,) = change
+        with pytest.raises(ValueError, match=rf"training\.json was made with another {name}: choose another"):
+            train(data, tmp_path / "out", VARIANT, replace(BUDGET, **change))
     (data / "episodes-000000.h5").write_bytes(b"other episodes")
-    with pytest.raises(ValueError, match=r"row\.json was made with another data: choose another --out"):
-        ablate(data, tmp_path / "out", VARIANT, BUDGET)
-    assert len(training.recipes) == 1
+    with pytest.raises(ValueError, match=r"training\.json was made with another data: choose another --out"):
+        train(data, tmp_path / "out", VARIANT, BUDGET)
+    assert len(recipes) == 1
 
 
-def test_a_collapsed_variant_is_a_row_without_trials(tmp_path, data, monkeypatch, capsys):
-    training = Training(monkeypatch, collapses=True)
-    row = ablate(data, tmp_path / "out", Variant("none"), BUDGET)
-    assert row.collapsed and row.successes == {} and training.tried == []
+def test_a_collapsed_variant_is_measured_all_the_same(tmp_path, data, recipes, capsys):
+    measures = train(data, tmp_path / "out", Variant("none"), BUDGET)
+    assert measures.collapsed and measures.prediction is None and measures.effective_rank == 9.5
     assert "COLLAPSED" in capsys.readouterr().out
-    assert ablate(data, tmp_path / "out", Variant("none"), BUDGET) == row
+    assert train(data, tmp_path / "out", Variant("none"), BUDGET) == measures
 
 
-def test_the_table_shows_each_variant_and_says_which_collapsed(tmp_path, data, monkeypatch):
-    Training(monkeypatch)
-    good = ablate(data, tmp_path / "out", VARIANT, BUDGET)
-    bad: Row = replace(
-        good, variant=Variant("none"), collapsed=True, effective_rank=1.0, prediction=None, copying=None, successes={}
+def test_the_table_shows_each_variant_and_says_which_collapsed():
+    bad = replace(MEASURES, collapsed=True, effective_rank=1.0, prediction=None, copying=None)
+    solved = {
+        task: Result(Cell("", task, "standard", "dense"), 2, 4, 0.15, 0.85, 4.0, 0.1) for task in ("reach", "push")
+    }
+    head, _, first, second = reading(
+        {names_of(VARIANT, MEASURES): solved, names_of(Variant("none"), bad): {}}
+    ).splitlines()
+    assert head.endswith("| imagined / copied | reach | push |")
+    assert first == (
+        "| sigreg + inverse | 30 | 9.5 of 12 | 0.98 | 0.4 | 1.2 (3.1) | 0.400 / 0.800 | 2/4 (15% to 85%) | "
+        "2/4 (15% to 85%) |"
     )
-    head, _, first, second = table([good, bad]).splitlines()
-    assert head.endswith("| reach | push |")
-    assert first == "| sigreg + inverse | 30 | 9.5 of 12 | 0.98 | 0.4 | 1.2 (3.1) | 0.400 / 0.800 | 2/4 | 2/4 |"
     assert "1.0 of 12 **collapsed**" in second and second.endswith("|  |  |  |")
-    assert budget_in_words(BUDGET).startswith("7 encoder iterations of 5 windows, 3 predictor iterations, seed 0; 4 ")
+    assert BUDGET.in_words() == "7 encoder iterations of 5 windows, 3 predictor iterations, seed 0"

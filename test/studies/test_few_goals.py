@@ -1,6 +1,7 @@
 """Other ways to do with one goal picture, on a line of latents where what is right is plain."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import torch
 from tiny_model import imagining, tiny_head, tiny_model, tiny_planner
 
 from jepa_planner.core.arm_layout import GRIPPER
-from jepa_planner.learning.evaluation.trials import TrialSettings
 from jepa_planner.learning.training.demonstrations import Demonstrations
 from jepa_planner.learning.training.run_folder import RunFolderError
 from jepa_planner.model.bundle import add_sub_goal_head, save_bundle
@@ -18,10 +18,11 @@ from jepa_planner.model.contract_sections import SubGoalSpec, TrainingSpec
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner_sim.collect import collect
 from jepa_planner_sim.collect_settings import CollectSettings
-from studies.few_goals import few_goals
-from studies.few_goals.few_goals import Row, Ways, table, try_ways
+from studies.__main__ import main as study
 from studies.few_goals.flat_policy import FlatPolicy
 from studies.few_goals.retrieval import RetrievedMoments
+from studies.few_goals.ways import WAYS, ways
+from studies.sweep.sweep import Sweep
 
 
 def walks(episodes: int = 4, steps: int = 10, moment: int = 4) -> Demonstrations:
@@ -113,40 +114,53 @@ def bundle(tmp_path_factory) -> Path:
     return folder
 
 
-def test_every_way_is_tried_in_the_same_scenes_and_kept(tmp_path, bundle):
-    collect(tmp_path / "shown", CollectSettings(episodes=3, steps=6, behaviour="demonstration", image_size_px=64), 1)
-    ways = Ways(bundle, [tmp_path / "shown"], tmp_path / "run", iterations=2)
-    names, trials = ["imagined", "retrieved", "search alone", "flat policy"], [TrialSettings("push", 1, 0, "one")]
-    rows = try_ways(ways, names, trials, tmp_path / "out")
-    assert [(row.way, row.task, row.trials) for row in rows] == [(name, "push", 1) for name in names]
-    cached = sorted((tmp_path / "out").glob("*.json"))
-    assert len({json.loads(file.read_text())["trials"][0]["seed"] for file in cached}) == 1 and len(cached) == 4
-    changed = json.loads(cached[0].read_text()) | {"successes": 1}
-    cached[0].write_text(json.dumps(changed))
-    assert sum(row.successes for row in try_ways(ways, names, trials, tmp_path / "out")) == 1
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("few") / "shown"
+    collect(folder, CollectSettings(episodes=3, steps=6, behaviour="demonstration", image_size_px=64), 1)
+    return folder
 
 
-def test_what_is_kept_of_other_demonstrations_or_iterations_is_refused(tmp_path, bundle, monkeypatch):
-    monkeypatch.setattr(few_goals, "_try", lambda ways, name, settings: {"successes": 0, "episodes": 1})
-    shown = [tmp_path / "shown"]
-    collect(shown[0], CollectSettings(episodes=3, steps=6, behaviour="demonstration", image_size_px=64), 1)
+def test_every_way_is_tried_in_the_same_scenes_and_kept(tmp_path, bundle, shown, capsys):
+    names = ["imagined", "retrieved", "search alone", "flat policy"]
+    typed = ["--model", str(bundle), "--demonstrations", str(shown), "--run", str(tmp_path / "run")]
+    few = ["--iterations", "2", "--tasks", "push", "--scenes", "1", "--out", str(tmp_path / "out")]
+    assert study(["few-goals", *typed, *few, "--ways", *names]) == 0
+    kept = [json.loads((tmp_path / "out" / f"{name.replace(' ', '_')}-standard-push-one.json").read_text())
+            for name in names]  # fmt: skip
+    assert {each["trials"][0]["seed"] for each in kept} == {1_000_000}
+    written = (tmp_path / "out" / "table.md").read_text()
+    assert [line.split(" | ")[0] for line in written.splitlines()[2:]] == [f"| {WAYS[name]}" for name in names]
+    assert study(["few-goals", *typed, *few, "--ways", *names]) == 0
+    assert capsys.readouterr().out.count("made before, read from there") == 4
 
-    def tried(name: str, iterations: int = 2, goal_images: str = "one") -> Row:
-        ways, trials = Ways(bundle, shown, tmp_path / "run", iterations), [TrialSettings("push", 1, 0, goal_images)]
-        return try_ways(ways, [name], trials, tmp_path / "out")[0]
 
-    names = ("imagined", "retrieved", "flat policy")
-    assert [tried(name) for name in names] == [tried(name) for name in names]
-    assert tried("imagined", iterations=3) and tried("retrieved", iterations=3), "they are not trained"
-    with pytest.raises(ValueError, match=r"flat_policy-push-0-1\.json was made with another iterations: choose"):
-        tried("flat policy", iterations=3)
-    with pytest.raises(ValueError, match="made with another goal_images"):
-        tried("imagined", goal_images="dense")
-    with (shown[0] / "episodes-000000.h5").open("ab") as shard:
+def test_what_is_kept_of_other_demonstrations_or_iterations_is_refused(tmp_path, bundle, shown, pretended):
+    tried, copy = pretended(lambda *_: True), tmp_path / "shown"
+    shutil.copytree(shown, copy)
+
+    def try_way(name: str, iterations: int = 2) -> None:
+        policy = ways(bundle, [copy], tmp_path / "run", iterations)[name]
+        list(Sweep({name: policy}, ("push",), 1, goal_images=("one",)).run(tmp_path / "out"))
+
+    for name in ("imagined", "retrieved", "flat policy"):
+        try_way(name)
+    for name in ("imagined", "retrieved"):
+        try_way(name, iterations=3)  # they are not trained
+    with pytest.raises(ValueError, match=r"flat_policy-standard-push-one\.json was made with another iterations"):
+        try_way("flat policy", iterations=3)
+    with (copy / "episodes-000000.h5").open("ab") as shard:
         shard.write(b"more")
-    assert tried("imagined"), "it does without them"
+    try_way("imagined")  # it does without them
     with pytest.raises(ValueError, match="made with another demonstrations"):
-        tried("retrieved")
+        try_way("retrieved")
+    assert len(tried) == 3
+
+
+@pytest.mark.parametrize(("way", "says"), [("guessed", "--ways: 'guessed' given; choose among imagined, retrieved")])
+def test_a_way_that_there_is_not_is_refused(way, says, shown, capsys):
+    assert study(["few-goals", "--demonstrations", str(shown), "--ways", way]) != 0
+    assert says in capsys.readouterr().err
 
 
 def test_a_flat_policy_goes_on_with_its_own_training_alone(tmp_path):
@@ -157,11 +171,3 @@ def test_a_flat_policy_goes_on_with_its_own_training_alone(tmp_path):
         policy.train(walks(), 3, tmp_path)
     with pytest.raises(RunFolderError, match="with other demonstrations"):
         policy.train(replace(walks(), content="others"), 2, tmp_path)
-
-
-def test_a_table_has_a_row_per_way_and_a_column_per_task():
-    rows = [Row("imagined", "push", 3, 4), Row("imagined", "grasp", 4, 4), Row("flat policy", "push", 0, 4),
-            Row("flat policy", "grasp", 1, 4)]  # fmt: skip
-    lines = table(rows).splitlines()
-    assert lines[0] == "| way | push | grasp |" and len(lines) == 4
-    assert "3/4 (30% to 95%)" in lines[2]

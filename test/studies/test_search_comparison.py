@@ -18,7 +18,6 @@ from studies.search import verb as tune_search
 from studies.search.search_comparison import (
     Candidate,
     EnergyResult,
-    SuccessResult,
     best_shapes,
     candidates,
     compare_energies,
@@ -26,6 +25,7 @@ from studies.search.search_comparison import (
     missed_shares,
     success_table,
 )
+from studies.sweep.sweep import Cell, Result
 
 from tiny_model import tiny_model, tiny_planner  # isort: skip
 
@@ -91,8 +91,12 @@ def test_the_tables_name_search_shape_share_and_successes():
     assert "| search | 64 evaluations | 128 evaluations |" in table
     assert "| mppi | 25.0% (10 x 6, 10 ms) | 5.0% (21 x 6, 10 ms) |" in table
     assert "cem (the model's): 400 x 10, 4001 evaluations: 12.0% missed" in table
-    successes = [SuccessResult(own.candidate, task, 3, 4, seconds) for task, seconds in (("reach", 0.1), ("push", 0.3))]
-    assert "| cem (the model's) | 400 x 10 | 4001 | 12.0% | 0.200 | 3/4 | 3/4 |" in success_table(successes, energies)
+    successes = [
+        Result(Cell(own.candidate.label, task, "standard", "dense"), 3, 4, 0.3, 0.95, 5.0, seconds)
+        for task, seconds in (("reach", 0.1), ("push", 0.3))
+    ]
+    row = "| cem (the model's) | 400 x 10 | 4001 | 12.0% | 3/4 (30% to 95%) | 3/4 (30% to 95%) | 0.30 |"
+    assert row in success_table(successes, energies)
 
 
 def test_the_verb_records_compares_and_prints_both_tables(tmp_path, capsys, monkeypatch):
@@ -104,10 +108,10 @@ def test_the_verb_records_compares_and_prints_both_tables(tmp_path, capsys, monk
     tiny_planner().save(tmp_path / "model")
     threads = torch.get_num_threads()
     search = ["--solvers", "mppi", "icem", "--evaluations", "24", "--try-evaluations", "24", "--problems", "2"]
-    trials = ["--episodes", "1", "--tasks", "reach", "--json", str(tmp_path / "table.json")]
+    trials = ["--episodes", "1", "--tasks", "reach", "--json", str(tmp_path / "table.json"), "--out", str(tmp_path)]
     assert study(["search", "--model", str(tmp_path / "model"), *search, *trials]) == 0
     torch.set_num_threads(threads)
     printed = capsys.readouterr().out
     assert "2 planning problems" in printed and "| icem |" in printed and "cem (the model's): 8 x 1" in printed
-    assert "| search | size | evaluations | missed | seconds per step | reach |" in printed
+    assert "| search | size | evaluations | missed | reach | s per plan |" in printed
     assert (tmp_path / "table.json").stat().st_size > 100

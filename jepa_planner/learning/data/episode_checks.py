@@ -22,11 +22,11 @@ LONGEST_STEP_S, LONG_STEP_S = 10.0, 2.0
 def look_at(episodes: Episodes, least_frames: int = 2) -> list[Finding]:
     """All that is wrong with episodes, or may be; raises EpisodeError where they have less than so many frames."""
     check_length(episodes.images.shape[1], least_frames)
-    found = [*_check_time_step(episodes.time_step_s)]
-    found += _check_ranges(episodes.states)
-    if not any(finding.certain for finding in found):  # else the rest would be judged by wrong numbers
-        found += [*check_motion(episodes), *check_pictures(episodes), *check_repeated(episodes)]
-    return found
+    findings = [*_check_time_step(episodes.time_step_s)]
+    findings += _check_ranges(episodes.states)
+    if not any(finding.certain for finding in findings):  # else the rest would be judged by wrong numbers
+        findings += [*check_motion(episodes), *check_pictures(episodes), *check_repeated(episodes)]
+    return findings
 
 
 def heed(findings: Iterable[Finding], trusted: bool = False) -> None:

@@ -47,12 +47,12 @@ class Act(NamedTuple):
 def hand_acts(states: np.ndarray, thresholds: ActThresholds | None = None) -> list[Act]:
     """The acts of an episode, in order: states [T+1, S], channels as in STATE_CHANNELS."""
     limits = thresholds or ActThresholds()
-    found = sorted([*_takes(states, limits), *_pushes(states, limits)], key=lambda act: act[1])
+    candidates = sorted([*_takes(states, limits), *_pushes(states, limits)], key=lambda act: act[1])
     last = len(states) - 1
     acts = []
-    for number, (kind, begin, end) in enumerate(found):
-        earliest = found[number - 1][2] + 1 if number else 0
-        latest = found[number + 1][1] - 1 if number + 1 < len(found) else last
+    for number, (kind, begin, end) in enumerate(candidates):
+        earliest = candidates[number - 1][2] + 1 if number else 0
+        latest = candidates[number + 1][1] - 1 if number + 1 < len(candidates) else last
         if earliest < begin < end < latest:
             acts.append(Act(kind, earliest, begin, end, latest))
     return acts

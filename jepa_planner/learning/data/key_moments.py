@@ -40,12 +40,12 @@ def key_moments(states: np.ndarray, thresholds: MomentThresholds | None = None) 
     lengths_m = np.linalg.norm(steps, axis=1)
     moves = lengths_m > limits.moving_m
     cosines = (steps[:-1] * steps[1:]).sum(axis=1) / np.maximum(lengths_m[:-1] * lengths_m[1:], 1e-12)
-    found = np.zeros(len(states), bool)
-    found[1:-1] = moves[:-1] & (~moves[1:] | (cosines < limits.turn_cos))
+    moments = np.zeros(len(states), bool)
+    moments[1:-1] = moves[:-1] & (~moves[1:] | (cosines < limits.turn_cos))
     acts = np.flatnonzero(np.abs(np.diff(states[:, GRIPPER])) > limits.command_change)
-    found[acts] = True
-    found[[_settled(frame + 1, states[:, MEASURED], lengths_m, limits) for frame in acts]] = True
-    return found
+    moments[acts] = True
+    moments[[_settled(frame + 1, states[:, MEASURED], lengths_m, limits) for frame in acts]] = True
+    return moments
 
 
 def next_moments(moments: np.ndarray) -> np.ndarray:

@@ -44,15 +44,15 @@ def check_motion(episodes: Episodes) -> Iterator[Finding]:
     yield from (*coarse, *_check_relative(episodes), *_check_speed(episodes, done))
     if coarse:
         return
-    found, misread = [], []
+    findings, misread = [], []
     for three in (XYZ, RPY):
         axes = Axes(
             ACTION_CHANNELS[three], STATE_CHANNELS[three], episodes.actions[..., three], tamed(done[..., three])
         )
-        found += misread or [*_check_left_out(axes), *_check_axes(axes, episodes.states)]
-        misread = [] if found else [*check_rotations(episodes)]
-    yield from found
-    if not found:  # at another time the gripper seems to go the other way
+        findings += misread or [*_check_left_out(axes), *_check_axes(axes, episodes.states)]
+        misread = [] if findings else [*check_rotations(episodes)]
+    yield from findings
+    if not findings:  # at another time the gripper seems to go the other way
         yield from _check_gripper(episodes)
         yield from check_strays(episodes, done)
 
@@ -76,16 +76,16 @@ def _check_size(episodes: Episodes) -> Iterator[Finding]:
 
 def _check_absolute(episodes: Episodes) -> Iterator[Finding]:
     """Actions that are where to go, not how far."""
-    found = []
+    findings = []
     for channel, name in enumerate(ACTION_CHANNELS):
         value, state = episodes.actions[..., channel], episodes.states[..., channel]
         asked = np.clip(state[:, :-1] + value, 0.0, 1.0) - state[:, :-1] if channel == GRIPPER else value
         as_change = np.abs(asked - np.diff(state, axis=1)).mean()
         as_state = min(np.abs(value - state[:, 1:]).mean(), np.abs(value - state[:, :-1]).mean())
         if np.abs(state).mean() > 0.05 and as_state < 0.5 * as_change and np.abs(value).max() > NO_MOTION:
-            found.append(f"{name} is {as_state:.2g} from the state and {as_change:.2g} from its change")
-    if found:
-        yield refused(f"actions are absolute, expected changes from one state to the next: {', '.join(found)}")
+            findings.append(f"{name} is {as_state:.2g} from the state and {as_change:.2g} from its change")
+    if findings:
+        yield refused(f"actions are absolute, expected changes from one state to the next: {', '.join(findings)}")
 
 
 def _check_relative(episodes: Episodes) -> Iterator[Finding]:

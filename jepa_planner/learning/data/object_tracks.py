@@ -74,7 +74,7 @@ def frame_pairs(states: np.ndarray, thresholds: TrackThresholds | None = None) -
 
     With more it may be another object each time.
     """
-    limits, found = thresholds or TrackThresholds(), []
+    limits, pairs = thresholds or TrackThresholds(), []
     for number, episode in enumerate(states):
         track, hand = object_track(episode, limits), _HANDS[_doing(episode, limits)]
         first, last = np.minimum.outer(track.acts, track.acts), np.maximum.outer(track.acts, track.acts)
@@ -84,8 +84,8 @@ def frame_pairs(states: np.ndarray, thresholds: TrackThresholds | None = None) -
         off_m = np.linalg.norm(track.at_m[now] - track.at_m[goal], axis=1)
         doubt_m = np.abs(track.doubt_m[now] - track.doubt_m[goal])
         episodes = np.full(len(now), number, np.int32)
-        found.append((episodes, now, goal, off_m.astype(np.float32), doubt_m.astype(np.float32), hand[now], hand[goal]))
-    return FramePairs(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        pairs.append((episodes, now, goal, off_m.astype(np.float32), doubt_m.astype(np.float32), hand[now], hand[goal]))
+    return FramePairs(*(np.concatenate(parts) for parts in zip(*pairs, strict=True)))
 
 
 def object_track(states: np.ndarray, thresholds: TrackThresholds | None = None) -> ObjectTrack:

@@ -42,7 +42,7 @@ def frames_of(episodes: Episodes, chosen: tuple[str, str], init: Contract | None
 
     Raises EpisodeError where neither says, or where that is not what the model to begin with knows and was not chosen.
     """
-    found = []
+    names = []
     for option, given, said, known in (
         ("--base-frame", chosen[0], episodes.frame, init and init.state.frame),
         ("--tcp-frame", chosen[1], episodes.tcp_frame, init and init.state.tcp_frame),
@@ -58,8 +58,8 @@ def frames_of(episodes: Episodes, chosen: tuple[str, str], init: Contract | None
             raise EpisodeError(
                 f"the episodes' poses are {said!r}, those of {init.name} {known!r}: if that is meant, {option} {said}"
             )
-        found.append(given or said)
-    return found[0], found[1]
+        names.append(given or said)
+    return names[0], names[1]
 
 
 def check_frames(episodes: Episodes, contract: Contract) -> None:

@@ -33,12 +33,12 @@ def check_rotations(episodes: Episodes) -> Iterator[Finding]:
     if (np.abs(asked).max(axis=-1) > NO_MOTION).sum() < LEAST_STEPS:
         return
     r = correlation(asked, _turns(rotation_matrix, angles))
-    found = {says: correlation(asked, _turns(matrix, angles)) for says, matrix in READINGS.items()}
-    says = max(found, key=lambda reading: found[reading])
-    if _is_read_so(r, found[says]):
+    fits = {says: correlation(asked, _turns(matrix, angles)) for says, matrix in READINGS.items()}
+    says = max(fits, key=lambda reading: fits[reading])
+    if _is_read_so(r, fits[says]):
         yield refused(
             f"states: roll, pitch and yaw are {says}, expected angles (rad, extrinsic xyz): their changes and "
-            f"droll_rad, dpitch_rad, dyaw_rad have r {r:.2f} as they are and {found[says]:.2f} if read so"
+            f"droll_rad, dpitch_rad, dyaw_rad have r {r:.2f} as they are and {fits[says]:.2f} if read so"
         )
         return
     differences = (np.diff(angles, axis=1) + np.pi) % (2 * np.pi) - np.pi

@@ -71,14 +71,14 @@ def write_checked(file: h5py.File, name: str, values: np.ndarray, **how: object)
 
 def as_texts(value: object, path: Path) -> tuple[str, ...]:
     """Text of any writer (of fixed or variable length, one or an array) as strings; raises EpisodeError."""
-    found = []
+    texts = []
     for text in np.atleast_1d(np.asarray(value)).ravel().tolist():
         if isinstance(text, bytes):
             text = text.decode(errors="replace")
         if not isinstance(text, str):
             raise EpisodeError(f"{path} holds {text!r} where text is expected")
-        found.append(text.rstrip("\0"))
-    return tuple(found)
+        texts.append(text.rstrip("\0"))
+    return tuple(texts)
 
 
 def first_rows(file: h5py.File, name: str, limit: int | None) -> np.ndarray:

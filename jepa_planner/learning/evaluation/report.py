@@ -78,16 +78,16 @@ def success_means(trials: Sequence[Trial], settings: TrialSettings) -> str:
 
 def counts(trials: Sequence[Trial], said: bool) -> dict[str, object]:
     """What was said beside what was true; see docs/evaluation.md. Null where nothing was said that ended a trial."""
-    found: dict[str, object] = {
+    verdicts: dict[str, object] = {
         "reached_and_true": sum(t.reached and t.solved_at_end for t in trials),
         "reached_and_false": sum(t.reached and not t.solved_at_end for t in trials),
         "true_not_reached": sum(t.solved_at_end and not t.reached for t in trials),
         "stalled": sum(t.reason == Reason.STALLED.name for t in trials),
     }
     if not said:
-        found = dict.fromkeys(found)
+        verdicts = dict.fromkeys(verdicts)
     waited = [max(0, t.steps - t.true_since) for t in trials if t.reached and t.true_since is not None and said]
-    return found | {
+    return verdicts | {
         "solved_at_some_moment": sum(t.was_solved for t in trials),
         "solved_at_end": sum(t.solved_at_end for t in trials),
         "steps_to_verdict_median": percentile(waited, 50) if waited else None,

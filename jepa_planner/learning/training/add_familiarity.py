@@ -1,32 +1,41 @@
-"""Episodes and a bundle in, the same bundle out that knows what its training data looked like."""
+"""What a model's training data looked like, measured and written into its bundle, so that it knows its limits."""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from jepa_planner.core.context import Context
+from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.data.episode_checks import heed, look_at
-from jepa_planner.learning.data.episodes import read_episodes, seeds_in_words
+from jepa_planner.learning.data.episodes import Episodes, read_episodes, seeds_in_words
 from jepa_planner.learning.data.reference_checks import check_frames
 from jepa_planner.learning.training.encoder_training import encode_some_alone
 from jepa_planner.learning.training.latent_cache import cached_latents
+from jepa_planner.learning.training.manifest import Run
 from jepa_planner.learning.training.windows import split
 from jepa_planner.model.bundle import write_familiarity
+from jepa_planner.model.bundle_files import ENCODER_FILE
 from jepa_planner.model.contract_sections import FamiliaritySpec
-from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.familiarity import Familiarity, latent_features
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import Energy, energy_of
 from jepa_planner.planning.planner_settings import PlannerSettings
 
 HEADROOM = 1.15
 """Limits are so many times the largest value in held-out episodes."""
+
+
+class TooLittleToTell(ValueError):
+    """Episodes from which no limits follow: they are too few, or nothing in them differs."""
 
 
 @dataclass(frozen=True)
@@ -41,60 +50,85 @@ class Examples:
 def add_familiarity(
     data: Path | Sequence[Path], folder: Path, limit: int | None = None, trust_data: bool = False
 ) -> FamiliaritySpec:
-    """Writes statistics of episodes into a bundle; returns the limits, taken from the twentieth that was held out.
+    """Adds statistics of episodes to a bundle that was trained without; otherwise as `learn_familiarity`.
 
-    data: a folder, or several, the most varied one last: it is its end that is held out. With an encoder that can do
-    with any one view, as many episodes are seen by one as in training. trust_data: what is surely wrong is only said.
-
-    Raises EpisodeError, ContractError or BundleError for what does not fit.
+    trust_data: what is surely wrong is only said. Raises EpisodeError, ContractError or BundleError for what does not
+    fit.
     """
+    run = Run("familiarity", {"limit": limit})
     model = WorldModel.load(folder)
     episodes = read_episodes(data, limit)
     heed(look_at(episodes), trust_data)
     check_frames(episodes, model.contract)
-    settings = PlannerSettings.load(folder, model.contract)
-    energy = energy_of(settings.energy.kind, model.decoder)
+    with tempfile.TemporaryDirectory() as scratch:
+        spec = learn_familiarity(folder, episodes, Path(scratch))
+    run.note(folder, {"data": episodes})
+    return spec
+
+
+def learn_familiarity(
+    folder: Path, episodes: Episodes, run_folder: Path, content: str = "", views: Sequence[int] | None = None,
+    device: str = "cpu",
+) -> FamiliaritySpec:  # fmt: skip
+    """Writes statistics of episodes into a bundle; returns the limits, taken from the twentieth that was held out.
+
+    episodes: the most varied ones last, as it is their end that is held out. With an encoder that can do with any one
+    view, as many are seen by one as in training. run_folder: where latents are kept by the episodes' content_hash.
+    views: where those of the model stand in the pictures, if not by their names. Raises TooLittleToTell, and then
+    writes nothing.
+    """
+    model = WorldModel.load(folder, device=device)
+    contract = model.contract
+    views = contract.pick_views(episodes.views) if views is None else list(views)
+    latents = encoded(model, episodes, views, run_folder, content)
+    channels = contract.state.columns
+    states, actions = torch.from_numpy(episodes.states[..., channels]).float(), torch.from_numpy(episodes.actions)
     parts = split(episodes)
-    examples = encoded(model, episodes)
-    known = part(examples, parts.train)
-    familiarity = Familiarity.of(known.latents.flatten(0, 1), known.states.flatten(0, 1))
-    held_out = part(examples, parts.held_out)
-    spec = FamiliaritySpec(
-        latent_distance=HEADROOM * float(familiarity.distance(held_out.latents).max()),
-        arm_error_m=HEADROOM * float(familiarity.arm_error_m(held_out.latents, held_out.states).max()),
-        surprise=HEADROOM * float(surprises(model, energy, held_out).max()),
-        data=f"{len(episodes)} episodes, seeds {seeds_in_words(episodes.seeds)}",
+    features = torch.stack([latent_features(torch.from_numpy(np.array(latents[number]))) for number in parts.train])
+    familiarity = Familiarity.of(features.flatten(0, 1)[:, None], states[parts.train].flatten(0, 1))
+    held_out = Examples(
+        torch.from_numpy(latents[parts.held_out]), states[parts.held_out], actions[parts.held_out].float()
     )
+    energy = energy_of(PlannerSettings.load(folder, contract).energy.kind, model.decoder)
+    largest = {
+        "latent_distance": familiarity.distance(held_out.latents).max(),
+        "arm_error_m": familiarity.arm_error_m(held_out.latents, held_out.states).max(),
+        "surprise": surprises(model, energy, held_out).max(),
+    }
+    shown = f"{len(episodes)} episodes, seeds {seeds_in_words(episodes.seeds)}"
+    try:
+        spec = FamiliaritySpec(**{name: HEADROOM * float(value) for name, value in largest.items()}, data=shown)
+    except ValueError as error:
+        raise TooLittleToTell(f"what the model knows cannot be told from {shown}: {error}") from error
     write_familiarity(folder, familiarity, spec)
     return spec
 
 
-def encoded(model: WorldModel, episodes) -> Examples:
-    """Encodes episodes in the model's views and state channels."""
-    views = model.contract.pick_views(episodes.views)
-    channels = model.contract.state.columns
-    with tempfile.TemporaryDirectory() as scratch:
-        latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, "", Path(scratch))
-        latents = np.array(latents)
-    if model.contract.encoder.any_view:
-        latents = encode_some_alone(model.encoder, episodes.images[:, :, views], latents, np.random.default_rng(0))
-    latents = torch.from_numpy(latents)
-    states, actions = torch.from_numpy(episodes.states[..., channels]), torch.from_numpy(episodes.actions)
-    return Examples(latents, states.float(), actions.float())
+def familiarity_noted(*given: Any, **named: Any) -> dict[str, object] | None:
+    """As `learn_familiarity`, with the limits as plain data; where there are none None, which is said."""
+    try:
+        return to_plain(learn_familiarity(*given, **named))
+    except TooLittleToTell as error:
+        print(f"warning: {error}; the model will not say that it does not know a scene", file=sys.stderr)
+        return None
 
 
-def part(examples: Examples, numbers: np.ndarray) -> Examples:
-    """Some of the episodes."""
-    return Examples(examples.latents[numbers], examples.states[numbers], examples.actions[numbers])
+def encoded(
+    model: WorldModel, episodes: Episodes, views: Sequence[int], run_folder: Path, content: str = ""
+) -> np.ndarray:
+    """Latents [E, T+1, N, D] of episodes in the model's views, some of them by one alone where it can do with any."""
+    key = f"{model.contract.files[ENCODER_FILE]} {model.contract.image} {list(views)} {content}"
+    latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, key, run_folder)
+    return encode_some_alone(model.encoder, episodes.images[:, :, views], latents, np.random.default_rng(0))
 
 
 def surprises(model: WorldModel, energy: Energy, examples: Examples) -> Tensor:
     """Energies [E, T] between each observation and what the model imagines from the one before."""
-    found = []
+    energies = []
     for latents, states, actions in zip(examples.latents, examples.states, examples.actions, strict=True):
         for time in range(len(actions)):
             context = Context(latents[time : time + 1], states[time : time + 1], actions[:0])
             goal, action = latents[time + 1], actions[time][None, None]
             score = model.evaluate(context, action, lambda imagined, a, goal=goal: energy(imagined, goal, a))
-            found.append(float(score[0]))
-    return torch.tensor(found).reshape(examples.actions.shape[:2])
+            energies.append(float(score[0]))
+    return torch.tensor(energies).reshape(examples.actions.shape[:2])

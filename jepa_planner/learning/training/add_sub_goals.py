@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.data.episode_checks import heed, look_at
 from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
 from jepa_planner.learning.training.action_bounds import as_far
 from jepa_planner.learning.training.demonstrations import Demonstrations, encoded_demonstrations
 from jepa_planner.learning.training.fit import FitSettings
+from jepa_planner.learning.training.manifest import Run
 from jepa_planner.learning.training.recipe import TUNED_FOR
 from jepa_planner.learning.training.run_folder import check_same_run, write_whole
 from jepa_planner.learning.training.scene_training import (
@@ -31,6 +33,7 @@ from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import SubGoalSpec, TrainingSpec
 from jepa_planner.model.scene_eyes import SceneEyesConfig
 from jepa_planner.model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
+from jepa_planner.model.whole_bundle import whole_bundle
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.sub_goals import SubGoalSettings
@@ -46,8 +49,7 @@ class SubGoalRun:
     """How long to train, from which seed, on how many of the demonstrations (None: all).
 
     seeing: the head looks at the pictures themselves. eyes_of: a bundle whose head sees, with whose eyes it begins.
-    trust_data: what is surely wrong with them is only said; checked:
-    it was said before.
+    trust_data: what is surely wrong with them is only said; checked: it was said before.
     """
 
     seed: int = 0
@@ -70,6 +72,7 @@ def add_sub_goals(
     moments of held-out episodes. Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for what
     does not fit.
     """
+    run = Run("sub_goals", to_plain(settings))
     model = WorldModel.load(init)
     contract = model.contract
     episodes = read_episodes(demonstrations, settings.episodes)
@@ -77,7 +80,6 @@ def add_sub_goals(
         heed(look_at(episodes), settings.trust_data)
     check_frames(episodes, contract)
     data = encoded_demonstrations(episodes, model, run_folder, keep_images=settings.seeing)
-    del episodes
     about = {"seed": settings.seed, "iterations": settings.iterations, "encoder": contract.files[ENCODER_FILE]}
     about |= {"data": data.content} | ({"seeing": True} if settings.seeing else {})
     about |= {"eyes_of": str(settings.eyes_of)} if settings.eyes_of is not None else {}
@@ -102,8 +104,10 @@ def add_sub_goals(
     pursuit = planner_settings.sub_goals or SubGoalSettings(
         steps=as_far(SubGoalSettings.steps, TUNED_FOR, contract.action.max_abs)
     )
-    add_sub_goal_head(init, bundle, head, SubGoalSpec(head=head.config, training=trained))
-    changed = replace(planner_settings, sub_goals=pursuit).save(bundle)
+    with whole_bundle(bundle) as new:
+        add_sub_goal_head(init, new, head, SubGoalSpec(head=head.config, training=trained))
+        changed = replace(planner_settings, sub_goals=pursuit).save(new)
+        run.note(new, {"demonstrations": episodes}, init)
     report = {
         "demonstrations": len(data.states), "held_out": len(parts.held_out),
         "moments_per_episode": round(data.moments_per_episode, 1),
@@ -168,12 +172,12 @@ def scene_training(iterations: int) -> SubGoalTraining:
 
 def in_words(report: dict[str, object]) -> str:
     """A few lines for a terminal."""
-    found: dict[str, float] = report["foresight"]  # type: ignore[assignment]
+    foresight: dict[str, float] = report["foresight"]  # type: ignore[assignment]
     lines = [
         f"{report['demonstrations']} demonstrations with {report['moments_per_episode']} key moments each; the next "
         f"moment as foreseen in {report['held_out']} held-out ones:",
         f"{'':24s} {'latent error':>12s}   tcp off by",
     ]
     rows = ("best", "best hypothesis"), ("most_probable", "most probable hypothesis"), ("copy", "copying the present")
-    lines += [f"{words:24s} {found[key]:12.4f}   {found[f'{key}_tcp_cm']:7.1f} cm" for key, words in rows]
+    lines += [f"{words:24s} {foresight[key]:12.4f}   {foresight[f'{key}_tcp_cm']:7.1f} cm" for key, words in rows]
     return "\n".join([*lines, *(f"planner.yaml: {line}" for line in report["planner"])])  # type: ignore[attr-defined]

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.data.episode_checks import heed, look_at
 from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
 from jepa_planner.learning.training.add_sub_goals import LEAST_SPREAD, eyes_of
-from jepa_planner.learning.training.demonstrations import Demonstrations, encoded_demonstrations
+from jepa_planner.learning.training.demonstrations import encoded_demonstrations
 from jepa_planner.learning.training.fit import FitSettings
+from jepa_planner.learning.training.manifest import Run
 from jepa_planner.learning.training.run_folder import check_same_run, write_whole
 from jepa_planner.learning.training.verdict_calibration import (
     judged,
@@ -31,6 +33,7 @@ from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
 from jepa_planner.model.scene_eyes import SceneEyesConfig
 from jepa_planner.model.verdict_head import VerdictHead, VerdictHeadConfig
+from jepa_planner.model.whole_bundle import whole_bundle
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.verdict import VerdictSettings
@@ -73,14 +76,20 @@ def add_verdict(
     Resumes from what `run_folder` holds. Returns the report: what the head, as it is on disk, says of held-out pairs.
     Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for what does not fit.
     """
+    run = Run("verdict", to_plain(settings))
     model = WorldModel.load(init)
     contract = model.contract
     episodes = read_episodes(demonstrations, settings.episodes)
     heed(look_at(episodes), settings.trust_data)
     check_frames(episodes, contract)
     data = encoded_demonstrations(episodes, model, run_folder, keep_images=settings.seeing)
-    del episodes
-    away = _out_of_reach(model, run_folder, settings)
+    learned_from, away = {"demonstrations": episodes}, None
+    if settings.out_of_reach:
+        learned_from["out_of_reach"] = read_episodes(settings.out_of_reach)
+        check_frames(learned_from["out_of_reach"], contract)
+        away = encoded_demonstrations(
+            learned_from["out_of_reach"], model, run_folder / "out_of_reach", keep_images=settings.seeing
+        )
     if away is not None and not np.isin(away.scenes, data.scenes).any():
         raise ValueError(
             f"none of the scenes in {', '.join(map(str, settings.out_of_reach))} is shown by a demonstration: show "
@@ -115,38 +124,32 @@ def add_verdict(
     rule = planner_settings.verdict or VerdictSettings()
     half = max(1, len(parts.held_out) // 2)
     calibrating, reporting = parts.held_out[:half], parts.held_out[-half:]
-    found = judged(head, PairSampler(data, calibrating, edges_m, training, seed=0))
-    head.set_temperature(met_temperature(found, edges_m, rule.within_m))
-    said = found.said(edges_m, float(head.temperature), rule.within_m)
-    certainty = least_certainty(said, found.off_m, training.false_alarms)
+    judgements = judged(head, PairSampler(data, calibrating, edges_m, training, seed=0))
+    head.set_temperature(met_temperature(judgements, edges_m, rule.within_m))
+    said = judgements.said(edges_m, float(head.temperature), rule.within_m)
+    certainty = least_certainty(said, judgements.off_m, training.false_alarms)
     rule = replace(rule, certainty=certainty, kept_certainty=min(rule.kept_certainty, certainty), unreachable=None)
     if away is not None:
-        refused = found.unreachable(float(head.temperature))
-        rule = replace(rule, unreachable=least_unreachable(refused, found.off_m, training.refusals))
+        refused = judgements.unreachable(float(head.temperature))
+        rule = replace(rule, unreachable=least_unreachable(refused, judgements.off_m, training.refusals))
     shown = data.in_words if away is None else f"{data.in_words}; out of reach: {away.in_words}"
     trained = TrainingSpec(
         data=shown, command=settings.command, seeds=(settings.seed,),
         steps={"verdict": training.fit.iterations},
     )  # fmt: skip
-    add_verdict_head(init, bundle, head, VerdictSpec(head=head.config, training=trained))
-    changed = replace(planner_settings, verdict=rule).save(bundle)
+    with whole_bundle(bundle) as new:
+        add_verdict_head(init, new, head, VerdictSpec(head=head.config, training=trained))
+        changed = replace(planner_settings, verdict=rule).save(new)
+        run.note(new, learned_from, init)
     kept_away = None if away is None else away.only(away_parts.held_out)
-    found = judged(load_verdict_head(bundle), PairSampler(data, reporting, edges_m, training, 1, kept_away))
+    judgements = judged(load_verdict_head(bundle), PairSampler(data, reporting, edges_m, training, 1, kept_away))
     report = {
         "demonstrations": len(data.states), "calibrated_on": len(calibrating), "held_out": len(reporting),
         "pairs_known": len(sampler.pairs.now), "planner": changed,
-        **verdict_report(found, edges_m, float(head.temperature), rule),
+        **verdict_report(judgements, edges_m, float(head.temperature), rule),
     }  # fmt: skip
     write_whole(run_folder / "report.json", report)
     return report
-
-
-def _out_of_reach(model: WorldModel, run_folder: Path, settings: VerdictRun) -> Demonstrations | None:
-    if not settings.out_of_reach:
-        return None
-    episodes = read_episodes(settings.out_of_reach)
-    check_frames(episodes, model.contract)
-    return encoded_demonstrations(episodes, model, run_folder / "out_of_reach", keep_images=settings.seeing)
 
 
 def verdict_training(seeing: bool, iterations: int | None = None) -> VerdictTraining:

@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.data.episode_checks import check_length, heed, look_at
 from jepa_planner.learning.data.episodes import Episodes, read_episodes
 from jepa_planner.learning.data.reference_checks import check_familiar, frames_of
 from jepa_planner.learning.training.action_bounds import action_max, planned_within
+from jepa_planner.learning.training.add_familiarity import familiarity_noted
 from jepa_planner.learning.training.encoder_training import encode_some_alone
 from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.latent_cache import cached_latents
+from jepa_planner.learning.training.manifest import Run
 from jepa_planner.learning.training.predictor_sizes import PredictorKind, new_predictor_config
 from jepa_planner.learning.training.predictor_training import (
     DIFFERENCES,
@@ -44,6 +47,7 @@ from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.model.predictors import make_predictor
 from jepa_planner.model.weights_file import read_weights, stored_dtype
+from jepa_planner.model.whole_bundle import whole_bundle
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 
@@ -94,6 +98,7 @@ def fine_tune(
     and after, measured on the bundles as they are on disk.
     Raises EpisodeError, ContractError, BundleError, FineTuningError or RunFolderError for what does not fit.
     """
+    run = Run("fine-tune", to_plain(settings) | {"init": init})
     if bundle.resolve() == init.resolve():
         raise FineTuningError(f"{bundle} is the model to begin with: name another folder for the new one")
     planner_settings = PlannerSettings.load(init, load_contract(init))
@@ -132,21 +137,23 @@ def fine_tune(
     contract = replace(contract, predictor=predictor.config)
     tuned = describe(contract, episodes, settings, anew=predictor is not old)
     band = settled_band(latents, episodes, parts.held_out, planner_settings.energy.kind)
-    copy_planner(init, bundle)
-    changed = planned_with(band.noted_in(planner_settings), contract, tuned, latents).save(bundle)
-    tuned = _write(bundle, init, predictor, tuned)
-    predictor.load_state_dict(read_weights(bundle / PREDICTOR_FILE, torch.float32))
-    after, _ = _errors(predictor, held_out, training)
-    notes = notes_on_predictions(after, copied)
-    if notes:
-        write_bundle(bundle, replace(tuned, notes=(*tuned.notes, *notes)), {}, torch.float32)
+    with whole_bundle(bundle) as new:
+        copy_planner(init, new)
+        changed = planned_with(band.noted_in(planner_settings), contract, tuned, latents).save(new)
+        tuned = _write(new, init, predictor, tuned)
+        predictor.load_state_dict(read_weights(new / PREDICTOR_FILE, torch.float32))
+        after, _ = _errors(predictor, held_out, training)
+        notes = notes_on_predictions(after, copied)
+        if notes:
+            write_bundle(new, replace(tuned, notes=(*tuned.notes, *notes)), {}, torch.float32)
+        familiarity = familiarity_noted(new, episodes, run_folder, content, views, settings.device)
+        run.note(new, {"data": episodes}, init)
     report = {
         "episodes": len(episodes), "held_out_episodes": len(parts.held_out), "error": training.difference,
         "copied": copied, "before": before, "after": after, "encoder_sha256": tuned.files[ENCODER_FILE],
         "time_step_s": {"init": contract.action.time_step_s, "data": episodes.time_step_s},
         "action_max": {"init": list(contract.action.max_abs), "data": list(tuned.action.max_abs)},
-        "lost": ["familiarity"] if contract.familiarity is not None else [], "notes": list(notes),
-        "settled": asdict(band), "planner": changed,
+        "notes": list(notes), "settled": asdict(band), "familiarity": familiarity, "planner": changed,
     }  # fmt: skip
     write_whole(run_folder / "report.json", report)
     return report
@@ -167,8 +174,6 @@ def in_words(report: dict[str, object]) -> str:
     bounds = report["action_max"]
     if bounds["init"] != bounds["data"]:  # type: ignore[index]
         lines.append("actions up to: {init} until now, {data} from now on, as in the data".format(**bounds))  # type: ignore[arg-type]
-    if report["lost"]:
-        lines.append("familiarity was left out, as it was that of other data: `jepa-planner model familiarity` adds it")
     if report["after"][-1] >= report["before"][-1]:  # type: ignore[index]
         lines.append(
             "the predictor did not get better on held-out episodes: keep the first bundle, or try more episodes or a "
@@ -275,8 +280,8 @@ def _errors(
     predictor: Predictor, held_out: tuple[np.ndarray, ...], training: PredictorTraining
 ) -> tuple[list[float], list[float]]:
     """Mean error of each imagined step, and of copying the last picture seen."""
-    found = imagination_errors(predictor, *held_out, training.context, training.rollout, training.difference)
-    imagined, copied = (errors.mean((0, 1), dtype=np.float64).round(5).tolist() for errors in found)
+    of_steps = imagination_errors(predictor, *held_out, training.context, training.rollout, training.difference)
+    imagined, copied = (errors.mean((0, 1), dtype=np.float64).round(5).tolist() for errors in of_steps)
     return imagined, copied
 
 

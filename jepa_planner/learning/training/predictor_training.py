@@ -113,9 +113,9 @@ def imagination_errors(
     for start, imagined, last in imagined_windows(predictor, latents, states, actions, context, horizon):
         first = start + context
         future = torch.tensor(latents[:, first : first + horizon], device=imagined.device)
-        for found, guess in zip(errors, (imagined, last), strict=True):
-            found.append(size(guess - future).mean((-1, -2)).cpu().numpy())
-    imagined_errors, copy_errors = (np.stack(found, axis=1) for found in errors)
+        for collected, guess in zip(errors, (imagined, last), strict=True):
+            collected.append(size(guess - future).mean((-1, -2)).cpu().numpy())
+    imagined_errors, copy_errors = (np.stack(collected, axis=1) for collected in errors)
     return imagined_errors, copy_errors
 
 

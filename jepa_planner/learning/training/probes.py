@@ -118,8 +118,8 @@ def prediction_error(
     moves = object_moves(episodes, numbers, context, horizon)
     report = {}
     for kind, chosen in (("object_moves", moves), ("arm_only", ~moves)):
-        for name, found in ((kind, errors), (f"{kind}_copy", copies)):
-            mean = found[chosen].sum(axis=0) / max(chosen.sum(), 1)
+        for name, measured in ((kind, errors), (f"{kind}_copy", copies)):
+            mean = measured[chosen].sum(axis=0) / max(chosen.sum(), 1)
             report[name] = mean.round(4).tolist()
     return report
 
@@ -143,7 +143,7 @@ def imagined_position_error(
     states, actions = episodes.states[numbers], episodes.actions[numbers]
     known = states[..., list(channels)]
     moves = object_moves(episodes, numbers, context, horizon)
-    found: dict[str, list[np.ndarray]] = {}
+    measured: dict[str, list[np.ndarray]] = {}
     window = context + horizon
     facts = facts_of(states, episodes.object_pose[numbers])
     for start, imagined, last in imagined_windows(predictor, latents[numbers], known, actions, context, horizon):
@@ -151,10 +151,10 @@ def imagined_position_error(
             truth = facts[name][:, start + context : start + window]
             for kind, guess in (("", imagined), ("_copy", last.repeat_interleave(horizon, dim=1))):
                 read = readers[name].mlp(guess.flatten(0, 1).flatten(1).cpu().numpy()).reshape(truth.shape)
-                found.setdefault(f"{kind}_{name}", []).append(100 * np.linalg.norm(read - truth, axis=-1))
+                measured.setdefault(f"{kind}_{name}", []).append(100 * np.linalg.norm(read - truth, axis=-1))
     report = {}
     for kind, chosen in (("object_moves", moves), ("arm_only", ~moves)):
-        for name, parts in found.items():
+        for name, parts in measured.items():
             errors = np.stack(parts, axis=1)[chosen]
             report[kind + name] = np.median(errors, axis=0).round(3).tolist() if len(errors) else [0.0] * horizon
     return report

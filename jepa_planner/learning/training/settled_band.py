@@ -52,8 +52,8 @@ class SettledBand:
 def settled_band(latents: np.ndarray, episodes: Episodes, numbers: np.ndarray, energy_kind: str) -> SettledBand:
     """The band of an energy of latents [E, T+1, N, D], found in the held-out episodes with these numbers."""
     energy = latent_energy(energy_kind)
-    found = [_pairs(latents[number], episodes, number, energy) for number in numbers]
-    alike, others = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    of_episodes = [_pairs(latents[number], episodes, number, energy) for number in numbers]
+    alike, others = (np.concatenate(parts) for parts in zip(*of_episodes, strict=True))
     if min(len(alike), len(others)) < FEWEST:
         return SettledBand(None, len(alike), len(others))
     limit = min(np.quantile(alike, ALIKE_SHARE), np.quantile(others, FALSE_SHARE))

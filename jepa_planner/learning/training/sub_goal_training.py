@@ -168,16 +168,16 @@ def foresight(
 
 def foresight_errors(parts: Sequence[tuple[Moments, Hypotheses]]) -> dict[str, float]:
     """The numbers of `foresight`, of moments and what was foreseen of them."""
-    found: dict[str, list[Tensor]] = {}
+    measured: dict[str, list[Tensor]] = {}
     for moments, guesses in parts:
         errors = (guesses.latents - moments.next_latents[:, None]).square().mean((-1, -2))
         tcp_cm = 100 * (guesses.states - moments.next_states[:, None])[..., XYZ].norm(dim=-1)
         for name, chosen in (("best", errors.argmin(-1)), ("most_probable", guesses.logits.argmax(-1))):
-            found.setdefault(name, []).append(errors.gather(1, chosen[:, None])[:, 0])
-            found.setdefault(f"{name}_tcp_cm", []).append(tcp_cm.gather(1, chosen[:, None])[:, 0])
-        found.setdefault("copy", []).append((moments.latents - moments.next_latents).square().mean((-1, -2)))
-        found.setdefault("copy_tcp_cm", []).append(100 * (moments.states - moments.next_states)[:, XYZ].norm(dim=-1))
-    joined = {name: torch.cat(values) for name, values in found.items()}
+            measured.setdefault(name, []).append(errors.gather(1, chosen[:, None])[:, 0])
+            measured.setdefault(f"{name}_tcp_cm", []).append(tcp_cm.gather(1, chosen[:, None])[:, 0])
+        measured.setdefault("copy", []).append((moments.latents - moments.next_latents).square().mean((-1, -2)))
+        measured.setdefault("copy_tcp_cm", []).append(100 * (moments.states - moments.next_states)[:, XYZ].norm(dim=-1))
+    joined = {name: torch.cat(values) for name, values in measured.items()}
     return {
         name: round((values.median() if name.endswith("_cm") else values.mean()).item(), 4)
         for name, values in joined.items()

@@ -1,20 +1,22 @@
-"""The whole training run: episodes in, model bundle out. This is how the shipped bundle was made."""
+"""The whole training run: episodes in, model bundle out, with all that belongs in it."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.data.episode_checks import check_length, heed, look_at
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes, shard_paths
 from jepa_planner.learning.data.reference_checks import check_familiar, frames_of
 from jepa_planner.learning.training.action_bounds import action_max, action_scale
+from jepa_planner.learning.training.add_familiarity import familiarity_noted
 from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.learning.training.collapse import measure_collapse
 from jepa_planner.learning.training.distributed import join_group, leave_group, own_device, rank, size
@@ -25,14 +27,14 @@ from jepa_planner.learning.training.encoder_training import (
     train_encoder,
 )
 from jepa_planner.learning.training.fit import FitSettings
+from jepa_planner.learning.training.manifest import Run
 from jepa_planner.learning.training.objectives.joint import names_in
-from jepa_planner.learning.training.objectives.scene_sigreg import WINDOWS_PER_SCENE
-from jepa_planner.learning.training.objectives.takes_agree import TAKES_TOGETHER
 from jepa_planner.learning.training.predictor_sizes import PREDICTOR_KINDS
 from jepa_planner.learning.training.predictor_training import Pictures, PredictorTraining, train_predictor
 from jepa_planner.learning.training.probes import prediction_error, probe_latents
 from jepa_planner.learning.training.recipe import (
     Recipe,
+    batches_of,
     contract,
     new_planner_settings,
     planned_in_pixels,
@@ -44,10 +46,14 @@ from jepa_planner.learning.training.settled_band import settled_band
 from jepa_planner.learning.training.shortcomings import notes_on_training
 from jepa_planner.learning.training.windows import split, state_scaling
 from jepa_planner.model.bundle import load_bundle, load_contract, load_familiarity, save_bundle
-from jepa_planner.model.contract import ContractError
-from jepa_planner.model.encoder import EncoderConfig
+from jepa_planner.model.contract import Contract, ContractError
+from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.model.pixel_decoder import PixelDecoder
+from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.model.predictors import AnyPredictorConfig, make_predictor
+from jepa_planner.model.whole_bundle import whole_bundle
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 
 
 class Collapsed(RuntimeError):
@@ -58,8 +64,8 @@ def run(
     data: Path | Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe, demonstrations: Sequence[Path] = (),
     layouts: Sequence[Path] = (),
 ) -> dict[str, object]:  # fmt: skip
-    """Train encoder, then predictor, probe both and write the bundle; resumes from what `run_folder` holds. Returns
-    the report.
+    """Train encoder, then predictor, probe both, measure what they know and write the bundle, once all is there;
+    resumes from what `run_folder` holds. Returns the report.
 
     demonstrations: folders of episodes from which the bundle then learns to imagine sub-goals. layouts: folders of
     episodes in which only things move, which the objective "layouts" sees along. Of several processes
@@ -76,20 +82,47 @@ def run(
     if demonstrations:
         heed(look_at(read_episodes(demonstrations)), recipe.trust_data)  # not only after hours
     join_group(recipe.device)
-    report = _train_world_model(data, bundle, run_folder, recipe, layouts)
-    if demonstrations and report:
-        settings = SubGoalRun(
-            recipe.seed, recipe.sub_goal_iterations, command=recipe.command, trust_data=recipe.trust_data, checked=True
+    started = Run("train", to_plain(recipe))
+    recipe = replace(recipe, name=recipe.name or bundle.resolve().name)
+    trained = _train_world_model(data, run_folder, recipe, layouts)
+    if trained is None:
+        return {}
+    report = trained.report
+    with whole_bundle(bundle) as new:
+        trained.planner.save(new)
+        save_bundle(new, trained.encoder, trained.predictor, trained.contract, torch.float16, trained.decoder)
+        report["familiarity"] = familiarity_noted(
+            new, trained.learned_from["data"], run_folder / "familiarity", trained.content
         )
-        report["sub_goals"] = add_sub_goals(demonstrations, bundle, bundle, run_folder / "sub_goals", settings)
+        started.note(new, trained.learned_from)
+        if demonstrations:
+            settings = SubGoalRun(
+                recipe.seed, recipe.sub_goal_iterations, command=recipe.command, trust_data=recipe.trust_data,
+                checked=True,
+            )  # fmt: skip
+            report["sub_goals"] = add_sub_goals(demonstrations, new, new, run_folder / "sub_goals", settings)
         _write_report(run_folder, report)
     return report
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a bundle is written of, and the episodes by what was learned from them; content: of "data", a hash."""
+
+    encoder: VideoEncoder
+    predictor: Predictor
+    decoder: PixelDecoder | None
+    contract: Contract
+    planner_settings: PlannerSettings
+    learned_from: dict[str, Episodes]
+    content: str
+    report: dict[str, object]
+
+
 @torch.random.fork_rng(devices=[])
 def _train_world_model(
-    data: Path | Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe, layouts: Sequence[Path]
-) -> dict[str, object]:
+    data: Path | Sequence[Path], run_folder: Path, recipe: Recipe, layouts: Sequence[Path]
+) -> Trained | None:
     device = own_device(recipe.device)
     settings = FitSettings(recipe.predictor_iterations, learning_rate=8e-4)
     predicting = PredictorTraining(settings)
@@ -102,7 +135,7 @@ def _train_world_model(
     action_std = action_scale(action_max(episodes.actions))
     training = EncoderTraining(
         FitSettings(recipe.encoder_iterations), objective=recipe.objective, device=device, augmented=recipe.augmented,
-        **_batches(recipe),
+        **batches_of(recipe),
     )  # fmt: skip
     if "takes" in names_in(recipe.objective) and len(np.unique(episodes.motions)) == len(episodes):
         raise EpisodeError(f"objective {recipe.objective!r}: no motion has two takes; collect episodes with --takes")
@@ -111,7 +144,8 @@ def _train_world_model(
         raise EpisodeError(f"layouts are seen by {shown.views}, the episodes by {episodes.views}: the same are needed")
     if shown is not None:
         heed(look_at(shown), recipe.trust_data)
-    _check_run(run_folder, recipe, episodes, shown)
+    content = content_hash(episodes)
+    _check_run(run_folder, recipe, content, shown)
     encoder, decoder = train_encoder(
         episodes, parts, encoder_config, beside_encoder, training, action_std, run_folder, recipe.seed, begin, shown
     )
@@ -143,13 +177,12 @@ def _train_world_model(
     first = rank() == 0
     leave_group()
     if not first:
-        return {}
+        return None
     for module in filter(None, (encoder, predictor, decoder)):
         module.cpu()
     report["prediction_error"] = prediction_error(predictor, latents, episodes, parts.held_out, horizon=4)
     report["notes"] = list(notes_on_training(report["prediction_error"], readouts["tcp"]))
     _write_report(run_folder, report)
-    recipe = replace(recipe, name=recipe.name or bundle.resolve().name)
     described = contract(encoder, predictor, episodes, recipe, shown)
     planner_settings = new_planner_settings(described, latents)
     if decoder is not None:
@@ -161,15 +194,14 @@ def _train_world_model(
         planner_settings = band.noted_in(planner_settings)
         _write_report(run_folder, report)
     described = replace(described, notes=tuple(report["notes"]))
-    planner_settings.save(bundle)
-    save_bundle(bundle, encoder, predictor, described, torch.float16, decoder)
-    return report
+    learned_from = {"data": episodes} if shown is None else {"data": episodes, "layouts": shown}
+    return Trained(encoder, predictor, decoder, described, planner_settings, learned_from, content, report)
 
 
 def _checked_episodes(data: Path | Sequence[Path], recipe: Recipe, predicted_frames: int) -> Episodes:
     """The episodes, once they were looked at, with their frames named."""
     episodes = read_episodes(data, recipe.episodes)
-    seen_frames = _batches(recipe).get("window", EncoderTraining.window)
+    seen_frames = batches_of(recipe).get("window", EncoderTraining.window)
     check_length(episodes.images.shape[1], max(seen_frames, predicted_frames))
     findings = look_at(episodes)
     init = None
@@ -183,7 +215,7 @@ def _checked_episodes(data: Path | Sequence[Path], recipe: Recipe, predicted_fra
     return replace(episodes, frame=frame, tcp_frame=tcp_frame)
 
 
-def _check_run(run_folder: Path, recipe: Recipe, episodes: Episodes, layouts: Episodes | None) -> None:
+def _check_run(run_folder: Path, recipe: Recipe, content: str, layouts: Episodes | None) -> None:
     """Raises RunFolderError where a stage's checkpoint is of another run; the predictor's rests on the encoder's."""
     encoder: dict[str, object] = {
         name: getattr(recipe, name)
@@ -191,25 +223,12 @@ def _check_run(run_folder: Path, recipe: Recipe, episodes: Episodes, layouts: Ep
     }
     encoder |= {
         "init": None if recipe.init is None else load_contract(recipe.init).files,
-        "data": content_hash(episodes), "layouts": None if layouts is None else content_hash(layouts),
+        "data": content, "layouts": None if layouts is None else content_hash(layouts),
         "processes": size(),
     }  # fmt: skip
     predictor = {**encoder, "predictor": recipe.predictor, "predictor_iterations": recipe.predictor_iterations}
     for stage, about in (("encoder", encoder), ("predictor", predictor)):
         check_same_run(run_folder / f"{stage}.json", run_folder / f"{stage}.ckpt", about)
-
-
-def _batches(recipe: Recipe) -> dict[str, int | bool]:
-    """Settings of batches in which windows have in common what the objective asks for.
-
-    With takes windows are half as long: their frames are much alike, and what takes must agree on is what differs
-    between moments. The frames saved are more windows, or layouts where there are any.
-    """
-    names = names_in(recipe.objective)
-    if "takes" in names:
-        count = recipe.encoder_batch if "layouts" in names else 2 * recipe.encoder_batch
-        return {"batch": count, "window": EncoderTraining.window // 2, "per_scene": TAKES_TOGETHER, "of_takes": True}
-    return {"batch": recipe.encoder_batch, "per_scene": WINDOWS_PER_SCENE if "scene_sigreg" in names else 1}
 
 
 def _to_begin_with(
@@ -218,14 +237,14 @@ def _to_begin_with(
     """Sizes of a bundle's predictor, and weights of its encoder and predictor. Raises ContractError where they have
     other sizes than are trained.
     """
-    encoder, predictor, found = load_bundle(bundle)
+    encoder, predictor, given = load_bundle(bundle)
     predictors = [shipped_predictor(expected, kind) for kind in PREDICTOR_KINDS]
-    if replace(found.encoder, any_view=expected.any_view) != expected or found.predictor not in predictors:
+    if replace(given.encoder, any_view=expected.any_view) != expected or given.predictor not in predictors:
         raise ContractError(
-            f"{bundle} cannot be begun with: it holds {found.encoder} and {found.predictor}, expected {expected} and "
+            f"{bundle} cannot be begun with: it holds {given.encoder} and {given.predictor}, expected {expected} and "
             f"{' or '.join(map(str, predictors))}"
         )
-    return found.predictor, encoder.state_dict(), predictor.state_dict()
+    return given.predictor, encoder.state_dict(), predictor.state_dict()
 
 
 def _write_report(folder: Path, report: dict[str, object]) -> None:

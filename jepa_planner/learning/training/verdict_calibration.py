@@ -59,20 +59,20 @@ def judged(head: VerdictHead, sampler: PairSampler) -> Judged:
         opinion = opinion_of(head, looks)
         wrong = opinion.goal_states - looks.goal_states
         sure = looks.doubt_m == 0.0
-        found = Judged(
+        judgements = Judged(
             opinion.logits.float() * head.temperature, looks.off_m, looks.hand, wrong[:, XYZ].norm(dim=-1),
             wrong[:, GRIPPER].abs(),
         )  # fmt: skip
-        parts.append([part[sure] for part in found])
-    return Judged(*(torch.cat(found) for found in zip(*parts, strict=True)))
+        parts.append([part[sure] for part in judgements])
+    return Judged(*(torch.cat(judgements) for judgements in zip(*parts, strict=True)))
 
 
-def met_temperature(found: Judged, edges_m: tuple[float, ...], within_m: float) -> float:
+def met_temperature(judgements: Judged, edges_m: tuple[float, ...], within_m: float) -> float:
     """What logits are divided by, so that things are within reach as often as is said: of the greatest likelihood."""
-    within = (found.off_m <= within_m).float()
+    within = (judgements.off_m <= within_m).float()
 
     def surprise(temperature: float) -> float:
-        said = found.said(edges_m, temperature, within_m).clamp(1e-6, 1 - 1e-6)
+        said = judgements.said(edges_m, temperature, within_m).clamp(1e-6, 1 - 1e-6)
         return float(functional.binary_cross_entropy(said, within))
 
     return min((round(0.05 * step, 2) for step in range(8, 81)), key=surprise)
@@ -94,16 +94,16 @@ def least_unreachable(said: Tensor, off_m: Tensor, refusals: float) -> float:
 
 
 def verdict_report(
-    found: Judged, edges_m: tuple[float, ...], temperature: float, rule: VerdictSettings
+    judgements: Judged, edges_m: tuple[float, ...], temperature: float, rule: VerdictSettings
 ) -> dict[str, object]:
     """In shares of 1, cm and counts: how often pairs are called done by how far off they are, and by what the hand
     does; said and met chances; how far off things are misjudged, and the arm in the goal; how often strange or
     unreachable things are called so, and others are.
     """
-    off_m, within_m = found.off_m, rule.within_m
-    said = found.said(edges_m, temperature, within_m)
+    off_m, within_m = judgements.off_m, rule.within_m
+    said = judgements.said(edges_m, temperature, within_m)
     done = said >= rule.certainty
-    guess_m = torch.tensor([median_off_m(row, edges_m) for row in found.chances(temperature)])
+    guess_m = torch.tensor([median_off_m(row, edges_m) for row in judgements.chances(temperature)])
 
     def of(chosen: Tensor) -> dict[str, object]:
         bands = {"within": off_m <= within_m, "between": (off_m > within_m) & (off_m <= FAR_M), "beyond": off_m > FAR_M}
@@ -112,8 +112,8 @@ def verdict_report(
         return {
             "pairs": int(chosen.sum()), "called_done": called,
             "off_error_cm": _median_cm((guess_m - off_m)[near].abs()),
-            "goal_tcp_cm": _median_cm(found.tcp_m[chosen]),
-            "goal_closedness_wrong": _share(found.closedness[chosen] > 0.5),
+            "goal_tcp_cm": _median_cm(judgements.tcp_m[chosen]),
+            "goal_closedness_wrong": _share(judgements.closedness[chosen] > 0.5),
         }  # fmt: skip
 
     bins = torch.clamp((said * 10).long(), max=9)
@@ -125,10 +125,10 @@ def verdict_report(
     steps = [0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.10, float("inf")]
     by_off = {f"{100 * a:g} to {100 * b:g} cm": _share(done[(off_m >= a) & (off_m < b)]) for a, b in pairwise(steps)}
     everything = torch.ones_like(done)
-    refused = found.unreachable(temperature) >= (rule.unreachable or math.inf)
+    refused = judgements.unreachable(temperature) >= (rule.unreachable or math.inf)
     return {
         "certainty": rule.certainty, "temperature": temperature, **of(everything),
-        "by_hand": {name: of(found.hand == hand) for name, hand in HANDS.items()},
+        "by_hand": {name: of(judgements.hand == hand) for name, hand in HANDS.items()},
         "called_done_by_off": by_off, "strangers_called_done": _share(done[off_m.isinf()]), "said_and_met": met,
         "called_unreachable": _share(refused[off_m.isinf()]), "refused": _share(refused[off_m.isfinite()]),
     }  # fmt: skip

@@ -9,7 +9,9 @@ import torch
 from small_planner import small_planner
 from tiny_training import ENCODER, episodes, predictor
 
+from jepa_planner.core.yaml_text import read_yaml
 from jepa_planner.learning.data.episodes import EpisodeError, write_shard
+from jepa_planner.learning.training import add_familiarity as stage
 from jepa_planner.learning.training import view_dropout
 from jepa_planner.learning.training.add_familiarity import HEADROOM, add_familiarity, encoded
 from jepa_planner.learning.training.recipe import Recipe, contract
@@ -42,20 +44,24 @@ def test_limits_are_a_little_above_what_the_end_of_the_last_folder_shows(tmp_pat
     spec = add_familiarity(data, folder)
     assert load_contract(folder).familiarity == spec
     assert spec.data == "24 episodes, seeds 0 to 11 and 100 to 111"
-    last = encoded(WorldModel.load(folder), OTHERS.part(np.array([11]))).latents
-    assert spec.latent_distance == pytest.approx(HEADROOM * float(load_familiarity(folder).distance(last).max()), 0.01)
+    last = encoded(WorldModel.load(folder), OTHERS.part(np.array([11])), [0, 1], tmp_path / "last")
+    distance = load_familiarity(folder).distance(torch.from_numpy(np.array(last)))
+    assert spec.latent_distance == pytest.approx(HEADROOM * float(distance.max()), 0.01)
+    (run,) = read_yaml((folder / "manifest.yaml").read_text())["runs"]
+    assert (run["stage"], [each["episodes"] for each in run["episodes"]["data"]]) == ("familiarity", [12, 12])
 
 
 def test_an_encoder_for_any_view_sees_some_episodes_by_one_as_in_training(tmp_path, monkeypatch):
     monkeypatch.setattr(view_dropout, "LONE_VIEW_SHARE", 0.5)
     both = WorldModel.load(bundle(tmp_path / "any", any_view=True))
-    seen = encoded(both, SOME).latents
+    seen = torch.from_numpy(encoded(both, SOME, [0, 1], tmp_path / "seen"))
     whole = torch.stack([both.encode(pictures) for pictures in SOME.images])
     same = [torch.allclose(one, other, atol=1e-5) for one, other in zip(seen, whole, strict=True)]
     assert 2 <= sum(same) <= 10
     needs_both = WorldModel.load(bundle(tmp_path / "both"))
     whole = torch.stack([needs_both.encode(pictures) for pictures in SOME.images])
-    torch.testing.assert_close(encoded(needs_both, SOME).latents, whole, atol=1e-5, rtol=0.0)
+    seen = torch.from_numpy(encoded(needs_both, SOME, [0, 1], tmp_path / "by_both").copy())
+    torch.testing.assert_close(seen, whole, atol=1e-5, rtol=0.0)
 
 
 def test_a_folder_without_episodes_is_refused_and_the_bundle_stays(tmp_path, data):
@@ -64,3 +70,12 @@ def test_a_folder_without_episodes_is_refused_and_the_bundle_stays(tmp_path, dat
     with pytest.raises(EpisodeError, match=r"no episodes-\*.h5"):
         add_familiarity([*data, tmp_path / "empty"], folder)
     assert load_contract(folder).familiarity is None
+
+
+def test_episodes_from_which_no_limits_follow_are_said_and_the_bundle_stays(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(stage, "surprises", lambda *_: torch.zeros(1, 6))
+    folder = bundle(tmp_path / "bundle")
+    assert stage.familiarity_noted(folder, SOME, tmp_path / "run") is None
+    said = capsys.readouterr().err
+    assert "what the model knows cannot be told from 12 episodes, seeds 0 to 11" in said and "surprise=0.0" in said
+    assert load_contract(folder).familiarity is None and not (folder / "familiarity.safetensors").exists()

@@ -361,7 +361,7 @@ def test_the_report_in_words_says_when_training_did_not_help():
     report = {
         "error": "l1", "episodes": 9, "held_out_episodes": 1, "before": [0.5, 0.6], "after": [0.2, 0.3],
         "copied": [0.4, 0.7], "encoder_sha256": "abc", "time_step_s": {"init": 0.25, "data": 0.2},
-        "action_max": {"init": [0.05, 0.0], "data": [0.02, 0.1]}, "lost": [], "notes": [],
+        "action_max": {"init": [0.05, 0.0], "data": [0.02, 0.1]}, "notes": [],
         "settled": {"energy": 0.015, "alike": 9, "others": 8, "alike_within": 0.95, "false_alarms": 0.001},
         "planner": ["energy.scale: 2.0, now 1.5"],
     }  # fmt: skip

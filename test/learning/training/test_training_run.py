@@ -1,6 +1,7 @@
 """The whole training run on few and small episodes: data in, bundle out."""
 
 import json
+import subprocess
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -10,15 +11,18 @@ import pytest
 import torch
 from tiny_training import ENCODER, MLP, PREDICTOR, episodes, tiny_predictor
 
+from jepa_planner.core.yaml_text import read_yaml
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, write_shard
 from jepa_planner.learning.training import training_run
+from jepa_planner.learning.training.add_familiarity import add_familiarity
+from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.learning.training.collapse import CollapseReport, measure_collapse
 from jepa_planner.learning.training.predictor_training import PredictorTraining
 from jepa_planner.learning.training.probes import probe_latents
 from jepa_planner.learning.training.recipe import Recipe
 from jepa_planner.learning.training.run_folder import RunFolderError
 from jepa_planner.learning.training.training_run import Collapsed
-from jepa_planner.model.bundle import load_decoder, load_encoder, load_sub_goal_head
+from jepa_planner.model.bundle import load_contract, load_decoder, load_encoder, load_sub_goal_head
 from jepa_planner.model.contract import ContractError
 from jepa_planner.model.world_model import Context, WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
@@ -73,6 +77,51 @@ def test_the_contract_says_what_the_data_was_and_how_to_make_it_again(tmp_path):
     assert contract.training.seeds == (3,)
     assert contract.training.data == "8 episodes of 8 steps, seeds 0 to 7"
     assert contract.training.steps == {"encoder": 4, "predictor": 4}
+
+
+def test_the_bundle_knows_its_limits_as_if_they_were_added_to_it_later(tmp_path):
+    report = run(tmp_path)
+    contract, files = load_contract(tmp_path / "bundle"), load_contract(tmp_path / "bundle").files
+    assert report["familiarity"] == asdict(contract.familiarity)
+    assert contract.familiarity.data == "8 episodes, seeds 0 to 7"
+    assert add_familiarity(tmp_path / "data", tmp_path / "bundle") == contract.familiarity
+    assert load_contract(tmp_path / "bundle").files == files
+
+
+def test_the_manifest_says_how_the_bundle_came_to_be_and_goes_on_with_it(tmp_path):
+    run(tmp_path)
+    (made,) = read_yaml((tmp_path / "bundle" / "manifest.yaml").read_text())["runs"]
+    assert made["stage"] == "train" and made["seconds"] > 0
+    assert (made["settings"]["seed"], made["settings"]["command"]) == (3, "jepa-planner train tiny")
+    assert {"jepa_planner", "python", "torch", "numpy", "h5py"} == set(made["versions"])
+    listed = subprocess.run(
+        f"cd {tmp_path / 'data'} && sha256sum episodes-*.h5 | sha256sum", shell=True, capture_output=True, check=True
+    )
+    expected = listed.stdout.split()[0].decode()
+    about = {"folder": str(tmp_path / "data"), "episodes": 8, "steps": 8, "sha256": expected}
+    assert made["episodes"] == {"data": [about]}
+    settings = SubGoalRun(seed=4, iterations=2)
+    add_sub_goals([tmp_path / "data"], tmp_path / "bundle", tmp_path / "other", tmp_path / "sub_goals", settings)
+    first, then = read_yaml((tmp_path / "other" / "manifest.yaml").read_text())["runs"]
+    assert first == made and (then["stage"], then["settings"]["seed"]) == ("sub_goals", 4)
+    assert then["episodes"]["demonstrations"][0]["sha256"] == expected
+
+
+def test_a_bundle_that_is_there_stays_as_it_was_until_the_new_one_is_whole(tmp_path, monkeypatch):
+    run(tmp_path)
+    (tmp_path / "bundle" / "README.md").write_text("mine")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()}
+
+    def power_cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training_run, "familiarity_noted", power_cut)
+        run(tmp_path)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()} == before
+    run(tmp_path, settings=replace(SHORT, name="anew"))
+    assert load_contract(tmp_path / "bundle").name == "anew"
+    assert {path.name for path in (tmp_path / "bundle").iterdir()} == set(before)
 
 
 def filmed(count: int = 4, seed: int = 0) -> Episodes:
