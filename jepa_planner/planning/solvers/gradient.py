@@ -28,9 +28,9 @@ class GradientSettings(SearchSettings):
     """Settings of the search: `samples` first candidates, `iterations` steps along the slope."""
 
     samples: Several = 16
-    iterations: Count = 10
     starts: Count = 2
     """So many of the first candidates are refined, at most `samples`."""
+    iterations: Count = 10
     step: Positive = 0.3
     """Of the first iteration, as a share of the action space's spread per axis; it falls to 0 with the last."""
     noise_correlation: Share = 0.8
