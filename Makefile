@@ -14,19 +14,29 @@ unexport PYTHONPATH LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE AMENT_PREFIX_
 # Several processes share few cores; one thread each is faster than all threads for all.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup test lint demo build clean guards faults soak model docs
+.PHONY: help setup test lint coverage demo build clean guards faults soak model docs
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+
+# A file's tests stay in one process, which makes its bundles and worlds once. What computes has a process per core; the
+# nodes' tests wait most of the time, so more of them run at once.
+PYTEST_ON_CORES := $(PY) -m pytest --dist loadfile --numprocesses 2 --ignore test/nodes
+PYTEST_OF_NODES := $(PY) -m pytest --dist loadfile --numprocesses 4 test/nodes
 
 setup: $(VENV)/.interfaces ## Make .venv with pinned dependencies, ROS 2 and the built interfaces
 
 demo: setup ## Watch the simulated arm do what a picture says; writes out/demo/
 	$(VENV)/bin/jepa-planner demo
 
-test: lint ## Check the style and run every test
-	$(PY) -m pytest
+test: lint $(VENV)/.colcon ## Check the style and run every test; the wheel and a colcon workspace are among them
+	$(PYTEST_ON_CORES)
+	$(PYTEST_OF_NODES)
+
+coverage: setup $(VENV)/.colcon ## Run every test and print which lines of which file none of them runs; processes of nodes do not count
+	$(PYTEST_ON_CORES) --cov --cov-report=
+	$(PYTEST_OF_NODES) --cov --cov-append --cov-report=term-missing:skip-covered
 
 guards: setup ## Remove each safety guard in a copy, and show that its test then fails
 	$(PY) tools/check_guards.py
@@ -50,11 +60,13 @@ lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
 
+# What setuptools left in build/ goes first: it would end up in the wheel, modules that are gone included.
 build: setup ## Build a wheel into dist/
+	rm -rf build/lib build/bdist.* *.egg-info
 	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 clean: ## Remove everything that make made, .venv included
-	rm -rf $(VENV) build dist out install log *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist out install log *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \
@@ -74,6 +86,12 @@ $(VENV)/.ros: tools/requirements-ros.txt $(VENV)/.dependencies
 
 $(VENV)/.docs: tools/requirements-docs.txt $(VENV)/.dependencies
 	@$(PIP) -r tools/requirements-docs.txt
+	@touch $@
+
+# An environment of its own: colcon wants an older setuptools, and brings plugins of pytest.
+$(VENV)/.colcon: tools/requirements-colcon.txt | $(VENV)/.python
+	@$(PYTHON) -m venv $(VENV)/colcon
+	@$(VENV)/colcon/bin/python -m pip install --quiet --disable-pip-version-check -r tools/requirements-colcon.txt
 	@touch $@
 
 $(VENV)/.package: pyproject.toml setup.py $(VENV)/.ros

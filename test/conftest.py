@@ -1,11 +1,8 @@
 """What all tests share: few threads, and ROS 2 traffic that stays on this machine and in a domain of its own."""
 
-import fcntl
 import os
-import tempfile
+import socket
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TextIO
 
 import pytest
 
@@ -15,18 +12,19 @@ os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 
 
-def _own_domain() -> TextIO:
-    """Sets a DDS domain that no other test process of this machine has; it is theirs again when the file is closed."""
+def _own_domain() -> socket.socket:
+    """Sets a DDS domain that no other test process on this network has; it is free again when the socket is closed."""
     for turn in range(100):
         domain = 1 + (os.getpid() + turn) % 100
+        claim = socket.socket(socket.AF_UNIX)
         try:
-            lock = Path(tempfile.gettempdir(), f"jepa_planner_test_domain_{domain}").open("a")  # noqa: SIM115
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            claim.bind(f"\0jepa_planner_test_domain_{domain}")  # a name, no file: it ends with its process
         except OSError:
+            claim.close()
             continue
         os.environ["ROS_DOMAIN_ID"] = str(domain)
-        return lock
-    raise RuntimeError("a hundred test processes run on this machine and there are DDS domains for no more")
+        return claim
+    raise RuntimeError("a hundred test processes run on this machine, and there are DDS domains for no more")
 
 
 _domain = _own_domain()

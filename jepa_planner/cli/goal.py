@@ -14,6 +14,7 @@ HELP = "send goal pictures to the running planner and watch it work"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
     parser.add_argument(
         "images", nargs="+", type=Path, metavar="IMAGE", help="goal pictures of the first view, in order"
     )
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    """Sends the goal pictures and prints what comes of them; returns 0 where all were reached, 130 on Ctrl-C."""
     if args.second_view and len(args.second_view) != len(args.images):
         print(f"{len(args.images)} pictures but {len(args.second_view)} of the second view", file=sys.stderr)
         return 2

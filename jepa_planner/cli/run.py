@@ -17,6 +17,7 @@ HELP = "start the planner's nodes, with the simulated robot or for a real one"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
     parser.add_argument("--sim", action="store_true", help="with the simulated arm, cameras and table")
     parser.add_argument(
         "--separate",
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    """Starts the nodes and waits for their end; returns the exit status."""
     from jepa_planner.nodes.graph import PLANNER_MODULES, SIM_MODULE, Processes, composed
     from jepa_planner.nodes.running import run
     from jepa_planner.nodes.start import Start

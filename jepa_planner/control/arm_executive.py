@@ -154,9 +154,9 @@ class ArmExecutive:
             if self.mode is Mode.STOPPED:
                 self._explain(f"cannot reset: {joint_state.text}")
             return joint_state
-        measured, commanded = _snap(self.measurement.closedness), self.stream.closedness
+        measured, commanded = _snap(self._measurement.closedness), self.stream.closedness
         holds = 0.0 < measured < commanded
-        self.stream.reset(self.measurement.q_rad, commanded if holds else measured)
+        self.stream.reset(self._measurement.q_rad, commanded if holds else measured)
         self._enter(Mode.HOLDING, "reset")
         return OK
 
@@ -266,23 +266,29 @@ class ArmExecutive:
             return Status(StatusCode.OLD_OBSERVATION, text)
         return OK
 
+    @property
+    def _measurement(self) -> Measurement:
+        if self.measurement is None:
+            raise RuntimeError("no joint state has been measured yet")
+        return self.measurement
+
     def _judge_target(self, step: Step, target: Target) -> Status:
         """Whether a target is followed; neither what was asked nor what the limits leave of it may be far off."""
         for xyz_m, rotation in ((step.xyz_m, step.rotation), (target.xyz_m, target.rotation)):
-            distance_m = float(np.linalg.norm(xyz_m - self.measurement.xyz_m))
+            distance_m = float(np.linalg.norm(xyz_m - self._measurement.xyz_m))
             if distance_m > self.limits.max_step_m:
                 limit = f"limit {self.limits.max_step_m:.3f} m"
                 return Status(
                     StatusCode.TOO_FAR, f"first target is {distance_m:.3f} m from the measured tcp, {limit}"
                 )
-            angle_rad = float(np.linalg.norm(rotation_vector(rotation @ self.measurement.rotation.T)))
+            angle_rad = float(np.linalg.norm(rotation_vector(rotation @ self._measurement.rotation.T)))
             limit_rad = self.limits.angular_velocity_rad_s * step.duration_s
             if angle_rad > limit_rad:
                 limit = f"limit {limit_rad:.2f} rad"
                 return Status(
                     StatusCode.TOO_FAR, f"first target is turned {angle_rad:.2f} rad from the measured tcp, {limit}"
                 )
-        worst = self._kinematics.nearest_limit(self.measurement.q_rad)
+        worst = self._kinematics.nearest_limit(self._measurement.q_rad)
         if worst.beyond_rad > worst.margin_rad + JOINT_TOLERANCE_RAD:
             text = f"{worst}: jog it inward, or mend joint_states, which must be in rad and of the described robot"
             return Status(StatusCode.JOINT_LIMIT, text)
@@ -298,11 +304,11 @@ class ArmExecutive:
 
     def _was_moved(self) -> bool:
         """Whether a resting arm is not where it was told to be: moved by hand, or by another controller."""
-        turn_rad = self._kinematics.turn_rad(self.stream.q_rad, self.measurement.q_rad)
+        turn_rad = self._kinematics.turn_rad(self.stream.q_rad, self._measurement.q_rad)
         return self._tracking_error_m() > self.settings.resync_distance_m or np.max(np.abs(turn_rad)) > RESYNC_ANGLE_RAD
 
     def _tracking_error_m(self) -> float:
-        return float(np.linalg.norm(self.stream.pose()[0] - self.measurement.xyz_m))
+        return float(np.linalg.norm(self.stream.pose()[0] - self._measurement.xyz_m))
 
     def _brake(self, mode: Mode, reason: str) -> None:
         self.stream.brake()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -87,7 +88,7 @@ class SafetyLimits:
             raise LimitsError(f"{path} lacks {', '.join(missing)}")
         if unknown := sorted(str(name) for name in given.keys() - known.keys()):
             raise LimitsError(f"{path} has unknown {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-        values = {}
+        values: dict[str, Any] = {}
         for name, value in given.items():
             try:
                 values[name] = _read(name, value)

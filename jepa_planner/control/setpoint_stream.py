@@ -43,16 +43,26 @@ class SetpointStream:
         self._input = self._new_input()
         self._followed_s = 0.0
         self._output = ruckig.OutputParameter(6)
-        self._q_rad: np.ndarray | None = None
+        self._known_rad: np.ndarray | None = None
 
     @property
     def ready(self) -> bool:
         """Whether a measured state has been given; before that nothing may be sent."""
-        return self._q_rad is not None
+        return self._known_rad is not None
+
+    @property
+    def _q_rad(self) -> np.ndarray:
+        if self._known_rad is None:
+            raise RuntimeError("where the joints are is not known before reset")
+        return self._known_rad
+
+    @_q_rad.setter
+    def _q_rad(self, q_rad: np.ndarray) -> None:
+        self._known_rad = q_rad
 
     def reset(self, q_rad: np.ndarray, closedness: float) -> None:
         """Start, at rest, from measured joint positions [joints] and the gripper's commanded closedness."""
-        self._q_rad = None
+        self._known_rad = None
         measured_rad, joints = np.array(q_rad, dtype=float), len(self._kinematics.joint_names)
         if measured_rad.shape != (joints,) or not np.all(np.isfinite([*measured_rad, closedness])):
             raise ValueError(

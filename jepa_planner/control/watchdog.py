@@ -36,6 +36,7 @@ class Watchdog:
         self._lead_tolerance_s = lead_tolerance_s
         self._reader = reader
         self._explained = OK
+        self._lead_s = self._led_at_s = -math.inf
         self.forget()
 
     def feed(self, stamp_s: float, arrived_s: float) -> bool:

@@ -24,7 +24,7 @@ def from_plain(cls: type[T], data: Any, name: str = "") -> T:
     where = name or "the top level"
     if not isinstance(data, Mapping):
         raise FieldError(f"{where}: expected a mapping, got {data!r}")
-    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
     if unknown := [str(key) for key in data if key not in fields]:
         raise FieldError(f"{where}: unknown field {', '.join(unknown)}; known are {', '.join(fields)}")
     required = [key for key, field in fields.items() if _has_no_default(field)]
@@ -58,7 +58,7 @@ def _has_no_default(field: dataclasses.Field) -> bool:
 
 def _convert(kind: Any, value: Any, name: str) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return from_plain(kind, value, name)
     if origin is Literal:
         if value not in arguments:

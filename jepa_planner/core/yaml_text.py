@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -21,7 +21,9 @@ def write_yaml(plain: Any) -> str:
 class _Dumper(yaml.SafeDumper):
     """Numbers and names in one line, sentences one below the other."""
 
-    def represent_sequence(self, tag: str, sequence: Sequence, flow_style: bool | None = None) -> yaml.SequenceNode:
+    def represent_sequence(
+        self, tag: str, sequence: Iterable[Any], flow_style: bool | None = None
+    ) -> yaml.SequenceNode:
         sentences = any(isinstance(item, str) and " " in item for item in sequence)
         return super().represent_sequence(tag, sequence, False if sentences else flow_style)
 

@@ -14,6 +14,8 @@ from jepa_planner.model.pixel_decoder import PixelDecoder
 
 
 class Energy(Protocol):
+    """Energies [S] of candidates whose imagined latents are predicted [S, H, N, D]; goal [N, D], actions [S, H, A]."""
+
     def __call__(self, predicted: Tensor, goal: Tensor, actions: Tensor) -> Tensor: ...
 
 

@@ -1,7 +1,17 @@
+import gc
 from collections.abc import Iterator
 
 import pytest
 from harness import Rig, small_bundle
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_what_tests_make_is_collected() -> Iterator[None]:
+    """Each rig collects garbage as it closes, which takes long where every module's objects are looked through."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

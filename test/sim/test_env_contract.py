@@ -28,7 +28,7 @@ def states_after(env: PandaTaskEnv, actions: np.ndarray) -> np.ndarray:
 
 @pytest.mark.filterwarnings("ignore:.*Box (action|observation) space m")  # rotations held at 0, states unbounded
 @pytest.mark.filterwarnings("error:.*WARN")
-@pytest.mark.parametrize("task", ALL_TASKS)
+@pytest.mark.parametrize("task", sorted({*ALL_TASKS} - {"rearrange"}))  # stack has several cubes, too, and is shorter
 def test_gymnasiums_checker_passes_without_unexpected_warnings(task):
     env = gymnasium.make(ENV_IDS[task], render_mode="rgb_array")
     check_env(env.unwrapped)

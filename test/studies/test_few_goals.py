@@ -19,6 +19,7 @@ from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner_sim.collect import collect
 from jepa_planner_sim.collect_settings import CollectSettings
 from studies.__main__ import main as study
+from studies.few_goals import flat_policy
 from studies.few_goals.flat_policy import FlatPolicy
 from studies.few_goals.retrieval import RetrievedMoments
 from studies.few_goals.ways import WAYS, ways
@@ -62,7 +63,13 @@ def test_no_more_guesses_are_retrieved_than_there_are_demonstrations():
     assert RetrievedMoments(walks(episodes=3), hypotheses=8)(at(0), arm_at(0), at(5)).logits.shape == (1, 3)
 
 
-def test_a_flat_policy_learns_which_way_the_goal_lies(tmp_path):
+@pytest.fixture
+def small_batches(monkeypatch) -> None:
+    """What is learned here is plain from a few windows at a time."""
+    monkeypatch.setattr(flat_policy, "BATCH", 64)
+
+
+def test_a_flat_policy_learns_which_way_the_goal_lies(tmp_path, small_batches):
     policy = FlatPolicy(tiny_model(), tiny_planner(), walks(episodes=20))
     policy.train(walks(episodes=20), 60, tmp_path)
     for direction in (1.0, -1.0):
@@ -81,7 +88,7 @@ def closing(demonstrations: Demonstrations) -> Demonstrations:
     return replace(demonstrations, states=states, actions=actions)
 
 
-def test_a_flat_policy_closes_the_gripper_although_nobody_knows_at_which_step(tmp_path):
+def test_a_flat_policy_closes_the_gripper_although_nobody_knows_at_which_step(tmp_path, small_batches):
     demonstrations = closing(walks(episodes=24))
     model = tiny_model()
     bounds = replace(model.contract.action, max_abs=(0.06, 0.06, 0.06, 0.0, 0.0, 0.0, 1.0))

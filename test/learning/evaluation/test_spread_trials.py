@@ -2,16 +2,18 @@ from pathlib import Path
 
 from tiny_model import tiny_model, tiny_planner, tiny_verdict_head
 
+from jepa_planner.learning.evaluation import spread_trials as trials_elsewhere
 from jepa_planner.learning.evaluation.policies import NoopPolicy, WorldModelPolicy
-from jepa_planner.learning.evaluation.spread_trials import SCENES_PER_JOB, PolicySpec, spread_trials
+from jepa_planner.learning.evaluation.spread_trials import PolicySpec, spread_trials
 from jepa_planner.learning.evaluation.trials import TrialSettings, run_trials
 from jepa_planner.model.bundle import add_verdict_head, model_folder, save_bundle
 from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
 from jepa_planner.planning.verdict import VerdictSettings
 
 
-def test_two_processes_find_what_one_finds_whatever_the_order():
-    settings = TrialSettings("reach", SCENES_PER_JOB + 2)
+def test_two_processes_find_what_one_finds_whatever_the_order(monkeypatch):
+    monkeypatch.setattr(trials_elsewhere, "SCENES_PER_JOB", 2)
+    settings = TrialSettings("reach", 3)
     seconds: list[float] = []
     spread = sorted(spread_trials(PolicySpec(None, "noop"), settings, seconds, 2), key=lambda trial: trial.seed)
     assert spread == list(run_trials(NoopPolicy(), settings))

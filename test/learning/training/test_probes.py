@@ -58,7 +58,7 @@ def test_a_small_network_reads_what_a_linear_map_cannot():
     poses[..., 0] = 0.5 + 0.1 * np.sin(2 * angle)
     latents = np.stack([np.cos(angle), np.sin(angle)], axis=-1)[:, :, None].astype(np.float32)
     split = Split(np.arange(36), np.arange(36, 40))
-    readout = probe_latents(latents, replace(some, object_pose=poses), split, iterations=250)["object"]
+    readout = probe_latents(latents, replace(some, object_pose=poses), split, iterations=100)["object"]
     assert readout.linear_median > 4.0
     assert readout.mlp_median < 0.25 * readout.linear_median
 

@@ -196,17 +196,16 @@ def test_the_best_provider_that_is_there_is_taken(shipped, monkeypatch):
 def test_an_export_that_computes_something_else_is_refused_and_leaves_the_bundle_as_it_was(
     shipped, tmp_path, monkeypatch, capsys
 ):
-    """The exporter is replaced by one that writes an encoder of other weights."""
+    """The exporters are replaced by ones that write the shipped model; the bundle has an encoder of other weights."""
     folder = tmp_path / "model"
     shutil.copytree(model_folder(), folder)
-    other = WorldModel.load(folder).encoder
+    model = WorldModel.load(folder)
     with torch.no_grad():
-        other.slot_readout.weight.mul_(1.01)
-    export = onnx_export.export_encoder
-    monkeypatch.setattr(onnx_export, "export_encoder", lambda encoder, path: export(other, path))
-    monkeypatch.setattr(
-        onnx_export, "export_predictor", lambda predictor, path: shutil.copy(shipped / "predictor.onnx", path)
-    )
+        model.encoder.slot_readout.weight.mul_(1.01)
+    save_bundle(folder, model.encoder, model.predictor, model.contract)
+    for part in ("encoder", "predictor"):
+        ready = shipped / f"{part}.onnx"
+        monkeypatch.setattr(onnx_export, f"export_{part}", lambda module, path, ready=ready: shutil.copy(ready, path))
     before = {file.name: sha256(file) for file in folder.iterdir()}
     assert main(["model", "export", "--model", str(folder)]) == 2
     assert "encoder.onnx differs from torch by" in capsys.readouterr().err
