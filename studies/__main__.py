@@ -4,7 +4,10 @@ import sys
 
 from jepa_planner.cli.main import Verbs
 
-STUDIES = Verbs("python -m studies", "What was tried once to learn something.", "studies")
+MOVED = {
+    "doubts": "it is `python -m studies out-of-distribution` now",
+}
+STUDIES = Verbs("python -m studies", "What was tried once to learn something.", "studies", moved=MOVED)
 
 
 def main(arguments: list[str] | None = None) -> int:

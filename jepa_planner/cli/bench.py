@@ -46,12 +46,12 @@ def main(args: argparse.Namespace) -> int:
     machine = this_machine(device, planning_threads())
     print(machine.in_words(), flush=True)
     suite = Suite(folder, device, machine.threads, args.quick, _progress)
-    tables, numbers = [], {"machine": to_plain(machine), "model": str(folder), "quick": args.quick}
+    tables, results = [], {"machine": to_plain(machine), "model": str(folder), "quick": args.quick}
     for name in PARTS:
         if name not in args.parts:
             continue
         part = suite.parts[name]()
-        numbers[name] = to_plain(part.numbers)
+        results[name] = to_plain(part.numbers)
         for table in part.tables:
             print(f"\n{table.text()}", flush=True)
             tables.append(table)
@@ -59,7 +59,7 @@ def main(args: argparse.Namespace) -> int:
         pages = [f"{machine.in_words()}.\n", *(table.markdown() for table in tables)]
         _write(args.markdown, "\n".join(pages))
     if args.json:
-        _write(args.json, json.dumps(numbers, indent=1) + "\n")
+        _write(args.json, json.dumps(results, indent=1) + "\n")
     return 0
 
 

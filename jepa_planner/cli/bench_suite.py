@@ -122,18 +122,18 @@ class Suite:
         else:
             middle = middle_subject(self._device, horizon=2).with_search(samples=20)
             work.append((scaling.scaling_in_horizon, middle, horizons, 4))
-        tables, numbers = [], []
+        tables, results = [], []
         pieces = sum(len(sizes) * rounds for _, _, sizes, rounds in work) * len(self._dtypes)
         with self._progress("scaling", pieces) as advance:
             for measure, subject, sizes, rounds in work:
                 engines = [RolloutEngine(subject.predictor, dtype, threads=self._threads) for dtype in self._dtypes]
-                found = [measure(subject, engine, sizes, rounds, advance) for engine in engines]
-                tables.append(scaling.scaling_table(f"Rollouts of {subject.name}", found))
-                numbers += found
+                measurements = [measure(subject, engine, sizes, rounds, advance) for engine in engines]
+                tables.append(scaling.scaling_table(f"Rollouts of {subject.name}", measurements))
+                results += measurements
         peak_gb = peak_memory_bytes(self._device) / 1e9
         bound = f"Chunks hold at most {MEMORY_BYTES / 1e9:.1f} GB"
         note = f"{bound}; the process held {peak_gb:.1f} GB at most, model included."
-        return Part((*tables, Table("Memory", notes=(note,))), {"runs": numbers, "process_peak_gb": peak_gb})
+        return Part((*tables, Table("Memory", notes=(note,))), {"runs": results, "process_peak_gb": peak_gb})
 
     def bundle(self) -> Part:
         """The bundle's own search, plain and fast."""
@@ -165,9 +165,9 @@ class Suite:
             return Part((Table(title, notes=(f"left out: {error}", full_size.work_note())),), None)
         if self._device.type == "cuda":
             with self._progress("full-size", 1 + len(self._dtypes)) as advance:
-                found = compare(full_subject(self._device), self.peaks, self._threads, 1, advance)
-            table = comparison_table("V-JEPA 2-AC's predictor (305 million weights, drawn at random)", [found])
-            return Part((table, Table("", notes=(full_size.work_note(),))), found)
+                comparison = compare(full_subject(self._device), self.peaks, self._threads, 1, advance)
+            table = comparison_table("V-JEPA 2-AC's predictor (305 million weights, drawn at random)", [comparison])
+            return Part((table, Table("", notes=(full_size.work_note(),))), comparison)
         with self._progress("full-size", len(full_size.HORIZONS) * (1 + len(self._dtypes))) as advance:
             paces = full_size.measure_paces(self.peaks, self._device, self._threads, advance)
         return Part((full_size.pace_table(paces),), paces)
@@ -175,23 +175,23 @@ class Suite:
     def ros(self) -> Part:
         """What the predictor as a ROS 2 node adds, and where the time goes while goals are pursued."""
         try:
-            from jepa_planner.cli.ros import pursuit_speed as pursuit
-            from jepa_planner.cli.ros.ros_latency import measure_overhead, overhead_table
+            from jepa_planner.cli.ros import goal_speed
+            from jepa_planner.cli.ros.ros_latency import measure_ros_latency, ros_latency_table
         except ImportError as error:
             return Part((Table("ROS 2", notes=(f"left out: {error}",)),), None)
         calls = 10 if self._quick else 60
         with self._progress("ros", 1 + calls) as advance:
-            found = measure_overhead(self._folder, self._device, self._threads, calls, advance)
+            latency = measure_ros_latency(self._folder, self._device, self._threads, calls, advance)
         if self._quick or self._device.type != "cpu":
             note = "left out with --quick" if self._quick else "left out: measured on the CPU only"
             table = Table("A search while a goal is pursued", notes=(note,))
-            return Part((overhead_table(found), table), {"calls": found, "pursued": None})
-        with self._progress("ros, goals being pursued", len(pursuit.WAYS)) as advance:
-            speed = pursuit.measure_pursuit_speed(
+            return Part((ros_latency_table(latency), table), {"calls": latency, "executed": None})
+        with self._progress("ros, goals being pursued", len(goal_speed.WAYS)) as advance:
+            speed = goal_speed.measure_goal_speed(
                 self._folder, self.model(), self._settings, self._threads, 40, advance
             )
-        tables = (pursuit.pursuit_table(speed), pursuit.step_table(speed), pursuit.goal_table(speed))
-        return Part((overhead_table(found), *tables), {"calls": found, "pursued": speed})
+        tables = (goal_speed.search_table(speed), goal_speed.step_table(speed), goal_speed.goal_table(speed))
+        return Part((ros_latency_table(latency), *tables), {"calls": latency, "executed": speed})
 
     @cached_property
     def _settings(self) -> PlannerSettings:

@@ -1,4 +1,4 @@
-"""`jepa-planner eval`: closed-loop success on unseen scenes, with its interval and floors."""
+"""`jepa-planner eval`: closed-loop success on unseen scenes, with its interval and baselines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, default=None, metavar="DIR", help="model bundle; the shipped one by default"
     )
     parser.add_argument(
-        "--floor", choices=["none", "noop", "random", "pixel", "expert"], default="none", help="instead of the model"
+        "--baseline",
+        "--floor",
+        choices=["none", "noop", "random", "pixel", "expert"],
+        default="none",
+        help="instead of the model",
     )
     parser.add_argument(
         "--scenes",
@@ -62,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unreachable", choices=["missing", "outside", "other-scene"], default="",
         help="goals that cannot be reached: the object is gone, is shown where the arm may not go, or the pictures are "
-        "of another scene; right is to end as stalled or unfamiliar within 15 steps",
+        "of another scene; right is to end as stalled or out of distribution within 15 steps",
     )  # fmt: skip
     parser.add_argument(
         "--no-verdict", action="store_true", help="without the model's head that tells when the work is done"
@@ -89,7 +93,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.learning.evaluation.trials import TrialSettings, run_trials
     from jepa_planner.model.bundle import load_contract, model_folder
     from jepa_planner.model.rollout.threads import planning_threads
-    from jepa_planner.planning.factory import NO_FAMILIARITY, NO_VERDICT
+    from jepa_planner.planning.factory import NO_STATISTICS, NO_VERDICT
     from jepa_planner.planning.planner_settings import PlannerSettings
 
     spread = args.processes > 1 or bool(args.cluster)
@@ -111,37 +115,41 @@ def main(args: argparse.Namespace) -> int:
             args.stop_at_success,
             args.unreachable,
         )
-        folder = model_folder(args.model or "") if args.floor == "none" else None
+        folder = model_folder(args.model or "") if args.baseline == "none" else None
     except ValueError as error:
         print(f"jepa-planner eval: {error}", file=sys.stderr)
         return 2
     seconds: list[float] = []
     searching = {name for name in ("solver", "samples", "iterations", "horizon", "deadline") if getattr(args, name)}
-    if searching and (args.ros or args.floor != "none"):
-        why = "with --ros the search is that of mpc_node's parameters" if args.ros else "floors do not search"
+    if searching and (args.ros or args.baseline != "none"):
+        why = "with --ros the search is that of mpc_node's parameters" if args.ros else "baselines do not search"
         print(f"{why}: leave out --{', --'.join(sorted(searching))}", file=sys.stderr)
         return 2
-    if args.views and (args.ros or args.floor != "none"):
+    if args.views and (args.ros or args.baseline != "none"):
         why = (
             "with --ros the views are those of the nodes' parameters"
             if args.ros
-            else "floors have no cameras to do without"
+            else "baselines have no cameras to do without"
         )
         print(f"{why}: leave out --views", file=sys.stderr)
         return 2
-    if args.imagine_sub_goals and args.floor != "none":
-        print("floors imagine nothing: leave out --imagine-sub-goals", file=sys.stderr)
+    if args.imagine_sub_goals and args.baseline != "none":
+        print("baselines imagine nothing: leave out --imagine-sub-goals", file=sys.stderr)
         return 2
-    if args.not_wary and (args.ros or args.floor != "none"):
-        why = "with --ros, wary is one of mpc_node's parameters" if args.ros else "floors doubt nothing"
-        print(f"{why}: leave out --not-wary", file=sys.stderr)
+    if args.no_monitor and (args.ros or args.baseline != "none"):
+        why = (
+            "with --ros, monitor_out_of_distribution is one of mpc_node's parameters"
+            if args.ros
+            else "baselines monitor nothing"
+        )
+        print(f"{why}: leave out --no-monitor", file=sys.stderr)
         return 2
-    if args.unreachable and (args.ros or args.floor != "none"):
-        why = "sim_node sets no such goals up" if args.ros else "floors never end by themselves"
+    if args.unreachable and (args.ros or args.baseline != "none"):
+        why = "sim_node sets no such goals up" if args.ros else "baselines never end by themselves"
         print(f"{why}: leave out --unreachable", file=sys.stderr)
         return 2
-    if args.no_verdict and (args.ros or args.floor != "none"):
-        why = "with --ros the nodes use what the bundle has" if args.ros else "floors say nothing"
+    if args.no_verdict and (args.ros or args.baseline != "none"):
+        why = "with --ros the nodes use what the bundle has" if args.ros else "baselines say nothing"
         print(f"{why}: leave out --no-verdict", file=sys.stderr)
         return 2
     imagine = args.imagine_sub_goals or "auto"
@@ -153,23 +161,23 @@ def main(args: argparse.Namespace) -> int:
         print("one robot is tried at a time: leave out --ros, or --processes and --cluster", file=sys.stderr)
         return 2
     if args.ros:
-        if args.floor != "none":
-            print("floors have no nodes to run through: leave out --ros", file=sys.stderr)
+        if args.baseline != "none":
+            print("baselines have no nodes to run through: leave out --ros", file=sys.stderr)
             return 2
         running = _ros_trials(settings, folder, seconds, imagine)
     else:
         if folder is not None:
             search, deadline_s = chosen_search(args, planner_settings), args.deadline or planner_settings.deadline_s
         policy_spec = PolicySpec(
-            folder, args.floor, search, deadline_s, imagine, args.dtype, args.backend, threads, tuple(args.views),
-            not args.not_wary, not args.no_verdict,
+            folder, args.baseline, search, deadline_s, imagine, args.dtype, args.backend, threads, tuple(args.views),
+            not args.no_monitor, not args.no_verdict,
         )  # fmt: skip
         policy = policy_spec.policy(seconds)  # in this process at least to find out what is wrong with it
         if isinstance(policy, WorldModelPolicy):
             model = policy.model
             print(f"{folder} runs on {model.backend}, rollouts in {model.engine.dtype} on {threads} cores")
-            if not args.not_wary and policy.familiarity is None:
-                print(NO_FAMILIARITY)
+            if not args.no_monitor and policy.latent_statistics is None:
+                print(NO_STATISTICS)
             if not args.no_verdict and policy.verdict_head is None:
                 print(NO_VERDICT)
         if spread:
@@ -185,10 +193,10 @@ def main(args: argparse.Namespace) -> int:
     trials.sort(key=lambda trial: trial.seed)
     model_name = str(folder) if folder else None
     imagined = None if folder is None else imagine
-    wary = folder is not None and not args.not_wary and load_contract(folder).familiarity is not None
+    monitored = folder is not None and not args.no_monitor and load_contract(folder).out_of_distribution is not None
     verdict = folder is not None and not args.no_verdict and load_contract(folder).verdict is not None
     summary = summarise(
-        trials, settings, seconds, model_name, args.floor, args.ros, search, deadline_s, imagined, wary, verdict
+        trials, settings, seconds, model_name, args.baseline, args.ros, search, deadline_s, imagined, monitored, verdict
     )
     print(in_words(summary))
     if args.json:

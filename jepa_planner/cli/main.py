@@ -40,8 +40,8 @@ class Verbs:
     """A program of many verbs.
 
     program: how it is called; about: what it is for, in a line. package: whose modules are verbs, as are its folders
-    with a module `verb`, and those with HELP, of verbs in turn. others: modules of other packages by the verbs that
-    they are. moved: where verbs of before are now, in words.
+    with a module `verb`, and those with HELP, of verbs in turn; MOVED there is `moved` of theirs. others: modules of
+    other packages by the verbs that they are. moved: where verbs of before are now, in words.
     """
 
     program: str
@@ -109,7 +109,9 @@ class Verbs:
         try:
             module = importlib.import_module(name)
             if hasattr(module, "__path__"):
-                return Verbs(called, f"{module.HELP[0].upper()}{module.HELP[1:]}.", name).run(arguments)
+                return Verbs(
+                    called, f"{module.HELP[0].upper()}{module.HELP[1:]}.", name, moved=getattr(module, "MOVED", {})
+                ).run(arguments)
             parser = VerbParser(prog=called, description=module.HELP)
             module.add_arguments(parser)
             return module.main(parser.parse_args(arguments))
@@ -130,7 +132,7 @@ class Verbs:
 
 
 GROUP_OF = {
-    "plan": "check", "landscape": "check", "import": "model", "export": "model", "familiarity": "model",
+    "plan": "check", "landscape": "check", "import": "model", "export": "model",
 }  # fmt: skip
 """Verbs of before that stand in a group now."""
 STUDIES_OF = {
@@ -148,7 +150,8 @@ def verbs() -> Verbs:
         "Moves a robot arm until the world looks like a picture.",
         "jepa_planner.cli",
         {entry.name: entry.value for entry in entry_points(group=VERBS_GROUP)},
-        {verb: f"it is `jepa-planner {group} {verb}` now" for verb, group in GROUP_OF.items()}
+        {"familiarity": "it is `jepa-planner model out-of-distribution` now"}
+        | {verb: f"it is `jepa-planner {group} {verb}` now" for verb, group in GROUP_OF.items()}
         | {
             verb: f"it is a study now: `python -m studies {study}`, in the source tree"
             for verb, study in STUDIES_OF.items()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from jepa_planner.learning.evaluation.picture_pair import PicturePair
     from jepa_planner.model.world_model import WorldModel
 
-STATE = "x y z (m) roll pitch yaw (rad) and closedness; models with a commanded one take commanded, then measured"
+STATE = "x y z (m) roll pitch yaw (rad) and closure; models with a commanded one take commanded, then measured"
 
 
 def add_picture_arguments(parser: argparse.ArgumentParser) -> None:

@@ -22,12 +22,14 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_planning_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what mpc_node has the parameters `imagine_sub_goals` and `wary` for."""
+    """Declare what mpc_node has the parameters `imagine_sub_goals` and `monitor_out_of_distribution` for."""
     parser.add_argument(
         "--imagine-sub-goals", choices=["auto", "always", "never"],
         help="between goal pictures: auto (default): where the model can and there are few pictures",
     )  # fmt: skip
-    parser.add_argument("--not-wary", action="store_true", help="go on at pictures that the model does not know")
+    parser.add_argument(
+        "--no-monitor", "--not-wary", action="store_true", help="go on at pictures that the model does not know"
+    )
 
 
 def chosen_search(args: argparse.Namespace, settings: PlannerSettings) -> SearchSettings:

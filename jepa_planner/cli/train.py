@@ -45,13 +45,13 @@ GOES_WITH = {
         "tcp_frame",
         "trust_data",
     ),
-    "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations", "seeing", "eyes_of", "trust_data"),
+    "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations", "keypoints", "keypoints_of", "trust_data"),
     "verdict_only": (
         "init",
         "demonstrations",
         "verdict_iterations",
-        "seeing",
-        "eyes_of",
+        "keypoints",
+        "keypoints_of",
         "go_on",
         "arm_from_latents",
         "trust_data",
@@ -99,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whole = parser.add_argument_group("training encoder and predictor")
     whole.add_argument("--encoder-iterations", type=at_least(1), help="default: 2200")
     whole.add_argument(
-        "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, scene_sigreg, takes, "
+        "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, scene_sigreg, appearance, "
         "layouts, vicreg, barlow_twins, info_nce, ema, inverse, state, or none, which collapses; pixels: a baseline "
         "that predicts pictures and is planned in pixels (default: sigreg+inverse+state)",
     )  # fmt: skip
@@ -135,12 +135,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sub-goals-only", action="store_true", help="add them to --init, whose encoder and predictor stay"
     )
     sub_goals.add_argument(
-        "--seeing", action="store_const", const=True,
+        "--keypoints", "--seeing", action="store_const", const=True,
         help="with --sub-goals-only or --verdict-only: learn it from what lies where in the pictures, too, not from "
         "latents alone",
     )  # fmt: skip
     sub_goals.add_argument(
-        "--eyes-of", type=Path, metavar="BUNDLE", help="with --seeing: begin with the eyes of another bundle's head"
+        "--keypoints-of",
+        "--eyes-of",
+        type=Path,
+        metavar="BUNDLE",
+        help="with --keypoints: begin with the keypoints of another bundle's head",
     )
     sub_goals.add_argument("--sub-goal-iterations", type=at_least(1), metavar="N", help="default: 6000")
     verdict = parser.add_argument_group("telling when the work is done")
@@ -153,8 +157,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     verdict.add_argument(
         "--arm-from-latents", action="store_const", const=True,
-        help="with --seeing: how the arm stands in a goal is read from its latent, which is finer where cameras stand "
-        "where they always did",
+        help="with --keypoints: how the arm stands in a goal is read from its latent, which is finer where cameras "
+        "stand where they always did",
     )  # fmt: skip
     verdict.add_argument(
         "--out-of-reach",
@@ -165,7 +169,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "once",
     )
     verdict.add_argument(
-        "--verdict-iterations", type=at_least(1), metavar="N", help="default: 4000, with --seeing 2000"
+        "--verdict-iterations", type=at_least(1), metavar="N", help="default: 4000, with --keypoints 2000"
     )
 
 
@@ -259,7 +263,7 @@ def _add_sub_goals(args: argparse.Namespace, command: str) -> int:
         seed=args.seed,
         episodes=args.episodes,
         command=command,
-        **_given(args, "seeing", "eyes_of", "trust_data", iterations="sub_goal_iterations"),
+        **_given(args, "keypoints", "keypoints_of", "trust_data", iterations="sub_goal_iterations"),
     )
     run_folder = _run_folder(args, KINDS["sub_goals_only"])
     report = add_sub_goals(args.demonstrations, args.init, args.out, run_folder, settings)
@@ -276,7 +280,15 @@ def _add_verdict(args: argparse.Namespace, command: str) -> int:
         episodes=args.episodes,
         command=command,
         out_of_reach=tuple(args.out_of_reach or ()),
-        **_given(args, "seeing", "eyes_of", "go_on", "arm_from_latents", "trust_data", iterations="verdict_iterations"),
+        **_given(
+            args,
+            "keypoints",
+            "keypoints_of",
+            "go_on",
+            "arm_from_latents",
+            "trust_data",
+            iterations="verdict_iterations",
+        ),
     )
     run_folder = _run_folder(args, KINDS["verdict_only"])
     report = add_verdict(args.demonstrations, args.init, args.out, run_folder, settings)
@@ -310,11 +322,11 @@ def _mode(args: argparse.Namespace) -> str:
     mode = alone[0] if alone else ""
     what = _option(mode) if mode else "training encoder and predictor"
     known = {name for names in GOES_WITH.values() for name in names}
-    given = {name for name in known if getattr(args, name) is not None}
-    if strangers := sorted(given - set(GOES_WITH[mode])):
+    given_options = {name for name in known if getattr(args, name) is not None}
+    if strangers := sorted(given_options - set(GOES_WITH[mode])):
         takes = ", ".join(_option(name) for name in GOES_WITH[mode])
         raise ValueError(f"{', '.join(map(_option, strangers))} does not go with {what}, which takes {takes}")
-    if missing := [_option(name) for name in NEEDS[mode] if name not in given]:
+    if missing := [_option(name) for name in NEEDS[mode] if name not in given_options]:
         raise ValueError(f"{what} needs {', '.join(missing)}")
     return mode
 

@@ -17,7 +17,7 @@ from jepa_planner.core.status import OK, Status, StatusCode
 MAX_STEP_DURATION_S = 10.0
 CLOCK_TOLERANCE_S = 0.05
 MAX_SKIPPED_SETPOINTS = 1000
-CLOSEDNESS_TOLERANCE = 1e-6
+CLOSURE_TOLERANCE = 1e-6
 JOINT_TOLERANCE_RAD = 0.1
 """How far beyond its limit a joint may be found; further, joint states are of another robot or in degrees."""
 RESYNC_ANGLE_RAD = 0.02
@@ -58,7 +58,7 @@ class Step:
     duration_s: float
     xyz_m: np.ndarray
     rotation: np.ndarray
-    closedness: float
+    closure: float
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Measurement:
     q_rad: np.ndarray
     xyz_m: np.ndarray
     rotation: np.ndarray
-    closedness: float
+    closure: float
 
 
 class ArmExecutive:
@@ -98,21 +98,21 @@ class ArmExecutive:
         self._last_now_s = -np.inf
         self._streamed_until_s: float | None = None
 
-    def measured(self, now_s: float, stamp_s: float, q_rad: np.ndarray, closedness: float) -> None:
+    def measured(self, now_s: float, stamp_s: float, q_rad: np.ndarray, closure: float) -> None:
         """Takes a joint state that arrives now; one that is invalid or not newer than the last counts as none."""
-        if not (np.all(np.isfinite(q_rad)) and np.isfinite(closedness)):
+        if not (np.all(np.isfinite(q_rad)) and np.isfinite(closure)):
             self.joint_state.explain(Status(StatusCode.NOT_FINITE, "joint state holds numbers that are not finite"))
             return
         self.joint_state.explain(OK)
         if not self.joint_state.feed(stamp_s, now_s):
             return
         xyz, rotation = self._kinematics.tcp_pose(q_rad)
-        self.measurement = Measurement(stamp_s, np.array(q_rad, dtype=float), xyz, rotation, float(closedness))
+        self.measurement = Measurement(stamp_s, np.array(q_rad, dtype=float), xyz, rotation, float(closure))
         if not self.moving:
             if not self.stream.ready:
-                self.stream.reset(q_rad, _snap(closedness))
+                self.stream.reset(q_rad, _snap(closure))
             elif self._was_moved():
-                self.stream.reset(q_rad, self.stream.closedness)
+                self.stream.reset(q_rad, self.stream.closure)
         elif self.mode is Mode.MOVING and self._tracking_error_m() > self.settings.max_tracking_error_m:
             self._brake(Mode.BRAKING, f"arm is {self._tracking_error_m():.3f} m from where it was told to be")
 
@@ -154,7 +154,7 @@ class ArmExecutive:
             if self.mode is Mode.STOPPED:
                 self._explain(f"cannot reset: {joint_state.text}")
             return joint_state
-        measured, commanded = _snap(self._measurement.closedness), self.stream.closedness
+        measured, commanded = _snap(self._measurement.closure), self.stream.closure
         holds = 0.0 < measured < commanded
         self.stream.reset(self._measurement.q_rad, commanded if holds else measured)
         self._enter(Mode.HOLDING, "reset")
@@ -214,12 +214,12 @@ class ArmExecutive:
         """Whether a step may be followed; the stream then has what the limits leave of its target."""
         if not (status := self._judge_step(now_s, step)).ok:
             return status
-        target = self.stream.clip(step.xyz_m, step.rotation, step.closedness)
+        target = self.stream.clip(step.xyz_m, step.rotation, step.closure)
         if not (status := self._judge_target(step, target)).ok:
             return status
         try:
             duration_s = step.duration_s * self.settings.motion_share
-            self.stream.follow(target.xyz_m, target.rotation, target.closedness, duration_s)
+            self.stream.follow(target.xyz_m, target.rotation, target.closure, duration_s)
         except ValueError as error:
             return Status(StatusCode.UNREACHABLE, str(error))
         return OK
@@ -235,14 +235,14 @@ class ArmExecutive:
         if self.moving or self.mode is not Mode.HOLDING:
             motion = ", still in motion" if self.moving else ""
             return Status(StatusCode.NOT_AT_REST, f"the arm is {self.mode.name.lower()}{motion}")
-        numbers = (*step.xyz_m, *step.rotation.ravel(), step.closedness, step.duration_s, step.valid_for_s)
+        numbers = (*step.xyz_m, *step.rotation.ravel(), step.closure, step.duration_s, step.valid_for_s)
         if not np.all(np.isfinite(numbers)):
             return Status(StatusCode.NOT_FINITE, "not every number in it is finite")
         if not 0.0 < step.duration_s <= MAX_STEP_DURATION_S:
             text = f"a step of {step.duration_s} s; expected more than 0 and at most {MAX_STEP_DURATION_S} s"
             return Status(StatusCode.MALFORMED, text)
-        if not -CLOSEDNESS_TOLERANCE <= step.closedness <= 1.0 + CLOSEDNESS_TOLERANCE:
-            text = f"closedness is {step.closedness:g}, expected 0 (open) to 1 (closed)"
+        if not -CLOSURE_TOLERANCE <= step.closure <= 1.0 + CLOSURE_TOLERANCE:
+            text = f"closure is {step.closure:g}, expected 0 (open) to 1 (closed)"
             return Status(StatusCode.MALFORMED, text)
         return self._judge_age(now_s, step)
 
@@ -324,6 +324,6 @@ class ArmExecutive:
             self.reason = reason
 
 
-def _snap(closedness: float) -> float:
+def _snap(closure: float) -> float:
     """A gripper that is all but open or closed was told to be so."""
-    return 0.0 if closedness < _SNAP else 1.0 if closedness > 1.0 - _SNAP else float(closedness)
+    return 0.0 if closure < _SNAP else 1.0 if closure > 1.0 - _SNAP else float(closure)

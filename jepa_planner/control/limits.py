@@ -26,7 +26,7 @@ class LimitsError(ValueError):
 
 @dataclass(frozen=True)
 class SafetyLimits:
-    """Limits of the tcp and the joints; positions in metres in the base frame, closedness 0 open .. 1 closed.
+    """Limits of the tcp and the joints; positions in metres in the base frame, closure 0 open .. 1 closed.
 
     `workspace_min_m` and `workspace_max_m` are the corners of the box in which the tcp may be; the lower z is the
     minimum height over the table. `workspace_yaw_rad` holds how far the tcp may be turned about the base frame's z axis
@@ -77,19 +77,19 @@ class SafetyLimits:
         """Read a YAML file; `robot_description` is relative to it. Raises LimitsError naming the field at fault."""
         path = Path(path).expanduser()
         try:
-            given = read_yaml(path.read_text(encoding="utf-8"))
+            plain = read_yaml(path.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError, ValueError) as error:
             raise LimitsError(f"cannot read limits from {path}: {error}") from error
-        if not isinstance(given, dict):
-            raise LimitsError(f"{path} holds {type(given).__name__}, expected one 'name: value' per limit")
+        if not isinstance(plain, dict):
+            raise LimitsError(f"{path} holds {type(plain).__name__}, expected one 'name: value' per limit")
         known = {field.name: field for field in fields(cls)}
         required = {name for name, field in known.items() if field.default is MISSING}
-        if missing := sorted(required - given.keys()):
+        if missing := sorted(required - plain.keys()):
             raise LimitsError(f"{path} lacks {', '.join(missing)}")
-        if unknown := sorted(str(name) for name in given.keys() - known.keys()):
+        if unknown := sorted(str(name) for name in plain.keys() - known.keys()):
             raise LimitsError(f"{path} has unknown {', '.join(unknown)}; known are {', '.join(sorted(known))}")
         values: dict[str, Any] = {}
-        for name, value in given.items():
+        for name, value in plain.items():
             try:
                 values[name] = _read(name, value)
                 if name == "robot_description":

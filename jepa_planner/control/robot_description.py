@@ -170,7 +170,7 @@ def _alone(path: Path, chain: list[ElementTree.Element], tcp_frame: str) -> str:
 
 def _geometry(path: Path, joint: ElementTree.Element) -> list[tuple[str, str, list[float]]]:
     """Tag, attribute and numbers of a joint's origin and axis, as far as they are given."""
-    found = []
+    geometry = []
     places = [("origin", "xyz"), ("origin", "rpy")]
     for tag, name in places if joint.get("type") == "fixed" else [*places, ("axis", "xyz")]:
         if (part := joint.find(tag)) is None or (text := part.get(name)) is None:
@@ -182,8 +182,8 @@ def _geometry(path: Path, joint: ElementTree.Element) -> list[tuple[str, str, li
         if len(numbers) != 3 or not all(map(math.isfinite, numbers)) or (tag == "axis" and not any(numbers)):
             where = f"{path}: joint {joint.get('name')}"
             raise RobotDescriptionError(f"{where} has {name}={text!r} in its <{tag}>, expected three numbers")
-        found.append((tag, name, numbers))
-    return found
+        geometry.append((tag, name, numbers))
+    return geometry
 
 
 def _link(joint: ElementTree.Element, end: str) -> str:

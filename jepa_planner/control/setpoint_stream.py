@@ -16,7 +16,7 @@ from jepa_planner.control.setpoints import JointPoint, Setpoint, Target
 from jepa_planner.control.trajectory_validation import TrajectoryValidation, lags
 from jepa_planner.core.arm_layout import GRIPPER, RPY, XYZ
 
-REHEARSED_POINTS = 100
+VALIDATED_POINTS = 100
 STRETCH_ATTEMPTS = 4
 REST_POINTS = 4
 ROUNDING = 1e-12
@@ -28,7 +28,7 @@ class SetpointStream:
     Targets are clipped to the workspace and its yaw; from outside of them the arm is moved as it was asked, or less,
     and never further out. Between targets the tcp follows the time-optimal profile under the
     velocity, acceleration and jerk limits (Berscheid and Kroeger, Jerk-limited Real-time Trajectory Generation, 2021),
-    so a new target or a brake in mid-motion leaves no seam. Each motion is rehearsed first, and takes longer where its
+    so a new target or a brake in mid-motion leaves no seam. Each motion is validated first, and takes longer where its
     joints would be too fast. Whatever happens, a joint step beyond the joint velocity limit is shortened, and the
     profile then goes on from where the joints are.
     """
@@ -60,48 +60,48 @@ class SetpointStream:
     def _q_rad(self, q_rad: np.ndarray) -> None:
         self._known_rad = q_rad
 
-    def reset(self, q_rad: np.ndarray, closedness: float) -> None:
-        """Start, at rest, from measured joint positions [joints] and the gripper's commanded closedness."""
+    def reset(self, q_rad: np.ndarray, closure: float) -> None:
+        """Start, at rest, from measured joint positions [joints] and the gripper's commanded closure."""
         self._known_rad = None
         measured_rad, joints = np.array(q_rad, dtype=float), len(self._kinematics.joint_names)
-        if measured_rad.shape != (joints,) or not np.all(np.isfinite([*measured_rad, closedness])):
+        if measured_rad.shape != (joints,) or not np.all(np.isfinite([*measured_rad, closure])):
             raise ValueError(
-                f"a start is {joints} finite joint positions and a closedness, got {measured_rad} and {closedness}"
+                f"a start is {joints} finite joint positions and a closure, got {measured_rad} and {closure}"
             )
         self._q_rad = measured_rad
         xyz, rotation = self._kinematics.tcp_pose(self._q_rad)
-        self._closedness = self._target_closedness = float(np.clip(closedness, 0.0, 1.0))
+        self._closure = self._target_closure = float(np.clip(closure, 0.0, 1.0))
         self._reference = rotation
         self._input.current_position = [*xyz, 0.0, 0.0, 0.0]
         self._input.current_velocity = [0.0] * 6
         self._input.current_acceleration = [0.0] * 6
         self.brake()
 
-    def clip(self, xyz_m: np.ndarray, rotation: np.ndarray, closedness: float) -> Target:
+    def clip(self, xyz_m: np.ndarray, rotation: np.ndarray, closure: float) -> Target:
         """What `follow` makes of a target: what was asked where the limits allow it, else as much of it as they do.
 
         From the present setpoint on no axis moves further than was asked, nor the other way, nor further out of bounds.
         What was clipped is not changed by clipping it again. Raises ValueError and RuntimeError as `follow`.
         """
         if not self.ready:
-            raise RuntimeError("no measured joint state yet: call reset(q_rad, closedness) first")
+            raise RuntimeError("no measured joint state yet: call reset(q_rad, closure) first")
         xyz_m, rotation = np.asarray(xyz_m, dtype=float), np.asarray(rotation, dtype=float)
         if xyz_m.shape != (3,) or rotation.shape != (3, 3):
             raise ValueError(f"a target is xyz [3] and a rotation [3, 3], got {xyz_m.shape} and {rotation.shape}")
-        if not (np.all(np.isfinite(xyz_m)) and np.all(np.isfinite(rotation)) and np.isfinite(closedness)):
-            raise ValueError(f"target must be finite, got xyz {xyz_m}, closedness {closedness}")
+        if not (np.all(np.isfinite(xyz_m)) and np.all(np.isfinite(rotation)) and np.isfinite(closure)):
+            raise ValueError(f"target must be finite, got xyz {xyz_m}, closure {closure}")
         now_m, now = self.pose()
         xyz_m, rotation = self.limits.clip_to_workspace(xyz_m, now_m), self.limits.clip_yaw(rotation, now)
-        return Target(xyz_m, rotation, float(np.clip(closedness, 0.0, 1.0)))
+        return Target(xyz_m, rotation, float(np.clip(closure, 0.0, 1.0)))
 
-    def follow(self, xyz_m: np.ndarray, rotation: np.ndarray, closedness: float, min_duration_s: float = 0.0) -> None:
+    def follow(self, xyz_m: np.ndarray, rotation: np.ndarray, closure: float, min_duration_s: float = 0.0) -> None:
         """Move to a tcp pose in the base frame, clipped, arriving at rest, no sooner than `min_duration_s`.
 
         It takes longer where the joints need the time. Raises ValueError for numbers that are not finite,
         UnreachableError where the joints cannot follow, RuntimeError before `reset`; the previous target then stays in
         force.
         """
-        target = self.clip(xyz_m, rotation, closedness)
+        target = self.clip(xyz_m, rotation, closure)
         current_xyz, current_rotation = self.pose()
         motion = self._new_input(from_rest=False)
         motion.current_position = [*current_xyz, 0.0, 0.0, 0.0]
@@ -111,28 +111,26 @@ class SetpointStream:
         motion.minimum_duration = min_duration_s if min_duration_s > 0 else None
         self._stretch(motion, current_rotation)
         self._input, self._reference, self._followed_s = motion, current_rotation, 0.0
-        self._target_closedness = target.closedness
+        self._target_closure = target.closure
 
     def move_by(self, action: np.ndarray, min_duration_s: float = 0.0) -> None:
-        """Move by one action [7] (m, rad, closedness) from the present setpoint: xyz adds, R_new = R(action) R,
-        closedness adds.
+        """Move by one action [7] (m, rad, closure) from the present setpoint: xyz adds, R_new = R(action) R,
+        closure adds.
 
         Starting from the setpoint instead of the measured pose keeps a resting arm's small sag from adding up over
         steps. Rotation is extrinsic "xyz" (vjepa2-ac's convention). Same errors as `follow`.
         """
         action = np.asarray(action, dtype=float)
         if action.shape != (7,) or not np.all(np.isfinite(action)):
-            raise ValueError(
-                f"an action is 7 finite numbers [dx, dy, dz, droll, dpitch, dyaw, dclosedness], got {action}"
-            )
+            raise ValueError(f"an action is 7 finite numbers [dx, dy, dz, droll, dpitch, dyaw, dclosure], got {action}")
         xyz, rotation = self.pose()
-        closedness = self._target_closedness + action[GRIPPER]
-        self.follow(xyz + action[XYZ], rotation_from_rpy(action[RPY]) @ rotation, closedness, min_duration_s)
+        closure = self._target_closure + action[GRIPPER]
+        self.follow(xyz + action[XYZ], rotation_from_rpy(action[RPY]) @ rotation, closure, min_duration_s)
 
     def pose(self) -> tuple[np.ndarray, np.ndarray]:
         """Position [3] and rotation [3, 3] of the present setpoint. Raises RuntimeError before `reset`."""
         if not self.ready:
-            raise RuntimeError("no measured joint state yet: call reset(q_rad, closedness) first")
+            raise RuntimeError("no measured joint state yet: call reset(q_rad, closure) first")
         position = np.asarray(self._input.current_position)
         return position[:3], rotation_from_vector(position[3:]) @ self._reference
 
@@ -143,27 +141,27 @@ class SetpointStream:
         return self._q_rad.copy()
 
     @property
-    def closedness(self) -> float:
-        """The commanded closedness, 0 open .. 1 closed."""
-        return self._target_closedness
+    def closure(self) -> float:
+        """The commanded closure, 0 open .. 1 closed."""
+        return self._target_closure
 
     def brake(self) -> None:
         """Slow to a standstill as fast as the limits allow and stay there; the gripper keeps its command."""
         if not self.ready:
             return
         _aim_at_rest(self._input)
-        self._target_closedness = self._closedness
+        self._target_closure = self._closure
 
     def tick(self) -> Setpoint:
         """The next setpoint, one period later. Raises RuntimeError before `reset`."""
         xyz, rotation, velocity, step, arrived = self._advance()
         self._followed_s += self.period_s
         gripper_step = self.limits.gripper_rate_per_s * self.period_s
-        self._closedness += float(np.clip(self._target_closedness - self._closedness, -gripper_step, gripper_step))
+        self._closure += float(np.clip(self._target_closure - self._closure, -gripper_step, gripper_step))
         return Setpoint(
             q_rad=self._q_rad.copy(), dq_rad_s=step / self.period_s, xyz_m=xyz.copy(), rotation=rotation,
             linear_velocity_m_s=velocity[:3].copy(), angular_velocity_rad_s=velocity[3:].copy(),
-            closedness=self._closedness, moving=not arrived or self._closedness != self._target_closedness,
+            closure=self._closure, moving=not arrived or self._closure != self._target_closure,
         )  # fmt: skip
 
     def skip(self, periods: int) -> None:
@@ -211,7 +209,7 @@ class SetpointStream:
         for _ in range(STRETCH_ATTEMPTS):
             if (trajectory := self._plan(motion)) is None:
                 raise ValueError(f"no profile within limits leads to {np.round(motion.target_position, 3).tolist()}")
-            points = max(1, min(REHEARSED_POINTS, int(np.ceil(trajectory.duration / self.period_s))))
+            points = max(1, min(VALIDATED_POINTS, int(np.ceil(trajectory.duration / self.period_s))))
             period_s = max(self.period_s, trajectory.duration / points)
             poses = (np.asarray(trajectory.at_time((i + 1) * period_s)[0]) for i in range(points))
             path = ((pose[:3], rotation_from_vector(pose[3:]) @ reference) for pose in poses)
@@ -223,7 +221,7 @@ class SetpointStream:
     def _advance(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]:
         """One period on: position, rotation and velocity of the tcp, the joints' step, and whether it is the last."""
         if not self.ready:
-            raise RuntimeError("no measured joint state yet: call reset(q_rad, closedness) first")
+            raise RuntimeError("no measured joint state yet: call reset(q_rad, closure) first")
         result = self._follow_profile()
         velocity = np.asarray(self._input.current_velocity)
         xyz, rotation = self.pose()

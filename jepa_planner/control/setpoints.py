@@ -21,7 +21,7 @@ class Setpoint:
     rotation: np.ndarray
     linear_velocity_m_s: np.ndarray
     angular_velocity_rad_s: np.ndarray
-    closedness: float
+    closure: float
     moving: bool
 
     @property
@@ -41,8 +41,8 @@ class JointPoint:
 
 @dataclass(frozen=True)
 class Target:
-    """A tcp pose in the base frame (m, rotation [3, 3]) and a closedness, clipped to the limits."""
+    """A tcp pose in the base frame (m, rotation [3, 3]) and a closure, clipped to the limits."""
 
     xyz_m: np.ndarray
     rotation: np.ndarray
-    closedness: float
+    closure: float

@@ -1,4 +1,4 @@
-"""What was seen and done up to now: where imagination begins."""
+"""What was seen and done up to now: where rollouts begin."""
 
 from dataclasses import dataclass
 

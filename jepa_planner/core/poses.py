@@ -1,6 +1,6 @@
 """Arm states under actions, batched: what an action does to a pose, and which action lies between two poses.
 
-A pose is [x, y, z (m), roll, pitch, yaw (rad, extrinsic xyz), gripper closedness (0 open .. 1 closed)] in the
+A pose is [x, y, z (m), roll, pitch, yaw (rad, extrinsic xyz), gripper closure (0 open .. 1 closed)] in the
 robot base frame; an action is a change of it. States may have more channels than seven: those are carried
 unchanged.
 """
@@ -38,13 +38,13 @@ def roll_pitch_yaw(rotation: Tensor) -> Tensor:
 def apply_action(state: Tensor, action: Tensor) -> Tensor:
     """The state [.., S >= 7] after an action [.., 7].
 
-    xyz adds, R_new = R(action) R(state), closedness adds and is clipped to 0..1.
+    xyz adds, R_new = R(action) R(state), closure adds and is clipped to 0..1.
     """
     state, action = _broadcast_batch(state, action)
     xyz = state[..., XYZ] + action[..., XYZ]
     rpy = roll_pitch_yaw(rotation_matrix(action[..., RPY]) @ rotation_matrix(state[..., RPY]))
-    closedness = (state[..., GRIPPER:AXES] + action[..., GRIPPER:AXES]).clamp(0.0, 1.0)
-    return torch.cat([xyz, rpy, closedness, state[..., AXES:]], dim=-1)
+    closure = (state[..., GRIPPER:AXES] + action[..., GRIPPER:AXES]).clamp(0.0, 1.0)
+    return torch.cat([xyz, rpy, closure, state[..., AXES:]], dim=-1)
 
 
 def action_between(start: Tensor, end: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ def action_between(start: Tensor, end: Tensor) -> Tensor:
     return torch.cat(parts, dim=-1)
 
 
-def imagine_states(state: Tensor, actions: Tensor) -> Tensor:
+def rollout_states(state: Tensor, actions: Tensor) -> Tensor:
     """States [K, H, S] in which the actions [K, H, 7] are taken, the first being `state` [S] itself."""
     states = [state.expand(len(actions), -1)]
     for step in range(actions.shape[1] - 1):

@@ -11,7 +11,7 @@ REACH_M = 3.0
 """No tcp is further from its base, along any axis."""
 TURN_RAD = 2.1 * math.pi
 """Angles may be counted on past half a turn, but hardly past a whole one."""
-CLOSEDNESS_SLACK = 0.1
+CLOSURE_SLACK = 0.1
 """Fingers that are measured end a little beyond open and closed."""
 MOST_CHANGE = {"m": 0.5, "rad": math.pi, "": 1.05}
 """What one step can ask for."""
@@ -25,7 +25,7 @@ def out_of_range(channel: str, value: float) -> str | None:
         return f"{name} {value:g} m, expected at most {REACH_M:g} m from the base: is it in {guess}?"
     if unit == "rad" and abs(value) > TURN_RAD:
         return f"{name} {value:g} rad, expected at most {2 * math.pi:.2f}: is it in degrees?"
-    if not unit and not -CLOSEDNESS_SLACK <= value <= 1.0 + CLOSEDNESS_SLACK:
+    if not unit and not -CLOSURE_SLACK <= value <= 1.0 + CLOSURE_SLACK:
         return f"{name} {value:g}, expected 0 (open) to 1 (closed): is it in percent, or of 255?"
     return None
 
@@ -46,14 +46,14 @@ def most_change(channel: str) -> float:
 
 
 def check_change(channels: Sequence[str], action: Sequence[float], name: str) -> None:
-    """Raises ValueError where an action cannot be one step's in m, rad and closedness; `name` stands in the message."""
+    """Raises ValueError where an action cannot be one step's in m, rad and closure; `name` stands in the message."""
     wrong = [
         f"{channel} {value:g}, expected at most {most_change(channel):.3g}"
         for channel, value in zip(channels, action, strict=True)
         if abs(value) > most_change(channel)
     ]
     if wrong:
-        raise ValueError(f"{name}: {'; '.join(wrong)}: changes of one step in m, rad and closedness are expected")
+        raise ValueError(f"{name}: {'; '.join(wrong)}: changes of one step in m, rad and closure are expected")
 
 
 def _name_and_unit(channel: str) -> tuple[str, str]:

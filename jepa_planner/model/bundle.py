@@ -21,9 +21,9 @@ from jepa_planner.model.bundle_files import (
     CONTRACT_FILE,
     DECODER_FILE,
     ENCODER_FILE,
-    FAMILIARITY_FILE,
     PLANNER_FILE,
     PREDICTOR_FILE,
+    STATISTICS_FILE,
     SUB_GOALS_FILE,
     VERDICT_FILE,
     BundleError,
@@ -35,10 +35,11 @@ from jepa_planner.model.bundle_files import (
     sha256,
 )
 from jepa_planner.model.contract import FORMAT, Contract
-from jepa_planner.model.contract_sections import FamiliaritySpec, SubGoalSpec, VerdictSpec
+from jepa_planner.model.contract_sections import OutOfDistributionSpec, SubGoalSpec, VerdictSpec
 from jepa_planner.model.encoder import VideoEncoder
-from jepa_planner.model.familiarity import Familiarity, feature_count
+from jepa_planner.model.latent_statistics import LatentStatistics, feature_count
 from jepa_planner.model.older_formats import parted, renamed
+from jepa_planner.model.older_names import present_planner
 from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.model.predictors import make_predictor
@@ -107,7 +108,7 @@ def read_planner(folder: str | Path) -> Any:
     """
     folder = Path(folder)
     if (path := folder / PLANNER_FILE).is_file():
-        return renamed(_read_plain(path))
+        return present_planner(renamed(_read_plain(path)))
     if (folder / CONTRACT_FILE).is_file():
         _, planner = parted(_read_plain(folder / CONTRACT_FILE))
         if planner is not None:
@@ -207,29 +208,31 @@ def load_encoder(folder: str | Path, dtype: torch.dtype = torch.float32) -> tupl
     return load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype), contract
 
 
-def write_familiarity(folder: str | Path, familiarity: Familiarity, spec: FamiliaritySpec) -> Contract:
+def write_latent_statistics(
+    folder: str | Path, latent_statistics: LatentStatistics, spec: OutOfDistributionSpec
+) -> Contract:
     """Adds statistics of the training data to a bundle, or replaces them; returns its contract."""
     folder = Path(folder)
-    contract = replace(load_contract(folder), familiarity=spec)
-    weights = {name: (tensor,) for name, tensor in familiarity.tensors().items()}
-    return write_bundle(folder, contract, {FAMILIARITY_FILE: weights}, torch.float32)
+    contract = replace(load_contract(folder), out_of_distribution=spec)
+    weights = {name: (tensor,) for name, tensor in latent_statistics.tensors().items()}
+    return write_bundle(folder, contract, {STATISTICS_FILE: weights}, torch.float32)
 
 
-def load_familiarity(folder: str | Path) -> Familiarity | None:
+def load_latent_statistics(folder: str | Path) -> LatentStatistics | None:
     """Statistics of the training data, None where the bundle has none; raises BundleError as `load_bundle` does."""
     folder = Path(folder)
     contract = load_contract(folder)
-    if contract.familiarity is None:
+    if contract.out_of_distribution is None:
         return None
-    check_listed(folder, contract, (FAMILIARITY_FILE,))
-    check_hash(folder, FAMILIARITY_FILE, contract.files[FAMILIARITY_FILE])
+    check_listed(folder, contract, (STATISTICS_FILE,))
+    check_hash(folder, STATISTICS_FILE, contract.files[STATISTICS_FILE])
     count = feature_count(contract.latent.tokens, contract.latent.channels)
     expected = {"mean": (count,), "whitening": (count, count), "tcp_weight": (count, 3)}
     expected |= {"tcp_bias": (3,), "tcp_min": (3,), "tcp_max": (3,)}
-    path = folder / FAMILIARITY_FILE
+    path = inside(folder, STATISTICS_FILE)
     if (shapes := weight_shapes(path)) != expected:
         raise BundleError(f"{path}: tensors are {shapes}, expected {expected}")
-    return Familiarity(**read_weights(path, torch.float32))
+    return LatentStatistics(**read_weights(path, torch.float32))
 
 
 def load_sub_goal_head(folder: str | Path, views: Sequence[str] = ()) -> SubGoalHead | None:
@@ -254,7 +257,7 @@ def load_verdict_head(folder: str | Path, views: Sequence[str] = ()) -> VerdictH
 def _load_head(folder: Path, contract: Contract, views: Sequence[str], name: str, build: Callable[[], H]) -> H:
     check_listed(folder, contract, (name,))
     check_hash(folder, name, contract.files[name])
-    head = load_weights(folder / name, build, torch.float32).requires_grad_(False)
+    head = load_weights(inside(folder, name), build, torch.float32).requires_grad_(False)
     return head.of_views(contract.view_numbers(views))
 
 
@@ -299,13 +302,13 @@ def _add_head(init: Path, folder: Path, contract: Contract, name: str, head: nn.
     return write_bundle(folder, contract, {name: weights}, stored_dtype(folder / ENCODER_FILE))
 
 
-def model_folder(given: str | Path = "") -> Path:
+def model_folder(chosen: str | Path = "") -> Path:
     """The folder of a bundle: the given one, else that of DEFAULT_MODEL, which ships.
 
     Raises BundleError when none was given and it is not there.
     """
-    if given:
-        return Path(given).expanduser()
+    if chosen:
+        return Path(chosen).expanduser()
     try:
         return shipped(f"models/{DEFAULT_MODEL}")
     except FileNotFoundError as error:

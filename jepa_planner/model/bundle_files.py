@@ -10,11 +10,12 @@ from safetensors import SafetensorError
 from torch import nn
 
 from jepa_planner.model.contract import Contract
+from jepa_planner.model.older_names import OLDER_FILES
 from jepa_planner.model.weights_file import read_weights, weight_shapes
 
 CONTRACT_FILE, PLANNER_FILE = "model.yaml", "planner.yaml"
 ENCODER_FILE, PREDICTOR_FILE = "encoder.safetensors", "predictor.safetensors"
-FAMILIARITY_FILE = "familiarity.safetensors"
+STATISTICS_FILE = "latent_statistics.safetensors"
 SUB_GOALS_FILE, DECODER_FILE = "sub_goals.safetensors", "decoder.safetensors"
 VERDICT_FILE = "verdict.safetensors"
 M = TypeVar("M", bound=nn.Module)
@@ -72,6 +73,8 @@ def check_hash(folder: Path, name: str, expected: str) -> None:
 def inside(folder: Path, name: str) -> Path:
     """The path of a listed file, which must exist and, links followed, lie within the folder."""
     path = (folder / name).resolve()
+    if not path.is_file() and (folder / OLDER_FILES.get(name, name)).is_file():
+        path = (folder / OLDER_FILES[name]).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise BundleError(f"{folder / CONTRACT_FILE}: files: {name!r} leaves the bundle's folder")
     if not path.is_file():

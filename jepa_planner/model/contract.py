@@ -12,9 +12,9 @@ from jepa_planner.core.state_ranges import states_out_of_range
 from jepa_planner.core.strict_fields import FieldError
 from jepa_planner.model.contract_sections import (
     ActionSpec,
-    FamiliaritySpec,
     ImageSpec,
     LatentSpec,
+    OutOfDistributionSpec,
     StateSpec,
     SubGoalSpec,
     TrainingSpec,
@@ -30,11 +30,11 @@ FORMAT = 5
 
 1: image, latent, state, action, energy, planning with cem, training, encoder, predictor, context_frames.
 2: planning with any solver, deadline, full strokes and a tolerance of its own for the last goal image;
-   image.crop_aspect, training.source_files, encoder.any_view, energies in pixels, familiarity, sub_goals, notes, and no
-   predictor in the bundle of an encoder alone.
+   image.crop_aspect, training.source_files, encoder.any_view, energies in pixels, familiarity (now
+   out_of_distribution), sub_goals, notes, and no predictor in the bundle of an encoder alone.
 3: verdict, planning with progress, a predictor of any kind.
 4: energy, planning, and how sub-goals and the verdict are used stand in planner.yaml, no longer here.
-5: what planner.yaml called optimiser is its solver.
+5: what planner.yaml called optimiser is its solver; other names, see older_names.py.
 """
 SHORTCOMINGS = ("predictions: ", "latents: ")
 """How notes begin which say that training found the model wanting."""
@@ -64,7 +64,7 @@ class Contract:
     training: TrainingSpec
     encoder: EncoderConfig
     predictor: AnyPredictorConfig | None
-    familiarity: FamiliaritySpec | None = None
+    out_of_distribution: OutOfDistributionSpec | None = None
     sub_goals: SubGoalSpec | None = None
     verdict: VerdictSpec | None = None
     context_frames: int = 1
@@ -114,18 +114,18 @@ class Contract:
             raise FieldError(f"predictor.max_steps: must be at least {self.context_frames}")
 
     def _check_head(self, section: str, head: SubGoalHeadConfig | VerdictHeadConfig) -> None:
-        for name, given, expected in (
+        for name, actual, expected in (
             (f"{section}.head.latent_tokens", head.latent_tokens, self.latent.tokens),
             (f"{section}.head.latent_channels", head.latent_channels, self.latent.channels),
             (f"{section}.head.state_dim", head.state_dim, len(self.state.channels)),
         ):
-            _check_equal(name, given, expected)
+            _check_equal(name, actual, expected)
         if (scene := head.scene) is not None:
-            for name, given, expected in (
+            for name, actual, expected in (
                 (f"{section}.head.scene.image_size", scene.image_size, self.encoder.image_size),
                 (f"{section}.head.scene.views", min(scene.views, self.encoder.views), self.encoder.views),
             ):
-                _check_equal(name, given, expected)
+                _check_equal(name, actual, expected)
 
     @property
     def shortcomings(self) -> tuple[str, ...]:
@@ -200,7 +200,7 @@ class Contract:
         _check_width("state.channels", width, self.state.channels)
 
     def check_state_values(self, state: Sequence[float], name: str = "state") -> None:
-        """Raises ContractError unless a state [S] is one of an arm, in metres, radians and closedness of 0 to 1."""
+        """Raises ContractError unless a state [S] is one of an arm, in metres, radians and closure of 0 to 1."""
         self.check_state(len(state))
         if wrong := states_out_of_range(self.state.channels, np.asarray(state)):
             raise ContractError(f"{name}: {'; '.join(wrong)}")
@@ -225,6 +225,6 @@ def _check_width(name: str, width: int, channels: tuple[str, ...]) -> None:
         raise ContractError(f"{name}: {width} given; this model needs {len(channels)}: {names}")
 
 
-def _check_equal(name: str, given: object, implied: object) -> None:
-    if given != implied:
-        raise FieldError(f"{name}: {given} does not fit the other fields, which imply {implied}")
+def _check_equal(name: str, actual: object, implied: object) -> None:
+    if actual != implied:
+        raise FieldError(f"{name}: {actual} does not fit the other fields, which imply {implied}")

@@ -71,8 +71,8 @@ class TrainingSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FamiliaritySpec:
-    """Limits beyond which an observation is not what the model knows; see model/familiarity.py.
+class OutOfDistributionSpec:
+    """Limits beyond which an observation is not what the model knows; see model/latent_statistics.py.
 
     latent_distance: of the latent from training data. arm_error_m: between the tcp as the picture shows it and as the
     joints do. surprise: energy between what was imagined and what came.

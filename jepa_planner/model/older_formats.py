@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jepa_planner.model.older_names import present_model, present_planner
+
 LAST_WITH_PLANNING = 3
 """Up to this format, how to plan with a model stood in model.yaml."""
 NEW_NAMES = {"optimiser": "solver"}
@@ -17,16 +19,19 @@ def parted(plain: Any) -> tuple[Any, dict[str, Any] | None]:
     plain: the whole file, as YAML holds it. The second is None where nothing is said of it; what is not such a file at
     all is returned as it is.
     """
-    if not isinstance(plain, Mapping) or not _is_old(plain.get("format")):
+    if not isinstance(plain, Mapping):
+        return plain, None
+    plain = present_model(plain)
+    if not _is_old(plain.get("format")):
         return plain, None
     model = {name: value for name, value in plain.items() if name not in ("energy", "planning")}
     planner = dict(plain["planning"]) if isinstance(plain.get("planning"), Mapping) else {}
     planner["energy"] = plain.get("energy")
     for section, part in (("sub_goals", "pursuit"), ("verdict", "rule")):
-        if isinstance(given := plain.get(section), Mapping):
-            model[section] = {name: value for name, value in given.items() if name != part}
-            planner[section] = given.get(part, {})
-    return model, renamed(planner)
+        if isinstance(fields := plain.get(section), Mapping):
+            model[section] = {name: value for name, value in fields.items() if name != part}
+            planner[section] = fields.get(part, {})
+    return model, present_planner(renamed(planner))
 
 
 def renamed(planner: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What comes next on the way to a goal picture: several guesses at the latent and arm state of the next key moment."""
+"""What comes next on the way to a goal picture: several guesses at the latent and arm state of the next keyframe."""
 
 import copy
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from jepa_planner.core.arm_layout import YAW, X, Y, Z
 from jepa_planner.core.observation import Observation
-from jepa_planner.model.scene_eyes import SceneEyes, SceneEyesConfig
+from jepa_planner.model.keypoints import KeypointConfig, SpatialSoftmaxKeypoints
 
 MAX_LATENT_NUMBERS = 8192
-ACTS = 2
-"""Ways of acting: to take and let go, and to push."""
+CONTACT_KINDS = 2
+"""Kinds of contact: to grasp and let go, and to push."""
 POSE = (X, Y, Z, YAW)
 """Numbers of the state's channels x, y, z and yaw."""
 
@@ -23,7 +23,7 @@ POSE = (X, Y, Z, YAW)
 class SubGoalHeadConfig:
     """Sizes of a `SubGoalHead`; the first three describe the latents and arm states of its world model.
 
-    hypotheses: guesses at the next moment, for the same picture may be reached in several ways and at several paces.
+    hypotheses: guesses at the next keyframe, for the same picture may be reached in several ways and at several paces.
     scene: of what looks at the pictures themselves; None: the head goes by latents alone.
     """
 
@@ -34,7 +34,7 @@ class SubGoalHeadConfig:
     width: int = 512
     depth: int = 3
     dropout: float = 0.05
-    scene: SceneEyesConfig | None = None
+    scene: KeypointConfig | None = None
 
     def __post_init__(self) -> None:
         if min(self.hypotheses, self.width, self.depth) < 1 or not 0.0 <= self.dropout < 1.0:
@@ -52,7 +52,7 @@ class SubGoalHeadConfig:
 
 
 class Hypotheses(NamedTuple):
-    """Guesses at the next moment: latents [.., K, N, D], arm states [.., K, S] and logits [.., K] of their chances."""
+    """Guesses at the next keyframe: latents [.., K, N, D], arm states [.., K, S] and logits [.., K] of their chances."""
 
     latents: Tensor
     states: Tensor
@@ -73,23 +73,23 @@ class SubGoalHead(nn.Module):
     """A residual MLP from the present latent and arm state and a goal's latent to `Hypotheses`.
 
     It guesses how latent and state change. `set_scaling` brings states to unit size. Its output starts at random: from
-    zeros all hypotheses would be one and stay one, as the loss could not tell them apart. A head that sees also
-    says where the hand begins and ends to act on the way, which teaches it where things are: see hand_acts in
+    zeros all hypotheses would be one and stay one, as the loss could not tell them apart. A head with keypoints also
+    says where the hand begins and ends to act on the way, which teaches it where things are: see contact_segments in
     learning/data.
     """
 
     def __init__(self, config: SubGoalHeadConfig) -> None:
         super().__init__()
         self.config = config
-        width, numbers, states = config.width, config.latent_numbers, config.state_dim
-        self.embed = nn.Linear(2 * numbers + states, width)
+        width, latent_numbers, states = config.width, config.latent_numbers, config.state_dim
+        self.embed = nn.Linear(2 * latent_numbers + states, width)
         self.blocks = residual_blocks(width, config.depth, config.dropout)
         self.norm = nn.LayerNorm(width)
         self.logits = nn.Linear(width, config.hypotheses)
-        self.changes = nn.Linear(width, config.hypotheses * (numbers + states))
+        self.changes = nn.Linear(width, config.hypotheses * (latent_numbers + states))
         if config.scene is not None:
-            self.scene = SceneEyes(config.scene)
-            seen, poses = config.scene.features + states, ACTS * 2 * len(POSE)
+            self.scene = SpatialSoftmaxKeypoints(config.scene)
+            seen, poses = config.scene.features + states, CONTACT_KINDS * 2 * len(POSE)
             self.acts = nn.Sequential(
                 nn.Linear(seen, width), nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, poses)
             )
@@ -108,7 +108,9 @@ class SubGoalHead(nn.Module):
         return self.guess(now, goal)[0]
 
     def guess(self, now: Observation, goal: Observation) -> tuple[Hypotheses, Tensor | None]:
-        """As `forward`, and of a head that sees the poses [B, acts, 2, 4] at which the hand begins and ends to act."""
+        """As `forward`, and of a head with keypoints the poses [B, kinds of contact, 2, 4] at which the hand begins and
+        ends to act.
+        """
         config, latents, states = self.config, now.latent, now.state
         scaled = (states - self.state_mean) / self.state_std
         x, poses = self.embed(torch.cat([latents.flatten(1), scaled, goal.latent.flatten(1)], dim=-1)), None
@@ -116,7 +118,7 @@ class SubGoalHead(nn.Module):
             seen = torch.cat([self.scene(now.images, goal.images), scaled], dim=-1)
             poses = self.acts(seen)
             x = x + self.embed_scene(torch.cat([seen, poses], dim=-1))
-            poses = poses.unflatten(-1, (ACTS, 2, len(POSE)))
+            poses = poses.unflatten(-1, (CONTACT_KINDS, 2, len(POSE)))
         for block in self.blocks:
             x = x + block(x)
         x = self.norm(x)
@@ -133,6 +135,6 @@ class SubGoalHead(nn.Module):
         """The same head, weights shared, where only some of the views are there, by number."""
         if self.config.scene is None:
             return self
-        seeing = copy.copy(self)
-        seeing._modules = {**self._modules, "scene": self.scene.of_views(views)}
-        return seeing
+        chosen = copy.copy(self)
+        chosen._modules = {**self._modules, "scene": self.scene.of_views(views)}
+        return chosen

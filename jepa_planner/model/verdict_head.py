@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from jepa_planner.core.observation import Observation
-from jepa_planner.model.scene_eyes import SceneEyes, SceneEyesConfig
+from jepa_planner.model.keypoints import KeypointConfig, SpatialSoftmaxKeypoints
 from jepa_planner.model.sub_goal_head import MAX_LATENT_NUMBERS, residual_blocks
 
 GOAL_STATE_WIDTH = 256
@@ -21,8 +21,8 @@ class VerdictHeadConfig:
     """Sizes of a `VerdictHead`; the first three describe the latents and arm states of its world model.
 
     edges_m: distances between the classes into which it sorts how far objects are off. scene: of what looks at the
-    pictures themselves; None: the head goes by latents alone. arm_from_latents: of a head that sees, too, how the arm
-    stands in the goal is read from the goal's latent, which is finer where cameras stand where they always did.
+    pictures themselves; None: the head goes by latents alone. arm_from_latents: of a head with keypoints, too, how the
+    arm stands in the goal is read from the goal's latent, which is finer where cameras stand where they always did.
     """
 
     latent_tokens: int
@@ -32,7 +32,7 @@ class VerdictHeadConfig:
     width: int = 512
     depth: int = 3
     dropout: float = 0.05
-    scene: SceneEyesConfig | None = None
+    scene: KeypointConfig | None = None
     arm_from_latents: bool = False
 
     def __post_init__(self) -> None:
@@ -70,7 +70,7 @@ class VerdictHead(nn.Module):
     """A residual MLP from the present latent and arm state and a goal's latent to an `Opinion`.
 
     The distance is that of the object that is farthest from where the goal shows it. Where the arm stands in the goal
-    is read from the goal alone, or, of a head that sees, from how its picture differs from the present one, unless
+    is read from the goal alone, or, of a head with keypoints, from how its picture differs from the present one, unless
     `arm_from_latents` says otherwise.
     `set_scaling` brings states to unit size, inside.
     """
@@ -78,21 +78,21 @@ class VerdictHead(nn.Module):
     def __init__(self, config: VerdictHeadConfig) -> None:
         super().__init__()
         self.config = config
-        width, numbers, states = config.width, config.latent_numbers, config.state_dim
-        self.embed = nn.Linear(2 * numbers + states, width)
+        width, latent_numbers, states = config.width, config.latent_numbers, config.state_dim
+        self.embed = nn.Linear(2 * latent_numbers + states, width)
         self.blocks = residual_blocks(width, config.depth, config.dropout)
         self.norm = nn.LayerNorm(width)
         self.logits = nn.Linear(width, config.classes)
         self.goal_state = self.state_change = None
         if config.scene is None or config.arm_from_latents:
             self.goal_state = nn.Sequential(
-                nn.Linear(numbers, GOAL_STATE_WIDTH), nn.GELU(), nn.Linear(GOAL_STATE_WIDTH, GOAL_STATE_WIDTH),
+                nn.Linear(latent_numbers, GOAL_STATE_WIDTH), nn.GELU(), nn.Linear(GOAL_STATE_WIDTH, GOAL_STATE_WIDTH),
                 nn.GELU(), nn.Linear(GOAL_STATE_WIDTH, states),
             )  # fmt: skip
         else:
             self.state_change = nn.Linear(width, states)
         if config.scene is not None:
-            self.scene = SceneEyes(config.scene)
+            self.scene = SpatialSoftmaxKeypoints(config.scene)
             self.embed_scene = nn.Sequential(
                 nn.Linear(config.scene.features, width), nn.GELU(), nn.Linear(width, width)
             )
@@ -128,6 +128,6 @@ class VerdictHead(nn.Module):
         """The same head, weights shared, where only some of the views are there, by number."""
         if self.config.scene is None:
             return self
-        seeing = copy.copy(self)
-        seeing._modules = {**self._modules, "scene": self.scene.of_views(views)}
-        return seeing
+        chosen = copy.copy(self)
+        chosen._modules = {**self._modules, "scene": self.scene.of_views(views)}
+        return chosen

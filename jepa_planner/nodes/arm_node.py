@@ -36,8 +36,8 @@ STATE_PERIOD_S, FRESH_S = 0.03, 0.1
 """Arm states are that far apart, save just after a motion, when the planner waits for the next."""
 STROKES_BEYOND = 1.0
 """How far beyond open or closed a gripper may be found; further, its joint states are in other units or another's."""
-SAME_CLOSEDNESS = 1e-6
-"""Plans and arm states carry closedness as float32; what rounding makes of it is no command."""
+SAME_CLOSURE = 1e-6
+"""Plans and arm states carry closure as float32; what rounding makes of it is no command."""
 
 
 class ArmNode(PlannerNode):
@@ -73,22 +73,22 @@ class ArmNode(PlannerNode):
         super().__init__("arm_node", **options)
 
     def configure(self) -> None:
-        given = self.parameters
-        limits_file = given["limits_file"]
+        parameters = self.parameters
+        limits_file = parameters["limits_file"]
         limits = SafetyLimits.load(Path(limits_file) if limits_file else shipped_config("panda_limits.yaml"))
         kinematics = limits.kinematics()
         settings = ArmSettings(
-            joint_state_timeout_s=given["joint_state_timeout_s"],
-            observation_timeout_s=given["observation_timeout_s"],
-            motion_share=given["motion_share"],
-            max_tracking_error_m=given["max_tracking_error_m"],
-            resync_distance_m=given["resync_distance_m"],
+            joint_state_timeout_s=parameters["joint_state_timeout_s"],
+            observation_timeout_s=parameters["observation_timeout_s"],
+            motion_share=parameters["motion_share"],
+            max_tracking_error_m=parameters["max_tracking_error_m"],
+            resync_distance_m=parameters["resync_distance_m"],
             lead_tolerance_s=self.lead_tolerance_s(),
         )
-        self.executive = ArmExecutive(kinematics, limits, given["rate_hz"], settings)
+        self.executive = ArmExecutive(kinematics, limits, parameters["rate_hz"], settings)
         self._arm_joints = kinematics.joint_names
-        self._fingers = tuple(given["gripper_joints"])
-        self._open, self._closed = given["gripper_open"], given["gripper_closed"]
+        self._fingers = tuple(parameters["gripper_joints"])
+        self._open, self._closed = parameters["gripper_open"], parameters["gripper_closed"]
         if both := [name for name in self._fingers if name in self._arm_joints]:
             raise ValueError(
                 f"gripper_joints {', '.join(both)} lie before tcp_frame {limits.tcp_frame!r}: choose another"
@@ -97,12 +97,12 @@ class ArmNode(PlannerNode):
             self.get_logger().warning(f"{', '.join(loose)} turn behind the arm and are not commanded")
         if self._open == self._closed:
             raise ValueError(f"gripper_open and gripper_closed are both {self._open}; expected two positions")
-        self._base_frame = given["base_frame"]
+        self._base_frame = parameters["base_frame"]
         kinematics.check_base_frame(self._base_frame)
         self._published_state: tuple | None = None
         self._published_at_s = -np.inf
-        self._sent_closedness: float | None = None
-        self._send = self._make_output(given["output"])
+        self._sent_closure: float | None = None
+        self._send = self._make_output(parameters["output"])
         self._gripper = self.create_lifecycle_publisher(JointTrajectory, "gripper_command", qos.COMMAND)
         self._state = self.create_lifecycle_publisher(ArmState, "arm_state", qos.STATE)
         self._joint_states = self.create_subscription(JointState, "joint_states", self._on_joint_state, qos.SENSOR)
@@ -178,16 +178,16 @@ class ArmNode(PlannerNode):
             return
         q = np.array([position[name] for name in self._arm_joints])
         finger = sum(position[name] for name in self._fingers) / len(self._fingers)
-        closedness = (finger - self._open) / (self._closed - self._open)
-        if abs(closedness - 0.5) > 0.5 + STROKES_BEYOND:
+        closure = (finger - self._open) / (self._closed - self._open)
+        if abs(closure - 0.5) > 0.5 + STROKES_BEYOND:
             ends = f"gripper_open ({self._open:g}) and gripper_closed ({self._closed:g})"
             text = f"{' and '.join(self._fingers)} at {finger:g}, far from {ends}, in m or rad: mend either"
             self._pass_over(Status(StatusCode.UNUSABLE, text))
             return
-        closedness = float(np.clip(closedness, 0.0, 1.0))
-        self.executive.measured(self.now_s(), seconds(message.header.stamp), q, closedness)
-        if self._sent_closedness is None and self.executive.stream.ready:
-            self._sent_closedness = self.executive.stream.closedness  # a gripper that may hold something is let alone
+        closure = float(np.clip(closure, 0.0, 1.0))
+        self.executive.measured(self.now_s(), seconds(message.header.stamp), q, closure)
+        if self._sent_closure is None and self.executive.stream.ready:
+            self._sent_closure = self.executive.stream.closure  # a gripper that may hold something is let alone
 
     def _pass_over(self, why: Status) -> None:
         """Tells why a joint state cannot be used."""
@@ -210,7 +210,7 @@ class ArmNode(PlannerNode):
             return
         if message.kind == Plan.KIND_HOLD:
             self.executive.hold("the planner asked to hold")
-        elif not (message.poses and message.closedness):
+        elif not (message.poses and message.gripper_closure):
             self.get_logger().warning(f"plan {message.id} has no first step")
         else:
             try:
@@ -234,7 +234,7 @@ class ArmNode(PlannerNode):
             duration_s=seconds(message.time_step) / self.parameters["speed_scale"],
             xyz_m=numbers(message.poses[0].position),
             rotation=rotation_from(message.poses[0].orientation),
-            closedness=message.closedness[0],
+            closure=message.gripper_closure[0],
         )
 
     def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -267,9 +267,9 @@ class ArmNode(PlannerNode):
         if setpoint is None:
             return
         self._send(setpoint)
-        if self._sent_closedness is None or abs(setpoint.closedness - self._sent_closedness) > SAME_CLOSEDNESS:
-            self._sent_closedness = setpoint.closedness
-            target = self._open + setpoint.closedness * (self._closed - self._open)
+        if self._sent_closure is None or abs(setpoint.closure - self._sent_closure) > SAME_CLOSURE:
+            self._sent_closure = setpoint.closure
+            target = self._open + setpoint.closure * (self._closed - self._open)
             self._gripper.publish(self._trajectory(self._fingers[:1], [target], []))
 
     def _joint_trajectory(self, setpoint: Setpoint) -> None:
@@ -326,8 +326,8 @@ class ArmNode(PlannerNode):
             message.header.stamp = time_message(measured.stamp_s)
             message.pose = pose(measured.xyz_m, measured.rotation)
             message.commanded_pose = pose(*executive.stream.pose())
-            message.closedness_commanded = executive.stream.closedness
-            message.closedness_measured = measured.closedness
+            message.closure_commanded = executive.stream.closure
+            message.closure_measured = measured.closure
         self._state.publish(message)
         self._published_state, self._published_at_s = self._summary(), now_s
 

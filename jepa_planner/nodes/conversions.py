@@ -153,8 +153,8 @@ def arm_report(message: ArmState) -> ArmReport:
         refused_plan_id=message.refused_plan_id,
         pose=xyz_rpy(message.pose),
         commanded_pose=xyz_rpy(message.commanded_pose),
-        closedness_commanded=message.closedness_commanded,
-        closedness_measured=message.closedness_measured,
+        closure_commanded=message.closure_commanded,
+        closure_measured=message.closure_measured,
     )
 
 

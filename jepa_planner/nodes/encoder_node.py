@@ -54,19 +54,19 @@ class EncoderNode(PlannerNode):
         self._listeners.append((listener, wanted))
 
     def configure(self) -> None:
-        given = self.parameters
-        self._model = world_model(given)
+        parameters = self.parameters
+        self._model = world_model(parameters)
         self.model_id = model_id(self._model.contract)
         self.get_logger().info(f"{self.model_id} runs on {self._model.backend}")
         image = self._model.contract.image
         self._model.observe(np.zeros((1, len(image.views), image.height, image.width, 3), np.uint8))  # warms it up
         self._views = views = image.views
-        topics = [topic for topic in given["image_topics"] if topic] or [f"{view}/image_raw" for view in views]
+        topics = [topic for topic in parameters["image_topics"] if topic] or [f"{view}/image_raw" for view in views]
         if len(topics) != len(views):
             raise ValueError(
                 f"image_topics names {len(topics)} topics; this model needs {len(views)}: {', '.join(views)}"
             )
-        self._pairing: ViewPairing[tuple[float, Image]] = ViewPairing(len(views), given["sync_tolerance_s"])
+        self._pairing: ViewPairing[tuple[float, Image]] = ViewPairing(len(views), parameters["sync_tolerance_s"])
         self._seen_size: tuple[int, int] | None = None
         self._goal_size: tuple[int, int] | None = None
         self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.STREAM)

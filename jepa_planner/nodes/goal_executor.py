@@ -1,4 +1,4 @@
-"""Look, think, move, until the goal is reached or there is a reason to stop. No ROS: the node passes in its hands."""
+"""Observe, plan, act, until the goal is reached or there is a reason to stop. No ROS: the node passes in its hands."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Outcome(IntEnum):
 
 
 class Ended(Exception):
-    """Ends a pursuit with a coded outcome and its explanation."""
+    """Ends the execution of a goal with a coded outcome and its explanation."""
 
     def __init__(self, outcome: Outcome, message: str) -> None:
         super().__init__(message)
@@ -75,7 +75,7 @@ class ExecutorSettings:
 
 
 class Sink(Protocol):
-    """What a pursuit may do; implemented by the node."""
+    """What the execution of a goal may do; implemented by the node."""
 
     def send(self, decision: Decision, observation: Observation, arm: ArmReport, spent: StepSeconds) -> int:
         """Publishes the plan of a decision and returns its id; spent: what the step before it took."""
@@ -127,9 +127,9 @@ class GoalExecutor:
         self._sending = threading.Lock()
 
     def interrupt(self, outcome: Outcome, message: str) -> None:
-        """Ends the pursuit from another thread; the arm is told at once, and no plan leaves after that.
+        """Ends the execution from another thread; the arm is told at once, and no plan leaves after that.
 
-        One that has an end already keeps it, and lets the arm alone, which may be another pursuit's by now.
+        One that has an end already keeps it, and lets the arm alone, which may be another goal's by now.
         """
         with self._sending:
             if self._interruption is not None:
@@ -140,7 +140,7 @@ class GoalExecutor:
             self._buffer.changed.notify_all()
 
     def check(self) -> None:
-        """Raises Ended when the pursuit was interrupted or its goal has grown too old."""
+        """Raises Ended when the execution was interrupted or its goal has grown too old."""
         if self._interruption is not None:
             raise self._interruption
         now_s = self._now_s()
@@ -154,7 +154,7 @@ class GoalExecutor:
     def run(self) -> Ended:
         """Pursues the goals to their end and returns it; unless reached, the arm was then told to hold."""
         try:
-            self._pursue()
+            self._execute()
         except Ended as reason:
             end = reason
         except Exception as error:
@@ -165,13 +165,13 @@ class GoalExecutor:
                 self._sink.hold()
         return end
 
-    def _pursue(self) -> NoReturn:
+    def _execute(self) -> NoReturn:
         refusals = 0
         self.check()
         controller = self._prepare()
         while True:
             try:
-                observation, arm = self._look()
+                observation, arm = self._observe()
             finally:
                 self._buffer.wanted_from_s = math.inf
             decision = controller.step(observation.with_state(arm.state(self._state_channels)))
@@ -195,10 +195,11 @@ class GoalExecutor:
             if refusals >= self._settings.max_refusals:
                 raise Ended(Outcome.ARM_REFUSED, f"the arm refused {refusals} plans in a row; last: {answer.text}")
 
-    def _look(self) -> tuple[Observation, ArmReport]:
+    def _observe(self) -> tuple[Observation, ArmReport]:
         """Waits until the arm rests and an image shows it at rest; raises Ended naming what did not come.
 
-        Nodes find each other one by one, so the first look of a goal, before which nothing was commanded, is patient.
+        Nodes find each other one by one, so the first observation of a goal, before which nothing was commanded, waits
+        longest.
         """
         start_s = self._settings.start_timeout_s if self.last is None else 0.0
         asked_s = self._now_s() if self.last is None else 0.0  # before the goal came, others may have moved the scene

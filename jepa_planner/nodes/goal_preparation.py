@@ -9,7 +9,7 @@ import numpy as np
 from jepa_planner.action import ReachGoalImage
 from jepa_planner.core.aspect import same_aspect
 from jepa_planner.core.observation import Observation
-from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head
+from jepa_planner.model.bundle import load_latent_statistics, load_sub_goal_head, load_verdict_head
 from jepa_planner.model.contract import Contract, ContractError
 from jepa_planner.msg import GoalImage
 from jepa_planner.nodes.conversions import ConversionError, image_to_array
@@ -19,8 +19,8 @@ from jepa_planner.nodes.parameters import Parameters
 from jepa_planner.nodes.plan_sink import PlanSink
 from jepa_planner.nodes.remote_model import RemoteEncoder
 from jepa_planner.planning.energy import latent_energy
-from jepa_planner.planning.factory import NO_FAMILIARITY, Asked, Controller, ControllerFactory
-from jepa_planner.planning.out_of_distribution import UnfamiliarGoalError
+from jepa_planner.planning.factory import NO_STATISTICS, Asked, Controller, ControllerFactory
+from jepa_planner.planning.out_of_distribution import OutOfDistributionGoalError
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import RolloutCost
 from jepa_planner.planning.solvers.settings import SearchSettings
@@ -43,7 +43,7 @@ class GoalPreparation:
     ) -> None:
         self._contract, self._settings, self._parameters = contract, settings, parameters
         self._encoder, self._cost = encoder, cost
-        self._familiarity = load_familiarity(bundle)
+        self._latent_statistics = load_latent_statistics(bundle)
         self._sub_goal_head = load_sub_goal_head(bundle, contract.image.views)
         self._verdict_head = load_verdict_head(bundle, contract.image.views)
 
@@ -61,23 +61,25 @@ class GoalPreparation:
 
     @property
     def unmonitored(self) -> str:
-        """Why nothing can be doubted although it is asked for; empty where it can, or need not."""
-        return NO_FAMILIARITY if self._parameters["wary"] and self._familiarity is None else ""
+        """Why nothing can be monitored although it is asked for; empty where it can, or need not."""
+        return (
+            NO_STATISTICS if self._parameters["monitor_out_of_distribution"] and self._latent_statistics is None else ""
+        )
 
     def controller(self, request: ReachGoalImage.Goal, sink: PlanSink) -> Controller:
         """Encodes the goals, which may take long. Raises Ended for a picture that the model does not know."""
-        given, count = self._parameters, len(request.goals)
+        parameters, count = self._parameters, len(request.goals)
         factory = ControllerFactory(
             self._contract,
             self._settings,
             self._cost,
             latent_energy(self._settings.energy.kind),
-            search_settings(self._settings, given).solver(),
-            given["deadline_s"],
-            given["seed"],
+            search_settings(self._settings, parameters).solver(),
+            parameters["deadline_s"],
+            parameters["seed"],
             self._sub_goal_head,
-            given["imagine_sub_goals"],
-            self._familiarity if given["wary"] else None,
+            parameters["imagine_sub_goals"],
+            self._latent_statistics if parameters["monitor_out_of_distribution"] else None,
             self._verdict_head,
         )
 
@@ -88,7 +90,7 @@ class GoalPreparation:
         asked = [Asked(image.step_budget, image.tolerance) for image in request.goals]
         try:
             sink.goals = factory.goals(map(encoded, range(count)), asked, request.max_steps)
-        except UnfamiliarGoalError as error:
+        except OutOfDistributionGoalError as error:
             raise Ended(Outcome.UNFAMILIAR_GOAL, str(error)) from error
         return factory.controller(sink.goals, request.max_steps)
 

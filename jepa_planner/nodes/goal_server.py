@@ -25,20 +25,20 @@ RESULT_KEPT_S = 30
 class GoalServer:
     """Serves goals for a node; a newer one ends those before it, and begins when they have come to their end.
 
-    judge: raises ValueError for a goal that can never be pursued. pursuit_of: makes the pursuit of an accepted goal.
-    All but the pursuits themselves happens in the node's own thread.
+    judge: raises ValueError for a goal that can never be pursued. executor_of: makes the executor of an accepted goal.
+    All but the execution itself happens in the node's own thread.
     """
 
     def __init__(
         self,
         node: Node,
         judge: Callable[[ReachGoalImage.Goal], None],
-        pursuit_of: Callable[[ServerGoalHandle], GoalExecutor],
+        executor_of: Callable[[ServerGoalHandle], GoalExecutor],
     ) -> None:
         self.last_outcome = self.last_rejection = ""
         self.rejections = 0
-        self._node, self._judge, self._pursuit_of = node, judge, pursuit_of
-        self._pursuits: dict[bytes, GoalExecutor] = {}
+        self._node, self._judge, self._executor_of = node, judge, executor_of
+        self._executors: dict[bytes, GoalExecutor] = {}
         self._running: GoalExecutor | None = None
         self._work: Queue[tuple[ServerGoalHandle, GoalExecutor] | None] = Queue()
         self._server = _DeferringActionServer(
@@ -51,12 +51,12 @@ class GoalServer:
             cancel_callback=self._cancel,
             result_timeout=RESULT_KEPT_S,
         )
-        threading.Thread(target=self._pursue, name="pursuit", daemon=True).start()
+        threading.Thread(target=self._execute_goals, name="goal_executor", daemon=True).start()
 
     @property
     def busy(self) -> bool:
         """Whether a goal was accepted that has no result yet."""
-        return bool(self._pursuits)
+        return bool(self._executors)
 
     def check(self) -> None:
         """Raises Ended when the goal being pursued was interrupted; for the thread that pursues it."""
@@ -65,8 +65,8 @@ class GoalServer:
 
     def interrupt(self, outcome: Outcome, message: str) -> None:
         """Ends all goals; the arm is told to hold."""
-        for pursuit in self._pursuits.values():
-            pursuit.interrupt(outcome, message)
+        for executor in self._executors.values():
+            executor.interrupt(outcome, message)
 
     def wait_for_rest(self, timeout_s: float) -> bool:
         """Waits until nothing is pursued any more; returns whether it came to that in time."""
@@ -88,17 +88,17 @@ class GoalServer:
         return GoalResponse.ACCEPT
 
     def _begin(self, handle: ServerGoalHandle) -> None:
-        pursuit = self._pursuit_of(handle)
+        executor = self._executor_of(handle)
         self.interrupt(Outcome.PREEMPTED, "a newer goal took its place")
-        self._pursuits[bytes(handle.goal_id.uuid)] = pursuit
-        handle.execute(lambda handle: self._work.put((handle, pursuit)))
+        self._executors[bytes(handle.goal_id.uuid)] = executor
+        handle.execute(lambda handle: self._work.put((handle, executor)))
 
     def _cancel(self, handle: ServerGoalHandle) -> CancelResponse:
-        if pursuit := self._pursuits.get(bytes(handle.goal_id.uuid)):
-            pursuit.interrupt(Outcome.CANCELLED, "cancelled by the sender")
+        if executor := self._executors.get(bytes(handle.goal_id.uuid)):
+            executor.interrupt(Outcome.CANCELLED, "cancelled by the sender")
         return CancelResponse.ACCEPT
 
-    def _pursue(self) -> None:
+    def _execute_goals(self) -> None:
         """One goal after another, always in the same thread: each new one would keep memory of its own."""
         while (job := self._work.get()) is not None:
             handle, self._running = job
@@ -109,21 +109,21 @@ class GoalServer:
             self._running = None
             self._work.task_done()
 
-    def _result(self, pursuit: GoalExecutor, end: Ended, handle: ServerGoalHandle) -> ReachGoalImage.Result:
-        del self._pursuits[bytes(handle.goal_id.uuid)]
+    def _result(self, executor: GoalExecutor, end: Ended, handle: ServerGoalHandle) -> ReachGoalImage.Result:
+        del self._executors[bytes(handle.goal_id.uuid)]
         self.last_outcome = f"{end.outcome.name}: {end.message}"
-        self._node.get_logger().info(f"goal ended after {pursuit.steps} steps, {self.last_outcome}")
+        self._node.get_logger().info(f"goal ended after {executor.steps} steps, {self.last_outcome}")
         if end.outcome is Outcome.REACHED:
             handle.succeed()
         elif end.outcome is Outcome.CANCELLED and handle.is_cancel_requested:
             handle.canceled()
         else:
             handle.abort()
-        last = pursuit.last
+        last = executor.last
         return ReachGoalImage.Result(
             code=int(end.outcome),
             message=end.message,
-            steps=pursuit.steps,
+            steps=executor.steps,
             sub_goals_reached=0 if last is None else last.sub_goals_reached,
             final_energy=float("nan") if last is None else last.energy,
             **verdict_numbers(None if last is None else last.verdict),

@@ -49,16 +49,16 @@ def launch_description(sim: bool) -> LaunchDescription:
     return LaunchDescription([*declared, OpaqueFunction(function=start)])
 
 
-def nodes(sim: bool, given: dict[str, str], within: str = "") -> list[Node]:
+def nodes(sim: bool, arguments: dict[str, str], within: str = "") -> list[Node]:
     """The nodes for what was typed; raises ValueError naming what is wrong. within: see `Start.of`."""
     start = Start.of(
         sim,
-        typed=_values("encoder_node", ("model", "use_sim_time"), given),
-        scene=_values(SIM_NODE, SCENE, given),
-        params_files=[given["params_file"]] if "params_file" in given else [],
-        namespace=given.get("namespace", ""),
-        remaps=given.get("remap", "").split(),
-        log_level=given.get("log_level", ""),
+        typed=_values("encoder_node", ("model", "use_sim_time"), arguments),
+        scene=_values(SIM_NODE, SCENE, arguments),
+        params_files=[arguments["params_file"]] if "params_file" in arguments else [],
+        namespace=arguments.get("namespace", ""),
+        remaps=arguments.get("remap", "").split(),
+        log_level=arguments.get("log_level", ""),
         within=within,
     )
     common = {
@@ -69,13 +69,13 @@ def nodes(sim: bool, given: dict[str, str], within: str = "") -> list[Node]:
         "ros_arguments": ["--log-level", start.log_level or "info"],
         "output": "screen",
     }
-    if COMPOSED.read(given.get("composed", "true")):
+    if COMPOSED.read(arguments.get("composed", "true")):
         return [Node(executable="planner_and_sim_nodes" if sim else "planner_nodes", **common)]
     return [Node(executable=node, name=node, **common) for node in start.settings]
 
 
-def _values(node: str, names: Iterable[str], given: dict[str, str]) -> dict[str, Value]:
-    return {name: known()[node][name].read(given[name]) for name in names if name in given}
+def _values(node: str, names: Iterable[str], arguments: dict[str, str]) -> dict[str, Value]:
+    return {name: known()[node][name].read(arguments[name]) for name in names if name in arguments}
 
 
 def _refuse_misspelt(given: Iterable[str], arguments: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Goal pictures to plans: the node around look, think, move."""
+"""Goal pictures to plans: the node around observe, plan, act."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from jepa_planner.planning.solvers.gradient import GradientSettings
 from jepa_planner.planning.solvers.table import SOLVER_NAMES
 from jepa_planner.planning.sub_goals import IMAGINE_MODES
 
-PURSUIT_END_TIMEOUT_S = 5.0
+GOAL_END_TIMEOUT_S = 5.0
 _REST = Change.AT_REST
 
 
@@ -74,7 +74,7 @@ class MpcNode(PlannerNode):
         Parameter(
             "start_timeout_s",
             10.0,
-            "Longest wait for a goal's first look, and for an encoder or predictor that was never there.",
+            "Longest wait for a goal's first observation, and for an encoder or predictor that was never there.",
             0.05,
             600.0,
         ),
@@ -91,7 +91,8 @@ class MpcNode(PlannerNode):
         ),
         Parameter("arm_answer_timeout_s", 2.0, "Longest wait for the arm to take a plan.", 0.05, 60.0, change=_REST),
         Parameter("motion_timeout_s", 10.0, "Longest wait for the arm to rest and be seen.", 0.5, 600.0, change=_REST),
-        Parameter("wary", True, "End goals at what the model does not know, where its bundle tells.", change=_REST),
+        Parameter("monitor_out_of_distribution", True,
+        "End goals at what the model does not know, where its bundle tells.", change=_REST),
         Parameter("max_refusals", 3, "Plans that the arm may refuse in a row.", 1, 100, change=_REST),
     )
 
@@ -105,21 +106,21 @@ class MpcNode(PlannerNode):
 
     def configure(self) -> None:
         if self._goals is None:  # it outlives cleanup, when the last goal's result is still to be sent
-            self._goals = GoalServer(self, self._judge, self._pursuit_of)
-        given = self.parameters
-        self._contract = contract_of(given["model"], given["views"])
-        self._contract.check_frame(given["base_frame"], given["tcp_frame"])
+            self._goals = GoalServer(self, self._judge, self._executor_of)
+        parameters = self.parameters
+        self._contract = contract_of(parameters["model"], parameters["views"])
+        self._contract.check_frame(parameters["base_frame"], parameters["tcp_frame"])
         self._model_id = model_id(self._contract)
-        bundle = model_folder(given["model"])
+        bundle = model_folder(parameters["model"])
         settings = PlannerSettings.load(bundle, self._contract)
-        if self._predictor_node is None and isinstance(search_settings(settings, given), GradientSettings):
+        if self._predictor_node is None and isinstance(search_settings(settings, parameters), GradientSettings):
             raise ValueError("solver gradient needs the predictor in this process; run the planner's nodes composed")
-        settings.imagines(given["imagine_sub_goals"], goals=1)  # refuses what the model cannot do
+        settings.imagines(parameters["imagine_sub_goals"], goals=1)  # refuses what the model cannot do
         self._buffer = StateBuffer(
-            given["image_timeout_s"], given["joint_state_timeout_s"], self.now_s, self.lead_tolerance_s()
+            parameters["image_timeout_s"], parameters["joint_state_timeout_s"], self.now_s, self.lead_tolerance_s()
         )
         time_step_s = self._contract.action.time_step_s
-        self._plans = PlanPublisher(self, given["base_frame"], time_step_s, given["plan_valid_s"])
+        self._plans = PlanPublisher(self, parameters["base_frame"], time_step_s, parameters["plan_valid_s"])
         self._subscriptions_ = [
             self.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.STATE),
             self.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, qos.STATE),
@@ -127,14 +128,14 @@ class MpcNode(PlannerNode):
         if self._encoder_node is not None:
             self._encoder = LocalEncoder(self._encoder_node, self._model_id, self._goals.check)
         else:
-            self._encoder = RemoteEncoder(self, self._model_id, self._patience("encoder"))
+            self._encoder = RemoteEncoder(self, self._model_id, self._service_timeouts("encoder"))
             self._subscriptions_.append(self.create_subscription(Latent, "latent", self._on_latent, qos.SENSOR))
         if self._predictor_node is not None:
             self._cost = LocalCost(self._predictor_node, self._model_id, self._goals.check)
         else:
-            self._cost = RemoteCost(self, self._model_id, self._patience("predictor"))
+            self._cost = RemoteCost(self, self._model_id, self._service_timeouts("predictor"))
         self._preparation = GoalPreparation(
-            self._contract, settings, bundle, given, self._encoder, self._cost
+            self._contract, settings, bundle, parameters, self._encoder, self._cost
         )
         if unmonitored := self._preparation.unmonitored:
             self.get_logger().warning(f"{self._model_id}: {unmonitored}")
@@ -142,7 +143,7 @@ class MpcNode(PlannerNode):
     def deactivate(self) -> None:
         """Ends the goal that is being pursued; the arm is told to hold."""
         self._goals.interrupt(Outcome.DEACTIVATED, "the planner was deactivated")
-        self._goals.wait_for_rest(PURSUIT_END_TIMEOUT_S)
+        self._goals.wait_for_rest(GOAL_END_TIMEOUT_S)
 
     def cleanup(self) -> None:
         for subscription in self._subscriptions_:
@@ -162,9 +163,10 @@ class MpcNode(PlannerNode):
         return self._goals is not None and self._goals.busy
 
     def health(self) -> tuple[Status, dict[str, object]]:
-        numbers = {"model": self._model_id, "pursuing": self._goals.busy, "last_outcome": self._goals.last_outcome}
+        numbers = {"model": self._model_id, "executing": self._goals.busy, "last_outcome": self._goals.last_outcome}
         numbers |= {REJECTIONS: self._goals.rejections, LAST_REJECTION: self._goals.last_rejection}
-        numbers["wary"] = self._preparation.unmonitored or self.parameters["wary"]
+        monitor = "monitor_out_of_distribution"
+        numbers[monitor] = self._preparation.unmonitored or self.parameters[monitor]
         numbers |= {f"{what.replace(' ', '_')}_delay_s": round(s, 3) for what, s in self._buffer.delays_s().items()}
         return self._buffer.arm_status(), numbers
 
@@ -201,24 +203,24 @@ class MpcNode(PlannerNode):
             raise ValueError("the planner is not active")
         self._preparation.check(goal)
 
-    def _pursuit_of(self, handle: ServerGoalHandle) -> GoalExecutor:
+    def _executor_of(self, handle: ServerGoalHandle) -> GoalExecutor:
         sink = PlanSink(self, self._plans, handle)
         stamps_s = [seconds(view.header.stamp) for goal in handle.request.goals for view in goal.views]
         return GoalExecutor(
             lambda: self._preparation.controller(handle.request, sink),
             self._buffer,
             sink,
-            self._pursuit_settings(),
+            self._executor_settings(),
             self.now_s,
             len(self._contract.state.channels),
             goal_stamp_s=min((stamp for stamp in stamps_s if stamp > 0), default=0.0),
         )
 
-    def _patience(self, who: str) -> ServiceTimeouts:
+    def _service_timeouts(self, who: str) -> ServiceTimeouts:
         said, answer_s = partial(self._buffer.said, f"{who}_node"), self.parameters[f"{who}_timeout_s"]
         return ServiceTimeouts(self.parameters["start_timeout_s"], answer_s, self._goals.check, said)
 
-    def _pursuit_settings(self) -> ExecutorSettings:
+    def _executor_settings(self) -> ExecutorSettings:
         given = self.parameters
         return ExecutorSettings(
             start_timeout_s=given["start_timeout_s"],

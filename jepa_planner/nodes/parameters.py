@@ -134,9 +134,15 @@ class Parameters:
         return SetParametersResult(successful=True)
 
 
+RENAMED = {"wary": "monitor_out_of_distribution"}
+"""Parameters of before, by their present names."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """What was probably meant by a name that is not known, as the end of a refusal; else the known ones."""
     known = list(known)
+    if RENAMED.get(name) in known:
+        return f"it is called {RENAMED[name]} now"
     close = difflib.get_close_matches(name, known, 1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
 

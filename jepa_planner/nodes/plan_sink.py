@@ -1,4 +1,4 @@
-"""What a pursuit does to the world: plans for the arm, numbers and pictures for people."""
+"""What executing a goal does to the world: plans for the arm, numbers and pictures for people."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class PlanPublisher:
         message.id = self._last_id
         message.observed_at = time_message(observation.stamp_s)
         message.poses = [pose(target[XYZ], rotation_from_rpy(target[RPY])) for target in path]
-        message.closedness = [float(target[GRIPPER]) for target in path]
+        message.gripper_closure = [float(target[GRIPPER]) for target in path]
         self._plans.publish(message)
         if self._markers.get_subscription_count():
             self._markers.publish(path_markers(message, arm.commanded_pose[XYZ]))

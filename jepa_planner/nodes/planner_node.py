@@ -17,7 +17,7 @@ from jepa_planner.nodes.parameters import Parameter, Parameters
 
 DIAGNOSTICS_PERIOD_S = 1.0
 """What has changed is told sooner, after a look at it that costs next to nothing."""
-LOOK_PERIOD_S = 0.2
+CHECK_PERIOD_S = 0.2
 CODE = "status"
 """The value of a diagnostic that holds the code of its status."""
 AUTOSTART = Parameter("autostart", True, "Configure and activate on start, without a lifecycle manager.")
@@ -44,7 +44,7 @@ class PlannerNode(LifecycleNode):
         self._told: Status | None = None
         self._told_at_s = 0.0
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", qos.STATE)
-        self.create_timer(LOOK_PERIOD_S, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(CHECK_PERIOD_S, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def configure(self) -> None:
         """Reads parameters and creates what the node works with."""
@@ -137,10 +137,10 @@ class PlannerNode(LifecycleNode):
         self._diagnostics.publish(diagnostics(self, status, numbers))
 
 
-def diagnostics(node: Node, status: Status, numbers: dict[str, object]) -> DiagnosticArray:
+def diagnostics(node: Node, status: Status, details: dict[str, object]) -> DiagnosticArray:
     """How a node is, for the topic `diagnostics`: the status's code is a value beside the numbers behind it."""
     level = DiagnosticStatus.OK if status.ok else DiagnosticStatus.WARN
-    values = [KeyValue(key=key, value=str(value)) for key, value in ({CODE: status.code.name} | numbers).items()]
+    values = [KeyValue(key=key, value=str(value)) for key, value in ({CODE: status.code.name} | details).items()]
     name = node.get_fully_qualified_name().lstrip("/")
     told = DiagnosticStatus(level=level, name=name, message=status.text or "working", values=values)
     array = DiagnosticArray(status=[told])

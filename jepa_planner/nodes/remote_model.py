@@ -40,24 +40,24 @@ class ServiceTimeouts:
 class _Service:
     """Calls a service from a thread that does not spin; the node's executor brings the answer."""
 
-    def __init__(self, node: Node, kind, name: str, patience: ServiceTimeouts) -> None:
+    def __init__(self, node: Node, kind, name: str, timeouts: ServiceTimeouts) -> None:
         self._node = node
         self._client = node.create_client(kind, name)
-        self._patience = patience
+        self._timeouts = timeouts
         self._was_there = False
 
     def call(self, request, late: Outcome, failed: Outcome):
         """The response; raises Ended with `late` when none comes in time, with `failed` when it says so."""
         self._wait_until_ready(late)
-        deadline_s = time.monotonic() + self._patience.answer_s
+        deadline_s = time.monotonic() + self._timeouts.answer_s
         answered = threading.Event()
         future = self._client.call_async(request)
         future.add_done_callback(lambda _: answered.set())
         while not answered.wait(CHECK_PERIOD_S):
-            self._patience.check()
+            self._timeouts.check()
             if time.monotonic() > deadline_s:
                 self._client.remove_pending_request(future)
-                raise Ended(late, f"{self._client.srv_name} did not answer within {self._patience.answer_s:.1f} s")
+                raise Ended(late, f"{self._client.srv_name} did not answer within {self._timeouts.answer_s:.1f} s")
         response = future.result()
         if not response.success:
             raise Ended(failed, f"{self._client.srv_name}: {response.message}")
@@ -68,12 +68,12 @@ class _Service:
         self._node.destroy_client(self._client)
 
     def _wait_until_ready(self, late: Outcome) -> None:
-        wait_s = self._patience.answer_s if self._was_there else self._patience.start_s
+        wait_s = self._timeouts.answer_s if self._was_there else self._timeouts.start_s
         deadline_s = time.monotonic() + wait_s
         while not self._client.service_is_ready():
-            self._patience.check()
+            self._timeouts.check()
             if time.monotonic() > deadline_s:
-                why = self._patience.said().text or "start its node"
+                why = self._timeouts.said().text or "start its node"
                 raise Ended(late, f"{self._client.srv_name} is not there after {wait_s:.1f} s; {why}")
             time.sleep(CHECK_PERIOD_S)
         self._was_there = True
@@ -82,8 +82,8 @@ class _Service:
 class RemoteCost:
     """`RolloutCost` over the predictor's `~/rollout`."""
 
-    def __init__(self, node: Node, model_id: str, patience: ServiceTimeouts) -> None:
-        self._service = _Service(node, Rollout, "predictor_node/rollout", patience)
+    def __init__(self, node: Node, model_id: str, timeouts: ServiceTimeouts) -> None:
+        self._service = _Service(node, Rollout, "predictor_node/rollout", timeouts)
         self._model_id = model_id
 
     def energies(self, context: Context, goal: Tensor, actions: Tensor) -> Tensor:
@@ -108,8 +108,8 @@ class RemoteCost:
 class RemoteEncoder:
     """Goal pictures over the encoder's `~/encode`."""
 
-    def __init__(self, node: Node, model_id: str, patience: ServiceTimeouts) -> None:
-        self._service = _Service(node, EncodeImages, "encoder_node/encode", patience)
+    def __init__(self, node: Node, model_id: str, timeouts: ServiceTimeouts) -> None:
+        self._service = _Service(node, EncodeImages, "encoder_node/encode", timeouts)
         self._model_id = model_id
 
     def encode(self, images: Sequence[Image]) -> Observation:

@@ -35,17 +35,17 @@ class ArmReport:
     refused_plan_id: int
     pose: np.ndarray
     commanded_pose: np.ndarray
-    closedness_commanded: float
-    closedness_measured: float
+    closure_commanded: float
+    closure_measured: float
 
     @property
     def commanded(self) -> np.ndarray:
-        """Where the next action starts from, [7]: commanded pose and closedness."""
-        return np.array([*self.commanded_pose, self.closedness_commanded])
+        """Where the next action starts from, [7]: commanded pose and closure."""
+        return np.array([*self.commanded_pose, self.closure_commanded])
 
     def state(self, channels: int) -> np.ndarray:
-        """The arm's state as models know it, float32: [8], or [7] without the commanded closedness."""
-        grippers = (self.closedness_commanded, self.closedness_measured)[-(channels - 6) :]
+        """The arm's state as models know it, float32: [8], or [7] without the commanded closure."""
+        grippers = (self.closure_commanded, self.closure_measured)[-(channels - 6) :]
         return np.array([*self.pose, *grippers], dtype=np.float32)
 
 

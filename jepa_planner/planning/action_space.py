@@ -14,7 +14,7 @@ from jepa_planner.core.ranges import NotNegative, check_ranges
 
 @dataclass(frozen=True)
 class ActionSpace:
-    """Bounds of an action [A], in m, rad and closedness. Raises ValueError where lengths or signs are wrong."""
+    """Bounds of an action [A], in m, rad and closure. Raises ValueError where lengths or signs are wrong."""
 
     max_abs: tuple[float, ...]
     """Largest magnitude per axis; 0 holds an axis, and searches draw no numbers for it."""
@@ -61,8 +61,8 @@ class ActionSpace:
         actions[..., GRIPPER].masked_fill_(actions[..., GRIPPER].abs() < self.gripper_deadband, 0.0)
         return actions
 
-    def executable(self, actions: Tensor, closedness: Tensor) -> Tensor:
-        """Finished action sequences [.., H, A] whose gripper changes are those that really happen from `closedness` on.
+    def executable(self, actions: Tensor, closure: Tensor) -> Tensor:
+        """Finished action sequences [.., H, A] whose gripper changes are those that really happen from `closure` on.
 
         An open gripper cannot open further. Without this a search finds commands that do nothing on the arm but
         something in the predictor, which hardly ever saw them: it then rests centimetres before the goal.
@@ -75,7 +75,7 @@ class ActionSpace:
             change = actions[..., step, GRIPPER]
             if self.gripper_full_strokes:
                 change = change.sign()
-            after = (closedness + change).clamp(0.0, 1.0)
-            actions[..., step, GRIPPER] = after - closedness
-            closedness = after
+            after = (closure + change).clamp(0.0, 1.0)
+            actions[..., step, GRIPPER] = after - closure
+            closure = after
         return actions

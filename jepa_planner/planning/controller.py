@@ -71,7 +71,7 @@ class RecedingHorizonController:
         self._action_space, self._energy = action_space, energy
         self._settings, self._seed, self._proposals = settings, seed, proposals
         self._sub_goals, self._judge = sub_goals, judge
-        self._patience = progress or ProgressSettings()
+        self._progress_settings = progress or ProgressSettings()
         self._observed: deque[Observation] = deque(maxlen=settings.context_frames)
         self._executed: deque[Tensor] = deque(maxlen=settings.context_frames - 1)
         self._goals: list[Goal] = []
@@ -88,7 +88,7 @@ class RecedingHorizonController:
         self._pending: Tensor | None = None
         self._last_plan: Plan | None = None
         self._verdict: Verdict | None = None
-        self._progress = Progress(self._patience)
+        self._progress = Progress(self._progress_settings)
         self._forget_sub_goals()
         if self._judge is not None:
             self._judge.forget()
@@ -107,10 +107,10 @@ class RecedingHorizonController:
         self._steps_in_sub_goal -= 1
         self._total_steps -= 1
         if self._sub_goals is not None:
-            self._sub_goals.forget_last_look()
+            self._sub_goals.forget_last_observation()
         if self._judge is not None:
-            self._judge.forget_last_look()
-        self._progress.forget_last_look()
+            self._judge.forget_last_observation()
+        self._progress.forget_last_observation()
 
     def step(self, observation: Observation) -> Decision:
         """Decides from an observation of an arm at rest, with its state.
@@ -132,7 +132,7 @@ class RecedingHorizonController:
         self._remember(observation)
         if self._judge is not None:
             try:
-                self._verdict = self._judge.look(observation, self._goals[-1].shown)
+                self._verdict = self._judge.observe(observation, self._goals[-1].shown)
             except NonFiniteVerdictError as error:
                 self._verdict = None
                 return self._end(Reason.INVALID_ENERGY, self._energy_to_goal(latent), str(error))
@@ -144,7 +144,7 @@ class RecedingHorizonController:
                 return self._end(Reason.INVALID_ENERGY, energy, "the observation's own is NaN or infinite")
             if not looked:  # of goals that are left at once, only the first is looked at
                 holds = self._judge is not None and self._judge.holds(state)
-                self._progress.look(energy, None if self._tours() else self._verdict, holds)
+                self._progress.observe(energy, None if self._tours() else self._verdict, holds)
                 looked = True
             is_last = self._sub_goal == len(self._goals) - 1
             reached = energy <= self._goal.tolerance
@@ -161,11 +161,11 @@ class RecedingHorizonController:
                 return self._end(Reason.BUDGET_SPENT, energy)
             left = "reached" if reached else "left after its step budget"
             news += f"; goal image {self._sub_goal + 1} {left} at energy {energy:.4g}"
-            self._pursue(self._sub_goal + 1)
+            self._go_to_goal(self._sub_goal + 1)
             if reached:
                 self._progress.reached_goal()
 
-    def _pursue(self, sub_goal: int) -> None:
+    def _go_to_goal(self, sub_goal: int) -> None:
         """Goes on to another goal image, with its own budget and without what was for the one before."""
         self._sub_goal, self._steps_in_sub_goal, self._last_plan = sub_goal, 0, None
         self._progress.next_goal()
@@ -179,14 +179,14 @@ class RecedingHorizonController:
     def _finishes(self) -> bool:
         """Whether work has brought objects to where the last goal image shows them, and the hand at most has to leave.
 
-        Where they lay so at the first look, the goal images on the way are what the work is about.
+        Where they lay so at the first observation, the goal images on the way are what the work is about.
         """
         verdict = self._verdict
         return verdict is not None and verdict.by_work and verdict.missing in (NOTHING, LET_GO, LEAVE)
 
     def _is_about_the_arm(self) -> bool:
-        """Whether objects lie, and lay at the first look, as the pursued, last goal image shows them: then there is
-        nothing on the way to it.
+        """Whether objects lie, and lay at the first observation, as the pursued, last goal image shows them: then there
+        is nothing on the way to it.
         """
         verdict, is_last = self._verdict, self._sub_goal == len(self._goals) - 1
         return is_last and verdict is not None and verdict.objects_hold and not verdict.by_work
@@ -195,7 +195,7 @@ class RecedingHorizonController:
         """Passes over the goal images on the way, which have not been reached, and says how many those are."""
         passed_over = len(self._goals) - 1 - self._sub_goal
         if passed_over:
-            self._pursue(len(self._goals) - 1)
+            self._go_to_goal(len(self._goals) - 1)
         return f"goal images on the way that were not needed: {passed_over}" if passed_over else ""
 
     @property
@@ -239,7 +239,7 @@ class RecedingHorizonController:
     def _move(self, energy: float, news: str) -> Decision:
         context, goal = self._context(), self._goal
         state = context.states[-1]
-        closedness = state[GRIPPER]
+        closure = state[GRIPPER]
         target, imagined, place_m = goal.latent, None, None
         if self._is_about_the_arm():
             place_m = torch.tensor(self._verdict.shown_m)
@@ -250,7 +250,7 @@ class RecedingHorizonController:
         contrast = Contrast()
 
         def energy_of(actions: Tensor) -> Tensor:
-            executable = self._action_space.executable(actions, closedness)
+            executable = self._action_space.executable(actions, closure)
             energies = self._cost.energies(context, target, executable)
             contrast.note(executable, energies)  # what the model sees, before what the arm alone tells
             if place_m is not None:
@@ -269,7 +269,7 @@ class RecedingHorizonController:
         if self._settled(energy, plan, energy_of):
             self._sub_goals_reached += 1
             return self._end(Reason.REACHED, energy, "its energy no longer falls, and no plan is imagined to lower it")
-        plan = replace(plan, actions=self._action_space.executable(plan.actions, closedness))
+        plan = replace(plan, actions=self._action_space.executable(plan.actions, closure))
         excess = (plan.actions - self._action_space.clip(plan.actions)).abs()
         if not plan.actions.isfinite().all() or excess.max() > BOUND_SLACK:
             return self._end(Reason.INVALID_PLAN, energy)
@@ -306,7 +306,7 @@ class RecedingHorizonController:
         if self._judge is not None or not is_last or not self._progress.settled(energy):
             return False
         idle = float(energy_of(torch.zeros_like(plan.actions)[None])[0])
-        return plan.energy >= (1.0 - self._patience.energy_gain) * idle
+        return plan.energy >= (1.0 - self._progress_settings.energy_gain) * idle
 
     def _sequences_to_try(self, context: Context, target: Tensor) -> Tensor:
         """What is left of the plan before, while it was for the same goal, and what the source proposes."""

@@ -37,8 +37,8 @@ class Reason(Enum):
     SURPRISED = "what came is not what was imagined"
 
 
-DOUBTS = (Reason.UNFAMILIAR_IMAGE, Reason.UNFAMILIAR_GOAL, Reason.SURPRISED)
-"""Reasons of a wary controller."""
+OUT_OF_DISTRIBUTION = (Reason.UNFAMILIAR_IMAGE, Reason.UNFAMILIAR_GOAL, Reason.SURPRISED)
+"""Reasons of a monitored controller."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from jepa_planner.core.observation import Observation
     from jepa_planner.model.contract import Contract
-    from jepa_planner.model.familiarity import Familiarity
+    from jepa_planner.model.latent_statistics import LatentStatistics
     from jepa_planner.planning.energy import Energy
     from jepa_planner.planning.planner_settings import PlannerSettings
     from jepa_planner.planning.rollout_cost import RolloutCost
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 Controller = RecedingHorizonController | MonitoredController
 
-NO_FAMILIARITY = (
-    "the model has no measure of what it does not know, so wary does nothing: no picture, goal or outcome is doubted; "
-    "`jepa-planner model familiarity` adds one"
+NO_STATISTICS = (
+    "the model has no measure of what it does not know, so monitor_out_of_distribution does nothing: no picture, goal "
+    "or outcome is monitored; `jepa-planner model out-of-distribution` adds one"
 )
 NO_VERDICT = "the model has no head that tells when the work is done: it goes by energies alone"
 
@@ -48,9 +48,9 @@ class ControllerFactory:
     """How goals are pursued with a model.
 
     planner_settings: those that go with the model. solver and deadline_s: theirs where None or 0. sub_goal_head: the
-    bundle's; imagine_sub_goals says when it is used. familiarity: the bundle's; with it the work ends at what the model
-    does not know, without it never. verdict_head: the bundle's; with it the work is done when objects lie as shown,
-    without it when energies say so.
+    bundle's; imagine_sub_goals says when it is used. latent_statistics: the bundle's; with it the work ends at what the
+    model does not know, without it never. verdict_head: the bundle's; with it the work is done when objects lie as
+    shown, without it when energies say so.
     """
 
     contract: Contract
@@ -62,25 +62,25 @@ class ControllerFactory:
     seed: int = 0
     sub_goal_head: SubGoalHeadLike | None = None
     imagine_sub_goals: ImagineMode = "auto"
-    familiarity: Familiarity | None = None
+    latent_statistics: LatentStatistics | None = None
     verdict_head: VerdictHeadLike | None = None
 
-    def goals(self, shown: Iterable[Observation], asked: Sequence[Asked], max_steps: int = 0) -> list[Goal]:
-        """Goals from what their pictures show, see `WorldModel.observe`; asked: one for each.
+    def goals(self, shown: Iterable[Observation], requests: Sequence[Asked], max_steps: int = 0) -> list[Goal]:
+        """Goals from what their pictures show, see `WorldModel.observe`; requests: one for each.
 
         Where nothing is asked, each has the actions that the settings recommend, and the last one as many as
         max_steps leaves, if that is not 0. Pictures are judged one by one, before the next is taken. Raises
-        UnfamiliarGoalError.
+        OutOfDistributionGoalError.
         """
         goals: list[Goal] = []
-        tolerances = self.planner_settings.tolerances(len(asked))
-        budget = self.planner_settings.steps_per_goal_image(self.imagine_sub_goals, len(asked), max_steps)
-        budgets = [budget] * len(asked)
+        tolerances = self.planner_settings.tolerances(len(requests))
+        budget = self.planner_settings.steps_per_goal_image(self.imagine_sub_goals, len(requests), max_steps)
+        budgets = [budget] * len(requests)
         if max_steps:
             budgets[-1] = max_steps
-        for picture, wish, budget, tolerance in zip(shown, asked, budgets, tolerances, strict=True):
+        for picture, wish, budget, tolerance in zip(shown, requests, budgets, tolerances, strict=True):
             picture = picture.to("cpu")
-            self._check_familiar(picture.latent, len(goals) + 1)
+            self._check_in_distribution(picture.latent, len(goals) + 1)
             goals.append(Goal(picture, wish.budget_steps or budget, wish.tolerance or tolerance))
         return goals
 
@@ -100,9 +100,9 @@ class ControllerFactory:
             sub_goals=sub_goals, judge=self.judge(), progress=planner_settings.progress,
         )  # fmt: skip
         controller.start(goals)
-        if self.familiarity is None:
+        if self.latent_statistics is None:
             return controller
-        return MonitoredController(controller, self.familiarity, contract.familiarity, self.cost)
+        return MonitoredController(controller, self.latent_statistics, contract.out_of_distribution, self.cost)
 
     def judge(self) -> Judge | None:
         """One that has judged nothing yet; None without a verdict head, or where the settings do not use it."""
@@ -110,6 +110,6 @@ class ControllerFactory:
             return None
         return Judge(self.verdict_head, self.contract.verdict.head.edges_m, self.planner_settings.verdict)
 
-    def _check_familiar(self, goal: Tensor, number: int) -> None:
-        if self.familiarity is not None:
-            check_goal(goal, self.familiarity, self.contract.familiarity, f"goal image {number}")
+    def _check_in_distribution(self, goal: Tensor, number: int) -> None:
+        if self.latent_statistics is not None:
+            check_goal(goal, self.latent_statistics, self.contract.out_of_distribution, f"goal image {number}")

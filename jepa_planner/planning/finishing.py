@@ -27,8 +27,8 @@ def finishing_actions(
     verdict: Verdict, state: Tensor, horizon: int, space: ActionSpace, back: tuple[float, float, float]
 ) -> Tensor | None:
     """Actions [H, A] from arm state [S] on that open the gripper where it stands, or draw the hand back along its
-    fingers, as fast as `space` allows; then rest, as where nothing is missing and looks have yet to agree. back: as in
-    VerdictSettings. None where something else is missing, or the hand may not move that way.
+    fingers, as fast as `space` allows; then rest, as where nothing is missing and observations have yet to agree. back:
+    as in VerdictSettings. None where something else is missing, or the hand may not move that way.
     """
     actions = torch.zeros(horizon, len(space.max_abs))
     if verdict.missing == NOTHING:

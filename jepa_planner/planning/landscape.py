@@ -65,10 +65,10 @@ class Landscape:
         return np.array([axis.values[i] for axis, i in zip(self.axes, self.minimum_index, strict=True)])
 
 
-def grid_axis(name: str, half_range: float, points: int, closedness: float = 0.0) -> GridAxis:
+def grid_axis(name: str, half_range: float, points: int, closure: float = 0.0) -> GridAxis:
     """The axis called `name` from -half_range to half_range.
 
-    The gripper's is cut to what can happen from its `closedness` on: an open gripper cannot open further.
+    The gripper's is cut to what can happen from its `closure` on: an open gripper cannot open further.
     Raises ValueError for an unknown name, fewer than 3 points or an empty range.
     """
     if name not in AXIS_NAMES:
@@ -80,8 +80,8 @@ def grid_axis(name: str, half_range: float, points: int, closedness: float = 0.0
     channel = AXIS_NAMES.index(name)
     low, high = -half_range, half_range
     if channel == GRIPPER:
-        closedness = min(max(closedness, 0.0), 1.0)
-        low, high = max(low, -closedness), min(high, 1.0 - closedness)
+        closure = min(max(closure, 0.0), 1.0)
+        low, high = max(low, -closure), min(high, 1.0 - closure)
     return GridAxis(channel, tuple(np.linspace(low, high, points).tolist()))
 
 

@@ -13,7 +13,7 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.decision import Reason
 from jepa_planner.planning.energy import distance_to_goal
 from jepa_planner.planning.factory import Asked, ControllerFactory
-from jepa_planner.planning.out_of_distribution import UnfamiliarGoalError
+from jepa_planner.planning.out_of_distribution import OutOfDistributionGoalError
 from jepa_planner.planning.sub_goals import SubGoal
 from jepa_planner.planning.verdict import NonFiniteVerdictError, Verdict
 
@@ -52,23 +52,23 @@ def plan_offline(
     now: an observation with the arm's state. Raises NoPlanError where the controller would give up.
     """
     try:
-        (wanted,) = factory.goals([shown], [Asked(budget_steps=1)])
-    except UnfamiliarGoalError as error:
+        (goal_pursued,) = factory.goals([shown], [Asked(budget_steps=1)])
+    except OutOfDistributionGoalError as error:
         raise NoPlanError(Reason.UNFAMILIAR_GOAL, str(error)) from error
     now = now.to("cpu")
-    controller = replace(factory, verdict_head=None).controller([replace(wanted, tolerance=0.0)])
+    controller = replace(factory, verdict_head=None).controller([replace(goal_pursued, tolerance=0.0)])
     decision = controller.step(now)
     channels = len(model.contract.action.channels)
     if decision.plan is None and decision.reason is not Reason.REACHED:
         raise NoPlanError(decision.reason, decision.message)
     judge = factory.judge()
     try:
-        verdict = None if judge is None else judge.look(now, wanted.shown)
+        verdict = None if judge is None else judge.observe(now, goal_pursued.shown)
     except NonFiniteVerdictError as error:
         raise NoPlanError(Reason.INVALID_ENERGY, str(error)) from error
     if decision.plan is None:
         return OfflinePlan(torch.zeros(0, channels), decision.energy, decision.energy, (), 0.0, verdict=verdict)
-    target = wanted.latent if decision.imagined is None else decision.imagined.latent
+    target = goal_pursued.latent if decision.imagined is None else decision.imagined.latent
     context = Context(now.latent[None], now.state[None], torch.zeros(0, channels))
     imagined = model.rollout(context, decision.plan.actions[None])[0].cpu()
     ahead, *after = (distance_to_goal(factory.energy, x, target, channels) for x in (now.latent, *imagined))

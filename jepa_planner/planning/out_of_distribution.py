@@ -10,33 +10,33 @@ from torch import Tensor
 
 from jepa_planner.core.context import Context
 from jepa_planner.core.observation import Observation
-from jepa_planner.model.contract_sections import FamiliaritySpec
-from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.contract_sections import OutOfDistributionSpec
+from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import Decision, Reason, gave_up
 from jepa_planner.planning.rollout_cost import RolloutCost
 
 
-class UnfamiliarGoalError(ValueError):
+class OutOfDistributionGoalError(ValueError):
     """A goal image is unlike what the model was trained on; the message gives the number behind it."""
 
 
 class MonitoredController:
     """Steps as the controller inside does, unless an observation is beyond the limits of `spec`.
 
-    Three doubts: the latent is unlike training data; it shows the arm elsewhere than the joint states (a covered, moved
+    Three checks: the latent is unlike training data; it shows the arm elsewhere than the joint states (a covered, moved
     or stuck camera); or it is not what was imagined for the last action.
     """
 
     def __init__(
         self,
         controller: RecedingHorizonController,
-        familiarity: Familiarity,
-        spec: FamiliaritySpec,
+        latent_statistics: LatentStatistics,
+        spec: OutOfDistributionSpec,
         cost: RolloutCost,
     ) -> None:
         self._controller, self._cost = controller, cost
-        self._familiarity, self._spec = familiarity, spec
+        self._latent_statistics, self._spec = latent_statistics, spec
         self._before: tuple[Tensor, Tensor, Tensor] | None = None
         self._last: Decision | None = None
 
@@ -66,10 +66,10 @@ class MonitoredController:
 
     def _unknown(self, latent: Tensor, state: Tensor) -> tuple[Reason, str] | None:
         """What of this the model does not know, with the number behind it; NaN is left to the controller to name."""
-        distance = float(self._familiarity.distance(latent))
+        distance = float(self._latent_statistics.distance(latent))
         if distance > self._spec.latent_distance:
             return Reason.UNFAMILIAR_IMAGE, f"distance {distance:.2f}, limit {self._spec.latent_distance:.2f}"
-        error_m = float(self._familiarity.arm_error_m(latent, state))
+        error_m = float(self._latent_statistics.arm_error_m(latent, state))
         if error_m > self._spec.arm_error_m:
             detail = f"it shows the tcp {error_m:.3f} m from where the joints say, limit {self._spec.arm_error_m:.3f} m"
             return Reason.UNFAMILIAR_IMAGE, detail
@@ -100,16 +100,18 @@ class MonitoredController:
         )
 
 
-def check_goal(goal: Tensor, familiarity: Familiarity, spec: FamiliaritySpec, name: str) -> None:
-    """Raises UnfamiliarGoalError where a goal's latent [N, D] is not worth pursuing; `name` stands in the message."""
-    distance, outside_m = float(familiarity.distance(goal)), float(familiarity.outside_m(goal))
+def check_goal(goal: Tensor, latent_statistics: LatentStatistics, spec: OutOfDistributionSpec, name: str) -> None:
+    """Raises OutOfDistributionGoalError where a goal's latent [N, D] is not worth pursuing; `name` stands in the
+    message.
+    """
+    distance, outside_m = float(latent_statistics.distance(goal)), float(latent_statistics.outside_m(goal))
     if distance > spec.latent_distance:
         limit = f"limit {spec.latent_distance:.2f}"
-        raise UnfamiliarGoalError(
+        raise OutOfDistributionGoalError(
             f"{name} is unlike what the model was trained on: distance {distance:.2f}, {limit}"
         )
     if outside_m > spec.arm_error_m:
         limit = f"limit {spec.arm_error_m:.3f} m"
-        raise UnfamiliarGoalError(
+        raise OutOfDistributionGoalError(
             f"{name} shows the tcp {outside_m:.3f} m outside of where the model knows it, {limit}"
         )

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head, model_folder
+from jepa_planner.model.bundle import load_latent_statistics, load_sub_goal_head, load_verdict_head, model_folder
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.energy import energy_of
@@ -20,7 +20,7 @@ from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import WorldModelCost
 
 if TYPE_CHECKING:
-    from jepa_planner.model.familiarity import Familiarity
+    from jepa_planner.model.latent_statistics import LatentStatistics
     from jepa_planner.planning.decision import Decision
     from jepa_planner.planning.solvers.plan import Solver
     from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
@@ -32,8 +32,8 @@ class Planner:
     """What plans with a model, as its bundle says or as is given here.
 
     settings: of the bundle. solver, deadline_s: those of the settings where None or 0. sub_goal_head, verdict_head,
-    familiarity: the bundle's, None to do without. imagine_sub_goals: when sub-goals are imagined. goals [G, N, D]:
-    latents of the goal pictures, once they are set.
+    latent_statistics: the bundle's, None to do without. imagine_sub_goals: when sub-goals are imagined. goals [G, N,
+    D]: latents of the goal pictures, once they are set.
     """
 
     model: WorldModel
@@ -42,7 +42,7 @@ class Planner:
     deadline_s: float = 0.0
     sub_goal_head: SubGoalHeadLike | None = None
     imagine_sub_goals: ImagineMode = "auto"
-    familiarity: Familiarity | None = None
+    latent_statistics: LatentStatistics | None = None
     verdict_head: VerdictHeadLike | None = None
     goals: Tensor | None = field(default=None, init=False)
     _controller: Controller | None = field(default=None, init=False, repr=False)
@@ -68,7 +68,7 @@ class Planner:
             model,
             PlannerSettings.load(folder, model.contract),
             sub_goal_head=load_sub_goal_head(folder, views),
-            familiarity=load_familiarity(folder),
+            latent_statistics=load_latent_statistics(folder),
             verdict_head=load_verdict_head(folder, views),
         )
 
@@ -85,7 +85,7 @@ class Planner:
             seed,
             self.sub_goal_head,
             self.imagine_sub_goals,
-            self.familiarity,
+            self.latent_statistics,
             self.verdict_head,
         )
 
@@ -93,7 +93,7 @@ class Planner:
         """Begin with a goal picture, or with several that follow one another; max_steps bounds all actions, 0 does not.
 
         pictures: uint8 RGB [views, height, width, 3] each, views in the contract's order. Raises ContractError naming
-        what does not fit, and UnfamiliarGoalError for a picture unlike all that the model knows.
+        what does not fit, and OutOfDistributionGoalError for a picture unlike all that the model knows.
         """
         goals = [pictures] if isinstance(pictures, np.ndarray) and pictures.ndim == 4 else list(pictures)
         self._controller = None
@@ -105,10 +105,10 @@ class Planner:
         self._controller = factory.controller(wanted, max_steps)
 
     def act(self, pictures: np.ndarray, state: np.ndarray | Tensor) -> Decision:
-        """One look, one plan: the next action, or why there is none, in `kind`, `reason` and `message`.
+        """One observation, one plan: the next action, or why there is none, in `kind`, `reason` and `message`.
 
         pictures: uint8 RGB [views, height, width, 3] of now. state [S]: the arm's, channels in the contract's order.
-        The action is expected to be carried out before the next look. Raises RuntimeError without a goal, and
+        The action is expected to be carried out before the next observation. Raises RuntimeError without a goal, and
         ContractError naming what does not fit.
         """
         if self._controller is None:

@@ -56,11 +56,11 @@ class PlannerSettings(SolverSections):
     steps_per_sub_goal: Count
     """Actions for each goal image."""
     gripper_deadband: NotNegative = 0.0
-    """Planned gripper changes smaller than this, in closedness, become 0."""
+    """Planned gripper changes smaller than this, in closure, become 0."""
     gripper_full_strokes: bool = False
     """Whether the others open or close the gripper all the way."""
     initial_std: tuple[float, ...] | None = None
-    """Spread of the first candidates per action channel, m, rad and closedness; None stands for the largest action."""
+    """Spread of the first candidates per action channel, m, rad and closure; None stands for the largest action."""
     final_reached_energy: NotNegative | None = None
     """At which the last goal image counts as reached; None: at reached_energy."""
     deadline_s: Positive | None = None

@@ -1,4 +1,4 @@
-"""Whether looks come nearer to a goal, so that work which nothing advances can end."""
+"""Whether observations come nearer to a goal, so that work which nothing advances can end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ProgressSettings:
     """
 
     patience: CountOrZero = 14
-    """So many looks in a row without progress end the work; 0: none do."""
+    """So many observations in a row without progress end the work; 0: none do."""
     energy_gain: Share = 0.1
     """By so much of the least energy so far another one is less."""
     off_gain_m: NotNegative = 0.015
@@ -31,11 +31,11 @@ class ProgressSettings:
     """For a model without a verdict: its last goal image counts as reached at this energy, once it has settled, and the
     plan found is imagined to bring no progress; None: never.
     """
-    settled_looks: Count = 3
-    """It has settled after so many looks without progress."""
-    unreachable_looks: CountOrZero = 4
-    """Where over so many looks it is said, on the average, that what the last goal image shows is out of reach, or not
-    here, the work ends too; 0: it does not.
+    settled_observations: Count = 3
+    """It has settled after so many observations without progress."""
+    unreachable_observations: CountOrZero = 4
+    """Where over so many observations it is said, on the average, that what the last goal image shows is out of reach,
+    or not here, the work ends too; 0: it does not.
     """
 
     def __post_init__(self) -> None:
@@ -43,13 +43,13 @@ class ProgressSettings:
 
 
 class Progress:
-    """Counts the looks since the last progress."""
+    """Counts the observations since the last progress."""
 
     def __init__(self, settings: ProgressSettings) -> None:
         self.settings = settings
-        self.looks = -1  # the first look is none yet
+        self.observations = -1  # the first observation is none yet
         self._off_m, self._held = math.inf, False
-        self._unreachable: deque[float] = deque(maxlen=settings.unreachable_looks)
+        self._unreachable: deque[float] = deque(maxlen=settings.unreachable_observations)
         self.next_goal()
 
     def next_goal(self) -> None:
@@ -58,16 +58,16 @@ class Progress:
 
     def reached_goal(self) -> None:
         """A goal image on the way was reached."""
-        self.looks = 0
+        self.observations = 0
 
-    def look(self, energy: float, verdict: Verdict | None = None, holds: bool = False) -> None:
-        """One more look: its energy to the pursued goal image, and what was said of the last one."""
+    def observe(self, energy: float, verdict: Verdict | None = None, holds: bool = False) -> None:
+        """One more observation: its energy to the pursued goal image, and what was said of the last one."""
         settings, off_m = self.settings, math.inf if verdict is None else verdict.off_m
         acts = verdict is not None and verdict.acting  # objects that no hand touches come no nearer: a reading does
         objects_nearer = acts and off_m < self._off_m - settings.off_gain_m
         fell = (verdict is None or verdict.objects_hold) and self._energy_fell(energy)
         takes = holds and not self._held and off_m < math.inf  # of what the goal image does not show, nothing helps
-        self.looks = 0 if fell or objects_nearer or takes else self.looks + 1
+        self.observations = 0 if fell or objects_nearer or takes else self.observations + 1
         self._unreachable.append(0.0 if verdict is None else verdict.unreachable)
         self._off_m = off_m if objects_nearer else self._off_m
         self._held |= takes
@@ -79,24 +79,28 @@ class Progress:
             self._energy = energy
         return fell and not first
 
-    def forget_last_look(self) -> None:
-        """Tells that nothing was done after the last look, so that the next one is the same again."""
-        self.looks = max(-1, self.looks - 1)
+    def forget_last_observation(self) -> None:
+        """Tells that nothing was done after the last observation, so that the next one is the same again."""
+        self.observations = max(-1, self.observations - 1)
         if self._unreachable:
             self._unreachable.pop()
 
     @property
     def stalled(self) -> bool:
         """Whether patience is at its end, or nothing that is shown can be done."""
-        looks, said = self.settings.unreachable_looks, self._unreachable
-        out_of_reach = 0 < looks == len(said) and sum(said) >= looks
-        return out_of_reach or 0 < self.settings.patience <= self.looks
+        observations, said = self.settings.unreachable_observations, self._unreachable
+        out_of_reach = 0 < observations == len(said) and sum(said) >= observations
+        return out_of_reach or 0 < self.settings.patience <= self.observations
 
     def in_words(self) -> str:
         """Since when there has been no progress; empty where that is not why it stalls."""
-        return f"no progress in {self.looks} looks" if 0 < self.settings.patience <= self.looks else ""
+        return (
+            f"no progress in {self.observations} observations"
+            if 0 < self.settings.patience <= self.observations
+            else ""
+        )
 
     def settled(self, energy: float) -> bool:
         """Whether an energy to the last goal image is about as low as it gets, and has not fallen for a while."""
         limit = self.settings.settled_energy
-        return limit is not None and energy <= limit and self.looks >= self.settings.settled_looks
+        return limit is not None and energy <= limit and self.observations >= self.settings.settled_observations

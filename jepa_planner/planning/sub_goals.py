@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ImagineMode = Literal["auto", "always", "never"]
 """When sub-goals are imagined; not on and off, which parameter files take for booleans."""
 IMAGINE_MODES: tuple[ImagineMode, ...] = get_args(ImagineMode)
-SAME_CLOSEDNESS = 0.3
+SAME_CLOSURE = 0.3
 """Commands of the gripper that differ by less are the same."""
 GRIPPER_M, YAW_M = 0.05, 0.05
 """A gripper that is open instead of closed, and one that is turned by a radian, count as the tcp so far away."""
@@ -37,9 +37,9 @@ class SubGoalSettings:
     """At this one from the observation a sub-goal is done; so it is where the arm stands as imagined."""
     arrived_m: NotNegative = 0.01
     """The arm stands as imagined with the tcp within this, and the gripper commanded alike."""
-    max_looks: Count = 6
+    max_observations: Count = 6
     """After so many looks at a sub-goal another is chosen all the same."""
-    back_moments: CountOrZero = 2
+    back_sub_goals: CountOrZero = 2
     """One that leads back to one of so many moments before is chosen only where all do; 0 allows it."""
     back_distance: NotNegative = 0.2
     """It leads back if it lies so near to where the work stood then, and does no longer."""
@@ -54,7 +54,7 @@ class SubGoalSettings:
     max_goal_images: Count = 3
     """With lists of at most so many goal pictures sub-goals are imagined."""
     sparse_goal_images: CountOrZero = 3
-    """Longer lists show each moment themselves: of the likely guesses the one nearest to the picture is committed to,
+    """Longer lists show each keyframe themselves: of the likely guesses the one nearest to the picture is committed to,
     as it says how the arm stands there.
     """
     steps: Count = 45
@@ -89,10 +89,10 @@ def imagines(mode: ImagineMode, settings: SubGoalSettings | None, goals: int) ->
 
 @dataclass(frozen=True)
 class SubGoal:
-    """The imagined moment that is pursued now.
+    """The imagined sub-goal that is pursued now.
 
     latent [N, D] and arm state [S] at it; hypothesis: which of the head's guesses it is; number: how many have been
-    committed to for this goal picture, this one included; looks: observations made on the way to it, the present one
+    committed to for this goal picture, this one included; observations: those made on the way to it, the present one
     included; energy: mean squared difference of the present observation to it, and tolerance that at which it is done;
     tcp_away_m: how far the tcp still has to go; is_goal: it is the goal picture itself.
     """
@@ -101,7 +101,7 @@ class SubGoal:
     state: Tensor
     hypothesis: int
     number: int
-    looks: int
+    observations: int
     energy: float
     tolerance: float
     tcp_away_m: float
@@ -109,7 +109,7 @@ class SubGoal:
     arm_weight: float = 0.0
 
     def arm_energy(self, state: Tensor, actions: Tensor) -> Tensor:
-        """How far actions [K, H, A] leave the arm, now in `state` [S], from where it stands in the moment: [K].
+        """How far actions [K, H, A] leave the arm, now in `state` [S], from where it stands in the sub-goal: [K].
 
         Summed over the steps, as arriving early counts. An arm does what actions say; no model is asked.
         """
@@ -122,7 +122,7 @@ class SubGoal:
     def __str__(self) -> str:
         which = "the goal picture itself" if self.is_goal else "imagined"
         return (
-            f"moment {self.number} ({which}), look {self.looks}, energy {self.energy:.4g} (tolerance "
+            f"sub-goal {self.number} ({which}), observation {self.observations}, energy {self.energy:.4g} (tolerance "
             f"{self.tolerance:.4g}), tcp {100 * self.tcp_away_m:.1f} cm from there"
         )
 
@@ -133,7 +133,7 @@ def tcp_off_m2(state: Tensor, actions: Tensor, place_m: Tensor) -> Tensor:
 
 
 class SubGoalHeadLike(Protocol):
-    """What guesses at next moments; see `model.sub_goal_head.SubGoalHead`."""
+    """What guesses at next keyframes; see `model.sub_goal_head.SubGoalHead`."""
 
     def __call__(self, now: Observation, goal: Observation) -> Hypotheses: ...
 
@@ -141,9 +141,9 @@ class SubGoalHeadLike(Protocol):
 class SubGoals:
     """Chooses the latent to plan for between an observation and a goal picture.
 
-    The head is asked at every look. As long as a sub-goal is neither reached nor looked at too often, the guess that is
-    nearest to it takes its place: it grows sharper as the moment comes near. Then the most probable guess that is not
-    reached yet and does not lead back is committed to; of goal pictures that show each moment, see
+    The head is asked at every observation. As long as a sub-goal is neither reached nor looked at too often, the guess
+    that is nearest to it takes its place: it grows sharper as the sub-goal comes near. Then the most probable guess
+    that is not reached yet and does not lead back is committed to; of goal pictures that show each keyframe, see
     `SubGoalSettings.sparse_goal_images`, the likely one that is nearest to the picture.
     """
 
@@ -156,13 +156,13 @@ class SubGoals:
         """Begins anew, for another goal picture."""
         self._held: tuple[Tensor, Tensor] | None = None  # as imagined, even where the picture stands in for it
         self._before: deque[tuple[Tensor, Tensor]] = deque(
-            maxlen=self.settings.back_moments + 1
+            maxlen=self.settings.back_sub_goals + 1
         )  # observed when one was committed to
-        self._number = self._looks = 0
+        self._number = self._observations = 0
 
-    def forget_last_look(self) -> None:
-        """Tells that nothing was done after the last look, so that the next one is the same again."""
-        self._looks -= 1
+    def forget_last_observation(self) -> None:
+        """Tells that nothing was done after the last observation, so that the next one is the same again."""
+        self._observations -= 1
 
     @torch.no_grad()
     def target(self, now: Observation, shown: Observation) -> SubGoal:
@@ -170,8 +170,12 @@ class SubGoals:
         settings, latent, state, goal = self.settings, now.latent, now.state, shown.latent
         guesses = self._head(now[None], shown[None])
         latents, states = guesses.latents[0], guesses.states[0]
-        if self._held is None or self._looks >= settings.max_looks or self._arrived(latent, state, *self._held):
-            self._number, self._looks = self._number + 1, 0
+        if (
+            self._held is None
+            or self._observations >= settings.max_observations
+            or self._arrived(latent, state, *self._held)
+        ):
+            self._number, self._observations = self._number + 1, 0
             self._before.append((latent, state))
             if self._goal_is_next:
                 unlikely = guesses.logits[0].softmax(-1) < LIKELY
@@ -180,7 +184,7 @@ class SubGoals:
                 chosen = self._next(latent, state, latents, states, guesses.logits[0])
         else:
             chosen = int(_distance(latents, self._held[0]).argmin())
-        self._looks += 1
+        self._observations += 1
         there = states[chosen]
         self._held = latents[chosen], there
         is_near = float(_distance(latent, goal)) <= settings.near_goal
@@ -191,7 +195,7 @@ class SubGoals:
             state=there,
             hypothesis=chosen,
             number=self._number,
-            looks=self._looks,
+            observations=self._observations,
             energy=float(_distance(target, latent)),
             tolerance=settings.arrived_distance,
             tcp_away_m=float((there[XYZ] - state[XYZ]).norm()),
@@ -208,12 +212,14 @@ class SubGoals:
         return int(logits.argmax())
 
     def _arrived(self, latent: Tensor, state: Tensor, latents: Tensor, states: Tensor) -> Tensor:
-        """Whether observed latent and arm state are those of a moment, or [K] of several."""
+        """Whether observed latent and arm state are those of a sub-goal, or [K] of several."""
         near = _distance(latents, latent) <= self.settings.arrived_distance
         return near | _arm_stands_alike(states, state, self.settings.arrived_m)
 
     def _leads_back(self, latent: Tensor, state: Tensor, latents: Tensor, states: Tensor) -> Tensor:
-        """Which of [K, N, D] and [K, S] lie about where the work stood at a moment before, and does not stand now."""
+        """Which of [K, N, D] and [K, S] lie about where the work stood when a sub-goal was chosen before, and does not
+        stand now.
+        """
         settings, back = self.settings, torch.zeros(len(latents), dtype=torch.bool)
         for latent_before, state_before in self._before:
             if _distance(latent_before, latent) > settings.back_distance:
@@ -226,7 +232,7 @@ class SubGoals:
 def _arm_stands_alike(states: Tensor, state: Tensor, within_m: float) -> Tensor:
     """Whether in states [.., S] the tcp is so near to where it is in another [S], and the gripper commanded alike."""
     near = (states[..., XYZ] - state[XYZ]).norm(dim=-1) <= within_m
-    return near & ((states[..., GRIPPER] - state[GRIPPER]).abs() <= SAME_CLOSEDNESS)
+    return near & ((states[..., GRIPPER] - state[GRIPPER]).abs() <= SAME_CLOSURE)
 
 
 def _distance(one: Tensor, other: Tensor) -> Tensor:

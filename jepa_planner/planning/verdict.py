@@ -55,7 +55,7 @@ class VerdictSettings:
     certainty: Annotated[float, Range("(0, 1)")] = 0.6
     """Least chance of that for the work to be done."""
     kept_certainty: Annotated[float, Range("(0, 1)")] = 0.5
-    """The same where they lay as shown at the look before, at most `certainty`."""
+    """The same where they lay as shown at the observation before, at most `certainty`."""
     holding: Annotated[float, Range("(0, 1]")] = 0.75
     """Fingers that are kept from closing, or of which commands are not known, hold something if they are measured at
     most so far closed.
@@ -74,7 +74,7 @@ class VerdictSettings:
     """From the fingers into the hand, of any length, in the frame of the tcp: (0, 0, -1) where its z axis leads out of
     the hand, as that of a flange does.
     """
-    looks: Count = 1
+    observations: Count = 1
     """So many in a row must agree."""
     unreachable: Annotated[float, Range("(0, 1]")] | None = None
     """Chance from which on the picture is said to show what is not here, or where no hand can bring it; None: never."""
@@ -93,14 +93,14 @@ class VerdictSettings:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one look says about the last goal picture.
+    """What one observation says about the last goal picture.
 
     certainty: chance that objects lie as it shows; off_m: how far the farthest is thought to be from there, infinite
     where that is beyond telling; missing: what does not hold yet, in words, empty where all does; objects_hold: at
     least what it shows of the objects does; done: all does, and did as often as asked for; by_work: objects lay
-    elsewhere at the first look; acting: the hand has something in it, has just let it go, or may push it; shown_m:
-    where it shows the tcp, as read from it, roughly. unreachable: how sure it is that the picture shows what is not
-    here, or where no hand can bring it, as a share of what is asked for: from 1 on a look says so.
+    elsewhere at the first observation; acting: the hand has something in it, has just let it go, or may push it;
+    shown_m: where it shows the tcp, as read from it, roughly. unreachable: how sure it is that the picture shows what
+    is not here, or where no hand can bring it, as a share of what is asked for: from 1 on an observation says so.
     """
 
     certainty: float
@@ -114,7 +114,7 @@ class Verdict:
     unreachable: float = 0.0
 
     def ends(self, near: bool) -> bool:
-        """Whether work ends with this look; near: the energy is within the tolerance of the last goal picture.
+        """Whether work ends with this observation; near: the energy is within the tolerance of the last goal picture.
 
         An energy may stand for where the arm is: objects hardly weigh in it, nor whether the fingers hold one.
         """
@@ -138,11 +138,12 @@ class VerdictHeadLike(Protocol):
 
 
 class Judge:
-    """Judges look after look of one piece of work by its last goal picture, and remembers what the hand has done.
+    """Judges observation after observation of one piece of work by its last goal picture, and remembers what the hand
+    has done.
 
-    Whether objects had to be moved decides what the picture is about: if they lay elsewhere at the first look, and the
-    hand has held or pushed something since, where the arm stands in it does not matter, save that it must have left; if
-    not, the arm must stand as it shows, by place and gripper.
+    Whether objects had to be moved decides what the picture is about: if they lay elsewhere at the first observation,
+    and the hand has held or pushed something since, where the arm stands in it does not matter, save that it must have
+    left; if not, the arm must stand as it shows, by place and gripper.
     """
 
     def __init__(self, head: VerdictHeadLike, edges_m: tuple[float, ...], settings: VerdictSettings) -> None:
@@ -159,12 +160,12 @@ class Judge:
         self._low_at: Tensor | None = None  # tcp where the closed, empty hand came down
         self._agreeing = 0
         self._acting = False
-        self._lay_as_shown_before = False  # at the look before
-        self._off_m = self._away_m = math.inf  # at the look before: objects, and the arm where it matters
-        self._lay_as_shown: bool | None = None  # at the first look
+        self._lay_as_shown_before = False  # at the observation before
+        self._off_m = self._away_m = math.inf  # at the observation before: objects, and the arm where it matters
+        self._lay_as_shown: bool | None = None  # at the first observation
 
     @torch.no_grad()
-    def look(self, now: Observation, goal: Observation) -> Verdict:
+    def observe(self, now: Observation, goal: Observation) -> Verdict:
         """Judges an observation with the arm's state by what a goal picture shows. Raises NonFiniteVerdictError."""
         settings, state = self.settings, now.state
         opinion = self._head(now[None], goal[None])
@@ -178,7 +179,7 @@ class Judge:
         objects_hold = certainty >= (settings.kept_certainty if self._lay_as_shown_before else enough)
         self._lay_as_shown_before, self._off_m = objects_hold, off_m
         self._note(state, objects_hold)
-        # what lay there at the first look can be there
+        # what lay there at the first observation can be there
         may_be = settings.unreachable is not None and not objects_hold and not self._lay_as_shown
         unreachable = float(chances[-1]) / settings.unreachable if may_be else 0.0
         missing = UNREACHABLE if unreachable >= 1.0 else _off_in_words(off_m)
@@ -190,15 +191,15 @@ class Judge:
             off_m,
             missing,
             objects_hold,
-            done=self._agreeing >= settings.looks,
+            done=self._agreeing >= settings.observations,
             by_work=not self._lay_as_shown,
             acting=self._acting,
             shown_m=tuple(shown[XYZ].tolist()),
             unreachable=unreachable,
         )
 
-    def forget_last_look(self) -> None:
-        """Tells that nothing was done after the last look, so that the next one is the same again."""
+    def forget_last_observation(self) -> None:
+        """Tells that nothing was done after the last observation, so that the next one is the same again."""
         self._agreeing = max(0, self._agreeing - 1)
 
     def _arm_missing(self, state: Tensor, shown: Tensor) -> str:
@@ -258,14 +259,14 @@ class Judge:
 
     def _supported(self, state: Tensor) -> bool:
         """Whether the hand is no higher than where it took what it holds: what is higher, or was in the air
-        at the first look, may have nothing under it.
+        at the first observation, may have nothing under it.
         """
         if self._grip is None:
             return True
         return self._took_at is not None and float(state[Z] - self._took_at[Z]) <= self.settings.clear_m
 
     def _note(self, state: Tensor, objects_hold: bool) -> None:
-        """Remembers how it began, and what the hand has done up to this look."""
+        """Remembers how it began, and what the hand has done up to this observation."""
         is_first = self._lay_as_shown is None
         if is_first:
             self._lay_as_shown = objects_hold

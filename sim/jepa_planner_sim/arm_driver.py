@@ -18,9 +18,9 @@ MAX_TICKS = 100
 MAX_TRANSLATION_M = 0.06
 MAX_YAW_RAD = 0.12
 """What the limits of a turn leave time for in one step."""
-MAX_CLOSEDNESS_CHANGE = 1.0
-ACTION_MAX = np.array([MAX_TRANSLATION_M] * 3 + [0.0, 0.0, MAX_YAW_RAD, MAX_CLOSEDNESS_CHANGE], dtype=np.float32)
-"""Bounds of one action [7]: dx, dy, dz (m), droll, dpitch (held at zero), dyaw (rad), dclosedness."""
+MAX_CLOSURE_CHANGE = 1.0
+ACTION_MAX = np.array([MAX_TRANSLATION_M] * 3 + [0.0, 0.0, MAX_YAW_RAD, MAX_CLOSURE_CHANGE], dtype=np.float32)
+"""Bounds of one action [7]: dx, dy, dz (m), droll, dpitch (held at zero), dyaw (rad), dclosure."""
 UPRIGHT_ACTION_MAX = ACTION_MAX * np.array([1, 1, 1, 1, 1, 0, 1], dtype=np.float32)
 """The same for scenes in which the gripper need not turn."""
 
@@ -39,13 +39,13 @@ class ArmDriver:
 
     def reset(self) -> None:
         """Take the arm's measured state as the starting point; call after the arm was placed or the world restored."""
-        self._stream.reset(self.world.joint_positions(), self.world.closedness_commanded)
+        self._stream.reset(self.world.joint_positions(), self.world.closure_commanded)
 
-    def place_tcp(self, xyz_m: np.ndarray, closedness: float = 0.0, yaw_rad: float = 0.0) -> None:
+    def place_tcp(self, xyz_m: np.ndarray, closure: float = 0.0, yaw_rad: float = 0.0) -> None:
         """Put the tcp at a point with the gripper down and turned by `yaw_rad`, at rest."""
         rotation = rotation_from_rpy(np.array([0.0, 0.0, yaw_rad]))
         q = self.world.kinematics.inverse(np.asarray(xyz_m, dtype=float), rotation, self.world.joint_positions())
-        self.world.place_arm(q, closedness)
+        self.world.place_arm(q, closure)
         self.reset()
 
     def execute(self, action: np.ndarray) -> None:
@@ -61,6 +61,6 @@ class ArmDriver:
         ticks, moving = 0, True
         while ticks < ACTION_PERIOD_S / self._stream.period_s or (moving and ticks < MAX_TICKS):
             setpoint = self._stream.tick()
-            self.world.set_setpoint(setpoint.q_rad, setpoint.closedness)
+            self.world.set_setpoint(setpoint.q_rad, setpoint.closure)
             self.world.advance(self._stream.period_s)
             ticks, moving = ticks + 1, setpoint.moving

@@ -13,7 +13,7 @@ from jepa_planner.learning.evaluation.scene_adapter import load_adapter
 from jepa_planner_sim.arm_driver import ACTION_PERIOD_S
 from jepa_planner_sim.cameras import cameras_named
 from jepa_planner_sim.collect_settings import CollectSettings
-from jepa_planner_sim.recording import record_episode, record_scene, record_takes
+from jepa_planner_sim.recording import record_episode, record_scene, record_variants
 from jepa_planner_sim.world import BASE_FRAME, World
 
 
@@ -45,23 +45,23 @@ def _seeds_in(settings: CollectSettings, index: int) -> np.ndarray:
 
 
 def _scenes_in(settings: CollectSettings, index: int) -> np.ndarray:
-    """Numbers of the scenes of a shard's episodes; each take has a scene of its own."""
-    if settings.takes > 1:
+    """Numbers of the scenes of a shard's episodes; each variant has a scene of its own."""
+    if settings.variants > 1:
         count = len(_seeds_in(settings, index)) * settings.episodes_each
         return np.arange(count) + int(_seeds_in(settings, index)[0]) * settings.episodes_each
     return np.array([settings.scene_of(int(seed)) for seed in _seeds_in(settings, index)])
 
 
 def _motions_in(settings: CollectSettings, index: int) -> np.ndarray:
-    """Numbers of what happens in a shard's episodes: takes of the same motion have the same."""
-    cuts = settings.episodes_each // settings.takes
+    """Numbers of what happens in a shard's episodes: variants of the same motion have the same."""
+    cuts = settings.episodes_each // settings.variants
     seeds = _seeds_in(settings, index)
-    return (seeds[:, None] * cuts + np.arange(cuts)).repeat(settings.takes)
+    return (seeds[:, None] * cuts + np.arange(cuts)).repeat(settings.variants)
 
 
 def _check_kept(path: Path, settings: CollectSettings, index: int) -> None:
     """Raises EpisodeError where a shard that is there is not the one that would be collected."""
-    wanted = {
+    expected = {
         "seeds": _seeds_in(settings, index).repeat(settings.episodes_each).tolist(),
         "steps": settings.cut_steps,
         "image size": settings.image_size_px,
@@ -71,14 +71,14 @@ def _check_kept(path: Path, settings: CollectSettings, index: int) -> None:
         "behaviour": settings.adapter or settings.behaviour,
     }
     if not settings.adapter:
-        wanted["views"] = list(settings.views)
-    found = shard_settings(path)
+        expected["views"] = list(settings.views)
+    kept = shard_settings(path)
     for name in ("scenes", "motions"):
-        if found[name] is None:  # it is older than the choice
-            del wanted[name]
-    for name, value in wanted.items():
-        if found[name] != value:
-            raise EpisodeError(f"{path} was collected with {name} {found[name]}, not {value}: choose another folder")
+        if kept[name] is None:  # it is older than the choice
+            del expected[name]
+    for name, value in expected.items():
+        if kept[name] != value:
+            raise EpisodeError(f"{path} was collected with {name} {kept[name]}, not {value}: choose another folder")
 
 
 def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
@@ -89,12 +89,12 @@ def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
     else:
         scene = World(cameras_named(settings.views), settings.image_size_px)
         views, time_step_s, frames = tuple(scene.cameras), ACTION_PERIOD_S, (BASE_FRAME, scene.limits.tcp_frame)
-    record = record_scene if settings.adapter else record_takes if settings.takes > 1 else record_episode
+    record = record_scene if settings.adapter else record_variants if settings.variants > 1 else record_episode
     try:
         records = [record(scene, int(seed), settings) for seed in seeds]
     finally:
         scene.close()
-    join = np.concatenate if settings.takes > 1 else np.stack
+    join = np.concatenate if settings.variants > 1 else np.stack
     joined = [join([r[i] for r in records]) for i in range(4)]
     each = settings.episodes_each
     episodes = Episodes(

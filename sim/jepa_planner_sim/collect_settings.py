@@ -20,8 +20,8 @@ BEHAVIOURS = (*MIXES, LAYOUTS)
 class CollectSettings:
     """What to collect; the same settings and seed give the same files. behaviour names one of BEHAVIOURS.
 
-    takes, take_steps: an episode is filmed so many times, each take on a table that looks different (`sample_look`),
-    and cut into episodes of take_steps (0: not cut), each of which looks different again.
+    variants, variant_steps: an episode is filmed so many times, each variant on a table that looks different
+    (`sample_appearance`), and cut into episodes of variant_steps (0: not cut), each of which looks different again.
     vary: names as `sample_scene` takes them, or VARIED alone, which is `sample_training_scene`. per_scene: so many
     episodes in a row have the same table, light, cameras and things, which stand elsewhere in each. views: cameras, see
     CAMERAS. adapter: a SceneAdapter as MODULE:CLASS, which then says what lies on the table and what is done with it.
@@ -37,30 +37,33 @@ class CollectSettings:
     shard_episodes: int = 20
     adapter: str = ""
     views: tuple[str, ...] = tuple(STANDARD_CAMERAS)
-    takes: int = 1
-    take_steps: int = 0
+    variants: int = 1
+    variant_steps: int = 0
 
     def __post_init__(self) -> None:
         cameras_named(self.views)
-        if min(self.episodes, self.steps, self.shard_episodes, self.per_scene, self.takes) < 1:
+        if min(self.episodes, self.steps, self.shard_episodes, self.per_scene, self.variants) < 1:
             raise ValueError(
-                f"episodes, steps, shard size, episodes per scene and takes must be at least 1, got {self}"
+                f"episodes, steps, shard size, episodes per scene and variants must be at least 1, got {self}"
             )
-        if self.take_steps < 0 or self.steps % self.cut_steps:
+        if self.variant_steps < 0 or self.steps % self.cut_steps:
             raise ValueError(
-                f"{self.steps} steps cannot be cut into takes of {self.take_steps}: choose a divisor, or 0"
+                f"{self.steps} steps cannot be cut into variants of {self.variant_steps}: choose a divisor, or 0"
             )
-        if self.takes > 1 and (self.vary != {VARIED} or self.per_scene > 1):
+        if self.variants > 1 and (self.vary != {VARIED} or self.per_scene > 1):
             raise ValueError(
-                f"{self.takes} takes: tables look different in varied scenes, and then no two episodes share one; "
-                "collect varied scenes without sharing, or one take"
+                f"{self.variants} variants: tables look different in varied scenes, and then no two episodes share "
+                f"one; "
+                "collect varied scenes without sharing, or one variant"
             )
-        if self.take_steps and self.takes == 1:
-            raise ValueError(f"takes of {self.take_steps} steps: one take is not cut; ask for several, or fewer steps")
+        if self.variant_steps and self.variants == 1:
+            raise ValueError(
+                f"variants of {self.variant_steps} steps: one variant is not cut; ask for several, or fewer steps"
+            )
         if self.behaviour not in BEHAVIOURS:
             raise ValueError(f"unknown behaviour {self.behaviour!r}; known are {', '.join(BEHAVIOURS)}")
-        if self.behaviour == LAYOUTS and self.takes == 1:
-            raise ValueError("layouts are filmed in several takes, which are compared: ask for two or more")
+        if self.behaviour == LAYOUTS and self.variants == 1:
+            raise ValueError("layouts are filmed in several variants, which are compared: ask for two or more")
         if self.adapter and (self.vary or self.behaviour != "exploration"):
             raise ValueError(
                 "an adapter draws its own scenes and behaves in its own way: leave out what varies, and how"
@@ -83,12 +86,12 @@ class CollectSettings:
     @property
     def cut_steps(self) -> int:
         """Steps of the episodes that are written."""
-        return self.take_steps or self.steps
+        return self.variant_steps or self.steps
 
     @property
     def episodes_each(self) -> int:
         """So many are written of one that is done."""
-        return self.takes * self.steps // self.cut_steps
+        return self.variants * self.steps // self.cut_steps
 
     def scene_of(self, seed: int) -> int:
         """The first seed of the episodes that share a scene with this one; STANDARD_SCENE where nothing varies."""

@@ -29,8 +29,8 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
     | | key | shape | unit |
     |---|---|---|---|
     | observation | images | uint8 [V, H, W, 3] | RGB, `views` in their order; also "wrist" |
-    | observation | state | float32 [8] | xyz m, roll pitch yaw rad, closedness commanded and measured |
-    | action | | float32 [7] | dx dy dz m within 0.06, droll dpitch held at 0, dyaw rad within 0.12, dclosedness |
+    | observation | state | float32 [8] | xyz m, roll pitch yaw rad, closure commanded and measured |
+    | action | | float32 [7] | dx dy dz m within 0.06, droll dpitch held at 0, dyaw rad within 0.12, dclosure |
 
     One step is 0.25 s. The reward is 1.0 in the step that solves the task, which ends the episode, else 0.0. `info`
     has `success`, `holds` (the task's condition, which a grasp must meet for some steps) and `distance_m`; that of
@@ -97,7 +97,7 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
             self.driver.place_tcp(self.plan.start_tcp_m, yaw_rad=scene.start_yaw_rad)
             self.world.advance(0.1)
             self._steps = self._held_steps = 0
-            if self._rehearse() and self._far_from_solved():
+            if self._expert_succeeds() and self._far_from_solved():
                 break
         self.goal_images = self.draw_goal_images(str(options["goal_images"])) if "goal_images" in options else []
         return self._observe(), {**self._info(), "draws": self._draws}
@@ -168,7 +168,7 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
             return not achieved_now(self.task, self.world, self.goal_m)
         return distance_m(self.task, self.world, self.goal_m) >= self.task.min_distance_m
 
-    def _rehearse(self) -> bool:
+    def _expert_succeeds(self) -> bool:
         _, self.goal_m, success = self._run_expert(set(), aside=False)
         return success
 

@@ -34,7 +34,7 @@ class Waypoint:
     """
 
     target_m: Callable[[World], np.ndarray]
-    closedness: float
+    closure: float
     name: str = ""
     tolerance_m: float = 0.008
     dwell: int = 1
@@ -68,7 +68,7 @@ class ScriptedExpert:
         offset, turn = waypoint.gap(world)
         offset *= min(1.0, MAX_TRANSLATION_M / max(float(np.max(np.abs(offset))), 1e-9))
         turn = float(np.clip(turn, -MAX_YAW_RAD, MAX_YAW_RAD))
-        gripper = waypoint.closedness - world.closedness_commanded
+        gripper = waypoint.closure - world.closure_commanded
         return np.clip(np.array([*offset, 0.0, 0.0, turn, gripper]), -ACTION_MAX, ACTION_MAX)
 
     def update(self, world: World) -> None:

@@ -16,12 +16,12 @@ class JointCommands:
 
     FINGERS = ("panda_finger_joint1", "panda_finger_joint2")
 
-    def __init__(self, q_rad: np.ndarray, closedness: float) -> None:
+    def __init__(self, q_rad: np.ndarray, closure: float) -> None:
         self._q_rad = np.array(q_rad, dtype=float)
         self._times_s = np.zeros(1)
         self._path_rad = self._q_rad[None]
         self._passed_s = 0.0
-        self._closedness = closedness
+        self._closure = closure
         self.quiet_s = np.inf
 
     def move_arm(self, message: Any, joint_names: Sequence[str]) -> None:
@@ -40,11 +40,11 @@ class JointCommands:
         """Takes a trajectory for the first finger joint (m); raises ValueError for any other."""
         if list(message.joint_names) != [self.FINGERS[0]]:
             raise ValueError(f"gripper command names {list(message.joint_names)}, expected {self.FINGERS[0]!r}")
-        self._closedness = float(np.clip(1.0 - _positions(message)[-1, 0] / FINGER_OPEN_M, 0.0, 1.0))
+        self._closure = float(np.clip(1.0 - _positions(message)[-1, 0] / FINGER_OPEN_M, 0.0, 1.0))
         self.quiet_s = 0.0
 
     def tick(self, period_s: float) -> tuple[np.ndarray, float]:
-        """The setpoint of the next simulation step: joint positions [7] (rad) and closedness."""
+        """The setpoint of the next simulation step: joint positions [7] (rad) and closure."""
         self._passed_s += period_s
         self.quiet_s += period_s
         after = int(np.searchsorted(self._times_s, self._passed_s, side="left"))
@@ -54,7 +54,7 @@ class JointCommands:
             early_s, late_s = self._times_s[after - 1 : after + 1]
             share = (self._passed_s - early_s) / (late_s - early_s)
             self._q_rad = (1.0 - share) * self._path_rad[after - 1] + share * self._path_rad[after]
-        return self._q_rad, self._closedness
+        return self._q_rad, self._closure
 
 
 def _positions(message: Any) -> np.ndarray:

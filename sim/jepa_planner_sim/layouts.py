@@ -36,8 +36,8 @@ def layouts(world: World, rng: np.random.Generator) -> Iterator[None]:
     items = world.scene.objects
     holds = rng.random() < HELD_SHARE
     if holds:
-        closedness = 1.0 - min(items[0].extents_m[1] / (2 * FINGER_STROKE_M), 1.0)
-        world.place_arm(world.joint_positions(), closedness)
+        closure = 1.0 - min(items[0].extents_m[1] / (2 * FINGER_STROKE_M), 1.0)
+        world.place_arm(world.joint_positions(), closure)
     while True:
         places = _anywhere(world, rng)
         if holds and rng.random() < HELD_CHANCE:

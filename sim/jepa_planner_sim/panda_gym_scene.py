@@ -60,7 +60,7 @@ class PandaGym(SceneAdapter):
         for draw in range(1, DRAWS + 1):
             self._observation, _ = self._env.reset(seed=int(rng.integers(2**31)))
             self._env.sim.set_base_pose("target", OUT_OF_SIGHT_M, np.array([0.0, 0.0, 0.0, 1.0]))
-            self.closedness_commanded = OPEN if self._has_gripper else CLOSED  # panda-gym blocks it closed
+            self.closure_commanded = OPEN if self._has_gripper else CLOSED  # panda-gym blocks it closed
             start = rng.uniform([0.48, -0.15, 0.12], [0.72, 0.15, 0.25])
             for _ in range(4):
                 self._go(start)
@@ -81,11 +81,11 @@ class PandaGym(SceneAdapter):
 
     def state(self) -> np.ndarray:
         measured = 1.0 - float(self._env.robot.get_fingers_width()) / STROKE_M
-        commanded = self.closedness_commanded
+        commanded = self.closure_commanded
         return np.array([*self.tcp_m(), 0.0, 0.0, 0.0, commanded, np.clip(measured, 0.0, 1.0)], np.float32)
 
     def act(self, action: np.ndarray) -> None:
-        self.closedness_commanded = float(np.clip(self.closedness_commanded + action[GRIPPER], 0.0, 1.0))
+        self.closure_commanded = float(np.clip(self.closure_commanded + action[GRIPPER], 0.0, 1.0))
         self._go(self.tcp_m() + action[XYZ])
 
     def distance_m(self) -> float:
@@ -179,17 +179,17 @@ class PandaGym(SceneAdapter):
             due_m = start_m + (target_m - start_m) * min(1.0, step / (SUBSTEPS - 1))
             offset = np.clip((due_m - self.tcp_m()) / STEP_M, -1.0, 1.0)
             width = self._observation["observation"][6] if self._has_gripper else 0.0
-            wanted = STROKE_M * (1.0 - self.closedness_commanded) - width
-            if self.closedness_commanded > 0.5:
+            wanted = STROKE_M * (1.0 - self.closure_commanded) - width
+            if self.closure_commanded > 0.5:
                 wanted -= 0.02  # presses, as a force-controlled gripper does
             gripper = [np.clip(wanted / STEP_WIDTH_M, -1.0, 1.0)] if self._has_gripper else []
             self._observation = self._env.step(np.array([*offset, *gripper], np.float32))[0]
 
     def _save(self) -> tuple[int, dict[str, np.ndarray], float]:
-        return self._env.save_state(), self._observation, self.closedness_commanded
+        return self._env.save_state(), self._observation, self.closure_commanded
 
     def _restore(self, saved: tuple[int, dict[str, np.ndarray], float]) -> None:
-        number, self._observation, self.closedness_commanded = saved
+        number, self._observation, self.closure_commanded = saved
         self._env.restore_state(number)
         self._env.remove_state(number)
 
@@ -205,8 +205,8 @@ class _AsWorld:
         self.scene = Scene(objects=(TableObject(extents_m=(CUBE_M,) * 3),))
 
     @property
-    def closedness_commanded(self) -> float:
-        return self._env.closedness_commanded
+    def closure_commanded(self) -> float:
+        return self._env.closure_commanded
 
     def tcp_pose(self) -> tuple[np.ndarray, np.ndarray]:
         """Position [3] and rotation [3, 3]."""

@@ -7,18 +7,19 @@ from collections.abc import Callable
 import numpy as np
 
 from jepa_planner.learning.evaluation.scene_adapter import SceneAdapter
+from jepa_planner_sim.appearance_variants import AppearanceVariants
 from jepa_planner_sim.arm_driver import ACTION_MAX, ArmDriver, action_max
 from jepa_planner_sim.behaviours import MIXES, behave
 from jepa_planner_sim.collect_settings import LAYOUTS, CollectSettings
 from jepa_planner_sim.layouts import layouts
 from jepa_planner_sim.out_of_reach import put_out_of_reach
 from jepa_planner_sim.scene_draws import VARIED, sample_scene, sample_training_scene
-from jepa_planner_sim.takes import Takes
 from jepa_planner_sim.tasks import REACH_MAX_M, REACH_MIN_M, START_MIN_M
 from jepa_planner_sim.world import World
 
-LOOKS, TAKES = 1, 2
-"""Tell the generators of a scene's looks, and of those of an episode's takes, from that of the episode itself."""
+APPEARANCES, VARIANTS = 1, 2
+"""Tell the generators of a scene's appearance, and of those of an episode's variants, from that of the episode itself.
+"""
 LAYOUT_YAW_RAD = 0.6
 """How far the gripper is turned in layouts, at most."""
 
@@ -32,26 +33,26 @@ def record_scene(scene: SceneAdapter, seed: int, settings: CollectSettings) -> R
     """An episode in a scene of your own; see `Record`."""
     rng = np.random.default_rng(seed)
     scene.build(int(rng.integers(2**31)))
-    images, states, actions, poses = [scene.look()], [scene.state()], [], [scene.object_pose()]
+    images, states, actions, poses = [scene.checked_pictures()], [scene.state()], [], [scene.object_pose()]
     for _, action in zip(range(settings.steps), scene.explore(rng), strict=False):
         scene.act(action)
         actions.append(action.astype(np.float32))
-        images.append(scene.look())
+        images.append(scene.checked_pictures())
         states.append(scene.state())
         poses.append(scene.object_pose())
     return np.stack(images), np.stack(states), np.stack(actions), np.stack(poses), settings.adapter
 
 
-def record_takes(world: World, seed: int, settings: CollectSettings) -> Record:
+def record_variants(world: World, seed: int, settings: CollectSettings) -> Record:
     """An episode in the simulated world, filmed as the settings say: see `Record`, its parts with a leading axis of
-    cuts * takes.
+    cuts * variants.
     """
-    takes = Takes(world, np.random.default_rng([seed, TAKES]), settings.takes, settings.cut_steps)
+    variants = AppearanceVariants(world, np.random.default_rng([seed, VARIANTS]), settings.variants, settings.cut_steps)
     record = record_layouts if settings.behaviour == LAYOUTS else record_episode
-    _, states, actions, poses, first = record(world, seed, settings, takes.shoot)
+    _, states, actions, poses, first = record(world, seed, settings, variants.shoot)
     steps = settings.cut_steps
-    repeated = (takes.repeated(*part) for part in ((states, steps + 1), (actions, steps), (poses, steps + 1)))
-    return takes.images(), *repeated, first
+    repeated = (variants.repeated(*part) for part in ((states, steps + 1), (actions, steps), (poses, steps + 1)))
+    return variants.images(), *repeated, first
 
 
 def record_episode(
@@ -60,15 +61,15 @@ def record_episode(
     """An episode in the simulated world; see `Record`. shoot: takes the pictures of a moment; None: the cameras do."""
     shoot = world.render if shoot is None else shoot
     rng = np.random.default_rng(seed)
-    looks = rng if settings.per_scene == 1 else np.random.default_rng([settings.scene_of(seed), LOOKS])
+    appearance = rng if settings.per_scene == 1 else np.random.default_rng([settings.scene_of(seed), APPEARANCES])
     if settings.vary == {VARIED}:
-        scene = sample_training_scene(looks, places=rng)
+        scene = sample_training_scene(appearance, places=rng)
     else:
-        scene = sample_scene(looks, settings.vary, places=rng)
+        scene = sample_scene(appearance, settings.vary, places=rng)
     world.build(scene)
     driver = ArmDriver(world)
     driver.place_tcp(
-        rng.uniform(START_MIN_M, REACH_MAX_M), closedness=float(rng.random() < 0.15), yaw_rad=scene.start_yaw_rad
+        rng.uniform(START_MIN_M, REACH_MAX_M), closure=float(rng.random() < 0.15), yaw_rad=scene.start_yaw_rad
     )
     world.advance(0.1)
     mix = MIXES[settings.behaviour]

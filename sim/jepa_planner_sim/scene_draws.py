@@ -29,7 +29,7 @@ TURNING = frozenset({"shape", "yaw", "start", VARIED})
 """Those for which the gripper must turn; without them its yaw stays 0."""
 MOTIONS = ("flicker", "moving_texture")
 """Backgrounds that `sample_scene` can set in motion; they change nothing else of a scene, and "varied" has none."""
-LOOK_PERTURBATIONS = ("camera", "light", "colour", "table")
+APPEARANCE_PERTURBATIONS = ("camera", "light", "colour", "table")
 """Those of PERTURBATIONS that change how a scene is seen and nothing of what happens in it."""
 TRAINING_STRENGTH = 1.3
 TRAINING_STANDARD_SHARE = 0.25
@@ -50,7 +50,7 @@ UNSEEN_SHAPES = ("hexagon", "cross")
 class Draws:
     """Generators of a scene: what it looks like, and where its things stand and how they are turned."""
 
-    looks: np.random.Generator
+    appearance: np.random.Generator
     places: np.random.Generator
 
 
@@ -106,7 +106,7 @@ def sample_training_scene(rng: np.random.Generator, places: np.random.Generator 
     return sample_scene(rng, frozenset(PERTURBATIONS), strength, cubes, places)
 
 
-def sample_look(rng: np.random.Generator, scene: Scene) -> Scene:
+def sample_appearance(rng: np.random.Generator, scene: Scene) -> Scene:
     """The same things at the same places on a table that looks different: light, cameras, colours and texture as
     `sample_training_scene` draws them.
     """
@@ -114,10 +114,10 @@ def sample_look(rng: np.random.Generator, scene: Scene) -> Scene:
     colours = [STANDARD_COLOUR, *COMPANION_COLOURS] if strength == 0.0 else [STANDARD_COLOUR]
     colours += [_colour(rng) for _ in scene.objects[len(colours) :]]
     painted = tuple(replace(item, colour=colour) for item, colour in zip(scene.objects, colours, strict=False))
-    look = Scene(objects=painted, start_yaw_rad=scene.start_yaw_rad)
-    for name in LOOK_PERTURBATIONS if strength > 0.0 else ():
-        look = _PERTURB[name](look, Draws(rng, rng), strength)
-    return look
+    varied = Scene(objects=painted, start_yaw_rad=scene.start_yaw_rad)
+    for name in APPEARANCE_PERTURBATIONS if strength > 0.0 else ():
+        varied = _PERTURB[name](varied, Draws(rng, rng), strength)
+    return varied
 
 
 def _training_strength(rng: np.random.Generator) -> float:
@@ -127,16 +127,16 @@ def _training_strength(rng: np.random.Generator) -> float:
 def _perturb_camera(scene: Scene, draws: Draws, strength: float) -> Scene:
     shifts = {}
     for view in ("front", "side"):
-        xyz = draws.looks.uniform(-0.05, 0.05, 3) * strength
-        tilt, pan = draws.looks.uniform(-1, 1, 2) * np.deg2rad(5.0) * strength
+        xyz = draws.appearance.uniform(-0.05, 0.05, 3) * strength
+        tilt, pan = draws.appearance.uniform(-1, 1, 2) * np.deg2rad(5.0) * strength
         shifts[view] = CameraShift(tuple(xyz), float(tilt), float(pan))
     return replace(scene, camera_shifts=shifts)
 
 
 def _perturb_light(scene: Scene, draws: Draws, strength: float) -> Scene:
-    direction = np.array(scene.light_direction) + draws.looks.uniform(-0.6, 0.6, 3) * strength
-    colour = 1.0 - draws.looks.uniform(0.0, 0.25, 3) * strength
-    ambient = float(np.clip(scene.light_ambient + draws.looks.uniform(-0.2, 0.2) * strength, 0.2, 0.95))
+    direction = np.array(scene.light_direction) + draws.appearance.uniform(-0.6, 0.6, 3) * strength
+    colour = 1.0 - draws.appearance.uniform(0.0, 0.25, 3) * strength
+    ambient = float(np.clip(scene.light_ambient + draws.appearance.uniform(-0.2, 0.2) * strength, 0.2, 0.95))
     return replace(
         scene,
         light_direction=(direction[0], direction[1], max(float(direction[2]), 0.3)),
@@ -147,20 +147,22 @@ def _perturb_light(scene: Scene, draws: Draws, strength: float) -> Scene:
 
 def _perturb_colour(scene: Scene, draws: Draws, strength: float) -> Scene:
     while True:  # half way from red to blue is purple
-        colour = np.clip((1 - strength) * np.array(STANDARD_COLOUR) + strength * np.array(_colour(draws.looks)), 0, 1)
+        colour = np.clip(
+            (1 - strength) * np.array(STANDARD_COLOUR) + strength * np.array(_colour(draws.appearance)), 0, 1
+        )
         if not _unseen(colour):
             return _with_target(scene, colour=tuple(colour))
 
 
 def _perturb_size(scene: Scene, draws: Draws, strength: float) -> Scene:
-    edge_m = _within(STANDARD_CUBE_M + draws.looks.uniform(-EDGE_RANGE_M, EDGE_RANGE_M) * strength, strength)
+    edge_m = _within(STANDARD_CUBE_M + draws.appearance.uniform(-EDGE_RANGE_M, EDGE_RANGE_M) * strength, strength)
     return _with_target(scene, extents_m=(edge_m,) * 3)
 
 
 def _perturb_shape(scene: Scene, draws: Draws, strength: float) -> Scene:
     """A cube, a box that is longer than wide, or an upright cylinder."""
-    shape = str(draws.looks.choice(["cube", "box", "cylinder"]))
-    stretch, taller = draws.looks.uniform(0.1, 0.35) * strength, draws.looks.uniform(-0.3, 0.3) * strength
+    shape = str(draws.appearance.choice(["cube", "box", "cylinder"]))
+    stretch, taller = draws.appearance.uniform(0.1, 0.35) * strength, draws.appearance.uniform(-0.3, 0.3) * strength
     edge_m = scene.objects[0].extents_m[0]
     if shape == "cube":
         return scene
@@ -189,22 +191,24 @@ def _perturb_start(scene: Scene, draws: Draws, strength: float) -> Scene:
 
 def _unseen_shape(scene: Scene, draws: Draws, strength: float) -> Scene:
     del strength  # a shape is seen or unseen
-    return _with_target(scene, shape=str(draws.looks.choice(UNSEEN_SHAPES)))
+    return _with_target(scene, shape=str(draws.appearance.choice(UNSEEN_SHAPES)))
 
 
 def _unseen_colour(scene: Scene, draws: Draws, strength: float) -> Scene:
     del strength
-    hue, saturation, value = (draws.looks.uniform(*band) for band in (UNSEEN_HUES, (0.6, 0.95), (0.5, 0.95)))
+    hue, saturation, value = (draws.appearance.uniform(*band) for band in (UNSEEN_HUES, (0.6, 0.95), (0.5, 0.95)))
     return _with_target(scene, colour=colorsys.hsv_to_rgb(hue, saturation, value))
 
 
 def _perturb_distractors(scene: Scene, draws: Draws, strength: float) -> Scene:
-    for _ in range(int(draws.looks.integers(0, 1 + round(3 * strength)))):
+    for _ in range(int(draws.appearance.integers(0, 1 + round(3 * strength)))):
         xy_m = _free_place(draws.places, scene.objects, 0.04)
         if xy_m is not None:
-            shape = str(draws.looks.choice(["box", "cylinder", "sphere"]))
-            extents_m = (float(draws.looks.uniform(0.03, 0.05)),) * 3
-            item = TableObject(shape, extents_m, _colour(draws.looks), xy_m, float(draws.places.uniform(-3.1, 3.1)))
+            shape = str(draws.appearance.choice(["box", "cylinder", "sphere"]))
+            extents_m = (float(draws.appearance.uniform(0.03, 0.05)),) * 3
+            item = TableObject(
+                shape, extents_m, _colour(draws.appearance), xy_m, float(draws.places.uniform(-3.1, 3.1))
+            )
             scene = replace(scene, objects=(*scene.objects, item))
     return scene
 
@@ -221,8 +225,8 @@ def _free_place(
 
 
 def _perturb_table(scene: Scene, draws: Draws, strength: float) -> Scene:
-    colour = np.clip(np.array(scene.table_colour) + draws.looks.uniform(-0.3, 0.3, 3) * strength, 0, 1)
-    return replace(scene, table_colour=tuple(colour), table_texture_seed=int(draws.looks.integers(2**31)))
+    colour = np.clip(np.array(scene.table_colour) + draws.appearance.uniform(-0.3, 0.3, 3) * strength, 0, 1)
+    return replace(scene, table_colour=tuple(colour), table_texture_seed=int(draws.appearance.integers(2**31)))
 
 
 def _colour(rng: np.random.Generator) -> tuple[float, float, float]:

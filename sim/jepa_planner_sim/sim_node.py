@@ -56,18 +56,18 @@ class SimNode(Node):
 
     def __init__(self, **options) -> None:
         super().__init__("sim_node", **options)
-        given = Parameters(self, PARAMETERS, is_configured=lambda: True)
-        self._image_size_px = given["image_size_px"]
-        self._video_size_px = given["video_size_px"]
-        self._image_every = max(1, round(1.0 / given["image_rate_hz"] / STEP_S))
-        self._video_every = max(1, round(1.0 / given["video_rate_hz"] / STEP_S))
-        self._speed = given["speed"]
+        parameters = Parameters(self, PARAMETERS, is_configured=lambda: True)
+        self._image_size_px = parameters["image_size_px"]
+        self._video_size_px = parameters["video_size_px"]
+        self._image_every = max(1, round(1.0 / parameters["image_rate_hz"] / STEP_S))
+        self._video_every = max(1, round(1.0 / parameters["video_rate_hz"] / STEP_S))
+        self._speed = parameters["speed"]
         self._env: PandaTaskEnv | None = None
         self._time_s = CLOCK_START_S
         self._picture_wanted_s = math.inf
         self._steps = 0
         self._goal_images = self.create_publisher(GoalImages, "goal_images", qos.LATCHED)
-        self._set_up(given["task"], given["seed"], "dense", {})
+        self._set_up(parameters["task"], parameters["seed"], "dense", {})
         self._clock_topic = self.create_publisher(ClockMessage, "/clock", qos.STREAM)
         self._joint_states = self.create_publisher(JointState, "joint_states", qos.STREAM)
         self._tcp_pose = self.create_publisher(PoseStamped, "tcp_pose", qos.STREAM)
@@ -111,7 +111,7 @@ class SimNode(Node):
             self._env = env
         self._env.reset(seed=seed, options={**options, "goal_images": goal_images})
         self._request = (task, seed, goal_images, options)
-        self._commands = JointCommands(self._world.joint_positions(), self._world.closedness_commanded)
+        self._commands = JointCommands(self._world.joint_positions(), self._world.closure_commanded)
         self._judge = TaskJudge(self._env.task, self._env.goal_m)
         message = GoalImages(task=task, max_steps=self._env.task.max_steps)
         message.header.stamp = time_message(self._time_s)
@@ -160,7 +160,7 @@ class SimNode(Node):
 
     def _publish_arm(self, stamp) -> None:
         world = self._world
-        finger_m = FINGER_OPEN_M * (1.0 - world.closedness_measured())
+        finger_m = FINGER_OPEN_M * (1.0 - world.closure_measured())
         message = JointState(name=[*world.kinematics.joint_names, *JointCommands.FINGERS])
         message.header.stamp = stamp
         message.position = [*world.joint_positions().tolist(), finger_m, finger_m]

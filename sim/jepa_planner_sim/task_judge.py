@@ -19,15 +19,15 @@ class TaskJudge:
         self.task = task
         self.goal_m = goal_m
         self.was_solved = False
-        self._since_look_s = 0.0
+        self._since_observation_s = 0.0
         self._held = 0
 
     def watch(self, world: World, elapsed_s: float) -> None:
         """Notes that simulated time has passed."""
-        self._since_look_s += elapsed_s
-        if self._since_look_s < ACTION_PERIOD_S - 1e-9:
+        self._since_observation_s += elapsed_s
+        if self._since_observation_s < ACTION_PERIOD_S - 1e-9:
             return
-        self._since_look_s = 0.0
+        self._since_observation_s = 0.0
         needed = HOLD_STEPS if self.task.name == "grasp" else 1
         still = needed > 1 or np.max(np.abs(world.joint_velocities())) < REST_RAD_S
         self._held = self._held + 1 if still and self.holds(world) else 0

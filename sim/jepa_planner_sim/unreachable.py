@@ -61,11 +61,11 @@ def picture_of_outside(env: TaskEnv, rng: np.random.Generator) -> np.ndarray:
     height_m, yaw_rad = world.scene.objects[0].extents_m[2] / 2, world.scene.objects[0].yaw_rad
     world.place_object(0, NOWHERE_M, 0.0)
     without = world.render()
-    found = []
+    candidates = []
     for _ in range(PLACES_TRIED):
         xy_m = beyond_the_box(world, rng, OUTSIDE_M)
         world.place_object(0, np.array([*xy_m, height_m]), yaw_rad)
-        found.append(world.render())
+        candidates.append(world.render())
     world.restore(saved)
     env.driver.reset()
-    return max(found, key=lambda pictures: (pictures != without).any(axis=-1).sum(axis=(1, 2)).min())
+    return max(candidates, key=lambda pictures: (pictures != without).any(axis=-1).sum(axis=(1, 2)).min())

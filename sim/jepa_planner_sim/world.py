@@ -33,7 +33,7 @@ class World(Uncopyable):
     """One arm, one table, the objects of a scene; time moves only in `advance`.
 
     Images are uint8 RGB [H, W, 3]; poses are in BASE_FRAME with the table top at z = 0; the arm's
-    state is float32 [8]: xyz (m), roll, pitch, yaw (rad), closedness commanded and measured (0 open .. 1 closed).
+    state is float32 [8]: xyz (m), roll, pitch, yaw (rad), closure commanded and measured (0 open .. 1 closed).
     """
 
     instead = (
@@ -66,7 +66,7 @@ class World(Uncopyable):
         self._objects = [load_object(self._bullet, item) for item in scene.objects]
         self.show(scene)
         self.sim_time_s = 0.0
-        self.place_arm(np.array(self.limits.posture_rad), closedness=0.0)
+        self.place_arm(np.array(self.limits.posture_rad), closure=0.0)
 
     def show(self, scene: Scene) -> None:
         """Take colours, lights, cameras and table of a scene with the same objects; nothing moves by that."""
@@ -80,22 +80,22 @@ class World(Uncopyable):
         texture = -1 if scene.table_texture_seed is None else self._texture(scene.table_texture_seed)
         self._bullet.changeVisualShape(self._table, -1, rgbaColor=(*scene.table_colour, 1.0), textureUniqueId=texture)
 
-    def place_arm(self, q_rad: np.ndarray, closedness: float) -> None:
+    def place_arm(self, q_rad: np.ndarray, closure: float) -> None:
         """Put the arm at joint positions [7], at rest, without moving through what lies between."""
         for joint, q in zip(ARM_JOINTS, q_rad, strict=True):
             self._bullet.resetJointState(self._arm, joint, float(q), 0.0)
         for joint in FINGER_JOINTS:
-            self._bullet.resetJointState(self._arm, joint, FINGER_STROKE_M * (1.0 - closedness), 0.0)
-        self.set_setpoint(q_rad, closedness)
+            self._bullet.resetJointState(self._arm, joint, FINGER_STROKE_M * (1.0 - closure), 0.0)
+        self.set_setpoint(q_rad, closure)
 
-    def set_setpoint(self, q_rad: np.ndarray, closedness: float) -> None:
+    def set_setpoint(self, q_rad: np.ndarray, closure: float) -> None:
         """Command joint positions [7] and the gripper; the motors follow from the next `advance` on."""
-        self.closedness_commanded = float(np.clip(closedness, 0.0, 1.0))
+        self.closure_commanded = float(np.clip(closure, 0.0, 1.0))
         self._bullet.setJointMotorControlArray(
             self._arm, ARM_JOINTS, pybullet.POSITION_CONTROL, targetPositions=[float(q) for q in q_rad],
             forces=_ARM_FORCE_NM, positionGains=[0.5] * 7, velocityGains=[1.0] * 7,
         )  # fmt: skip
-        width = FINGER_STROKE_M * (1.0 - self.closedness_commanded)
+        width = FINGER_STROKE_M * (1.0 - self.closure_commanded)
         self._bullet.setJointMotorControlArray(
             self._arm, FINGER_JOINTS, pybullet.POSITION_CONTROL, targetPositions=[width, width],
             forces=[_FINGER_FORCE_N] * 2, positionGains=[0.4] * 2, velocityGains=[1.0] * 2,
@@ -139,8 +139,8 @@ class World(Uncopyable):
         """Measured arm joint velocities [7] (rad/s)."""
         return np.array([s[1] for s in self._bullet.getJointStates(self._arm, ARM_JOINTS)])
 
-    def closedness_measured(self) -> float:
-        """Gripper closedness from the finger positions, 0 open .. 1 closed."""
+    def closure_measured(self) -> float:
+        """Gripper closure from the finger positions, 0 open .. 1 closed."""
         width = sum(s[0] for s in self._bullet.getJointStates(self._arm, FINGER_JOINTS))
         return float(np.clip(1.0 - width / (2 * FINGER_STROKE_M), 0.0, 1.0))
 
@@ -160,7 +160,7 @@ class World(Uncopyable):
         """The arm's state, float32 [8]."""
         xyz, rotation = self.tcp_pose()
         return np.array(
-            [*xyz, *rpy_from_rotation(rotation), self.closedness_commanded, self.closedness_measured()],
+            [*xyz, *rpy_from_rotation(rotation), self.closure_commanded, self.closure_measured()],
             dtype=np.float32,
         )
 
@@ -188,14 +188,14 @@ class World(Uncopyable):
 
     def save(self) -> tuple[int, float, float]:
         """Remember bodies, joints and time, for `restore`."""
-        return self._bullet.saveState(), self.sim_time_s, self.closedness_commanded
+        return self._bullet.saveState(), self.sim_time_s, self.closure_commanded
 
     def restore(self, saved: tuple[int, float, float]) -> None:
         """Go back to what `save` remembered, which is then forgotten; the motors hold the arm where it was."""
-        state, self.sim_time_s, closedness = saved
+        state, self.sim_time_s, closure = saved
         self._bullet.restoreState(state)
         self._bullet.removeState(state)
-        self.set_setpoint(self.joint_positions(), closedness)
+        self.set_setpoint(self.joint_positions(), closure)
 
     def close(self) -> None:
         """Release the physics server."""

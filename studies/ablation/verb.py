@@ -67,7 +67,7 @@ def _tried(args: argparse.Namespace, variant) -> Mapping:
     from studies.ablation.training import bundle_of
     from studies.sweep.sweep import TUNING_SEED, Sweep
 
-    policy = PolicySpec(bundle_of(args.out, variant), imagine_sub_goals="never", wary=False, verdict=False)
+    policy = PolicySpec(bundle_of(args.out, variant), imagine_sub_goals="never", monitored=False, verdict=False)
     sweep = Sweep(
         policies={variant.name: policy}, tasks=tuple(args.tasks), trials=args.scenes, seed=TUNING_SEED,
         stop_at_success=True,

@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
     spaces = {name: _planned_in(folder) for name, folder in models.items()}
     sweep = Sweep(
         policies={
-            name: PolicySpec(folder, imagine_sub_goals="never", wary=False) for name, folder in models.items()
+            name: PolicySpec(folder, imagine_sub_goals="never", monitored=False) for name, folder in models.items()
         },
         scenes={name: Scenes(frozenset({name} - {CLEAN})) for name in args.conditions},
         tasks=tuple(args.tasks), goal_images=(args.goal_images,), trials=args.scenes, seed=args.seed,

@@ -1,7 +1,7 @@
 """Why an episode was lost: what the expert does from the same moments, seen by the model and by the simulator.
 
-At a look, the scripted expert takes over in the simulator and the world is put back afterwards. What it would have
-done is held against what the planner did, in the model's imagination and in truth.
+At an observation, the scripted expert takes over in the simulator and the world is put back afterwards. What it would
+have done is held against what the planner did, in the model's imagination and in truth.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.expert import ScriptedExpert
 from jepa_planner_sim.tasks import achieved_now, script
 
-LOOK_EVERY = 4
+OBSERVE_EVERY = 4
 MOST_EXPERT_STEPS = 60
 CLEARLY = 0.05
 """Share by which one energy must lie below another to be called less."""
 
 
 class Cause(Enum):
-    """What failed at a look; the value says it in words."""
+    """What failed at an observation; the value says it in words."""
 
     OUT_OF_REACH = "the expert does not succeed from here either"
     PERCEPTION = "the picture of success looks no nearer than the present one"
-    SUB_GOAL = "the imagined moment lies off the expert's way"
+    SUB_GOAL = "the imagined sub-goal lies off the expert's way"
     ENERGY = "the right way is uphill for as far as is imagined"
     SEARCH = "the right way was imagined to be better than the plan, and was not found"
     PREDICTION = "the right way is better in truth, but not as imagined"
@@ -48,7 +48,8 @@ class Cause(Enum):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was found at a look; distances are mean squared differences of latents, energies those of the search.
+    """What was found at an observation; distances are mean squared differences of latents, energies those of the
+    search.
 
     now_to_goal, success_to_goal: distance to the last goal picture, of the present and of where the expert ends (None:
     it fails). now_to_target, way_to_target: distance to what is planned for, of the present and the least on the
@@ -97,13 +98,13 @@ def is_of_verdict(trial: Mapping[str, object]) -> bool:
 
 
 def most_frequent(causes: Sequence[Cause]) -> Cause:
-    """The cause of an episode: the most frequent one of its looks, leaving out those at which nothing failed."""
+    """The cause of an episode: the most frequent one of its observations, leaving out those at which nothing failed."""
     counts = Counter(cause for cause in causes if cause is not Cause.NONE)
     return counts.most_common(1)[0][0] if counts else Cause.NONE
 
 
 class Examiner:
-    """Plays an episode again and examines every few looks.
+    """Plays an episode again and examines every few observations.
 
     goal, seen: of the last episode, the last goal's pictures and those of each step, uint8 [V, H, W, 3].
     """
@@ -123,21 +124,21 @@ class Examiner:
             raise ValueError(
                 f"{settings.task}: this study needs the scripted expert, which knows the tasks of the simulator alone"
             )
-        found: list[Evidence] = []
+        evidence: list[Evidence] = []
         self.seen = []
         self._aside = settings.goal_images == "one" and settings.task not in ("reach", "grasp")
 
-        def look(step: int, env: PandaTaskEnv, observation: dict[str, np.ndarray]) -> None:
+        def observe(step: int, env: PandaTaskEnv, observation: dict[str, np.ndarray]) -> None:
             self.seen.append(observation["images"])
-            if step % LOOK_EVERY == 0 and self._policy.last.plan is not None:
-                found.append(self._examine(env, observation, self._policy.last))
+            if step % OBSERVE_EVERY == 0 and self._policy.last.plan is not None:
+                evidence.append(self._examine(env, observation, self._policy.last))
 
         try:
-            run_trial(env, self._policy, settings, seed, look)
+            run_trial(env, self._policy, settings, seed, observe)
             self.goal = env.goal_images[-1]
         finally:
             env.close()
-        return found
+        return evidence
 
     def _examine(self, env: PandaTaskEnv, observation: dict[str, np.ndarray], decision: Decision) -> Evidence:
         present, goals = self._seen(observation["images"]), self._policy.goal_latents

@@ -56,16 +56,17 @@ def main(args: argparse.Namespace) -> int:
     folder = model_folder(args.model or said["model"])
     torch.set_num_threads(1)  # as `eval`
     policy_spec = PolicySpec(
-        folder, imagine_sub_goals=said["imagine_sub_goals"] or "auto", wary=said.get("wary", True),
+        folder, imagine_sub_goals=said["imagine_sub_goals"] or "auto",
+        monitored=said.get("monitored", said.get("wary", True)),
         verdict=said.get("verdict", True),
     )  # fmt: skip
     examiner, episodes = Examiner(policy_spec.policy([])), []
     for trial in lost:
         seed = trial["seed"]
-        looks = [evidence.cause for evidence in examiner.episode(settings, seed)]
-        cause = Cause.VERDICT if is_of_verdict(trial) else most_frequent(looks)
+        observations = [evidence.cause for evidence in examiner.episode(settings, seed)]
+        cause = Cause.VERDICT if is_of_verdict(trial) else most_frequent(observations)
         episodes.append(LostEpisode(seed, cause, examiner.goal[0], [pictures[0] for pictures in examiner.seen]))
-        print(f"scene {seed}: {cause.value}  ({', '.join(cause.name.lower() for cause in looks)})", flush=True)
+        print(f"scene {seed}: {cause.value}  ({', '.join(cause.name.lower() for cause in observations)})", flush=True)
     print(tally([episode.cause for episode in episodes]))
     if args.gallery and not episodes:
         print(f"no episode was lost: {args.gallery} is not drawn")
@@ -82,7 +83,7 @@ def _evaluation(file: Path) -> dict:
         said = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise ValueError(f"{file} cannot be read: {error}; {wanted}") from error
-    if not isinstance(said, dict) or said.get("floor") != "none":
+    if not isinstance(said, dict) or said.get("baseline", said.get("floor")) != "none":
         raise ValueError(f"{file} is of no model: {wanted}")
     if missing := [name for name in NEEDED if name not in said]:
         raise ValueError(f"{file} does not say {', '.join(missing)}: {wanted}")

@@ -27,9 +27,9 @@ BATCH, SPAN, LATENT_NOISE = 256, 32, 0.1
 class FlatNetwork(nn.Module):
     """The residual MLP of `SubGoalHead` with an action [A] as its output, in units of the largest one."""
 
-    def __init__(self, numbers: int, states: int, actions: int, width: int = 512, depth: int = 3) -> None:
+    def __init__(self, latent_numbers: int, states: int, actions: int, width: int = 512, depth: int = 3) -> None:
         super().__init__()
-        self.embed = nn.Linear(2 * numbers + states, width)
+        self.embed = nn.Linear(2 * latent_numbers + states, width)
         self.blocks = residual_blocks(width, depth, dropout=0.05)
         self.act = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, actions))
 
@@ -69,8 +69,8 @@ class FlatPolicy:
         train = split(demonstrations.states).train
         last = train[-1] + 1
         actions = torch.from_numpy(demonstrations.actions[:last]) / self._scale
-        closedness = torch.from_numpy(demonstrations.states[:last, :-1, GRIPPER])
-        actions[..., GRIPPER] = (closedness + actions[..., GRIPPER] * self._scale[GRIPPER]).clamp(0.0, 1.0)
+        closure = torch.from_numpy(demonstrations.states[:last, :-1, GRIPPER])
+        actions[..., GRIPPER] = (closure + actions[..., GRIPPER] * self._scale[GRIPPER]).clamp(0.0, 1.0)
         episodes, steps = actions.shape[:2]
 
         def losses_at(iteration: int) -> dict[str, Tensor]:
@@ -99,7 +99,7 @@ class FlatPolicy:
         self._goal = self._model.encode(goals[0][None, self._views])
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
-        """One look, one action."""
+        """One observation, one action."""
         latent = self._model.encode(observation["images"][None, self._views])
         return self.action(latent, torch.from_numpy(observation["state"][self._channels]).float(), self._goal)
 

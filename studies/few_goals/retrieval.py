@@ -12,8 +12,8 @@ STATE_WEIGHT = 0.2
 """Of arm states, in units of their spread, beside latents: as in training the head."""
 
 
-class RetrievedMoments:
-    """Stands in for a `SubGoalHead`: the next moments of the demonstrations that fit best, one of each.
+class RetrievedKeyframes:
+    """Stands in for a `SubGoalHead`: the next keyframes of the demonstrations that fit best, one of each.
 
     A frame and a later frame of the same demonstration, at most `span` steps on, fit by the mean squared differences of
     their latents to the present one and to the goal's, and of the arm states.
@@ -22,7 +22,7 @@ class RetrievedMoments:
     def __init__(self, demonstrations: Demonstrations, span: int = 32, hypotheses: int = 4) -> None:
         self._latents = torch.from_numpy(demonstrations.latents[:].copy()).flatten(2)  # [E, T+1, N*D]
         self._states = torch.from_numpy(demonstrations.states).float()
-        self._next = torch.tensor(demonstrations.next_moments)
+        self._next = torch.tensor(demonstrations.next_keyframes)
         self._state_std = self._states.flatten(0, 1).std(dim=0).clamp_min(1e-6)
         self._span, self._hypotheses = span, min(hypotheses, len(self._latents))
 

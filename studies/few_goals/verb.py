@@ -12,7 +12,7 @@ from pathlib import Path
 from jepa_planner.cli.number_arguments import at_least
 from studies.sweep.arguments import add_sweep_arguments, add_tasks
 
-HELP = "one goal picture: imagined moments beside retrieved ones, search alone and a flat policy"
+HELP = "one goal picture: imagined sub-goals beside retrieved ones, search alone and a flat policy"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

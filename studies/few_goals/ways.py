@@ -14,12 +14,12 @@ from jepa_planner.model.bundle import load_verdict_head
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 from studies.few_goals.flat_policy import FlatPolicy
-from studies.few_goals.retrieval import RetrievedMoments
+from studies.few_goals.retrieval import RetrievedKeyframes
 from studies.result_cache import episodes_asked
 
 WAYS = {
-    "imagined": "search toward imagined moments",
-    "retrieved": "search toward moments of the demonstration that fits best",
+    "imagined": "search toward imagined sub-goals",
+    "retrieved": "search toward keyframes of the demonstration that fits best",
     "search alone": "search toward the goal picture",
     "flat policy": "no search: a policy from latents to actions; it says nothing: solved at the end",
 }
@@ -28,11 +28,11 @@ WAYS = {
 def ways(bundle: Path, demonstrations: Sequence[Path], run_folder: Path, iterations: int) -> dict[str, PolicySpec]:
     """The policy of each of WAYS; what must be prepared is prepared when it is first tried, and kept in run_folder."""
     return {
-        "imagined": PolicySpec(bundle, imagine_sub_goals="always", wary=False),
-        "retrieved": Retrieving(bundle, wary=False, demonstrations=tuple(demonstrations), run_folder=run_folder),
-        "search alone": PolicySpec(bundle, imagine_sub_goals="never", wary=False),
+        "imagined": PolicySpec(bundle, imagine_sub_goals="always", monitored=False),
+        "retrieved": Retrieving(bundle, monitored=False, demonstrations=tuple(demonstrations), run_folder=run_folder),
+        "search alone": PolicySpec(bundle, imagine_sub_goals="never", monitored=False),
         "flat policy": Flat(
-            bundle, wary=False, demonstrations=tuple(demonstrations), run_folder=run_folder, iterations=iterations
+            bundle, monitored=False, demonstrations=tuple(demonstrations), run_folder=run_folder, iterations=iterations
         ),
     }
 
@@ -63,7 +63,7 @@ class Retrieving(_FromDemonstrations):
         model = WorldModel.load(self.folder)
         return WorldModelPolicy(
             model, PlannerSettings.load(self.folder, model.contract), plan_seconds,
-            sub_goal_head=RetrievedMoments(self._shown(model)), imagine_sub_goals="always",
+            sub_goal_head=RetrievedKeyframes(self._shown(model)), imagine_sub_goals="always",
             verdict_head=load_verdict_head(self.folder),
         )  # fmt: skip
 

@@ -112,7 +112,7 @@ def best_shapes(results: Sequence[EnergyResult]) -> list[EnergyResult]:
 def closed_loop(folder: Path, searches: Sequence[Candidate], tasks: Sequence[str], trials: int) -> Sweep:
     """The same trials on tuning scenes for every search of a bundle's model, by the searches' labels."""
     policies = {
-        candidate.label: PolicySpec(folder, search=candidate.search, imagine_sub_goals="never", wary=False)
+        candidate.label: PolicySpec(folder, search=candidate.search, imagine_sub_goals="never", monitored=False)
         for candidate in searches
     }
     return Sweep(policies=policies, tasks=tuple(tasks), trials=trials, seed=TUNING_SEED)

@@ -12,7 +12,7 @@ import yaml
 
 from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
 from jepa_planner.model.bundle import load_contract
-from jepa_planner.model.bundle_files import CONTRACT_FILE
+from jepa_planner.model.bundle_files import CONTRACT_FILE, inside
 from jepa_planner.planning.planner_settings import PlannerSettings
 
 
@@ -47,9 +47,9 @@ def changed_bundle(init: Path, changes: Sequence[str], folder: Path) -> PlannerS
     for name in contract.files:
         (folder / name).unlink(missing_ok=True)
         try:
-            os.link(init / name, folder / name)
+            os.link(inside(init, name), folder / name)
         except OSError:
-            shutil.copyfile(init / name, folder / name)
+            shutil.copyfile(inside(init, name), folder / name)
     settings.save(folder)
     return settings
 

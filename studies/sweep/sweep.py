@@ -108,8 +108,8 @@ class Sweep:
             seconds: list[float] = []
             trials = sorted(spread_trials(policy, settings, seconds, processes, cluster), key=lambda trial: trial.seed)
             return summarise(
-                trials, settings, seconds, str(policy.folder), policy.floor,
-                imagine_sub_goals=policy.imagine_sub_goals, wary=policy.wary, verdict=policy.verdict,
+                trials, settings, seconds, str(policy.folder), policy.baseline,
+                imagine_sub_goals=policy.imagine_sub_goals, monitored=policy.monitored, verdict=policy.verdict,
             )  # fmt: skip
 
         summary = cached(out / cell.file, trials_asked(policy.folder, settings, **policy.settings()), evaluate)

@@ -81,7 +81,7 @@ class Stage:
         """The hand closed and low, touching the object from the side that has most room."""
         here, ways = self.object_xy_m, np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
         along = max(self._rng.permutation(ways), key=lambda way: self._room_m(here - way * PUSH_STANDOFF_M))
-        self.driver.place_tcp(np.array([*(here - along * PUSH_STANDOFF_M), GRASP_HEIGHT_M]), closedness=1.0)
+        self.driver.place_tcp(np.array([*(here - along * PUSH_STANDOFF_M), GRASP_HEIGHT_M]), closure=1.0)
         for _ in range(APPROACHES):
             if self.world.fingers_touch():
                 break
@@ -133,10 +133,10 @@ def show_pairs(
     world = World(cameras_named(tuple(names)), contract.image.height)
     views = contract.pick_views(tuple(names))
     channels = contract.state.columns
-    stage, found = Stage(world, vary), []
+    stage, shown_pairs = Stage(world, vary), []
     try:
         for scene in range(pairs):
-            found = []
+            shown_pairs = []
             for arm, pose in ARMS.items():
                 stage.build(EVALUATION_SEED_START + seed + scene)
                 pose(stage)
@@ -146,10 +146,10 @@ def show_pairs(
                 observed = model.observe(np.stack([present, *goals])[:, views]).to("cpu")
                 for number, off_m in enumerate(offs_m):
                     judge.forget()
-                    verdict = judge.look(observed[0].with_state(state), observed[number + 1])
+                    verdict = judge.observe(observed[0].with_state(state), observed[number + 1])
                     drawn = number >= len(OFF_M)
-                    found.append(Pair(arm, off_m, verdict.certainty, verdict.objects_hold, verdict.off_m, drawn))
-            yield found
+                    shown_pairs.append(Pair(arm, off_m, verdict.certainty, verdict.objects_hold, verdict.off_m, drawn))
+            yield shown_pairs
     finally:
         world.close()
 

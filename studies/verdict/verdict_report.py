@@ -34,11 +34,11 @@ def calibration(pairs: Sequence[Pair], within_m: float) -> list[dict[str, object
         {
             "from": number / BINS,
             "to": (number + 1) / BINS,
-            "pairs": len(found),
-            "mean_certainty": round(sum(p.certainty for p in found) / len(found), 4) if found else None,
-            "share_within": round(sum(p.off_m <= within_m for p in found) / len(found), 4) if found else None,
+            "pairs": len(in_bin),
+            "mean_certainty": round(sum(p.certainty for p in in_bin) / len(in_bin), 4) if in_bin else None,
+            "share_within": round(sum(p.off_m <= within_m for p in in_bin) / len(in_bin), 4) if in_bin else None,
         }
-        for number, found in enumerate(bins)
+        for number, in_bin in enumerate(bins)
     ]
 
 
@@ -51,8 +51,8 @@ def _row(arm: str, pairs: Sequence[Pair]) -> dict[str, object]:
     return {
         "arm": arm,
         "called_done": [
-            {"off_m": off_m, "pairs": len(found), "called_done": sum(p.called_done for p in found)}
-            for off_m, found in at.items()
+            {"off_m": off_m, "pairs": len(pairs_at), "called_done": sum(p.called_done for p in pairs_at)}
+            for off_m, pairs_at in at.items()
         ],
         "told_apart": {
             "right": right,

@@ -45,7 +45,7 @@ def test_the_demo_succeeds_where_the_planner_says_reached_and_is_right(
     assert json.loads((tmp_path / "result.json").read_text())["certainty"] == certainty
 
 
-def test_each_look_is_told_with_its_verdict_and_the_last_one_without_a_plan(capsys):
+def test_each_observation_is_told_with_its_verdict_and_the_last_one_without_a_plan(capsys):
     moving = ReachGoalImage.Feedback(
         sub_goals=8, step=12, energy=0.5, tolerance=0.1, seconds_per_plan=0.15, certainty=0.93, object_offset_m=0.008,
         missing="the gripper should let go", status="moving",

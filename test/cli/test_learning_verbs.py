@@ -99,7 +99,7 @@ def test_train_writes_a_bundle_and_eval_tries_it(collected, tmp_path, small_and_
     assert contract.training.command.startswith("jepa-planner train --data ")
     model = str(tmp_path / "bundle")
     report = evaluate(tmp_path / "report.json", "--task", "reach", "--episodes", "1", "--seed", "2", "--model", model)
-    assert (report["model"], report["floor"], report["seed"]) == (model, "none", 2)
+    assert (report["model"], report["baseline"], report["seed"]) == (model, "none", 2)
     assert report["trials"][0]["seed"] == 1_000_002
     assert 0 < report["plan_seconds_median"] <= report["plan_seconds_p95"]
     assert f"{report['successes']}/1 solved" in capsys.readouterr().out
@@ -227,12 +227,12 @@ def test_sub_goals_are_learned_after_the_predictor_or_added_to_a_bundle(
     assert "3 demonstrations with" in said and f"bundle written to {tmp_path / 'second'}" in said
     assert [load_contract(folder).sub_goals.training.seeds for folder in (first, tmp_path / "second")] == [(0,), (4,)]
     common = ["--task", "reach", "--episodes", "1", "--model", str(first)]
-    target, looks = SubGoals.target, []
-    monkeypatch.setattr(SubGoals, "target", lambda self, *given: looks.append(self) or target(self, *given))
-    assert evaluate(tmp_path / "auto.json", *common)["imagine_sub_goals"] == "auto" and looks
-    looks.clear()
+    target, observations = SubGoals.target, []
+    monkeypatch.setattr(SubGoals, "target", lambda self, *given: observations.append(self) or target(self, *given))
+    assert evaluate(tmp_path / "auto.json", *common)["imagine_sub_goals"] == "auto" and observations
+    observations.clear()
     plain = evaluate(tmp_path / "never.json", *common, "--imagine-sub-goals", "never")
-    assert plain["imagine_sub_goals"] == "never" and not looks
+    assert plain["imagine_sub_goals"] == "never" and not observations
 
 
 def test_sub_goals_that_the_model_cannot_imagine_are_refused(collected, tmp_path, small_and_quick, capsys):
@@ -253,7 +253,7 @@ def test_what_tells_when_the_work_is_done_is_learned_as_typed(tmp_path, capsys, 
         "--demonstrations",
         "one",
         "two",
-        "--seeing",
+        "--keypoints",
         "--seed",
         "4",
         "--out",
@@ -261,7 +261,7 @@ def test_what_tells_when_the_work_is_done_is_learned_as_typed(tmp_path, capsys, 
     ]
     assert main(["train", "--verdict-only", *typed, "--verdict-iterations", "9", "--run", str(tmp_path / "r")]) == 0
     folders = [Path("one"), Path("two")], Path("first"), tmp_path / "b", tmp_path / "r"
-    settings = VerdictRun(seed=4, iterations=9, seeing=True, command="jepa-planner train --verdict-only")
+    settings = VerdictRun(seed=4, iterations=9, keypoints=True, command="jepa-planner train --verdict-only")
     assert asked == [(*folders, settings)]
     assert capsys.readouterr().out == f"how good it is\nbundle written to {tmp_path / 'b'}\n"
 
@@ -301,7 +301,7 @@ def test_a_fine_tuning_that_makes_no_sense_is_refused_in_words(arguments, says, 
         (["--sub-goals-only", "--predictor", "mlp"], "--predictor does not go with --sub-goals-only"),
         (["--sub-goals-only"], "--sub-goals-only needs --init, --demonstrations"),
         (["--sub-goals-only", "--init", "nowhere", "--demonstrations", "d"], "nowhere/model.yaml: no such file"),
-        (["--verdict-only", "--seeing"], "--verdict-only needs --init, --demonstrations"),
+        (["--verdict-only", "--keypoints"], "--verdict-only needs --init, --demonstrations"),
         (["--verdict-only", "--init", "nowhere", "--demonstrations", "d"], "nowhere/model.yaml: no such file"),
         (["--verdict-only", "--sub-goal-iterations", "3"], "--sub-goal-iterations does not go with --verdict-only"),
     ],
@@ -341,8 +341,8 @@ def test_training_without_episodes_is_refused_in_words(tmp_path, capsys):
         (["--episodes", "0"], "at least 1"),
         (["--vary", "fog", "--episodes", "1", "--processes", "1"], "unknown perturbation fog; known are camera"),
         (["--episodes", "many"], "invalid int value"),
-        (["--takes", "2", "--episodes", "1"], "2 takes: tables look different in varied scenes"),
-        (["--behaviour", "layouts", "--scenes", "varied"], "layouts are filmed in several takes"),
+        (["--variants", "2", "--episodes", "1"], "2 variants: tables look different in varied scenes"),
+        (["--behaviour", "layouts", "--scenes", "varied"], "layouts are filmed in several variants"),
         (
             ["--behaviour", "dance"],
             "invalid choice: 'dance' (choose from 'exploration', 'feints', 'demonstration', 'adjustments', "

@@ -155,7 +155,7 @@ CALLS = {
     "demo": [],
     "eval": ["--task", "reach"],
     "model export": [],
-    "model familiarity": ["--data", "x"],
+    "model out-of-distribution": ["--data", "x"],
     "goal": ["PICTURE"],
     "model info": ["/nowhere"],
     "model import": ["vjepa2-ac", "x", "OUT"],

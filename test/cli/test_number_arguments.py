@@ -43,7 +43,7 @@ def test_what_is_no_number_is_refused_with_the_argument_that_it_was_given_for(na
         with pytest.raises(SystemExit) as ended:
             parser.parse_args([action.option_strings[-1], *[text] * (action.nargs if action.nargs == 7 else 1)])
         assert ended.value.code == 2
-        assert f"error: argument {action.option_strings[-1]}: " in capsys.readouterr().err, text
+        assert f"error: argument {'/'.join(action.option_strings)}: " in capsys.readouterr().err, text
 
 
 def test_all_verbs_with_numbers_are_looked_at():
@@ -68,7 +68,7 @@ def test_a_time_in_a_bag_that_is_no_number_is_refused_in_words(verb, time, capsy
         ("collect d --image-size 1000000", "--image-size: 1000000 given; expected at most 8192"),
         ("eval --task reach --strength -0.5", "--strength: -0.5 given; expected 0 or more"),
         ("eval --task reach --deadline 0", "--deadline: 0 given; expected more than 0"),
-        ("model familiarity --data d --episodes 0", "--episodes: 0 given; expected 1 or more"),
+        ("model out-of-distribution --data d --episodes 0", "--episodes: 0 given; expected 1 or more"),
         ("few-goals --demonstrations d --iterations -5", "--iterations: -5 given; expected 1 or more"),
         ("goal a.png --budget -1", "--budget: -1 given; expected 0 or more"),
         ("goal a.png --budget 4294967296", "--budget: 4294967296 given; expected at most 4294967295"),
@@ -107,8 +107,8 @@ def test_a_file_that_cannot_be_written_or_read_is_one_line(tmp_path, capsys):
         capsys, "failures", str(tmp_path / "file"), main=study
     )
     assert "nowhere cannot be read: " in complaint(capsys, "failures", str(tmp_path / "nowhere"), main=study)
-    (tmp_path / "file").write_text('{"floor": "none", "task": "reach"}')
+    (tmp_path / "file").write_text('{"baseline": "none", "task": "reach"}')
     assert "file does not say episodes, seed" in complaint(capsys, "failures", str(tmp_path / "file"), main=study)
-    floor = ["eval", "--task", "reach", "--floor", "noop", "--episodes", "1"]
-    assert cli.main([*floor, "--json", str(tmp_path / "file" / "report.json")]) == 1
+    baseline = ["eval", "--task", "reach", "--baseline", "noop", "--episodes", "1"]
+    assert cli.main([*baseline, "--json", str(tmp_path / "file" / "report.json")]) == 1
     assert "jepa-planner eval: [Errno 17] File exists" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from jepa_planner.cli import main as cli
 
 PROMISED_KEYS = {
     "task", "episodes", "successes", "success_rate", "wilson_low", "wilson_high", "plan_seconds_median",
-    "plan_seconds_p95", "floor", "seed", "model",
+    "plan_seconds_p95", "baseline", "seed", "model",
 }  # fmt: skip
 
 

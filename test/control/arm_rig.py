@@ -24,7 +24,7 @@ class Rig:
         self.executive = ArmExecutive(KINEMATICS, LIMITS, 1.0 / PERIOD_S, ArmSettings())
         self.now_s = start_s
         self.q_rad = q_rad
-        self.closedness = 0.0
+        self.closure = 0.0
         self.sent = []
         self.joint_states_arrive = True
         self.clock_set_s = 0.0
@@ -37,11 +37,11 @@ class Rig:
             self.now_s += PERIOD_S
             clock_s = self.now_s + self.clock_set_s
             if self.joint_states_arrive:
-                self.executive.measured(clock_s, clock_s + self.robot_ahead_s, self.q_rad, self.closedness)
+                self.executive.measured(clock_s, clock_s + self.robot_ahead_s, self.q_rad, self.closure)
             setpoint = self.executive.tick(clock_s, self.now_s)
             if setpoint is not None:
                 self.sent.append(setpoint)
-                self.q_rad, self.closedness = setpoint.q_rad, setpoint.closedness
+                self.q_rad, self.closure = setpoint.q_rad, setpoint.closure
 
     def step(self, plan_id: int = 1, by_m=(0.0, 0.0, 0.05), **changes) -> Step:
         xyz, rotation = self.executive.stream.pose()

@@ -67,8 +67,8 @@ def test_the_arm_is_silent_again_when_it_rests(rig):
         ({"observed_at_s": 110.0}, "ahead of arm_node's clock"),
         ({"observed_at_s": 90.0}, "stale observation"),
         ({"xyz_m": np.array([np.nan, 0.0, 0.2])}, "finite"),
-        ({"closedness": np.inf}, "finite"),
-        ({"closedness": 40.0}, "closedness is 40, expected 0 (open) to 1 (closed)"),
+        ({"closure": np.inf}, "finite"),
+        ({"closure": 40.0}, "closure is 40, expected 0 (open) to 1 (closed)"),
         ({"valid_for_s": np.nan}, "finite"),
         ({"duration_s": 0.0}, "expected more than 0"),
         ({"duration_s": 1e9}, "at most"),
@@ -86,7 +86,7 @@ def test_a_bad_plan_is_refused_by_name_and_moves_nothing(rig, changes, reason):
 
 
 def test_a_plan_that_was_refused_cannot_come_again(rig):
-    rig.offer(plan_id=7, closedness=np.nan)
+    rig.offer(plan_id=7, closure=np.nan)
     assert "replayed" in rig.offer(plan_id=7)
 
 
@@ -245,26 +245,26 @@ def test_an_invalid_joint_state_does_not_count_as_an_arrival(rig):
 
 
 def test_a_reset_keeps_the_grip_on_what_the_gripper_holds(rig):
-    rig.offer(closedness=1.0)
+    rig.offer(closure=1.0)
     rig.tick(40)
-    rig.closedness = 0.45  # as far as the fingers get around an object
+    rig.closure = 0.45  # as far as the fingers get around an object
     rig.tick(2)
     rig.executive.stop("button")
     rig.tick(5)
-    rig.closedness = 0.45
-    rig.executive.measured(rig.now_s, rig.now_s + 0.001, rig.q_rad, rig.closedness)
+    rig.closure = 0.45
+    rig.executive.measured(rig.now_s, rig.now_s + 0.001, rig.q_rad, rig.closure)
     assert rig.executive.reset(rig.now_s).ok
-    assert rig.executive.stream.closedness == 1.0
+    assert rig.executive.stream.closure == 1.0
 
 
 @pytest.mark.parametrize("opened", [0.0, 0.01])
 def test_a_reset_believes_a_gripper_that_somebody_opened(rig, opened):
-    rig.offer(closedness=1.0)
+    rig.offer(closure=1.0)
     rig.tick(40)
-    rig.closedness = opened
+    rig.closure = opened
     rig.tick(2)
     assert rig.executive.reset(rig.now_s).ok
-    assert rig.executive.stream.closedness == 0.0
+    assert rig.executive.stream.closure == 0.0
 
 
 @pytest.mark.parametrize("late_s", [0.02, 0.1, 0.2])

@@ -24,12 +24,12 @@ ANYTHING = st.floats(width=64)
 
 
 def plans() -> st.SearchStrategy[Event]:
-    def offer(by_m, turn_rad, closedness, duration_s, late_s, seen_s, replayed) -> Event:
+    def offer(by_m, turn_rad, closure, duration_s, late_s, seen_s, replayed) -> Event:
         def event(rig: Rig) -> None:
             plan_id = rig.executive.accepted_plan_id + (0 if replayed else 1 + rig.executive.refused_plan_id)
             if rig.executive.stream.ready:
                 rig.offer(
-                    plan_id, by_m, rotation=rotation_from_rpy(turn_rad), closedness=closedness, duration_s=duration_s,
+                    plan_id, by_m, rotation=rotation_from_rpy(turn_rad), closure=closure, duration_s=duration_s,
                     planned_at_s=rig.now_s - late_s, observed_at_s=rig.now_s - seen_s,
                 )  # fmt: skip
 
@@ -131,7 +131,7 @@ class Witness(Rig):
 
     def judge(self, setpoint: Setpoint, before_rad: np.ndarray, was_stopped: bool) -> None:
         assert self.executive.accepted_plan_id > 0, "a command without a plan"
-        numbers = (*setpoint.q_rad, *setpoint.dq_rad_s, *setpoint.xyz_m, setpoint.closedness)
+        numbers = (*setpoint.q_rad, *setpoint.dq_rad_s, *setpoint.xyz_m, setpoint.closure)
         assert np.all(np.isfinite(numbers))
         assert np.all(setpoint.q_rad >= self.lowest_rad - 1e-9)
         assert np.all(setpoint.q_rad <= self.highest_rad + 1e-9)
@@ -142,7 +142,7 @@ class Witness(Rig):
         assert np.all(np.abs(setpoint.linear_velocity_m_s) <= LIMITS.linear_velocity_m_s * SLACK)
         assert self.in_bounds(setpoint.xyz_m)
         assert self.in_bounds(KINEMATICS.tcp_pose(setpoint.q_rad)[0], tolerance_m=2e-3)
-        assert 0.0 <= setpoint.closedness <= 1.0
+        assert 0.0 <= setpoint.closure <= 1.0
         for point in self.executive.stream.way_to_rest()[::3]:
             assert self.in_bounds(KINEMATICS.tcp_pose(point.q_rad)[0], tolerance_m=2e-3)
         if was_stopped and self.last is not None:

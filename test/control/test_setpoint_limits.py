@@ -30,7 +30,7 @@ class Command:
 
     xyz_m: tuple[float, float, float] | None
     rpy_rad: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    closedness: float = 0.0
+    closure: float = 0.0
     min_duration_s: float = 0.0
     ticks: int = 20
 
@@ -56,7 +56,7 @@ def obey(stream: SetpointStream, command: Command) -> list[Setpoint]:
     else:
         rotation = rotation_from_rpy(command.rpy_rad)
         with suppress(UnreachableError):  # refused: what came before stays in force
-            stream.follow(np.array(command.xyz_m), rotation, command.closedness, command.min_duration_s)
+            stream.follow(np.array(command.xyz_m), rotation, command.closure, command.min_duration_s)
     return [stream.tick() for _ in range(command.ticks)]
 
 
@@ -141,9 +141,9 @@ def test_joint_positions_and_velocities_stay_within_limits(sequence):
 @given(st.lists(commands(turning_rad=0.0), min_size=1, max_size=4))
 def test_the_gripper_moves_no_faster_than_it_may(sequence):
     setpoints, _ = drive(sequence)
-    closedness = series(setpoints, "closedness")
-    assert np.max(np.abs(rates(closedness))) <= LIMITS.gripper_rate_per_s * SLACK
-    assert np.all((closedness >= 0.0) & (closedness <= 1.0))
+    closure = series(setpoints, "closure")
+    assert np.max(np.abs(rates(closure))) <= LIMITS.gripper_rate_per_s * SLACK
+    assert np.all((closure >= 0.0) & (closure <= 1.0))
 
 
 @REPEATABLE
@@ -159,7 +159,7 @@ def test_the_last_command_always_ends_at_rest_where_it_said(sequence, last):
     if last.xyz_m is not None:
         np.testing.assert_allclose(setpoint.xyz_m, LIMITS.clip_to_workspace(np.array(last.xyz_m)), atol=1e-6)
         np.testing.assert_allclose(setpoint.rotation, rotation_from_rpy(last.rpy_rad), atol=1e-6)
-        assert setpoint.closedness == pytest.approx(last.closedness)
+        assert setpoint.closure == pytest.approx(last.closure)
 
 
 @REPEATABLE
@@ -171,7 +171,7 @@ def test_a_brake_never_reverses_the_motion_and_freezes_the_gripper(command):
     way = LIMITS.clip_to_workspace(np.array(command.xyz_m)) - new_stream().tick().xyz_m
     way_ahead = np.sign(np.round(way, 9))
     assert np.all(np.diff(series(braking, "xyz_m"), axis=0) * way_ahead >= -1e-9)
-    assert set(series(braking, "closedness")) == {before.closedness}
+    assert set(series(braking, "closure")) == {before.closure}
     assert not braking[-1].moving
 
 

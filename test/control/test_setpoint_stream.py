@@ -18,9 +18,9 @@ HOME_RAD = KINEMATICS.inverse(START_M, np.eye(3), POSTURE_RAD)
 NAN = float("nan")
 
 
-def stream_at_home(closedness: float = 0.0) -> SetpointStream:
+def stream_at_home(closure: float = 0.0) -> SetpointStream:
     stream = SetpointStream(KINEMATICS, LIMITS)
-    stream.reset(HOME_RAD, closedness)
+    stream.reset(HOME_RAD, closure)
     return stream
 
 
@@ -63,16 +63,16 @@ def test_a_measured_state_that_is_none_leaves_the_stream_unready(q):
 
 
 def test_a_gripper_state_that_is_no_number_is_refused():
-    with pytest.raises(ValueError, match="closedness"):
+    with pytest.raises(ValueError, match="closure"):
         SetpointStream(KINEMATICS, LIMITS).reset(HOME_RAD, NAN)
 
 
 def test_the_first_setpoint_after_a_reset_is_where_the_arm_is():
-    setpoint = stream_at_home(closedness=0.4).tick()
+    setpoint = stream_at_home(closure=0.4).tick()
     assert not setpoint.moving
     np.testing.assert_allclose(setpoint.xyz_m, START_M, atol=1e-4)
     np.testing.assert_allclose(setpoint.q_rad, HOME_RAD, atol=0.01)
-    assert setpoint.closedness == 0.4
+    assert setpoint.closure == 0.4
 
 
 def test_a_target_is_reached_at_rest_with_the_gripper_as_told():
@@ -83,7 +83,7 @@ def test_a_target_is_reached_at_rest_with_the_gripper_as_told():
     np.testing.assert_allclose(last.xyz_m, target, atol=1e-6)
     np.testing.assert_allclose(rotation_vector(last.rotation @ rotation.T), 0.0, atol=1e-6)
     np.testing.assert_allclose(last.linear_velocity_m_s, 0.0, atol=1e-9)
-    assert last.closedness == pytest.approx(0.7)
+    assert last.closure == pytest.approx(0.7)
     reached, turned = KINEMATICS.tcp_pose(last.q_rad)
     np.testing.assert_allclose(reached, target, atol=1e-3)
     np.testing.assert_allclose(turned, rotation, atol=2e-3)
@@ -120,14 +120,14 @@ def test_setpoints_come_at_the_rate_that_was_asked_for():
 
 
 def test_actions_add_up_from_setpoint_to_setpoint():
-    stream = stream_at_home(closedness=0.2)
+    stream = stream_at_home(closure=0.2)
     for _ in range(3):
         stream.move_by([0.02, -0.01, 0.01, 0.0, 0.0, 0.1, 0.1], 0.22)
         run_to_rest(stream)
     xyz, rotation = stream.pose()
     np.testing.assert_allclose(xyz, beside_start(0.06, -0.03, 0.03), atol=1e-4)
     np.testing.assert_allclose(rotation, rotation_from_rpy([0.0, 0.0, 0.3]), atol=1e-4)
-    assert stream.closedness == pytest.approx(0.5)
+    assert stream.closure == pytest.approx(0.5)
 
 
 def test_a_rotation_turns_about_the_axes_of_the_base():
@@ -139,15 +139,15 @@ def test_a_rotation_turns_about_the_axes_of_the_base():
     np.testing.assert_allclose(stream.pose()[1], rotation_from_rpy(turns[1]) @ rotation_from_rpy(turns[0]), atol=1e-4)
 
 
-@pytest.mark.parametrize(("closedness", "change", "expected"), [(0.8, 1.0, 1.0), (0.2, -1.0, 0.0)])
-def test_the_gripper_stops_at_fully_open_and_fully_closed(closedness, change, expected):
-    stream = stream_at_home(closedness)
+@pytest.mark.parametrize(("closure", "change", "expected"), [(0.8, 1.0, 1.0), (0.2, -1.0, 0.0)])
+def test_the_gripper_stops_at_fully_open_and_fully_closed(closure, change, expected):
+    stream = stream_at_home(closure)
     stream.move_by([0.0] * 6 + [change])
-    assert run_to_rest(stream)[-1].closedness == expected
+    assert run_to_rest(stream)[-1].closure == expected
 
 
 @pytest.mark.parametrize(
-    ("xyz", "rotation", "closedness"),
+    ("xyz", "rotation", "closure"),
     [
         ([NAN, 0.0, 0.1], np.eye(3), 0.0),
         ([0.5, np.inf, 0.1], np.eye(3), 0.0),
@@ -158,17 +158,17 @@ def test_the_gripper_stops_at_fully_open_and_fully_closed(closedness, change, ex
         (START_M, np.zeros(3), 0.0),
     ],
 )
-def test_a_bad_target_is_refused_and_the_previous_one_stays_in_force(xyz, rotation, closedness):
+def test_a_bad_target_is_refused_and_the_previous_one_stays_in_force(xyz, rotation, closure):
     stream = stream_at_home()
     target, turned = beside_start(0.05, 0.05, 0.05), rotation_from_rpy([0.0, 0.0, 0.4])
     stream.follow(target, turned, 1.0)
     run(stream, 8)
     with pytest.raises(ValueError, match="target"):
-        stream.follow(np.asarray(xyz), rotation, closedness)
+        stream.follow(np.asarray(xyz), rotation, closure)
     last = run_to_rest(stream)[-1]
     np.testing.assert_allclose(last.xyz_m, target, atol=1e-6)
     np.testing.assert_allclose(last.rotation, turned, atol=1e-6)
-    assert last.closedness == 1.0
+    assert last.closure == 1.0
 
 
 @pytest.mark.parametrize("action", [np.zeros(6), np.zeros((1, 7)), np.full(7, NAN), np.zeros(1)])
@@ -200,7 +200,7 @@ def test_a_reset_in_mid_motion_forgets_the_motion():
     for setpoint in run(stream, 20):
         assert not setpoint.moving
         np.testing.assert_allclose(setpoint.xyz_m, START_M, atol=1e-4)
-        assert setpoint.closedness == 0.0
+        assert setpoint.closure == 0.0
 
 
 def test_what_rounding_leaves_of_a_motion_that_has_ended_is_no_motion():

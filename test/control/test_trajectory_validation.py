@@ -49,7 +49,7 @@ def test_a_motion_takes_longer_where_the_joints_would_be_too_fast():
 
 
 def test_the_tcp_setpoint_waits_for_joints_that_are_at_their_limit(monkeypatch):
-    """Even a motion that was never rehearsed does not run ahead of its joints."""
+    """Even a motion that was never validated does not run ahead of its joints."""
     monkeypatch.setattr(TrajectoryValidation, "too_fast_by", lambda *_: 0.0)
     made = stream(FAST)
     made.follow(START_M, HALF_TURN, 0.0)

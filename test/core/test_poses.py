@@ -6,14 +6,14 @@ import torch
 from jepa_planner.core.poses import (
     action_between,
     apply_action,
-    imagine_states,
     roll_pitch_yaw,
+    rollout_states,
     rotation_matrix,
 )
 
 
-def state(xyz=(0.4, 0.0, 0.3), rpy=(0.0, 0.0, 0.0), closedness=(0.0,)) -> torch.Tensor:
-    return torch.tensor([*xyz, *rpy, *closedness])
+def state(xyz=(0.4, 0.0, 0.3), rpy=(0.0, 0.0, 0.0), closure=(0.0,)) -> torch.Tensor:
+    return torch.tensor([*xyz, *rpy, *closure])
 
 
 def test_yaw_turns_x_into_y():
@@ -51,21 +51,21 @@ def test_a_turn_acts_in_the_base_frame():
 
 
 @pytest.mark.parametrize(("change", "after"), [(0.9, 1.0), (-0.9, 0.0), (0.25, 0.75)])
-def test_closedness_is_clipped(change, after):
+def test_closure_is_clipped(change, after):
     action = torch.zeros(7)
     action[6] = change
-    assert apply_action(state(closedness=(0.5,)), action)[6] == after
+    assert apply_action(state(closure=(0.5,)), action)[6] == after
 
 
 def test_channels_beyond_the_pose_are_carried_unchanged():
-    eight = state(closedness=(0.5, 0.123))
+    eight = state(closure=(0.5, 0.123))
     assert apply_action(eight, torch.full((7,), 0.1))[7] == eight[7]
 
 
 def test_imagined_states_are_those_before_each_action():
     actions = torch.zeros(2, 3, 7)
     actions[1, :, 0] = 0.1
-    states = imagine_states(state(), actions)
+    states = rollout_states(state(), actions)
     assert states.shape == (2, 3, 7)
     assert torch.allclose(states[0, :, 0], torch.tensor([0.4, 0.4, 0.4]))
     assert torch.allclose(states[1, :, 0], torch.tensor([0.4, 0.5, 0.6]))

@@ -3,7 +3,7 @@ import pytest
 
 from jepa_planner.core.state_ranges import check_change, states_out_of_range
 
-CHANNELS = ("x_m", "y_m", "z_m", "roll_rad", "pitch_rad", "yaw_rad", "closedness_measured")
+CHANNELS = ("x_m", "y_m", "z_m", "roll_rad", "pitch_rad", "yaw_rad", "closure_measured")
 SOUND = np.array([0.5, -0.1, 0.2, 3.14, 0.0, -1.9, 1.0])
 
 
@@ -18,8 +18,8 @@ def test_states_of_arms_are_taken(state):
         (0, 500.0, "x 500 m, expected at most 3 m from the base: is it in millimetres?"),
         (1, -40.0, "y -40 m, expected at most 3 m from the base: is it in centimetres?"),
         (3, 180.0, "roll 180 rad, expected at most 6.28: is it in degrees?"),
-        (6, 100.0, "closedness_measured 100, expected 0 (open) to 1 (closed): is it in percent, or of 255?"),
-        (6, -1.0, "closedness_measured -1, expected 0 (open) to 1 (closed): is it in percent, or of 255?"),
+        (6, 100.0, "closure_measured 100, expected 0 (open) to 1 (closed): is it in percent, or of 255?"),
+        (6, -1.0, "closure_measured -1, expected 0 (open) to 1 (closed): is it in percent, or of 255?"),
     ],
 )
 def test_what_no_arm_can_be_is_named_with_its_unit(channel, value, says):
@@ -29,7 +29,7 @@ def test_what_no_arm_can_be_is_named_with_its_unit(channel, value, says):
 
 
 def test_an_action_in_millimetres_degrees_or_percent_is_refused_by_channel():
-    names = ("dx_m", "dyaw_rad", "dclosedness")
+    names = ("dx_m", "dyaw_rad", "dclosure")
     check_change(names, (0.5, -3.1, 1.0), "true action")
-    with pytest.raises(ValueError, match=r"true action: dx_m 30, .* 0.5; dyaw_rad 45, .*; dclosedness -100, .*"):
+    with pytest.raises(ValueError, match=r"true action: dx_m 30, .* 0.5; dyaw_rad 45, .*; dclosure -100, .*"):
         check_change(names, (30.0, 45.0, -100.0), "true action")

@@ -17,11 +17,11 @@ from jepa_planner.model.contract_sections import (
     VerdictSpec,
 )
 from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.model.keypoints import KeypointConfig, SpatialSoftmaxKeypoints
 from jepa_planner.model.mlp_predictor import MlpPredictorConfig
 from jepa_planner.model.predictor import PredictorConfig
 from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.model.predictors import make_predictor
-from jepa_planner.model.scene_eyes import SceneEyes, SceneEyesConfig
 from jepa_planner.model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
 from jepa_planner.model.verdict_head import VerdictHead, VerdictHeadConfig
 from jepa_planner.model.world_model import Context, WorldModel
@@ -84,13 +84,13 @@ def small_encoder(seed: int = 0, **changes) -> VideoEncoder:
     return encoder
 
 
-EYES = SceneEyesConfig(image_size=(32, 32), views=2, channels=8, spots=4, values=3)
+KEYPOINTS = KeypointConfig(image_size=(32, 32), views=2, channels=8, keypoints=4, values=3)
 
 
-def small_scene_eyes(seed: int = 0) -> SceneEyes:
+def small_keypoints(seed: int = 0) -> SpatialSoftmaxKeypoints:
     """In eval mode."""
     torch.manual_seed(seed)
-    return SceneEyes(EYES).eval()
+    return SpatialSoftmaxKeypoints(KEYPOINTS).eval()
 
 
 def small_predictor(seed: int = 0, kind: str = "transformer", **changes) -> Predictor:

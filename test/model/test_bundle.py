@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 from small_models import (
-    EYES,
+    KEYPOINTS,
     slot_encoder_config,
     small_contract,
     small_encoder,
@@ -38,7 +38,7 @@ from jepa_planner.model.bundle import (
 )
 from jepa_planner.model.bundle_files import BundleError, sha256
 from jepa_planner.model.contract import FORMAT, ContractError
-from jepa_planner.model.contract_sections import FamiliaritySpec
+from jepa_planner.model.contract_sections import OutOfDistributionSpec
 from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.world_model import WorldModel
 
@@ -207,8 +207,8 @@ def test_a_bundle_of_a_newer_format_is_refused_as_such_whatever_else_it_holds(bu
 def test_a_bundle_of_an_older_format_is_read_and_written_as_the_present_one(bundle):
     edit(bundle, lambda contract: contract.update(format=1))
     assert load_contract(bundle).format == 1
-    spec = FamiliaritySpec(latent_distance=1.0, arm_error_m=0.1, surprise=1.0, data="none")
-    written = write_bundle(bundle, replace(load_contract(bundle), familiarity=spec), {}, torch.float32)
+    spec = OutOfDistributionSpec(latent_distance=1.0, arm_error_m=0.1, surprise=1.0, data="none")
+    written = write_bundle(bundle, replace(load_contract(bundle), out_of_distribution=spec), {}, torch.float32)
     assert written.format == FORMAT and f"\nformat: {FORMAT}\n" in (bundle / "model.yaml").read_text()
 
 
@@ -371,17 +371,17 @@ def test_a_head_for_verdicts_that_is_missing_or_altered_is_refused_by_name(bundl
         load(bundle)
 
 
-def test_a_verdict_through_one_of_two_cameras_is_that_of_a_head_that_sees_one(tmp_path):
+def test_a_verdict_through_one_of_two_cameras_is_that_of_a_head_with_keypoints_one(tmp_path):
     model = small_world_model()
     contract = replace(model.contract, encoder=slot_encoder_config(any_view=True))
     save_bundle(tmp_path, small_encoder(any_view=True), model.predictor, contract)
     write_planner(tmp_path, PLANNER)
-    head = small_verdict_head(scene=EYES)
-    add_verdict_head(tmp_path, tmp_path, head, small_verdict_spec(head=verdict_head_config(scene=EYES)))
+    head = small_verdict_head(scene=KEYPOINTS)
+    add_verdict_head(tmp_path, tmp_path, head, small_verdict_spec(head=verdict_head_config(scene=KEYPOINTS)))
     one = load_contract(tmp_path, ["side"])
     assert one.looks_at_images
     generator = torch.Generator().manual_seed(0)
     latent = torch.rand(1, one.latent.tokens, one.latent.channels, generator=generator)
-    seen = Observation(latent, torch.rand(1, 1, 3, *EYES.image_size, generator=generator), torch.zeros(1, 8))
+    seen = Observation(latent, torch.rand(1, 1, 3, *KEYPOINTS.image_size, generator=generator), torch.zeros(1, 8))
     loaded = load_verdict_head(tmp_path, ["side"])(seen, seen)
     assert torch.equal(loaded.logits, head.of_views([1])(seen, seen).logits)

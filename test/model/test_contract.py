@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 from small_models import (
-    EYES,
+    KEYPOINTS,
     mlp_predictor_config,
     slot_encoder_config,
     slot_predictor_config,
@@ -71,10 +71,13 @@ def test_a_contract_survives_the_way_through_plain_data(contract):
         ({"verdict": small_verdict_spec(head=verdict_head_config(latent_tokens=9))}, "verdict.head.latent_tokens"),
         ({"verdict": small_verdict_spec(head=verdict_head_config(state_dim=7))}, "verdict.head.state_dim"),
         (
-            {"verdict": small_verdict_spec(head=verdict_head_config(scene=replace(EYES, image_size=(64, 64))))},
+            {"verdict": small_verdict_spec(head=verdict_head_config(scene=replace(KEYPOINTS, image_size=(64, 64))))},
             "verdict.head.scene.image_size",
         ),
-        ({"verdict": small_verdict_spec(head=verdict_head_config(scene=replace(EYES, views=1)))}, "head.scene.views"),
+        (
+            {"verdict": small_verdict_spec(head=verdict_head_config(scene=replace(KEYPOINTS, views=1)))},
+            "head.scene.views",
+        ),
     ],
 )
 def test_sections_that_contradict_each_other_are_refused_by_name(changes, name):
@@ -87,10 +90,13 @@ def test_a_verdict_that_is_not_there_is_none():
 
 
 def test_pictures_are_observed_where_any_head_looks_at_them():
-    seeing = small_verdict_spec(head=verdict_head_config(scene=EYES))
-    contract = small_contract(sub_goals=small_sub_goal_spec(), verdict=seeing)
+    with_keypoints = small_verdict_spec(head=verdict_head_config(scene=KEYPOINTS))
+    contract = small_contract(sub_goals=small_sub_goal_spec(), verdict=with_keypoints)
     assert contract.looks_at_images
-    latent, images = torch.zeros(contract.latent.tokens, contract.latent.channels), torch.zeros(2, 3, *EYES.image_size)
+    latent, images = (
+        torch.zeros(contract.latent.tokens, contract.latent.channels),
+        torch.zeros(2, 3, *KEYPOINTS.image_size),
+    )
     contract.check_observation(Observation(latent, images))
     for given in (None, images[:1], images[:, :, 1:]):
         with pytest.raises(ContractError, match="this model's observations have"):

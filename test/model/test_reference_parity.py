@@ -64,7 +64,7 @@ def test_pose_difference_equals_the_reference():
 CUTS = cuts_of(CemSettings())
 
 
-def imagination_by(path: str) -> RolloutCost:
+def rollout_by(path: str) -> RolloutCost:
     model, energy = reference_world_model(), LastStepL1()
     if path == "plain":
         return PlainCost(model, energy)
@@ -104,7 +104,7 @@ def test_a_replayed_cem_search_ends_with_the_plan_of_the_reference(path):
     )
     arm = (max_norm, max_norm, max_norm, 0.0, 0.0, 0.0)
     space = ActionSpace(max_abs=(*arm, 0.75), initial_std=(*arm, 1.0), gripper_deadband=0.25)
-    cost = imagination_by(path)
+    cost = rollout_by(path)
     start, goal = vectors()["latents"]
     context = Context(start[None], vectors()["states"][0, :1], torch.zeros(0, 7))
     draws = iter(vectors()["cem_draws"].split(int(horizon)))

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_models import CHANNELS, EYES, SLOTS, small_sub_goal_head, sub_goal_head_config
+from small_models import CHANNELS, KEYPOINTS, SLOTS, small_sub_goal_head, sub_goal_head_config
 
 from jepa_planner.core.observation import Observation
-from jepa_planner.model.sub_goal_head import ACTS, POSE, SubGoalHead
+from jepa_planner.model.sub_goal_head import CONTACT_KINDS, POSE, SubGoalHead
 
 
 def inputs(batch: int = 3, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -66,14 +66,14 @@ def test_states_enter_and_leave_in_their_own_units():
     torch.testing.assert_close(scaled.states, plain.states * std + mean)
 
 
-def test_a_head_that_sees_looks_at_the_pictures_and_imagines_none():
-    head = small_sub_goal_head(scene=EYES).eval()
+def test_a_head_with_keypoints_looks_at_the_pictures_and_imagines_none():
+    head = small_sub_goal_head(scene=KEYPOINTS).eval()
     latents, states, goals = inputs()
-    pixels = torch.randn(2, 3, 2, 3, *EYES.image_size, generator=torch.Generator().manual_seed(2))
+    pixels = torch.randn(2, 3, 2, 3, *KEYPOINTS.image_size, generator=torch.Generator().manual_seed(2))
     now, goal = Observation(latents, pixels[0], states), Observation(goals, pixels[1])
     guesses, poses = head.guess(now, goal)
     assert guesses.latents.shape == (3, 4, SLOTS, CHANNELS)
-    assert poses.shape == (3, ACTS, 2, len(POSE))
+    assert poses.shape == (3, CONTACT_KINDS, 2, len(POSE))
     for changed in range(2):
         other = [now, goal]
         other[changed] = replace(other[changed], images=other[changed].images.flip(-1))

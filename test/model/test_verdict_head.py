@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_models import CHANNELS, EYES, SLOTS, small_verdict_head, verdict_head_config
+from small_models import CHANNELS, KEYPOINTS, SLOTS, small_verdict_head, verdict_head_config
 
 from jepa_planner.core.observation import Observation
 
@@ -55,10 +55,10 @@ def test_a_higher_temperature_makes_every_chance_more_like_the_others():
     torch.testing.assert_close(head(*observed(*inputs())).logits, plain / 2.0)
 
 
-def test_a_head_that_sees_looks_at_both_pictures():
-    head = small_verdict_head(scene=EYES)
+def test_a_head_with_keypoints_looks_at_both_pictures():
+    head = small_verdict_head(scene=KEYPOINTS)
     latents, states, goals = inputs()
-    pixels = torch.randn(2, 3, 2, 3, *EYES.image_size, generator=torch.Generator().manual_seed(2))
+    pixels = torch.randn(2, 3, 2, 3, *KEYPOINTS.image_size, generator=torch.Generator().manual_seed(2))
     now, goal = Observation(latents, pixels[0], states), Observation(goals, pixels[1])
     logits = head(now, goal).logits
     for changed in range(2):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from harness import FAR, HOME_RAD, KINEMATICS, LIMITS, PATIENCE_S, Rig, Robot, goal_of
+from harness import FAR, HOME_RAD, KINEMATICS, LIMITS, TIMEOUT_S, Rig, Robot, goal_of
 from jepa_planner.action import ReachGoalImage
 from rclpy.duration import Duration
 from rclpy.time import Time
@@ -28,7 +28,7 @@ TICK_S = 0.01
 QUIET_S = 0.6
 IN_MOTION_S = 0.03
 ANSWER_S = 10.0
-LONG_S = 5 * PATIENCE_S
+LONG_S = 5 * TIMEOUT_S
 """Processes start slowly on a loaded machine."""
 STILL_RAD = 1e-6
 SLOW = 0.3

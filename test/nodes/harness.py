@@ -44,7 +44,7 @@ POSTURE_RAD = np.array(LIMITS.posture_rad)
 KINEMATICS = LIMITS.kinematics()
 HOME_RAD = KINEMATICS.inverse(np.array([0.5, 0.0, 0.13]), np.eye(3), POSTURE_RAD)
 FINGERS = ("panda_finger_joint1", "panda_finger_joint2")
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 """For what must happen sooner or later; a loaded machine is slow, not wrong."""
 STALE_S = 2.0
 """Timeouts of the nodes under test: long enough that a loaded machine does not trip them by itself."""
@@ -54,7 +54,7 @@ _numbers = itertools.count()
 def small_bundle(folder: Path, any_view: bool = False) -> str:
     """Random weights in the layout of the model that ships, so small that planning takes milliseconds.
 
-    Its patience is endless, since nothing that its arm does changes what its cameras see.
+    It never stalls, since nothing that its arm does changes what its cameras see.
     """
     contract = small_contract(encoder=slot_encoder_config(any_view=any_view))
     torch.manual_seed(0)
@@ -183,7 +183,7 @@ class Rig:
         self.until(lambda: self.holding() and self.reach.server_is_ready())
         return mpc, encoder, predictor
 
-    def until(self, condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
+    def until(self, condition: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
         assert wait_until(condition, timeout_s), f"did not happen within {timeout_s} s"
 
     def holding(self) -> bool:
@@ -195,7 +195,7 @@ class Rig:
     def send_plan(self, number: int, by_m=(0.0, 0.0, 0.03), **changes: object) -> Plan:
         """A plan with one step from where the arm was told to be, made now from an observation of now."""
         state, now = self.state(), self.robot.get_clock().now().to_msg()
-        plan = Plan(id=number, observed_at=now, closedness=[state.closedness_commanded])
+        plan = Plan(id=number, observed_at=now, gripper_closure=[state.closure_commanded])
         plan.header.stamp, plan.header.frame_id = now, "panda_link0"
         plan.valid_for, plan.time_step = duration_message(5.0), duration_message(0.25)
         target = point(numbers(state.commanded_pose.position) + np.array(by_m))
@@ -208,7 +208,7 @@ class Rig:
     def ask(self, request: Callable[[], object]):
         """Sends a request from the robot's own thread: from another, the answer can come before it is noted."""
         sent: list = []
-        assert self.thread(self.robot).call(lambda: sent.append(request()), PATIENCE_S)
+        assert self.thread(self.robot).call(lambda: sent.append(request()), TIMEOUT_S)
         return sent[0]
 
     def send_goals(self, *goals: GoalImage, max_steps: int = 0):

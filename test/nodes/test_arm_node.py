@@ -106,8 +106,8 @@ def test_a_gripper_that_closes_with_a_growing_angle_is_understood(rig):
     rig.robot.finger_m = 0.2
     rig.arm(gripper_open=0.0, gripper_closed=0.8)
     rig.until(rig.holding)
-    assert rig.state().closedness_measured == pytest.approx(0.25)
-    rig.send_plan(1, closedness=[1.0])
+    assert rig.state().closure_measured == pytest.approx(0.25)
+    rig.send_plan(1, gripper_closure=[1.0])
     rig.until(lambda: rig.robot.grippers and rig.robot.grippers[-1].points[0].positions[0] == pytest.approx(0.8))
 
 
@@ -138,11 +138,11 @@ def test_just_after_a_motion_states_come_with_every_setpoint_period(arm, monkeyp
 
 
 def test_the_gripper_is_commanded_as_a_finger_position(rig, arm):
-    rig.send_plan(1, closedness=[1.0])
+    rig.send_plan(1, gripper_closure=[1.0])
     rig.until(lambda: rig.robot.grippers and rig.robot.grippers[-1].points[0].positions[0] == 0.0)
     assert list(rig.robot.grippers[-1].joint_names) == ["panda_finger_joint1"]
-    rig.until(lambda: rig.state().closedness_measured == 1.0)
-    assert rig.state().closedness_commanded == 1.0
+    rig.until(lambda: rig.state().closure_measured == 1.0)
+    assert rig.state().closure_commanded == 1.0
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_the_gripper_is_commanded_as_a_finger_position(rig, arm):
     [
         ({"by_m": (0.3, 0.0, 0.0)}, "from the measured tcp"),
         ({"by_m": (np.nan, 0.0, 0.0)}, "finite"),
-        ({"closedness": [float("inf")]}, "finite"),
+        ({"closure": [float("inf")]}, "finite"),
     ],
 )
 def test_a_bad_plan_moves_nothing_and_its_refusal_is_published(rig, arm, changes, reason):
@@ -221,7 +221,7 @@ def test_a_gripper_that_may_hold_something_is_let_alone_until_a_plan_changes_it(
     rig.until(lambda: rig.state().plan_id == 1 and not rig.state().moving)
     rig.commands_settle()
     assert rig.robot.grippers == []
-    rig.send_plan(2, closedness=[1.0])
+    rig.send_plan(2, gripper_closure=[1.0])
     rig.until(lambda: rig.robot.grippers and abs(rig.robot.grippers[-1].points[0].positions[0]) < 1e-6)
 
 

@@ -55,7 +55,7 @@ PLANS = _stamped(
     {
         "id": st.integers(0, 2**64 - 1), "kind": st.integers(0, 255), "observed_at": TIMES, "valid_for": DURATIONS,
         "time_step": DURATIONS, "poses": st.lists(POSES, max_size=3),
-        "closedness": st.lists(SINGLES, max_size=3),
+        "closure": st.lists(SINGLES, max_size=3),
     },
 )  # fmt: skip
 NAMES = st.lists(st.sampled_from([*KINEMATICS.joint_names, *FINGERS, "other"]), max_size=12)
@@ -115,7 +115,7 @@ class Listener:
 def test_the_arm_is_not_moved_by_nonsense(nodes, messages):
     arm = nodes[ArmNode]
     arm._output, arm._gripper = output, gripper = Listener(), Listener()
-    arm._sent_closedness = None
+    arm._sent_closure = None
     for message in messages:
         (arm._on_plan if isinstance(message, Plan) else arm._on_joint_state)(message)
         arm._tick()

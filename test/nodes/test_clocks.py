@@ -9,7 +9,7 @@ import torch
 from jepa_planner.control.arm_executive import Mode
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.status import OK
-from jepa_planner.nodes import goal_executor as goal_pursuit
+from jepa_planner.nodes import goal_executor
 from jepa_planner.nodes.goal_executor import Ended, ExecutorSettings, GoalExecutor, Outcome
 from jepa_planner.nodes.state_buffer import ArmReport, StateBuffer
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason
@@ -22,7 +22,7 @@ APART_S = (0.02, 0.3, 0.99, 5.0, -0.02, -0.3, -0.99, -5.0)
 class Workcell:
     """An arm, a camera and a planner, each with a clock of its own; the planner's is the one of the test.
 
-    Pictures arrive a while after their exposure, which stands in the latent. Time passes while the pursuit waits.
+    Pictures arrive a while after their exposure, which stands in the latent. Time passes while the executor waits.
     """
 
     def __init__(self, monkeypatch, camera_ahead_s: float = 0.0, arm_ahead_s: float = 0.0) -> None:
@@ -34,8 +34,8 @@ class Workcell:
         self._under_way: deque[float] = deque()
         self.state_buffer = StateBuffer(1.0, 1.0, lambda: self.now_s)
         self.state_buffer.changed.wait = self.pass_time
-        monkeypatch.setattr(goal_pursuit.time, "monotonic", lambda: self.now_s)
-        self.pursuit = GoalExecutor(
+        monkeypatch.setattr(goal_executor.time, "monotonic", lambda: self.now_s)
+        self.executor = GoalExecutor(
             lambda: self, self.state_buffer, self, ExecutorSettings(), lambda: self.now_s, state_channels=8
         )
 
@@ -88,7 +88,7 @@ class Workcell:
 @pytest.mark.parametrize("ahead_s", APART_S)
 def test_no_picture_of_the_moving_arm_is_planned_from_whatever_the_cameras_clock(monkeypatch, ahead_s):
     cell = Workcell(monkeypatch, camera_ahead_s=ahead_s)
-    end = cell.pursuit.run()
+    end = cell.executor.run()
     assert not any(cell.moving_at(exposed_s) for exposed_s in cell.planned_from)
     if abs(ahead_s) == 0.02 or ahead_s == -0.3:
         assert len(cell.planned_from) > PLANS
@@ -101,7 +101,7 @@ def test_no_picture_of_the_moving_arm_is_planned_from_whatever_the_cameras_clock
 @pytest.mark.parametrize("ahead_s", APART_S)
 def test_no_picture_of_the_moving_arm_is_planned_from_whatever_the_arms_clock(monkeypatch, ahead_s):
     cell = Workcell(monkeypatch, arm_ahead_s=ahead_s)
-    end = cell.pursuit.run()
+    end = cell.executor.run()
     assert not any(cell.moving_at(exposed_s) for exposed_s in cell.planned_from)
     if ahead_s > 0.02 or ahead_s == -5.0:
         assert end.outcome is Outcome.STALE_JOINT_STATE
@@ -114,7 +114,7 @@ def test_no_picture_of_the_moving_arm_is_planned_from_whatever_the_arms_clock(mo
 def test_an_encoder_whose_clock_is_ahead_is_found_out_though_its_latents_come_late_enough_to_hide_it(monkeypatch):
     cell = Workcell(monkeypatch, camera_ahead_s=0.14)
     cell.state_buffer.hear("encoder_node", cell.now_s + 0.14, OK)
-    end = cell.pursuit.run()
+    end = cell.executor.run()
     assert end.outcome is Outcome.STALE_IMAGE
     assert "what encoder_node says is stamped 0.14 s ahead of mpc_node's clock" in end.message
     assert cell.planned_from == []

@@ -1,7 +1,7 @@
 """What ends a goal before it is reached or its steps are spent: each by its name, the arm at rest."""
 
 import torch
-from harness import ENDLESS, FAR, PATIENCE_S, STALE_S, goal_of, moves, under_way
+from harness import ENDLESS, FAR, STALE_S, TIMEOUT_S, goal_of, moves, under_way
 from jepa_planner.msg import Plan
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
@@ -53,7 +53,7 @@ def test_a_camera_that_repeats_one_stamp_is_stale(rig):
 
 
 def test_a_goal_waits_for_simulated_time_to_begin(rig):
-    rig.planner(use_sim_time=True, start_timeout_s=PATIENCE_S)
+    rig.planner(use_sim_time=True, start_timeout_s=TIMEOUT_S)
     handle = rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9))
     seen = len(rig.robot.arm_states)
     rig.until(lambda: len(rig.robot.arm_states) > seen + 2 * STALE_S / STATE_PERIOD_S)
@@ -121,7 +121,7 @@ def test_a_predictor_that_does_not_answer_ends_the_goal_by_name(rig):
 
 def test_a_goal_waits_for_an_encoder_that_is_still_starting(rig):
     rig.arm()
-    rig.run(MpcNode(**rig.options(model=rig.bundle, encoder_timeout_s=STALE_S, start_timeout_s=PATIENCE_S)))
+    rig.run(MpcNode(**rig.options(model=rig.bundle, encoder_timeout_s=STALE_S, start_timeout_s=TIMEOUT_S)))
     rig.until(lambda: rig.holding() and rig.reach.server_is_ready())
     handle = rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9))
     seen = len(rig.robot.arm_states)

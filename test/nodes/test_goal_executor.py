@@ -1,4 +1,4 @@
-"""Look, think, move, without ROS: a clock that the test moves, hands that remember."""
+"""Observe, plan, act, without ROS: a clock that the test moves, hands that remember."""
 
 import math
 import threading
@@ -36,8 +36,8 @@ class Clock:
 def report(stamp_s: float = 100.0, **changes) -> ArmReport:
     values = {
         "mode": Mode.HOLDING, "moving": False, "reason": "a test", "rest_since_s": 0.0, "plan_id": 0,
-        "refused_plan_id": 0, "pose": np.zeros(6), "commanded_pose": np.zeros(6), "closedness_commanded": 0.0,
-        "closedness_measured": 0.0,
+        "refused_plan_id": 0, "pose": np.zeros(6), "commanded_pose": np.zeros(6), "closure_commanded": 0.0,
+        "closure_measured": 0.0,
     }  # fmt: skip
     return ArmReport(stamp_s=stamp_s, **{**values, **changes})
 
@@ -54,7 +54,7 @@ class Sink:
         self.holds = 0
 
     def send(self, decision: Decision, observation: Observation, arm: ArmReport, spent: StepSeconds) -> int:
-        assert len(self.plans) < MAX_PLANS, "the pursuit has no end"
+        assert len(self.plans) < MAX_PLANS, "the execution has no end"
         self.plans.append(decision)
         self.spent.append(spent)
         self._world.after_plan(len(self.plans))
@@ -89,12 +89,12 @@ class Controller:
 
 
 class World:
-    """A pursuit with all around it; senses are fresh until the test says otherwise."""
+    """A goal executor with all around it; senses are fresh until the test says otherwise."""
 
     def __init__(self, goal_stamp_s: float = 0.0) -> None:
         self.clock, self.sink, self.controller = Clock(), Sink(self), Controller()
         self.state_buffer = StateBuffer(image_timeout_s=0.5, arm_timeout_s=0.5, now_s=self.clock)
-        self.pursuit = GoalExecutor(
+        self.executor = GoalExecutor(
             lambda: self.controller, self.state_buffer, self.sink, SETTINGS, self.clock, 8, goal_stamp_s=goal_stamp_s
         )
         self.after_plan = self.arrive
@@ -124,28 +124,28 @@ def world() -> World:
 def test_nothing_is_sent_before_the_first_image():
     world = World()
     world.arrive(image=False)
-    assert world.pursuit.run().outcome is Outcome.STALE_IMAGE
+    assert world.executor.run().outcome is Outcome.STALE_IMAGE
     assert world.sink.plans == []
 
 
 def test_nothing_is_sent_before_the_first_joint_state():
     world = World()
     world.arrive(arm=False)
-    assert world.pursuit.run().outcome is Outcome.STALE_JOINT_STATE
+    assert world.executor.run().outcome is Outcome.STALE_JOINT_STATE
     assert world.sink.plans == []
 
 
 def test_a_picture_from_before_the_goal_is_not_planned_from(world):
     """Whoever sends a goal may have moved the scene just before."""
     world.clock.now_s += 0.2
-    end = world.pursuit.run()
+    end = world.executor.run()
     assert end.outcome is Outcome.ARM_REFUSED and "observed within" in end.message
     assert world.sink.plans == []
 
 
 def test_an_old_image_ends_the_goal_by_name(world):
     world.silence_after(2, image=False)
-    end = world.pursuit.run()
+    end = world.executor.run()
     assert end.outcome is Outcome.STALE_IMAGE
     assert "image is stale: 1.00 s old, limit 0.50 s" in end.message
     assert len(world.sink.plans) == 2 and world.sink.holds
@@ -159,7 +159,7 @@ def test_a_latent_that_repeats_its_stamp_ends_the_goal_by_name(world):
         world.state_buffer.see(Observation(torch.zeros(2, 2), stamp_s=102.0))
 
     world.after_plan = freeze
-    end = world.pursuit.run()
+    end = world.executor.run()
     assert end.outcome is Outcome.STALE_IMAGE
     assert len(world.sink.plans) == 2
 
@@ -172,7 +172,7 @@ def test_an_old_joint_state_ends_the_goal_by_name(world):
             world.state_buffer.see(Observation(torch.zeros(2, 2), stamp_s=world.clock.now_s))
 
     world.after_plan = silence
-    end = world.pursuit.run()
+    end = world.executor.run()
     assert end.outcome is Outcome.STALE_JOINT_STATE
     assert "joint state is stale" in end.message
     assert len(world.sink.plans) == 2 and world.sink.holds
@@ -181,7 +181,7 @@ def test_an_old_joint_state_ends_the_goal_by_name(world):
 def test_an_old_goal_image_ends_the_goal_by_name():
     world = World(goal_stamp_s=95.0)
     world.arrive()
-    end = world.pursuit.run()
+    end = world.executor.run()
     assert end.outcome is Outcome.STALE_GOAL
     assert "limit 10.00 s" in end.message
     assert 0 < len(world.sink.plans) <= 5
@@ -190,7 +190,7 @@ def test_an_old_goal_image_ends_the_goal_by_name():
 def test_a_goal_image_stamped_ahead_of_the_clock_ends_the_goal_by_name():
     world = World(goal_stamp_s=104.0)
     world.arrive()
-    end = world.pursuit.run()
+    end = world.executor.run()
     assert end.outcome is Outcome.STALE_GOAL
     assert "goal image is stamped 3.00 s ahead of mpc_node's clock" in end.message
 
@@ -199,18 +199,18 @@ def test_no_plan_leaves_after_a_cancellation(world):
     """Not even one that was cancelled while it was thought out and already judged."""
 
     class Late:
-        """Lets the cancellation in at the last moment: when the pursuit takes the lock to send."""
+        """Lets the cancellation in at the last moment: when the executor takes the lock to send."""
 
         def __enter__(self):
-            world.pursuit._interruption = cancelled
+            world.executor._interruption = cancelled
 
         def __exit__(self, *_):
             pass
 
-    world.pursuit.interrupt(Outcome.CANCELLED, "a test")
-    cancelled, world.pursuit._interruption = world.pursuit._interruption, None
-    world.pursuit._sending = Late()
-    assert world.pursuit.run().outcome is Outcome.CANCELLED
+    world.executor.interrupt(Outcome.CANCELLED, "a test")
+    cancelled, world.executor._interruption = world.executor._interruption, None
+    world.executor._sending = Late()
+    assert world.executor.run().outcome is Outcome.CANCELLED
     assert world.sink.plans == []
 
 
@@ -223,10 +223,10 @@ def test_a_cancellation_holds_the_arm_at_once(world):
         may_end.wait(10.0)
 
     world.controller.during = think
-    thread = threading.Thread(target=world.pursuit.run)
+    thread = threading.Thread(target=world.executor.run)
     thread.start()
     assert thinking.wait(10.0)
-    world.pursuit.interrupt(Outcome.CANCELLED, "a test")
+    world.executor.interrupt(Outcome.CANCELLED, "a test")
     held.append(world.sink.holds)
     may_end.set()
     thread.join(10.0)
@@ -237,7 +237,7 @@ def test_a_cancellation_holds_the_arm_at_once(world):
 def test_a_stopped_arm_ends_the_goal_by_name(world):
     stopped = report(101.5, plan_id=1, mode=Mode.STOPPED, reason="button")
     world.after_plan = lambda plan_id: world.state_buffer.feel(stopped)
-    end = world.pursuit.run()
+    end = world.executor.run()
     assert (end.outcome, end.message) == (Outcome.ARM_STOPPED, "the arm is stopped: button")
 
 
@@ -248,13 +248,13 @@ def test_a_picture_from_before_the_arm_came_to_rest_is_not_planned_on(world):
         world.state_buffer.feel(report(world.clock.now_s, plan_id=plan_id, rest_since_s=world.clock.now_s - 0.05))
 
     world.after_plan = early
-    assert world.pursuit.run().outcome is Outcome.ARM_REFUSED
+    assert world.executor.run().outcome is Outcome.ARM_REFUSED
     assert len(world.sink.plans) == 1
 
 
 def test_a_planner_that_breaks_holds_the_arm_and_says_how(world):
     world.controller.during = lambda: 1 / 0
-    end = world.pursuit.run()
+    end = world.executor.run()
     assert end.outcome is Outcome.INTERNAL_ERROR
     assert "ZeroDivisionError" in end.message
     assert world.sink.holds == 1
@@ -276,7 +276,7 @@ def pursue_with_refusals(world: World, budget_steps: int, refused: tuple[int, ..
 
     world.after_plan = answer
     answer(0)
-    return world.pursuit.run()
+    return world.executor.run()
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_a_plan_that_the_arm_refuses_is_no_step_of_the_budget(budget_steps, refu
     world = World()
     end = pursue_with_refusals(world, budget_steps, refused)
     assert end.outcome is Outcome.BUDGET_SPENT, end.message
-    assert world.pursuit.steps == budget_steps
+    assert world.executor.steps == budget_steps
     assert len(world.sink.plans) == budget_steps + len(refused)
     assert f"after {budget_steps} steps" in end.message
 
@@ -295,12 +295,12 @@ def test_an_arm_that_refuses_plan_after_plan_ends_the_goal():
     world = World()
     end = pursue_with_refusals(world, 5, refused=(2, 3))
     assert end.outcome is Outcome.ARM_REFUSED and "refused 2 plans in a row" in end.message
-    assert (world.pursuit.steps, world.sink.plans[-1].total_steps) == (1, 2)
+    assert (world.executor.steps, world.sink.plans[-1].total_steps) == (1, 2)
 
 
-def test_each_look_asks_once_for_a_picture_from_when_the_arm_has_settled(world):
+def test_each_observation_asks_once_for_a_picture_from_when_the_arm_has_settled(world):
     world.silence_after(3, image=False)
-    world.pursuit.run()
+    world.executor.run()
     rests_s = [101.5, 102.5, 103.5]
     assert world.sink.wanted_from_s[1:] == pytest.approx([rest_s + SETTINGS.settle_s for rest_s in rests_s], abs=2e-6)
 
@@ -320,12 +320,12 @@ def test_a_picture_taken_the_moment_the_arm_has_settled_counts(world):
             raise Ended(Outcome.CANCELLED, "enough")
 
     world.after_plan = settle
-    assert world.pursuit.run().outcome is Outcome.CANCELLED
+    assert world.executor.run().outcome is Outcome.CANCELLED
     assert len(world.sink.plans) == 3
 
 
 def test_the_seconds_of_each_step_go_with_the_plan_after_it(world):
-    world.pursuit._clock = StepClock(world.clock)
+    world.executor._clock = StepClock(world.clock)
 
     def arrive(plan_id: int) -> None:
         world.arrive(plan_id)
@@ -333,13 +333,13 @@ def test_the_seconds_of_each_step_go_with_the_plan_after_it(world):
             raise Ended(Outcome.CANCELLED, "enough")
 
     world.after_plan = arrive
-    world.pursuit.run()
+    world.executor.run()
     first, *later = world.sink.spent
     assert math.isnan(first.step)
     assert [spent.step for spent in later] == pytest.approx([1.0, 1.0])
 
 
-def test_the_last_look_is_told_as_well():
+def test_the_last_observation_is_told_as_well():
     world = World()
     pursue_with_refusals(world, 1, refused=())
     decision, status = world.sink.reports[-1]

@@ -11,7 +11,7 @@ from PIL import Image
 from jepa_planner.cli.main import main
 from jepa_planner.core.observation import Observation
 from jepa_planner.learning.evaluation.policies import WorldModelPolicy
-from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head, model_folder
+from jepa_planner.model.bundle import load_latent_statistics, load_sub_goal_head, load_verdict_head, model_folder
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.nodes.client import goal_image
 from jepa_planner.nodes.conversions import image_to_array
@@ -69,7 +69,8 @@ class Node:
         self._model = model
         self.goals = []
         self.parameters = {
-            "solver": "", "horizon": 0, "deadline_s": 0.0, "seed": SEED, "imagine_sub_goals": "auto", "wary": True,
+            "solver": "", "horizon": 0, "deadline_s": 0.0, "seed": SEED, "imagine_sub_goals": "auto",
+            "monitor_out_of_distribution": True,
             **SEARCH,
         }  # fmt: skip
 
@@ -80,7 +81,7 @@ class Node:
         pass
 
 
-def of_the_nodes(model: WorldModel, scene: Scene, looks: int = 100) -> list[Decision]:
+def of_the_nodes(model: WorldModel, scene: Scene, observations: int = 100) -> list[Decision]:
     """Decisions while the arm and the cameras stay as they are, to the end."""
     node = Node(model)
     settings = planner_of(model)
@@ -89,7 +90,7 @@ def of_the_nodes(model: WorldModel, scene: Scene, looks: int = 100) -> list[Deci
     request = ReachGoalImage.Goal(goals=[goal_image(g) for g in scene.goals], max_steps=scene.env.max_steps)
     controller = preparation.controller(request, node)
     decisions = []
-    while len(decisions) < looks and (not decisions or decisions[-1].kind is DecisionKind.MOVE):
+    while len(decisions) < observations and (not decisions or decisions[-1].kind is DecisionKind.MOVE):
         decisions.append(controller.step(model.observe(scene.images[None])[0].with_state(scene.state)))
     return decisions
 
@@ -97,7 +98,8 @@ def of_the_nodes(model: WorldModel, scene: Scene, looks: int = 100) -> list[Deci
 def of_the_evaluation(model: WorldModel, scene: Scene, solver) -> list[Decision]:
     policy = WorldModelPolicy(
         model, planner_of(model), solver=solver, sub_goal_head=load_sub_goal_head(FOLDER),
-        imagine_sub_goals="auto", familiarity=load_familiarity(FOLDER), verdict_head=load_verdict_head(FOLDER),
+        imagine_sub_goals="auto", latent_statistics=load_latent_statistics(FOLDER),
+        verdict_head=load_verdict_head(FOLDER),
     )  # fmt: skip
     policy.start(scene.env, scene.goals, SEED)
     decisions = []
@@ -138,7 +140,7 @@ def test_plan_prints_what_the_nodes_would_do(model, scene, tmp_path, capsys):
     scene = replace(scene, goals=scene.goals[-1:])
     assert planned(scene, tmp_path) == 0
     said, data = capsys.readouterr().out, json.loads((tmp_path / "plan.json").read_text())
-    first = of_the_nodes(model, scene, looks=1)[0]
+    first = of_the_nodes(model, scene, observations=1)[0]
     np.testing.assert_allclose(data["actions"], first.plan.actions, atol=1e-6)
     np.testing.assert_allclose(data["sub_goal"]["state"], first.imagined.state, atol=1e-6)
     assert f"planned for {first.imagined}" in said
@@ -147,7 +149,9 @@ def test_plan_prints_what_the_nodes_would_do(model, scene, tmp_path, capsys):
     assert plain["sub_goal"] is None and plain["actions"] != data["actions"]
 
 
-def test_an_unfamiliar_goal_is_refused_by_all_of_them_in_the_same_words(model, scene, small_search, tmp_path, capsys):
+def test_a_goal_out_of_distribution_is_refused_by_all_of_them_in_the_same_words(
+    model, scene, small_search, tmp_path, capsys
+):
     goals = [*scene.goals[:-1], np.zeros_like(scene.goals[-1])]
     dark = Scene(scene.env, scene.images, scene.state, goals)
     with pytest.raises(Ended) as ended:
@@ -159,11 +163,11 @@ def test_an_unfamiliar_goal_is_refused_by_all_of_them_in_the_same_words(model, s
     assert planned(dark, tmp_path) == 1
     said = capsys.readouterr().err
     assert "UNFAMILIAR_GOAL: goal image 1 is unlike what the model was trained on" in said
-    assert "--not-wary plans all the same" in said
-    assert planned(dark, tmp_path, "--not-wary") == 0
+    assert "--no-monitor plans all the same" in said
+    assert planned(dark, tmp_path, "--no-monitor") == 0
 
 
-def test_an_unfamiliar_picture_is_refused_by_all_of_them_in_the_same_words(
+def test_a_picture_out_of_distribution_is_refused_by_all_of_them_in_the_same_words(
     model, scene, small_search, tmp_path, capsys
 ):
     dark = Scene(scene.env, np.zeros_like(scene.images), scene.state, scene.goals)

@@ -78,7 +78,7 @@ def test_no_thread_is_busy_while_a_goal_waits(rig, monkeypatch, composed, execut
     time.sleep(1.5)
     after, waited_s = seconds_of_threads(), time.monotonic() - began_s
     shares = {name: (after[name] - before[name]) / waited_s for name in before}
-    assert {"mpc_node", "arm_node", "encoder_node", "predictor_node", "pursuit"} <= shares.keys()
+    assert {"mpc_node", "arm_node", "encoder_node", "predictor_node", "goal_executor"} <= shares.keys()
     assert max(shares.values()) < BUSY, shares
     rig.robot.images_on = True
     sent = len(moves(rig))

@@ -1,6 +1,6 @@
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from harness import PATIENCE_S, picture, small_bundle
+from harness import TIMEOUT_S, picture, small_bundle
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 
@@ -27,7 +27,7 @@ class Manager:
     def _call(self, client, request):
         self._rig.until(client.service_is_ready)
         answer = client.call_async(request)
-        self._rig.until(answer.done, PATIENCE_S)
+        self._rig.until(answer.done, TIMEOUT_S)
         return answer.result()
 
     def change(self, transition: int) -> bool:

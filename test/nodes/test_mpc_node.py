@@ -12,7 +12,7 @@ from jepa_planner.msg import ArmState, Latent, Plan, PlanStats
 from jepa_planner.srv import Rollout
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.parameter import Parameter
-from small_models import EYES, small_sub_goal_head, small_sub_goal_spec
+from small_models import KEYPOINTS, small_sub_goal_head, small_sub_goal_spec
 from small_planner import small_planner
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
@@ -22,10 +22,10 @@ from jepa_planner.model.bundle import (
     load_bundle,
     load_contract,
     save_bundle,
-    write_familiarity,
+    write_latent_statistics,
 )
-from jepa_planner.model.contract_sections import FamiliaritySpec
-from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.contract_sections import OutOfDistributionSpec
+from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.model.predictor import ActionConditionedPredictor
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import xyz_rpy
@@ -74,15 +74,15 @@ def test_nodes_apart_plan_what_nodes_in_one_process_plan(ros, bundle):
         np.testing.assert_allclose(xyz_rpy(mine), xyz_rpy(other), atol=1e-5)
 
 
-def wary_bundle(bundle: str, folder: Path, **limits: float) -> str:
+def monitored_bundle(bundle: str, folder: Path, **limits: float) -> str:
     """The bundle with statistics of two unrelated latents, and limits that nothing exceeds but for those given."""
     shutil.copytree(bundle, folder)
     latent = load_contract(bundle).latent
     rng = torch.Generator().manual_seed(0)
     latents = torch.randn(500, latent.tokens, latent.channels, generator=rng)
-    known = Familiarity.of(latents, torch.randn(500, 8, generator=rng))
+    known = LatentStatistics.of(latents, torch.randn(500, 8, generator=rng))
     generous = {"latent_distance": 1e6, "arm_error_m": 1e6, "surprise": 1e6}
-    write_familiarity(folder, known, FamiliaritySpec(**{**generous, **limits}, data="a test"))
+    write_latent_statistics(folder, known, OutOfDistributionSpec(**{**generous, **limits}, data="a test"))
     return str(folder)
 
 
@@ -98,7 +98,7 @@ def wary_bundle(bundle: str, folder: Path, **limits: float) -> str:
 def test_what_the_model_does_not_know_ends_the_goal_by_name(
     rig, bundle, tmp_path, composed, limit, outcome, words, moves_first
 ):
-    rig.bundle = wary_bundle(bundle, tmp_path / "wary", **{limit: 1e-9})
+    rig.bundle = monitored_bundle(bundle, tmp_path / "monitor_out_of_distribution", **{limit: 1e-9})
     rig.planner(composed)
     result = rig.result(rig.send_goals(ENDLESS))
     assert result.outcome is outcome, result.message
@@ -107,23 +107,27 @@ def test_what_the_model_does_not_know_ends_the_goal_by_name(
     assert bool(rig.robot.commands) == moves_first
 
 
-@pytest.mark.parametrize(("wary", "knows", "says"), [(True, False, True), (True, True, False), (False, False, False)])
-def test_a_planner_that_cannot_be_wary_says_so_where_it_should_be(
-    rig, bundle, tmp_path, monkeypatch, wary, knows, says
+@pytest.mark.parametrize(
+    ("monitor_out_of_distribution", "knows", "says"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_a_planner_that_cannot_monitor_says_so_where_it_should_be(
+    rig, bundle, tmp_path, monkeypatch, monitored, knows, says
 ):
     warnings = []
     monkeypatch.setattr(RcutilsLogger, "warning", lambda self, message, **_: warnings.append(message))
-    folder = wary_bundle(bundle, tmp_path / "wary") if knows else bundle
-    node = MpcNode(**rig.options(model=folder, wary=wary))
+    folder = monitored_bundle(bundle, tmp_path / "monitor_out_of_distribution") if knows else bundle
+    node = MpcNode(**rig.options(model=folder, monitor_out_of_distribution=monitored))
     rig.run(node)
-    said = [warning for warning in warnings if "wary does nothing" in warning]
+    said = [warning for warning in warnings if "monitor_out_of_distribution does nothing" in warning]
     assert len(said) == says
-    assert ("wary does nothing" in str(node.health()[1]["wary"])) == says
+    assert ("monitor_out_of_distribution does nothing" in str(node.health()[1]["monitor_out_of_distribution"])) == says
 
 
-def test_a_planner_that_is_told_not_to_be_wary_moves_on(rig, bundle, tmp_path):
-    rig.bundle = wary_bundle(bundle, tmp_path / "wary", latent_distance=1e-9, arm_error_m=1e-9, surprise=1e-9)
-    rig.planner(wary=False)
+def test_a_planner_that_is_told_not_to_monitor_moves_on(rig, bundle, tmp_path):
+    rig.bundle = monitored_bundle(
+        bundle, tmp_path / "monitor_out_of_distribution", latent_distance=1e-9, arm_error_m=1e-9, surprise=1e-9
+    )
+    rig.planner(monitor_out_of_distribution=False)
     assert rig.result(rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9))).outcome is Outcome.BUDGET_SPENT
 
 
@@ -184,7 +188,9 @@ def imagining_bundle(bundle, tmp_path_factory) -> str:
     ("composed", "goals", "mode", "imagined"),
     [(True, 1, "auto", True), (False, 1, "auto", True), (True, 4, "auto", False), (True, 1, "never", False)],
 )
-def test_feedback_tells_the_imagined_moment_and_how_near_it_is(ros, imagining_bundle, composed, goals, mode, imagined):
+def test_feedback_tells_the_imagined_sub_goal_and_how_near_it_is(
+    ros, imagining_bundle, composed, goals, mode, imagined
+):
     rig = Rig(imagining_bundle)
     rig.planner(composed, imagine_sub_goals=mode)
     heard = []
@@ -195,17 +201,19 @@ def test_feedback_tells_the_imagined_moment_and_how_near_it_is(ros, imagining_bu
     rig.until(lambda: any(message.feedback.step for message in heard))
     rig.close()
     status = next(message.feedback.status for message in heard if message.feedback.step)
-    assert status.startswith("moving to moment 1 (imagined), look 1, energy ") if imagined else status == "moving"
+    assert (
+        status.startswith("moving to sub-goal 1 (imagined), observation 1, energy ") if imagined else status == "moving"
+    )
     assert (result.outcome, result.steps) == (Outcome.BUDGET_SPENT, goals)
 
 
 @pytest.mark.parametrize("composed", [True, False], ids=["in one process", "over topics"])
-def test_a_head_that_sees_is_given_the_pictures_of_cameras_and_goals(ros, bundle, tmp_path, composed):
-    head = small_sub_goal_head(scene=EYES).eval()
+def test_a_head_with_keypoints_is_given_the_pictures_of_cameras_and_goals(ros, bundle, tmp_path, composed):
+    head = small_sub_goal_head(scene=KEYPOINTS).eval()
     imagining = SubGoalSettings(steps=2, goal_distance=0.0, near_goal=0.0, arm_weight=10.0)
-    add_sub_goal_head(Path(bundle), tmp_path / "seeing", head, small_sub_goal_spec(head=head.config))
-    small_planner(progress=ProgressSettings(patience=0), sub_goals=imagining).save(tmp_path / "seeing")
-    rig = Rig(str(tmp_path / "seeing"))
+    add_sub_goal_head(Path(bundle), tmp_path / "keypoints", head, small_sub_goal_spec(head=head.config))
+    small_planner(progress=ProgressSettings(patience=0), sub_goals=imagining).save(tmp_path / "keypoints")
+    rig = Rig(str(tmp_path / "keypoints"))
     rig.planner(composed)
     heard = []
     goal = ReachGoalImage.Goal(goals=[goal_of(*FAR, tolerance=1e-9)])

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from harness import ENDLESS, FAR, FINGERS, KINEMATICS, PATIENCE_S, STALE_S, Rig, goal_of, picture, small_bundle
+from harness import ENDLESS, FAR, FINGERS, KINEMATICS, STALE_S, TIMEOUT_S, Rig, goal_of, picture, small_bundle
 from jepa_planner.action import ReachGoalImage
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -225,7 +225,7 @@ def test_a_node_with_other_views_than_the_planners_moves_nothing(rig, tmp_path, 
 def test_who_sent_a_goal_that_is_rejected_hears_why(rig):
     rig.planner()
     with PlannerClient(rig.namespace) as client:
-        client.wait_for_planner(PATIENCE_S)
+        client.wait_for_planner(TIMEOUT_S)
         for goal, why in (
             (goal_of(FAR[0]), "image.views: 1 given; this model needs 2"),
             (goal_of(*FAR, tolerance=math.nan), "tolerance is nan"),

@@ -3,7 +3,7 @@ import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
-from harness import PATIENCE_S
+from harness import TIMEOUT_S
 from jepa_planner.msg import GoalImages
 from jepa_planner.srv import SetUpTask, TaskStatus
 from rclpy.parameter import Parameter
@@ -35,7 +35,7 @@ class SimRig:
         return messages
 
     def until(self, condition) -> None:
-        assert wait_until(condition, PATIENCE_S)
+        assert wait_until(condition, TIMEOUT_S)
 
     def call(self, kind: type, name: str, request):
         client = self.client.node.create_client(kind, f"sim_node/{name}")

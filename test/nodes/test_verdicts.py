@@ -70,12 +70,12 @@ def test_result_feedback_and_statistics_tell_how_sure_the_planner_is(ros, bundle
     finally:
         rig.close()
     assert (result.outcome, result.steps) == (Outcome.BUDGET_SPENT, 2)
-    looks = [told for told in feedback if told.tolerance]
-    assert len(looks) == 3 and looks[-1].status == "the steps allowed are spent"
-    for told in (result, *looks, *stats):
+    observations = [told for told in feedback if told.tolerance]
+    assert len(observations) == 3 and observations[-1].status == "the steps allowed are spent"
+    for told in (result, *observations, *stats):
         assert told.certainty == pytest.approx(0.8 + 0.2 / 3 / 2)  # and half of the class that 3 cm is the middle of
         assert told.object_offset_m == pytest.approx(0.02 * 0.5 / 0.8)
-    assert all(told.missing.startswith("the hand is ") and told.missing.endswith(" cm off") for told in looks)
+    assert all(told.missing.startswith("the hand is ") and told.missing.endswith(" cm off") for told in observations)
 
 
 def test_work_that_nothing_advances_ends_as_stalled_and_says_what_is_missing(ros, bundle, tmp_path):
@@ -85,7 +85,7 @@ def test_work_that_nothing_advances_ends_as_stalled_and_says_what_is_missing(ros
     finally:
         rig.close()
     assert (result.outcome, result.steps) == (Outcome.STALLED, 2)
-    assert "nothing brings the goal nearer; no progress in 2 looks; objects are elsewhere" in result.message
+    assert "nothing brings the goal nearer; no progress in 2 observations; objects are elsewhere" in result.message
     assert result.object_offset_m == math.inf and result.certainty == pytest.approx(0.05)
     assert feedback[-1].status == "nothing brings the goal nearer"
     assert feedback[-1].missing == "objects are elsewhere, or not the same ones"

@@ -50,8 +50,8 @@ def pursue(solver: str, goals: Sequence[Goal], seed: int, most: int = 40) -> tup
     latent, way = torch.zeros(1, 4), []
     for _ in range(most):
         way.append(latent[0])
-        closedness = latent[0, 3:].repeat(2)
-        decision = controller.step(Observation(latent, state=torch.cat([latent[0, :3], torch.zeros(3), closedness])))
+        closure = latent[0, 3:].repeat(2)
+        decision = controller.step(Observation(latent, state=torch.cat([latent[0, :3], torch.zeros(3), closure])))
         if decision.kind is not DecisionKind.MOVE:
             return decision.kind, way
         latent = world.after(latent[0], torch.from_numpy(decision.action)[None])

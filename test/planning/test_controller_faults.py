@@ -29,7 +29,7 @@ class FailsOnce(PointWorld):
         return energies
 
 
-def test_after_a_failed_imagination_the_step_can_be_tried_again():
+def test_after_a_failed_rollout_the_step_can_be_tried_again():
     world = FailsOnce()
     control = controller(world, FixedPlan(), context_frames=2)
     control.start([goal(9.0, 0.0, 0.0)])
@@ -121,8 +121,8 @@ def test_what_the_arm_alone_tells_does_not_hide_that_the_model_sees_no_differenc
         def __call__(self, now, goal):
             return Hypotheses(torch.full((1, 1, 1, 3), 5.0), torch.full((1, 1, 8), 0.2), torch.zeros(1, 1))
 
-    pursuit = SubGoalSettings(arm_weight=100.0, near_goal=0.0, goal_distance=0.0)
-    control = controller(Indifferent(0.5, 0.0), sub_goals=SubGoals(ArmOnly(), pursuit))
+    sub_goal_settings = SubGoalSettings(arm_weight=100.0, near_goal=0.0, goal_distance=0.0)
+    control = controller(Indifferent(0.5, 0.0), sub_goals=SubGoals(ArmOnly(), sub_goal_settings))
     control.start([goal(9.0, 9.0, 9.0)])
     decision = control.step(observe((0, 0, 0)))
     assert decision.reason is Reason.INVALID_ENERGY and "sees no difference" in decision.message

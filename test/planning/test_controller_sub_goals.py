@@ -33,12 +33,12 @@ def around_the_corner(head=None, **settings) -> SubGoals:
     return SubGoals(
         head or AroundTheCorner(),
         SubGoalSettings(
-            **{"arrived_distance": 1e-4, "max_looks": 9, "goal_distance": 0.0, "near_goal": 0.0, **settings}
+            **{"arrived_distance": 1e-4, "max_observations": 9, "goal_distance": 0.0, "near_goal": 0.0, **settings}
         ),
     )
 
 
-def test_plans_lead_to_imagined_moments_and_the_goal_picture_ends_the_goal():
+def test_plans_lead_to_imagined_sub_goals_and_the_goal_picture_ends_the_goal():
     way = [goal(0.2, 0.2, 0.0)]
     straight, _ = run(controller(), way)
     decisions, position = run(controller(sub_goals=around_the_corner()), way)
@@ -51,28 +51,29 @@ def test_plans_lead_to_imagined_moments_and_the_goal_picture_ends_the_goal():
     assert decisions[-1].imagined is None
 
 
-def test_a_decision_says_which_moment_is_pursued_and_how_near_it_is():
+def test_a_decision_says_which_sub_goal_is_pursued_and_how_near_it_is():
     control = controller(sub_goals=around_the_corner())
     control.start([goal(0.2, 0.2, 0.0)])
     decision = control.step(observe((0.1, 0, 0)))
     assert decision.message.startswith("goal image 1 of 1, step 1 of 10, energy 0.01667 (tolerance 0.0001)")
     assert (
-        "; moment 1 (imagined), look 1, energy 0.003333 (tolerance 0.0001), tcp 10.0 cm from there" in decision.message
+        "; sub-goal 1 (imagined), observation 1, energy 0.003333 (tolerance 0.0001), tcp 10.0 cm from there"
+        in decision.message
     )
     assert decision.energy == pytest.approx((0.1**2 + 0.2**2) / 3), "that to the goal picture"
     assert torch.equal(decision.imagined.latent, torch.tensor([CORNER]))
 
 
-def test_looks_after_which_the_arm_refused_to_move_do_not_count_toward_leaving_a_moment():
-    control = controller(sub_goals=around_the_corner(max_looks=2))
+def test_observations_after_which_the_arm_refused_to_move_do_not_count_toward_leaving_a_sub_goal():
+    control = controller(sub_goals=around_the_corner(max_observations=2))
     control.start([goal(0.2, 0.2, 0.0)])
-    looks = []
+    observations = []
     for refused in (True, True, False, True, False, False):
         imagined = control.step(observe((0.1, 0, 0))).imagined
-        looks.append((imagined.number, imagined.looks))
+        observations.append((imagined.number, imagined.observations))
         if refused:
             control.forget_last_action()
-    assert looks == [(1, 1), (1, 1), (1, 1), (1, 2), (1, 2), (2, 1)]
+    assert observations == [(1, 1), (1, 1), (1, 1), (1, 2), (1, 2), (2, 1)]
 
 
 def test_without_sub_goals_nothing_is_imagined():
@@ -82,18 +83,18 @@ def test_without_sub_goals_nothing_is_imagined():
     assert decision.imagined is None and "moment" not in decision.message
 
 
-def test_moments_are_imagined_toward_each_goal_picture_in_turn_and_anew_for_each():
+def test_sub_goals_are_imagined_toward_each_goal_picture_in_turn_and_anew_for_each():
     head = AroundTheCorner()
     control = controller(solver=FixedPlan(), sub_goals=around_the_corner(head))
     control.start([goal(8.0, 0.0, 0.0, budget_steps=2), goal(9.0, 0.0, 0.0)])
     decisions = [control.step(observe((0, 0, 0))) for _ in range(3)]
     assert [wanted[0, 0].item() for wanted in head.goals] == [8.0, 8.0, 9.0]
-    assert [(d.imagined.number, d.imagined.looks) for d in decisions] == [(1, 1), (1, 2), (1, 1)]
+    assert [(d.imagined.number, d.imagined.observations) for d in decisions] == [(1, 1), (1, 2), (1, 1)]
     control.start([goal(8.0, 0.0, 0.0)])
-    assert control.step(observe((0, 0, 0))).imagined.looks == 1
+    assert control.step(observe((0, 0, 0))).imagined.observations == 1
 
 
-def test_proposals_are_asked_for_toward_the_imagined_moment():
+def test_proposals_are_asked_for_toward_the_imagined_sub_goal():
     asked = []
 
     def source(context: Context, goal: torch.Tensor, horizon: int) -> torch.Tensor:

@@ -14,13 +14,13 @@ from small_models import (
 from small_planner import ENERGY, small_planner
 
 from jepa_planner.core.observation import Observation
-from jepa_planner.model.contract_sections import FamiliaritySpec
-from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.contract_sections import OutOfDistributionSpec
+from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.planning.confirmation import cuts_of
 from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import DecisionKind, Reason
 from jepa_planner.planning.factory import Asked, ControllerFactory
-from jepa_planner.planning.out_of_distribution import MonitoredController, UnfamiliarGoalError
+from jepa_planner.planning.out_of_distribution import MonitoredController, OutOfDistributionGoalError
 from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.planning.rollout_cost import WorldModelCost
 from jepa_planner.planning.sub_goals import SubGoalSettings
@@ -41,11 +41,11 @@ def factory(contract=MODEL.contract, planner_settings=PLANNER, **given) -> Contr
     return ControllerFactory(contract, planner_settings, WorldModelCost(MODEL, ENERGY, cuts), ENERGY, **given)
 
 
-def wary(**limits: float) -> ControllerFactory:
+def monitored(**limits: float) -> ControllerFactory:
     generator = torch.Generator().manual_seed(0)
     latents, states = torch.randn(500, 3, 4, generator=generator), torch.randn(500, 8, generator=generator)
-    spec = FamiliaritySpec(**{**GENEROUS, **limits}, data="a test")
-    return factory(small_contract(familiarity=spec), familiarity=Familiarity.of(latents, states))
+    spec = OutOfDistributionSpec(**{**GENEROUS, **limits}, data="a test")
+    return factory(small_contract(out_of_distribution=spec), latent_statistics=LatentStatistics.of(latents, states))
 
 
 def budgets(made: ControllerFactory, goals: int, max_steps: int = 0, **asked: int) -> list[int]:
@@ -107,7 +107,7 @@ def test_patience_is_that_of_the_settings():
     assert reasons == [Reason.ON_THE_WAY, Reason.STALLED]
 
 
-def test_goals_are_judged_one_by_one_and_the_first_unfamiliar_one_is_named():
+def test_goals_are_judged_one_by_one_and_the_first_one_out_of_distribution_is_named():
     taken = []
 
     def pictures():
@@ -115,16 +115,18 @@ def test_goals_are_judged_one_by_one_and_the_first_unfamiliar_one_is_named():
             taken.append(shown)
             yield shown
 
-    with pytest.raises(UnfamiliarGoalError, match="goal image 2 is unlike what the model was trained on: distance"):
-        wary(latent_distance=3.0).goals(pictures(), [Asked()] * 3)
+    with pytest.raises(
+        OutOfDistributionGoalError, match="goal image 2 is unlike what the model was trained on: distance"
+    ):
+        monitored(latent_distance=3.0).goals(pictures(), [Asked()] * 3)
     assert len(taken) == 2
 
 
-def test_with_statistics_of_the_training_data_a_controller_is_wary_and_without_it_is_not():
-    doubting = wary(arm_error_m=1e-9)
+def test_with_statistics_of_the_training_data_a_controller_is_monitored_and_without_it_is_not():
+    strict = monitored(arm_error_m=1e-9)
     seen = small_observation()
-    controller = doubting.controller(doubting.goals([FAR], [Asked()]))
+    controller = strict.controller(strict.goals([FAR], [Asked()]))
     assert isinstance(controller, MonitoredController)
     assert controller.step(seen).reason is Reason.UNFAMILIAR_IMAGE
-    trusting = replace(doubting, familiarity=None)
+    trusting = replace(strict, latent_statistics=None)
     assert isinstance(trusting.controller(trusting.goals([FAR], [Asked()])), RecedingHorizonController)

@@ -75,12 +75,12 @@ def test_a_gripper_of_small_strokes_opens_by_one():
     assert actions_for(LET_GO, arm(0.5, closed=1.0, measured=0.4), space)[:, 6].tolist() == [-0.25, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("closedness", [1.0, 0.4], ids=["commanded", "measured, of seven channels"])
-def test_a_gripper_of_full_strokes_opens_all_the_way_and_no_further(closedness):
+@pytest.mark.parametrize("closure", [1.0, 0.4], ids=["commanded", "measured, of seven channels"])
+def test_a_gripper_of_full_strokes_opens_all_the_way_and_no_further(closure):
     space = ActionSpace((0.02, 0.02, 0.02, 0.0, 0.0, 0.0, 1.0), gripper_full_strokes=True)
-    state = arm(0.5, closed=1.0, measured=0.4) if closedness == 1.0 else arm(0.5, closed=0.4)[:7]
+    state = arm(0.5, closed=1.0, measured=0.4) if closure == 1.0 else arm(0.5, closed=0.4)[:7]
     opens = space.executable(actions_for(LET_GO, state, space), state[6])
-    assert opens[:, 6].tolist() == pytest.approx([-closedness, 0.0, 0.0])
+    assert opens[:, 6].tolist() == pytest.approx([-closure, 0.0, 0.0])
 
 
 def test_a_hand_that_has_nothing_left_to_do_rests():

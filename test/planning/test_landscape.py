@@ -31,9 +31,9 @@ def test_an_axis_is_symmetric_and_holds_no_action_at_its_middle():
     assert axis.step == pytest.approx(0.01)
 
 
-@pytest.mark.parametrize(("closedness", "ends"), [(0.0, (0.0, 0.75)), (0.4, (-0.4, 0.6)), (1.2, (-0.75, 0.0))])
-def test_the_gripper_moves_only_as_far_as_it_can(closedness, ends):
-    axis = grid_axis("gripper", 0.75, 5, closedness)
+@pytest.mark.parametrize(("closure", "ends"), [(0.0, (0.0, 0.75)), (0.4, (-0.4, 0.6)), (1.2, (-0.75, 0.0))])
+def test_the_gripper_moves_only_as_far_as_it_can(closure, ends):
+    axis = grid_axis("gripper", 0.75, 5, closure)
     assert (axis.values[0], axis.values[-1]) == pytest.approx(ends)
 
 

@@ -3,13 +3,13 @@ import pytest
 import torch
 
 from jepa_planner.core.observation import Observation
-from jepa_planner.model.contract_sections import FamiliaritySpec
-from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.contract_sections import OutOfDistributionSpec
+from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason
-from jepa_planner.planning.out_of_distribution import MonitoredController, UnfamiliarGoalError, check_goal
+from jepa_planner.planning.out_of_distribution import MonitoredController, OutOfDistributionGoalError, check_goal
 from jepa_planner.planning.verdict import Verdict
 
-SPEC = FamiliaritySpec(latent_distance=3.0, arm_error_m=0.05, surprise=1.0, data="a test")
+SPEC = OutOfDistributionSpec(latent_distance=3.0, arm_error_m=0.05, surprise=1.0, data="a test")
 STATE = torch.tensor([0.5, 0.0, 0.1, 0, 0, 0, 0, 0])
 LATENT = torch.zeros(2, 2)
 
@@ -43,14 +43,14 @@ class Imagines:
         return (imagined - goal).square().mean(dim=(1, 2))
 
 
-def wary(spec: FamiliaritySpec = SPEC) -> tuple[MonitoredController, Inner]:
+def monitored(spec: OutOfDistributionSpec = SPEC) -> tuple[MonitoredController, Inner]:
     inner = Inner()
     return MonitoredController(inner, known(), spec, Imagines()), inner
 
 
-def known() -> Familiarity:
+def known() -> LatentStatistics:
     eye = torch.eye(4)
-    return Familiarity(
+    return LatentStatistics(
         mean=torch.zeros(4),
         whitening=eye,
         tcp_weight=eye[:, :3],
@@ -60,14 +60,14 @@ def known() -> Familiarity:
     )
 
 
-def test_what_is_familiar_is_left_to_the_controller():
-    controller, inner = wary()
+def test_what_is_in_distribution_is_left_to_the_controller():
+    controller, inner = monitored()
     assert controller.step(Observation(LATENT, state=STATE)).reason is Reason.ON_THE_WAY
     assert len(inner.seen) == 1
 
 
 def test_a_latent_far_from_training_data_ends_the_work_by_name():
-    controller, inner = wary()
+    controller, inner = monitored()
     decision = controller.step(Observation(LATENT + 4.0, state=STATE))
     assert (decision.kind, decision.reason) == (DecisionKind.GAVE_UP, Reason.UNFAMILIAR_IMAGE)
     assert "distance 4.00, limit 3.00" in decision.message
@@ -75,7 +75,7 @@ def test_a_latent_far_from_training_data_ends_the_work_by_name():
 
 
 def test_a_picture_that_shows_the_arm_elsewhere_ends_the_work_by_name():
-    controller, _ = wary()
+    controller, _ = monitored()
     elsewhere = STATE.clone()
     elsewhere[1] = 0.2
     decision = controller.step(Observation(LATENT, state=elsewhere))
@@ -84,7 +84,7 @@ def test_a_picture_that_shows_the_arm_elsewhere_ends_the_work_by_name():
 
 
 def lenient() -> MonitoredController:
-    return wary(FamiliaritySpec(latent_distance=99.0, arm_error_m=99.0, surprise=0.5, data="a test"))[0]
+    return monitored(OutOfDistributionSpec(latent_distance=99.0, arm_error_m=99.0, surprise=0.5, data="a test"))[0]
 
 
 def test_what_was_imagined_is_no_surprise_and_anything_else_is():
@@ -97,8 +97,8 @@ def test_what_was_imagined_is_no_surprise_and_anything_else_is():
     assert (decision.sub_goal, decision.total_steps) == (1, 2)
 
 
-def test_what_was_last_said_of_the_work_is_kept_where_a_doubt_ends_it():
-    controller, inner = wary()
+def test_what_was_last_said_of_the_work_is_kept_where_the_monitor_ends_it():
+    controller, inner = monitored()
     inner.verdict = Verdict(0.3, 0.05, "objects are 5.0 cm off")
     controller.step(Observation(LATENT, state=STATE))
     decision = controller.step(Observation(LATENT + 4.0, state=STATE))
@@ -113,7 +113,9 @@ def test_an_action_that_was_not_executed_is_not_imagined():
 
 
 def test_a_refused_action_cannot_surprise_and_is_no_step():
-    controller, inner = wary(FamiliaritySpec(latent_distance=5.0, arm_error_m=99.0, surprise=0.5, data="a test"))
+    controller, inner = monitored(
+        OutOfDistributionSpec(latent_distance=5.0, arm_error_m=99.0, surprise=0.5, data="a test")
+    )
     controller.step(Observation(LATENT, state=STATE))
     controller.step(Observation(LATENT + 1.0, state=STATE))
     controller.forget_last_action()
@@ -125,21 +127,21 @@ def test_a_refused_action_cannot_surprise_and_is_no_step():
 
 
 def test_a_latent_of_nan_is_left_to_the_controllers_own_name_for_it():
-    controller, inner = wary()
+    controller, inner = monitored()
     controller.step(Observation(torch.full((2, 2), float("nan")), state=STATE))
     assert len(inner.seen) == 1
 
 
-def test_a_goal_is_doubted_where_its_picture_or_the_arm_in_it_is_unknown():
+def test_a_goal_is_out_of_distribution_where_its_picture_or_the_arm_in_it_is_unknown():
     check_goal(LATENT, known(), SPEC, "it")
     outside = torch.tensor([[0.5, 0.0], [0.0, 0.0]])
     for latent, why in ((LATENT + 4.0, "distance 4.00, limit 3.00"), (outside, "it shows the tcp 0.300 m outside")):
-        with pytest.raises(UnfamiliarGoalError, match=why):
+        with pytest.raises(OutOfDistributionGoalError, match=why):
             check_goal(latent, known(), SPEC, "it")
 
 
-def test_pictures_are_no_part_of_what_is_familiar_and_reach_the_controller():
-    control, inner = wary()
+def test_pictures_are_no_part_of_what_is_in_distribution_and_reach_the_controller():
+    control, inner = monitored()
     images = torch.full((1, 3, 2, 2), 99.0)
     assert control.step(Observation(LATENT, images, STATE)).kind is DecisionKind.MOVE
     assert torch.equal(inner.seen[0].images, images)

@@ -13,11 +13,11 @@ from small_models import (
 from small_planner import small_planner
 
 from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
-from jepa_planner.model.bundle import load_contract, save_bundle, write_bundle, write_familiarity
+from jepa_planner.model.bundle import load_contract, save_bundle, write_bundle, write_latent_statistics
 from jepa_planner.model.bundle_files import BundleError
 from jepa_planner.model.contract import FORMAT
-from jepa_planner.model.contract_sections import FamiliaritySpec
-from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.contract_sections import OutOfDistributionSpec
+from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.planning.solvers.cem import CemSettings
@@ -103,11 +103,11 @@ def test_bundles_in_whose_model_file_planning_stood_still_load(bundle):
 def test_what_an_old_bundle_says_of_planning_is_not_lost_where_it_is_written_anew(bundle):
     make_old(bundle)
     generator = torch.Generator().manual_seed(0)
-    statistics = Familiarity.of(
+    statistics = LatentStatistics.of(
         torch.randn(500, 3, 4, generator=generator), torch.randn(500, 8, generator=generator)
     )
-    spec = FamiliaritySpec(latent_distance=1.0, arm_error_m=1.0, surprise=1.0, data="a test")
-    contract = write_familiarity(bundle, statistics, spec)
+    spec = OutOfDistributionSpec(latent_distance=1.0, arm_error_m=1.0, surprise=1.0, data="a test")
+    contract = write_latent_statistics(bundle, statistics, spec)
     assert load_contract(bundle) == contract and contract.format == FORMAT
     assert PlannerSettings.load(bundle, contract) == GOOD
 

@@ -1,4 +1,4 @@
-"""Which imagined moment is planned for, with a head that says what the test wants it to say."""
+"""Which imagined sub-goal is planned for, with a head that says what the test wants it to say."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,9 @@ from jepa_planner.core.observation import Observation
 from jepa_planner.model.sub_goal_head import Hypotheses
 from jepa_planner.planning.sub_goals import GRIPPER_M, YAW_M, SubGoal, SubGoals, SubGoalSettings, imagines
 
-SETTINGS = SubGoalSettings(arrived_distance=0.01, max_looks=3, back_distance=0.05, goal_distance=0.0, near_goal=0.0)
+SETTINGS = SubGoalSettings(
+    arrived_distance=0.01, max_observations=3, back_distance=0.05, goal_distance=0.0, near_goal=0.0
+)
 GOAL = torch.full((1, 2), 9.0)
 
 
@@ -33,7 +35,7 @@ class ScriptedHead:
         )
 
 
-def look(sub_goals: SubGoals, place: float, goal: torch.Tensor = GOAL, tcp_m: float | None = None) -> SubGoal:
+def observe(sub_goals: SubGoals, place: float, goal: torch.Tensor = GOAL, tcp_m: float | None = None) -> SubGoal:
     state = torch.tensor([place if tcp_m is None else tcp_m] + 7 * [0.0])
     return sub_goals.target(Observation(torch.full((1, 2), place), state=state), Observation(goal))
 
@@ -44,23 +46,23 @@ def place_of(sub_goal: SubGoal) -> float:
 
 def followed(head: ScriptedHead, places: Sequence[float], settings: SubGoalSettings = SETTINGS) -> list[SubGoal]:
     sub_goals = SubGoals(head, settings)
-    return [look(sub_goals, place) for place in places]
+    return [observe(sub_goals, place) for place in places]
 
 
 def test_the_most_probable_guess_is_planned_for():
     (target,) = followed(ScriptedHead([(1.0, 0.0), (2.0, 1.0), (3.0, 0.5)]), [0.0])
     assert (target.hypothesis, place_of(target), target.state[0].item()) == (1, 2.0, 2.0)
-    assert (target.number, target.looks) == (1, 1)
+    assert (target.number, target.observations) == (1, 1)
 
 
-def test_of_pictures_that_show_each_moment_the_likely_guess_nearest_to_the_picture_is_planned_for():
+def test_of_pictures_that_show_each_keyframe_the_likely_guess_nearest_to_the_picture_is_planned_for():
     answer, goal = [(1.0, 2.0), (8.5, 0.0), (9.0, -3.0)], GOAL
     for goals, place in ((3, 1.0), (4, 8.5)):
         sub_goals = SubGoals(ScriptedHead(answer), replace(SETTINGS, sparse_goal_images=3), goals)
-        assert place_of(look(sub_goals, 0.0, goal)) == place, "the nearest of all is too unlikely"
+        assert place_of(observe(sub_goals, 0.0, goal)) == place, "the nearest of all is too unlikely"
 
 
-def test_the_head_is_asked_at_every_look_with_observation_and_goal():
+def test_the_head_is_asked_at_every_observation_with_observation_and_goal():
     head = ScriptedHead([(1.0, 0.0)])
     followed(head, [0.0, 0.5])
     latents, states, goals = head.asked[1]
@@ -73,14 +75,14 @@ def test_the_guess_nearest_to_what_was_committed_to_refines_it_whatever_is_more_
     targets = followed(head, [0.0, 0.3, 0.6])
     assert [place_of(target) for target in targets] == pytest.approx([1.0, 1.2, 1.5])
     assert [target.hypothesis for target in targets] == [0, 1, 0]
-    assert [(target.number, target.looks) for target in targets] == [(1, 1), (1, 2), (1, 3)]
+    assert [(target.number, target.observations) for target in targets] == [(1, 1), (1, 2), (1, 3)]
 
 
-def test_a_moment_that_is_reached_makes_way_for_the_next():
+def test_a_sub_goal_that_is_reached_makes_way_for_the_next():
     head = ScriptedHead([(1.0, 1.0), (2.0, 0.0)])
     targets = followed(head, [0.0, 0.95, 1.0])
     assert [place_of(target) for target in targets] == [1.0, 2.0, 2.0]
-    assert [(target.number, target.looks) for target in targets] == [(1, 1), (2, 1), (2, 2)]
+    assert [(target.number, target.observations) for target in targets] == [(1, 1), (2, 1), (2, 2)]
 
 
 def test_a_guess_that_is_reached_already_is_not_chosen_unless_all_are():
@@ -89,9 +91,9 @@ def test_a_guess_that_is_reached_already_is_not_chosen_unless_all_are():
     assert place_of(followed(ScriptedHead([(0.05, 1.0), (0.02, 2.0)]), [0.0])[0]) == pytest.approx(0.02)
 
 
-def test_a_moment_is_done_too_where_the_arm_stands_as_imagined_but_not_with_another_gripper():
+def test_a_sub_goal_is_done_too_where_the_arm_stands_as_imagined_but_not_with_another_gripper():
     sub_goals = SubGoals(ScriptedHead([(1.0, 1.0), (2.0, 0.0)]), SETTINGS)
-    assert [place_of(look(sub_goals, 0.5, tcp_m=tcp_m)) for tcp_m in (0.5, 0.98, 0.995)] == [1.0, 1.0, 2.0]
+    assert [place_of(observe(sub_goals, 0.5, tcp_m=tcp_m)) for tcp_m in (0.5, 0.98, 0.995)] == [1.0, 1.0, 2.0]
     open_hand = SubGoals(ScriptedHead([(1.0, 0.0)]), SETTINGS)
     closed_hand = torch.tensor([1.0] + 5 * [0.0] + [1.0, 1.0])
     seen = Observation(torch.full((1, 2), 0.5), state=closed_hand)
@@ -102,23 +104,23 @@ def test_a_moment_is_done_too_where_the_arm_stands_as_imagined_but_not_with_anot
 def test_the_work_is_not_led_back_to_where_it_stood_before_unless_there_is_no_other_way():
     head = ScriptedHead([(1.0, 1.0), (2.0, 0.0)], [(0.1, 1.0), (2.0, 0.0)])
     assert [place_of(target) for target in followed(head, [0.0, 1.0])] == [1.0, 2.0]
-    assert place_of(followed(head, [0.0, 1.0], replace(SETTINGS, back_moments=0))[1]) == pytest.approx(0.1)
+    assert place_of(followed(head, [0.0, 1.0], replace(SETTINGS, back_sub_goals=0))[1]) == pytest.approx(0.1)
     only_back = ScriptedHead([(1.0, 1.0)], [(0.1, 1.0)])
     assert place_of(followed(only_back, [0.0, 1.0])[1]) == pytest.approx(0.1)
 
 
-def test_a_moment_that_is_looked_at_too_often_is_given_up_for_the_most_probable():
+def test_a_sub_goal_that_is_observed_too_often_is_given_up_for_the_most_probable():
     head = ScriptedHead([(1.0, 1.0), (5.0, 0.0)], [(1.0, 0.0), (5.0, 1.0)])
     targets = followed(head, [0.0] * 5)
     assert [place_of(target) for target in targets] == [1.0, 1.0, 1.0, 5.0, 5.0]
-    assert [target.looks for target in targets] == [1, 2, 3, 1, 2]
+    assert [target.observations for target in targets] == [1, 2, 3, 1, 2]
 
 
 def test_energy_and_way_to_go_are_measured_from_the_observation():
     target = followed(ScriptedHead([(1.0, 0.0)]), [0.8])[0]
     assert target.energy == pytest.approx(0.04) and target.tolerance == 0.01
     assert target.tcp_away_m == pytest.approx(0.2)
-    assert str(target) == "moment 1 (imagined), look 1, energy 0.04 (tolerance 0.01), tcp 20.0 cm from there"
+    assert str(target) == "sub-goal 1 (imagined), observation 1, energy 0.04 (tolerance 0.01), tcp 20.0 cm from there"
 
 
 def test_the_goal_picture_takes_the_place_of_a_guess_that_is_nearly_the_same():
@@ -138,10 +140,10 @@ def test_near_the_goal_picture_guesses_do_not_count():
 
 def test_another_goal_picture_begins_anew():
     sub_goals = SubGoals(ScriptedHead([(1.0, 1.0), (2.0, 0.0)], [(1.0, 0.0), (2.0, 1.0)]), SETTINGS)
-    look(sub_goals, 0.0)
+    observe(sub_goals, 0.0)
     sub_goals.forget()
-    target = look(sub_goals, 0.0)
-    assert (place_of(target), target.number, target.looks) == (2.0, 1, 1)
+    target = observe(sub_goals, 0.0)
+    assert (place_of(target), target.number, target.observations) == (2.0, 1, 1)
 
 
 def test_targets_hold_no_gradients_but_may_enter_a_search_by_gradients():
@@ -150,7 +152,7 @@ def test_targets_hold_no_gradients_but_may_enter_a_search_by_gradients():
     def head(now: Observation, goal: Observation) -> Hypotheses:
         return Hypotheses(layer(now.latent[..., None])[:, None, ..., 0], now.state[:, None], torch.zeros(1, 1))
 
-    target = look(SubGoals(head, SETTINGS), 1.0).latent
+    target = observe(SubGoals(head, SETTINGS), 1.0).latent
     action = torch.ones(1, 2, requires_grad=True)
     (target * action).sum().backward()
     assert not target.requires_grad and torch.equal(action.grad, target)
@@ -167,7 +169,7 @@ def test_targets_hold_no_gradients_but_may_enter_a_search_by_gradients():
         ("never", None, 1, False),
     ],
 )
-def test_few_goal_pictures_are_what_moments_are_imagined_for(mode, settings, goals, expected):
+def test_few_goal_pictures_are_what_sub_goals_are_imagined_for(mode, settings, goals, expected):
     assert imagines(mode, settings, goals) is expected
 
 
@@ -192,8 +194,8 @@ def test_goal_pictures_share_the_steps_evenly(goals, max_steps, steps):
         {"arrived_distance": float("nan")},
         {"goal_distance": -1.0},
         {"arrived_m": float("nan")},
-        {"back_moments": -1},
-        {"max_looks": 0},
+        {"back_sub_goals": -1},
+        {"max_observations": 0},
         {"max_goal_images": 0},
         {"sparse_goal_images": -1},
         {"steps": 0},
@@ -204,7 +206,7 @@ def test_impossible_settings_are_refused(changes):
         replace(SETTINGS, **changes)
 
 
-def moment(arm_weight: float = 1.0) -> SubGoal:
+def some_sub_goal(arm_weight: float = 1.0) -> SubGoal:
     """One whose arm is 10 cm ahead along x, turned by 1 rad and closed."""
     state = torch.tensor([0.1, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
     return SubGoal(torch.zeros(1, 2), state, 0, 1, 1, 0.0, 0.0, 0.0, arm_weight=arm_weight)
@@ -213,23 +215,23 @@ def moment(arm_weight: float = 1.0) -> SubGoal:
 def test_actions_that_bring_the_arm_to_where_it_is_imagined_have_less_energy():
     actions = torch.zeros(4, 2, 7)
     actions[1, 0, 0], actions[2, 0, 5], actions[3, 0, 6] = 0.1, 1.0, 1.0
-    stays, goes, turns, closes = moment().arm_energy(torch.zeros(8), actions).tolist()
+    stays, goes, turns, closes = some_sub_goal().arm_energy(torch.zeros(8), actions).tolist()
     assert stays == pytest.approx(2 * (0.01 + YAW_M**2 + GRIPPER_M**2))
     assert stays - goes == pytest.approx(2 * 0.01)
     assert stays - turns == pytest.approx(2 * YAW_M**2)
     assert stays - closes == pytest.approx(2 * GRIPPER_M**2)
-    assert moment(arm_weight=0.0).arm_energy(torch.zeros(8), actions).tolist() == [0.0] * 4
+    assert some_sub_goal(arm_weight=0.0).arm_energy(torch.zeros(8), actions).tolist() == [0.0] * 4
 
 
 def test_a_gripper_cannot_be_more_than_closed():
     actions = torch.zeros(2, 1, 7)
     actions[1, 0, 6] = 1.0
     closed = torch.tensor([0.0] * 6 + [1.0, 1.0])
-    once, twice = moment().arm_energy(closed, actions).tolist()
+    once, twice = some_sub_goal().arm_energy(closed, actions).tolist()
     assert once == twice
 
 
-def test_the_arm_counts_on_the_way_to_an_imagined_moment_and_not_to_the_picture_itself():
+def test_the_arm_counts_on_the_way_to_an_imagined_sub_goal_and_not_to_the_picture_itself():
     weighty = replace(SETTINGS, arm_weight=7.0)
     (imagined,) = followed(ScriptedHead([(1.0, 0.0)]), [0.0], weighty)
     (picture,) = followed(ScriptedHead([(1.0, 0.0)]), [0.0], replace(weighty, near_goal=1e9))

@@ -44,6 +44,6 @@ class Work:
         self.head = Says(math.inf, shown)
         self.judge = Judge(self.head, EDGES_M, VerdictSettings(**rule))
 
-    def look(self, off_m: float, state: torch.Tensor) -> Verdict:
+    def observe(self, off_m: float, state: torch.Tensor) -> Verdict:
         self.head.off_m = off_m
-        return self.judge.look(Observation(torch.zeros(1, 3), state=state), Observation(torch.ones(1, 3)))
+        return self.judge.observe(Observation(torch.zeros(1, 3), state=state), Observation(torch.ones(1, 3)))

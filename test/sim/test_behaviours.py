@@ -69,15 +69,15 @@ def test_what_is_out_of_reach_lies_beyond_one_side_of_the_box_or_nowhere(world):
 
 
 def first_script(world: World, mix, seed: int, behaviour: str = "place", steps: int = 16):
-    """Tcp [T+1, 3], commanded closedness [T+1] and object poses [T+1, 4] of one behaviour in the plain scene."""
+    """Tcp [T+1, 3], commanded closure [T+1] and object poses [T+1, 4] of one behaviour in the plain scene."""
     world.build(Scene())
     driver = ArmDriver(world)
     driver.place_tcp(np.array([0.40, -0.10, 0.20]))
-    rows = [(world.tcp_pose()[0], world.closedness_commanded, world.object_pose()[0])]
+    rows = [(world.tcp_pose()[0], world.closure_commanded, world.object_pose()[0])]
     running = behave(world, np.random.default_rng(seed), behaviour, mix, UPRIGHT_ACTION_MAX)
     for _, action in zip(range(steps), running, strict=False):
         driver.execute(action)
-        rows.append((world.tcp_pose()[0], world.closedness_commanded, world.object_pose()[0]))
+        rows.append((world.tcp_pose()[0], world.closure_commanded, world.object_pose()[0]))
     return tuple(np.array(part) for part in zip(*rows, strict=True))
 
 

@@ -15,7 +15,7 @@ from jepa_planner_sim.arm_driver import ACTION_MAX
 from jepa_planner_sim.behaviours import MIXES
 from jepa_planner_sim.collect import collect
 from jepa_planner_sim.collect_settings import EVALUATION_SEED_START, STANDARD_SCENE, CollectSettings
-from jepa_planner_sim.recording import LOOKS, record_episode
+from jepa_planner_sim.recording import APPEARANCES, record_episode
 from jepa_planner_sim.scene import Scene
 from jepa_planner_sim.scene_draws import VARIED, sample_training_scene
 from jepa_planner_sim.world import World
@@ -76,8 +76,8 @@ def test_episodes_of_a_scene_have_the_same_things_and_cameras_and_these_stand_el
     assert episodes.scenes.tolist() == [40, 40, 40, 43, 43, 43]
 
     def drawn(seed: int) -> Scene:
-        looks = np.random.default_rng([settings.scene_of(seed), LOOKS])
-        return sample_training_scene(looks, places=np.random.default_rng(seed))
+        appearances = np.random.default_rng([settings.scene_of(seed), APPEARANCES])
+        return sample_training_scene(appearances, places=np.random.default_rng(seed))
 
     def looks_like(scene: Scene) -> Scene:
         items = [replace(item, xy_m=(0.0, 0.0), yaw_rad=0.0) for item in scene.objects]

@@ -13,7 +13,7 @@ from jepa_planner_sim.layouts import NUDGE_M, layouts
 from jepa_planner_sim.scene_draws import VARIED, sample_training_scene
 
 SHOWN = CollectSettings(
-    episodes=2, steps=5, seed=90, vary=frozenset({VARIED}), takes=2, behaviour=LAYOUTS, shard_episodes=2
+    episodes=2, steps=5, seed=90, vary=frozenset({VARIED}), variants=2, behaviour=LAYOUTS, shard_episodes=2
 )
 
 
@@ -53,7 +53,7 @@ def test_some_things_are_held_between_fingers_as_wide_apart(world):
         places = places_of(world, seed, 8)
         if (np.linalg.norm(places[:, 0] - world.tcp_pose()[0], axis=-1) < NUDGE_M[1] + 1e-6).any():
             held += 1
-            width_m = 0.08 * (1.0 - world.closedness_measured())
+            width_m = 0.08 * (1.0 - world.closure_measured())
             assert width_m == pytest.approx(world.scene.objects[0].extents_m[1], abs=1e-6)
     assert 2 <= held <= 20
 
@@ -62,6 +62,6 @@ def test_the_same_seed_gives_the_same_layouts(world):
     np.testing.assert_array_equal(places_of(world, 4), places_of(world, 4))
 
 
-def test_layouts_of_one_take_are_refused():
-    with pytest.raises(ValueError, match="filmed in several takes"):
+def test_layouts_of_one_variant_are_refused():
+    with pytest.raises(ValueError, match="filmed in several variants"):
         CollectSettings(vary=frozenset({VARIED}), behaviour=LAYOUTS)

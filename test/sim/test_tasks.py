@@ -60,7 +60,7 @@ def test_start_and_goal_are_apart_and_the_expert_solves_the_task_within_its_step
 
 def test_a_goal_that_the_expert_left_too_near_to_the_start_is_drawn_again(env_of, monkeypatch):
     env = env_of("pick_place")
-    rehearse, offs_m = env._rehearse, [0.09, 0.0]
+    rehearse, offs_m = env._expert_succeeds, [0.09, 0.0]
 
     def stopped_short_the_first_time() -> bool:
         success, off_m = rehearse(), offs_m.pop(0)
@@ -68,7 +68,7 @@ def test_a_goal_that_the_expert_left_too_near_to_the_start_is_drawn_again(env_of
             env.goal_m = env.world.object_pose()[0] + [off_m, 0.0, 0.0]
         return success
 
-    monkeypatch.setattr(env, "_rehearse", stopped_short_the_first_time)
+    monkeypatch.setattr(env, "_expert_succeeds", stopped_short_the_first_time)
     _, info = env.reset(seed=0)
     assert offs_m == []
     assert info["draws"] == 2 and info["distance_m"] >= 0.10

@@ -105,7 +105,7 @@ class EndsAt(NoopPolicy):
         (3, Reason.INVALID_PLAN, False),
     ],
 )
-def test_right_is_to_end_as_stalled_or_by_a_doubt_in_time(env, steps, reason, right):
+def test_right_is_to_end_as_stalled_or_as_out_of_distribution_in_time(env, steps, reason, right):
     settings = TrialSettings("pick_place", 1, goal_images="one", unreachable="missing")
     trial = run_trial(env, EndsAt(steps, reason), settings, SEED)
     assert (trial.success, trial.steps, trial.solved_at_end) == (right, steps, False)
@@ -126,7 +126,10 @@ def test_the_report_counts_what_was_right_how_they_ended_and_what_was_called_don
     assert (report["successes"], report["reached_and_false"], report["unreachable"]) == (2, 1, "outside")
     words = in_words(report)
     assert "push (dense goal images, unreachable: outside), models/x" in words
-    assert "2/4 right = 50%, 95 % interval 15% to 85% (ended as stalled or by a doubt within 15 steps)" in words
+    assert (
+        "2/4 right = 50%, 95 % interval 15% to 85% (ended as stalled or as out of distribution within 15 steps)"
+        in words
+    )
     assert 'said "reached", which is false: 1; ended as REACHED 1, STALLED 2, UNFAMILIAR_GOAL 1' in words
 
 
@@ -140,7 +143,7 @@ def test_what_cannot_be_made_unreachable_is_refused(changes):
 
 @pytest.mark.parametrize(
     ("more", "says"),
-    [(["--floor", "noop"], "floors never end by themselves: leave out --unreachable"),
+    [(["--baseline", "noop"], "baselines never end by themselves: leave out --unreachable"),
      (["--ros"], "sim_node sets no such goals up: leave out --unreachable"),
      (["--stop-at-success"], "trials that the planner ends")],
 )  # fmt: skip

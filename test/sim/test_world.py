@@ -105,7 +105,7 @@ def test_a_new_scene_starts_at_time_zero_with_the_arm_at_its_posture(world):
     world.build(Scene())
     assert world.sim_time_s == 0.0
     np.testing.assert_allclose(world.joint_positions(), POSTURE_RAD)
-    assert world.closedness_measured() == pytest.approx(0.0, abs=1e-6)
+    assert world.closure_measured() == pytest.approx(0.0, abs=1e-6)
 
 
 def test_time_moves_only_when_the_world_advances(world):
@@ -118,9 +118,9 @@ def test_time_moves_only_when_the_world_advances(world):
     np.testing.assert_allclose(world.joint_positions(), POSTURE_RAD + 0.05, atol=0.01)
 
 
-def test_the_state_holds_the_tcp_pose_and_both_closednesses(world):
+def test_the_state_holds_the_tcp_pose_and_both_closures(world):
     world.build(cube_at(0.6, 0.15))
-    ArmDriver(world).place_tcp(np.array([0.45, -0.1, 0.2]), closedness=0.25)
+    ArmDriver(world).place_tcp(np.array([0.45, -0.1, 0.2]), closure=0.25)
     world.set_setpoint(world.joint_positions(), 1.0)
     state = world.state()
     np.testing.assert_allclose(state[:6], [0.45, -0.1, 0.2, 0, 0, 0], atol=1e-4)
@@ -136,13 +136,13 @@ def test_a_cube_between_the_fingers_stops_them(world):
     world.set_setpoint(world.joint_positions(), 1.0)
     world.advance(0.5)
     assert world.fingers_touch()
-    assert 0.25 < world.closedness_measured() < 0.6
+    assert 0.25 < world.closure_measured() < 0.6
 
 
 def test_going_back_restores_bodies_joints_time_and_gripper(world):
     world.build(cube_at(0.5, 0.0))
     driver = ArmDriver(world)
-    driver.place_tcp(np.array([0.5, 0.0, 0.02]), closedness=0.1)
+    driver.place_tcp(np.array([0.5, 0.0, 0.02]), closure=0.1)
     before = world.state(), world.object_pose(), world.sim_time_s, world.render()
     saved = world.save()
     for _ in range(3):

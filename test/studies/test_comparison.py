@@ -25,7 +25,7 @@ def test_models_are_tried_under_each_condition_as_they_plan_alone(bundle, preten
     assert [(s.task, s.vary, s.strength) for _, s in tried] == [
         (task, frozenset(vary), 1.0) for vary in ([], ["moving_texture"]) for task in ("reach", "push")
     ]
-    assert {(p.imagine_sub_goals, p.wary, p.verdict) for p, _ in tried} == {("never", False, True)}
+    assert {(p.imagine_sub_goals, p.monitored, p.verdict) for p, _ in tried} == {("never", False, True)}
     assert {(s.seed, s.episodes, s.goal_images, s.stop_at_success) for _, s in tried} == {(7, 2, "dense", False)}
     written = (tmp_path / "out" / "table.md").read_text()
     assert written.splitlines() == [

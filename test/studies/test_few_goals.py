@@ -21,13 +21,13 @@ from jepa_planner_sim.collect_settings import CollectSettings
 from studies.__main__ import main as study
 from studies.few_goals import flat_policy
 from studies.few_goals.flat_policy import FlatPolicy
-from studies.few_goals.retrieval import RetrievedMoments
+from studies.few_goals.retrieval import RetrievedKeyframes
 from studies.few_goals.ways import WAYS, ways
 from studies.sweep.sweep import Sweep
 
 
 def walks(episodes: int = 4, steps: int = 10, moment: int = 4) -> Demonstrations:
-    """Each goes up or down by one a step, from an offset of its own; one key moment on the way."""
+    """Each goes up or down by one a step, from an offset of its own; one keyframe on the way."""
     frames = np.arange(steps + 1, dtype=np.float32)
     signs = np.where(np.arange(episodes) % 2, -1.0, 1.0).astype(np.float32)[:, None]
     places = signs * frames + 0.01 * np.arange(episodes, dtype=np.float32)[:, None]
@@ -51,8 +51,8 @@ def arm_at(place: float) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("now", "goal", "then"), [(1.0, 8.0, 4.0), (-1.0, -8.0, -4.0), (1.0, 3.0, 3.0), (5.0, 9.0, 9.0)]
 )
-def test_the_moment_that_followed_on_the_way_to_such_a_goal_is_retrieved(now, goal, then):
-    found = RetrievedMoments(walks(), hypotheses=2)(at(now), arm_at(now), at(goal))
+def test_the_keyframe_that_followed_on_the_way_to_such_a_goal_is_retrieved(now, goal, then):
+    found = RetrievedKeyframes(walks(), hypotheses=2)(at(now), arm_at(now), at(goal))
     assert found.latents.shape == (1, 2, 4, 3) and found.states.shape == (1, 2, 8)
     best = found.logits[0].argmax()
     assert found.latents[0, best].mean().item() == pytest.approx(then, abs=0.1)
@@ -60,7 +60,7 @@ def test_the_moment_that_followed_on_the_way_to_such_a_goal_is_retrieved(now, go
 
 
 def test_no_more_guesses_are_retrieved_than_there_are_demonstrations():
-    assert RetrievedMoments(walks(episodes=3), hypotheses=8)(at(0), arm_at(0), at(5)).logits.shape == (1, 3)
+    assert RetrievedKeyframes(walks(episodes=3), hypotheses=8)(at(0), arm_at(0), at(5)).logits.shape == (1, 3)
 
 
 @pytest.fixture

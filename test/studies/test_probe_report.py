@@ -74,7 +74,7 @@ def test_errors_are_of_the_kind_that_the_model_is_planned_with():
 
 def test_a_model_that_knows_fewer_state_channels_is_given_only_those():
     whole = model()
-    channels = tuple(name for name in whole.contract.state.channels if name != "closedness_commanded")
+    channels = tuple(name for name in whole.contract.state.channels if name != "closure_commanded")
     torch.manual_seed(0)
     fewer = type(whole.predictor)(replace(whole.predictor.config, state_dim=7)).eval()
     state = StateSpec(channels=channels, frame="panda_link0", tcp_frame="tcp")

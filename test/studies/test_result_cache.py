@@ -64,7 +64,7 @@ def test_an_evaluation_that_is_broken_off_leaves_no_file(tmp_path):
 def test_trials_depend_on_all_of_contract_and_settings():
     asked = trials_asked(model_folder(), TrialSettings("push", 2, vary=frozenset({"light", "camera"})), way="flat")
     assert asked["vary"] == ["camera", "light"] and asked["way"] == "flat"
-    assert {"package", "files", "planner", "familiarity", "task", "episodes", "seed", "strength"} <= set(asked)
+    assert {"package", "files", "planner", "out_of_distribution", "task", "episodes", "seed", "strength"} <= set(asked)
     json.dumps(asked)
 
 

@@ -18,7 +18,7 @@ def test_a_row_per_perturbation_and_a_column_per_strength(tmp_path, pretended, c
     arguments = ["--perturb", "light", "all", "--strengths", "1", "0", "--scenes", "2", "--out", str(tmp_path)]
     assert study(["robustness", *arguments]) == 0
     assert len(tried) == 3 and [s.vary == {"light"} for _, s in tried].count(True) == 1
-    assert {(policy.imagine_sub_goals, policy.wary) for policy, _ in tried} == {("auto", True)}
+    assert {(policy.imagine_sub_goals, policy.monitored) for policy, _ in tried} == {("auto", True)}
     assert "panda-tabletop, light-1, grasp: 0/2 (0% to 66%)" in capsys.readouterr().out
     assert (tmp_path / "table.md").read_text().splitlines() == [
         "| perturbation | 0 | 1 |",

@@ -63,7 +63,7 @@ def test_a_result_counts_and_says_how_sure_that_is(grid, tried, tmp_path):
     assert file.name == "ours-standard-push-dense.json"
     kept = json.loads(file.read_text())
     assert [trial["seed"] for trial in kept["trials"]] == [1_000_020, 1_000_021, 1_000_022, 1_000_023]
-    assert (kept["imagine_sub_goals"], kept["wary"], kept["verdict"]) == ("auto", True, True)
+    assert (kept["imagine_sub_goals"], kept["monitored"], kept["verdict"]) == ("auto", True, True)
 
 
 def test_a_cell_that_is_there_is_read_and_one_of_other_trials_refused(grid, tried, tmp_path):

@@ -30,15 +30,15 @@ def stage():
 def test_the_arm_stands_as_its_row_says(stage, seed):
     stage.build(seed)
     stage.arm_anywhere()
-    assert not stage.world.fingers_touch() and stage.world.closedness_commanded == 0.0
+    assert not stage.world.fingers_touch() and stage.world.closure_commanded == 0.0
     stage.build(seed)
     stage.arm_after_a_push()
-    assert stage.world.fingers_touch() and stage.world.closedness_measured() > 0.95
+    assert stage.world.fingers_touch() and stage.world.closure_measured() > 0.95
     assert stage.world.tcp_pose()[0][2] < 0.03
     stage.build(seed)
     stage.arm_holding()
-    assert stage.world.fingers_touch() and stage.world.closedness_commanded == 1.0
-    assert stage.world.closedness_measured() < 0.75
+    assert stage.world.fingers_touch() and stage.world.closure_commanded == 1.0
+    assert stage.world.closure_measured() < 0.75
 
 
 @pytest.mark.parametrize("off_m", OFF_M)

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     add_picture_arguments(parser)
     truth = parser.add_argument_group("truth", "what really led from A to B, where it is known")
-    truth.add_argument("--true-action", nargs=7, type=float, metavar="N", help="dx dy dz droll dpitch dyaw dclosedness")
+    truth.add_argument("--true-action", nargs=7, type=float, metavar="N", help="dx dy dz droll dpitch dyaw dclosure")
     truth.add_argument("--goal-state", nargs="+", type=float, metavar="N", help="arm state at B, as --state")
     grid = parser.add_argument_group("grid")
     grid.add_argument(

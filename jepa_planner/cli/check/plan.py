@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jepa_planner.planning.offline_plan import OfflinePlan
 
 HELP = "print the plan from one picture to another, offline"
-HEADINGS = ("dx m", "dy m", "dz m", "droll rad", "dpitch rad", "dyaw rad", "dclosedness")
+HEADINGS = ("dx m", "dy m", "dz m", "droll rad", "dpitch rad", "dyaw rad", "dclosure")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,13 +32,13 @@ def main(args: argparse.Namespace) -> int:
     """Encode, search, print."""
     from jepa_planner.learning.evaluation.picture_pair import observed_pair
     from jepa_planner.model.bundle import (
-        load_familiarity,
+        load_latent_statistics,
         load_sub_goal_head,
         load_verdict_head,
         model_folder,
     )
-    from jepa_planner.planning.decision import DOUBTS
-    from jepa_planner.planning.factory import NO_FAMILIARITY
+    from jepa_planner.planning.decision import OUT_OF_DISTRIBUTION
+    from jepa_planner.planning.factory import NO_STATISTICS
     from jepa_planner.planning.offline_plan import NoPlanError, plan_offline
     from jepa_planner.planning.planner import Planner
     from jepa_planner.planning.planner_settings import PlannerSettings
@@ -48,14 +48,14 @@ def main(args: argparse.Namespace) -> int:
     model, folder = load_model(args), model_folder(args.model or "")
     settings = PlannerSettings.load(folder, model.contract)
     search = chosen_search(args, settings)
-    familiarity = None if args.not_wary else load_familiarity(folder)
+    latent_statistics = None if args.no_monitor else load_latent_statistics(folder)
     planner = Planner(
         model,
         settings,
         search.solver(),
         sub_goal_head=load_sub_goal_head(folder),
         imagine_sub_goals=args.imagine_sub_goals or "auto",
-        familiarity=familiarity,
+        latent_statistics=latent_statistics,
         verdict_head=load_verdict_head(folder),
     )
     factory = planner.factory(args.seed)
@@ -63,12 +63,12 @@ def main(args: argparse.Namespace) -> int:
     print(f"{model.contract.name}, {name_of(search)}: {size}, seed {args.seed}")
     for note in model.contract.shortcomings:
         print(f"warning: {note}", file=sys.stderr)
-    if familiarity is None and not args.not_wary:
-        print(NO_FAMILIARITY)
+    if latent_statistics is None and not args.no_monitor:
+        print(NO_STATISTICS)
     try:
         plan = plan_offline(model, *observed_pair(model, pair), factory)
     except NoPlanError as error:
-        mend = " (--not-wary plans all the same)" if error.reason in DOUBTS else ""
+        mend = " (--no-monitor plans all the same)" if error.reason in OUT_OF_DISTRIBUTION else ""
         print(f"no plan, an arm would hold: {error}{mend}", file=sys.stderr)
         return 1
     reached = settings.tolerances(1)[0]

@@ -88,15 +88,15 @@ def main(args: argparse.Namespace) -> int:
     )
     dtype = getattr(torch, DTYPES[args.dtype])
     try:
-        found = _find(args)
-        contract = vjepa2_contract(found, settings, shlex.join(["jepa-planner", *sys.argv[1:]]))
+        source_model = _find(args)
+        contract = vjepa2_contract(source_model, settings, shlex.join(["jepa-planner", *sys.argv[1:]]))
         planner_settings = to_plain(vjepa2_planner(args.max_step, args.reached_energy))
-        check_target(args.out, args.force, found.files)
-        with tqdm(total=work_bytes(found, dtype), desc=args.file.name, unit="B", unit_scale=True) as bar:
-            import_bundle(found, contract, planner_settings, args.out, dtype, args.force, bar.update)
+        check_target(args.out, args.force, source_model.files)
+        with tqdm(total=work_bytes(source_model, dtype), desc=args.file.name, unit="B", unit_scale=True) as bar:
+            import_bundle(source_model, contract, planner_settings, args.out, dtype, args.force, bar.update)
     except OSError as error:
         raise ValueError(error) from error
-    print(_in_words(found, args))
+    print(_in_words(source_model, args))
     return 0
 
 
@@ -117,8 +117,8 @@ def _find(args: argparse.Namespace) -> FoundModel:
     return find_vjepa2_encoder(args.file, size or (256, 256), args.encoder_head_width, args.key or "encoder")
 
 
-def _in_words(found: FoundModel, args: argparse.Namespace) -> str:
-    encoder, predictor = found.encoder_config, found.predictor_config
+def _in_words(source_model: FoundModel, args: argparse.Namespace) -> str:
+    encoder, predictor = source_model.encoder_config, source_model.predictor_config
     text = f"encoder {encoder.width} wide, {encoder.depth} deep, {encoder.heads} heads, {encoder.image_size[0]} px"
     if predictor:
         text += f"; predictor {predictor.width} wide, {predictor.depth} deep, {predictor.heads} heads"

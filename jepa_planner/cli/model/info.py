@@ -37,7 +37,9 @@ def in_words(contract: Contract, settings: PlannerSettings) -> str:
     image, state, action, search = contract.image, contract.state, contract.action, settings.search()
     bounds = ", ".join(f"{name} {bound:g}" for name, bound in zip(action.channels, action.max_abs, strict=True))
     tells = "a verdict on the objects" if settings.verdict is not None else "energies alone"
-    knows = "yes" if contract.familiarity is not None else "no; `jepa-planner model familiarity` adds it"
+    knows = (
+        "yes" if contract.out_of_distribution is not None else "no; `jepa-planner model out-of-distribution` adds it"
+    )
     predictor = "none: an encoder alone" if contract.predictor is None else contract.predictor.kind
     rows = {
         "name": f"{contract.name} {contract.version}, licence {contract.licence}",

@@ -50,6 +50,6 @@ class FilmRecorder(Node):
         self._path_m = np.array([[p.position.x, p.position.y, p.position.z] for p in message.poses]).reshape(-1, 3)
 
     def hear(self, feedback: ReachGoalImage.Feedback) -> None:
-        """Takes feedback of the goal, the last look's included; from any thread."""
-        if feedback.tolerance:  # zero before the first look, when there are no numbers yet
+        """Takes feedback of the goal, the last observation's included; from any thread."""
+        if feedback.tolerance:  # zero before the first observation, when there are no numbers yet
             self._feedback = feedback

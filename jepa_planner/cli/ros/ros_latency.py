@@ -31,7 +31,7 @@ WAYS = ("no node", "composed", "apart")
 
 
 @dataclass(frozen=True)
-class Overhead:
+class RosLatency:
     """Seconds until the energies of one batch are there, by way; a batch is one iteration of the model's search."""
 
     candidates: int
@@ -43,9 +43,9 @@ class Overhead:
         return self.calls[way].best_s - self.calls["no node"].best_s
 
 
-def measure_overhead(
+def measure_ros_latency(
     folder: Path, device: torch.device, threads: int, calls: int, advance: Callable[[], object] = lambda: None
-) -> Overhead:
+) -> RosLatency:
     """Calls each way in turns, so that what else the machine does meets all; `advance` is called after each turn."""
     own_domain()
     arguments = ros_arguments({"model": str(folder), "device": str(device), "threads": threads}, log_level="warn")
@@ -76,10 +76,10 @@ def measure_overhead(
     finally:
         rclpy.shutdown()
     timings = {way: Timing(tuple(taken)) for way, taken in seconds.items()}
-    return Overhead(len(actions), subject.search.horizon, timings)
+    return RosLatency(len(actions), subject.search.horizon, timings)
 
 
-def overhead_table(result: Overhead) -> Table:
+def ros_latency_table(result: RosLatency) -> Table:
     """A row per way."""
     rows = tuple(
         (

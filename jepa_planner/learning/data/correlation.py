@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 NO_MOTION = 1e-3
-"""Steps (m, rad, closedness) below do not move."""
+"""Steps (m, rad, closure) below do not move."""
 LEAST_STEPS = 20
 """Fewer steps that move say nothing."""
 CLEAR, FAINT = 0.6, 0.4

@@ -19,7 +19,7 @@ LONGEST_STEP_S, LONG_STEP_S = 10.0, 2.0
 """Above the first time_step_s must be in milliseconds or a rate; above the second it may be one."""
 
 
-def look_at(episodes: Episodes, least_frames: int = 2) -> list[Finding]:
+def check_episodes(episodes: Episodes, least_frames: int = 2) -> list[Finding]:
     """All that is wrong with episodes, or may be; raises EpisodeError where they have less than so many frames."""
     check_length(episodes.images.shape[1], least_frames)
     findings = [*_check_time_step(episodes.time_step_s)]

@@ -79,13 +79,13 @@ class Episodes:
     def __len__(self) -> int:
         return len(self.images)
 
-    def part(self, numbers: np.ndarray) -> Episodes:
+    def part(self, episode_indices: np.ndarray) -> Episodes:
         """Some of them, by number, in that order."""
         arrays = {
-            name: getattr(self, name)[numbers]
+            name: getattr(self, name)[episode_indices]
             for name in ("images", "states", "actions", "object_pose", "seeds", "scenes", "motions")
         }
-        return replace(self, **arrays, behaviour=tuple(self.behaviour[number] for number in numbers))
+        return replace(self, **arrays, behaviour=tuple(self.behaviour[number] for number in episode_indices))
 
 
 def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = (), mix: str = "") -> None:

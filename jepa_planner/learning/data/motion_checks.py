@@ -161,10 +161,10 @@ def _check_axes(axes: Axes, states: np.ndarray) -> Iterator[Finding]:
 
 def _check_gain(axes: Axes) -> Iterator[Finding]:
     for number, name in enumerate(axes.names):
-        asked, done = axes.commanded[..., number], axes.done[..., number]
-        if np.abs(done).max() < 5 * NO_MOTION or abs(correlation(asked, done)) < CLEAR:
+        commanded, done = axes.commanded[..., number], axes.done[..., number]
+        if np.abs(done).max() < 5 * NO_MOTION or abs(correlation(commanded, done)) < CLEAR:
             continue
-        gain = float((asked * done).sum() / (asked * asked).sum())
+        gain = float((commanded * done).sum() / (commanded * commanded).sum())
         if not 0.1 < abs(gain) < 5.0:
             yield refused(
                 f"{axes.states[number]} changes by {abs(gain):.3g} for each 1 of {name}, expected about 1: are states "
@@ -216,24 +216,24 @@ def _check_time(axes: Axes, r: float, what: str) -> Iterator[Finding]:
 
 
 def _check_gripper(episodes: Episodes) -> Iterator[Finding]:
-    asked, states = episodes.actions[..., GRIPPER], episodes.states
+    commanded, states = episodes.actions[..., GRIPPER], episodes.states
     before = states[:, :-1, GRIPPER]
-    possible = np.clip(before + asked, 0.0, 1.0) - before
+    possible = np.clip(before + commanded, 0.0, 1.0) - before
     inverted = False
     for channel in (GRIPPER, MEASURED):
         name, done = STATE_CHANNELS[channel], np.diff(states[..., channel], axis=1)
-        moving = (np.abs(asked) > 0.05) & (np.abs(done) > 0.05)
-        r = correlation(asked[moving], done[moving])
+        moving = (np.abs(commanded) > 0.05) & (np.abs(done) > 0.05)
+        r = correlation(commanded[moving], done[moving])
         if moving.sum() >= LEAST_STEPS // 4 and r < -CLEAR:
             inverted = True
             yield refused(
-                f"{name} goes the other way than dclosedness: r {r:.2f}, expected about 1 (0 is open, 1 closed in "
+                f"{name} goes the other way than dclosure: r {r:.2f}, expected about 1 (0 is open, 1 closed in "
                 "both): is the gripper inverted?"
             )
             continue
-        if channel == GRIPPER and not asked.any() and np.abs(done).max() > 0.2:
+        if channel == GRIPPER and not commanded.any() and np.abs(done).max() > 0.2:
             largest = np.abs(done).max()
-            yield warned(f"actions: dclosedness is 0 throughout, while {name} changes by up to {largest:.2g} in a step")
+            yield warned(f"actions: dclosure is 0 throughout, while {name} changes by up to {largest:.2g} in a step")
         closing = possible > 0.3
         if closing.sum() >= LEAST_STEPS // 4 and np.ptp(states[..., channel]) < 0.15:
             yield refused(
@@ -242,18 +242,18 @@ def _check_gripper(episodes: Episodes) -> Iterator[Finding]:
                 "the fingers in metres?"
             )
     if not inverted:
-        yield from _check_blocked(asked, states)
+        yield from _check_blocked(commanded, states)
 
 
-def _check_blocked(asked: np.ndarray, states: np.ndarray) -> Iterator[Finding]:
+def _check_blocked(commanded: np.ndarray, states: np.ndarray) -> Iterator[Finding]:
     """An object stops fingers that close, and hardly ever fingers that open."""
-    rests = (np.abs(asked[:, 1:]) < 0.02) & (np.abs(asked[:, :-1]) < 0.02)
+    rests = (np.abs(commanded[:, 1:]) < 0.02) & (np.abs(commanded[:, :-1]) < 0.02)
     behind = (states[:, 2:, MEASURED] - states[:, 2:, GRIPPER])[rests]
     opening, closing = int((behind > 0.15).sum()), int((behind < -0.15).sum())
     if opening > LEAST_STEPS and opening > 4 * closing:
         yield warned(
             f"fingers stop short of opening in {opening} frames and of closing in {closing}, as if they held things "
-            "from inside: expected 0 open and 1 closed: is closedness inverted?"
+            "from inside: expected 0 open and 1 closed: is closure inverted?"
         )
 
 

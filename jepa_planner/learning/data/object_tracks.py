@@ -25,8 +25,8 @@ class TrackThresholds:
     """holding: a closed gripper whose fingers are measured at most so far closed holds something, if it does for
     settled_frames. low_m: a hand below may touch what lies on the table, and does if it goes farther aside than
     still_m. dropped_m: what is let go so far above where it was taken falls. contact_m: a closed, empty hand that went
-    so far along the table has surely met what it pushes, on_the_way_m (give or take doubt_m) after it set off; one that
-    went longest_m has lost it. aside_m: it pushes straight ahead, but for so much.
+    so far along the table has surely met what it pushes, on_the_way_m (give or take uncertainty_m) after it set off;
+    one that went longest_m has lost it. aside_m: it pushes straight ahead, but for so much.
     """
 
     holding: float = 0.75
@@ -36,7 +36,7 @@ class TrackThresholds:
     dropped_m: float = 0.02
     contact_m: float = 0.05
     on_the_way_m: float = 0.025
-    doubt_m: float = 0.015
+    uncertainty_m: float = 0.015
     longest_m: float = 0.2
     aside_m: float = 0.015
 
@@ -44,13 +44,13 @@ class TrackThresholds:
 class ObjectTrack(NamedTuple):
     """Of the object that the hand acts on, for each frame of an episode.
 
-    at_m [T+1, 3]: where it is, in a frame of its own, known up to the difference of doubt_m [T+1]. stretch int [T+1]:
-    only frames of the same one can be compared; -1: with none. acts int [T+1]: twice the acts of the hand that are
-    over, one more within one.
+    at_m [T+1, 3]: where it is, in a frame of its own, known up to the difference of uncertainty_m [T+1]. stretch int
+    [T+1]: only frames of the same one can be compared; -1: with none. acts int [T+1]: twice the contact segments that
+    are over, one more within one.
     """
 
     at_m: np.ndarray
-    doubt_m: np.ndarray
+    uncertainty_m: np.ndarray
     stretch: np.ndarray
     acts: np.ndarray
 
@@ -64,13 +64,13 @@ class FramePairs(NamedTuple):
     now: np.ndarray
     goal: np.ndarray
     off_m: np.ndarray
-    doubt_m: np.ndarray
+    uncertainty_m: np.ndarray
     hand: np.ndarray
     goal_hand: np.ndarray
 
 
 def frame_pairs(states: np.ndarray, thresholds: TrackThresholds | None = None) -> FramePairs:
-    """All pairs in episodes that can be compared, with at most one act of the hand between: states [E, T+1, S].
+    """All pairs in episodes that can be compared, with at most one contact segment between: states [E, T+1, S].
 
     With more it may be another object each time.
     """
@@ -82,9 +82,11 @@ def frame_pairs(states: np.ndarray, thresholds: TrackThresholds | None = None) -
         known = (track.stretch[:, None] == track.stretch) & (track.stretch >= 0) & (touched <= 1)
         now, goal = (frames.astype(np.int16) for frames in np.nonzero(known))
         off_m = np.linalg.norm(track.at_m[now] - track.at_m[goal], axis=1)
-        doubt_m = np.abs(track.doubt_m[now] - track.doubt_m[goal])
+        uncertainty_m = np.abs(track.uncertainty_m[now] - track.uncertainty_m[goal])
         episodes = np.full(len(now), number, np.int32)
-        pairs.append((episodes, now, goal, off_m.astype(np.float32), doubt_m.astype(np.float32), hand[now], hand[goal]))
+        pairs.append(
+            (episodes, now, goal, off_m.astype(np.float32), uncertainty_m.astype(np.float32), hand[now], hand[goal])
+        )
     return FramePairs(*(np.concatenate(parts) for parts in zip(*pairs, strict=True)))
 
 
@@ -149,7 +151,7 @@ class _Track:
 
     track: ObjectTrack
     at_m: np.ndarray | float = 0.0
-    doubt_m: np.ndarray | float = 0.0
+    uncertainty_m: np.ndarray | float = 0.0
     stretch: int = 0
     acts: int = 0
 
@@ -157,14 +159,14 @@ class _Track:
         """It stays from one frame up to another."""
         self._put(first, end, np.broadcast_to(self.at_m, (end - first, 3)))
 
-    def follow(self, first: int, moved: np.ndarray, doubt_m: np.ndarray | float = 0.0) -> None:
-        """In an act of the hand it goes so far [F, 3] from where it is, which is more uncertain by doubt_m [F]."""
-        before_m = self.doubt_m
+    def follow(self, first: int, moved: np.ndarray, uncertainty_m: np.ndarray | float = 0.0) -> None:
+        """In a contact segment it goes so far [F, 3] from where it is, which is more uncertain by uncertainty_m [F]."""
+        before_m = self.uncertainty_m
         self.acts += 1
-        self.doubt_m = before_m + doubt_m
+        self.uncertainty_m = before_m + uncertainty_m
         self._put(first, first + len(moved), self.at_m + moved)
         self.acts += 1
-        self.doubt_m = float(np.max(self.doubt_m))
+        self.uncertainty_m = float(np.max(self.uncertainty_m))
         self.at_m = self.at_m + moved[-1]
 
     def lose(self, first: int, end: int) -> None:
@@ -184,7 +186,7 @@ class _Track:
 
     def _put(self, first: int, end: int, at_m: np.ndarray) -> None:
         track = self.track
-        track.at_m[first:end], track.doubt_m[first:end] = at_m, self.doubt_m
+        track.at_m[first:end], track.uncertainty_m[first:end] = at_m, self.uncertainty_m
         track.stretch[first:end], track.acts[first:end] = self.stretch, self.acts
 
 
@@ -215,6 +217,6 @@ def _push(growing: _Track, first: int, run: np.ndarray, limits: TrackThresholds)
     farthest_m = np.maximum.accumulate(gone[1 : far + 1, 0])
     moved = np.zeros((far, 3))
     moved[:, :2] = np.maximum(farthest_m - limits.on_the_way_m, 0.0)[:, None] * along
-    doubt_m = limits.doubt_m * np.clip(farthest_m / limits.contact_m, 0.0, 1.0)
-    growing.follow(first + 1, moved, doubt_m)
+    uncertainty_m = limits.uncertainty_m * np.clip(farthest_m / limits.contact_m, 0.0, 1.0)
+    growing.follow(first + 1, moved, uncertainty_m)
     growing.rest(first + far + 1, first + len(run))

@@ -65,14 +65,14 @@ def _check_frozen(name: str, stays: np.ndarray, moving: np.ndarray) -> Iterator[
     if moving.sum() < LEAST_STEPS:
         return
     share, most = stays[moving].mean(), _largest_share(stays, moving)
-    says = (
+    description = (
         f"view {name}: the picture stays the same in {stays[moving].sum()} of {moving.sum()} steps in "
         "which the arm moves by more than 1 cm, expected 0: did the camera stop?"
     )
     if share > 0.5:
-        yield refused(says)
+        yield refused(description)
     elif share > 0.1 or most > 0.5:  # a plain table looks the same from two places now and then
-        yield warned(says)
+        yield warned(description)
 
 
 def _largest_share(stays: np.ndarray, moving: np.ndarray) -> float:

@@ -11,7 +11,7 @@ from jepa_planner.learning.data.episodes import EpisodeError, Episodes
 from jepa_planner.learning.data.finding import Finding, warned
 from jepa_planner.learning.data.images_on_disk import Images, frames_at
 from jepa_planner.model.contract import Contract
-from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.model.world_model import WorldModel
 
 FRAMES = 64
@@ -19,7 +19,7 @@ NEARER = 0.9
 """Pictures that are so much nearer to the model's own in another order were recorded in that one."""
 
 
-def check_familiar(model: WorldModel, known: Familiarity | None, images: Images) -> Iterator[Finding]:
+def check_in_distribution(model: WorldModel, known: LatentStatistics | None, images: Images) -> Iterator[Finding]:
     """What may be wrong with pictures [E, T, V, H, W, 3] of the model's views; nothing is known without `known`."""
     if known is None:
         return
@@ -70,5 +70,5 @@ def check_frames(episodes: Episodes, contract: Contract) -> None:
         print(f"warning: the episodes do not name their frames; taken as the model's, {frames}", file=sys.stderr)
 
 
-def _distance(model: WorldModel, known: Familiarity, pictures: np.ndarray) -> float:
+def _distance(model: WorldModel, known: LatentStatistics, pictures: np.ndarray) -> float:
     return float(known.distance(model.encode(pictures).cpu()).mean())

@@ -22,27 +22,27 @@ SURE = 0.97
 
 def check_rotations(episodes: Episodes) -> Iterator[Finding]:
     """What angles are instead of those that are expected, where that explains what the actions asked for."""
-    asked, angles = episodes.actions[..., RPY], episodes.states[..., RPY]
+    commanded, angles = episodes.actions[..., RPY], episodes.states[..., RPY]
     lengths = np.linalg.norm(episodes.states[..., 3:7], axis=-1)
     if angles.reshape(-1, 3).std(axis=0).max() > TURNS and np.abs(lengths - 1.0).max() < NO_MOTION:
         yield refused(
-            "states: roll, pitch, yaw and closedness_commanded have together a length of 1 throughout: are they a "
+            "states: roll, pitch, yaw and closure_commanded have together a length of 1 throughout: are they a "
             "quaternion? expected three angles (rad, extrinsic xyz) and 0 (open) to 1 (closed)"
         )
         return
-    if (np.abs(asked).max(axis=-1) > NO_MOTION).sum() < LEAST_STEPS:
+    if (np.abs(commanded).max(axis=-1) > NO_MOTION).sum() < LEAST_STEPS:
         return
-    r = correlation(asked, _turns(rotation_matrix, angles))
-    fits = {says: correlation(asked, _turns(matrix, angles)) for says, matrix in READINGS.items()}
-    says = max(fits, key=lambda reading: fits[reading])
-    if _is_read_so(r, fits[says]):
+    r = correlation(commanded, _turns(rotation_matrix, angles))
+    fits = {reading_name: correlation(commanded, _turns(matrix, angles)) for reading_name, matrix in READINGS.items()}
+    reading_name = max(fits, key=lambda reading: fits[reading])
+    if _is_read_so(r, fits[reading_name]):
         yield refused(
-            f"states: roll, pitch and yaw are {says}, expected angles (rad, extrinsic xyz): their changes and "
-            f"droll_rad, dpitch_rad, dyaw_rad have r {r:.2f} as they are and {fits[says]:.2f} if read so"
+            f"states: roll, pitch and yaw are {reading_name}, expected angles (rad, extrinsic xyz): their changes and "
+            f"droll_rad, dpitch_rad, dyaw_rad have r {r:.2f} as they are and {fits[reading_name]:.2f} if read so"
         )
         return
     differences = (np.diff(angles, axis=1) + np.pi) % (2 * np.pi) - np.pi
-    if _is_read_so(r, own := correlation(asked, tamed(differences))):
+    if _is_read_so(r, own := correlation(commanded, tamed(differences))):
         yield refused(
             "actions: droll_rad, dpitch_rad, dyaw_rad are differences of the angles, expected those of the turn from "
             f"one state to the next, about the base's axes: r {r:.2f} with that and {own:.2f} with the differences"

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from jepa_planner.core.arm_layout import ACTION_CHANNELS, STATE_CHANNELS
+from jepa_planner.core.channel_names import present_names
 from jepa_planner.learning.data.joined_shards import Shard
 from jepa_planner.learning.data.shard_file import EpisodeError, as_texts
 
@@ -22,7 +23,7 @@ def check_meaning(path: Path, file: h5py.File) -> None:
     format = as_texts(file.attrs["format"], path)[0] if "format" in file.attrs else None
     if format not in FORMATS:
         raise EpisodeError(f"{path} has format {format!r}, expected {FORMAT!r}")
-    channels = tuple(as_texts(file.attrs[name], path) for name in ("state_channels", "action_channels"))
+    channels = tuple(present_names(as_texts(file.attrs[name], path)) for name in ("state_channels", "action_channels"))
     if channels != (STATE_CHANNELS, ACTION_CHANNELS):
         raise EpisodeError(f"{path} has channels {channels}, expected {(STATE_CHANNELS, ACTION_CHANNELS)}")
 

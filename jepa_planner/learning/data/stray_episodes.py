@@ -19,10 +19,10 @@ LEAST_OF_EPISODE = 8
 def check_strays(episodes: Episodes, done: np.ndarray) -> Iterator[Finding]:
     """Episodes in which a channel, or all of a kind, is not done as asked, where it is in the others [E, T, 7]."""
     for three in (XYZ, RPY):
-        asked, followed = episodes.actions[..., three], tamed(done[..., three])
+        commanded, followed = episodes.actions[..., three], tamed(done[..., three])
         strays = {}
         for channels, least_r in (*((slice(n, n + 1), -FAINT) for n in range(3)), (slice(0, 3), FAINT)):
-            one, other = asked[..., channels], followed[..., channels]
+            one, other = commanded[..., channels], followed[..., channels]
             if correlation(one, other) < CLEAR:
                 continue
             for number in range(len(episodes)):
@@ -37,7 +37,7 @@ def check_strays(episodes: Episodes, done: np.ndarray) -> Iterator[Finding]:
             yield warned(
                 f"in {len(strays)} of {len(episodes)} episodes the arm does not do what is asked, the first is episode "
                 f"{number}: {names} and the changes of {states} have r {r:.2f} there and "
-                f"{correlation(asked[..., channels], followed[..., channels]):.2f} in all"
+                f"{correlation(commanded[..., channels], followed[..., channels]):.2f} in all"
             )
 
 
@@ -49,7 +49,7 @@ def check_repeated(episodes: Episodes) -> Iterator[Finding]:
         parts = episodes.states[number], episodes.actions[number], *episodes.images[number, [0, -1]]
         content = hashlib.sha256(b"".join(part.tobytes() for part in parts)).digest()
         before = first.setdefault(content, number)
-        if before != number and episodes.motions[before] != episodes.motions[number]:  # takes may look the same
+        if before != number and episodes.motions[before] != episodes.motions[number]:  # variants may look the same
             repeated[number] = before
     if repeated:
         number, before = next(iter(repeated.items()))

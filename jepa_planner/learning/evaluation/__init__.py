@@ -1,1 +1,1 @@
-"""Closed-loop trials on unseen scenes, floors to compare with, statistics and reports."""
+"""Closed-loop trials on unseen scenes, baselines to compare with, statistics and reports."""

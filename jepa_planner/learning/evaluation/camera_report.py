@@ -17,7 +17,7 @@ FLAT_CONTRAST = 0.05
 SAME_PICTURE = 0.02
 """Two pictures hardly differ when their energy is less than this share of that of unrelated frames."""
 NEGLIGIBLE = np.array([0.005] * 3 + [0.03] * 3 + [0.05])
-"""Parts of a true action (m, rad, closedness) that are not worth a word."""
+"""Parts of a true action (m, rad, closure) that are not worth a word."""
 NEAR_STEPS = 1.5
 """A minimum is never called far within so many grid steps of the truth: finer is below the grid's resolution."""
 NEAR_SHARE = 0.5
@@ -29,7 +29,7 @@ WHAT_TO_CHECK = (
     "the state: metres and radians, of the frame and the tcp that the contract names, roll-pitch-yaw extrinsic xyz",
     "the axes' signs: move the arm along +x, +y, +z of the base frame and compare the states",
     "the time step: the pictures should lie about one step of the model apart",
-    "the gripper's sign: closedness is 0 when open and 1 when closed",
+    "the gripper's sign: closure is 0 when open and 1 when closed",
 )
 
 
@@ -130,7 +130,7 @@ def _about_flatness(landscape: Landscape, contrast: float, facts: ModelFacts) ->
             against = f" and by {spread / facts.energy_scale:.2%} of the energy of unrelated pictures"
         said = "to this model the action makes next to no difference here"
         if contrast <= ROUNDING:
-            said = "the model sees no difference between actions, and a goal would end at its first look"
+            said = "the model sees no difference between actions, and a goal would end at its first observation"
         yield Finding(
             "flat", True,
             f"the landscape is flat: over the whole grid the energy changes by {contrast:.2%} of its mean (at least "

@@ -66,7 +66,7 @@ def _mistakes(axes: tuple[GridAxis, ...], true: np.ndarray) -> Iterator[tuple[np
 
 def _sign_hint(axis: GridAxis) -> str:
     if axis.channel == GRIPPER:
-        return "closedness must be 0 when open and 1 when closed"
+        return "closure must be 0 when open and 1 when closed"
     if axis.unit == "rad":
         return f"{axis.name} must be in rad, extrinsic xyz, and turn the right way round"
     return (

@@ -1,4 +1,4 @@
-"""What can be evaluated: the world model's planner, and the floors that anything useful must beat."""
+"""What can be evaluated: the world model's planner, and the baselines that anything useful must beat."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 
 from jepa_planner.core.arm_layout import AXES, GRIPPER
 from jepa_planner.learning.evaluation.scenes import Scene
-from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.decision import Decision, DecisionKind, Reason, gave_up
-from jepa_planner.planning.out_of_distribution import UnfamiliarGoalError
+from jepa_planner.planning.out_of_distribution import OutOfDistributionGoalError
 from jepa_planner.planning.planner import Planner
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.plan import Solver
 from jepa_planner.planning.sub_goals import ImagineMode, SubGoalHeadLike
 from jepa_planner.planning.verdict import VerdictHeadLike
 
-FLOOR_PX = 64
+BASELINE_PX = 64
 
 
 
@@ -52,11 +52,11 @@ def has_ended(policy: Policy) -> bool:
 class WorldModelPolicy:
     """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended.
 
-    settings: those that go with the model. solver and deadline_s: theirs where None. plan_seconds grows by the
-    seconds of each look and plan. familiarity: with the model's statistics, it ends at what the model does not know.
-    verdict_head: the bundle's, which says when the work is done. imagine_sub_goals: when sub_goal_head, the bundle's,
-    is used. From `start` on, goal_latents [G, N, D] are those of the goal pictures, views and channels what the model
-    takes of an observation.
+    settings: those that go with the model. solver and deadline_s: theirs where None. plan_seconds grows by the seconds
+    of each observation and plan. latent_statistics: with the model's statistics, it ends at what the model does not
+    know. verdict_head: the bundle's, which says when the work is done. imagine_sub_goals: when sub_goal_head, the
+    bundle's, is used. From `start` on, goal_latents [G, N, D] are those of the goal pictures, views and channels what
+    the model takes of an observation.
     """
 
     model: WorldModel
@@ -66,7 +66,7 @@ class WorldModelPolicy:
     deadline_s: float | None = None
     sub_goal_head: SubGoalHeadLike | None = None
     imagine_sub_goals: ImagineMode = "never"
-    familiarity: Familiarity | None = None
+    latent_statistics: LatentStatistics | None = None
     verdict_head: VerdictHeadLike | None = None
     last: Decision | None = None
 
@@ -81,24 +81,26 @@ class WorldModelPolicy:
         return self.model.contract.image.views
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
-        """Encode the goal images, with the task's steps for all of them together; still where one is unfamiliar."""
+        """Encode the goal images, with the task's steps for all of them together; still where one is out of
+        distribution.
+        """
         contract = self.model.contract
         contract.check_frame(env.base_frame, env.tcp_frame)
         self.views = contract.pick_views(env.views)
         self.channels = contract.state.columns
         self._planning = Planner(
             self.model, self.settings, self.solver, self.deadline_s or 0.0, self.sub_goal_head,
-            self.imagine_sub_goals, self.familiarity, self.verdict_head,
+            self.imagine_sub_goals, self.latent_statistics, self.verdict_head,
         )  # fmt: skip
         self.last = None
         try:
             self._planning.set_goal([goal[self.views] for goal in goals], seed=seed, max_steps=env.max_steps)
-        except UnfamiliarGoalError as error:
+        except OutOfDistributionGoalError as error:
             self.last = gave_up(Reason.UNFAMILIAR_GOAL, str(error))
         self.goal_latents = self._planning.goals
 
     def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
-        """One look, one plan, one action."""
+        """One observation, one plan, one action."""
         if has_ended(self):
             return np.zeros(7, dtype=np.float32)
         started = time.perf_counter()
@@ -109,15 +111,15 @@ class WorldModelPolicy:
         return self.last.action
 
 
-class Floor:
-    """Common to the floors: any small picture will do, and nothing is said of how things stand."""
+class Baseline:
+    """Common to the baselines: any small picture will do, and nothing is said of how things stand."""
 
-    image_size_px = FLOOR_PX
+    image_size_px = BASELINE_PX
     cameras = ()
     last = None
 
 
-class NoopPolicy(Floor):
+class NoopPolicy(Baseline):
     """Does nothing: what is solved without acting is no task."""
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
@@ -128,7 +130,7 @@ class NoopPolicy(Floor):
         return np.zeros(7, dtype=np.float32)
 
 
-class RandomPolicy(Floor):
+class RandomPolicy(Baseline):
     """Even random actions within bounds."""
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
@@ -140,7 +142,7 @@ class RandomPolicy(Floor):
         return self._rng.uniform(-self._max, self._max).astype(np.float32)
 
 
-class PixelPolicy(Floor):
+class PixelPolicy(Baseline):
     """Greedy in pixel space with the true simulator as its look-ahead: better dynamics than any model has, but pixels
     as energy.
 
@@ -175,8 +177,8 @@ class PixelPolicy(Floor):
         return float(np.mean((self._env.foresee(action).astype(np.float32) - goal) ** 2))
 
 
-class ExpertPolicy(Floor):
-    """The scripted expert with the simulator's knowledge: not a floor but the ceiling."""
+class ExpertPolicy(Baseline):
+    """The scripted expert with the simulator's knowledge: not a baseline but the ceiling."""
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Begin the task; raises ValueError in a scene that does not know how it is done."""
@@ -189,9 +191,9 @@ class ExpertPolicy(Floor):
         return next(self._actions, np.zeros(7)).astype(np.float32)
 
 
-def floor_policy(name: str) -> Policy:
-    """A floor, or "expert", by its name; raises ValueError listing the known ones."""
-    floors = {"noop": NoopPolicy, "random": RandomPolicy, "pixel": PixelPolicy, "expert": ExpertPolicy}
-    if name not in floors:
-        raise ValueError(f"unknown floor {name!r}; known are {', '.join(floors)}")
-    return floors[name]()
+def baseline_policy(name: str) -> Policy:
+    """A baseline, or "expert", by its name; raises ValueError listing the known ones."""
+    baselines = {"noop": NoopPolicy, "random": RandomPolicy, "pixel": PixelPolicy, "expert": ExpertPolicy}
+    if name not in baselines:
+        raise ValueError(f"unknown baseline {name!r}; known are {', '.join(baselines)}")
+    return baselines[name]()

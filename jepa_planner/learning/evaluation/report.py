@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.evaluation.statistics import percentile, wilson_interval
 from jepa_planner.learning.evaluation.trials import WITHIN_STEPS, Trial, TrialSettings
-from jepa_planner.planning.decision import DOUBTS, Reason
+from jepa_planner.planning.decision import OUT_OF_DISTRIBUTION, Reason
 from jepa_planner.planning.solvers.settings import SearchSettings
 from jepa_planner.planning.solvers.table import name_of
 
@@ -19,18 +19,18 @@ def summarise(
     settings: TrialSettings,
     plan_seconds: Sequence[float],
     model: str | None,
-    floor: str,
+    baseline: str,
     ros: bool = False,
     search: SearchSettings | None = None,
     deadline_s: float | None = None,
     imagine_sub_goals: str | None = None,
-    wary: bool = False,
+    monitored: bool = False,
     verdict: bool = False,
 ) -> dict[str, object]:
     """All numbers of an evaluation as plain JSON types; search and what follows: those used, where a model planned."""
     successes = sum(t.success for t in trials)
     low, high = wilson_interval(successes, len(trials))
-    doubts = {reason.name for reason in DOUBTS}
+    anomalies = {reason.name for reason in OUT_OF_DISTRIBUTION}
     return {
         "task": settings.task,
         "episodes": len(trials),
@@ -41,13 +41,13 @@ def summarise(
         "success_means": success_means(trials, settings),
         **counts(trials, said=not settings.stop_at_success and any(t.reason for t in trials)),
         "ends": dict(Counter(t.reason for t in trials if t.reason)),
-        "doubts": dict(Counter(t.reason for t in trials if t.reason in doubts)),
+        "out_of_distribution": dict(Counter(t.reason for t in trials if t.reason in anomalies)),
         "plan_seconds_median": round(percentile(plan_seconds, 50), 4) if plan_seconds else None,
         "plan_seconds_p95": round(percentile(plan_seconds, 95), 4) if plan_seconds else None,
         "steps_median": percentile([t.steps for t in trials if t.success], 50) if successes else None,
         "distance_m_median": round(percentile([t.distance_m for t in trials], 50), 4),
         "scenes_drawn": sum(t.draws for t in trials),
-        "floor": floor,
+        "baseline": baseline,
         "seed": settings.seed,
         "model": model,
         "goal_images": settings.goal_images,
@@ -59,7 +59,7 @@ def summarise(
         "search": None if search is None else {"solver": name_of(search), **to_plain(search)},
         "deadline_s": deadline_s,
         "imagine_sub_goals": imagine_sub_goals,
-        "wary": wary,
+        "monitored": monitored,
         "verdict": verdict,
         "trials": [dataclasses.asdict(t) for t in trials],
     }
@@ -70,7 +70,7 @@ def success_means(trials: Sequence[Trial], settings: TrialSettings) -> str:
     if settings.stop_at_success:
         return "solved at some moment, which ended the trial"
     if settings.unreachable:
-        return f"ended as stalled or by a doubt within {WITHIN_STEPS} steps"
+        return f"ended as stalled or as out of distribution within {WITHIN_STEPS} steps"
     if not any(t.reason for t in trials):
         return "solved at the end: nothing was said"
     return 'said "reached", and it was true'
@@ -96,7 +96,7 @@ def counts(trials: Sequence[Trial], said: bool) -> dict[str, object]:
 
 def in_words(summary: dict[str, object]) -> str:
     """A few lines for a terminal."""
-    who = summary["model"] if summary["floor"] == "none" else f"floor: {summary['floor']}"
+    who = summary["model"] if summary["baseline"] == "none" else f"baseline: {summary['baseline']}"
     unreachable, episodes = summary["unreachable"], summary["episodes"]
     goals = f"{summary['goal_images']} goal images" + (f", unreachable: {unreachable}" if unreachable else "")
     lines = [
@@ -110,8 +110,8 @@ def in_words(summary: dict[str, object]) -> str:
         )
     else:
         lines += _said_beside_true(summary)
-    if (doubts := summary["doubts"]) and not unreachable:
-        lines.append(f"  ended by a doubt: {_listed(doubts)}")
+    if (anomalies := summary["out_of_distribution"]) and not unreachable:
+        lines.append(f"  ended as out of distribution: {_listed(anomalies)}")
     if summary["plan_seconds_median"] is not None:
         lines.append(
             f"  {summary['plan_seconds_median']:.3f} s per plan (median), {summary['plan_seconds_p95']:.3f} s (95 %)"
@@ -136,5 +136,5 @@ def _said_beside_true(summary: dict[str, object]) -> list[str]:
     return lines
 
 
-def _listed(numbers: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(numbers.items()))
+def _listed(count_of: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(count_of.items()))

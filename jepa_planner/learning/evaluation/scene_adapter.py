@@ -26,7 +26,7 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
     """What the planner asks of a scene; subclasses say how the environment at hand does it.
 
     views: names of the cameras, in the order of the pictures. action_max: bounds of an action [7]: dx, dy, dz (m),
-    three rotations (rad), dclosedness (0 open .. 1 closed); 0 holds an axis. max_steps: of a trial. rest_steps: that
+    three rotations (rad), dclosure (0 open .. 1 closed); 0 holds an axis. max_steps: of a trial. rest_steps: that
     the arm rests before what is true at its end counts. time_step_s: of an action. base_frame, tcp_frame: what poses
     are given in and of, as the robot calls it. goal_images: those of the last `reset`, uint8 [V, H, W, 3] each. Copying
     is refused, as for what owns a simulation; one that can be copied says `__reduce_ex__ = object.__reduce_ex__`.
@@ -52,7 +52,7 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
 
     @abstractmethod
     def state(self) -> np.ndarray:
-        """The arm's state, float32 [8]: x, y, z (m), roll, pitch, yaw (rad) of the tcp in the base frame, closedness
+        """The arm's state, float32 [8]: x, y, z (m), roll, pitch, yaw (rad) of the tcp in the base frame, closure
         commanded and measured.
         """
 
@@ -74,7 +74,7 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
 
     @abstractmethod
     def foresee(self, action: np.ndarray) -> np.ndarray:
-        """The pictures that an action would lead to; the scene stays as it is. For the floor "pixel" alone."""
+        """The pictures that an action would lead to; the scene stays as it is. For the baseline "pixel" alone."""
 
     @property
     def action_space(self) -> spaces.Box:
@@ -130,7 +130,7 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
         info = self._info()
         return self._observe(), float(info["success"]), info["success"], self._steps >= self.max_steps, info
 
-    def look(self) -> np.ndarray:
+    def checked_pictures(self) -> np.ndarray:
         """`pictures`, checked to be what they should; raises AdapterError."""
         return self._checked(self.pictures(), "pictures")
 
@@ -144,7 +144,7 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
         return pictures
 
     def _observe(self) -> dict[str, np.ndarray]:
-        return {"images": self.look(), "state": self.state()}
+        return {"images": self.checked_pictures(), "state": self.state()}
 
     def _info(self) -> dict[str, Any]:
         solved = self.solved()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from jepa_planner.core.parallel import in_parallel
 from jepa_planner.core.strict_fields import to_plain
-from jepa_planner.learning.evaluation.policies import Policy, WorldModelPolicy, floor_policy
+from jepa_planner.learning.evaluation.policies import Policy, WorldModelPolicy, baseline_policy
 from jepa_planner.learning.evaluation.trials import Trial, TrialSettings, run_trials
-from jepa_planner.model.bundle import load_familiarity, load_sub_goal_head, load_verdict_head
+from jepa_planner.model.bundle import load_latent_statistics, load_sub_goal_head, load_verdict_head
 from jepa_planner.model.bundle_files import CONTRACT_FILE, PLANNER_FILE
 from jepa_planner.model.rollout.threads import one_core
 from jepa_planner.model.world_model import WorldModel
@@ -24,10 +24,10 @@ SCENES_PER_JOB = 5
 
 @dataclass(frozen=True)
 class PolicySpec:
-    """What is tried: a floor by its name, or ("none") the bundle of a folder, run as `jepa-planner eval` is told."""
+    """What is tried: a baseline by its name, or ("none") the bundle of a folder, run as `jepa-planner eval` is told."""
 
     folder: Path | None
-    floor: str = "none"
+    baseline: str = "none"
     search: SearchSettings | None = None
     deadline_s: float | None = None
     imagine_sub_goals: ImagineMode = "auto"
@@ -35,7 +35,7 @@ class PolicySpec:
     backend: str = "torch"
     threads: int = 1
     views: tuple[str, ...] = ()
-    wary: bool = True
+    monitored: bool = True
     verdict: bool = True
 
     def settings(self) -> dict[str, object]:
@@ -45,7 +45,7 @@ class PolicySpec:
     def policy(self, plan_seconds: list[float]) -> Policy:
         """Loads what is tried; plan_seconds grows as `WorldModelPolicy` says. Raises as `WorldModel.load` does."""
         if self.folder is None:
-            return floor_policy(self.floor)
+            return baseline_policy(self.baseline)
         model = WorldModel.load(
             self.folder, dtype=self.dtype, backend=self.backend, threads=self.threads, views=self.views
         )
@@ -54,7 +54,7 @@ class PolicySpec:
         head = load_sub_goal_head(self.folder, self.views)
         policy = WorldModelPolicy(model, planner_settings, plan_seconds, solver, self.deadline_s, head)
         policy.imagine_sub_goals = self.imagine_sub_goals
-        policy.familiarity = load_familiarity(self.folder) if self.wary else None
+        policy.latent_statistics = load_latent_statistics(self.folder) if self.monitored else None
         policy.verdict_head = load_verdict_head(self.folder, self.views) if self.verdict else None
         return policy
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from jepa_planner.learning.evaluation.policies import Policy, has_ended
 from jepa_planner.learning.evaluation.scenes import EVALUATION_SEED_START, Scene, make_scene, source_of
-from jepa_planner.planning.decision import DOUBTS, Reason
+from jepa_planner.planning.decision import OUT_OF_DISTRIBUTION, Reason
 
 UNREACHABLE = ("missing", "outside", "other-scene")
 """Goals that cannot be reached. missing: the object is gone, which the goal pictures show; outside: the last of them
@@ -18,7 +18,7 @@ shows it where the arm may not go; other-scene: they are of another table with o
 """
 WITHIN_STEPS = 15
 """A goal that cannot be reached should have ended by then."""
-Look = Callable[[int, Scene, dict[str, np.ndarray]], None]
+Observed = Callable[[int, Scene, dict[str, np.ndarray]], None]
 """Told of each look once the policy has acted on it: actions so far, the scene, the observation."""
 
 
@@ -101,7 +101,7 @@ class Truth:
         self.first_success: int | None = None
         self.since: int | None = None
 
-    def look(self, steps: int, info: Mapping[str, bool]) -> None:
+    def record(self, steps: int, info: Mapping[str, bool]) -> None:
         """After so many steps; info: of the scene's `step`."""
         self.solved = bool(info["success"]) and self._possible
         self.since = (steps if self.since is None else self.since) if info["holds"] else None
@@ -119,13 +119,15 @@ def run_trials(policy: Policy, settings: TrialSettings) -> Iterator[Trial]:
         env.close()
 
 
-def run_trial(env: Scene, policy: Policy, settings: TrialSettings, seed: int, on_look: Look = lambda *_: None) -> Trial:
+def run_trial(
+    env: Scene, policy: Policy, settings: TrialSettings, seed: int, on_observation: Observed = lambda *_: None
+) -> Trial:
     """Play one scene until the planner ends, whatever it says, or the task's steps are spent; then the arm rests for
     `rest_steps` of the scene, and what is true then is the truth.
 
     It is a success where the planner said that the goal is reached, and it was. Of a policy that says nothing, what
     holds at the end counts; with `stop_at_success`, what held at some moment, which ends the trial at once. A goal that
-    cannot be reached is never true: it is a success to end as STALLED or by a doubt within WITHIN_STEPS.
+    cannot be reached is never true: it is a success to end as STALLED or as out of distribution within WITHIN_STEPS.
     """
     options = {"goal_images": settings.goal_images, "vary": settings.vary, "strength": settings.strength}
     if settings.unreachable:
@@ -137,21 +139,21 @@ def run_trial(env: Scene, policy: Policy, settings: TrialSettings, seed: int, on
     truth, steps, truncated = Truth(possible=not settings.unreachable), 0, False
     while True:
         action = policy.act(observation)
-        on_look(steps, env, observation)
+        on_observation(steps, env, observation)
         if truncated or (has_ended(policy) and not settings.stop_at_success):
             break
         observation, _, success, truncated, info = env.step(action)
         steps += 1
-        truth.look(steps, info)
+        truth.record(steps, info)
         if success and settings.stop_at_success:
             break
     for rest in range(0 if settings.stop_at_success else env.rest_steps):
         info = env.step(np.zeros_like(action))[-1]
-        truth.look(steps + 1 + rest, info)
+        truth.record(steps + 1 + rest, info)
     last = policy.last
     verdict = None if last is None else last.verdict
     if settings.unreachable:
-        success = last is not None and last.reason in (Reason.STALLED, *DOUBTS) and steps <= WITHIN_STEPS
+        success = last is not None and last.reason in (Reason.STALLED, *OUT_OF_DISTRIBUTION) and steps <= WITHIN_STEPS
     else:
         said = last is None or settings.stop_at_success or last.reason is Reason.REACHED
         success = said and truth.solved

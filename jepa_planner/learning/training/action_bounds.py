@@ -16,7 +16,7 @@ from jepa_planner.planning.planner_settings import PlannerSettings
 SHARE_WITHIN = 0.999
 """Of the actions that move a channel, so many lie within its bound: a single slip does not widen it."""
 STILL = 1e-4
-"""A channel whose actions (m, rad, closedness) are all smaller is never moved."""
+"""A channel whose actions (m, rad, closure) are all smaller is never moved."""
 SPREAD = 2.0 / 3.0
 """First candidates spread over so much of a bound, for axes that had none."""
 

@@ -10,28 +10,28 @@ import numpy as np
 import torch
 
 from jepa_planner.core.strict_fields import to_plain
-from jepa_planner.learning.data.episode_checks import heed, look_at
+from jepa_planner.learning.data.episode_checks import check_episodes, heed
 from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
 from jepa_planner.learning.training.action_bounds import as_far
 from jepa_planner.learning.training.demonstrations import Demonstrations, encoded_demonstrations
 from jepa_planner.learning.training.fit import FitSettings
+from jepa_planner.learning.training.keypoint_training import (
+    FORESIGHT_BATCH,
+    keypoint_foresight,
+    picture_keyframes,
+    train_keypoint_head,
+)
 from jepa_planner.learning.training.manifest import Run
 from jepa_planner.learning.training.recipe import TUNED_FOR
 from jepa_planner.learning.training.run_folder import check_same_run, write_whole
-from jepa_planner.learning.training.scene_training import (
-    FORESIGHT_BATCH,
-    foresight_seeing,
-    seen_moments,
-    train_seeing_head,
-)
 from jepa_planner.learning.training.sub_goal_training import SubGoalTraining, foresight, train_sub_goal_head
 from jepa_planner.learning.training.windows import Split, split, state_scaling
 from jepa_planner.model.bundle import add_sub_goal_head, load_sub_goal_head
 from jepa_planner.model.bundle_files import ENCODER_FILE
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import SubGoalSpec, TrainingSpec
-from jepa_planner.model.scene_eyes import SceneEyesConfig
+from jepa_planner.model.keypoints import KeypointConfig
 from jepa_planner.model.sub_goal_head import SubGoalHead, SubGoalHeadConfig
 from jepa_planner.model.whole_bundle import whole_bundle
 from jepa_planner.model.world_model import WorldModel
@@ -39,7 +39,7 @@ from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.sub_goals import SubGoalSettings
 
 LEAST_SPREAD = 0.02
-"""Of a state channel (m, rad, closedness), for a head whose arm states count: a hand that stays upright rolls by a few
+"""Of a state channel (m, rad, closure), for a head whose arm states count: a hand that stays upright rolls by a few
 milliradians and at times by thirty times its spread, which nothing foresees and would outweigh where the arm is.
 """
 
@@ -48,14 +48,14 @@ milliradians and at times by thirty times its spread, which nothing foresees and
 class SubGoalRun:
     """How long to train, from which seed, on how many of the demonstrations (None: all).
 
-    seeing: the head looks at the pictures themselves. eyes_of: a bundle whose head sees, with whose eyes it begins.
-    trust_data: what is surely wrong with them is only said; checked: it was said before.
+    keypoints: the head looks at the pictures themselves. keypoints_of: a bundle whose head has keypoints, with which it
+    begins. trust_data: what is surely wrong with them is only said; checked: it was said before.
     """
 
     seed: int = 0
     iterations: int = 6000
-    seeing: bool = False
-    eyes_of: Path | None = None
+    keypoints: bool = False
+    keypoints_of: Path | None = None
     episodes: int | None = None
     command: str = ""
     trust_data: bool = False
@@ -69,30 +69,30 @@ def add_sub_goals(
     """Trains a head on the episodes of folders and writes the bundle `init` with it to `bundle`, which may be `init`.
 
     Resumes from what `run_folder` holds. Returns the report: how well the head, as it is on disk, foresees the next
-    moments of held-out episodes. Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for what
-    does not fit.
+    keyframes of held-out episodes. Raises EpisodeError, ContractError, BundleError, RunFolderError or ValueError for
+    what does not fit.
     """
     run = Run("sub_goals", to_plain(settings))
     model = WorldModel.load(init)
     contract = model.contract
     episodes = read_episodes(demonstrations, settings.episodes)
     if not settings.checked:
-        heed(look_at(episodes), settings.trust_data)
+        heed(check_episodes(episodes), settings.trust_data)
     check_frames(episodes, contract)
-    data = encoded_demonstrations(episodes, model, run_folder, keep_images=settings.seeing)
+    data = encoded_demonstrations(episodes, model, run_folder, keep_images=settings.keypoints)
     about = {"seed": settings.seed, "iterations": settings.iterations, "encoder": contract.files[ENCODER_FILE]}
-    about |= {"data": data.content} | ({"seeing": True} if settings.seeing else {})
-    about |= {"eyes_of": str(settings.eyes_of)} if settings.eyes_of is not None else {}
+    about |= {"data": data.content} | ({"keypoints": True} if settings.keypoints else {})
+    about |= {"keypoints_of": str(settings.keypoints_of)} if settings.keypoints_of is not None else {}
     check_same_run(run_folder / "sub_goals.json", run_folder / "sub_goals.ckpt", about)
     parts = split(data.states)
     torch.manual_seed(settings.seed)
-    head = _head(contract, data, parts, settings.seeing)
-    if settings.seeing:
-        if settings.eyes_of is not None:
-            _take_eyes(head, settings.eyes_of)
-        training = scene_training(settings.iterations)
-        sampler = seen_moments(data, parts.train, training, settings.seed)
-        train_seeing_head(head, sampler, training, run_folder, settings.seed)
+    head = _head(contract, data, parts, settings.keypoints)
+    if settings.keypoints:
+        if settings.keypoints_of is not None:
+            _copy_keypoints(head, settings.keypoints_of)
+        training = keypoint_training(settings.iterations)
+        sampler = picture_keyframes(data, parts.train, training, settings.seed)
+        train_keypoint_head(head, sampler, training, run_folder, settings.seed)
     else:
         train_sub_goal_head(
             head, *data.part(parts.train), sub_goal_training(settings.iterations), run_folder, settings.seed
@@ -101,58 +101,58 @@ def add_sub_goals(
         data=data.in_words, command=settings.command, seeds=(settings.seed,), steps={"sub_goals": settings.iterations}
     )
     planner_settings = PlannerSettings.load(init, contract)
-    pursuit = planner_settings.sub_goals or SubGoalSettings(
+    sub_goal_settings = planner_settings.sub_goals or SubGoalSettings(
         steps=as_far(SubGoalSettings.steps, TUNED_FOR, contract.action.max_abs)
     )
     with whole_bundle(bundle) as new:
         add_sub_goal_head(init, new, head, SubGoalSpec(head=head.config, training=trained))
-        changed = replace(planner_settings, sub_goals=pursuit).save(new)
+        changed = replace(planner_settings, sub_goals=sub_goal_settings).save(new)
         run.note(new, {"demonstrations": episodes}, init)
     report = {
         "demonstrations": len(data.states), "held_out": len(parts.held_out),
-        "moments_per_episode": round(data.moments_per_episode, 1),
+        "keyframes_per_episode": round(data.keyframes_per_episode, 1),
         "foresight": _foresight(bundle, data, parts.held_out), "planner": changed,
     }  # fmt: skip
     write_whole(run_folder / "report.json", report)
     return report
 
 
-def _head(contract: Contract, data: Demonstrations, parts: Split, seeing: bool) -> SubGoalHead:
+def _head(contract: Contract, data: Demonstrations, parts: Split, keypoints: bool) -> SubGoalHead:
     encoder, scene = contract.encoder, None
-    if seeing:
-        scene = SceneEyesConfig(image_size=encoder.image_size, views=encoder.views)
+    if keypoints:
+        scene = KeypointConfig(image_size=encoder.image_size, views=encoder.views)
     config = SubGoalHeadConfig(
         latent_tokens=contract.latent.tokens, latent_channels=contract.latent.channels,
         state_dim=len(contract.state.channels), scene=scene,
     )  # fmt: skip
     head = SubGoalHead(config)
     mean, spread = state_scaling(data.states[parts.train])
-    head.set_scaling(mean, spread.clamp(min=LEAST_SPREAD) if seeing else spread)
+    head.set_scaling(mean, spread.clamp(min=LEAST_SPREAD) if keypoints else spread)
     return head
 
 
-def _take_eyes(head: SubGoalHead, bundle: Path) -> None:
+def _copy_keypoints(head: SubGoalHead, bundle: Path) -> None:
     """Begin with what the head of another bundle has learned to see, and to say of where the hand acts."""
-    other = eyes_of(bundle, head.config.scene)
+    other = keypoints_of(bundle, head.config.scene)
     head.scene.load_state_dict(other.scene.state_dict())
     head.acts.load_state_dict(other.acts.state_dict())
 
 
-def eyes_of(bundle: Path, scene: SceneEyesConfig | None) -> SubGoalHead:
-    """The head of a bundle whose eyes fit; raises ValueError where it has none."""
+def keypoints_of(bundle: Path, scene: KeypointConfig | None) -> SubGoalHead:
+    """The head of a bundle whose keypoints fit; raises ValueError where it has none."""
     head = load_sub_goal_head(bundle)
     if scene is None or head is None or head.config.scene != scene:
-        raise ValueError(f"{bundle} has no head that sees pictures of the same sizes: leave out --eyes-of")
+        raise ValueError(f"{bundle} has no head with keypoints of the same sizes: leave out --keypoints-of")
     return head
 
 
 def _foresight(bundle: Path, data: Demonstrations, held_out: np.ndarray) -> dict[str, float]:
-    """How well the head of a bundle, as it is on disk, foresees the next moments of held-out episodes."""
+    """How well the head of a bundle, as it is on disk, foresees the next keyframes of held-out episodes."""
     head = load_sub_goal_head(bundle)
     if head.config.scene is None:
         return foresight(head, *data.part(held_out), SubGoalTraining.span)
-    training = replace(scene_training(1), batch=FORESIGHT_BATCH)
-    return foresight_seeing(head, seen_moments(data, held_out, training, seed=0))
+    training = replace(keypoint_training(1), batch=FORESIGHT_BATCH)
+    return keypoint_foresight(head, picture_keyframes(data, held_out, training, seed=0))
 
 
 def sub_goal_training(iterations: int) -> SubGoalTraining:
@@ -162,11 +162,11 @@ def sub_goal_training(iterations: int) -> SubGoalTraining:
     )
 
 
-def scene_training(iterations: int) -> SubGoalTraining:
-    """Settings of a head that sees, for so many iterations."""
+def keypoint_training(iterations: int) -> SubGoalTraining:
+    """Settings of a head with keypoints, for so many iterations."""
     return SubGoalTraining(
         FitSettings(iterations, learning_rate=1.5e-3, weight_decay=0.05, warm_up=max(1, iterations // 20)),
-        batch=128, span=44, temperature=0.2, state_weight=6.0, moment_share=0.5,
+        batch=128, span=44, temperature=0.2, state_weight=6.0, keyframe_share=0.5,
     )  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def in_words(report: dict[str, object]) -> str:
     """A few lines for a terminal."""
     foresight: dict[str, float] = report["foresight"]  # type: ignore[assignment]
     lines = [
-        f"{report['demonstrations']} demonstrations with {report['moments_per_episode']} key moments each; the next "
+        f"{report['demonstrations']} demonstrations with {report['keyframes_per_episode']} keyframes each; the next "
         f"moment as foreseen in {report['held_out']} held-out ones:",
         f"{'':24s} {'latent error':>12s}   tcp off by",
     ]

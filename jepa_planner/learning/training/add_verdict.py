@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from jepa_planner.core.strict_fields import to_plain
-from jepa_planner.learning.data.episode_checks import heed, look_at
+from jepa_planner.learning.data.episode_checks import check_episodes, heed
 from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
-from jepa_planner.learning.training.add_sub_goals import LEAST_SPREAD, eyes_of
+from jepa_planner.learning.training.add_sub_goals import LEAST_SPREAD, keypoints_of
 from jepa_planner.learning.training.demonstrations import encoded_demonstrations
 from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.manifest import Run
@@ -31,14 +31,14 @@ from jepa_planner.model.bundle import add_verdict_head, load_sub_goal_head, load
 from jepa_planner.model.bundle_files import ENCODER_FILE, VERDICT_FILE
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
-from jepa_planner.model.scene_eyes import SceneEyesConfig
+from jepa_planner.model.keypoints import KeypointConfig
 from jepa_planner.model.verdict_head import VerdictHead, VerdictHeadConfig
 from jepa_planner.model.whole_bundle import whole_bundle
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.verdict import VerdictSettings
 
-ITERATIONS, SEEING_ITERATIONS = 4000, 2000
+ITERATIONS, KEYPOINT_ITERATIONS = 4000, 2000
 HELD_OUT_SHARE = 0.1
 """Half of them calibrate the head, the other half say what it is worth."""
 
@@ -49,16 +49,16 @@ class VerdictRun:
     all).
 
     out_of_reach: folders of episodes with a thing where no hand can bring it or take it from, or without it, of scenes
-    that demonstrations show too: learned is to say so. seeing: the head looks at the pictures themselves. eyes_of: a
-    bundle with whose eyes it begins (None: with those that `init` imagines sub-goals with, if it has some). go_on: it
-    begins with the whole head that `init` has. arm_from_latents: see `VerdictHeadConfig`. trust_data: what is surely
-    wrong with them is only said.
+    that demonstrations show too: learned is to say so. keypoints: the head looks at the pictures themselves.
+    keypoints_of: a bundle with whose keypoints it begins (None: with those that `init` imagines sub-goals with, if it
+    has some). go_on: it begins with the whole head that `init` has. arm_from_latents: see `VerdictHeadConfig`.
+    trust_data: what is surely wrong with them is only said.
     """
 
     seed: int = 0
     iterations: int | None = None
-    seeing: bool = False
-    eyes_of: Path | None = None
+    keypoints: bool = False
+    keypoints_of: Path | None = None
     go_on: bool = False
     arm_from_latents: bool = False
     episodes: int | None = None
@@ -80,27 +80,27 @@ def add_verdict(
     model = WorldModel.load(init)
     contract = model.contract
     episodes = read_episodes(demonstrations, settings.episodes)
-    heed(look_at(episodes), settings.trust_data)
+    heed(check_episodes(episodes), settings.trust_data)
     check_frames(episodes, contract)
-    data = encoded_demonstrations(episodes, model, run_folder, keep_images=settings.seeing)
+    data = encoded_demonstrations(episodes, model, run_folder, keep_images=settings.keypoints)
     learned_from, away = {"demonstrations": episodes}, None
     if settings.out_of_reach:
         learned_from["out_of_reach"] = read_episodes(settings.out_of_reach)
         check_frames(learned_from["out_of_reach"], contract)
         away = encoded_demonstrations(
-            learned_from["out_of_reach"], model, run_folder / "out_of_reach", keep_images=settings.seeing
+            learned_from["out_of_reach"], model, run_folder / "out_of_reach", keep_images=settings.keypoints
         )
     if away is not None and not np.isin(away.scenes, data.scenes).any():
         raise ValueError(
             f"none of the scenes in {', '.join(map(str, settings.out_of_reach))} is shown by a demonstration: show "
             "what is out of reach on the same table and with the same things"
         )
-    training = verdict_training(settings.seeing, settings.iterations)
+    training = verdict_training(settings.keypoints, settings.iterations)
     about = {"seed": settings.seed, "iterations": training.fit.iterations, "encoder": contract.files[ENCODER_FILE]}
-    about |= {"data": data.content, "seeing": settings.seeing}
+    about |= {"data": data.content, "keypoints": settings.keypoints}
     about |= {"arm_from_latents": True} if settings.arm_from_latents else {}
     about |= {"go_on": contract.files.get(VERDICT_FILE)} if settings.go_on else {}
-    about |= {"eyes_of": str(settings.eyes_of)} if settings.eyes_of is not None else {}
+    about |= {"keypoints_of": str(settings.keypoints_of)} if settings.keypoints_of is not None else {}
     about |= {} if away is None else {"out_of_reach": away.content}
     check_same_run(run_folder / "verdict.json", run_folder / "verdict.ckpt", about)
     parts = split(data.states, HELD_OUT_SHARE)
@@ -152,33 +152,33 @@ def add_verdict(
     return report
 
 
-def verdict_training(seeing: bool, iterations: int | None = None) -> VerdictTraining:
-    """Settings of a head that reads latents alone or sees, for so many iterations."""
-    iterations = iterations or (SEEING_ITERATIONS if seeing else ITERATIONS)
+def verdict_training(keypoints: bool, iterations: int | None = None) -> VerdictTraining:
+    """Settings of a head that reads latents alone or has keypoints, for so many iterations."""
+    iterations = iterations or (KEYPOINT_ITERATIONS if keypoints else ITERATIONS)
     fit = FitSettings(iterations, learning_rate=1.5e-3, weight_decay=0.05, warm_up=max(1, iterations // 20))
     return (
         VerdictTraining(fit, batch=96, strangers=0.1, unreachable=0.25, false_alarms=0.02)
-        if seeing
+        if keypoints
         else VerdictTraining(fit)
     )
 
 
 def _head(contract: Contract, init: Path, settings: VerdictRun) -> VerdictHead:
-    """A new one; one that sees begins with the eyes of a head for sub-goals, where there is such."""
+    """A new one; one with keypoints begins with the keypoints of a head for sub-goals, where there is such."""
     encoder = contract.encoder
-    scene = SceneEyesConfig(image_size=encoder.image_size, views=encoder.views) if settings.seeing else None
+    scene = KeypointConfig(image_size=encoder.image_size, views=encoder.views) if settings.keypoints else None
     config = VerdictHeadConfig(
         latent_tokens=contract.latent.tokens, latent_channels=contract.latent.channels,
         state_dim=len(contract.state.channels), scene=scene, arm_from_latents=settings.arm_from_latents,
     )  # fmt: skip
     if settings.go_on:
         if contract.verdict is None or contract.verdict.head != config:
-            raise ValueError(f"{init} has no head of this kind to go on with: leave out --go-on, or mind --seeing")
+            raise ValueError(f"{init} has no head of this kind to go on with: leave out --go-on, or mind --keypoints")
         return load_verdict_head(init).train().requires_grad_(True)
     head = VerdictHead(config)
-    if settings.eyes_of is not None:
-        head.scene.load_state_dict(eyes_of(settings.eyes_of, scene).scene.state_dict())
-    elif settings.seeing and contract.sub_goals is not None and contract.sub_goals.head.scene == scene:
+    if settings.keypoints_of is not None:
+        head.scene.load_state_dict(keypoints_of(settings.keypoints_of, scene).scene.state_dict())
+    elif settings.keypoints and contract.sub_goals is not None and contract.sub_goals.head.scene == scene:
         head.scene.load_state_dict(load_sub_goal_head(init).scene.state_dict())
     return head
 

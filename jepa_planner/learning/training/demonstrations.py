@@ -1,4 +1,4 @@
-"""Demonstrations as what learns from them sees them: latents, arm states, actions, and the next key moment."""
+"""Demonstrations as what learns from them sees them: latents, arm states, actions, and the next keyframe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from jepa_planner.learning.data.episodes import Episodes, seeds_in_words
 from jepa_planner.learning.data.images_on_disk import Images
-from jepa_planner.learning.data.key_moments import key_moments, next_moments
+from jepa_planner.learning.data.keyframes import keyframes, next_keyframes
 from jepa_planner.learning.training.latent_cache import cached_latents
 from jepa_planner.learning.training.mixed_precision import mixed_precision
 from jepa_planner.learning.training.run_folder import content_hash
@@ -23,35 +23,35 @@ FRAMES_AT_ONCE = 64
 @dataclass(frozen=True)
 class Demonstrations:
     """What is left of episodes once they are encoded: latents [E, T+1, N, D], states [E, T+1, S] in the model's
-    channels, arm_states [E, T+1, 8] in STATE_CHANNELS, next_moments int [E, T+1], actions [E, T, A]; scenes int [E]: a
-    number, the same for those that show the same things. images uint8 [E, T+1, V, H, W, 3] where they were to be kept,
-    with views, where the model's stand in V, and image_size, rows and columns as the model sees them.
+    channels, arm_states [E, T+1, 8] in STATE_CHANNELS, next_keyframes int [E, T+1], actions [E, T, A]; scenes int [E]:
+    a number, the same for those that show the same things. images uint8 [E, T+1, V, H, W, 3] where they were to be
+    kept, with views, where the model's stand in V, and image_size, rows and columns as the model sees them.
     """
 
     latents: np.ndarray
     states: np.ndarray
     arm_states: np.ndarray
-    next_moments: np.ndarray
+    next_keyframes: np.ndarray
     actions: np.ndarray
     scenes: np.ndarray
-    moments_per_episode: float
+    keyframes_per_episode: float
     content: str
     in_words: str
     images: Images | None = None
     views: tuple[int, ...] = ()
     image_size: tuple[int, int] = (0, 0)
 
-    def only(self, numbers: np.ndarray) -> Demonstrations:
+    def only(self, episode_indices: np.ndarray) -> Demonstrations:
         """What there is of consecutive episodes."""
-        chosen = slice(int(numbers[0]), int(numbers[-1]) + 1)
-        parts = ("latents", "states", "arm_states", "next_moments", "actions", "scenes", "images")
+        chosen = slice(int(episode_indices[0]), int(episode_indices[-1]) + 1)
+        parts = ("latents", "states", "arm_states", "next_keyframes", "actions", "scenes", "images")
         values = {name: getattr(self, name) for name in parts}
         return replace(self, **{name: None if value is None else value[chosen] for name, value in values.items()})
 
-    def part(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Latents, states and next moments of consecutive episodes: views, not copies."""
-        first, last = int(numbers[0]), int(numbers[-1]) + 1
-        return self.latents[first:last], self.states[first:last], self.next_moments[first:last]
+    def part(self, episode_indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Latents, states and next keyframes of consecutive episodes: views, not copies."""
+        first, last = int(episode_indices[0]), int(episode_indices[-1]) + 1
+        return self.latents[first:last], self.states[first:last], self.next_keyframes[first:last]
 
 
 def encoded_demonstrations(
@@ -73,15 +73,15 @@ def encoded_demonstrations(
 
     latents = cached_latents(encode, episodes.images, views, key, run_folder, FRAMES_AT_ONCE)
     count, steps = episodes.actions.shape[:2]
-    moments = [key_moments(states) for states in episodes.states]
+    at_keyframes = [keyframes(states) for states in episodes.states]
     return Demonstrations(
         latents=latents,
         states=episodes.states[..., contract.state.columns],
         arm_states=episodes.states,
-        next_moments=np.stack([next_moments(frames) for frames in moments]),
+        next_keyframes=np.stack([next_keyframes(frames) for frames in at_keyframes]),
         actions=episodes.actions,
         scenes=episodes.scenes,
-        moments_per_episode=float(np.mean(np.sum(moments, axis=1))),
+        keyframes_per_episode=float(np.mean(np.sum(at_keyframes, axis=1))),
         content=content,
         in_words=f"{count} episodes of {steps} steps, seeds {seeds_in_words(episodes.seeds)}",
         images=episodes.images if keep_images else None,

@@ -31,8 +31,8 @@ from jepa_planner.model.preprocess import preprocess
 class EncoderTraining:
     """Settings of the first stage; objective: names of terms, see `JointObjective`.
 
-    per_scene: so many windows of a batch are of the same scene; of_takes: they are takes of the same motion.
-    layout_scenes: so many scenes of layouts are seen along. augmented: each scene's pictures, or each take's, are
+    per_scene: so many windows of a batch are of the same scene; of_variants: they are variants of the same motion.
+    layout_scenes: so many scenes of layouts are seen along. augmented: each scene's pictures, or each variant's, are
     changed alike, see `augment`.
     """
 
@@ -42,7 +42,7 @@ class EncoderTraining:
     objective: str = SHIPPED
     per_scene: int = 1
     layout_scenes: int = 6
-    of_takes: bool = False
+    of_variants: bool = False
     augmented: bool = False
     device: str = "cpu"
 
@@ -54,7 +54,7 @@ def train_encoder(
     layouts: Episodes | None = None,
 ) -> tuple[VideoEncoder, PixelDecoder | None]:  # fmt: skip
     """Train an encoder on the training episodes, from random weights or from those of `begin`, an encoder's and a
-    predictor's; `folder` receives log and checkpoints. layouts: episodes in which only things move, in takes.
+    predictor's; `folder` receives log and checkpoints. layouts: episodes in which only things move, in variants.
 
     Returns it in eval mode on its device, with the decoder that it was trained with if the objective predicts pixels.
     """
@@ -68,7 +68,8 @@ def train_encoder(
     last = int(split.train[-1]) + 1  # the held-out episodes come last: a view, not a copy
     sampler = WindowSampler(
         episodes.images[:last], episodes.states[:last], episodes.actions[:last], settings.window, settings.batch, seed,
-        settings.per_scene, (episodes.motions if settings.of_takes else episodes.scenes)[:last], settings.of_takes,
+        settings.per_scene, (episodes.motions if settings.of_variants else episodes.scenes)[:last],
+        settings.of_variants,
     )  # fmt: skip
 
     stills = None if layouts is None else LayoutBatches(layouts, settings.layout_scenes, seed)
@@ -78,7 +79,7 @@ def train_encoder(
         generator = torch.Generator().manual_seed(seed * 1_000_003 + iteration)
         pixels = preprocess(images, config.image_size)
         if settings.augmented:
-            pixels = augment(pixels, 1 if settings.of_takes else settings.per_scene, generator)
+            pixels = augment(pixels, 1 if settings.of_variants else settings.per_scene, generator)
         shown = None
         if stills is not None:
             shown = preprocess(stills.draw(iteration).to(settings.device), config.image_size)

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from jepa_planner.core.strict_fields import to_plain
-from jepa_planner.learning.data.episode_checks import check_length, heed, look_at
+from jepa_planner.learning.data.episode_checks import check_episodes, check_length, heed
 from jepa_planner.learning.data.episodes import Episodes, read_episodes
-from jepa_planner.learning.data.reference_checks import check_familiar, frames_of
+from jepa_planner.learning.data.reference_checks import check_in_distribution, frames_of
 from jepa_planner.learning.training.action_bounds import action_max, planned_within
-from jepa_planner.learning.training.add_familiarity import familiarity_noted
+from jepa_planner.learning.training.add_latent_statistics import familiarity_noted
 from jepa_planner.learning.training.encoder_training import encode_some_alone
 from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.latent_cache import cached_latents
@@ -25,7 +25,7 @@ from jepa_planner.learning.training.predictor_training import (
     DIFFERENCES,
     Difference,
     PredictorTraining,
-    imagination_errors,
+    rollout_errors,
     train_predictor,
 )
 from jepa_planner.learning.training.run_folder import check_same_run, content_hash, write_whole
@@ -37,10 +37,10 @@ from jepa_planner.model.bundle import (
     load_bundle,
     load_contract,
     load_encoder,
-    load_familiarity,
+    load_latent_statistics,
     write_bundle,
 )
-from jepa_planner.model.bundle_files import ENCODER_FILE, PREDICTOR_FILE, SUB_GOALS_FILE, VERDICT_FILE
+from jepa_planner.model.bundle_files import ENCODER_FILE, PREDICTOR_FILE, SUB_GOALS_FILE, VERDICT_FILE, inside
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import TrainingSpec
 from jepa_planner.model.encoder import VideoEncoder
@@ -112,8 +112,8 @@ def fine_tune(
     encoder, old, contract = _load(init, states[:seen], episodes.actions[:seen], settings)
     contract.check_images((1, len(views), *episodes.images.shape[3:]))
     model = WorldModel(contract, encoder, old, settings.device)
-    unfamiliar = check_familiar(model, load_familiarity(init), episodes.images[:, :, views])
-    heed([*look_at(episodes), *unfamiliar], settings.trust_data)
+    out_of_distribution = check_in_distribution(model, load_latent_statistics(init), episodes.images[:, :, views])
+    heed([*check_episodes(episodes), *out_of_distribution], settings.trust_data)
     frame, tcp_frame = frames_of(episodes, (settings.frame, settings.tcp_frame), contract)
     episodes = replace(episodes, frame=frame, tcp_frame=tcp_frame)
     training = training_settings(contract, planner_settings.energy.difference, settings, episodes.images.shape[1])
@@ -146,14 +146,14 @@ def fine_tune(
         notes = notes_on_predictions(after, copied)
         if notes:
             write_bundle(new, replace(tuned, notes=(*tuned.notes, *notes)), {}, torch.float32)
-        familiarity = familiarity_noted(new, episodes, run_folder, content, views, settings.device)
+        latent_statistics = familiarity_noted(new, episodes, run_folder, content, views, settings.device)
         run.note(new, {"data": episodes}, init)
     report = {
         "episodes": len(episodes), "held_out_episodes": len(parts.held_out), "error": training.difference,
         "copied": copied, "before": before, "after": after, "encoder_sha256": tuned.files[ENCODER_FILE],
         "time_step_s": {"init": contract.action.time_step_s, "data": episodes.time_step_s},
         "action_max": {"init": list(contract.action.max_abs), "data": list(tuned.action.max_abs)},
-        "notes": list(notes), "settled": asdict(band), "familiarity": familiarity, "planner": changed,
+        "notes": list(notes), "settled": asdict(band), "out_of_distribution": latent_statistics, "planner": changed,
     }  # fmt: skip
     write_whole(run_folder / "report.json", report)
     return report
@@ -184,15 +184,17 @@ def in_words(report: dict[str, object]) -> str:
     return "\n".join([*lines, f"encoder unchanged: sha256 {report['encoder_sha256']}"])
 
 
-def choose_views(wanted: tuple[str, ...], offered: tuple[str, ...], chosen: tuple[str, ...]) -> list[int]:
+def choose_views(model_views: tuple[str, ...], offered: tuple[str, ...], chosen: tuple[str, ...]) -> list[int]:
     """Which of the data's views stand for the model's, in the model's order; raises FineTuningError."""
-    names = chosen or wanted
-    if len(names) != len(wanted):
-        raise FineTuningError(f"{len(names)} views chosen; the model needs {len(wanted)}, for {', '.join(wanted)}")
+    names = chosen or model_views
+    if len(names) != len(model_views):
+        raise FineTuningError(
+            f"{len(names)} views chosen; the model needs {len(model_views)}, for {', '.join(model_views)}"
+        )
     if unknown := [name for name in names if name not in offered]:
         raise FineTuningError(
             f"the episodes have no view {', '.join(unknown)} but {', '.join(offered)}: say with --view which of them "
-            f"the model takes for {', '.join(wanted)}"
+            f"the model takes for {', '.join(model_views)}"
         )
     return [offered.index(name) for name in names]
 
@@ -225,7 +227,7 @@ def describe(contract: Contract, episodes: Episodes, settings: FineTuning, anew:
         name=name,
         state=replace(contract.state, frame=episodes.frame, tcp_frame=episodes.tcp_frame),
         action=replace(contract.action, max_abs=action_max(episodes.actions), time_step_s=episodes.time_step_s),
-        familiarity=None,
+        out_of_distribution=None,
         notes=without_shortcomings(contract.notes),
         training=TrainingSpec(
             data=data,
@@ -280,7 +282,7 @@ def _errors(
     predictor: Predictor, held_out: tuple[np.ndarray, ...], training: PredictorTraining
 ) -> tuple[list[float], list[float]]:
     """Mean error of each imagined step, and of copying the last picture seen."""
-    of_steps = imagination_errors(predictor, *held_out, training.context, training.rollout, training.difference)
+    of_steps = rollout_errors(predictor, *held_out, training.context, training.rollout, training.difference)
     imagined, copied = (errors.mean((0, 1), dtype=np.float64).round(5).tolist() for errors in of_steps)
     return imagined, copied
 
@@ -290,7 +292,7 @@ def _write(bundle: Path, init: Path, predictor: Predictor, contract: Contract) -
     bundle.mkdir(parents=True, exist_ok=True)
     kept = {name: sha for name, sha in contract.files.items() if name in RESTING_ON_ENCODER}
     for name in kept:
-        shutil.copyfile(init / name, bundle / name)
+        shutil.copyfile(inside(init, name), bundle / name)
     contract = replace(contract, files=kept)
     dtype = stored_dtype(init / (PREDICTOR_FILE if (init / PREDICTOR_FILE).exists() else ENCODER_FILE))
     weights = {name: (tensor,) for name, tensor in predictor.state_dict().items()}

@@ -100,7 +100,7 @@ def predictor_losses(
 
 
 @torch.inference_mode()
-def imagination_errors(
+def rollout_errors(
     predictor: Predictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray, context: int,
     horizon: int, difference: Difference = "mse",
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
@@ -110,7 +110,7 @@ def imagination_errors(
     """
     size = DIFFERENCES[difference]
     errors: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-    for start, imagined, last in imagined_windows(predictor, latents, states, actions, context, horizon):
+    for start, imagined, last in rollout_windows(predictor, latents, states, actions, context, horizon):
         first = start + context
         future = torch.tensor(latents[:, first : first + horizon], device=imagined.device)
         for collected, guess in zip(errors, (imagined, last), strict=True):
@@ -119,7 +119,7 @@ def imagination_errors(
     return imagined_errors, copy_errors
 
 
-def imagined_windows(
+def rollout_windows(
     predictor: Predictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray, context: int,
     horizon: int,
 ) -> Iterator[tuple[int, Tensor, Tensor]]:  # fmt: skip

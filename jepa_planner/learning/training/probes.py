@@ -13,8 +13,8 @@ from jepa_planner.core.arm_layout import STATE_CHANNELS, XYZ
 from jepa_planner.learning.data.episodes import Episodes
 from jepa_planner.learning.training.predictor_training import (
     Difference,
-    imagination_errors,
-    imagined_windows,
+    rollout_errors,
+    rollout_windows,
     window_starts,
 )
 from jepa_planner.learning.training.windows import Split
@@ -63,12 +63,12 @@ def facts_of(states: np.ndarray, object_pose: np.ndarray) -> dict[str, np.ndarra
 
 
 def train_readers(
-    latents: np.ndarray, episodes: Episodes, numbers: np.ndarray, seed: int = 0, iterations: int = 1500
+    latents: np.ndarray, episodes: Episodes, episode_indices: np.ndarray, seed: int = 0, iterations: int = 1500
 ) -> dict[str, Reader]:
     """Read-outs of all FACTS, trained on latents [E, T+1, N, D] of the episodes with these numbers."""
-    x = _flat(latents[numbers].reshape(len(numbers), latents.shape[1], -1))
+    x = _flat(latents[episode_indices].reshape(len(episode_indices), latents.shape[1], -1))
     readers = {}
-    for name, target in facts_of(episodes.states[numbers], episodes.object_pose[numbers]).items():
+    for name, target in facts_of(episodes.states[episode_indices], episodes.object_pose[episode_indices]).items():
         y = _flat(target)
         readers[name] = Reader(_constant(y), _ridge(x, y), _mlp(x, y, seed, iterations))
     return readers
@@ -102,7 +102,7 @@ def prediction_error(
     predictor: Predictor,
     latents: np.ndarray,
     episodes: Episodes,
-    numbers: np.ndarray,
+    episode_indices: np.ndarray,
     horizon: int,
     context: int = 2,
     difference: Difference = "mse",
@@ -113,9 +113,9 @@ def prediction_error(
 
     Returns lists of `horizon` numbers named object_moves, object_moves_copy, arm_only, arm_only_copy.
     """
-    states, actions = episodes.states[numbers][..., list(channels)], episodes.actions[numbers]
-    errors, copies = imagination_errors(predictor, latents[numbers], states, actions, context, horizon, difference)
-    moves = object_moves(episodes, numbers, context, horizon)
+    states, actions = episodes.states[episode_indices][..., list(channels)], episodes.actions[episode_indices]
+    errors, copies = rollout_errors(predictor, latents[episode_indices], states, actions, context, horizon, difference)
+    moves = object_moves(episodes, episode_indices, context, horizon)
     report = {}
     for kind, chosen in (("object_moves", moves), ("arm_only", ~moves)):
         for name, measured in ((kind, errors), (f"{kind}_copy", copies)):
@@ -130,7 +130,7 @@ def imagined_position_error(
     readers: dict[str, Reader],
     latents: np.ndarray,
     episodes: Episodes,
-    numbers: np.ndarray,
+    episode_indices: np.ndarray,
     horizon: int,
     context: int = 2,
     channels: Sequence[int] = ALL_CHANNELS,
@@ -140,13 +140,13 @@ def imagined_position_error(
 
     Returns lists of `horizon` numbers named as in `prediction_error`, with _tcp or _object at the end.
     """
-    states, actions = episodes.states[numbers], episodes.actions[numbers]
+    states, actions = episodes.states[episode_indices], episodes.actions[episode_indices]
     known = states[..., list(channels)]
-    moves = object_moves(episodes, numbers, context, horizon)
+    moves = object_moves(episodes, episode_indices, context, horizon)
     measured: dict[str, list[np.ndarray]] = {}
     window = context + horizon
-    facts = facts_of(states, episodes.object_pose[numbers])
-    for start, imagined, last in imagined_windows(predictor, latents[numbers], known, actions, context, horizon):
+    facts = facts_of(states, episodes.object_pose[episode_indices])
+    for start, imagined, last in rollout_windows(predictor, latents[episode_indices], known, actions, context, horizon):
         for name in ("tcp", "object"):
             truth = facts[name][:, start + context : start + window]
             for kind, guess in (("", imagined), ("_copy", last.repeat_interleave(horizon, dim=1))):
@@ -160,11 +160,11 @@ def imagined_position_error(
     return report
 
 
-def object_moves(episodes: Episodes, numbers: np.ndarray, context: int, horizon: int) -> np.ndarray:
-    """Whether the object moves after the context, bool [E, windows], in windows as `imagination_errors` takes them."""
+def object_moves(episodes: Episodes, episode_indices: np.ndarray, context: int, horizon: int) -> np.ndarray:
+    """Whether the object moves after the context, bool [E, windows], in windows as `rollout_errors` takes them."""
     window = context + horizon
     starts = np.array(window_starts(episodes.states.shape[1], window))
-    places = episodes.object_pose[numbers][:, starts[:, None] + np.arange(context - 1, window), :3]
+    places = episodes.object_pose[episode_indices][:, starts[:, None] + np.arange(context - 1, window), :3]
     return np.linalg.norm(places - places[:, :, :1], axis=-1).max(axis=2) > MOVED_M
 
 

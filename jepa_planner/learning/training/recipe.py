@@ -13,9 +13,9 @@ from jepa_planner.learning.data.episodes import Episodes, seeds_in_words
 from jepa_planner.learning.data.images_on_disk import frames_at
 from jepa_planner.learning.training.action_bounds import action_max, planned_within
 from jepa_planner.learning.training.encoder_training import EncoderTraining
+from jepa_planner.learning.training.objectives.appearance_invariance import VARIANTS_TOGETHER
 from jepa_planner.learning.training.objectives.joint import SHIPPED, names_in
 from jepa_planner.learning.training.objectives.scene_sigreg import WINDOWS_PER_SCENE
-from jepa_planner.learning.training.objectives.takes_agree import TAKES_TOGETHER
 from jepa_planner.learning.training.predictor_sizes import PredictorKind, new_predictor_config
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import (
@@ -83,13 +83,18 @@ class Recipe:
 def batches_of(recipe: Recipe) -> dict[str, int | bool]:
     """Settings of batches in which windows have in common what the objective asks for.
 
-    With takes windows are half as long: their frames are much alike, and what takes must agree on is what differs
+    With variants windows are half as long: their frames are much alike, and what variants must agree on is what differs
     between moments. The frames saved are more windows, or layouts where there are any.
     """
     names = names_in(recipe.objective)
-    if "takes" in names:
+    if "appearance" in names:
         count = recipe.encoder_batch if "layouts" in names else 2 * recipe.encoder_batch
-        return {"batch": count, "window": EncoderTraining.window // 2, "per_scene": TAKES_TOGETHER, "of_takes": True}
+        return {
+            "batch": count,
+            "window": EncoderTraining.window // 2,
+            "per_scene": VARIANTS_TOGETHER,
+            "of_variants": True,
+        }
     return {"batch": recipe.encoder_batch, "per_scene": WINDOWS_PER_SCENE if "scene_sigreg" in names else 1}
 
 
@@ -125,7 +130,7 @@ def contract(
     seen = f"{len(episodes)} episodes of {episodes.actions.shape[1]} steps, seeds"
     data = f"{seen} {seeds_in_words(episodes.seeds)}"
     if layouts is not None:
-        data += f"; {len(layouts)} takes of {layouts.images.shape[1]} layouts, seeds {seeds_in_words(layouts.seeds)}"
+        data += f"; {len(layouts)} variants of {layouts.images.shape[1]} layouts, seeds {seeds_in_words(layouts.seeds)}"
     config = encoder.config
     height, width = config.image_size
     bounds = action_max(episodes.actions)

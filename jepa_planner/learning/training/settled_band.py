@@ -1,4 +1,6 @@
-"""How alike looks are where nothing is left to do: the energy by which a model without a verdict knows it is done."""
+"""How alike observations are where nothing is left to do: the energy by which a model without a verdict knows it is
+done.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from jepa_planner.learning.data.episodes import Episodes
 from jepa_planner.planning.energy import Energy, latent_energy
 from jepa_planner.planning.planner_settings import PlannerSettings
 
-SAME_TCP_M, SAME_CLOSEDNESS = 0.01, 0.05
+SAME_TCP_M, SAME_CLOSURE = 0.01, 0.05
 """Moments of an episode between which the gripper does no more than this, and that show the tcp so near, are alike."""
 OTHER_TCP_M, OTHER_OBJECT_M = 0.03, 0.05
 """Moments that show the tcp or the object so far apart are not."""
@@ -49,10 +51,10 @@ class SettledBand:
         return replace(settings, progress=replace(settings.progress, settled_energy=self.energy))
 
 
-def settled_band(latents: np.ndarray, episodes: Episodes, numbers: np.ndarray, energy_kind: str) -> SettledBand:
+def settled_band(latents: np.ndarray, episodes: Episodes, episode_indices: np.ndarray, energy_kind: str) -> SettledBand:
     """The band of an energy of latents [E, T+1, N, D], found in the held-out episodes with these numbers."""
     energy = latent_energy(energy_kind)
-    of_episodes = [_pairs(latents[number], episodes, number, energy) for number in numbers]
+    of_episodes = [_pairs(latents[number], episodes, number, energy) for number in episode_indices]
     alike, others = (np.concatenate(parts) for parts in zip(*of_episodes, strict=True))
     if min(len(alike), len(others)) < FEWEST:
         return SettledBand(None, len(alike), len(others))
@@ -71,7 +73,7 @@ def _pairs(latents: np.ndarray, episodes: Episodes, number: int, energy: Energy)
         tcp_m, object_m = (np.linalg.norm(x[later] - x[first], axis=-1) for x in (states[:, XYZ], places))
         since = gripper[first:]
         span = np.maximum.accumulate(since, axis=0) - np.minimum.accumulate(since, axis=0)
-        is_still = span[1:].max(axis=-1) <= SAME_CLOSEDNESS
+        is_still = span[1:].max(axis=-1) <= SAME_CLOSURE
         apart = torch.from_numpy(latents[later] - latents[first]).float()[:, None]
         energies = energy(apart, torch.zeros_like(apart[0, 0]), torch.zeros(1)).numpy()
         alike.append(energies[(tcp_m <= SAME_TCP_M) & is_still])

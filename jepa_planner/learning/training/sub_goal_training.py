@@ -1,7 +1,7 @@
 """Third stage: the head that imagines sub-goals, trained on what came next on the way to where episodes led.
 
 Goals are set in hindsight: any later frame of an episode is a goal that it reached. What is learned is the next key
-moment on the way there, or the goal itself where that comes first.
+keyframe on the way there, or the goal itself where that comes first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class SubGoalTraining:
     span: a goal lies at most so many steps ahead. latent_noise: spread of the noise on the latents that are given.
     temperature: how fast a hypothesis' share in the loss falls with its error. relaxation: weight of all hypotheses
     alike, which leaves none behind. choice_weight: of guessing which hypothesis is right. state_weight: of arm states,
-    in units of their spread, beside latents. moment_share: of goals that are key moments themselves, as pictures of
+    in units of their spread, beside latents. keyframe_share: of goals that are key keyframes themselves, as pictures of
     goals mostly are.
     """
 
@@ -42,7 +42,7 @@ class SubGoalTraining:
     relaxation: float = 0.05
     choice_weight: float = 0.1
     state_weight: float = 0.2
-    moment_share: float = 0.0
+    keyframe_share: float = 0.0
 
 
 class Drawn(NamedTuple):
@@ -54,8 +54,8 @@ class Drawn(NamedTuple):
     then: np.ndarray
 
 
-class Moments(NamedTuple):
-    """A batch: latents and goals [B, N, D], states [B, S]; the next moments' latents [B, N, D] and states [B, S]."""
+class KeyframeBatch(NamedTuple):
+    """A batch: latents and goals [B, N, D], states [B, S]; the next keyframes' latents [B, N, D] and states [B, S]."""
 
     latents: Tensor
     states: Tensor
@@ -70,60 +70,60 @@ class Moments(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MomentSampler:
-    """Draws frames and hindsight goals from latents [E, T+1, N, D], states [E, T+1, S], next_moments int [E, T+1]."""
+class KeyframeSampler:
+    """Draws frames and hindsight goals from latents [E, T+1, N, D], states [E, T+1, S], next_keyframes int [E, T+1]."""
 
     latents: np.ndarray
     states: np.ndarray
-    next_moments: np.ndarray
+    next_keyframes: np.ndarray
     span: int
     batch: int
     seed: int
-    moment_share: float = 0.0
+    keyframe_share: float = 0.0
 
-    def draw(self, iteration: int) -> Moments:
+    def draw(self, iteration: int) -> KeyframeBatch:
         """The same iteration gives the same batch."""
         return self.at(self.numbers(iteration))
 
     def numbers(self, iteration: int) -> Drawn:
         """Where the batch of an iteration is taken from."""
         rng = np.random.default_rng([self.seed, iteration])
-        episodes, frames = self.next_moments.shape
+        episodes, frames = self.next_keyframes.shape
         episode = rng.integers(episodes, size=self.batch)
         now = rng.integers(frames - 1, size=self.batch)
         last = np.minimum(now + self.span, frames - 1)
         goal = rng.integers(now + 1, last + 1)
-        if self.moment_share:
-            at_moment = rng.random(self.batch) < self.moment_share
-            moment = self.next_moments[episode, goal - 1]  # the goal itself where it is one, else the first after it
-            goal = np.where(at_moment & (moment <= last), moment, goal)
-        return Drawn(episode, now, goal, np.minimum(self.next_moments[episode, now], goal))
+        if self.keyframe_share:
+            at_keyframe = rng.random(self.batch) < self.keyframe_share
+            key = self.next_keyframes[episode, goal - 1]  # the goal itself where it is one, else the first after it
+            goal = np.where(at_keyframe & (key <= last), key, goal)
+        return Drawn(episode, now, goal, np.minimum(self.next_keyframes[episode, now], goal))
 
-    def at(self, drawn: Drawn) -> Moments:
+    def at(self, drawn: Drawn) -> KeyframeBatch:
         """What is seen at those frames."""
         episode, now, goal, then = drawn
         latents, states = self.latents, self.states
         parts = (latents[episode, now], states[episode, now], latents[episode, goal], latents[episode, then],
                  states[episode, then])  # fmt: skip
-        return Moments(*(torch.from_numpy(np.asarray(part)) for part in parts))
+        return KeyframeBatch(*(torch.from_numpy(np.asarray(part)) for part in parts))
 
 
-def sub_goal_losses(head: SubGoalHead, moments: Moments, settings: SubGoalTraining) -> dict[str, Tensor]:
-    """Soft winner-takes-all: each hypothesis learns from a moment as much as it is the one that foresaw it.
+def sub_goal_losses(head: SubGoalHead, keyframes: KeyframeBatch, settings: SubGoalTraining) -> dict[str, Tensor]:
+    """Soft winner-takes-all: each hypothesis learns from a keyframe as much as it is the one that foresaw it.
 
     "winner" is the error weighted by those shares, "all" that of all hypotheses alike, "choice" the cross entropy of
     the logits with the shares.
     """
-    guesses = head(*moments.observations())
-    return hypothesis_losses(guesses, moments, head.state_std, settings)
+    guesses = head(*keyframes.observations())
+    return hypothesis_losses(guesses, keyframes, head.state_std, settings)
 
 
 def hypothesis_losses(
-    guesses: Hypotheses, moments: Moments, state_std: Tensor, settings: SubGoalTraining
+    guesses: Hypotheses, keyframes: KeyframeBatch, state_std: Tensor, settings: SubGoalTraining
 ) -> dict[str, Tensor]:
     """See `sub_goal_losses`; state_std [S]: the spread of arm states, in whose units they count."""
-    errors = (guesses.latents - moments.next_latents[:, None]).square().mean((-1, -2))
-    of_states = (guesses.states - moments.next_states[:, None]) / state_std
+    errors = (guesses.latents - keyframes.next_latents[:, None]).square().mean((-1, -2))
+    of_states = (guesses.states - keyframes.next_states[:, None]) / state_std
     errors = errors + settings.state_weight * of_states.square().mean(-1)
     shares = torch.softmax(-errors.detach() / settings.temperature, dim=-1)
     losses = {
@@ -136,18 +136,18 @@ def hypothesis_losses(
 
 
 def train_sub_goal_head(
-    head: SubGoalHead, latents: np.ndarray, states: np.ndarray, next_moments: np.ndarray, settings: SubGoalTraining,
+    head: SubGoalHead, latents: np.ndarray, states: np.ndarray, next_keyframes: np.ndarray, settings: SubGoalTraining,
     folder: Path, seed: int,
 ) -> None:  # fmt: skip
-    """Train in place; shapes as in `MomentSampler`. `folder` receives log and checkpoints."""
-    sampler = MomentSampler(latents, states, next_moments, settings.span, settings.batch, seed)
+    """Train in place; shapes as in `KeyframeSampler`. `folder` receives log and checkpoints."""
+    sampler = KeyframeSampler(latents, states, next_keyframes, settings.span, settings.batch, seed)
 
     def losses_at(iteration: int) -> dict[str, Tensor]:
-        moments = sampler.draw(iteration)
+        keyframes = sampler.draw(iteration)
         with torch.random.fork_rng(devices=[]):  # noise and dropout follow from the iteration as well
             torch.manual_seed(seed * 1_000_003 + iteration)
-            seen = [x + settings.latent_noise * torch.randn_like(x) for x in (moments.latents, moments.goals)]
-            return sub_goal_losses(head, moments._replace(latents=seen[0], goals=seen[1]), settings)
+            seen = [x + settings.latent_noise * torch.randn_like(x) for x in (keyframes.latents, keyframes.goals)]
+            return sub_goal_losses(head, keyframes._replace(latents=seen[0], goals=seen[1]), settings)
 
     fit("sub_goals", head, losses_at, settings.fit, folder)
     head.requires_grad_(False)
@@ -155,28 +155,30 @@ def train_sub_goal_head(
 
 @torch.inference_mode()
 def foresight(
-    head: SubGoalHead, latents: np.ndarray, states: np.ndarray, next_moments: np.ndarray, span: int, seed: int = 0
+    head: SubGoalHead, latents: np.ndarray, states: np.ndarray, next_keyframes: np.ndarray, span: int, seed: int = 0
 ) -> dict[str, float]:
-    """How well the next moment is foreseen in episodes (shapes as in `MomentSampler`), best on held-out ones.
+    """How well the next keyframe is foreseen in episodes (shapes as in `KeyframeSampler`), best on held-out ones.
 
     Mean squared error of latents for the best hypothesis, the most probable one, and copying the present latent; and
     the median error of the tcp's position (cm) of each.
     """
-    moments = MomentSampler(latents, states, next_moments, span, HELD_OUT_DRAWS, seed).draw(0)
-    return foresight_errors([(moments, head.eval()(*moments.observations()))])
+    keyframes = KeyframeSampler(latents, states, next_keyframes, span, HELD_OUT_DRAWS, seed).draw(0)
+    return foresight_errors([(keyframes, head.eval()(*keyframes.observations()))])
 
 
-def foresight_errors(parts: Sequence[tuple[Moments, Hypotheses]]) -> dict[str, float]:
-    """The numbers of `foresight`, of moments and what was foreseen of them."""
+def foresight_errors(parts: Sequence[tuple[KeyframeBatch, Hypotheses]]) -> dict[str, float]:
+    """The numbers of `foresight`, of keyframes and what was foreseen of them."""
     measured: dict[str, list[Tensor]] = {}
-    for moments, guesses in parts:
-        errors = (guesses.latents - moments.next_latents[:, None]).square().mean((-1, -2))
-        tcp_cm = 100 * (guesses.states - moments.next_states[:, None])[..., XYZ].norm(dim=-1)
+    for keyframes, guesses in parts:
+        errors = (guesses.latents - keyframes.next_latents[:, None]).square().mean((-1, -2))
+        tcp_cm = 100 * (guesses.states - keyframes.next_states[:, None])[..., XYZ].norm(dim=-1)
         for name, chosen in (("best", errors.argmin(-1)), ("most_probable", guesses.logits.argmax(-1))):
             measured.setdefault(name, []).append(errors.gather(1, chosen[:, None])[:, 0])
             measured.setdefault(f"{name}_tcp_cm", []).append(tcp_cm.gather(1, chosen[:, None])[:, 0])
-        measured.setdefault("copy", []).append((moments.latents - moments.next_latents).square().mean((-1, -2)))
-        measured.setdefault("copy_tcp_cm", []).append(100 * (moments.states - moments.next_states)[:, XYZ].norm(dim=-1))
+        measured.setdefault("copy", []).append((keyframes.latents - keyframes.next_latents).square().mean((-1, -2)))
+        measured.setdefault("copy_tcp_cm", []).append(
+            100 * (keyframes.states - keyframes.next_states)[:, XYZ].norm(dim=-1)
+        )
     joined = {name: torch.cat(values) for name, values in measured.items()}
     return {
         name: round((values.median() if name.endswith("_cm") else values.mean()).item(), 4)

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from jepa_planner.core.strict_fields import to_plain
-from jepa_planner.learning.data.episode_checks import check_length, heed, look_at
+from jepa_planner.learning.data.episode_checks import check_episodes, check_length, heed
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes, shard_paths
-from jepa_planner.learning.data.reference_checks import check_familiar, frames_of
+from jepa_planner.learning.data.reference_checks import check_in_distribution, frames_of
 from jepa_planner.learning.training.action_bounds import action_max, action_scale
-from jepa_planner.learning.training.add_familiarity import familiarity_noted
+from jepa_planner.learning.training.add_latent_statistics import familiarity_noted
 from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.learning.training.collapse import measure_collapse
 from jepa_planner.learning.training.distributed import join_group, leave_group, own_device, rank, size
@@ -45,7 +45,7 @@ from jepa_planner.learning.training.run_folder import check_same_run, content_ha
 from jepa_planner.learning.training.settled_band import settled_band
 from jepa_planner.learning.training.shortcomings import notes_on_training
 from jepa_planner.learning.training.windows import split, state_scaling
-from jepa_planner.model.bundle import load_bundle, load_contract, load_familiarity, save_bundle
+from jepa_planner.model.bundle import load_bundle, load_contract, load_latent_statistics, save_bundle
 from jepa_planner.model.contract import Contract, ContractError
 from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.model.pixel_decoder import PixelDecoder
@@ -80,7 +80,7 @@ def run(
     for folder in (*demonstrations, *layouts):
         shard_paths(folder)
     if demonstrations:
-        heed(look_at(read_episodes(demonstrations)), recipe.trust_data)  # not only after hours
+        heed(check_episodes(read_episodes(demonstrations)), recipe.trust_data)  # not only after hours
     join_group(recipe.device)
     started = Run("train", to_plain(recipe))
     recipe = replace(recipe, name=recipe.name or bundle.resolve().name)
@@ -137,13 +137,15 @@ def _train_world_model(
         FitSettings(recipe.encoder_iterations), objective=recipe.objective, device=device, augmented=recipe.augmented,
         **batches_of(recipe),
     )  # fmt: skip
-    if "takes" in names_in(recipe.objective) and len(np.unique(episodes.motions)) == len(episodes):
-        raise EpisodeError(f"objective {recipe.objective!r}: no motion has two takes; collect episodes with --takes")
+    if "appearance" in names_in(recipe.objective) and len(np.unique(episodes.motions)) == len(episodes):
+        raise EpisodeError(
+            f"objective {recipe.objective!r}: no motion has two variants; collect episodes with --variants"
+        )
     shown = read_episodes(layouts) if layouts else None
     if shown is not None and shown.views != episodes.views:
         raise EpisodeError(f"layouts are seen by {shown.views}, the episodes by {episodes.views}: the same are needed")
     if shown is not None:
-        heed(look_at(shown), recipe.trust_data)
+        heed(check_episodes(shown), recipe.trust_data)
     content = content_hash(episodes)
     _check_run(run_folder, recipe, content, shown)
     encoder, decoder = train_encoder(
@@ -203,13 +205,13 @@ def _checked_episodes(data: Path | Sequence[Path], recipe: Recipe, predicted_fra
     episodes = read_episodes(data, recipe.episodes)
     seen_frames = batches_of(recipe).get("window", EncoderTraining.window)
     check_length(episodes.images.shape[1], max(seen_frames, predicted_frames))
-    findings = look_at(episodes)
+    findings = check_episodes(episodes)
     init = None
     if recipe.init is not None:
         model = WorldModel.load(recipe.init)
         init = model.contract
         if init.image.views == episodes.views:
-            findings += check_familiar(model, load_familiarity(recipe.init), episodes.images)
+            findings += check_in_distribution(model, load_latent_statistics(recipe.init), episodes.images)
     heed(findings, recipe.trust_data)
     frame, tcp_frame = frames_of(episodes, (recipe.frame, recipe.tcp_frame), init)
     return replace(episodes, frame=frame, tcp_frame=tcp_frame)

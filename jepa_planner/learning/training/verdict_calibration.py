@@ -24,15 +24,15 @@ HANDS = {"free": FREE, "held": HELD, "pushing": LOW}
 
 
 class Judged(NamedTuple):
-    """Of held-out pairs, in float32 without a temperature: logits [P, classes], off_m and hand [P] as in `Looks`;
-    tcp_m [P]: how far the tcp of the goal was misjudged, closedness [P]: how far its commanded one was.
+    """Of held-out pairs, in float32 without a temperature: logits [P, classes], off_m and hand [P] as in
+    `VerdictBatch`; tcp_m [P]: how far the tcp of the goal was misjudged, closure [P]: how far its commanded one was.
     """
 
     logits: Tensor
     off_m: Tensor
     hand: Tensor
     tcp_m: Tensor
-    closedness: Tensor
+    closure: Tensor
 
     def chances(self, temperature: float) -> Tensor:
         """Of the classes [P, classes]."""
@@ -55,12 +55,12 @@ def judged(head: VerdictHead, sampler: PairSampler) -> Judged:
     head.eval()
     parts = []
     for number in range(max(1, DRAWS // sampler.settings.batch)):
-        looks = sampler.draw(number)
-        opinion = opinion_of(head, looks)
-        wrong = opinion.goal_states - looks.goal_states
-        sure = looks.doubt_m == 0.0
+        batch = sampler.draw(number)
+        opinion = opinion_of(head, batch)
+        wrong = opinion.goal_states - batch.goal_states
+        sure = batch.uncertainty_m == 0.0
         judgements = Judged(
-            opinion.logits.float() * head.temperature, looks.off_m, looks.hand, wrong[:, XYZ].norm(dim=-1),
+            opinion.logits.float() * head.temperature, batch.off_m, batch.hand, wrong[:, XYZ].norm(dim=-1),
             wrong[:, GRIPPER].abs(),
         )  # fmt: skip
         parts.append([part[sure] for part in judgements])
@@ -113,7 +113,7 @@ def verdict_report(
             "pairs": int(chosen.sum()), "called_done": called,
             "off_error_cm": _median_cm((guess_m - off_m)[near].abs()),
             "goal_tcp_cm": _median_cm(judgements.tcp_m[chosen]),
-            "goal_closedness_wrong": _share(judgements.closedness[chosen] > 0.5),
+            "goal_closure_wrong": _share(judgements.closure[chosen] > 0.5),
         }  # fmt: skip
 
     bins = torch.clamp((said * 10).long(), max=9)

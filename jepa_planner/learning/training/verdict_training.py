@@ -22,8 +22,8 @@ from jepa_planner.learning.data.object_tracks import FREE, FramePairs, frame_pai
 from jepa_planner.learning.training.augmentation import augment
 from jepa_planner.learning.training.demonstrations import Demonstrations
 from jepa_planner.learning.training.fit import FitSettings, fit
+from jepa_planner.learning.training.keypoint_training import AUGMENTED_SHARE
 from jepa_planner.learning.training.mixed_precision import mixed_precision
-from jepa_planner.learning.training.scene_training import AUGMENTED_SHARE
 from jepa_planner.learning.training.view_dropout import LONE_VIEW_SHARE
 from jepa_planner.model.preprocess import preprocess
 from jepa_planner.model.verdict_head import Opinion, VerdictHead
@@ -56,10 +56,10 @@ class VerdictTraining:
     false_alarms: float = 0.01
 
 
-class Looks(NamedTuple):
+class VerdictBatch(NamedTuple):
     """A batch: latents and goals [B, N, D], states and goal_states [B, S]; off_m [B]: how far the object is off,
-    infinite where the two show different things, or one where no hand can go, doubt_m [B]: how uncertain that is; hand
-    int [B]: what it does, as in `object_tracks`; pixels [B, 2, V, 3, H, W] of the present and the goal, or None.
+    infinite where the two show different things, or one where no hand can go, uncertainty_m [B]: how uncertain that is;
+    hand int [B]: what it does, as in `object_tracks`; pixels [B, 2, V, 3, H, W] of the present and the goal, or None.
     """
 
     latents: Tensor
@@ -67,7 +67,7 @@ class Looks(NamedTuple):
     goals: Tensor
     goal_states: Tensor
     off_m: Tensor
-    doubt_m: Tensor
+    uncertainty_m: Tensor
     hand: Tensor
     pixels: Tensor | None
 
@@ -106,10 +106,11 @@ class PairSampler:
     """
 
     def __init__(
-        self, data: Demonstrations, numbers: np.ndarray, edges_m: Sequence[float], settings: VerdictTraining, seed: int,
+        self, data: Demonstrations, episode_indices: np.ndarray, edges_m: Sequence[float], settings: VerdictTraining,
+        seed: int,
         out_of_reach: Demonstrations | None = None,
     ) -> None:  # fmt: skip
-        first, last = int(numbers[0]), int(numbers[-1]) + 1
+        first, last = int(episode_indices[0]), int(episode_indices[-1]) + 1
         images = None if data.images is None else data.images[first:last]
         self._parts = [_Frames(data.latents[first:last], data.states[first:last], images)]
         if out_of_reach is not None:
@@ -120,7 +121,7 @@ class PairSampler:
         self.pairs = pairs = frame_pairs(data.arm_states[first:last])
         if not len(pairs.now):
             raise ValueError(
-                f"of no two frames of {len(numbers)} demonstrations is it known how far things went between"
+                f"of no two frames of {len(episode_indices)} demonstrations is it known how far things went between"
             )
         kinds = np.searchsorted(edges_m, pairs.off_m) * HANDS + 3 * pairs.hand + pairs.goal_hand
         self._order = np.argsort(kinds, kind="stable")
@@ -130,7 +131,7 @@ class PairSampler:
         chances = share / of_class * np.where(found < HANDS, STILL_WEIGHT, 1.0)
         self._chances = chances / chances.sum()
 
-    def draw(self, iteration: int) -> Looks:
+    def draw(self, iteration: int) -> VerdictBatch:
         """The same iteration gives the same batch."""
         rng = np.random.default_rng([self._seed, iteration])
         batch = self.settings.batch
@@ -142,7 +143,7 @@ class PairSampler:
         )
         stranger = self._scenes[goal_episode] != self._scenes[drawn.episode]
         goal_episode = np.where(stranger, goal_episode, drawn.episode)
-        off_m, doubt_m = np.where(stranger, np.float32(np.inf), drawn.off_m), drawn.doubt_m
+        off_m, uncertainty_m = np.where(stranger, np.float32(np.inf), drawn.off_m), drawn.uncertainty_m
         part = np.zeros((2, batch), int)
         episode, frame = np.stack([drawn.episode, goal_episode]), np.stack([drawn.now, drawn.goal])
         if self._unreachable is not None:
@@ -152,13 +153,21 @@ class PairSampler:
             part = lies_there & np.stack([in_both | ~in_goal, in_both | in_goal])
             episode, frame = np.where(part, there, episode), np.where(part, np.stack([now, goal]), frame)
             off_m = np.where(lies_there, np.where(in_both, np.float32(0.0), np.float32(np.inf)), off_m)
-            doubt_m = np.where(lies_there, np.float32(0.0), doubt_m)
+            uncertainty_m = np.where(lies_there, np.float32(0.0), uncertainty_m)
         latents, states, images = self._seen(part.astype(int), episode, frame)
-        parts = (latents[0], states[0], latents[1], states[1], off_m, doubt_m, np.where(part[0], FREE, drawn.hand))
+        parts = (
+            latents[0],
+            states[0],
+            latents[1],
+            states[1],
+            off_m,
+            uncertainty_m,
+            np.where(part[0], FREE, drawn.hand),
+        )
         pixels = None
         if images is not None:
             pixels = preprocess(torch.from_numpy(images.swapaxes(0, 1)[:, :, self._views]), self._size)
-        return Looks(*(torch.from_numpy(np.asarray(part)) for part in parts), pixels)
+        return VerdictBatch(*(torch.from_numpy(np.asarray(part)) for part in parts), pixels)
 
     def _seen(
         self, part: np.ndarray, episode: np.ndarray, frame: np.ndarray
@@ -178,57 +187,61 @@ class PairSampler:
         return tuple(found)
 
 
-def opinion_of(head: VerdictHead, looks: Looks) -> Opinion:
+def opinion_of(head: VerdictHead, batch: VerdictBatch) -> Opinion:
     """What a head says of a batch."""
-    now, goal = (None, None) if looks.pixels is None else (looks.pixels[:, 0], looks.pixels[:, 1])
-    return head(Observation(looks.latents, now, looks.states), Observation(looks.goals, goal))
+    now, goal = (None, None) if batch.pixels is None else (batch.pixels[:, 0], batch.pixels[:, 1])
+    return head(Observation(batch.latents, now, batch.states), Observation(batch.goals, goal))
 
 
-def chances_of(looks: Looks, edges_m: Sequence[float], label_m: float) -> Tensor:
+def chances_of(batch: VerdictBatch, edges_m: Sequence[float], label_m: float) -> Tensor:
     """What a head should say [B, classes]: how far things are off, spread by how uncertain that is."""
-    spread_m = (looks.doubt_m.square() + label_m**2).sqrt()
-    strange = looks.off_m.isinf()
-    off_m = torch.where(strange, 0.0, looks.off_m)
+    spread_m = (batch.uncertainty_m.square() + label_m**2).sqrt()
+    strange = batch.off_m.isinf()
+    off_m = torch.where(strange, 0.0, batch.off_m)
     below = torch.special.ndtr((torch.tensor(edges_m) - off_m[:, None]) / spread_m[:, None])
     ends = torch.zeros(len(below), 1), torch.ones(len(below), 1)
     known = torch.cat([ends[0], below, ends[1]], dim=1).diff(dim=1)
     return torch.cat([known * ~strange[:, None], strange[:, None].float()], dim=1)
 
 
-def verdict_losses(head: VerdictHead, opinion: Opinion, looks: Looks, settings: VerdictTraining) -> dict[str, Tensor]:
+def verdict_losses(
+    head: VerdictHead, opinion: Opinion, batch: VerdictBatch, settings: VerdictTraining
+) -> dict[str, Tensor]:
     """Cross entropy of how far objects are "off", and error of where the "arm" stands in the goal, in spreads.
 
     Small errors of it count squared and larger ones as they are: it matters most where the arm is nearly there.
     """
-    wanted = chances_of(looks, head.config.edges_m, settings.label_m)
+    wanted = chances_of(batch, head.config.edges_m, settings.label_m)
     off = -(wanted * opinion.logits.float().log_softmax(dim=-1)).sum(dim=-1).mean()
-    arm = smooth_l1_loss(opinion.goal_states / head.state_std, looks.goal_states / head.state_std, beta=SMALL)
+    arm = smooth_l1_loss(opinion.goal_states / head.state_std, batch.goal_states / head.state_std, beta=SMALL)
     return {"off": off, "arm": arm, "total": off + settings.state_weight * arm}
 
 
 def train_verdict_head(
     head: VerdictHead, sampler: PairSampler, settings: VerdictTraining, folder: Path, seed: int
 ) -> None:
-    """Train in place; `folder` receives log and checkpoints. Of a head that sees, some batches are seen by one view."""
+    """Train in place; `folder` receives log and checkpoints. Of a head with keypoints, some batches are seen by one
+    view.
+    """
 
     def losses_at(iteration: int) -> dict[str, Tensor]:
-        looks = sampler.draw(iteration)
+        batch = sampler.draw(iteration)
         generator = torch.Generator().manual_seed(seed * 1_000_003 + iteration)
-        noisy = (x + settings.latent_noise * torch.randn(x.shape, generator=generator) for x in (looks[0], looks[2]))
-        pixels, seeing = looks.pixels, head
+        noisy = (x + settings.latent_noise * torch.randn(x.shape, generator=generator) for x in (batch[0], batch[2]))
+        pixels, observer = batch.pixels, head
         if pixels is not None:
             if torch.rand((), generator=generator) < AUGMENTED_SHARE:
                 pixels = augment(pixels, 1, generator)
             if torch.rand((), generator=generator) < LONE_VIEW_SHARE:
                 view = int(torch.randint(pixels.shape[2], (), generator=generator))
-                seeing, pixels = head.of_views([view]), pixels[:, :, [view]]
+                observer, pixels = head.of_views([view]), pixels[:, :, [view]]
         latents, goals = noisy
-        looks = looks._replace(latents=latents, goals=goals, pixels=pixels)
+        batch = batch._replace(latents=latents, goals=goals, pixels=pixels)
         with torch.random.fork_rng(devices=[]):  # dropout follows from the iteration as well
             torch.manual_seed(seed * 1_000_003 + iteration)
             with nullcontext() if pixels is None else mixed_precision(latents.device):
-                opinion = opinion_of(seeing, looks)
-        return verdict_losses(head, opinion, looks, settings)
+                opinion = opinion_of(observer, batch)
+        return verdict_losses(head, opinion, batch, settings)
 
     fit("verdict", head, losses_at, settings.fit, folder)
     head.requires_grad_(False)

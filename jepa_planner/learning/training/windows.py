@@ -20,7 +20,7 @@ class WindowSampler:
 
     scenes: a number [E] for each episode, the same for those of one scene; None: each has its own. at_once: windows of
     a scene begin at the same step and are of different episodes, as long as there are so many; with the numbers of
-    motions as scenes they are takes of the same moments.
+    motions as scenes they are variants of the same moments.
     """
 
     frames: Images

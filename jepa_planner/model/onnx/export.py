@@ -112,10 +112,10 @@ def predictor_error(predictor: Predictor, path: Path) -> float:
     return max(errors)
 
 
-def relative_error(given: Tensor, expected: Tensor) -> float:
+def relative_error(actual: Tensor, expected: Tensor) -> float:
     """Largest difference over the largest expected magnitude; infinite where a number is not finite."""
-    error = ((given - expected).abs().max() / expected.abs().max()).item()
-    return error if given.isfinite().all() else float("inf")
+    error = ((actual - expected).abs().max() / expected.abs().max()).item()
+    return error if actual.isfinite().all() else float("inf")
 
 
 def _export(

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.core.context import Context
-from jepa_planner.core.poses import imagine_states
+from jepa_planner.core.poses import rollout_states
 from jepa_planner.model.predictor_kind import Predictor
 
 
@@ -17,7 +17,7 @@ def differentiable_rollout(predictor: Predictor, context: Context, actions: Tens
     for step in range(len(past)):
         predictor.observe(latents[step, None], past[step, None], states[step, None], cache)
     cache = cache.expanded(len(actions))
-    latent, states = latents[-1].expand(len(actions), -1, -1), imagine_states(states[-1], actions)
+    latent, states = latents[-1].expand(len(actions), -1, -1), rollout_states(states[-1], actions)
     imagined = []
     for step in range(actions.shape[1]):
         latent = predictor.normalise_output(predictor.step(latent, actions[:, step], states[:, step], cache))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.core.context import Context
-from jepa_planner.core.poses import imagine_states
+from jepa_planner.core.poses import rollout_states
 from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.model.rollout.network import StepNetwork
 from jepa_planner.model.rollout.networks import eight_bits_of, network_of
@@ -69,10 +69,10 @@ class RolloutEngine:
 
     def _evaluate(self, context: Context, actions: Tensor, score: Score, dtype: str) -> Tensor:
         start = self._shared_start(context, "float32" if dtype == "int8" else dtype)
-        states = imagine_states(start.state, actions)
+        states = rollout_states(start.state, actions)
         if dtype == "int8":
             mean = actions.mean(dim=0, keepdim=True)  # 8 bits tell candidates apart by how they differ from it
-            start = start.around(mean, imagine_states(start.state, mean), self._eight_bits)
+            start = start.around(mean, rollout_states(start.state, mean), self._eight_bits)
         parts = self._parts(*actions.shape[:2], dtype)
 
         def run(part: tuple[Tensor, Tensor]) -> Tensor:

@@ -52,11 +52,11 @@ class ImportSettings:
     max_step_m: float = 0.05
 
 
-def vjepa2_contract(found: FoundModel, settings: ImportSettings, command: str) -> Contract:
+def vjepa2_contract(source_model: FoundModel, settings: ImportSettings, command: str) -> Contract:
     """The contract of what was found in a file, with one frame of context; raises FieldError where settings or sizes
     contradict each other.
     """
-    encoder, step_m = found.encoder_config, settings.max_step_m
+    encoder, step_m = source_model.encoder_config, settings.max_step_m
     height, width = encoder.image_size
     return Contract(
         name=settings.name,
@@ -68,8 +68,10 @@ def vjepa2_contract(found: FoundModel, settings: ImportSettings, command: str) -
         action=ActionSpec(
             max_abs=(step_m, step_m, step_m, 0.0, 0.0, 0.0, GRIPPER_MAX), time_step_s=settings.time_step_s
         ),
-        training=TrainingSpec(data=f"imported from {', '.join(file.name for file in found.files)}", command=command),
+        training=TrainingSpec(
+            data=f"imported from {', '.join(file.name for file in source_model.files)}", command=command
+        ),
         encoder=encoder,
-        predictor=found.predictor_config,
+        predictor=source_model.predictor_config,
         notes=NOTES,
     )

@@ -25,7 +25,7 @@ class TargetError(ValueError):
 
 
 def import_bundle(
-    found: FoundModel,
+    source_model: FoundModel,
     contract: Contract,
     settings: Mapping[str, Any],
     target: Path,
@@ -39,19 +39,21 @@ def import_bundle(
     target as it was. force replaces a bundle that is there. advance is called with the number of bytes dealt with,
     `work_bytes` in all. Raises TargetError for the target, and ValueError naming a tensor that is not finite as dtype.
     """
-    check_target(target, force, found.files)
+    check_target(target, force, source_model.files)
     with _new_folder(target) as folder:
-        sources = {file.name: sha256(file, advance) for file in found.files}
+        sources = {file.name: sha256(file, advance) for file in source_model.files}
         contract = replace(contract, training=replace(contract.training, source_files=sources))
         write_planner(folder, settings)
-        return write_bundle(folder, contract, _weights(found), dtype, mapped=True, advance=advance)
+        return write_bundle(folder, contract, _weights(source_model), dtype, mapped=True, advance=advance)
 
 
-def work_bytes(found: FoundModel, dtype: torch.dtype) -> int:
+def work_bytes(source_model: FoundModel, dtype: torch.dtype) -> int:
     """Bytes that `import_bundle` reads to hash the sources, and writes."""
-    read = sum(file.stat().st_size for file in found.files)
+    read = sum(file.stat().st_size for file in source_model.files)
     numbers = sum(
-        torch.Size(stacked_shape(parts)).numel() for weights in _weights(found).values() for parts in weights.values()
+        torch.Size(stacked_shape(parts)).numel()
+        for weights in _weights(source_model).values()
+        for parts in weights.values()
     )
     return read + numbers * dtype.itemsize
 
@@ -88,8 +90,8 @@ def _new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _weights(found: FoundModel) -> dict[str, Weights]:
-    weights = {ENCODER_FILE: found.encoder}
-    if found.predictor_config is not None:
-        weights[PREDICTOR_FILE] = found.predictor
+def _weights(source_model: FoundModel) -> dict[str, Weights]:
+    weights = {ENCODER_FILE: source_model.encoder}
+    if source_model.predictor_config is not None:
+        weights[PREDICTOR_FILE] = source_model.predictor
     return weights

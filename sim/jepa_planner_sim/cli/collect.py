@@ -32,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="so many episodes in a row have the same table, light, cameras and things, standing elsewhere in each",
     )  # fmt: skip
     parser.add_argument(
-        "--takes", type=int, default=1, metavar="N",
+        "--variants", "--takes", type=int, default=1, metavar="N",
         help="film each episode so many times at once, on tables that look different (varied scenes only)",
     )  # fmt: skip
     parser.add_argument(
-        "--take-steps", type=int, default=0, metavar="N",
-        help="cut takes into episodes of so many steps, each looking different again (default: not cut)",
+        "--variant-steps", "--take-steps", type=int, default=0, metavar="N",
+        help="cut variants into episodes of so many steps, each looking different again (default: not cut)",
     )  # fmt: skip
     parser.add_argument("--vary", nargs="*", default=[], metavar="WHAT", help="as `eval --perturb`")
     parser.add_argument(
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "nothing lies; demonstration: nearly clean, for sub-goals; adjustments: the same, but objects often go only a "
         "little way, for the verdict; placement: these without pushes, for goals of one picture; out_of_reach: "
         "with a thing where the arm may not go, or gone, for the verdict; layouts: the arm rests and things stand "
-        "elsewhere in each picture, in several takes",
+        "elsewhere in each picture, in several variants",
     )  # fmt: skip
     parser.add_argument(
         "--adapter", default="", metavar="MODULE:CLASS", help="a scene of your own instead of the simulator that ships"
@@ -74,8 +74,8 @@ def main(args: argparse.Namespace) -> int:
         args.behaviour,
         adapter=args.adapter,
         views=tuple(args.views),
-        takes=args.takes,
-        take_steps=args.take_steps,
+        variants=args.variants,
+        variant_steps=args.variant_steps,
     )
     written = collect(args.folder, settings, args.processes, args.cluster)
     print(f"{settings.episodes} episodes of {settings.steps} steps in {args.folder} ({written} shards newly written)")

@@ -122,7 +122,9 @@ def _show(feedback) -> None:
         f"  step {feedback.step:2d}  picture {feedback.sub_goal + 1} of {feedback.sub_goals}",
         f"energy {feedback.energy:.3f}",
         verdict_in_words(feedback, feedback.missing),
-        f"planned in {feedback.seconds_per_plan:.2f} s" if feedback.seconds_per_plan else "",  # not at the last look
+        f"planned in {feedback.seconds_per_plan:.2f} s"
+        if feedback.seconds_per_plan
+        else "",  # not at the last observation
         feedback.status,
     )
     print("  ".join(filter(None, parts)), flush=True)

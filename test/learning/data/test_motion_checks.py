@@ -10,7 +10,7 @@ import torch
 from moving_arm import moved
 
 from jepa_planner.core.poses import roll_pitch_yaw, rotation_matrix
-from jepa_planner.learning.data.episode_checks import look_at
+from jepa_planner.learning.data.episode_checks import check_episodes
 from jepa_planner.learning.data.episodes import Episodes
 
 SOUND = moved()
@@ -19,7 +19,7 @@ Z, YAW, GRIPPER = 2, 5, 6
 
 
 def said_of(episodes: Episodes) -> list[tuple[bool, str]]:
-    return [(finding.certain, finding.says) for finding in look_at(episodes)]
+    return [(finding.certain, finding.says) for finding in check_episodes(episodes)]
 
 
 def states(change: Callable[[np.ndarray], object]) -> Episodes:
@@ -168,11 +168,11 @@ def test_nothing_is_found_in_sound_episodes(sound):
         (states(scale(slice(0, 3), 1000.0)), r"states: x \d+\S* m, expected at most 3 m .* in millimetres"),
         (states(scale(slice(0, 3), 100.0)), r"states: x \d+\S* m, expected at most 3 m .* in centimetres"),
         (states(scale(slice(3, 6), 57.3)), r"states: yaw -?\d+\S* rad, expected at most 6.28: is it in degrees"),
-        (states(scale(slice(6, 8), 100.0)), r"states: closedness_commanded 100, expected 0 \(open\) to 1 .* percent"),
-        (states(scale(slice(6, 8), 0.08)), r"closedness_commanded stays within 0 to 0.08 while .* in metres"),
-        (states(inverted), r"closedness_commanded goes the other way than dclosedness: r -1.00, expected about 1"),
-        (states(lambda s: s.__setitem__((..., 7), 1 - s[..., 7])), "closedness_measured goes the other way"),
-        (actions(scale(GRIPPER, -1.0)), "closedness_commanded goes the other way than dclosedness"),
+        (states(scale(slice(6, 8), 100.0)), r"states: closure_commanded 100, expected 0 \(open\) to 1 .* percent"),
+        (states(scale(slice(6, 8), 0.08)), r"closure_commanded stays within 0 to 0.08 while .* in metres"),
+        (states(inverted), r"closure_commanded goes the other way than dclosure: r -1.00, expected about 1"),
+        (states(lambda s: s.__setitem__((..., 7), 1 - s[..., 7])), "closure_measured goes the other way"),
+        (actions(scale(GRIPPER, -1.0)), "closure_commanded goes the other way than dclosure"),
         (actions(scale(slice(0, 3), 1000.0)), r"dx_m reaches \d+\S* in a step, expected changes of at most 0.5"),
         (actions(scale(slice(0, 3), 0.01)), r"x_m changes by \d+\S* for each 1 of dx_m, expected about 1"),
         (actions(scale(YAW, 20.0)), r"yaw_rad changes by 0.05 for each 1 of dyaw_rad, expected about 1"),
@@ -181,9 +181,9 @@ def test_nothing_is_found_in_sound_episodes(sound):
         (actions(turned(45.0)), r"in a frame that is turned by 4\d degrees: .* r 0.\d+ as they are and 0.9\d"),
         (in_tcp_frame(), r"actions are in the frame of the tcp, expected that of the base"),
         (replace(SOUND, actions=STATES[:, 1:, :7].copy()), r"actions are absolute, expected changes .*: dx_m is 0"),
-        (actions(absolute_gripper), r"actions are absolute, .*: dclosedness is 0 from the state"),
+        (actions(absolute_gripper), r"actions are absolute, .*: dclosure is 0 from the state"),
         (replace(SOUND, actions=np.roll(ACTIONS, 1, axis=1)), r"actions come 1 step after what they did: .* earlier"),
-        (angles(quaternions()), r"roll, pitch, yaw and closedness_commanded have together a length of 1 .* quater"),
+        (angles(quaternions()), r"roll, pitch, yaw and closure_commanded have together a length of 1 .* quater"),
         (angles(quaternions()[..., :3]), r"roll, pitch and yaw are x, y and z of a quaternion, expected angles"),
         (angles(rotation_vectors()), r"roll, pitch and yaw are a rotation vector .* have r 0.\d+ as they are and 1.00"),
         (angles(TURNING.states[..., 5:2:-1]), r"roll, pitch and yaw are yaw, pitch and roll, in that order"),
@@ -206,8 +206,8 @@ def test_what_is_surely_wrong_is_refused_by_channel_with_what_was_expected(episo
         (replace(SOUND, actions=np.roll(ACTIONS, -1, axis=1)), "what actions ask for is done 1 step later"),
         (replace(SOUND, actions=ACTIONS[::-1, ::-1].copy()), "have nothing to do with each other"),
         (actions(scale(YAW, 0.0)), "dyaw_rad is 0 throughout, while yaw_rad changes by up to"),
-        (actions(scale(GRIPPER, 0.0)), "dclosedness is 0 throughout, while closedness_commanded changes"),
-        (replace(states(inverted), actions=ACTIONS * np.float32([1, 1, 1, 1, 1, 1, -1])), "is closedness inverted"),
+        (actions(scale(GRIPPER, 0.0)), "dclosure is 0 throughout, while closure_commanded changes"),
+        (replace(states(inverted), actions=ACTIONS * np.float32([1, 1, 1, 1, 1, 1, -1])), "is closure inverted"),
         (replace(SOUND, time_step_s=4.0), "time_step_s is 4 s, expected less than 2 s: is it a rate"),
         (states(of_one(7, scale(1, -1.0))), "asked, the first is episode 7: dy_m and the changes of y_m have r -0.9"),
         (actions(of_one(7, lambda a: a.__setitem__(slice(None), ACTIONS[8]))), "asked, the first is episode 7: d"),

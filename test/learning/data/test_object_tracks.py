@@ -95,10 +95,10 @@ def test_a_whole_push_is_known_but_for_where_the_hand_met_the_object():
     arm = pushing()
     pairs = frame_pairs(arm[None])
     whole = (pairs.now == 0) & (pairs.goal == 23)
-    assert pairs.off_m[whole] == pytest.approx([0.12 - 0.025]) and pairs.doubt_m[whole] == pytest.approx([0.015])
-    assert (pairs.doubt_m[(pairs.now >= 8) & (pairs.goal >= 8)] == 0).all()
+    assert pairs.off_m[whole] == pytest.approx([0.12 - 0.025]) and pairs.uncertainty_m[whole] == pytest.approx([0.015])
+    assert (pairs.uncertainty_m[(pairs.now >= 8) & (pairs.goal >= 8)] == 0).all()
     begun = (pairs.now == 0) & (pairs.goal == 7)
-    assert pairs.off_m[begun] == pytest.approx([0.015]) and pairs.doubt_m[begun] == pytest.approx([0.012])
+    assert pairs.off_m[begun] == pytest.approx([0.015]) and pairs.uncertainty_m[begun] == pytest.approx([0.012])
     assert off_m(arm, 0, 6) == 0.0, "it is hardly met yet"
 
 

@@ -8,10 +8,10 @@ from small_models import small_contract
 from tiny_training import encoder, episodes, predictor
 
 from jepa_planner.learning.data.episodes import EpisodeError
-from jepa_planner.learning.data.reference_checks import check_familiar, check_frames, frames_of
+from jepa_planner.learning.data.reference_checks import check_frames, check_in_distribution, frames_of
 from jepa_planner.learning.training.recipe import Recipe, contract
 from jepa_planner.model.contract import ContractError
-from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.model.world_model import WorldModel
 
 SOME = replace(episodes(count=6, steps=6), frame="ur5_base", tcp_frame="tool0")
@@ -25,14 +25,14 @@ def model() -> WorldModel:
 
 
 @pytest.fixture(scope="module")
-def known(model) -> Familiarity:
+def known(model) -> LatentStatistics:
     frames = torch.cat([model.encode(pictures) for pictures in SOME.images])
-    return Familiarity.of(frames, torch.from_numpy(SOME.states).flatten(0, 1))
+    return LatentStatistics.of(frames, torch.from_numpy(SOME.states).flatten(0, 1))
 
 
-def test_pictures_in_the_models_own_order_are_familiar_and_nothing_is_known_without_statistics(model, known):
-    assert list(check_familiar(model, known, SOME.images)) == []
-    assert list(check_familiar(model, None, SOME.images[..., ::-1])) == []
+def test_pictures_in_the_models_own_order_are_in_distribution_and_nothing_is_known_without_statistics(model, known):
+    assert list(check_in_distribution(model, known, SOME.images)) == []
+    assert list(check_in_distribution(model, None, SOME.images[..., ::-1])) == []
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_pictures_in_the_models_own_order_are_familiar_and_nothing_is_known_with
     [(SOME.images[..., ::-1], "red and blue exchanged (BGR?)"), (SOME.images[:, :, ::-1], "its two views exchanged")],
 )
 def test_pictures_in_another_order_are_said_to_be(model, known, images, says):
-    found = [finding.says for finding in check_familiar(model, known, images)]
+    found = [finding.says for finding in check_in_distribution(model, known, images)]
     assert [line for line in found if says in line and "are like those that mine knows with" in line], found
 
 

@@ -82,7 +82,7 @@ def test_what_was_collected_in_a_scene_of_ones_own_reads_back(tmp_path):
     assert collect(tmp_path, settings, processes=1) == 0
 
 
-def test_trials_and_floors_run_in_it():
+def test_trials_and_baselines_run_in_it():
     settings = TrialSettings(DOT, 4, goal_images="one")
     assert not any(trial.success for trial in run_trials(NoopPolicy(), settings))
     assert all(trial.steps == 12 for trial in run_trials(RandomPolicy(), settings))

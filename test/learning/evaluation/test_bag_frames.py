@@ -191,7 +191,7 @@ def test_a_landscape_is_drawn_from_a_bag_with_the_channels_of_its_model(bag, tmp
     times = ["--at", "0.5", "--goal-at", "0.8", "--points", "3", "--out", str(tmp_path / "out")]
     assert main(["check", "landscape", *arguments, "--state-topic", "/arm_state", *times]) == 0
     found = json.loads((tmp_path / "out" / "landscape.json").read_text())
-    assert found["state"] == pytest.approx([0.45, 0.1, 0.2, 3.0, 0.0, 0.5, 0.75])  # the measured closedness alone
+    assert found["state"] == pytest.approx([0.45, 0.1, 0.2, 3.0, 0.0, 0.5, 0.75])  # the measured closure alone
     assert found["true_action"]["action"][0] == pytest.approx(0.03, abs=1e-6)
     assert main(["check", "landscape", *arguments, *times]) == 2
     assert "tell one of the two" in capsys.readouterr().err

@@ -16,7 +16,7 @@ POINTS = 13
 
 def bowl(*centre: float, axes: str = "x y", half_range: float = 0.06, floor: float = 0.1) -> Landscape:
     """Rises with the square of the distance from `centre`, from `floor` by 1 over the whole range."""
-    grid = tuple(grid_axis(name, half_range, POINTS, closedness=0.5) for name in axes.split())
+    grid = tuple(grid_axis(name, half_range, POINTS, closure=0.5) for name in axes.split())
     places = np.meshgrid(*(axis.values for axis in grid), indexing="ij")
     rise = sum(((place - c) / half_range) ** 2 for place, c in zip(places, centre, strict=True))
     return Landscape(grid, floor + rise, energy_now=0.8, energy_still=0.8)
@@ -96,7 +96,7 @@ def test_a_minimum_at_a_place_that_no_mistake_explains_is_only_far():
 def test_a_gripper_that_goes_the_wrong_way_is_called_by_its_sign():
     report = assess(bowl(-0.5, axes="gripper", half_range=1.0), truth(gripper=0.5), FACTS)
     assert not report.sound
-    assert "closedness must be 0 when open and 1 when closed" in text(report, "looks like")
+    assert "closure must be 0 when open and 1 when closed" in text(report, "looks like")
     assert "border" not in names(report)
 
 

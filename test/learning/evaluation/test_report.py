@@ -15,7 +15,7 @@ PROMISED_KEYS = {
     "wilson_high",
     "plan_seconds_median",
     "plan_seconds_p95",
-    "floor",
+    "baseline",
     "seed",
     "model",
     "reached_and_true",
@@ -40,9 +40,9 @@ def trials(*successes: bool, said: bool = True) -> list[Trial]:
     ]  # fmt: skip
 
 
-def summary(*successes: bool, plan_seconds=(), floor: str = "none", model: str | None = "models/x", **changes):
+def summary(*successes: bool, plan_seconds=(), baseline: str = "none", model: str | None = "models/x", **changes):
     settings = TrialSettings("push", len(successes), seed=7, **changes)
-    return summarise(trials(*successes, said=floor == "none"), settings, plan_seconds, model, floor)
+    return summarise(trials(*successes, said=baseline == "none"), settings, plan_seconds, model, baseline)
 
 
 def test_a_report_has_what_is_promised_and_is_plain_json():
@@ -58,12 +58,12 @@ def test_a_report_has_what_is_promised_and_is_plain_json():
     assert [trial["success"] for trial in report["trials"]] == [True, True, False]
 
 
-def test_trials_that_ended_by_a_doubt_are_counted_by_its_name():
+def test_trials_that_ended_as_out_of_distribution_are_counted_by_its_name():
     reasons = ("REACHED", "SURPRISED", "UNFAMILIAR_GOAL", "BUDGET_SPENT", "SURPRISED")
     done = [replace(trial, reason=reason) for trial, reason in zip(trials(*[False] * 5), reasons, strict=True)]
-    report = summarise(done, TrialSettings("push", 5), [], "models/x", "none", wary=True)
-    assert report["doubts"] == {"SURPRISED": 2, "UNFAMILIAR_GOAL": 1} and report["wary"]
-    assert "ended by a doubt: SURPRISED 2, UNFAMILIAR_GOAL 1" in in_words(report)
+    report = summarise(done, TrialSettings("push", 5), [], "models/x", "none", monitored=True)
+    assert report["out_of_distribution"] == {"SURPRISED": 2, "UNFAMILIAR_GOAL": 1} and report["monitored"]
+    assert "ended as out of distribution: SURPRISED 2, UNFAMILIAR_GOAL 1" in in_words(report)
     assert "doubt" not in in_words(summary(True))
 
 
@@ -91,7 +91,7 @@ def test_what_was_said_is_counted_beside_what_was_true():
 
 
 def test_of_those_who_say_nothing_nothing_is_counted_that_was_said():
-    report = summary(True, False, floor="noop", model=None)
+    report = summary(True, False, baseline="noop", model=None)
     assert [report[name] for name in ("reached_and_true", "stalled", "steps_to_verdict_median")] == [None] * 3
     assert (report["solved_at_some_moment"], report["solved_at_end"], report["successes"]) == (1, 1, 1)
     assert "solved = 50%, 95 % interval 9% to 91% (solved at the end: nothing was said)" in in_words(report)
@@ -104,10 +104,10 @@ def test_trials_that_the_judge_ended_say_so():
     assert "(solved at some moment, which ended the trial)" in in_words(report)
 
 
-def test_a_floor_plans_nothing_and_has_no_model():
-    report = summary(False, floor="noop", model=None)
+def test_a_baseline_plans_nothing_and_has_no_model():
+    report = summary(False, baseline="noop", model=None)
     assert report["plan_seconds_median"] is None and report["plan_seconds_p95"] is None
-    assert report["model"] is None and report["floor"] == "noop"
+    assert report["model"] is None and report["baseline"] == "noop"
 
 
 def test_without_success_there_are_no_steps_to_success():
@@ -130,9 +130,9 @@ def test_the_words_say_who_how_often_how_fast_and_where_it_failed():
     assert "failed on scenes 1000001" in words
 
 
-def test_the_words_of_a_floor_name_it_and_leave_out_what_there_is_not():
-    words = in_words(summary(False, floor="random", model=None))
-    assert "floor: random" in words
+def test_the_words_of_a_baseline_name_it_and_leave_out_what_there_is_not():
+    words = in_words(summary(False, baseline="random", model=None))
+    assert "baseline: random" in words
     assert "per plan" not in words and "steps when solved" not in words
 
 

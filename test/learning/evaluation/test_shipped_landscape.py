@@ -47,7 +47,7 @@ def pictures(env: PandaTaskEnv, action: list[float]) -> PicturePair:
     return PicturePair(before[0], env.world.render(), before[1], seven)
 
 
-def look(model: WorldModel, pair: PicturePair, axes: str) -> CameraReport:
+def observe(model: WorldModel, pair: PicturePair, axes: str) -> CameraReport:
     settings = PlannerSettings.load(model_folder(), model.contract)
     energy = latent_energy(settings.energy.kind)
     cost = WorldModelCost(model, energy)
@@ -62,13 +62,13 @@ def look(model: WorldModel, pair: PicturePair, axes: str) -> CameraReport:
 
 @pytest.mark.parametrize(("axes", "action"), MOVES)
 def test_the_minimum_lies_within_one_grid_step_of_what_the_arm_did(axes, action, model, env):
-    report = look(model, pictures(env, action), axes)
+    report = observe(model, pictures(env, action), axes)
     assert report.sound
     assert max(abs(off) for off in report.offset) <= 0.0101
 
 
 def test_closing_the_gripper_is_seen(model, env):
-    report = look(model, pictures(env, [0.0] * 6 + [1.0]), "gripper")
+    report = observe(model, pictures(env, [0.0] * 6 + [1.0]), "gripper")
     assert report.sound and abs(report.offset[0]) <= 1.01 / 12
 
 
@@ -76,6 +76,6 @@ def test_closing_the_gripper_is_seen(model, env):
 def test_mirrored_pictures_are_complained_of(axes, action, model, env):
     pair = pictures(env, action)
     mirrored = PicturePair(pair.image[:, :, ::-1].copy(), pair.goal[:, :, ::-1].copy(), pair.state, pair.true_action)
-    report = look(model, mirrored, axes)
+    report = observe(model, mirrored, axes)
     assert not report.sound
     assert any(finding.name == "far" for finding in report.findings)

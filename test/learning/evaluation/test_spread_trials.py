@@ -25,7 +25,7 @@ def test_a_model_travels_as_settings_and_plans_the_same(tmp_path: Path):
     seconds: list[float] = []
     spread = list(spread_trials(policy_spec, settings, seconds, 2))
     policy = policy_spec.policy([])
-    assert isinstance(policy, WorldModelPolicy) and policy.familiarity is not None
+    assert isinstance(policy, WorldModelPolicy) and policy.latent_statistics is not None
     assert spread == list(run_trials(policy, settings))
     assert len(seconds) >= sum(trial.steps for trial in spread) - 2
 

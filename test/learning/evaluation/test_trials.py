@@ -13,12 +13,12 @@ from jepa_planner.learning.evaluation.policies import (
     PixelPolicy,
     RandomPolicy,
     WorldModelPolicy,
-    floor_policy,
+    baseline_policy,
 )
 from jepa_planner.learning.evaluation.scenes import make_scene
 from jepa_planner.learning.evaluation.trials import Trial, TrialSettings, run_trial, run_trials
-from jepa_planner.model.contract_sections import FamiliaritySpec
-from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.model.contract_sections import OutOfDistributionSpec
+from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.planning.decision import DecisionKind, Reason, gave_up
 from jepa_planner.planning.sub_goals import SubGoalSettings
 from jepa_planner.planning.verdict import Verdict, VerdictSettings
@@ -35,16 +35,16 @@ class Enough(Exception):
 
 
 class SpyPolicy(NoopPolicy):
-    """Looks at what each trial starts with; with `only_look` it then breaks off."""
+    """Looks at what each trial starts with; with `only_observe` it then breaks off."""
 
-    def __init__(self, only_look: bool = False) -> None:
+    def __init__(self, only_observe: bool = False) -> None:
         self.seeds: list[int] = []
-        self._only_look = only_look
+        self._only_observe = only_observe
 
     def start(self, env: PandaTaskEnv, goals: Sequence[np.ndarray], seed: int) -> None:
         self.seeds.append(seed)
         self.env, self.goals, self.scene = env, goals, env.world.scene
-        if self._only_look:
+        if self._only_observe:
             raise Enough
 
 
@@ -64,7 +64,7 @@ class StopAfter:
 
 
 def start_of_a_trial(task: str, **settings) -> SpyPolicy:
-    spy = SpyPolicy(only_look=True)
+    spy = SpyPolicy(only_observe=True)
     with pytest.raises(Enough):
         trials(spy, task, **settings)
     return spy
@@ -84,7 +84,7 @@ def test_doing_nothing_never_solves_a_task(task):
 
 @pytest.mark.parametrize("task", ALL_TASKS)
 def test_the_expert_as_a_policy_solves_every_task(task):
-    (trial,) = trials(floor_policy("expert"), task, goal_images="one", seed=4)
+    (trial,) = trials(baseline_policy("expert"), task, goal_images="one", seed=4)
     assert trial.success
     assert trial.first_success < TASKS[task].max_steps == trial.steps
     assert trial.distance_m < 0.03
@@ -156,12 +156,12 @@ def test_conditions_that_the_scenes_do_not_have_are_refused(changes, error, mess
         trials(NoopPolicy(), **changes)
 
 
-def test_an_unknown_floor_is_named_with_the_known_ones():
-    with pytest.raises(ValueError, match="unknown floor 'lava'; known are noop, random, pixel, expert"):
-        floor_policy("lava")
+def test_an_unknown_baseline_is_named_with_the_known_ones():
+    with pytest.raises(ValueError, match="unknown baseline 'lava'; known are noop, random, pixel, expert"):
+        baseline_policy("lava")
 
 
-def test_the_pixel_floor_looks_ahead_and_leaves_the_world_as_it_was():
+def test_the_pixel_baseline_looks_ahead_and_leaves_the_world_as_it_was():
     env = PandaTaskEnv("reach")
     observation, _ = env.reset(seed=1_000_000, options={"goal_images": "one"})
     policy = PixelPolicy(candidates=6)
@@ -200,7 +200,7 @@ def test_sub_goals_are_imagined_where_pictures_are_few_or_it_is_asked_for(task, 
     with pytest.raises(Enough):
         next(running)
     assert (policy.last.imagined is not None) == imagined
-    assert ("moment 1 (" in policy.last.message) == imagined
+    assert ("sub-goal 1 (" in policy.last.message) == imagined
 
 
 def test_goal_pictures_share_all_steps_where_sub_goals_are_imagined():
@@ -224,12 +224,12 @@ def test_the_planner_decides_the_same_for_the_same_scene():
     assert found[0] == found[1]
 
 
-def test_a_trial_with_an_unfamiliar_goal_picture_moves_nothing_and_says_so():
+def test_a_trial_with_an_goal_picture_out_of_distribution_moves_nothing_and_says_so():
     model = tiny_model()
     latents, states = torch.randn(300, 4, 3), torch.randn(300, 8)
-    spec = FamiliaritySpec(latent_distance=1e-9, arm_error_m=1e6, surprise=1e6, data="a test")
-    model.contract = replace(model.contract, familiarity=spec)
-    policy = WorldModelPolicy(model, tiny_planner(), familiarity=Familiarity.of(latents, states))
+    spec = OutOfDistributionSpec(latent_distance=1e-9, arm_error_m=1e6, surprise=1e6, data="a test")
+    model.contract = replace(model.contract, out_of_distribution=spec)
+    policy = WorldModelPolicy(model, tiny_planner(), latent_statistics=LatentStatistics.of(latents, states))
     (trial,) = trials(policy, "reach")
     assert (trial.success, trial.reason, policy.plan_seconds) == (False, "UNFAMILIAR_GOAL", [])
     assert "goal image 1 is unlike what the model was trained on" in trial.ended
@@ -253,7 +253,7 @@ class GoesAwayAgain(ExpertPolicy):
 
 
 class Says(ExpertPolicy):
-    """Does what another policy does and ends at a look by its number, for a reason."""
+    """Does what another policy does and ends at an observation by its number, for a reason."""
 
     def __init__(self, at_step: int, reason: Reason = Reason.REACHED, off_m: float = 0.012) -> None:
         self._at_step, self._reason, self._off_m = at_step, reason, off_m
@@ -333,15 +333,17 @@ def test_the_judge_ends_a_trial_only_where_that_is_asked_for():
     assert not deaf.success and deaf.steps == TASKS["reach"].max_steps, "what the policy says of itself does not count"
 
 
-def test_each_look_is_told_with_the_steps_before_it():
-    looks = []
+def test_each_observation_is_told_with_the_steps_before_it():
+    observations = []
     env = make_scene("reach", 64)
     try:
-        trial = run_trial(env, Says(3), TrialSettings("reach", 1), 1_000_000, lambda *look: looks.append(look))
+        trial = run_trial(
+            env, Says(3), TrialSettings("reach", 1), 1_000_000, lambda *observation: observations.append(observation)
+        )
     finally:
         env.close()
-    assert [steps for steps, *_ in looks] == [0, 1, 2, 3] and trial.steps == 3
-    assert all(look[1] is env and set(look[2]) == {"images", "state"} for look in looks)
+    assert [steps for steps, *_ in observations] == [0, 1, 2, 3] and trial.steps == 3
+    assert all(observation[1] is env and set(observation[2]) == {"images", "state"} for observation in observations)
 
 
 def test_a_models_verdict_head_ends_its_trials(tmp_path):

@@ -48,11 +48,11 @@ def test_a_bundle_is_added_to_where_it_stands_and_keeps_how_sub_goals_are_pursue
     learn(tmp_path, headless)
     bundle = tmp_path / "bundle"
     planner_settings = PlannerSettings.load(bundle, load_contract(bundle))
-    pursuit = replace(planner_settings.sub_goals, max_looks=4)
-    replace(planner_settings, sub_goals=pursuit).save(bundle)
+    sub_goal_settings = replace(planner_settings.sub_goals, max_observations=4)
+    replace(planner_settings, sub_goals=sub_goal_settings).save(bundle)
     before = sha256(bundle / "sub_goals.safetensors")
     add_sub_goals([tmp_path / "demonstrations"], bundle, bundle, tmp_path / "other", replace(SHORT, seed=3))
-    assert PlannerSettings.load(bundle, load_contract(bundle)).sub_goals == pursuit
+    assert PlannerSettings.load(bundle, load_contract(bundle)).sub_goals == sub_goal_settings
     assert sha256(bundle / "sub_goals.safetensors") != before
 
 
@@ -65,9 +65,9 @@ def test_several_folders_are_learned_from_and_named_by_their_seeds(tmp_path, hea
     assert load_contract(tmp_path / "bundle").sub_goals.training.data == says
 
 
-def test_the_report_tells_how_held_out_moments_are_foreseen(tmp_path, headless):
+def test_the_report_tells_how_held_out_keyframes_are_foreseen(tmp_path, headless):
     report = learn(tmp_path, headless)
-    assert 0 < report["moments_per_episode"] <= 11
+    assert 0 < report["keyframes_per_episode"] <= 11
     assert 0 < report["foresight"]["best"] <= report["foresight"]["most_probable"]
     words = in_words(report)
     assert "6 demonstrations" in words and "1 held-out" in words
@@ -104,10 +104,10 @@ def test_a_head_stays_with_its_encoder_when_the_predictor_goes_on_learning(tmp_p
     load_bundle(tmp_path / "tuned")
 
 
-SEEING = replace(SHORT, seeing=True)
+SEEING = replace(SHORT, keypoints=True)
 
 
-def test_a_head_that_sees_is_given_the_pictures(tmp_path, headless):
+def test_a_head_with_keypoints_is_given_the_pictures(tmp_path, headless):
     report = learn(tmp_path, headless, SEEING, acting())
     bundle = tmp_path / "bundle"
     model, head = WorldModel.load(bundle), load_sub_goal_head(bundle)
@@ -120,7 +120,7 @@ def test_a_head_that_sees_is_given_the_pictures(tmp_path, headless):
     assert WorldModel.load(headless).observe(SOME.images[0, :1]).images is None, "one that does not see has none"
 
 
-def test_a_head_that_sees_learns_from_the_pictures_and_the_same_again_from_the_same(tmp_path, headless):
+def test_a_head_with_keypoints_learns_from_the_pictures_and_the_same_again_from_the_same(tmp_path, headless):
     hashes = []
     dark = replace(SOME, images=SOME.images // 2)
     for name, some in (("one", SOME), ("same", SOME), ("dark", dark)):
@@ -129,15 +129,15 @@ def test_a_head_that_sees_learns_from_the_pictures_and_the_same_again_from_the_s
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-def test_demonstrations_in_which_no_hand_acts_teach_no_head_to_see(tmp_path, headless):
+def test_demonstrations_in_which_no_hand_acts_teach_no_head_its_keypoints(tmp_path, headless):
     still = replace(SOME, states=SOME.states[:, :1].repeat(SOME.states.shape[1], 1))
     with pytest.raises(ValueError, match="in none of 5 demonstrations does the hand take and let go or push"):
         learn(tmp_path, headless, SEEING, still)
 
 
-def test_a_head_may_begin_with_the_eyes_of_another_bundle(tmp_path, headless):
+def test_a_head_may_begin_with_the_keypoints_of_another_bundle(tmp_path, headless):
     learn(tmp_path / "eyes", headless, SEEING, acting())
-    for name, settings in (("own", SEEING), ("taken", replace(SEEING, eyes_of=tmp_path / "eyes" / "bundle"))):
+    for name, settings in (("own", SEEING), ("taken", replace(SEEING, keypoints_of=tmp_path / "eyes" / "bundle"))):
         learn(tmp_path / name, headless, replace(settings, iterations=1, seed=7), acting())
     given, own, taken = (load_sub_goal_head(tmp_path / name / "bundle") for name in ("eyes", "own", "taken"))
     off = [(head.scene.eyes[0].where.weight - given.scene.eyes[0].where.weight).abs().max() for head in (own, taken)]
@@ -145,9 +145,9 @@ def test_a_head_may_begin_with_the_eyes_of_another_bundle(tmp_path, headless):
 
 
 @pytest.mark.parametrize("blind", [False, True], ids=["no head", "a head that does not see"])
-def test_eyes_that_are_not_there_are_refused(tmp_path, headless, blind):
+def test_keypoints_that_are_not_there_are_refused(tmp_path, headless, blind):
     if blind:
         learn(tmp_path / "blind", headless, SHORT, acting())
     bundle = tmp_path / "blind" / "bundle" if blind else headless
-    with pytest.raises(ValueError, match="has no head that sees pictures of the same sizes: leave out --eyes-of"):
-        learn(tmp_path, headless, replace(SEEING, eyes_of=bundle), acting())
+    with pytest.raises(ValueError, match="has no head with keypoints of the same sizes: leave out --keypoints-of"):
+        learn(tmp_path, headless, replace(SEEING, keypoints_of=bundle), acting())

@@ -27,7 +27,7 @@ from jepa_planner.planning.planner_settings import PlannerSettings
 pytestmark = pytest.mark.usefixtures("few_draws")
 
 SHORT, learn = VERDICT.short, VERDICT.learn
-SEEING = replace(SHORT, seeing=True)
+SEEING = replace(SHORT, keypoints=True)
 HEAD = "verdict.safetensors"
 
 
@@ -120,7 +120,7 @@ def test_demonstrations_in_which_nothing_is_moved_are_refused(tmp_path, headless
     assert not (tmp_path / "bundle").exists()
 
 
-def test_a_head_that_sees_is_given_the_pictures_and_learns_from_them(tmp_path, headless):
+def test_a_head_with_keypoints_is_given_the_pictures_and_learns_from_them(tmp_path, headless):
     hashes = []
     for name, some in (("one", SOME), ("dark", replace(SOME, images=SOME.images // 2))):
         learn(tmp_path / name, headless, SEEING, some)
@@ -133,23 +133,23 @@ def test_a_head_that_sees_is_given_the_pictures_and_learns_from_them(tmp_path, h
 
 
 @pytest.mark.parametrize("of_another_bundle", [False, True])
-def test_a_head_that_sees_begins_with_the_eyes_that_imagine_sub_goals(
+def test_a_head_with_keypoints_begins_with_the_keypoints_that_imagine_sub_goals(
     of_another_bundle, tmp_path, headless, monkeypatch
 ):
     write_shard(tmp_path / "demonstrations" / "episodes-000000.h5", SOME)
-    with_eyes = tmp_path / "with_eyes"
+    with_keypoints = tmp_path / "with_keypoints"
     add_sub_goals(
         [tmp_path / "demonstrations"],
         headless,
-        with_eyes,
+        with_keypoints,
         tmp_path / "sub_goals",
-        SubGoalRun(iterations=2, seeing=True),
+        SubGoalRun(iterations=2, keypoints=True),
     )
     monkeypatch.setattr(stage, "train_verdict_head", lambda *_: None)
     if of_another_bundle:
-        learn(tmp_path, headless, replace(SEEING, eyes_of=with_eyes))
+        learn(tmp_path, headless, replace(SEEING, keypoints_of=with_keypoints))
     else:
-        learn(tmp_path, with_eyes, SEEING)
-    eyes, same = load_verdict_head(tmp_path / "bundle").scene, load_sub_goal_head(with_eyes).scene
+        learn(tmp_path, with_keypoints, SEEING)
+    eyes, same = load_verdict_head(tmp_path / "bundle").scene, load_sub_goal_head(with_keypoints).scene
     for name, weights in same.state_dict().items():
         torch.testing.assert_close(eyes.state_dict()[name].float(), weights.float(), atol=1e-3, rtol=1e-3)

@@ -79,7 +79,12 @@ def test_a_run_cut_short_encodes_and_trains_nothing_twice(head, tmp_path, headle
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"seed": 9}, "seed"), ({"iterations": 9}, "iterations"), ({"episodes": 5}, "data"), ({"seeing": True}, "seeing")],
+    [
+        ({"seed": 9}, "seed"),
+        ({"iterations": 9}, "iterations"),
+        ({"episodes": 5}, "data"),
+        ({"keypoints": True}, "keypoints"),
+    ],
 )
 def test_a_run_folder_of_another_run_is_refused_by_what_differs(change, named, head, tmp_path, headless):
     head.learn(tmp_path, headless)

@@ -214,7 +214,7 @@ def test_a_run_folder_of_a_whole_training_is_refused(tmp_path, first):
 
 
 def test_seven_channel_models_learn_from_the_measured_gripper(tmp_path, first):
-    """Other commanded closedness changes nothing, other measured one does."""
+    """Other commanded closure changes nothing, other measured one does."""
     commanded, measured = SOME.states.copy(), SOME.states.copy()
     commanded[..., 6] *= 0.9
     measured[..., 7] *= 0.9

@@ -20,14 +20,14 @@ def layouts(motions: np.ndarray = MOTIONS) -> Episodes:
     return replace(some, images=images, actions=np.zeros_like(some.actions), motions=motions)
 
 
-def test_a_scene_is_shown_by_two_different_takes_with_the_same_layouts_in_the_same_order():
+def test_a_scene_is_shown_by_two_different_variants_with_the_same_layouts_in_the_same_order():
     batches = LayoutBatches(layouts(), scenes=4, seed=0)
     drawn = torch.cat([batches.draw(iteration) for iteration in range(20)])
     assert drawn.shape[:3] == (80, 2, 4)
-    take, layout = drawn[..., 0, 0, 0, 0], drawn[..., 0, 0, 0, 1]
+    variant, layout = drawn[..., 0, 0, 0, 0], drawn[..., 0, 0, 0, 1]
     assert (layout == torch.arange(4)).all()
-    assert (take[:, 0] != take[:, 1]).all()
-    shown = torch.from_numpy(MOTIONS)[take[:, :, 0].long()]
+    assert (variant[:, 0] != variant[:, 1]).all()
+    shown = torch.from_numpy(MOTIONS)[variant[:, :, 0].long()]
     assert torch.equal(shown[:, 0], shown[:, 1]) and set(shown.flatten().tolist()) == {3, 5, 8}
 
 
@@ -42,6 +42,6 @@ def test_episodes_in_which_something_acts_are_refused():
         LayoutBatches(acting, 2, 0)
 
 
-def test_a_scene_with_a_single_take_is_refused():
-    with pytest.raises(EpisodeError, match="fewer than 2 takes of each"):
+def test_a_scene_with_a_single_variant_is_refused():
+    with pytest.raises(EpisodeError, match="fewer than 2 variants of each"):
         LayoutBatches(layouts(np.array([1, 1, 2])), 2, 0)

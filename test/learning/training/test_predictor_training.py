@@ -13,9 +13,9 @@ from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.predictor_training import (
     Pictures,
     PredictorTraining,
-    imagination_errors,
     imagine,
     predictor_losses,
+    rollout_errors,
     train_predictor,
 )
 from jepa_planner.learning.training.recipe import Recipe, contract
@@ -155,13 +155,13 @@ def test_teacher_forcing_may_see_longer_windows_than_the_rollout():
 def test_errors_of_imagining_stand_beside_those_of_copying(difference):
     latents = np.random.default_rng(0).normal(size=(6, 9, 4, 3)).astype(np.float32)
     still = predictor(untrained=True).eval()  # residual: it predicts that nothing changes
-    found, copied = imagination_errors(still, latents, SOME.states, SOME.actions, 1, 3, difference)
+    found, copied = rollout_errors(still, latents, SOME.states, SOME.actions, 1, 3, difference)
     assert found.shape == copied.shape == (6, 2, 3)
     np.testing.assert_allclose(found, copied, rtol=1e-5)
     off = latents[:, 5:8] - latents[:, 4:5]
     expected = (np.abs(off) if difference == "l1" else off**2).mean((-1, -2))
     np.testing.assert_allclose(copied[:, 1], expected, rtol=1e-5)
-    moving, _ = imagination_errors(predictor().eval(), latents, SOME.states, SOME.actions, 1, 3, difference)
+    moving, _ = rollout_errors(predictor().eval(), latents, SOME.states, SOME.actions, 1, 3, difference)
     assert not np.allclose(moving, copied)
 
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from jepa_planner.core.observation import Observation
-from jepa_planner.learning.data.key_moments import key_moments, next_moments
+from jepa_planner.learning.data.keyframes import keyframes, next_keyframes
 from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.sub_goal_training import (
-    Moments,
-    MomentSampler,
+    KeyframeBatch,
+    KeyframeSampler,
     SubGoalTraining,
     foresight,
     sub_goal_losses,
@@ -25,7 +25,7 @@ SETTINGS = SubGoalTraining(FitSettings(300, learning_rate=5e-3, warm_up=10), bat
 
 
 def world(episodes: int = 40, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Latents [E, T+1, 1, 2], states [E, T+1, 8] and next moments of arms that go left or right, and then up."""
+    """Latents [E, T+1, 1, 2], states [E, T+1, 8] and next keyframes of arms that go left or right, and then up."""
     rng = np.random.default_rng(seed)
     sides = rng.choice([-1.0, 1.0], size=(episodes, 1))
     steps = np.arange(FRAMES)
@@ -33,7 +33,7 @@ def world(episodes: int = 40, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np
     states[..., 0] = 0.1 * sides * np.minimum(steps, CORNER)
     states[..., 2] = 0.1 * np.maximum(steps - CORNER, 0)
     latents = 4.0 * states[:, :, None, [0, 2]]
-    return latents, states, np.stack([next_moments(key_moments(episode)) for episode in states])
+    return latents, states, np.stack([next_keyframes(keyframes(episode)) for episode in states])
 
 
 def trained(folder, seed: int = 0, settings: SubGoalTraining = SETTINGS) -> SubGoalHead:
@@ -44,20 +44,21 @@ def trained(folder, seed: int = 0, settings: SubGoalTraining = SETTINGS) -> SubG
     return head
 
 
-def sampler(**changes) -> MomentSampler:
-    latents, states, moments = world()
-    return MomentSampler(**{"latents": latents, "states": states, "next_moments": moments, "span": 32, "batch": 500,
+def sampler(**changes) -> KeyframeSampler:
+    latents, states, keyframes = world()
+    return KeyframeSampler(**{"latents": latents, "states": states, "next_keyframes": keyframes, "span": 32,
+    "batch": 500,
                             "seed": 0, **changes})  # fmt: skip
 
 
 def frames_drawn(span: int = 32) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Which frames are seen, are goals and are next moments [B], told by latents that are the frames' numbers."""
+    """Which frames are seen, are goals and are next keyframes [B], told by latents that are the frames' numbers."""
     numbers = np.arange(FRAMES, dtype=np.float32)[None, :, None, None].repeat(40, 0)
     drawn = sampler(latents=numbers, span=span).draw(0)
     return drawn.latents.flatten(), drawn.goals.flatten(), drawn.next_latents.flatten()
 
 
-def test_the_next_moment_is_the_corner_or_the_goal_where_that_comes_first():
+def test_the_next_keyframe_is_the_corner_or_the_goal_where_that_comes_first():
     now, goal, then = frames_drawn()
     assert ((now < CORNER) & (goal > CORNER)).any() and (now >= CORNER).any() and (goal < CORNER).any()
     assert torch.equal(then, torch.where(now < CORNER, goal.clamp(max=CORNER), goal))
@@ -85,19 +86,19 @@ class Guesser(torch.nn.Module):
         self.state_std = torch.ones(8)
         self.off = torch.nn.Parameter(torch.tensor(off))
         self._logits = torch.tensor(logits)
-        self.moments = sampler(batch=8).draw(0)
+        self.keyframes = sampler(batch=8).draw(0)
 
     def forward(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
-        right = self.moments.next_latents[:, None].expand(-1, 2, -1, -1)
+        right = self.keyframes.next_latents[:, None].expand(-1, 2, -1, -1)
         return Hypotheses(
             right + self.off[:, None, None],
-            self.moments.next_states[:, None].expand(-1, 2, -1),
+            self.keyframes.next_states[:, None].expand(-1, 2, -1),
             self._logits.expand(len(latents), 2),
         )
 
 
 def losses(guesser: Guesser) -> dict[str, torch.Tensor]:
-    return sub_goal_losses(guesser, guesser.moments, SETTINGS)
+    return sub_goal_losses(guesser, guesser.keyframes, SETTINGS)
 
 
 def test_the_hypothesis_that_is_right_learns_and_the_other_hardly_does():
@@ -120,7 +121,7 @@ def test_the_logits_are_to_tell_which_hypothesis_is_right():
 def test_wrong_arm_states_count_in_units_of_their_spread():
     guesser = Guesser((0.0, 0.0))
     guesser.state_std = torch.full((8,), 0.5)
-    off = guesser.moments._replace(next_states=guesser.moments.next_states + 1.0)
+    off = guesser.keyframes._replace(next_states=guesser.keyframes.next_states + 1.0)
     assert sub_goal_losses(guesser, off, SETTINGS)["all"].item() == pytest.approx(4.0 * SETTINGS.state_weight)
 
 
@@ -140,15 +141,15 @@ def test_a_trained_head_foresees_both_corners(tmp_path):
 def test_a_run_that_is_cut_short_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     short = SubGoalTraining(FitSettings(6, checkpoint_every=3), batch=8)
     whole = trained(tmp_path / "whole", settings=short)
-    draw = MomentSampler.draw
+    draw = KeyframeSampler.draw
 
-    def draw_until_the_power_fails(self: MomentSampler, iteration: int) -> Moments:
+    def draw_until_the_power_fails(self: KeyframeSampler, iteration: int) -> KeyframeBatch:
         if iteration == 4:
             raise KeyboardInterrupt
         return draw(self, iteration)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(MomentSampler, "draw", draw_until_the_power_fails)
+        patch.setattr(KeyframeSampler, "draw", draw_until_the_power_fails)
         trained(tmp_path / "cut", settings=short)
     resumed = trained(tmp_path / "cut", settings=short)
     for name, tensor in whole.state_dict().items():

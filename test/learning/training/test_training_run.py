@@ -14,7 +14,7 @@ from tiny_training import ENCODER, MLP, PREDICTOR, episodes, tiny_predictor
 from jepa_planner.core.yaml_text import read_yaml
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, write_shard
 from jepa_planner.learning.training import training_run
-from jepa_planner.learning.training.add_familiarity import add_familiarity
+from jepa_planner.learning.training.add_latent_statistics import add_latent_statistics
 from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.learning.training.collapse import CollapseReport, measure_collapse
 from jepa_planner.learning.training.predictor_training import PredictorTraining
@@ -82,9 +82,9 @@ def test_the_contract_says_what_the_data_was_and_how_to_make_it_again(tmp_path):
 def test_the_bundle_knows_its_limits_as_if_they_were_added_to_it_later(tmp_path):
     report = run(tmp_path)
     contract, files = load_contract(tmp_path / "bundle"), load_contract(tmp_path / "bundle").files
-    assert report["familiarity"] == asdict(contract.familiarity)
-    assert contract.familiarity.data == "8 episodes, seeds 0 to 7"
-    assert add_familiarity(tmp_path / "data", tmp_path / "bundle") == contract.familiarity
+    assert report["out_of_distribution"] == asdict(contract.out_of_distribution)
+    assert contract.out_of_distribution.data == "8 episodes, seeds 0 to 7"
+    assert add_latent_statistics(tmp_path / "data", tmp_path / "bundle") == contract.out_of_distribution
     assert load_contract(tmp_path / "bundle").files == files
 
 
@@ -125,23 +125,23 @@ def test_a_bundle_that_is_there_stays_as_it_was_until_the_new_one_is_whole(tmp_p
 
 
 def filmed(count: int = 4, seed: int = 0) -> Episodes:
-    """Two takes of each motion."""
+    """Two variants of each motion."""
     some = episodes(count=count, steps=7, seed=seed)
     twice = some.part(np.arange(count).repeat(2))
     return replace(twice, motions=np.arange(count).repeat(2), scenes=np.arange(2 * count))
 
 
-def test_takes_and_layouts_are_learned_from_and_stand_in_the_contract(tmp_path):
+def test_variants_and_layouts_are_learned_from_and_stand_in_the_contract(tmp_path):
     stills = filmed(3, seed=1)
     write_shard(tmp_path / "stills" / "episodes-000000.h5", replace(stills, actions=np.zeros_like(stills.actions)))
     write_shard(tmp_path / "data" / "episodes-000000.h5", filmed())
-    settings = replace(SHORT, objective="takes+sigreg+layouts+inverse+state")
+    settings = replace(SHORT, objective="appearance+sigreg+layouts+inverse+state")
     folders = tmp_path / "data", tmp_path / "bundle", tmp_path / "run"
     training_run.run(*folders, settings, layouts=[tmp_path / "stills"])
     logged = json.loads((tmp_path / "run" / "encoder.jsonl").read_text().splitlines()[-1])
-    assert {"takes", "layouts"} <= set(logged)
+    assert {"appearance", "layouts"} <= set(logged)
     contract = WorldModel.load(tmp_path / "bundle").contract
-    expected = "8 episodes of 7 steps, seeds 0 to 3; 6 takes of 8 layouts, seeds 100 to 102"
+    expected = "8 episodes of 7 steps, seeds 0 to 3; 6 variants of 8 layouts, seeds 100 to 102"
     assert contract.training.data == expected
 
 
@@ -153,9 +153,9 @@ def test_layouts_and_their_term_go_together(objective, folders, tmp_path):
         )
 
 
-def test_takes_of_which_there_are_none_are_refused(tmp_path):
-    with pytest.raises(EpisodeError, match="no motion has two takes; collect episodes with --takes"):
-        run(tmp_path, settings=replace(SHORT, objective="takes+sigreg"))
+def test_variants_of_which_there_are_none_are_refused(tmp_path):
+    with pytest.raises(EpisodeError, match="no motion has two variants; collect episodes with --variants"):
+        run(tmp_path, settings=replace(SHORT, objective="appearance+sigreg"))
 
 
 def test_layouts_of_other_cameras_are_refused(tmp_path):

@@ -26,7 +26,7 @@ from jepa_planner.learning.training.verdict_training import (
     train_verdict_head,
     verdict_losses,
 )
-from jepa_planner.model.scene_eyes import SceneEyesConfig
+from jepa_planner.model.keypoints import KeypointConfig
 from jepa_planner.model.verdict_head import Opinion, VerdictHead, VerdictHeadConfig
 from jepa_planner.planning.verdict import VerdictSettings
 
@@ -67,12 +67,12 @@ def test_pairs_come_evenly_from_all_distances_with_what_hardly_moved_twice_as_of
 
 
 def test_what_is_drawn_belongs_together_and_the_same_iteration_draws_the_same():
-    looks, again = (sampler().draw(3) for _ in range(2))
-    assert all(torch.equal(one, other) for one, other in zip(looks[:-1], again[:-1], strict=True))
-    apart_m = (looks.latents - looks.goals)[:, 0, 0].abs() / 5
-    torch.testing.assert_close(apart_m, looks.off_m, atol=1e-5, rtol=0)
-    assert torch.equal(looks.hand == HELD, looks.states[:, 6] > 0.5)
-    assert (looks.goals[:, 0, 2] == looks.goal_states[:, 6]).all()
+    batch, again = (sampler().draw(3) for _ in range(2))
+    assert all(torch.equal(one, other) for one, other in zip(batch[:-1], again[:-1], strict=True))
+    apart_m = (batch.latents - batch.goals)[:, 0, 0].abs() / 5
+    torch.testing.assert_close(apart_m, batch.off_m, atol=1e-5, rtol=0)
+    assert torch.equal(batch.hand == HELD, batch.states[:, 6] > 0.5)
+    assert (batch.goals[:, 0, 2] == batch.goal_states[:, 6]).all()
 
 
 def test_pairs_of_two_scenes_show_different_things_and_those_of_one_scene_do_not():
@@ -93,10 +93,10 @@ def away(episodes: int = 5, frames: int = 4) -> Demonstrations:
 
 def test_pairs_with_a_thing_out_of_reach_are_of_one_scene_and_strange_unless_it_lies_there_in_both():
     seen = PairSampler(world(), np.arange(80), EDGES_M, replace(SETTINGS, unreachable=1.0), seed=0, out_of_reach=away())
-    looks = [seen.draw(number) for number in range(40)]
+    batch = [seen.draw(number) for number in range(40)]
     off_m, now, goal = (
         torch.cat(parts)
-        for parts in zip(*((x.off_m, x.latents[:, 0, 1] > 50, x.goals[:, 0, 1] > 50) for x in looks), strict=True)
+        for parts in zip(*((x.off_m, x.latents[:, 0, 1] > 50, x.goals[:, 0, 1] > 50) for x in batch), strict=True)
     )
     assert torch.equal(off_m.isinf(), now != goal), "one of the two shows it out of reach"
     assert (off_m[now & goal] == 0.0).all(), "nothing has to be done about what lies there in both"
@@ -114,30 +114,30 @@ def test_the_chance_from_which_things_are_called_out_of_reach_refuses_few_that_a
     assert ((said >= limit) & off_m.isfinite()).float().mean() <= 0.01 and limit == pytest.approx(0.81, abs=0.02)
 
 
-def test_a_distance_is_spread_over_the_classes_about_it_by_its_doubt():
-    looks = (
+def test_a_distance_is_spread_over_the_classes_about_it_by_its_uncertainty():
+    batch = (
         sampler()
         .draw(0)
-        ._replace(off_m=torch.tensor([0.015, 0.015, torch.inf]), doubt_m=torch.tensor([0.0, 0.02, 0.0]))
+        ._replace(off_m=torch.tensor([0.015, 0.015, torch.inf]), uncertainty_m=torch.tensor([0.0, 0.02, 0.0]))
     )
-    sure, doubted, strange = chances_of(looks, EDGES_M, label_m=0.002)
+    sure, uncertain, strange = chances_of(batch, EDGES_M, label_m=0.002)
     assert sure[1] > 0.98 and sure.sum() == pytest.approx(1.0)
-    assert 0.15 < doubted[1] < 0.25 and doubted[0] > 0.3 and doubted.sum() == pytest.approx(1.0)
+    assert 0.15 < uncertain[1] < 0.25 and uncertain[0] > 0.3 and uncertain.sum() == pytest.approx(1.0)
     assert strange.tolist() == [0.0] * (len(EDGES_M) + 1) + [1.0]
 
 
 def test_the_loss_is_the_cross_entropy_of_the_distance_and_the_error_of_the_arm_in_spreads():
     head = VerdictHead(CONFIG)
     head.set_scaling(torch.zeros(8), torch.full((8,), 0.5))
-    looks = sampler().draw(0)
-    even = Opinion(torch.zeros(64, CONFIG.classes), looks.goal_states + 0.5)
-    losses = verdict_losses(head, even, looks, replace(SETTINGS, state_weight=2.0))
+    batch = sampler().draw(0)
+    even = Opinion(torch.zeros(64, CONFIG.classes), batch.goal_states + 0.5)
+    losses = verdict_losses(head, even, batch, replace(SETTINGS, state_weight=2.0))
     assert losses["off"].item() == pytest.approx(np.log(CONFIG.classes), rel=1e-5)
     assert losses["arm"].item() == pytest.approx(0.9) and losses["total"] == losses["off"] + 2 * losses["arm"]
 
 
-def test_a_head_that_sees_tells_how_the_arm_of_the_goal_stands_from_how_it_stands_now():
-    head = VerdictHead(replace(CONFIG, scene=SceneEyesConfig(image_size=(8, 8), views=1, channels=4))).eval()
+def test_a_head_with_keypoints_tells_how_the_arm_of_the_goal_stands_from_how_it_stands_now():
+    head = VerdictHead(replace(CONFIG, scene=KeypointConfig(image_size=(8, 8), views=1, channels=4))).eval()
     head.set_scaling(torch.full((8,), 3.0), torch.full((8,), 0.5))
     torch.nn.init.zeros_(head.state_change.weight)
     torch.nn.init.constant_(head.state_change.bias, 0.2)
@@ -146,8 +146,8 @@ def test_a_head_that_sees_tells_how_the_arm_of_the_goal_stands_from_how_it_stand
     torch.testing.assert_close(head(now, goal).goal_states, states + 0.1)
 
 
-def test_a_head_that_sees_may_read_how_the_arm_of_the_goal_stands_from_its_latent_alone():
-    scene = SceneEyesConfig(image_size=(8, 8), views=1, channels=4)
+def test_a_head_with_keypoints_may_read_how_the_arm_of_the_goal_stands_from_its_latent_alone():
+    scene = KeypointConfig(image_size=(8, 8), views=1, channels=4)
     head = VerdictHead(replace(CONFIG, scene=scene, arm_from_latents=True)).eval()
     images, latents = torch.randn(2, 2, 1, 3, 8, 8), torch.randn(2, 2, 1, 3)
     now = Observation(latents[0], images[0], torch.zeros(2, 8))
@@ -166,7 +166,7 @@ def test_a_head_learns_how_far_things_are_off_and_how_the_arm_stands_in_the_goal
     rule = VerdictSettings(certainty=least_certainty(found.said(EDGES_M, temperature, 0.03), found.off_m, 0.01))
     report = verdict_report(found, EDGES_M, temperature, rule)
     assert report["called_done"]["within"] > 0.85 and report["called_done"]["beyond"] <= 0.011
-    assert report["off_error_cm"] < 1.0 and report["goal_closedness_wrong"] < 0.02
+    assert report["off_error_cm"] < 1.0 and report["goal_closure_wrong"] < 0.02
     assert set(report["by_hand"]) == {"free", "held", "pushing"} and report["by_hand"]["pushing"]["pairs"] == 0
     assert all(abs(row["said"] - row["met"]) < 0.2 for row in report["said_and_met"] if row["pairs"] > 100)
 

@@ -60,7 +60,7 @@ def test_windows_of_one_scene_are_of_any_of_its_episodes():
     assert any(len(set(row.tolist())) == 3 for row in episode), "and not all of one episode"
 
 
-def test_takes_are_different_episodes_of_one_motion_and_begin_at_the_same_step():
+def test_variants_are_different_episodes_of_one_motion_and_begin_at_the_same_step():
     motions = np.array([7, 3, 7, 7, 3])
     sampler = replace(numbered_sampler(per_scene=2), scenes=motions, at_once=True)
     frames = torch.cat([sampler.draw(iteration)[0] for iteration in range(4)]).reshape(-1, 2, 4, 2)

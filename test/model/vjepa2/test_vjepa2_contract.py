@@ -19,7 +19,7 @@ def test_the_defaults_are_those_of_the_published_planner():
     given = contract()
     assert (given.image.crop, given.image.crop_aspect, given.context_frames) == ("centre", None, 1)
     assert (given.state.frame, given.state.tcp_frame) == ("panda_link0", "panda_link8")
-    assert given.state.channels[-1] == "closedness_measured"
+    assert given.state.channels[-1] == "closure_measured"
     planner_settings = vjepa2_planner()
     assert (given.action.time_step_s, planner_settings.energy.kind) == (0.25, "last_step_l1")
     search = planner_settings.cem

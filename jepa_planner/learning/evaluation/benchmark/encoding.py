@@ -1,4 +1,4 @@
-"""How long a look takes."""
+"""How long an observation takes."""
 
 from __future__ import annotations
 

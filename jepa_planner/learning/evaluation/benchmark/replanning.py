@@ -1,4 +1,4 @@
-"""How often a controller can look and plan."""
+"""How often a controller can observe and plan."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STEPS_PER_GOAL = 5
 
 @dataclass(frozen=True)
 class Replanning:
-    """Looks and plans one after the other: seconds of each from the picture to the plan, of which the search, and
+    """Observes and plans one after the other: seconds of each from the picture to the plan, of which the search, and
     evaluations of a search.
     """
 
@@ -40,13 +40,13 @@ class Replanning:
     iterations: int
     horizon: int
     evaluations: int
-    look_and_plan: Timing
+    observe_and_plan: Timing
     search: Timing
 
     @property
     def rate_hz(self) -> float:
         """With the median."""
-        return 1.0 / self.look_and_plan.p50_s
+        return 1.0 / self.observe_and_plan.p50_s
 
 
 def time_replanning(
@@ -58,7 +58,7 @@ def time_replanning(
 ) -> Replanning:
     """The controller as evaluation and nodes run it, in a world that behaves as imagined; the first goal warms up.
 
-    Pictures of noise are encoded, but what the controller gets to see is where its last action led in imagination: so
+    Pictures of noise are encoded, but what the controller gets to see is where its last action led in the rollout: so
     it is on its way to goals within reach, as in use, with no simulator needed.
     """
     subject, pictures = bundle_subject(model, settings), noise_pictures(model.contract.image)
@@ -98,11 +98,11 @@ def _imagined(model: WorldModel, latent: torch.Tensor, state: torch.Tensor, acti
 
 def replanning_table(results: Sequence[Replanning]) -> Table:
     """A row per way of planning."""
-    columns = ("look and plan", "evaluations", "median, ms", "95 %, ms", "Hz")
+    columns = ("observe and plan", "evaluations", "median, ms", "95 %, ms", "Hz")
     rows = []
     for result in results:
         size = f"{result.solver} {result.samples} x {result.iterations}, horizon {result.horizon}"
-        timing = result.look_and_plan
+        timing = result.observe_and_plan
         rows.append(
             (
                 f"{size}, {result.backend}, {result.dtype}", str(result.evaluations), milliseconds(timing.p50_s),

@@ -18,9 +18,9 @@ class InverseDynamics(nn.Module):
     leave them out.
     """
 
-    def __init__(self, numbers: int) -> None:
+    def __init__(self, latent_numbers: int) -> None:
         super().__init__()
-        self.read = nn.Sequential(nn.Linear(2 * numbers, 256), nn.GELU(), nn.Linear(256, len(ARM_CHANNELS)))
+        self.read = nn.Sequential(nn.Linear(2 * latent_numbers, 256), nn.GELU(), nn.Linear(256, len(ARM_CHANNELS)))
         importance = torch.tensor([1.0, 1.0, 1.0, YAW_IMPORTANCE, GRIPPER_IMPORTANCE])
         self.register_buffer("importance", importance / importance.mean(), persistent=False)
 
@@ -33,9 +33,9 @@ class InverseDynamics(nn.Module):
 class StateReadout(nn.Module):
     """Squared error of the arm's state, read by a small network from the predicted latent."""
 
-    def __init__(self, numbers: int) -> None:
+    def __init__(self, latent_numbers: int) -> None:
         super().__init__()
-        self.read = nn.Sequential(nn.Linear(numbers, 128), nn.GELU(), nn.Linear(128, len(ARM_CHANNELS)))
+        self.read = nn.Sequential(nn.Linear(latent_numbers, 128), nn.GELU(), nn.Linear(128, len(ARM_CHANNELS)))
 
     def forward(self, encoded: Encoded, generator: Generator) -> Tensor:
         """See `Term`."""

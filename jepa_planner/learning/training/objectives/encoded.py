@@ -16,8 +16,8 @@ class Encoded:
 
     latents [B, T, D]; predicted [B, T-1, D]: of frames 1 to T-1; arm [B, T, 5]: what a camera can see of the arm's own
     state (ARM_CHANNELS), standardised; arm_change [B, T-1, 5]: its change in each step, in units of ARM_CHANGE_SCALE.
-    together: so many windows in a row show the same scene, or are takes of the same motion.
-    layouts [scenes, takes, L, D]: of scenes in which only things move, see `LayoutBatches`; None: no such were encoded.
+    together: so many windows in a row show the same scene, or are variants of the same motion. layouts [scenes,
+    variants, L, D]: of scenes in which only things move, see `LayoutBatches`; None: no such were encoded.
     """
 
     latents: Tensor
@@ -36,6 +36,6 @@ class Term(Protocol):
 
 
 ARM_CHANNELS = (X, Y, Z, YAW, MEASURED)
-"""Channels of the arm state that a camera can see: x, y, z, yaw and the measured closedness."""
+"""Channels of the arm state that a camera can see: x, y, z, yaw and the measured closure."""
 ARM_CHANGE_SCALE = (0.03, 0.03, 0.03, 0.06, 0.3)
-"""Typical change of those channels in one step (m, rad, closedness), which makes the targets of unit size."""
+"""Typical change of those channels in one step (m, rad, closure), which makes the targets of unit size."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
+from jepa_planner.learning.training.objectives.appearance_invariance import AppearanceInvariance
 from jepa_planner.learning.training.objectives.arm_terms import InverseDynamics, StateReadout
 from jepa_planner.learning.training.objectives.barlow_twins import BarlowTwins
 from jepa_planner.learning.training.objectives.encoded import ARM_CHANGE_SCALE, ARM_CHANNELS, Encoded
@@ -16,7 +17,6 @@ from jepa_planner.learning.training.objectives.layouts import TellLayoutsApart
 from jepa_planner.learning.training.objectives.prediction import MaskedTeacher, NextLatent, NextPicture
 from jepa_planner.learning.training.objectives.scene_sigreg import SceneSigreg
 from jepa_planner.learning.training.objectives.sigreg import Sigreg
-from jepa_planner.learning.training.objectives.takes_agree import TakesAgree
 from jepa_planner.learning.training.objectives.vicreg import Vicreg
 from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.predictor_kind import Predictor
@@ -40,7 +40,7 @@ TERMS = {
     "sigreg": TermSpec(0.1, lambda numbers: Sigreg()),
     "scene_sigreg": TermSpec(0.1, lambda numbers: SceneSigreg()),
     "layouts": TermSpec(1.0, lambda numbers: TellLayoutsApart()),
-    "takes": TermSpec(0.3, lambda numbers: TakesAgree()),
+    "appearance": TermSpec(0.3, lambda numbers: AppearanceInvariance()),
     "vicreg": TermSpec(1.0, lambda numbers: Vicreg()),
     "barlow_twins": TermSpec(1.0, lambda numbers: BarlowTwins()),
     "info_nce": TermSpec(0.1, lambda numbers: InfoNce()),
@@ -49,10 +49,12 @@ TERMS = {
 }
 NAMES = (*TERMS, *PREDICTIONS, NOTHING)
 
+OLDER_NAMES = {"takes": "appearance"}
+
 
 def names_in(objective: str) -> tuple[str, ...]:
     """The names that an objective such as "sigreg+inverse" adds up; empty for "none". Raises ValueError."""
-    names = tuple(objective.split("+"))
+    names = tuple(OLDER_NAMES.get(name, name) for name in objective.split("+"))
     if unknown := [name for name in names if name not in NAMES]:
         raise ValueError(f"objective {objective!r}: {unknown[0]!r} is unknown; known are {', '.join(NAMES)}")
     if len(set(names)) < len(names):
@@ -63,8 +65,10 @@ def names_in(objective: str) -> tuple[str, ...]:
         raise ValueError(f"objective {objective!r} names two predictions: {' and '.join(PREDICTIONS)}")
     if "layouts" in names and set(PREDICTIONS) & set(names):
         raise ValueError(f"objective {objective!r}: layouts go with the prediction of latents alone")
-    if {"takes", "scene_sigreg"} <= set(names):
-        raise ValueError(f"objective {objective!r}: takes are of the same motion, scene_sigreg wants others of a scene")
+    if {"appearance", "scene_sigreg"} <= set(names):
+        raise ValueError(
+            f"objective {objective!r}: variants are of the same motion, scene_sigreg wants others of a scene"
+        )
     return () if names == (NOTHING,) else names
 
 
@@ -93,20 +97,22 @@ class JointObjective(nn.Module):
     ) -> dict[str, Tensor]:  # fmt: skip
         """images [B, T, V, 3, H, W], states [B, T, S], actions [B, T-1, A] -> named losses, "total" among them.
 
-        layouts [scenes, takes, L, V, 3, H, W]: see `LayoutBatches`; they are encoded frame by frame.
+        layouts [scenes, variants, L, V, 3, H, W]: see `LayoutBatches`; they are encoded frame by frame.
 
         The terms are float32 under autocast too: they compare distributions and small changes.
         """
         if layouts is None:
-            found = self.prediction(self.encoder, self.predictor, images, states, actions, generator)
+            prediction = self.prediction(self.encoder, self.predictor, images, states, actions, generator)
         else:
             stills = layouts.reshape(-1, *images.shape[1:])
-            found = self.prediction(self.encoder, self.predictor, images, states, actions, generator, stills)
-        latents, predicted = (part.flatten(2).float() for part in (found.latents, found.predicted))
-        shown = None if layouts is None else found.stills.float().reshape(*layouts.shape[:3], -1)
+            prediction = self.prediction(self.encoder, self.predictor, images, states, actions, generator, stills)
+        latents, predicted = (part.flatten(2).float() for part in (prediction.latents, prediction.predicted))
+        shown = None if layouts is None else prediction.stills.float().reshape(*layouts.shape[:3], -1)
         encoded = Encoded(latents, predicted, *self._arm(states), together, shown)
         with torch.autocast(images.device.type, enabled=False):
-            losses = {"prediction": found.loss} | {name: term(encoded, generator) for name, term in self.terms.items()}
+            losses = {"prediction": prediction.loss} | {
+                name: term(encoded, generator) for name, term in self.terms.items()
+            }
         total = losses["prediction"]
         for name in self.terms:
             total = total + TERMS[name].weight * losses[name]

@@ -1,4 +1,4 @@
-"""Layouts of a scene are told apart, and in takes that look different they are told apart alike."""
+"""Layouts of a scene are told apart, and in variants that look different they are told apart alike."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ TEMPERATURE = 0.15
 
 
 class TellLayoutsApart(nn.Module):
-    """Cross entropy of finding each layout of one take among those of another take of the same scene.
+    """Cross entropy of finding each layout of one variant among those of another variant of the same scene.
 
     InfoNCE (arXiv 1807.03748) whose negatives differ from the positive in nothing but where things stand: the arm is at
-    rest and cannot tell, and what the table looks like differs between the takes. So latents must say where things are,
-    in the same way on every table, and by how far: distances are those that planning sums up. What a take's latents
-    have in common is taken away first, as planning never compares two takes.
+    rest and cannot tell, and what the table looks like differs between the variants. So latents must say where things
+    are, in the same way on every table, and by how far: distances are those that planning sums up. What a variant's
+    latents have in common is taken away first, as planning never compares two variants.
     """
 
     def forward(self, encoded: Encoded, generator: Generator) -> Tensor:
         """See `Term`. Raises ValueError where no layouts were encoded."""
         if encoded.layouts is None:
-            raise ValueError("no layouts were encoded; this term compares those of several takes")
+            raise ValueError("no layouts were encoded; this term compares those of several variants")
         one, other = (encoded.layouts - encoded.layouts.mean(2, keepdim=True)).unbind(1)
         distances = torch.cdist(one, other).square() / one.shape[-1]
         right = torch.arange(one.shape[1], device=one.device).expand(len(one), -1)

@@ -91,11 +91,11 @@ def test_replanning_is_the_controllers_loop_without_a_simulator():
     model, pieces = small_world_model(), []
     search = small_planner().search()
     found = time_replanning(model, small_planner(), search, plans=7, advance=lambda: pieces.append(1))
-    assert len(found.look_and_plan.seconds) == 7
+    assert len(found.observe_and_plan.seconds) == 7
     assert len(pieces) == 15  # whole goals of 5 steps, the first one to warm up
     assert (found.backend, found.dtype, found.solver, found.samples) == ("torch", "float32", "cem", search.samples)
     assert found.evaluations >= search.samples * search.iterations
-    assert found.rate_hz == pytest.approx(1.0 / found.look_and_plan.p50_s)
+    assert found.rate_hz == pytest.approx(1.0 / found.observe_and_plan.p50_s)
 
 
 def test_a_bundle_is_searched_with_its_own_settings():

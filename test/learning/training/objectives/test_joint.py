@@ -7,8 +7,8 @@ from torch import Tensor
 from jepa_planner.learning.training.objectives.joint import NAMES, SHIPPED, TERMS, JointObjective, names_in
 from jepa_planner.model.preprocess import preprocess
 
-OTHERS = "+".join(name for name in TERMS if name != "takes")
-"""All terms that go together; takes are grouped otherwise."""
+OTHERS = "+".join(name for name in TERMS if name != "appearance")
+"""All terms that go together; variants are grouped otherwise."""
 
 
 def joint(objective: str = SHIPPED) -> JointObjective:
@@ -38,7 +38,7 @@ def test_the_total_is_the_prediction_and_the_weighted_sum_of_the_terms_that_were
 
 @pytest.mark.parametrize("term", ["prediction", *TERMS])
 def test_every_term_teaches_the_encoder(term):
-    objective = joint("takes" if term == "takes" else OTHERS)
+    objective = joint("appearance" if term == "appearance" else OTHERS)
     with torch.no_grad():
         objective.predictor.predictor_proj.weight.normal_(std=0.1)
     losses_of(objective)[term].backward()
@@ -48,10 +48,10 @@ def test_every_term_teaches_the_encoder(term):
 @pytest.mark.parametrize(
     ("term", "taught"),
     [("prediction", True), ("state", True), ("barlow_twins", True), ("info_nce", True), ("sigreg", False),
-     ("scene_sigreg", False), ("takes", False), ("layouts", False), ("vicreg", False), ("inverse", False)],
+     ("scene_sigreg", False), ("appearance", False), ("layouts", False), ("vicreg", False), ("inverse", False)],
 )  # fmt: skip
 def test_the_predictor_learns_from_what_it_has_a_part_in(term, taught):
-    objective = joint("takes" if term == "takes" else OTHERS)
+    objective = joint("appearance" if term == "appearance" else OTHERS)
     losses_of(objective)[term].backward()
     learns = any(p.grad is not None and p.grad.abs().sum() > 0 for p in objective.predictor.parameters())
     assert learns == taught
@@ -82,7 +82,7 @@ def test_a_still_arm_that_is_predicted_as_such_costs_the_arm_terms_nothing_but_n
         ("sigreg+", "'' is unknown"),
         ("sigreg+inverse+sigreg", "names a term twice"),
         ("none+inverse", "'none' stands alone"),
-        ("takes+scene_sigreg", "scene_sigreg wants others of a scene"),
+        ("appearance+scene_sigreg", "scene_sigreg wants others of a scene"),
         ("layouts+pixels", "layouts go with the prediction of latents alone"),
         ("ema+pixels", "names two predictions: ema and pixels"),
     ],
@@ -98,7 +98,7 @@ def test_a_checkpoint_of_another_objective_is_refused_by_name():
         joint("sigreg").load_state_dict(saved)
 
 
-@pytest.mark.parametrize("objective", [OTHERS, "takes+sigreg", "ema+inverse", "pixels+state"])
+@pytest.mark.parametrize("objective", [OTHERS, "appearance+sigreg", "ema+inverse", "pixels+state"])
 def test_losses_in_mixed_precision_are_float32_and_near_those_in_full(objective):
     subject = joint(objective).eval()
     full = losses_of(subject)

@@ -28,11 +28,11 @@ def test_latents_that_agree_on_where_things_are_cost_nothing():
 
 
 def test_what_a_table_looks_like_does_not_count():
-    looks = 3.0 * torch.randn(SCENES, 2, 1, NUMBERS, generator=generator(2))
-    assert told_apart(spread() + looks) < 1e-3
+    appearances = 3.0 * torch.randn(SCENES, 2, 1, NUMBERS, generator=generator(2))
+    assert told_apart(spread() + appearances) < 1e-3
 
 
-def test_takes_that_tell_layouts_apart_in_their_own_ways_disagree():
+def test_variants_that_tell_layouts_apart_in_their_own_ways_disagree():
     own_ways = torch.randn(SCENES, 2, LAYOUTS, NUMBERS, generator=generator(3))
     assert told_apart(own_ways) > 2.0 * math.log(LAYOUTS)
 

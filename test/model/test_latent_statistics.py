@@ -4,13 +4,19 @@ import yaml
 from small_models import small_contract, small_predictor
 from torch import Tensor
 
-from jepa_planner.model.bundle import load_bundle, load_contract, load_familiarity, save_bundle, write_familiarity
-from jepa_planner.model.bundle_files import CONTRACT_FILE, FAMILIARITY_FILE, BundleError
-from jepa_planner.model.contract_sections import FamiliaritySpec
+from jepa_planner.model.bundle import (
+    load_bundle,
+    load_contract,
+    load_latent_statistics,
+    save_bundle,
+    write_latent_statistics,
+)
+from jepa_planner.model.bundle_files import CONTRACT_FILE, STATISTICS_FILE, BundleError
+from jepa_planner.model.contract_sections import OutOfDistributionSpec
 from jepa_planner.model.encoder import VideoEncoder
-from jepa_planner.model.familiarity import MAX_FEATURES, Familiarity, feature_count, latent_features
+from jepa_planner.model.latent_statistics import MAX_FEATURES, LatentStatistics, feature_count, latent_features
 
-SPEC = FamiliaritySpec(latent_distance=2.0, arm_error_m=0.05, surprise=1.0, data="a test")
+SPEC = OutOfDistributionSpec(latent_distance=2.0, arm_error_m=0.05, surprise=1.0, data="a test")
 
 
 def training_data(count: int = 4000) -> tuple[Tensor, Tensor]:
@@ -23,8 +29,8 @@ def training_data(count: int = 4000) -> tuple[Tensor, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def known() -> Familiarity:
-    return Familiarity.of(*training_data())
+def known() -> LatentStatistics:
+    return LatentStatistics.of(*training_data())
 
 
 def test_training_data_is_at_distance_one_and_what_is_elsewhere_further(known):
@@ -60,35 +66,35 @@ def bundle(tmp_path):
 
 
 def test_statistics_come_back_from_a_bundle_as_they_were(bundle, known):
-    write_familiarity(bundle, known, SPEC)
-    assert load_contract(bundle).familiarity == SPEC
-    loaded = load_familiarity(bundle)
+    write_latent_statistics(bundle, known, SPEC)
+    assert load_contract(bundle).out_of_distribution == SPEC
+    loaded = load_latent_statistics(bundle)
     for name, tensor in known.tensors().items():
         torch.testing.assert_close(getattr(loaded, name), tensor)
     load_bundle(bundle)
 
 
 def test_a_bundle_without_statistics_has_none(bundle):
-    assert load_familiarity(bundle) is None
+    assert load_latent_statistics(bundle) is None
 
 
 def test_statistics_that_were_altered_or_are_of_another_model_are_refused(bundle, known):
-    write_familiarity(bundle, known, SPEC)
-    with (bundle / FAMILIARITY_FILE).open("ab") as file:
+    write_latent_statistics(bundle, known, SPEC)
+    with (bundle / STATISTICS_FILE).open("ab") as file:
         file.write(b"x")
     with pytest.raises(BundleError, match="altered"):
-        load_familiarity(bundle)
-    other = Familiarity.of(torch.randn(50, 2, 2), torch.randn(50, 8))
-    write_familiarity(bundle, other, SPEC)
+        load_latent_statistics(bundle)
+    other = LatentStatistics.of(torch.randn(50, 2, 2), torch.randn(50, 8))
+    write_latent_statistics(bundle, other, SPEC)
     with pytest.raises(BundleError, match="expected"):
-        load_familiarity(bundle)
+        load_latent_statistics(bundle)
 
 
 def test_limits_that_limit_nothing_are_refused(bundle, known):
-    write_familiarity(bundle, known, SPEC)
+    write_latent_statistics(bundle, known, SPEC)
     path = bundle / CONTRACT_FILE
     plain = yaml.safe_load(path.read_text())
-    plain["familiarity"]["surprise"] = float("inf")
+    plain["out_of_distribution"]["surprise"] = float("inf")
     path.write_text(yaml.safe_dump(plain))
-    with pytest.raises(BundleError, match=r"familiarity: .*positive and finite"):
-        load_familiarity(bundle)
+    with pytest.raises(BundleError, match=r"out_of_distribution: .*positive and finite"):
+        load_latent_statistics(bundle)

@@ -13,41 +13,43 @@ STRIDE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class SceneEyesConfig:
-    """Sizes of `SceneEyes`; spots: places that each view is looked at, values: numbers seen at each of them."""
+class KeypointConfig:
+    """Sizes of `SpatialSoftmaxKeypoints`; keypoints: places that each view is looked at, values: numbers seen at each
+    of them.
+    """
 
     image_size: tuple[int, int]
     views: int
     channels: int = 64
-    spots: int = 32
+    keypoints: int = 32
     values: int = 8
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_size", tuple(self.image_size))
         if any(side <= 0 or side % STRIDE for side in self.image_size):
             raise ValueError(f"image_size is {self.image_size}; expected multiples of {STRIDE}")
-        if min(self.views, self.channels, self.spots, self.values) < 1:
+        if min(self.views, self.channels, self.keypoints, self.values) < 1:
             raise ValueError(f"{self}: expected sizes of at least 1")
 
     @property
     def features(self) -> int:
-        """Numbers that all views give: of each spot its column, its row, and what is seen there."""
-        return self.views * self.spots * (2 + self.values)
+        """Numbers that all views give: of each keypoint its column, its row, and what is seen there."""
+        return self.views * self.keypoints * (2 + self.values)
 
 
-class SceneEyes(nn.Module):
-    """Convolutions over the present and the goal picture at once, and spots: an attention over places for each, whose
-    mean place and values are read out (spatial softmax, Levine et al. 2016).
+class SpatialSoftmaxKeypoints(nn.Module):
+    """Convolutions over the present and the goal picture at once, and keypoints: an attention over places for each,
+    whose mean place and values are read out (spatial softmax, Levine et al. 2016).
 
     What lies elsewhere differs between the two pictures where it was and where it shall be, whatever it is and whatever
     the table looks like. forward: pictures [B, v, 3, H, W] of both, normalised by `preprocess`, of all views, or of
     those of `of_views` -> [B, features]. For a view that is not there stand numbers that were learned.
     """
 
-    def __init__(self, config: SceneEyesConfig) -> None:
+    def __init__(self, config: KeypointConfig) -> None:
         super().__init__()
         self.config = config
-        self.eyes = nn.ModuleList(_Eye(config) for _ in range(config.views))
+        self.eyes = nn.ModuleList(_ViewKeypoints(config) for _ in range(config.views))
         self.unseen = nn.Parameter(torch.zeros(config.views, config.features // config.views))
         self._views = list(range(config.views))
 
@@ -60,26 +62,26 @@ class SceneEyes(nn.Module):
             seen[view] = self.eyes[view](torch.cat([one, other, one - other], dim=1))
         return torch.cat(seen, dim=-1)
 
-    def of_views(self, views: Sequence[int]) -> SceneEyes:
+    def of_views(self, views: Sequence[int]) -> SpatialSoftmaxKeypoints:
         """The same, weights shared, for pictures of some views alone, by number."""
-        seeing = copy.copy(self)
-        seeing._views = list(views)
-        return seeing
+        chosen = copy.copy(self)
+        chosen._views = list(views)
+        return chosen
 
 
-class _Eye(nn.Module):
-    """One view: [B, 9, H, W] -> [B, spots * (2 + values)]."""
+class _ViewKeypoints(nn.Module):
+    """One view: [B, 9, H, W] -> [B, keypoints * (2 + values)]."""
 
-    def __init__(self, config: SceneEyesConfig) -> None:
+    def __init__(self, config: KeypointConfig) -> None:
         super().__init__()
         width = config.channels
         self.layers = nn.Sequential(
             *_convolution(9, width // 2, 2), *_convolution(width // 2, width, 2), *_convolution(width, width),
             *_convolution(width, width),
         )  # fmt: skip
-        self.where = nn.Conv2d(width, config.spots, 1)
+        self.where = nn.Conv2d(width, config.keypoints, 1)
         self.what = nn.Conv2d(width, config.values, 1)
-        self.sharpness = nn.Parameter(torch.zeros(config.spots, 1))
+        self.sharpness = nn.Parameter(torch.zeros(config.keypoints, 1))
         rows, columns = (torch.linspace(-1, 1, side // STRIDE, device="cpu") for side in config.image_size)
         places = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
         self.register_buffer("places", places.flatten(0, 1), persistent=False)
@@ -91,5 +93,5 @@ class _Eye(nn.Module):
         return torch.cat([attention @ self.places, attention @ values], dim=-1).flatten(1)
 
 
-def _convolution(given: int, made: int, stride: int = 1) -> list[nn.Module]:
-    return [nn.Conv2d(given, made, 3, stride, 1, bias=False), nn.BatchNorm2d(made), nn.ReLU()]
+def _convolution(in_channels: int, out_channels: int, stride: int = 1) -> list[nn.Module]:
+    return [nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU()]

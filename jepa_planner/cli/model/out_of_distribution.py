@@ -1,4 +1,4 @@
-"""`jepa-planner model familiarity`: what a model's training data looked like, so that it knows its limits."""
+"""`jepa-planner model out-of-distribution`: what a model's training data looked like, so that it knows its limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jepa_planner.cli.number_arguments import at_least
 
-HELP = "add to a model bundle what its training data looked like, so that unfamiliar scenes end a goal"
+HELP = "add to a model bundle what its training data looked like, so that scenes out of its distribution end a goal"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,11 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Encode, measure, write."""
-    from jepa_planner.learning.training.add_familiarity import add_familiarity
+    from jepa_planner.learning.training.add_latent_statistics import add_latent_statistics
     from jepa_planner.model.bundle import model_folder
 
     folder = model_folder(args.model)
-    spec = add_familiarity(args.data, folder, args.episodes, args.trust_data)
+    spec = add_latent_statistics(args.data, folder, args.episodes, args.trust_data)
     print(f"{folder} now ends a goal at")
     print(f"  a latent further than {spec.latent_distance:.2f} from the training data's")
     print(f"  a picture that shows the tcp more than {spec.arm_error_m:.3f} m from where the joints say")

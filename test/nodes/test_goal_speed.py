@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jepa_planner.cli.ros.pursuit_speed import Pursued, PursuitSpeed, _pursue, goal_table, pursuit_table, step_table
+from jepa_planner.cli.ros.goal_speed import ExecutedGoals, GoalSpeed, _pursue, goal_table, search_table, step_table
 from jepa_planner.learning.evaluation.benchmark.timing import Timing
 from jepa_planner.nodes.client import PlannerError
 from jepa_planner.nodes.step_clock import StepSeconds
@@ -11,15 +11,15 @@ STEPS = (StepSeconds(0.5, 0.01, 0.25, 0.04, 0.02, 0.18), StepSeconds(0.7, 0.03, 
 
 
 @pytest.fixture
-def found() -> PursuitSpeed:
-    pursued = Pursued(
+def found() -> GoalSpeed:
+    executed = ExecutedGoals(
         Timing((0.3, 0.3, 0.3)), STEPS, (9.0, 11.0, 30.0), (14, 16, 45), ("REACHED", "REACHED", "STALLED")
     )
-    return PursuitSpeed(Timing((0.1, 0.2, 0.3)), {"all in one process": pursued})
+    return GoalSpeed(Timing((0.1, 0.2, 0.3)), {"all in one process": executed})
 
 
 def test_searches_through_the_nodes_stand_beside_those_without_ros(found):
-    assert [(row[0], row[3]) for row in pursuit_table(found).rows] == [
+    assert [(row[0], row[3]) for row in search_table(found).rows] == [
         ("no ROS", "1.00"),
         ("all in one process", "1.50"),
     ]

@@ -14,12 +14,12 @@ from jepa_planner.core.arm_layout import GRIPPER, MEASURED, XYZ
 
 
 @dataclass(frozen=True)
-class MomentThresholds:
+class KeyframeThresholds:
     """What counts as motion, turning and gripping, per time step.
 
     moving_m: a tcp that moves less rests. turn_cos: cosine between consecutive displacements below which the arm turned
-    (0.64 is 50 degrees). command_change: of the commanded closedness, for the gripper to act. settled_change: a
-    measured closedness that changes less has settled; an arm that sets off by setting_off_m ends the wait for that.
+    (0.64 is 50 degrees). command_change: of the commanded closure, for the gripper to act. settled_change: a
+    measured closure that changes less has settled; an arm that sets off by setting_off_m ends the wait for that.
     """
 
     moving_m: float = 0.006
@@ -29,41 +29,41 @@ class MomentThresholds:
     setting_off_m: float = 0.012
 
 
-def key_moments(states: np.ndarray, thresholds: MomentThresholds | None = None) -> np.ndarray:
-    """Which frames of an episode are key moments: states [T+1, S], channels as in STATE_CHANNELS -> bool [T+1].
+def keyframes(states: np.ndarray, thresholds: KeyframeThresholds | None = None) -> np.ndarray:
+    """Which frames of an episode are keyframes: states [T+1, S], channels as in STATE_CHANNELS -> bool [T+1].
 
     Frames where the tcp turns or comes to rest, the last one before the gripper is commanded to change, and the one
     where the fingers have settled after it.
     """
-    limits = thresholds or MomentThresholds()
+    limits = thresholds or KeyframeThresholds()
     steps = np.diff(states[:, XYZ].astype(np.float64), axis=0)
     lengths_m = np.linalg.norm(steps, axis=1)
     moves = lengths_m > limits.moving_m
     cosines = (steps[:-1] * steps[1:]).sum(axis=1) / np.maximum(lengths_m[:-1] * lengths_m[1:], 1e-12)
-    moments = np.zeros(len(states), bool)
-    moments[1:-1] = moves[:-1] & (~moves[1:] | (cosines < limits.turn_cos))
+    is_keyframe = np.zeros(len(states), bool)
+    is_keyframe[1:-1] = moves[:-1] & (~moves[1:] | (cosines < limits.turn_cos))
     acts = np.flatnonzero(np.abs(np.diff(states[:, GRIPPER])) > limits.command_change)
-    moments[acts] = True
-    moments[[_settled(frame + 1, states[:, MEASURED], lengths_m, limits) for frame in acts]] = True
-    return moments
+    is_keyframe[acts] = True
+    is_keyframe[[_settled(frame + 1, states[:, MEASURED], lengths_m, limits) for frame in acts]] = True
+    return is_keyframe
 
 
-def next_moments(moments: np.ndarray) -> np.ndarray:
-    """The frame of the first key moment after each frame of an episode: bool [T+1] -> int [T+1].
+def next_keyframes(is_keyframe: np.ndarray) -> np.ndarray:
+    """The frame of the first keyframe after each frame of an episode: bool [T+1] -> int [T+1].
 
     Where there is none it is T+1, one past the last frame.
     """
-    frames = len(moments)
-    places = np.flatnonzero(moments)
+    frames = len(is_keyframe)
+    places = np.flatnonzero(is_keyframe)
     after = np.searchsorted(places, np.arange(frames), side="right")
     return np.append(places, frames)[after]
 
 
-def _settled(frame: int, closedness: np.ndarray, lengths_m: np.ndarray, limits: MomentThresholds) -> int:
+def _settled(frame: int, closure: np.ndarray, lengths_m: np.ndarray, limits: KeyframeThresholds) -> int:
     """The first frame from `frame` on where the fingers rest, the arm sets off, or the episode ends."""
     while (
         frame < len(lengths_m)
-        and abs(closedness[frame + 1] - closedness[frame]) > limits.settled_change
+        and abs(closure[frame + 1] - closure[frame]) > limits.settled_change
         and lengths_m[frame] < limits.setting_off_m
     ):
         frame += 1

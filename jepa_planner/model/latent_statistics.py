@@ -13,7 +13,7 @@ _FLOOR = 1e-3
 
 
 @dataclass(frozen=True)
-class Familiarity:
+class LatentStatistics:
     """Statistics of training latents: mean [F], whitening [F, F], the linear map [F, 3] + [3] to the tcp, and the box
     [3], [3] (m) in which the tcp was.
 
@@ -29,7 +29,7 @@ class Familiarity:
     tcp_max: Tensor
 
     @classmethod
-    def of(cls, latents: Tensor, states: Tensor) -> Familiarity:
+    def of(cls, latents: Tensor, states: Tensor) -> LatentStatistics:
         """From latents [M, N, D] and arm states [M, S] of training frames; the map is a ridge regression."""
         features = latent_features(latents).double()
         mean = features.mean(0)

@@ -1,4 +1,5 @@
-"""How often a model with statistics of its training data doubts clean, distorted and foreign scenes."""
+"""How often a model with statistics of its training data finds out of distribution clean, distorted and foreign scenes.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from jepa_planner.cli.number_arguments import at_least
 
-HELP = "how often a model doubts clean, distorted and foreign scenes: about half an hour on one core"
+HELP = "how often a model finds out of distribution clean, distorted and foreign scenes: about half an hour on one core"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,19 +22,19 @@ def main(args: argparse.Namespace) -> int:
     """Measure, and print the table row by row."""
     import torch
 
-    from jepa_planner.model.bundle import load_familiarity
+    from jepa_planner.model.bundle import load_latent_statistics
     from jepa_planner.model.world_model import WorldModel
     from jepa_planner.planning.energy import energy_of
     from jepa_planner.planning.planner_settings import PlannerSettings
-    from studies.doubts.familiarity_report import Doubts, report
+    from studies.detector.detection_report import Detector, report
 
     torch.set_num_threads(1)
-    model, familiarity = WorldModel.load(args.model), load_familiarity(args.model)
-    if familiarity is None:
+    model, latent_statistics = WorldModel.load(args.model), load_latent_statistics(args.model)
+    if latent_statistics is None:
         lacks = f"{args.model} has no statistics of its training data"
-        raise ValueError(f"{lacks}: `jepa-planner model familiarity` adds them")
+        raise ValueError(f"{lacks}: `jepa-planner model out-of-distribution` adds them")
     energy = energy_of(PlannerSettings.load(args.model, model.contract).energy.kind, model.decoder)
-    print("| scenes | doubted |\n|---|---|")
-    for line in report(Doubts(model, energy, familiarity), args.clean, args.varied):
+    print("| scenes | flagged |\n|---|---|")
+    for line in report(Detector(model, energy, latent_statistics), args.clean, args.varied):
         print(line, flush=True)
     return 0

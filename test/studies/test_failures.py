@@ -38,7 +38,7 @@ def test_the_first_step_that_failed_is_named(changes, cause):
     assert replace(GOOD, **changes).cause is cause
 
 
-def test_an_episode_fails_for_what_failed_most_often_and_looks_without_a_fault_do_not_count():
+def test_an_episode_fails_for_what_failed_most_often_and_observations_without_a_fault_do_not_count():
     assert most_frequent([Cause.NONE, Cause.NONE, Cause.ENERGY, Cause.SEARCH, Cause.ENERGY]) is Cause.ENERGY
     assert most_frequent([Cause.NONE]) is most_frequent([]) is Cause.NONE
 
@@ -66,18 +66,23 @@ def test_an_examination_leaves_the_world_as_it_was(monkeypatch):
     found = Examiner(policy).episode(TrialSettings("push", 1), EVALUATION_SEED_START)
     assert len(found) == len(moved_m) == 8
     assert max(moved_m) < 1e-3
-    assert all(np.isfinite([look.expert, look.plan, look.expert_imagined, look.plan_imagined]).all() for look in found)
+    assert all(
+        np.isfinite(
+            [observation.expert, observation.plan, observation.expert_imagined, observation.plan_imagined]
+        ).all()
+        for observation in found
+    )
 
 
 def test_what_the_judge_ended_is_examined_as_far_as_that(monkeypatch):
     """A world that is solved from the first step on: where the judge ends trials, that is the end."""
     monkeypatch.setattr("jepa_planner_sim.envs.achieved_now", lambda task, world, goal_m: True)
     monkeypatch.setattr("jepa_planner_sim.envs.PandaTaskEnv._far_from_solved", lambda env: True)
-    looks = [
+    observations = [
         len(Examiner(WorldModelPolicy(tiny_model(), tiny_planner(patience=0))).episode(settings, EVALUATION_SEED_START))
         for settings in (TrialSettings("reach", 1, stop_at_success=True), TrialSettings("reach", 1))
     ]
-    assert looks == [1, 4]
+    assert observations == [1, 4]
 
 
 def test_the_episodes_that_an_evaluation_lost_are_examined(tmp_path, capsys):
@@ -119,7 +124,7 @@ def test_where_nothing_was_lost_no_gallery_is_drawn_and_that_is_said(tmp_path, c
     assert "no episode was lost" in capsys.readouterr().out and not (tmp_path / "lost.png").exists()
 
 
-def test_an_evaluation_of_a_floor_is_refused(tmp_path, capsys):
+def test_an_evaluation_of_a_baseline_is_refused(tmp_path, capsys):
     (tmp_path / "floor.json").write_text(json.dumps({"floor": "noop"}))
     assert study(["failures", str(tmp_path / "floor.json")]) == 2
     assert "is of no model" in capsys.readouterr().err

@@ -11,11 +11,11 @@ from tiny_training import ENCODER, episodes, predictor
 
 from jepa_planner.core.yaml_text import read_yaml
 from jepa_planner.learning.data.episodes import EpisodeError, write_shard
-from jepa_planner.learning.training import add_familiarity as stage
+from jepa_planner.learning.training import add_latent_statistics as stage
 from jepa_planner.learning.training import view_dropout
-from jepa_planner.learning.training.add_familiarity import HEADROOM, add_familiarity, encoded
+from jepa_planner.learning.training.add_latent_statistics import HEADROOM, add_latent_statistics, encoded
 from jepa_planner.learning.training.recipe import Recipe, contract
-from jepa_planner.model.bundle import load_contract, load_familiarity, save_bundle
+from jepa_planner.model.bundle import load_contract, load_latent_statistics, save_bundle
 from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.world_model import WorldModel
 
@@ -41,14 +41,14 @@ def data(tmp_path) -> list[Path]:
 
 def test_limits_are_a_little_above_what_the_end_of_the_last_folder_shows(tmp_path, data):
     folder = bundle(tmp_path / "bundle")
-    spec = add_familiarity(data, folder)
-    assert load_contract(folder).familiarity == spec
+    spec = add_latent_statistics(data, folder)
+    assert load_contract(folder).out_of_distribution == spec
     assert spec.data == "24 episodes, seeds 0 to 11 and 100 to 111"
     last = encoded(WorldModel.load(folder), OTHERS.part(np.array([11])), [0, 1], tmp_path / "last")
-    distance = load_familiarity(folder).distance(torch.from_numpy(np.array(last)))
+    distance = load_latent_statistics(folder).distance(torch.from_numpy(np.array(last)))
     assert spec.latent_distance == pytest.approx(HEADROOM * float(distance.max()), 0.01)
     (run,) = read_yaml((folder / "manifest.yaml").read_text())["runs"]
-    assert (run["stage"], [each["episodes"] for each in run["episodes"]["data"]]) == ("familiarity", [12, 12])
+    assert (run["stage"], [each["episodes"] for each in run["episodes"]["data"]]) == ("out_of_distribution", [12, 12])
 
 
 def test_an_encoder_for_any_view_sees_some_episodes_by_one_as_in_training(tmp_path, monkeypatch):
@@ -68,8 +68,8 @@ def test_a_folder_without_episodes_is_refused_and_the_bundle_stays(tmp_path, dat
     folder = bundle(tmp_path / "bundle")
     (tmp_path / "empty").mkdir()
     with pytest.raises(EpisodeError, match=r"no episodes-\*.h5"):
-        add_familiarity([*data, tmp_path / "empty"], folder)
-    assert load_contract(folder).familiarity is None
+        add_latent_statistics([*data, tmp_path / "empty"], folder)
+    assert load_contract(folder).out_of_distribution is None
 
 
 def test_episodes_from_which_no_limits_follow_are_said_and_the_bundle_stays(tmp_path, monkeypatch, capsys):
@@ -78,4 +78,4 @@ def test_episodes_from_which_no_limits_follow_are_said_and_the_bundle_stays(tmp_
     assert stage.familiarity_noted(folder, SOME, tmp_path / "run") is None
     said = capsys.readouterr().err
     assert "what the model knows cannot be told from 12 episodes, seeds 0 to 11" in said and "surprise=0.0" in said
-    assert load_contract(folder).familiarity is None and not (folder / "familiarity.safetensors").exists()
+    assert load_contract(folder).out_of_distribution is None and not (folder / "latent_statistics.safetensors").exists()

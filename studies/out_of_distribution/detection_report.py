@@ -1,4 +1,6 @@
-"""How often a model doubts what it should know, and how often what it cannot know: scenes driven by the expert."""
+"""How often a model finds out of distribution what it should know, and how often what it cannot know: scenes driven by
+the expert.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,11 @@ import numpy as np
 import torch
 
 from jepa_planner.learning.evaluation.policies import ExpertPolicy
-from jepa_planner.learning.training.add_familiarity import Examples, surprises
-from jepa_planner.model.familiarity import Familiarity
+from jepa_planner.learning.training.add_latent_statistics import Examples, surprises
+from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import Energy
-from jepa_planner.planning.out_of_distribution import doubt_of_goal
+from jepa_planner.planning.out_of_distribution import goal_anomaly
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.tasks import TASKS
 
@@ -90,20 +92,20 @@ def drives(task: str, count: int, vary: frozenset[str] = frozenset(), strength: 
         env.close()
 
 
-class Doubts:
+class Detector:
     """Judges episodes as mpc_node would: would the first goal image, or an observation, end the goal?"""
 
-    def __init__(self, model: WorldModel, energy: Energy, familiarity: Familiarity) -> None:
-        self._model, self._energy, self._familiarity = model, energy, familiarity
-        self._spec = model.contract.familiarity
+    def __init__(self, model: WorldModel, energy: Energy, latent_statistics: LatentStatistics) -> None:
+        self._model, self._energy, self._latent_statistics = model, energy, latent_statistics
+        self._spec = model.contract.out_of_distribution
         self._channels = model.contract.state.columns
 
     def of_observations(self, images: np.ndarray, states: np.ndarray, actions: np.ndarray | None = None) -> str:
-        """The first doubt by name, "" for none; without actions nothing can surprise."""
+        """The first anomaly by name, "" for none; without actions nothing can surprise."""
         latents, states = self._model.encode(images), torch.from_numpy(states[:, self._channels])
-        if (self._familiarity.distance(latents) > self._spec.latent_distance).any():
+        if (self._latent_statistics.distance(latents) > self._spec.latent_distance).any():
             return "distance"
-        if (self._familiarity.arm_error_m(latents, states) > self._spec.arm_error_m).any():
+        if (self._latent_statistics.arm_error_m(latents, states) > self._spec.arm_error_m).any():
             return "arm elsewhere"
         if actions is not None:
             examples = Examples(latents[None], states[None], torch.from_numpy(actions.astype(np.float32))[None])
@@ -114,7 +116,7 @@ class Doubts:
     def of_goals(self, images: np.ndarray) -> str:
         """Whether a goal image would be refused."""
         latents = self._model.encode(images)
-        return "goal" if any(doubt_of_goal(goal, self._familiarity, self._spec) for goal in latents) else ""
+        return "goal" if any(goal_anomaly(goal, self._latent_statistics, self._spec) for goal in latents) else ""
 
 
 def unreachable_goals() -> np.ndarray:
@@ -131,34 +133,36 @@ def unreachable_goals() -> np.ndarray:
         env.close()
 
 
-def report(doubts: Doubts, clean: int, varied: int) -> Iterator[str]:
+def report(detector: Detector, clean: int, varied: int) -> Iterator[str]:
     """Lines of a table: false alarms over so many clean episodes, detection on distorted and varied ones."""
     kept: list[Drive] = []
     alarms: dict[str, int] = {}
     for task in ONE_CUBE:
         for drive in drives(task, clean // len(ONE_CUBE)):
             kept.append(drive)
-            found = doubts.of_goals(drive.goals) or doubts.of_observations(drive.images, drive.states, drive.actions)
-            alarms[found] = alarms.get(found, 0) + 1
+            reason = detector.of_goals(drive.goals) or detector.of_observations(
+                drive.images, drive.states, drive.actions
+            )
+            alarms[reason] = alarms.get(reason, 0) + 1
     why = ", ".join(f"{name} {count}" for name, count in alarms.items() if name)
-    yield f"| clean scenes | {len(kept) - alarms.get('', 0)}/{len(kept)} doubted {f'({why})' if why else ''} |"
+    yield f"| clean scenes | {len(kept) - alarms.get('', 0)}/{len(kept)} flagged {f'({why})' if why else ''} |"
     for name, distort in DISTORTIONS.items():
-        looks = [
+        observations = [
             (distort(d.images[time : time + 1]), d.states[time : time + 1])
             for d in kept
             for time in [len(d.images) // 2]
         ]
-        caught = sum(bool(doubts.of_observations(*look)) for look in looks)
-        goals = sum(bool(doubts.of_goals(distort(d.goals[-1:]))) for d in kept)
-        yield f"| {name} | {caught}/{len(looks)} at the first look; {goals}/{len(kept)} as a goal |"
+        caught = sum(bool(detector.of_observations(*observation)) for observation in observations)
+        goals = sum(bool(detector.of_goals(distort(d.goals[-1:]))) for d in kept)
+        yield f"| {name} | {caught}/{len(observations)} at the first observation; {goals}/{len(kept)} as a goal |"
     frozen = sum(
-        bool(doubts.of_observations(np.repeat(d.images[:1], len(d.images), 0), d.states, d.actions)) for d in kept
+        bool(detector.of_observations(np.repeat(d.images[:1], len(d.images), 0), d.states, d.actions)) for d in kept
     )
     yield f"| frozen picture with fresh stamps | {frozen}/{len(kept)} within the episode |"
     for what, strength in (("camera", 2.0), ("light", 2.0), ("colour", 1.0), ("distractors", 1.0), ("table", 1.0)):
         moved = [d for task in ONE_CUBE for d in drives(task, varied // len(ONE_CUBE), frozenset({what}), strength)]
-        caught = sum(bool(doubts.of_observations(d.images, d.states, d.actions)) for d in moved)
+        caught = sum(bool(detector.of_observations(d.images, d.states, d.actions)) for d in moved)
         yield f"| other {what} (strength {strength:g}) | {caught}/{len(moved)} within the episode |"
     goals = unreachable_goals()
-    caught = sum(bool(doubts.of_goals(goal[None])) for goal in goals)
+    caught = sum(bool(detector.of_goals(goal[None])) for goal in goals)
     yield f"| goal with the arm outside the workspace | {caught}/{len(goals)} |"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jepa_planner.learning.data.hand_acts import PUSH, TAKE, Act, hand_acts
+from jepa_planner.learning.data.contact_segments import GRASP, PUSH, ContactSegment, contact_segments
 
 
 def states(frames: int = 20) -> np.ndarray:
@@ -30,33 +30,33 @@ def pushing(begin: int = 5, steps: int = 4, step_m: float = 0.02) -> np.ndarray:
     return arm
 
 
-def test_what_is_taken_and_let_go_is_an_act_from_the_closed_hand_to_the_last_closed_frame():
-    assert hand_acts(taking()) == [Act(TAKE, earliest=0, begin=5, end=12, latest=19)]
+def test_what_is_taken_and_let_go_is_a_contact_segment_from_the_closed_hand_to_the_last_closed_frame():
+    assert contact_segments(taking()) == [ContactSegment(GRASP, earliest=0, begin=5, end=12, latest=19)]
 
 
 def test_a_hand_that_closes_on_nothing_takes_nothing():
-    assert hand_acts(taking(width=1.0)) == []
+    assert contact_segments(taking(width=1.0)) == []
 
 
 def test_what_slips_at_once_is_no_act():
-    assert hand_acts(taking(close=4, opening=6)) == []
+    assert contact_segments(taking(close=4, opening=6)) == []
 
 
 def test_a_push_begins_where_the_closed_hand_is_low_and_ends_where_it_turns_back():
-    assert hand_acts(pushing()) == [Act(PUSH, earliest=0, begin=5, end=9, latest=19)]
+    assert contact_segments(pushing()) == [ContactSegment(PUSH, earliest=0, begin=5, end=9, latest=19)]
 
 
 @pytest.mark.parametrize("arm", [pushing(step_m=0.005), states()], ids=["hardly moves", "rests"])
 def test_a_hand_that_does_not_go_far_pushes_nothing(arm):
-    assert hand_acts(arm) == []
+    assert contact_segments(arm) == []
 
 
 def test_between_acts_pictures_belong_to_the_one_before_or_the_one_after():
     both = np.concatenate([taking(), taking()])
-    first, second = hand_acts(both)
+    first, second = contact_segments(both)
     assert (first.latest, second.earliest) == (second.begin - 1, first.end + 1)
     assert (second.begin, second.end, second.latest) == (25, 32, 39)
 
 
 def test_an_act_after_which_nothing_was_seen_teaches_nothing():
-    assert hand_acts(taking(opening=18)[:19]) == []
+    assert contact_segments(taking(opening=18)[:19]) == []

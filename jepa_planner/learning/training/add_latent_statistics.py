@@ -15,17 +15,17 @@ from torch import Tensor
 
 from jepa_planner.core.context import Context
 from jepa_planner.core.strict_fields import to_plain
-from jepa_planner.learning.data.episode_checks import heed, look_at
+from jepa_planner.learning.data.episode_checks import check_episodes, heed
 from jepa_planner.learning.data.episodes import Episodes, read_episodes, seeds_in_words
 from jepa_planner.learning.data.reference_checks import check_frames
 from jepa_planner.learning.training.encoder_training import encode_some_alone
 from jepa_planner.learning.training.latent_cache import cached_latents
 from jepa_planner.learning.training.manifest import Run
 from jepa_planner.learning.training.windows import split
-from jepa_planner.model.bundle import write_familiarity
+from jepa_planner.model.bundle import write_latent_statistics
 from jepa_planner.model.bundle_files import ENCODER_FILE
-from jepa_planner.model.contract_sections import FamiliaritySpec
-from jepa_planner.model.familiarity import Familiarity, latent_features
+from jepa_planner.model.contract_sections import OutOfDistributionSpec
+from jepa_planner.model.latent_statistics import LatentStatistics, latent_features
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import Energy, energy_of
 from jepa_planner.planning.planner_settings import PlannerSettings
@@ -47,9 +47,9 @@ class Examples:
     actions: Tensor
 
 
-def add_familiarity(
+def add_latent_statistics(
     data: Path | Sequence[Path], folder: Path, limit: int | None = None, trust_data: bool = False
-) -> FamiliaritySpec:
+) -> OutOfDistributionSpec:
     """Adds statistics of episodes to a bundle that was trained without; otherwise as `learn_familiarity`.
 
     trust_data: what is surely wrong is only said. Raises EpisodeError, ContractError or BundleError for what does not
@@ -58,7 +58,7 @@ def add_familiarity(
     run = Run("familiarity", {"limit": limit})
     model = WorldModel.load(folder)
     episodes = read_episodes(data, limit)
-    heed(look_at(episodes), trust_data)
+    heed(check_episodes(episodes), trust_data)
     check_frames(episodes, model.contract)
     with tempfile.TemporaryDirectory() as scratch:
         spec = learn_familiarity(folder, episodes, Path(scratch))
@@ -69,7 +69,7 @@ def add_familiarity(
 def learn_familiarity(
     folder: Path, episodes: Episodes, run_folder: Path, content: str = "", views: Sequence[int] | None = None,
     device: str = "cpu",
-) -> FamiliaritySpec:  # fmt: skip
+) -> OutOfDistributionSpec:  # fmt: skip
     """Writes statistics of episodes into a bundle; returns the limits, taken from the twentieth that was held out.
 
     episodes: the most varied ones last, as it is their end that is held out. With an encoder that can do with any one
@@ -85,22 +85,22 @@ def learn_familiarity(
     states, actions = torch.from_numpy(episodes.states[..., channels]).float(), torch.from_numpy(episodes.actions)
     parts = split(episodes)
     features = torch.stack([latent_features(torch.from_numpy(np.array(latents[number]))) for number in parts.train])
-    familiarity = Familiarity.of(features.flatten(0, 1)[:, None], states[parts.train].flatten(0, 1))
+    latent_statistics = LatentStatistics.of(features.flatten(0, 1)[:, None], states[parts.train].flatten(0, 1))
     held_out = Examples(
         torch.from_numpy(latents[parts.held_out]), states[parts.held_out], actions[parts.held_out].float()
     )
     energy = energy_of(PlannerSettings.load(folder, contract).energy.kind, model.decoder)
     largest = {
-        "latent_distance": familiarity.distance(held_out.latents).max(),
-        "arm_error_m": familiarity.arm_error_m(held_out.latents, held_out.states).max(),
+        "latent_distance": latent_statistics.distance(held_out.latents).max(),
+        "arm_error_m": latent_statistics.arm_error_m(held_out.latents, held_out.states).max(),
         "surprise": surprises(model, energy, held_out).max(),
     }
     shown = f"{len(episodes)} episodes, seeds {seeds_in_words(episodes.seeds)}"
     try:
-        spec = FamiliaritySpec(**{name: HEADROOM * float(value) for name, value in largest.items()}, data=shown)
+        spec = OutOfDistributionSpec(**{name: HEADROOM * float(value) for name, value in largest.items()}, data=shown)
     except ValueError as error:
         raise TooLittleToTell(f"what the model knows cannot be told from {shown}: {error}") from error
-    write_familiarity(folder, familiarity, spec)
+    write_latent_statistics(folder, latent_statistics, spec)
     return spec
 
 

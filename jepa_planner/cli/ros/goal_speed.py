@@ -31,7 +31,7 @@ STEP_AND_PARTS = ("step", *PARTS)
 
 
 @dataclass(frozen=True)
-class Pursued:
+class ExecutedGoals:
     """Goals pursued one way: seconds of each search and of each step, and of each goal its seconds, steps and end."""
 
     searches: Timing
@@ -42,47 +42,47 @@ class Pursued:
 
 
 @dataclass(frozen=True)
-class PursuitSpeed:
+class GoalSpeed:
     """Seconds of a search without ROS, and what was pursued by how the nodes are put together."""
 
     alone: Timing
-    pursued: dict[str, Pursued]
+    executed: dict[str, ExecutedGoals]
 
 
 class _Listener(Node):
     """Keeps what `mpc_node/stats` says."""
 
     def __init__(self) -> None:
-        super().__init__("pursuit_speed", use_global_arguments=False)
+        super().__init__("goal_speed", use_global_arguments=False)
         self.stats: list[PlanStats] = []
         self.create_subscription(PlanStats, "mpc_node/stats", self.stats.append, qos.STATE)
 
 
-def measure_pursuit_speed(
+def measure_goal_speed(
     folder: Path,
     model: WorldModel,
     settings: PlannerSettings,
     threads: int,
     plans: int,
     advance: Callable[[], object] = lambda: None,
-) -> PursuitSpeed:
+) -> GoalSpeed:
     """Pick and place, scene after scene, until `plans` plans were made each way, on the CPU; `advance` is called after
     each way.
 
     Searches without ROS are spread between the others, so that what else the machine does meets all.
     """
     alone: list[float] = []
-    pursued = {}
+    executed = {}
     for way, separate in WAYS.items():
         alone += time_replanning(model, settings, settings.search(), math.ceil(plans / len(WAYS))).search.seconds
         with simulated_planner(folder, 1.0, separate=separate, threads=threads), PlannerClient() as client:
             client.wait_for_planner()
-            pursued[way] = _pursue(client, model, plans)
+            executed[way] = _execute_goals(client, model, plans)
         advance()
-    return PursuitSpeed(Timing(tuple(alone)), pursued)
+    return GoalSpeed(Timing(tuple(alone)), executed)
 
 
-def _pursue(client: PlannerClient, model: WorldModel, plans: int) -> Pursued:
+def _execute_goals(client: PlannerClient, model: WorldModel, plans: int) -> ExecutedGoals:
     listener, results, goal_s = _Listener(), [], []
     thread = NodeThread(listener, lambda: None)
     try:
@@ -98,7 +98,7 @@ def _pursue(client: PlannerClient, model: WorldModel, plans: int) -> Pursued:
         thread.stop()
     stats = listener.stats[WARM_UP_PLANS:]
     steps = (StepSeconds(*(getattr(told, f"{part}_seconds") for part in STEP_AND_PARTS)) for told in stats)
-    return Pursued(
+    return ExecutedGoals(
         Timing(tuple(told.seconds for told in stats)),
         tuple(step for step in steps if math.isfinite(step.step)),
         tuple(goal_s),
@@ -107,9 +107,9 @@ def _pursue(client: PlannerClient, model: WorldModel, plans: int) -> Pursued:
     )
 
 
-def pursuit_table(result: PursuitSpeed) -> Table:
+def search_table(result: GoalSpeed) -> Table:
     """A row per way; ratios are of medians, since what disturbs a search in use is what is asked for."""
-    timings = {"no ROS": result.alone} | {way: found.searches for way, found in result.pursued.items()}
+    timings = {"no ROS": result.alone} | {way: found.searches for way, found in result.executed.items()}
     rows = tuple(
         (way, milliseconds(timing.p50_s), milliseconds(timing.p95_s), f"{timing.p50_s / result.alone.p50_s:.2f}")
         for way, timing in timings.items()
@@ -118,13 +118,13 @@ def pursuit_table(result: PursuitSpeed) -> Table:
     return Table(title, ("nodes", "median, ms", "95 %, ms", "times no ROS"), rows)
 
 
-def step_table(result: PursuitSpeed) -> Table:
+def step_table(result: GoalSpeed) -> Table:
     """A row per way: means, since those of the parts add up to that of steps."""
 
-    def mean(found: Pursued, part: str) -> str:
-        return milliseconds(math.fsum(getattr(step, part) for step in found.steps) / len(found.steps))
+    def mean(goals: ExecutedGoals, part: str) -> str:
+        return milliseconds(math.fsum(getattr(step, part) for step in goals.steps) / len(goals.steps))
 
-    rows = tuple((way, *(mean(found, part) for part in STEP_AND_PARTS)) for way, found in result.pursued.items())
+    rows = tuple((way, *(mean(found, part) for part in STEP_AND_PARTS)) for way, found in result.executed.items())
     notes = (
         "answer: until the arm took the plan before; motion: until it rested; picture: until the next one was taken;",
         "encoding: until its latent was there; decision: until the next plan left. Means, in ms.",
@@ -132,17 +132,17 @@ def step_table(result: PursuitSpeed) -> Table:
     return Table("Where the time of a step goes", ("nodes", "a step", *PARTS), rows, notes)
 
 
-def goal_table(result: PursuitSpeed) -> Table:
+def goal_table(result: GoalSpeed) -> Table:
     """A row per way: from goal to verdict."""
     rows = tuple(
         (
             way,
-            str(len(found.goal_s)),
-            f"{percentile(found.goal_s, 50):.1f}",
-            f"{percentile(found.goal_steps, 50):.0f}",
-            ", ".join(f"{name} {found.outcomes.count(name)}" for name in sorted(set(found.outcomes))),
+            str(len(goals.goal_s)),
+            f"{percentile(goals.goal_s, 50):.1f}",
+            f"{percentile(goals.goal_steps, 50):.0f}",
+            ", ".join(f"{name} {goals.outcomes.count(name)}" for name in sorted(set(goals.outcomes))),
         )
-        for way, found in result.pursued.items()
+        for way, goals in result.executed.items()
     )
     title = f"From goal to verdict, {TASK}, {GOAL_IMAGES} goal pictures"
     return Table(title, ("nodes", "goals", "median, s", "median steps", "ended as"), rows)

@@ -14,12 +14,12 @@ import numpy as np
 
 from jepa_planner.core.arm_layout import GRIPPER, MEASURED, Z
 
-TAKE, PUSH = 0, 1
+GRASP, PUSH = 0, 1
 
 
 @dataclass(frozen=True)
-class ActThresholds:
-    """command_change: of the commanded closedness, for the gripper to act. holding: fingers measured at most so far
+class ContactThresholds:
+    """command_change: of the commanded closure, for the gripper to act. holding: fingers measured at most so far
     closed settle_steps after a command to close hold something. shortest_steps: of holding it. low_m: a closed, empty
     gripper below pushes what it meets, if it moves by pushed_m.
     """
@@ -32,8 +32,8 @@ class ActThresholds:
     pushed_m: float = 0.03
 
 
-class Act(NamedTuple):
-    """Frames of an episode: kind TAKE or PUSH; the hand acts from `begin` to `end`; from `earliest` on nothing was
+class ContactSegment(NamedTuple):
+    """Frames of an episode: kind GRASP or PUSH; the hand acts from `begin` to `end`; from `earliest` on nothing was
     touched before it, and up to `latest` nothing after it.
     """
 
@@ -44,34 +44,34 @@ class Act(NamedTuple):
     latest: int
 
 
-def hand_acts(states: np.ndarray, thresholds: ActThresholds | None = None) -> list[Act]:
-    """The acts of an episode, in order: states [T+1, S], channels as in STATE_CHANNELS."""
-    limits = thresholds or ActThresholds()
-    candidates = sorted([*_takes(states, limits), *_pushes(states, limits)], key=lambda act: act[1])
+def contact_segments(states: np.ndarray, thresholds: ContactThresholds | None = None) -> list[ContactSegment]:
+    """The contact segments of an episode, in order: states [T+1, S], channels as in STATE_CHANNELS."""
+    limits = thresholds or ContactThresholds()
+    candidates = sorted([*_grasps(states, limits), *_pushes(states, limits)], key=lambda segment: segment[1])
     last = len(states) - 1
-    acts = []
+    segments = []
     for number, (kind, begin, end) in enumerate(candidates):
         earliest = candidates[number - 1][2] + 1 if number else 0
         latest = candidates[number + 1][1] - 1 if number + 1 < len(candidates) else last
         if earliest < begin < end < latest:
-            acts.append(Act(kind, earliest, begin, end, latest))
-    return acts
+            segments.append(ContactSegment(kind, earliest, begin, end, latest))
+    return segments
 
 
-def _takes(states: np.ndarray, limits: ActThresholds) -> list[tuple[int, int, int]]:
+def _grasps(states: np.ndarray, limits: ContactThresholds) -> list[tuple[int, int, int]]:
     """From the frame after a command to close that met something to the last one before the command to open."""
     change = np.diff(states[:, GRIPPER])
     commands = np.flatnonzero(np.abs(change) > limits.command_change)
-    takes = []
+    grasps = []
     for close, opening in pairwise(commands):
         settled = min(close + 1 + limits.settle_steps, len(states) - 1)
         holds = change[close] > 0 and states[settled, MEASURED] <= limits.holding
         if holds and change[opening] < 0 and opening - close >= limits.shortest_steps:
-            takes.append((TAKE, int(close) + 1, int(opening)))
-    return takes
+            grasps.append((GRASP, int(close) + 1, int(opening)))
+    return grasps
 
 
-def _pushes(states: np.ndarray, limits: ActThresholds) -> list[tuple[int, int, int]]:
+def _pushes(states: np.ndarray, limits: ContactThresholds) -> list[tuple[int, int, int]]:
     """From where a closed, empty gripper is low to the farthest place from there before it rises."""
     empty = (states[:, GRIPPER] > 1 - limits.command_change) & (states[:, MEASURED] > limits.holding)
     low = np.concatenate([[False], empty & (states[:, Z] < limits.low_m), [False]])

@@ -1,0 +1,160 @@
+"""Third stage, with keypoints: a head for sub-goals that looks at the pictures of the present and of the goal
+themselves.
+
+As in `sub_goal_training`, and most keyframes are drawn from before a contact segment, their goals from after it: there
+the pictures differ by what the contact did, and where it begins and ends (`contact_segments`) is a further answer to be
+learned. That is what teaches the head quickly where things are; the next keyframe alone teaches it slowly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jepa_planner.learning.data.contact_segments import contact_segments
+from jepa_planner.learning.data.images_on_disk import Images
+from jepa_planner.learning.training.augmentation import augment
+from jepa_planner.learning.training.demonstrations import Demonstrations
+from jepa_planner.learning.training.fit import fit
+from jepa_planner.learning.training.mixed_precision import mixed_precision
+from jepa_planner.learning.training.sub_goal_training import (
+    HELD_OUT_DRAWS,
+    Drawn,
+    KeyframeBatch,
+    KeyframeSampler,
+    SubGoalTraining,
+    foresight_errors,
+    hypothesis_losses,
+)
+from jepa_planner.learning.training.view_dropout import LONE_VIEW_SHARE
+from jepa_planner.model.preprocess import preprocess
+from jepa_planner.model.sub_goal_head import CONTACT_KINDS, POSE, SubGoalHead
+
+AUGMENTED_SHARE = 0.3
+CONTACT_SHARE = 0.75
+"""Of keyframes drawn from before a contact segment and goals from after it."""
+BEGUN_SHARE = 0.3
+"""Of those, the share in which the segment has begun already."""
+CONTACT_WEIGHT = 2.0
+FORESIGHT_BATCH = 250
+
+
+class PictureKeyframes(NamedTuple):
+    """A batch: keyframes, pixels [B, 2, V, 3, H, W] of the present and of the goal, where the hand begins and ends to
+    act in between [B, kinds of contact, 2, pose], and which of those numbers are known [B, kinds of contact, 2].
+    """
+
+    keyframes: KeyframeBatch
+    pixels: Tensor
+    poses: Tensor
+    known: Tensor
+
+
+@dataclass(frozen=True)
+class PictureKeyframeSampler:
+    """Draws keyframes with their pictures, of images uint8 [E, T+1, V, H, W, 3]; segments int [A, 6]: the number of an
+    episode and a `ContactSegment` in it; views: where the model's stand in V; size: rows and columns as it sees them.
+    """
+
+    keyframes: KeyframeSampler
+    images: Images
+    segments: np.ndarray
+    views: list[int]
+    size: tuple[int, int]
+
+    def draw(self, iteration: int) -> PictureKeyframes:
+        """The same iteration gives the same batch."""
+        sampler = self.keyframes
+        rng = np.random.default_rng([sampler.seed, iteration, 1])
+        anyhow, segments = (
+            sampler.numbers(iteration),
+            self.segments[rng.integers(len(self.segments), size=sampler.batch)],
+        )
+        episode, kind, earliest, begin, end, latest = segments.T
+        begun = rng.random(sampler.batch) < BEGUN_SHARE
+        now = np.where(begun, rng.integers(begin, end), rng.integers(earliest, begin))
+        goal = rng.integers(end + 1, latest + 1)
+        in_contact = rng.random(sampler.batch) < CONTACT_SHARE
+        chosen = [np.where(in_contact, *both) for both in zip((episode, now, goal), anyhow[:3], strict=True)]
+        then = np.minimum(sampler.next_keyframes[chosen[0], chosen[1]], chosen[2])
+        frames = np.stack(chosen[1:], axis=1)
+        pictures = self.images[chosen[0][:, None], frames][:, :, self.views]
+        known = np.zeros((sampler.batch, CONTACT_KINDS, 2), np.float32)
+        rows = np.arange(sampler.batch)
+        known[rows, kind, 0], known[rows, kind, 1] = in_contact & ~begun, in_contact
+        ends = np.stack([begin, end], axis=1)
+        poses = np.repeat(sampler.states[episode[:, None], ends][:, None][..., POSE], CONTACT_KINDS, axis=1)
+        return PictureKeyframes(
+            sampler.at(Drawn(*chosen, then)), preprocess(torch.from_numpy(pictures), self.size),
+            torch.from_numpy(poses), torch.from_numpy(known),
+        )  # fmt: skip
+
+
+def picture_keyframes(
+    data: Demonstrations, episode_indices: np.ndarray, settings: SubGoalTraining, seed: int
+) -> PictureKeyframeSampler:
+    """Those of consecutive demonstrations, whose pictures were kept; raises ValueError where no hand acts in them."""
+    sampler = KeyframeSampler(*data.part(episode_indices), settings.span, settings.batch, seed, settings.keyframe_share)
+    first, last = int(episode_indices[0]), int(episode_indices[-1]) + 1
+    segments = [
+        (number, *segment) for number, states in enumerate(sampler.states) for segment in contact_segments(states)
+    ]
+    if not segments:
+        raise ValueError(
+            f"in none of {len(episode_indices)} demonstrations does the hand take and let go or push something: a head "
+            f"with "
+            "keypoints learns from that; show it, or leave out --keypoints"
+        )
+    return PictureKeyframeSampler(
+        sampler, data.images[first:last], np.array(segments), list(data.views), data.image_size
+    )
+
+
+def train_keypoint_head(
+    head: SubGoalHead, sampler: PictureKeyframeSampler, settings: SubGoalTraining, folder: Path, seed: int
+) -> None:
+    """Train in place; `folder` receives log and checkpoints. Some batches are seen by one view alone."""
+    views = len(sampler.views)
+
+    def losses_at(iteration: int) -> dict[str, Tensor]:
+        seen = sampler.draw(iteration)
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + iteration)
+        pixels, observer = seen.pixels, head
+        if torch.rand((), generator=generator) < AUGMENTED_SHARE:
+            pixels = augment(pixels, 1, generator)
+        if torch.rand((), generator=generator) < LONE_VIEW_SHARE:
+            view = int(torch.randint(views, (), generator=generator))
+            observer, pixels = head.of_views([view]), pixels[:, :, [view]]
+        latents, goals = (
+            x + settings.latent_noise * torch.randn(x.shape, generator=generator)
+            for x in (seen.keyframes.latents, seen.keyframes.goals)
+        )
+        keyframes = seen.keyframes._replace(latents=latents, goals=goals)
+        with torch.random.fork_rng(devices=[]), mixed_precision(pixels.device):  # dropout follows from the iteration
+            torch.manual_seed(seed * 1_000_003 + iteration)
+            guesses, poses = observer.guess(*keyframes.observations(pixels))
+            losses = hypothesis_losses(guesses, keyframes, head.state_std, settings)
+        scaled = (seen.poses - head.state_mean[list(POSE)]) / head.state_std[list(POSE)]
+        off = (poses.float() - scaled).square().mean(dim=-1)
+        losses["contacts"] = (off * seen.known).sum() / seen.known.sum().clamp(min=1.0)
+        losses["total"] = losses["total"] + CONTACT_WEIGHT * losses["contacts"]
+        return losses
+
+    fit("sub_goals", head, losses_at, settings.fit, folder)
+    head.requires_grad_(False)
+
+
+@torch.inference_mode()
+def keypoint_foresight(head: SubGoalHead, sampler: PictureKeyframeSampler) -> dict[str, float]:
+    """As `sub_goal_training.foresight`, of a head with keypoints, for keyframes as they are drawn in its training."""
+    head.eval()
+    parts = []
+    for number in range(HELD_OUT_DRAWS // sampler.keyframes.batch):
+        seen = sampler.draw(number)
+        parts.append((seen.keyframes, head(*seen.keyframes.observations(seen.pixels))))
+    return foresight_errors(parts)

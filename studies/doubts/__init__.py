@@ -1,4 +1,0 @@
-"""How often a model doubts clean, distorted and foreign scenes: never clean ones, nearly always blind cameras.
-
-Measured: docs/reports/2026-11-29-studies.md.
-"""
