@@ -58,7 +58,9 @@ docs: $(VENV)/.docs ## Build the guides and the API reference into out/site; a b
 
 lint: setup
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy jepa_planner/core jepa_planner/control
 
 # What setuptools left in build/ goes first: it would end up in the wheel, modules that are gone included.
 build: setup ## Build a wheel into dist/

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("jepa_planner", "sim", "config", "launch", "models", "pyproject.toml", "setup.py", "README.md", "LICENSE")
-PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
@@ -34,11 +34,12 @@ def installed(tmp_path_factory) -> Path:
     for name in SOURCES:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, sources / name)
-    run(*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, sources, folder=folder)
+    build = (*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, sources)
+    run(sys.executable, *build, folder=folder)
     shutil.rmtree(sources)
     (wheel,) = folder.glob("*.whl")
-    run(sys.executable, "-m", "venv", "--without-pip", folder / "env", folder=folder)
-    run(*PIP, "--python", folder / "env", "install", "--no-deps", "--no-index", wheel, folder=folder)
+    run(sys.executable, "-m", "venv", folder / "env", folder=folder)
+    run(folder / "env" / "bin" / "python", *PIP, "install", "--no-deps", "--no-index", wheel, folder=folder)
     (packages,) = folder.glob("env/lib/python*/site-packages")
     libraries = [place for place in sys.path if Path(place).is_relative_to(sysconfig.get_path("purelib"))]
     (packages / "libraries.pth").write_text("\n".join(libraries))
