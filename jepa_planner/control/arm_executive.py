@@ -278,9 +278,7 @@ class ArmExecutive:
             distance_m = float(np.linalg.norm(xyz_m - self._measurement.xyz_m))
             if distance_m > self.limits.max_step_m:
                 limit = f"limit {self.limits.max_step_m:.3f} m"
-                return Status(
-                    StatusCode.TOO_FAR, f"first target is {distance_m:.3f} m from the measured tcp, {limit}"
-                )
+                return Status(StatusCode.TOO_FAR, f"first target is {distance_m:.3f} m from the measured tcp, {limit}")
             angle_rad = float(np.linalg.norm(rotation_vector(rotation @ self._measurement.rotation.T)))
             limit_rad = self.limits.angular_velocity_rad_s * step.duration_s
             if angle_rad > limit_rad:

@@ -52,7 +52,7 @@ class SubGoalHeadConfig:
 
 
 class Hypotheses(NamedTuple):
-    """Guesses at the next keyframe: latents [.., K, N, D], arm states [.., K, S] and logits [.., K] of their chances."""
+    """Guesses at the next keyframe: latents [.., K, N, D], arm states [.., K, S], logits [.., K] of their chances."""
 
     latents: Tensor
     states: Tensor

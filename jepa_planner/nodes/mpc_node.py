@@ -91,8 +91,12 @@ class MpcNode(PlannerNode):
         ),
         Parameter("arm_answer_timeout_s", 2.0, "Longest wait for the arm to take a plan.", 0.05, 60.0, change=_REST),
         Parameter("motion_timeout_s", 10.0, "Longest wait for the arm to rest and be seen.", 0.5, 600.0, change=_REST),
-        Parameter("monitor_out_of_distribution", True,
-        "End goals at what the model does not know, where its bundle tells.", change=_REST),
+        Parameter(
+            "monitor_out_of_distribution",
+            True,
+            "End goals at what the model does not know, where its bundle tells.",
+            change=_REST,
+        ),
         Parameter("max_refusals", 3, "Plans that the arm may refuse in a row.", 1, 100, change=_REST),
     )
 
@@ -134,9 +138,7 @@ class MpcNode(PlannerNode):
             self._cost = LocalCost(self._predictor_node, self._model_id, self._goals.check)
         else:
             self._cost = RemoteCost(self, self._model_id, self._service_timeouts("predictor"))
-        self._preparation = GoalPreparation(
-            self._contract, settings, bundle, parameters, self._encoder, self._cost
-        )
+        self._preparation = GoalPreparation(self._contract, settings, bundle, parameters, self._encoder, self._cost)
         if unmonitored := self._preparation.unmonitored:
             self.get_logger().warning(f"{self._model_id}: {unmonitored}")
 

@@ -44,9 +44,7 @@ class OfflinePlan:
     verdict: Verdict | None = None
 
 
-def plan_offline(
-    model: WorldModel, now: Observation, shown: Observation, factory: ControllerFactory
-) -> OfflinePlan:
+def plan_offline(model: WorldModel, now: Observation, shown: Observation, factory: ControllerFactory) -> OfflinePlan:
     """Plans as a controller of the factory does for what a goal picture shows, even where it counts as reached.
 
     now: an observation with the arm's state. Raises NoPlanError where the controller would give up.

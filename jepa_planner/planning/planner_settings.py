@@ -123,9 +123,7 @@ class PlannerSettings(SolverSections):
 
     def action_space(self, contract: Contract) -> ActionSpace:
         """The bounds within which the model was trained, and how actions are drawn within them."""
-        return ActionSpace(
-            contract.action.max_abs, self.initial_std, self.gripper_deadband, self.gripper_full_strokes
-        )
+        return ActionSpace(contract.action.max_abs, self.initial_std, self.gripper_deadband, self.gripper_full_strokes)
 
     def tolerances(self, goals: int) -> list[float]:
         """The energy at which each of so many goal images counts as reached."""

@@ -37,7 +37,7 @@ class AppearanceVariants:
         return self._cuts[-1][-1]
 
     def images(self) -> np.ndarray:
-        """All pictures of whole cuts, uint8 [cuts * variants, cut_steps + 1, V, H, W, 3], variants of a cut in a row."""
+        """Pictures of whole cuts, uint8 [cuts * variants, cut_steps + 1, V, H, W, 3], variants of a cut in a row."""
         whole = [np.stack(cut, axis=1) for cut in self._cuts if len(cut) == self._cut_steps + 1]
         return np.concatenate(whole)
 

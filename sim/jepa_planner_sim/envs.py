@@ -76,8 +76,7 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
         options = options or {}
         if unknown := set(options) - {"vary", "strength", "goal_images", "unreachable"}:
             raise ValueError(
-                f"unknown reset option {', '.join(sorted(unknown))}; known are vary, strength, "
-                "goal_images, unreachable"
+                f"unknown reset option {', '.join(sorted(unknown))}; known are vary, strength, goal_images, unreachable"
             )
         if kind := options.get("unreachable", ""):
             others = {name: value for name, value in options.items() if name != "unreachable"}

@@ -1,5 +1,4 @@
-"""How often a model with statistics of its training data finds out of distribution clean, distorted and foreign scenes.
-"""
+"""How often a model with statistics of its training data takes clean, distorted and foreign scenes for unknown."""
 
 from __future__ import annotations
 

@@ -52,7 +52,12 @@ class ProbeReport:
 
 
 def probe(
-    model: WorldModel, episodes: Episodes, split: Split, difference: Difference, seed: int = 0, iterations: int = 1500,
+    model: WorldModel,
+    episodes: Episodes,
+    split: Split,
+    difference: Difference,
+    seed: int = 0,
+    iterations: int = 1500,
     horizon: int = 4,
 ) -> ProbeReport:
     """Encode all episodes, train read-outs on the split's training part and measure on its held-out part;

@@ -1,6 +1,5 @@
 """A model that is planned in pixels: its decoder, its bundle, and the energy that follows from them."""
 
-
 import numpy as np
 import pytest
 import torch

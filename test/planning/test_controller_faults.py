@@ -146,9 +146,7 @@ def test_one_energy_that_is_not_finite_among_equal_ones_is_named_as_such():
 def test_an_untrained_model_moves_nothing():
     """It predicts that nothing changes, whatever is done."""
     untrained = WorldModel(small_contract(), small_encoder(), ActionConditionedPredictor(slot_predictor_config()))
-    factory = ControllerFactory(
-        untrained.contract, small_planner(), WorldModelCost(untrained, ENERGY), ENERGY
-    )
+    factory = ControllerFactory(untrained.contract, small_planner(), WorldModelCost(untrained, ENERGY), ENERGY)
     control = factory.controller(factory.goals([small_observation(seed=9)], [Asked()]))
     assert "sees no difference" in control.step(small_observation()).message
 

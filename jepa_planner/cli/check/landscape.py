@@ -85,7 +85,11 @@ def main(args: argparse.Namespace) -> int:
     if pair.true_action is not None:
         truth = Truth(pair.true_action, _energy_of(cost, context, goal, pair.true_action))
     result = LandscapeResult(
-        model.contract, settings, pair, landscape, truth,
+        model.contract,
+        settings,
+        pair,
+        landscape,
+        truth,
         assess(landscape, truth, model_facts(model.contract, settings)),
     )
     args.out.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,6 @@ from jepa_planner.planning.verdict import VerdictHeadLike
 BASELINE_PX = 64
 
 
-
 class Policy(Protocol):
     """Chooses actions from observations; `start` is called once per trial.
 
