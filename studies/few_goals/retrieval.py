@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.learning.training.demonstrations import Demonstrations
 from jepa_planner.model.sub_goal_head import Hypotheses
 
@@ -26,10 +27,10 @@ class RetrievedKeyframes:
         self._state_std = self._states.flatten(0, 1).std(dim=0).clamp_min(1e-6)
         self._span, self._hypotheses = span, min(hypotheses, len(self._latents))
 
-    def __call__(self, latents: Tensor, states: Tensor, goals: Tensor) -> Hypotheses:
+    def __call__(self, now: Observation, goal: Observation) -> Hypotheses:
         """See `SubGoalHead.forward`; one at a time."""
-        found = [self._fitting(*each) for each in zip(latents, states, goals, strict=True)]
-        return Hypotheses(*(torch.stack(parts) for parts in zip(*found, strict=True)))
+        fitting = [self._fitting(*each) for each in zip(now.latent, now.state, goal.latent, strict=True)]
+        return Hypotheses(*(torch.stack(parts) for parts in zip(*fitting, strict=True)))
 
     def _fitting(self, latent: Tensor, state: Tensor, goal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         from_here = _distances(self._latents, latent.flatten())

@@ -83,7 +83,7 @@ def test_a_time_in_a_bag_that_is_no_number_is_refused_in_words(verb, time, capsy
         ("train --out o --predictor-iterations 0", "--predictor-iterations: 0 given; expected 1 or more"),
         ("train --out o --learning-rate 0", "--learning-rate: 0 given; expected more than 0"),
         ("search --problems 0", "--problems: 0 given; expected 1 or more"),
-        ("comparison --models a= --scenes 0", "expected at least 1 episode and a seed from 0 up, got 0 and 0"),
+        ("comparison --models a= --scenes 0", "--scenes: 0 given; expected 1 or more"),
     ],
 )
 def test_a_number_out_of_bounds_is_refused_with_what_was_expected(typed, says, capsys):

@@ -204,7 +204,7 @@ def test_a_goal_that_is_not_finite_is_refused():
 
 @pytest.mark.parametrize("given", [(0, 0), (1, -1), (1, 0, 0.0), (1, 0, math.nan)])
 def test_impossible_controller_settings_are_refused(given):
-    with pytest.raises(ValueError, match="context_frames >= 1, max_steps and latent_tokens >= 0"):
+    with pytest.raises(ValueError, match="context_frames >= 1, max_steps >= 0"):
         ControllerSettings(*given)
 
 

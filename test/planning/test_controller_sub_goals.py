@@ -108,9 +108,9 @@ def test_proposals_are_asked_for_toward_the_imagined_sub_goal():
 
 
 def test_a_head_that_imagines_no_numbers_ends_the_goal_by_name():
-    def broken(latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
-        nothing = torch.full((1, 2, *latents.shape[1:]), math.nan)
-        return Hypotheses(nothing, states[:, None].expand(-1, 2, -1), torch.zeros(1, 2))
+    def broken(now: Observation, goal: Observation) -> Hypotheses:
+        nothing = torch.full((1, 2, *now.latent.shape[1:]), math.nan)
+        return Hypotheses(nothing, now.state[:, None].expand(-1, 2, -1), torch.zeros(1, 2))
 
     control = controller(sub_goals=SubGoals(broken, SubGoalSettings(near_goal=0.0)))
     control.start([goal(0.2, 0.2, 0.0)])

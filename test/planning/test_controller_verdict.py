@@ -250,11 +250,11 @@ def test_the_search_may_be_told_where_a_picture_of_the_arm_shows_it():
     assert firsts[0] < 0.0 < firsts[1], "latents alone lead the other way"
 
 
-def test_pictures_behind_the_latents_reach_the_judge():
-    rows = torch.full((2, 3), 50.0)
-    work = Judged([replace(FAR, latent=torch.cat([FAR.latent, rows]))], latent_tokens=1)
-    work.observe(0.15, SHOWN, torch.cat([HERE, -rows]))
-    assert torch.equal(work.head.goals[0][1:], rows)
+def test_pictures_reach_the_judge():
+    images = torch.full((1, 3, 2, 2), 50.0)
+    work = Judged([replace(FAR, shown=replace(FAR.shown, images=images))])
+    work.control.step(Observation(HERE, -images, SHOWN))
+    assert torch.equal(work.head.images[0], images)
 
 
 def test_a_judge_forgets_when_other_work_begins():

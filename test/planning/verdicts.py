@@ -27,9 +27,11 @@ class Says:
     def __init__(self, off_m: float, shown: torch.Tensor) -> None:
         self.off_m, self.shown, self.certainty = off_m, shown, math.nan
         self.goals: list[torch.Tensor] = []
+        self.images: list[torch.Tensor | None] = []
 
     def __call__(self, now: Observation, goal: Observation) -> Opinion:
         self.goals.append(goal.latent[0])
+        self.images.append(None if goal.images is None else goal.images[0])
         logits = torch.zeros(1, len(EDGES_M) + 2)
         logits[0, sum(edge <= self.off_m for edge in EDGES_M) if self.off_m < math.inf else -1] = 8.0
         if self.certainty < 1.0:

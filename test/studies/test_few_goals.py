@@ -11,6 +11,7 @@ import torch
 from tiny_model import imagining, tiny_head, tiny_model, tiny_planner
 
 from jepa_planner.core.arm_layout import GRIPPER
+from jepa_planner.core.observation import Observation
 from jepa_planner.learning.training.demonstrations import Demonstrations
 from jepa_planner.learning.training.run_folder import RunFolderError
 from jepa_planner.model.bundle import add_sub_goal_head, save_bundle
@@ -48,11 +49,15 @@ def arm_at(place: float) -> torch.Tensor:
     return torch.tensor([[0.01 * place, *[0.0] * 7]])
 
 
+def seen(x: float) -> Observation:
+    return Observation(at(x), state=arm_at(x))
+
+
 @pytest.mark.parametrize(
     ("now", "goal", "then"), [(1.0, 8.0, 4.0), (-1.0, -8.0, -4.0), (1.0, 3.0, 3.0), (5.0, 9.0, 9.0)]
 )
 def test_the_keyframe_that_followed_on_the_way_to_such_a_goal_is_retrieved(now, goal, then):
-    found = RetrievedKeyframes(walks(), hypotheses=2)(at(now), arm_at(now), at(goal))
+    found = RetrievedKeyframes(walks(), hypotheses=2)(seen(now), Observation(at(goal)))
     assert found.latents.shape == (1, 2, 4, 3) and found.states.shape == (1, 2, 8)
     best = found.logits[0].argmax()
     assert found.latents[0, best].mean().item() == pytest.approx(then, abs=0.1)
@@ -60,7 +65,7 @@ def test_the_keyframe_that_followed_on_the_way_to_such_a_goal_is_retrieved(now, 
 
 
 def test_no_more_guesses_are_retrieved_than_there_are_demonstrations():
-    assert RetrievedKeyframes(walks(episodes=3), hypotheses=8)(at(0), arm_at(0), at(5)).logits.shape == (1, 3)
+    assert RetrievedKeyframes(walks(episodes=3), hypotheses=8)(seen(0), Observation(at(5))).logits.shape == (1, 3)
 
 
 @pytest.fixture

@@ -61,10 +61,10 @@ class Notes(SureHead):
         self.states: list[torch.Tensor] = []
         self.same: list[bool] = []
 
-    def __call__(self, latents, states, goals):
-        self.states.append(states[0])
-        self.same.append(torch.equal(latents, goals))
-        return super().__call__(latents, states, goals)
+    def __call__(self, now, goal):
+        self.states.append(now.state[0])
+        self.same.append(torch.equal(now.latent, goal.latent))
+        return super().__call__(now, goal)
 
 
 def test_every_scene_gives_a_pair_for_each_stand_of_the_arm_and_distance():

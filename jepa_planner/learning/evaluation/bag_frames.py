@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jepa_planner.control.kinematics import rotation_from_quaternion, rpy_from_rotation
+from jepa_planner.core.channel_names import OLDER_NAMES
 from jepa_planner.core.image_message import ConversionError, check_encoding, rgb_pixels
 from jepa_planner.core.picture_file import decode_picture
 from jepa_planner.learning.evaluation.picture_pair import PictureError, PicturePair, change_of_state, stack_views
@@ -89,7 +90,8 @@ def _state(bag: AnyReader, topic: str, at_s: float, contract: Contract) -> np.nd
     arm = _nearest(bag, topic, at_s, (ARM_STATE,))
     contract.check_frame(arm.header.frame_id)
     pose = _xyz_rpy(arm, topic)
-    grippers = [getattr(arm, name) for name in contract.state.channels[len(pose) :]]
+    fields = {present: older for older, present in OLDER_NAMES.items() if hasattr(arm, older)}
+    grippers = [getattr(arm, fields.get(name, name)) for name in contract.state.channels[len(pose) :]]
     return np.array([*pose, *grippers], np.float32)
 
 

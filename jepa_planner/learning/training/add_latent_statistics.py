@@ -50,23 +50,23 @@ class Examples:
 def add_latent_statistics(
     data: Path | Sequence[Path], folder: Path, limit: int | None = None, trust_data: bool = False
 ) -> OutOfDistributionSpec:
-    """Adds statistics of episodes to a bundle that was trained without; otherwise as `learn_familiarity`.
+    """Adds statistics of episodes to a bundle that was trained without; otherwise as `learn_latent_statistics`.
 
     trust_data: what is surely wrong is only said. Raises EpisodeError, ContractError or BundleError for what does not
     fit.
     """
-    run = Run("familiarity", {"limit": limit})
+    run = Run("out_of_distribution", {"limit": limit})
     model = WorldModel.load(folder)
     episodes = read_episodes(data, limit)
     heed(check_episodes(episodes), trust_data)
     check_frames(episodes, model.contract)
     with tempfile.TemporaryDirectory() as scratch:
-        spec = learn_familiarity(folder, episodes, Path(scratch))
+        spec = learn_latent_statistics(folder, episodes, Path(scratch))
     run.note(folder, {"data": episodes})
     return spec
 
 
-def learn_familiarity(
+def learn_latent_statistics(
     folder: Path, episodes: Episodes, run_folder: Path, content: str = "", views: Sequence[int] | None = None,
     device: str = "cpu",
 ) -> OutOfDistributionSpec:  # fmt: skip
@@ -104,10 +104,10 @@ def learn_familiarity(
     return spec
 
 
-def familiarity_noted(*given: Any, **named: Any) -> dict[str, object] | None:
-    """As `learn_familiarity`, with the limits as plain data; where there are none None, which is said."""
+def latent_statistics_noted(*given: Any, **named: Any) -> dict[str, object] | None:
+    """As `learn_latent_statistics`, with the limits as plain data; where there are none None, which is said."""
     try:
-        return to_plain(learn_familiarity(*given, **named))
+        return to_plain(learn_latent_statistics(*given, **named))
     except TooLittleToTell as error:
         print(f"warning: {error}; the model will not say that it does not know a scene", file=sys.stderr)
         return None

@@ -15,7 +15,7 @@ from jepa_planner.learning.data.episode_checks import check_episodes, check_leng
 from jepa_planner.learning.data.episodes import Episodes, read_episodes
 from jepa_planner.learning.data.reference_checks import check_in_distribution, frames_of
 from jepa_planner.learning.training.action_bounds import action_max, planned_within
-from jepa_planner.learning.training.add_latent_statistics import familiarity_noted
+from jepa_planner.learning.training.add_latent_statistics import latent_statistics_noted
 from jepa_planner.learning.training.encoder_training import encode_some_alone
 from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.latent_cache import cached_latents
@@ -146,7 +146,7 @@ def fine_tune(
         notes = notes_on_predictions(after, copied)
         if notes:
             write_bundle(new, replace(tuned, notes=(*tuned.notes, *notes)), {}, torch.float32)
-        latent_statistics = familiarity_noted(new, episodes, run_folder, content, views, settings.device)
+        latent_statistics = latent_statistics_noted(new, episodes, run_folder, content, views, settings.device)
         run.note(new, {"data": episodes}, init)
     report = {
         "episodes": len(episodes), "held_out_episodes": len(parts.held_out), "error": training.difference,

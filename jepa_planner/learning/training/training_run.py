@@ -16,7 +16,7 @@ from jepa_planner.learning.data.episode_checks import check_episodes, check_leng
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes, shard_paths
 from jepa_planner.learning.data.reference_checks import check_in_distribution, frames_of
 from jepa_planner.learning.training.action_bounds import action_max, action_scale
-from jepa_planner.learning.training.add_latent_statistics import familiarity_noted
+from jepa_planner.learning.training.add_latent_statistics import latent_statistics_noted
 from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.learning.training.collapse import measure_collapse
 from jepa_planner.learning.training.distributed import join_group, leave_group, own_device, rank, size
@@ -89,10 +89,10 @@ def run(
         return {}
     report = trained.report
     with whole_bundle(bundle) as new:
-        trained.planner.save(new)
+        trained.planner_settings.save(new)
         save_bundle(new, trained.encoder, trained.predictor, trained.contract, torch.float16, trained.decoder)
-        report["familiarity"] = familiarity_noted(
-            new, trained.learned_from["data"], run_folder / "familiarity", trained.content
+        report["out_of_distribution"] = latent_statistics_noted(
+            new, trained.learned_from["data"], run_folder / "latent_statistics", trained.content
         )
         started.note(new, trained.learned_from)
         if demonstrations:

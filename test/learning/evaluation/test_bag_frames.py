@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+from scipy.spatial.transform import Rotation
 from small_models import small_contract
 from tiny_vjepa2_ac import import_tiny
 
@@ -22,8 +24,26 @@ from jepa_planner.model.contract import ContractError
 ARM_STATE = "jepa_planner/msg/ArmState"
 HEIGHT_PX, WIDTH_PX = 64, 80
 START_NS = 1_700_000_000_000_000_000
-STORE = get_typestore(Stores.ROS2_JAZZY)
-STORE.register(get_types_from_msg((Path(__file__).parents[3] / "msg" / "ArmState.msg").read_text(), ARM_STATE))
+DEFINITION = (Path(__file__).parents[3] / "msg" / "ArmState.msg").read_text()
+ANGLES = (
+    "geometry_msgs/Point position\ngeometry_msgs/Vector3 rpy\ngeometry_msgs/Point commanded_position\n"
+    "geometry_msgs/Vector3 commanded_rpy\n"
+)
+OLDER_DEFINITION = "".join(
+    (ANGLES if line.startswith("geometry_msgs/Pose pose") else line).replace("closure_", "closedness_")
+    for line in DEFINITION.splitlines(keepends=True)
+    if not line.startswith("geometry_msgs/Pose commanded_pose")
+)
+"""As bags were recorded whose arm states told angles."""
+
+
+def store_of(definition: str) -> Typestore:
+    store = get_typestore(Stores.ROS2_JAZZY)
+    store.register(get_types_from_msg(definition, ARM_STATE))
+    return store
+
+
+STORE, OLDER_STORE = store_of(DEFINITION), store_of(OLDER_DEFINITION)
 TYPES = STORE.types
 
 
@@ -44,23 +64,33 @@ def compressed(level: int):
     return TYPES["sensor_msgs/msg/CompressedImage"](header(), "png", np.frombuffer(file.getvalue(), np.uint8))
 
 
-def arm_state(x_m: float, frame: str = "panda_link0"):
-    point, vector = TYPES["geometry_msgs/msg/Point"], TYPES["geometry_msgs/msg/Vector3"]
-    place, turn = point(x_m, 0.1, 0.2), vector(3.0, 0.0, 0.5)
-    never = TYPES["builtin_interfaces/msg/Time"](0, 0)
-    return TYPES[ARM_STATE](header(frame), place, turn, place, turn, 0.25, 0.75, 1, False, never, 0, 0, "")
+def arm_state(x_m: float, frame: str = "panda_link0", store: Typestore = STORE):
+    types, place, turn = store.types, (x_m, 0.1, 0.2), (3.0, 0.0, 0.5)
+    point = types["geometry_msgs/msg/Point"](*place)
+    if store is STORE:
+        turned = types["geometry_msgs/msg/Quaternion"](*Rotation.from_euler("xyz", turn).as_quat())
+        where = [types["geometry_msgs/msg/Pose"](point, turned)] * 2
+    else:
+        where = [point, types["geometry_msgs/msg/Vector3"](*turn)] * 2
+    never = types["builtin_interfaces/msg/Time"](0, 0)
+    return types[ARM_STATE](header(frame), *where, 0.25, 0.75, 1, False, never, 0, 0, "")
 
 
-def write_bag(folder: Path, storage: StoragePlugin = StoragePlugin.SQLITE3, frame: str = "panda_link0") -> Path:
+def write_bag(
+    folder: Path,
+    storage: StoragePlugin = StoragePlugin.SQLITE3,
+    frame: str = "panda_link0",
+    store: Typestore = STORE,
+) -> Path:
     with Writer(folder, version=9, storage_plugin=storage) as bag:
         front = bag.add_connection("/front", "sensor_msgs/msg/Image", typestore=STORE)
         side = bag.add_connection("/side", "sensor_msgs/msg/CompressedImage", typestore=STORE)
-        arm = bag.add_connection("/arm_state", ARM_STATE, typestore=STORE)
+        arm = bag.add_connection("/arm_state", ARM_STATE, typestore=store)
         for tick in range(20):
             at_ns = START_NS + tick * 100_000_000
             for connection, message in ((front, image(10 * tick)), (side, compressed(10 * tick + 5))):
                 bag.write(connection, at_ns, STORE.serialize_cdr(message, connection.msgtype))
-            bag.write(arm, at_ns, STORE.serialize_cdr(arm_state(0.4 + 0.01 * tick, frame), ARM_STATE))
+            bag.write(arm, at_ns, store.serialize_cdr(arm_state(0.4 + 0.01 * tick, frame, store), ARM_STATE))
     return folder
 
 
@@ -76,9 +106,13 @@ def read(
     return pair_from_bag(bag, BagMoments(topics, *at, state_topic), small_contract(), **options)
 
 
-@pytest.mark.parametrize("storage", [StoragePlugin.SQLITE3, StoragePlugin.MCAP])
-def test_pictures_and_states_are_those_of_the_times_asked_for(storage, tmp_path):
-    pair = read(write_bag(tmp_path / "bag", storage), ("/front", "/side"))
+@pytest.mark.parametrize(
+    ("storage", "store"),
+    [(StoragePlugin.SQLITE3, STORE), (StoragePlugin.MCAP, STORE), (StoragePlugin.MCAP, OLDER_STORE)],
+    ids=["sqlite3", "mcap", "older-messages"],
+)
+def test_pictures_and_states_are_those_of_the_times_asked_for(storage, store, tmp_path):
+    pair = read(write_bag(tmp_path / "bag", storage, store=store), ("/front", "/side"))
     assert pair.image.shape == pair.goal.shape == (2, HEIGHT_PX, WIDTH_PX, 3)
     assert [pair.image[view, 0, 0].tolist() for view in (0, 1)] == [[0, 50, 50], [0, 55, 55]]
     assert pair.goal[0, 0, 0].tolist() == [0, 80, 80]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.learning.data.episodes import Episodes
 from jepa_planner.learning.training.recipe import Recipe, contract
 from jepa_planner.model.contract_sections import SubGoalSpec, TrainingSpec, VerdictSpec
@@ -35,11 +36,11 @@ def imagining(model: WorldModel) -> WorldModel:
 class SureHead:
     """Says of any pair that objects lie within the first edge, and that the arm stands where it does."""
 
-    def __call__(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Opinion:
+    def __call__(self, now: Observation, goal: Observation) -> Opinion:
         classes = VerdictHeadConfig(latent_tokens=4, latent_channels=3, state_dim=8).classes
-        logits = torch.full((len(latents), classes), -20.0)
+        logits = torch.full((len(now.latent), classes), -20.0)
         logits[:, 0] = 0.0
-        return Opinion(logits, states.clone())
+        return Opinion(logits, now.state.clone())
 
 
 def tiny_verdict_head() -> VerdictHead:

@@ -75,7 +75,7 @@ def test_a_folder_without_episodes_is_refused_and_the_bundle_stays(tmp_path, dat
 def test_episodes_from_which_no_limits_follow_are_said_and_the_bundle_stays(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(stage, "surprises", lambda *_: torch.zeros(1, 6))
     folder = bundle(tmp_path / "bundle")
-    assert stage.familiarity_noted(folder, SOME, tmp_path / "run") is None
+    assert stage.latent_statistics_noted(folder, SOME, tmp_path / "run") is None
     said = capsys.readouterr().err
     assert "what the model knows cannot be told from 12 episodes, seeds 0 to 11" in said and "surprise=0.0" in said
     assert load_contract(folder).out_of_distribution is None and not (folder / "latent_statistics.safetensors").exists()

@@ -8,6 +8,7 @@ import torch
 from added_heads import SOME, SUB_GOALS, acting
 from tiny_training import episodes
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.learning.data.episodes import write_shard
 from jepa_planner.learning.training.add_sub_goals import add_sub_goals, in_words
 from jepa_planner.learning.training.fine_tuning import FineTuning, fine_tune
@@ -27,7 +28,7 @@ SHORT, learn = SUB_GOALS.short, SUB_GOALS.learn
 def test_the_head_fits_encoder_and_predictor(tmp_path, headless):
     learn(tmp_path, headless, some=SOME)
     head = load_sub_goal_head(tmp_path / "bundle")
-    guesses = head(torch.zeros(1, 4, 3), torch.zeros(1, 8), torch.zeros(1, 4, 3))
+    guesses = head(Observation(torch.zeros(1, 4, 3), state=torch.zeros(1, 8)), Observation(torch.zeros(1, 4, 3)))
     assert guesses.latents.shape == (1, 4, 4, 3) and guesses.latents.isfinite().all()
     torch.testing.assert_close(head.state_mean, torch.from_numpy(SOME.states[:5].mean((0, 1))), rtol=1e-2, atol=1e-2)
 

@@ -9,6 +9,7 @@ from added_heads import ACTING as SOME
 from added_heads import VERDICT
 from tiny_training import episodes
 
+from jepa_planner.core.observation import Observation
 from jepa_planner.core.yaml_text import read_yaml
 from jepa_planner.learning.data.episodes import write_shard
 from jepa_planner.learning.training import add_verdict as stage
@@ -38,7 +39,7 @@ def planner_of(bundle: Path) -> PlannerSettings:
 def test_the_head_fits_encoder_and_predictor(tmp_path, headless):
     learn(tmp_path, headless)
     head = load_verdict_head(tmp_path / "bundle")
-    opinion = head(torch.zeros(1, 4, 3), torch.zeros(1, 8), torch.zeros(1, 4, 3))
+    opinion = head(Observation(torch.zeros(1, 4, 3), state=torch.zeros(1, 8)), Observation(torch.zeros(1, 4, 3)))
     assert opinion.logits.shape == (1, 12) and opinion.goal_states.shape == (1, 8)
     assert head.state_std.min() >= 0.02
 

@@ -88,12 +88,12 @@ class Guesser(torch.nn.Module):
         self._logits = torch.tensor(logits)
         self.keyframes = sampler(batch=8).draw(0)
 
-    def forward(self, latents: torch.Tensor, states: torch.Tensor, goals: torch.Tensor) -> Hypotheses:
+    def forward(self, now: Observation, goal: Observation) -> Hypotheses:
         right = self.keyframes.next_latents[:, None].expand(-1, 2, -1, -1)
         return Hypotheses(
             right + self.off[:, None, None],
             self.keyframes.next_states[:, None].expand(-1, 2, -1),
-            self._logits.expand(len(latents), 2),
+            self._logits.expand(len(now.latent), 2),
         )
 
 

@@ -116,7 +116,7 @@ def test_a_bundle_that_is_there_stays_as_it_was_until_the_new_one_is_whole(tmp_p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training_run, "familiarity_noted", power_cut)
+        patch.setattr(training_run, "latent_statistics_noted", power_cut)
         run(tmp_path)
     assert {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()} == before
     run(tmp_path, settings=replace(SHORT, name="anew"))
