@@ -199,7 +199,7 @@ class Contract:
         """Raises ContractError unless arm states have as many channels as the model was trained on."""
         _check_width("state.channels", width, self.state.channels)
 
-    def check_state_values(self, state: Sequence[float], name: str = "state") -> None:
+    def check_state_values(self, state: Sequence[float] | np.ndarray, name: str = "state") -> None:
         """Raises ContractError unless a state [S] is one of an arm, in metres, radians and closure of 0 to 1."""
         self.check_state(len(state))
         if wrong := states_out_of_range(self.state.channels, np.asarray(state)):
@@ -209,7 +209,7 @@ class Contract:
         """Raises ContractError unless actions have as many channels as the model was trained on."""
         _check_width("action.channels", width, self.action.channels)
 
-    def check_frame(self, frame: str, tcp_frame: str | None = None) -> None:
+    def check_frame(self, frame: str | None, tcp_frame: str | None = None) -> None:
         """Raises ContractError unless poses are of this model's tcp_frame in its base frame."""
         for name, given, expected in (
             ("state.frame", frame, self.state.frame),
