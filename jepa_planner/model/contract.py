@@ -121,11 +121,18 @@ class Contract:
         ):
             _check_equal(name, actual, expected)
         if (scene := head.scene) is not None:
-            for name, actual, expected in (
+            for name, given, needed in (
                 (f"{section}.head.scene.image_size", scene.image_size, self.encoder.image_size),
                 (f"{section}.head.scene.views", min(scene.views, self.encoder.views), self.encoder.views),
             ):
-                _check_equal(name, actual, expected)
+                _check_equal(name, given, needed)
+
+    @property
+    def predictor_sizes(self) -> AnyPredictorConfig:
+        """Those of a model that imagines; raises ContractError for an encoder alone."""
+        if self.predictor is None:
+            raise ContractError("predictor: is null, as the model is an encoder alone; expected the sizes of one")
+        return self.predictor
 
     @property
     def shortcomings(self) -> tuple[str, ...]:

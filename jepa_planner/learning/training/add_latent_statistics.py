@@ -25,6 +25,7 @@ from jepa_planner.learning.training.windows import split
 from jepa_planner.model.bundle import write_latent_statistics
 from jepa_planner.model.bundle_files import ENCODER_FILE
 from jepa_planner.model.contract_sections import OutOfDistributionSpec
+from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.latent_statistics import LatentStatistics, latent_features
 from jepa_planner.model.rollout.engine import Score
 from jepa_planner.model.world_model import WorldModel
@@ -120,6 +121,8 @@ def encoded(
     """Latents [E, T+1, N, D] of episodes in the model's views, some of them by one alone where it can do with any."""
     key = f"{model.contract.files[ENCODER_FILE]} {model.contract.image} {list(views)} {content}"
     latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, key, run_folder)
+    if not isinstance(model.encoder, VideoEncoder):
+        raise TypeError(f"the encoder is a {type(model.encoder).__name__}; expected that of backend torch")
     return encode_some_alone(model.encoder, episodes.images[:, :, views], latents, np.random.default_rng(0))
 
 
