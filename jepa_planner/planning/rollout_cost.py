@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from jepa_planner.core.context import Context
-    from jepa_planner.model.rollout.engine import RolloutEngine, Score
+    from jepa_planner.model.rollout.engine import Rollouts, Score
     from jepa_planner.planning.energy import Energy
 
 
@@ -25,14 +25,14 @@ class RolloutCost(Protocol):
         ...
 
 
-class Rollouts(Protocol):
+class RolloutModel(Protocol):
     """What a cost asks of a model in this process; see `WorldModel`."""
 
     @property
     def device(self) -> torch.device: ...
 
     @property
-    def engine(self) -> RolloutEngine: ...
+    def engine(self) -> Rollouts: ...
 
     def evaluate(self, context: Context, actions: Tensor, score: Score, exact: bool = False) -> Tensor: ...
 
@@ -45,7 +45,7 @@ class WorldModelCost:
     rough energies. Energies carry a gradient where the actions require one.
     """
 
-    def __init__(self, model: Rollouts, energy: Energy, cuts: Sequence[int] = ()) -> None:
+    def __init__(self, model: RolloutModel, energy: Energy, cuts: Sequence[int] = ()) -> None:
         self._model, self._energy, self._cuts = model, energy, cuts
 
     def energies(self, context: Context, goal: Tensor, actions: Tensor) -> Tensor:

@@ -206,12 +206,10 @@ def training_settings(
     """difference: what to minimise, that of the energy that the model is planned with; windows fit into episodes of
     `frames`.
     """
-    if contract.predictor is None:
-        raise FineTuningError(f"{contract.name} has no predictor: give it one before its training is chosen")
     return PredictorTraining(
         fit=FitSettings(settings.iterations, settings.learning_rate), batch=settings.batch,
         context=contract.context_frames, rollout=ROLLOUT[difference],
-        teacher_frames=int(min(TEACHER_FRAMES[difference], frames, contract.predictor.max_steps)),
+        teacher_frames=int(min(TEACHER_FRAMES[difference], frames, contract.predictor_sizes.max_steps)),
         difference=difference,
     )  # fmt: skip
 
