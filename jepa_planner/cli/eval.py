@@ -152,7 +152,7 @@ def main(args: argparse.Namespace) -> int:
         why = "with --ros the nodes use what the bundle has" if args.ros else "baselines say nothing"
         print(f"{why}: leave out --no-verdict", file=sys.stderr)
         return 2
-    imagine = args.imagine_sub_goals or "auto"
+    imagine: ImagineMode = args.imagine_sub_goals or "auto"
     if folder is not None:
         planner_settings = PlannerSettings.load(folder, load_contract(folder, args.views))
         planner_settings.imagines(imagine, goals=1)  # refuses what the model cannot do
@@ -161,7 +161,7 @@ def main(args: argparse.Namespace) -> int:
         print("one robot is tried at a time: leave out --ros, or --processes and --cluster", file=sys.stderr)
         return 2
     if args.ros:
-        if args.baseline != "none":
+        if folder is None:
             print("baselines have no nodes to run through: leave out --ros", file=sys.stderr)
             return 2
         running = _ros_trials(settings, folder, seconds, imagine)

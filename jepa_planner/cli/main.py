@@ -64,7 +64,7 @@ class Verbs:
 
     def commands(self) -> dict[str, str]:
         """The module of each verb that is no group, by all words that call it."""
-        found = {}
+        found: dict[str, str] = {}
         for verb, module in self.modules().items():
             if _file_of(module).name == "__init__.py":
                 inner = Verbs(self.program, "", module).commands()

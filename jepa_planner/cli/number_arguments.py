@@ -6,6 +6,7 @@ import argparse
 import math
 import re
 from collections.abc import Callable
+from typing import Any
 
 LARGEST = 2**63 - 1
 
@@ -13,7 +14,7 @@ LARGEST = 2**63 - 1
 class VerbParser(argparse.ArgumentParser):
     """For a verb and its own verbs: every `type=float` is finite, every `type=int` fits what seeds and arrays take."""
 
-    def __init__(self, *args: object, **options: object) -> None:
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         # "-2.1e-03" is a number: before Python 3.13 argparse takes it for an option
         self._negative_number_matcher = re.compile(r"^-\d*\.?\d+\.?([eE][-+]?\d+)?$")

@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from jepa_planner.cli.number_arguments import at_least, positive
 
@@ -308,7 +309,7 @@ def _warn(notes: Iterable[str]) -> None:
         print(f"warning: {note}", file=sys.stderr)
 
 
-def _given(args: argparse.Namespace, *names: str, **renamed: str) -> dict[str, object]:
+def _given(args: argparse.Namespace, *names: str, **renamed: str) -> dict[str, Any]:
     """What was given on the command line, by the settings' names; their own defaults stand for the rest."""
     names_of = {name: name for name in names} | renamed
     return {name: value for name, given in names_of.items() if (value := getattr(args, given)) is not None}

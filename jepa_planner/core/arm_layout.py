@@ -5,8 +5,8 @@ An action is the change that one step asks for, in the robot's base frame: metre
 """
 
 POSE_CHANNELS = ("x_m", "y_m", "z_m", "roll_rad", "pitch_rad", "yaw_rad")
-ACTION_CHANNELS = (*(f"d{channel}" for channel in POSE_CHANNELS), "dclosure")
-STATE_CHANNELS = (*POSE_CHANNELS, "closure_commanded", "closure_measured")
+ACTION_CHANNELS: tuple[str, ...] = (*(f"d{channel}" for channel in POSE_CHANNELS), "dclosure")
+STATE_CHANNELS: tuple[str, ...] = (*POSE_CHANNELS, "closure_commanded", "closure_measured")
 """Of a full state: the pose of the tcp, angles extrinsic xyz, and the gripper."""
 STATE_LAYOUTS = ((*POSE_CHANNELS, "closure_measured"), STATE_CHANNELS)
 """The states that a model may take: where fingers are measured but not commanded, the measured one is all there is."""

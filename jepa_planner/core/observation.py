@@ -32,6 +32,13 @@ class Observation:
         """The same on a device, as float32."""
         return self._each(lambda field: field.to(device, torch.float32))
 
+    @property
+    def arm_state(self) -> Tensor:
+        """`state` where it has to be known; raises ValueError where it is not."""
+        if self.state is None:
+            raise ValueError("the observation has no arm state; expected that of the arm at rest")
+        return self.state
+
     def with_state(self, state: np.ndarray | Tensor) -> Observation:
         """The same with the arm's state [S]."""
         return replace(self, state=torch.as_tensor(state, dtype=torch.float32))

@@ -42,7 +42,8 @@ Share = Annotated[float, Range("[0, 1)")]
 
 def check_ranges(settings: Any) -> None:
     """For `__post_init__` of a dataclass; raises ValueError naming a field beyond its range, None being in any."""
-    for name, within in _ranges(type(settings)).items():
+    kind: type = type(settings)
+    for name, within in _ranges(kind).items():
         value = getattr(settings, name)
         if value is not None and value not in within:
             raise ValueError(f"{name} is {value}; it must be {within}")

@@ -28,7 +28,11 @@ def changed_yaml(text: str, before: Mapping[str, Any], after: Mapping[str, Any])
     is written anew.
     """
     root = yaml.compose(text, yaml.SafeLoader)
-    if not root.value or any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+    if (
+        not isinstance(root, yaml.MappingNode)
+        or not root.value
+        or any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text))
+    ):
         return write_yaml(after)
     for edit in sorted(_edits(root, before, after), reverse=True):
         head = text[: edit.start]

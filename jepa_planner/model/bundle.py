@@ -186,14 +186,15 @@ def load_bundle(
     """
     folder = Path(folder)
     contract = load_contract(folder)
-    if contract.predictor is None:
+    sizes = contract.predictor
+    if sizes is None:
         raise BundleError(
             f"{folder / CONTRACT_FILE}: predictor is null: this bundle is an encoder alone, and planning needs a "
             "predictor; train one on it with `jepa-planner train --predictor-only --init`"
         )
     check_files(folder, contract, (ENCODER_FILE, PREDICTOR_FILE, *_head_files(contract)))
     encoder = load_weights(folder / ENCODER_FILE, lambda: VideoEncoder(contract.encoder), dtype)
-    predictor = load_weights(folder / PREDICTOR_FILE, lambda: make_predictor(contract.predictor), dtype)
+    predictor = load_weights(folder / PREDICTOR_FILE, lambda: make_predictor(sizes), dtype)
     seen = contract.of_views(views)
     if seen is not contract:
         encoder = encoder.of_views([contract.image.views.index(view) for view in seen.image.views])
@@ -241,17 +242,19 @@ def load_sub_goal_head(folder: str | Path, views: Sequence[str] = ()) -> SubGoal
     views: see `load_contract`. Reads and checks no other weights, and raises as `load_bundle` does.
     """
     contract = load_contract(folder)
-    if contract.sub_goals is None:
+    if (spec := contract.sub_goals) is None:
         return None
-    return _load_head(Path(folder), contract, views, SUB_GOALS_FILE, lambda: SubGoalHead(contract.sub_goals.head))
+    sizes = spec.head
+    return _load_head(Path(folder), contract, views, SUB_GOALS_FILE, lambda: SubGoalHead(sizes))
 
 
 def load_verdict_head(folder: str | Path, views: Sequence[str] = ()) -> VerdictHead | None:
     """The head that tells when the work is done; otherwise as `load_sub_goal_head`."""
     contract = load_contract(folder)
-    if contract.verdict is None:
+    if (spec := contract.verdict) is None:
         return None
-    return _load_head(Path(folder), contract, views, VERDICT_FILE, lambda: VerdictHead(contract.verdict.head))
+    sizes = spec.head
+    return _load_head(Path(folder), contract, views, VERDICT_FILE, lambda: VerdictHead(sizes))
 
 
 def _load_head(folder: Path, contract: Contract, views: Sequence[str], name: str, build: Callable[[], H]) -> H:

@@ -121,11 +121,18 @@ class Contract:
         ):
             _check_equal(name, actual, expected)
         if (scene := head.scene) is not None:
-            for name, actual, expected in (
+            for name, given, needed in (
                 (f"{section}.head.scene.image_size", scene.image_size, self.encoder.image_size),
                 (f"{section}.head.scene.views", min(scene.views, self.encoder.views), self.encoder.views),
             ):
-                _check_equal(name, actual, expected)
+                _check_equal(name, given, needed)
+
+    @property
+    def predictor_sizes(self) -> AnyPredictorConfig:
+        """Those of a model that imagines; raises ContractError for an encoder alone."""
+        if self.predictor is None:
+            raise ContractError("predictor: is null, as the model is an encoder alone; expected the sizes of one")
+        return self.predictor
 
     @property
     def shortcomings(self) -> tuple[str, ...]:
@@ -199,7 +206,7 @@ class Contract:
         """Raises ContractError unless arm states have as many channels as the model was trained on."""
         _check_width("state.channels", width, self.state.channels)
 
-    def check_state_values(self, state: Sequence[float], name: str = "state") -> None:
+    def check_state_values(self, state: Sequence[float] | np.ndarray, name: str = "state") -> None:
         """Raises ContractError unless a state [S] is one of an arm, in metres, radians and closure of 0 to 1."""
         self.check_state(len(state))
         if wrong := states_out_of_range(self.state.channels, np.asarray(state)):
@@ -209,7 +216,7 @@ class Contract:
         """Raises ContractError unless actions have as many channels as the model was trained on."""
         _check_width("action.channels", width, self.action.channels)
 
-    def check_frame(self, frame: str, tcp_frame: str | None = None) -> None:
+    def check_frame(self, frame: str | None, tcp_frame: str | None = None) -> None:
         """Raises ContractError unless poses are of this model's tcp_frame in its base frame."""
         for name, given, expected in (
             ("state.frame", frame, self.state.frame),

@@ -121,9 +121,13 @@ class VideoEncoder(nn.Module):
     of joint training asks for standardised numbers over the batch.
     """
 
+    rotary_cosine: Tensor
+    rotary_sine: Tensor
+
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
+        self.patch_embed: ConvStem | PatchEmbed
         if config.stem == "conv":
             self.patch_embed = ConvStem(config.width)
         else:
@@ -168,7 +172,8 @@ class VideoEncoder(nn.Module):
         x = embedded.flatten(1, 2)
         tables = (self.rotary_cosine, self.rotary_sine)
         if missing:  # positions are the same in each view
-            tables = tuple(table[missing * embedded.shape[2] :] for table in tables)
+            first = missing * embedded.shape[2]
+            tables = (tables[0][first:], tables[1][first:])
         if self.config.slots:
             x = torch.cat([x, self.slot_queries.to(x.dtype).expand(len(x), -1, -1)], dim=1)
         for block in self.blocks[:-1]:

@@ -1,6 +1,7 @@
 """The transformer block of encoder and predictor; parameter names follow the released checkpoints."""
 
 import math
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,7 @@ from jepa_planner.model.rotary import rotate
 
 NORM_EPS = 1e-6
 Tables = tuple[Tensor, Tensor]
+M = TypeVar("M", bound=nn.Module)
 
 
 class KeyValueCache:
@@ -20,15 +22,21 @@ class KeyValueCache:
 
     def append(self, keys: Tensor, values: Tensor) -> Tables:
         """Remembers one more step and returns everything remembered."""
-        if self.keys is not None:
+        if self.keys is not None and self.values is not None:
             keys = torch.cat([self.keys, keys], dim=2)
             values = torch.cat([self.values, values], dim=2)
         self.keys, self.values = keys, values
         return keys, values
 
+    def behind(self, tokens: int) -> Tables:
+        """Those behind the ones of so many tokens; raises ValueError where nothing is remembered."""
+        if self.keys is None or self.values is None:
+            raise ValueError("no keys and values are remembered yet; append those of a time step first")
+        return self.keys[:, :, tokens:], self.values[:, :, tokens:]
+
     def expanded(self, batch: int) -> "KeyValueCache":
         """A copy in which a batch of one is shared by `batch` sequences."""
-        if self.keys is None:
+        if self.keys is None or self.values is None:
             return KeyValueCache()
         return KeyValueCache(self.keys.expand(batch, -1, -1, -1), self.values.expand(batch, -1, -1, -1))
 
@@ -109,13 +117,23 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
+def each(modules: nn.ModuleList, kind: type[M]) -> list[M]:
+    """The modules of a list that are all of one kind; raises TypeError where one is not."""
+    found = []
+    for module in modules:
+        if not isinstance(module, kind):
+            raise TypeError(f"a {type(module).__name__} stands in a list of modules; expected {kind.__name__}")
+        found.append(module)
+    return found
+
+
 def initialise(module: nn.Module, blocks: nn.ModuleList) -> None:
     """V-JEPA's start: normal weights (0.02), zero biases, residual branches scaled down with depth."""
     for part in module.modules():
         if isinstance(part, nn.Linear):
             nn.init.trunc_normal_(part.weight, std=0.02)
             nn.init.zeros_(part.bias)
-    for depth, block in enumerate(blocks, start=1):
+    for depth, block in enumerate(each(blocks, Block), start=1):
         for last in (block.attn.proj, block.mlp.fc2):
             with torch.no_grad():
                 last.weight.div_(math.sqrt(2.0 * depth))

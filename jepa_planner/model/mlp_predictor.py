@@ -62,7 +62,7 @@ class ResidualMlp(nn.Module):
         return x + self.mlp(self.norm(x))
 
 
-class MlpPredictor(Predictor):
+class MlpPredictor(Predictor[LastLatent]):
     """What a latent becomes, from itself, its change since the step before, action and arm state; added to it.
 
     At the first step of a sequence nothing has changed. Untrained, it predicts that nothing changes.

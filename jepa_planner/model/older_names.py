@@ -30,7 +30,9 @@ def present_model(plain: Mapping[str, Any]) -> dict[str, Any]:
             model[section] = {**part, "channels": list(present_names(part["channels"]))}
     for section in ("sub_goals", "verdict"):
         part = model.get(section)
-        head = part.get("head") if isinstance(part, Mapping) else None
+        if not isinstance(part, Mapping):
+            continue
+        head = part.get("head")
         if isinstance(head, Mapping) and isinstance(head.get("scene"), Mapping):
             model[section] = {**part, "head": {**head, "scene": _renamed(head["scene"], SCENE)}}
     return model

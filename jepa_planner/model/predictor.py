@@ -50,7 +50,7 @@ class StepCache:
         return StepCache([layer.expanded(batch) for layer in self.layers], self.steps)
 
 
-class ActionConditionedPredictor(Predictor):
+class ActionConditionedPredictor(Predictor[StepCache]):
     """Transformer over [action, state, N latents] per time step, causal over steps (arXiv 2506.09985, 3.1).
 
     Attention is full inside a step. Time enters only through rotary positions, which the tiled angles make
@@ -60,6 +60,8 @@ class ActionConditionedPredictor(Predictor):
     """
 
     config: PredictorConfig
+    rotary_cosine: Tensor
+    rotary_sine: Tensor
 
     def __init__(self, config: PredictorConfig) -> None:
         super().__init__(config)

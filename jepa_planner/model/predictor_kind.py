@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -35,18 +35,25 @@ class PredictorSizes:
         return self.grid[0] * self.grid[1]
 
 
+C = TypeVar("C", bound="Cache")
+
+
 class Cache(Protocol):
     """What a predictor remembers of the time steps it has seen."""
 
-    def expanded(self, batch: int) -> Cache:
+    def expanded(self: C, batch: int) -> C:
         """The same memory, of one sequence, as the common past of `batch` sequences."""
 
 
-class Predictor(nn.Module, ABC):
-    """The calls that a predictor answers, whatever its kind.
+class Predictor(nn.Module, ABC, Generic[C]):
+    """The calls that a predictor answers, whatever its kind; C is the memory of that kind.
 
     `set_scaling` brings states and actions to unit size, which small models need; it is off by default.
     """
+
+    state_mean: Tensor
+    state_std: Tensor
+    action_std: Tensor
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -76,18 +83,18 @@ class Predictor(nn.Module, ABC):
         """
 
     @abstractmethod
-    def new_cache(self) -> Cache:
+    def new_cache(self) -> C:
         """An empty memory for `step`."""
 
     @abstractmethod
-    def step(self, latent: Tensor, action: Tensor, state: Tensor, cache: Cache) -> Tensor:
+    def step(self, latent: Tensor, action: Tensor, state: Tensor, cache: C) -> Tensor:
         """Predicts the next latent from one more time step after those in the cache, which grows by it.
 
         latent [B, N, D], action [B, A], state [B, S] -> [B, N, D] before `normalise_output`. Calling this T times
         equals `forward` on T steps, without running any step twice.
         """
 
-    def observe(self, latent: Tensor, action: Tensor, state: Tensor, cache: Cache) -> None:
+    def observe(self, latent: Tensor, action: Tensor, state: Tensor, cache: C) -> None:
         """Adds a time step to the cache whose outcome is known."""
         self.step(latent, action, state, cache)
 

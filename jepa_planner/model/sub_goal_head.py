@@ -78,6 +78,9 @@ class SubGoalHead(nn.Module):
     learning/data.
     """
 
+    state_mean: Tensor
+    state_std: Tensor
+
     def __init__(self, config: SubGoalHeadConfig) -> None:
         super().__init__()
         self.config = config
@@ -111,7 +114,7 @@ class SubGoalHead(nn.Module):
         """As `forward`, and of a head with keypoints the poses [B, kinds of contact, 2, 4] at which the hand begins and
         ends to act.
         """
-        config, latents, states = self.config, now.latent, now.state
+        config, latents, states = self.config, now.latent, now.arm_state
         scaled = (states - self.state_mean) / self.state_std
         x, poses = self.embed(torch.cat([latents.flatten(1), scaled, goal.latent.flatten(1)], dim=-1)), None
         if config.scene is not None:

@@ -52,6 +52,11 @@ class VerdictHeadConfig:
         return self.latent_tokens * self.latent_channels
 
     @property
+    def reads_goal_alone(self) -> bool:
+        """Whether how the arm stands in the goal is read from the goal's latent alone."""
+        return self.scene is None or self.arm_from_latents
+
+    @property
     def classes(self) -> int:
         """Those below and between the edges, the one beyond, and last that of things that are not the same ones, or
         that no hand can bring there.
@@ -75,6 +80,10 @@ class VerdictHead(nn.Module):
     `set_scaling` brings states to unit size, inside.
     """
 
+    state_mean: Tensor
+    state_std: Tensor
+    temperature: Tensor
+
     def __init__(self, config: VerdictHeadConfig) -> None:
         super().__init__()
         self.config = config
@@ -83,8 +92,7 @@ class VerdictHead(nn.Module):
         self.blocks = residual_blocks(width, config.depth, config.dropout)
         self.norm = nn.LayerNorm(width)
         self.logits = nn.Linear(width, config.classes)
-        self.goal_state = self.state_change = None
-        if config.scene is None or config.arm_from_latents:
+        if config.reads_goal_alone:
             self.goal_state = nn.Sequential(
                 nn.Linear(latent_numbers, GOAL_STATE_WIDTH), nn.GELU(), nn.Linear(GOAL_STATE_WIDTH, GOAL_STATE_WIDTH),
                 nn.GELU(), nn.Linear(GOAL_STATE_WIDTH, states),
@@ -114,14 +122,14 @@ class VerdictHead(nn.Module):
     def forward(self, now: Observation, goal: Observation) -> Opinion:
         """Observations [B], `now` with arm states, and with images where the head sees -> an opinion [B]."""
         seen, shown_latent = now.latent.flatten(1), goal.latent.flatten(1)
-        scaled = (now.state - self.state_mean) / self.state_std
+        scaled = (now.arm_state - self.state_mean) / self.state_std
         x = self.embed(torch.cat([seen, shown_latent - seen, scaled], dim=-1))
         if self.config.scene is not None:
             x = x + self.embed_scene(self.scene(now.images, goal.images))
         for block in self.blocks:
             x = x + block(x)
         x = self.norm(x)
-        shown = scaled + self.state_change(x) if self.goal_state is None else self.goal_state(shown_latent)
+        shown = self.goal_state(shown_latent) if self.config.reads_goal_alone else scaled + self.state_change(x)
         return Opinion(self.logits(x) / self.temperature, shown * self.state_std + self.state_mean)
 
     def of_views(self, views: Sequence[int]) -> "VerdictHead":

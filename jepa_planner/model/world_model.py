@@ -1,9 +1,12 @@
 """The world model in use: images to latents, and candidate actions to imagined latents."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,8 +22,11 @@ from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.model.preprocess import preprocess
 from jepa_planner.model.rollout.differentiable import differentiable_rollout
-from jepa_planner.model.rollout.engine import RolloutEngine, Score
+from jepa_planner.model.rollout.engine import Rollouts, Score
 from jepa_planner.model.rollout.precision import checked_engine, matrix_dtype, resolve_dtype
+
+if TYPE_CHECKING:
+    from jepa_planner.model.onnx.runtime import OnnxEncoder
 
 BACKENDS = ("torch", "onnx")
 CHECKED_STEPS = 2
@@ -54,7 +60,7 @@ class WorldModel:
         self.dtype = matrix_dtype(self._rollout_dtype)
         self._chunk, self._threads = chunk, threads
         self.backend = "torch"
-        self.encoder = encoder.to(self.device).eval().requires_grad_(False)
+        self.encoder: VideoEncoder | OnnxEncoder = encoder.to(self.device).eval().requires_grad_(False)
         self.predictor = predictor.to(self.device).eval().requires_grad_(False)
         self.decoder = None if decoder is None else decoder.to(self.device).eval().requires_grad_(False)
 
@@ -67,7 +73,7 @@ class WorldModel:
         backend: str = "torch",
         threads: int | None = None,
         views: Sequence[str] = (),
-    ) -> "WorldModel":
+    ) -> WorldModel:
         """Loads a model bundle; raises BundleError naming the file and field at fault.
 
         views: those of the model's that are there, if not all; its contract then names only them. backend: "torch", or
@@ -117,10 +123,10 @@ class WorldModel:
         return Observation(latents, pixels if self.contract.looks_at_images else None)
 
     @cached_property
-    def engine(self) -> RolloutEngine:
+    def engine(self) -> Rollouts:
         """What runs the rollouts, made and checked on first use; `engine.dtype` is the type they run in."""
         contract = self.contract
-        steps = min(CHECKED_STEPS, contract.predictor.max_steps - contract.context_frames + 1)
+        steps = int(min(CHECKED_STEPS, contract.predictor_sizes.max_steps - contract.context_frames + 1))
         options = {"chunk": self._chunk, "threads": self._threads}
         return checked_engine(self.predictor, self._rollout_dtype, steps, contract.action.max_abs, **options)
 
@@ -173,6 +179,6 @@ class WorldModel:
             )
         if frames > 1:
             contract.check_action(context.actions.shape[-1])
-        steps, most = frames - 1 + actions.shape[1], contract.predictor.max_steps
+        steps, most = frames - 1 + actions.shape[1], contract.predictor_sizes.max_steps
         if steps > most:
             raise ContractError(f"predictor.max_steps: {steps} steps of context and horizon; at most {most}")

@@ -10,7 +10,10 @@ from torch import Tensor
 from jepa_planner.planning.confirmation import confirmed
 
 if TYPE_CHECKING:
-    from jepa_planner.model.world_model import Context, WorldModel
+    import torch
+
+    from jepa_planner.core.context import Context
+    from jepa_planner.model.rollout.engine import Rollouts, Score
     from jepa_planner.planning.energy import Energy
 
 
@@ -22,6 +25,18 @@ class RolloutCost(Protocol):
         ...
 
 
+class RolloutModel(Protocol):
+    """What a cost asks of a model in this process; see `WorldModel`."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def engine(self) -> Rollouts: ...
+
+    def evaluate(self, context: Context, actions: Tensor, score: Score, exact: bool = False) -> Tensor: ...
+
+
 class WorldModelCost:
     """A world model in this process; only one chunk of imagined latents per thread is held at a time.
 
@@ -30,7 +45,7 @@ class WorldModelCost:
     rough energies. Energies carry a gradient where the actions require one.
     """
 
-    def __init__(self, model: WorldModel, energy: Energy, cuts: Sequence[int] = ()) -> None:
+    def __init__(self, model: RolloutModel, energy: Energy, cuts: Sequence[int] = ()) -> None:
         self._model, self._energy, self._cuts = model, energy, cuts
 
     def energies(self, context: Context, goal: Tensor, actions: Tensor) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from jepa_planner_sim.expert import ScriptedExpert, Waypoint
 from jepa_planner_sim.scene import OBJECT_REGION_MAX_M, OBJECT_REGION_MIN_M
 from jepa_planner_sim.tasks import ASIDE_MAX_M, ASIDE_MIN_M, REACH_MAX_M, REACH_MIN_M, push_fits
 from jepa_planner_sim.world import World
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -218,11 +221,15 @@ def _script(
         gripper = float(rng.choice([expert.OPEN, expert.CLOSED]))
         yaws = rng.uniform(-REACH_YAW_RAD, REACH_YAW_RAD, 3) if turns else (None,) * 3
         script = [
-            Waypoint(lambda _, p=p: p, gripper, tolerance_m=0.02, patience=8, yaw_rad=lambda _, y=y: y)
+            Waypoint(_always(p), gripper, tolerance_m=0.02, patience=8, yaw_rad=_always(y))
             for p, y in zip(points, yaws, strict=True)
         ]
         return script, None
     raise ValueError(f"unknown behaviour {name!r}; known are place, push, grasp, reach, random")
+
+
+def _always(value: V) -> Callable[[object], V]:
+    return lambda _: value
 
 
 def _empty_place(world: World, rng: np.random.Generator) -> np.ndarray:

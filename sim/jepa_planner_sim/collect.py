@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,11 @@ from tqdm import tqdm
 
 from jepa_planner.core.parallel import in_parallel
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, shard_settings, write_shard
-from jepa_planner.learning.evaluation.scene_adapter import load_adapter
+from jepa_planner.learning.evaluation.scene_adapter import SceneAdapter, load_adapter
 from jepa_planner_sim.arm_driver import ACTION_PERIOD_S
 from jepa_planner_sim.cameras import cameras_named
 from jepa_planner_sim.collect_settings import CollectSettings
-from jepa_planner_sim.recording import record_episode, record_scene, record_variants
+from jepa_planner_sim.recording import Record, record_episode, record_scene, record_variants
 from jepa_planner_sim.world import BASE_FRAME, World
 
 
@@ -83,23 +85,26 @@ def _check_kept(path: Path, settings: CollectSettings, index: int) -> None:
 
 def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
     seeds = _seeds_in(settings, index)
+    scene: SceneAdapter | World
+    record: Callable[[int, CollectSettings], Record]
     if settings.adapter:
-        scene = load_adapter(settings.adapter, image_size_px=settings.image_size_px)
-        views, time_step_s, frames = scene.views, scene.time_step_s, (scene.base_frame, scene.tcp_frame)
+        scene = adapter = load_adapter(settings.adapter, image_size_px=settings.image_size_px)
+        views, time_step_s, frames = adapter.views, adapter.time_step_s, (adapter.base_frame, adapter.tcp_frame)
+        record = partial(record_scene, adapter)
     else:
-        scene = World(cameras_named(settings.views), settings.image_size_px)
-        views, time_step_s, frames = tuple(scene.cameras), ACTION_PERIOD_S, (BASE_FRAME, scene.limits.tcp_frame)
-    record = record_scene if settings.adapter else record_variants if settings.variants > 1 else record_episode
+        scene = world = World(cameras_named(settings.views), settings.image_size_px)
+        views, time_step_s, frames = tuple(world.cameras), ACTION_PERIOD_S, (BASE_FRAME, world.limits.tcp_frame)
+        record = partial(record_variants if settings.variants > 1 else record_episode, world)
     try:
-        records = [record(scene, int(seed), settings) for seed in seeds]
+        records = [record(int(seed), settings) for seed in seeds]
     finally:
         scene.close()
     join = np.concatenate if settings.variants > 1 else np.stack
-    joined = [join([r[i] for r in records]) for i in range(4)]
+    images, states, actions, poses = (join([r[i] for r in records]) for i in range(4))
     each = settings.episodes_each
     episodes = Episodes(
-        *joined, tuple(r[4] for r in records for _ in range(each)), seeds.repeat(each), views, time_step_s,
-        _scenes_in(settings, index), _motions_in(settings, index), *frames,
+        images, states, actions, poses, tuple(r[4] for r in records for _ in range(each)), seeds.repeat(each),
+        views, time_step_s, _scenes_in(settings, index), _motions_in(settings, index), *frames,
     )  # fmt: skip
     write_shard(path, episodes, settings.vary, settings.adapter or settings.behaviour)
     return len(seeds)

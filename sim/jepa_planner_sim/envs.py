@@ -41,7 +41,7 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
 
     instead = ANOTHER_ENV
     rest_steps = HOLD_STEPS
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}  # type: ignore[misc]  # Env declares it of instances
 
     def __init__(
         self,

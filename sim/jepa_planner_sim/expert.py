@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from jepa_planner_sim.arm_driver import ACTION_MAX, MAX_TRANSLATION_M, MAX_YAW_RAD
-from jepa_planner_sim.scene import STANDARD_CUBE_M
-from jepa_planner_sim.world import World
+from jepa_planner_sim.scene import STANDARD_CUBE_M, Scene
 
 OPEN, CLOSED = 0.0, 1.0
 CLEARANCE_M = 0.11
@@ -23,6 +23,26 @@ SELF_ALIGNING_RAD = 0.32
 TURNED_RAD = 0.05
 
 
+class SeenWorld(Protocol):
+    """What the expert is told of a world; see `World` for the methods."""
+
+    @property
+    def scene(self) -> Scene: ...
+
+    @property
+    def closure_commanded(self) -> float: ...
+
+    def tcp_pose(self) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def tcp_yaw_rad(self) -> float: ...
+
+    def tcp_yaw_bounds_rad(self) -> tuple[float, float]: ...
+
+    def object_pose(self, index: int = 0) -> tuple[np.ndarray, float]: ...
+
+    def fingers_touch(self, index: int = 0) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Waypoint:
     """A stage of the script: where the tcp should be (a function of the world), the gripper, and when the stage is
@@ -33,15 +53,15 @@ class Waypoint:
     turned to; None leaves it as it is.
     """
 
-    target_m: Callable[[World], np.ndarray]
+    target_m: Callable[[SeenWorld], np.ndarray]
     closure: float
     name: str = ""
     tolerance_m: float = 0.008
     dwell: int = 1
     patience: int = 12
-    yaw_rad: Callable[[World], float | None] = lambda _: None
+    yaw_rad: Callable[[SeenWorld], float | None] = lambda _: None
 
-    def gap(self, world: World) -> tuple[np.ndarray, float]:
+    def gap(self, world: SeenWorld) -> tuple[np.ndarray, float]:
         """What is left to the target: metres [3] and radians."""
         yaw = self.yaw_rad(world)
         turn = 0.0 if yaw is None else math.remainder(yaw - world.tcp_yaw_rad(), math.tau)
@@ -62,7 +82,7 @@ class ScriptedExpert:
         """Whether the last stage is over."""
         return self._stage >= len(self._waypoints)
 
-    def act(self, world: World) -> np.ndarray:
+    def act(self, world: SeenWorld) -> np.ndarray:
         """The next action; `update` must be called after it was executed."""
         waypoint = self._waypoints[min(self._stage, len(self._waypoints) - 1)]
         offset, turn = waypoint.gap(world)
@@ -71,7 +91,7 @@ class ScriptedExpert:
         gripper = waypoint.closure - world.closure_commanded
         return np.clip(np.array([*offset, 0.0, 0.0, turn, gripper]), -ACTION_MAX, ACTION_MAX)
 
-    def update(self, world: World) -> None:
+    def update(self, world: SeenWorld) -> None:
         """Look at the world after an action; `reached` names the stage that just ended, or is empty."""
         self.reached = ""
         if self.done:
@@ -91,7 +111,7 @@ def reach_script(goal_m: np.ndarray) -> list[Waypoint]:
     return [Waypoint(lambda _: goal_m, OPEN, "reached", tolerance_m=0.004)]
 
 
-def turned_across(world: World, across_rad: float, period_rad: float | None) -> float | None:
+def turned_across(world: SeenWorld, across_rad: float, period_rad: float | None) -> float | None:
     """Where to turn the gripper so that it stands at `across_rad`, or at a multiple of the period from there.
 
     None where it stands well enough already.
@@ -115,23 +135,23 @@ def grasp_script(lift_m: float = 0.14, grasp_error_m: np.ndarray | None = None, 
     place: dict[str, np.ndarray] = {}
     turned: dict[str, float | None] = {}
 
-    def over(height_m: float) -> Callable[[World], np.ndarray]:
-        def target(world: World) -> np.ndarray:
+    def over(height_m: float) -> Callable[[SeenWorld], np.ndarray]:
+        def target(world: SeenWorld) -> np.ndarray:
             object_m = world.object_pose(index)[0]
             return np.array([object_m[0], object_m[1], height_m]) + error
 
         return target
 
-    def across(world: World) -> float | None:
+    def across(world: SeenWorld) -> float | None:
         if "grasp" not in turned:
             item = world.scene.objects[index]
             turned["grasp"] = turned_across(world, world.object_pose(index)[1], item.grasp_period_rad)
         return turned["grasp"]
 
-    def hold(world: World) -> np.ndarray:
+    def hold(world: SeenWorld) -> np.ndarray:
         return place.setdefault("grasp", world.tcp_pose()[0])
 
-    def lifted(world: World) -> np.ndarray:
+    def lifted(world: SeenWorld) -> np.ndarray:
         return np.array([*hold(world)[:2], lift_m])
 
     return [
@@ -169,8 +189,8 @@ def place_script(
 def stack_script(retreat_m: np.ndarray | None = None, lift_m: float = STACK_LIFT_M) -> list[Waypoint]:
     """Take the first object, put it on the second, and leave."""
 
-    def over(height_m: float) -> Callable[[World], np.ndarray]:
-        def target(world: World) -> np.ndarray:
+    def over(height_m: float) -> Callable[[SeenWorld], np.ndarray]:
+        def target(world: SeenWorld) -> np.ndarray:
             below_m = world.object_pose(1)[0]
             return np.array([*below_m[:2], height_m + below_m[2] + world.scene.objects[1].extents_m[2] / 2])
 
@@ -204,28 +224,28 @@ def push_script(target_xy_m: np.ndarray, retreat_m: np.ndarray | None = None, in
     start: dict[str, np.ndarray] = {}
     turned: dict[str, float | None] = {}
 
-    def line(world: World) -> tuple[np.ndarray, np.ndarray, float]:
+    def line(world: SeenWorld) -> tuple[np.ndarray, np.ndarray, float]:
         """Direction of the push, the direction to its left, and its length."""
         gap = target - start.setdefault("object", world.object_pose(index)[0][:2])
         length = float(np.linalg.norm(gap))
         along = gap / length
         return along, np.array([-along[1], along[0]]), length
 
-    def across(world: World) -> float | None:
+    def across(world: SeenWorld) -> float | None:
         if "push" not in turned:
             along = line(world)[0]
             turned["push"] = turned_across(world, math.atan2(along[1], along[0]), math.pi / 2)
         return turned["push"]
 
-    def behind(height_m: float) -> Callable[[World], np.ndarray]:
-        def at(world: World) -> np.ndarray:
+    def behind(height_m: float) -> Callable[[SeenWorld], np.ndarray]:
+        def at(world: SeenWorld) -> np.ndarray:
             along, _, _ = line(world)
             return np.array([*(world.object_pose(index)[0][:2] - along * PUSH_STANDOFF_M), height_m])
 
         return at
 
-    def pushed(share: float) -> Callable[[World], np.ndarray]:
-        def at(world: World) -> np.ndarray:
+    def pushed(share: float) -> Callable[[SeenWorld], np.ndarray]:
+        def at(world: SeenWorld) -> np.ndarray:
             along, left, length = line(world)
             object_xy, tcp_xy = world.object_pose(index)[0][:2], world.tcp_pose()[0][:2]
             moved = object_xy - start["object"]
@@ -246,11 +266,11 @@ def push_script(target_xy_m: np.ndarray, retreat_m: np.ndarray | None = None, in
     ]
     if retreat_m is not None:
 
-        def back(world: World) -> np.ndarray:
+        def back(world: SeenWorld) -> np.ndarray:
             along, _, _ = line(world)
             return np.array([*(world.object_pose(index)[0][:2] - along * PUSH_STANDOFF_M), GRASP_HEIGHT_M + 0.01])
 
-        def up(world: World) -> np.ndarray:
+        def up(world: SeenWorld) -> np.ndarray:
             return np.array([*world.tcp_pose()[0][:2], CLEARANCE_M])
 
         script += [

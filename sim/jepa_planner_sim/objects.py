@@ -58,7 +58,9 @@ def _hexagon(bullet: BulletClient, item: TableObject, colour: tuple[float, ...])
     ring = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     half = item.extents_m[2] / 2
     corners = [[*xy, z] for z in (-half, half) for xy in ring]
-    faces, vertices, normals = [], [], []
+    faces: list[int] = []
+    vertices: list[list[float]] = []
+    normals: list[list[float]] = []
     for loop in [[*range(6)][::-1], [*range(6, 12)], *([i, (i + 1) % 6, (i + 1) % 6 + 6, i + 6] for i in range(6))]:
         points = np.array([corners[i] for i in loop])
         normal = np.cross(points[1] - points[0], points[2] - points[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -47,7 +47,7 @@ class PandaGym(SceneAdapter):
         with silence():
             import panda_gym  # noqa: F401  registers the environments
 
-            self._env = gymnasium.make(self.env_id, render_mode="rgb_array").unwrapped
+            self._env: Any = gymnasium.make(self.env_id, render_mode="rgb_array").unwrapped
 
     def build(self, seed: int) -> int:
         """panda-gym's own draw, the hand then moved to a random place with the gripper open; drawn again where the goal

@@ -51,8 +51,8 @@ def record_variants(world: World, seed: int, settings: CollectSettings) -> Recor
     record = record_layouts if settings.behaviour == LAYOUTS else record_episode
     _, states, actions, poses, first = record(world, seed, settings, variants.shoot)
     steps = settings.cut_steps
-    repeated = (variants.repeated(*part) for part in ((states, steps + 1), (actions, steps), (poses, steps + 1)))
-    return variants.images(), *repeated, first
+    repeated = variants.repeated
+    return variants.images(), repeated(states, steps + 1), repeated(actions, steps), repeated(poses, steps + 1), first
 
 
 def record_episode(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import colorsys
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -242,7 +243,7 @@ def _unseen(colour: np.ndarray) -> bool:
     return saturation >= 0.25 and UNSEEN_HUES[0] <= hue <= UNSEEN_HUES[1]
 
 
-def _with_target(scene: Scene, **changes: object) -> Scene:
+def _with_target(scene: Scene, **changes: Any) -> Scene:
     return replace(scene, objects=(replace(scene.objects[0], **changes), *scene.objects[1:]))
 
 

@@ -233,7 +233,7 @@ class SimNode(Node):
 
     def _on_task_status(self, _: TaskStatus.Request, response: TaskStatus.Response) -> TaskStatus.Response:
         response.success = True
-        response.message = self._env.task.name
+        response.message = self._judge.task.name
         response.solved, response.was_solved = self._judge.holds(self._world), self._judge.was_solved
         response.distance_m = self._judge.distance_m(self._world)
         return response

@@ -32,14 +32,16 @@ class TaskEnv(Protocol):
 
 
 def set_up_unreachable(
-    env: TaskEnv, kind: str, options: dict[str, object], seed: int
-) -> tuple[dict[str, np.ndarray], dict[str, object], list[np.ndarray]]:
+    env: TaskEnv, kind: str, options: dict[str, Any], seed: int | None
+) -> tuple[dict[str, np.ndarray], dict[str, Any], list[np.ndarray]]:
     """Resets a scene with options of `PandaTaskEnv.reset`; returns observation, info and goal pictures.
 
     kind: see UNREACHABLE in learning/evaluation/trials.py.
     """
     other = []
     if kind == "other-scene":
+        if seed is None:
+            raise ValueError("unreachable='other-scene' without a seed; expected reset(seed=...)")
         env.reset(seed=seed + OTHER_SEEDS, options={**options, "vary": set(options["vary"]) | set(PERTURBATIONS)})
         other = env.goal_images
     observation, info = env.reset(seed=seed, options=options)

@@ -18,7 +18,7 @@ from jepa_planner.learning.evaluation.statistics import percentile
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.msg import PlanStats
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.client import PlannerClient, PlannerError, keep_views
+from jepa_planner.nodes.client import GoalResult, PlannerClient, PlannerError, keep_views
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.nodes.step_clock import PARTS, StepSeconds
 from jepa_planner.planning.planner_settings import PlannerSettings
@@ -83,7 +83,9 @@ def measure_goal_speed(
 
 
 def _execute_goals(client: PlannerClient, model: WorldModel, plans: int) -> ExecutedGoals:
-    listener, results, goal_s = _Listener(), [], []
+    listener = _Listener()
+    results: list[GoalResult] = []
+    goal_s: list[float] = []
     thread = NodeThread(listener, lambda: None)
     try:
         while len(listener.stats) < WARM_UP_PLANS + plans:

@@ -25,6 +25,7 @@ from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.remote_model import RemoteCost, ServiceTimeouts
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.planning.planner_settings import PlannerSettings
+from jepa_planner.planning.rollout_cost import RolloutCost
 
 START_TIMEOUT_S = 60.0
 WAYS = ("no node", "composed", "apart")
@@ -57,12 +58,11 @@ def measure_ros_latency(
             model = world_model(predictor.parameters)
             subject = bundle_subject(model, PlannerSettings.load(folder, model.contract))
             problem, actions = subject.problem(seed=0), subject.candidates(subject.search.samples)
-            nothing = partial(bool)
-            ways = {
+            ways: dict[str, RolloutCost] = {
                 "no node": predictor.cost,
-                "composed": LocalCost(predictor, predictor.model_id, nothing),
+                "composed": LocalCost(predictor, predictor.model_id, _nothing),
                 "apart": RemoteCost(
-                    caller, predictor.model_id, ServiceTimeouts(START_TIMEOUT_S, START_TIMEOUT_S, nothing)
+                    caller, predictor.model_id, ServiceTimeouts(START_TIMEOUT_S, START_TIMEOUT_S, _nothing)
                 ),
             }
             seconds: dict[str, list[float]] = {way: [] for way in WAYS}
@@ -93,6 +93,10 @@ def ros_latency_table(result: RosLatency) -> Table:
     )
     title = f"Energies of {result.candidates} candidates, {result.horizon} steps, through ROS 2"
     return Table(title, ("predictor_node", "best, ms", "median, ms", "95 %, ms", "added to the best, ms"), rows)
+
+
+def _nothing() -> None:
+    """What is done while a service is waited for."""
 
 
 @contextmanager

@@ -138,7 +138,11 @@ def run_ros_trials(
 
 
 def _let_rest(client: PlannerClient) -> None:
-    now_s = lambda: seconds(client.arm_state.header.stamp)  # noqa: E731
+    def now_s() -> float:
+        if client.arm_state is None:
+            raise PlannerError("arm_node sends no arm_state")
+        return seconds(client.arm_state.header.stamp)
+
     rested_s = now_s() + REST_S
     if not wait_until(lambda: now_s() >= rested_s, REST_TIMEOUT_S):
         raise PlannerError(f"simulated time does not pass: no {REST_S} s within {REST_TIMEOUT_S:.0f} s")

@@ -28,7 +28,7 @@ import h5py
 import numpy as np
 
 from jepa_planner.core.arm_layout import ACTION_CHANNELS, STATE_CHANNELS
-from jepa_planner.learning.data.images_on_disk import Images, ImagesOnDisk, PictureFile
+from jepa_planner.learning.data.images_on_disk import Images, ImagesOnDisk, PictureFile, on_disk
 from jepa_planner.learning.data.joined_shards import check_together, frame_of, numbered_apart
 from jepa_planner.learning.data.shard_file import (
     EpisodeError,
@@ -65,8 +65,8 @@ class Episodes:
     seeds: np.ndarray
     views: tuple[str, ...]
     time_step_s: float
-    scenes: np.ndarray | None = None
-    motions: np.ndarray | None = None
+    scenes: np.ndarray = None  # type: ignore[assignment]  # None when given: numbered in __post_init__
+    motions: np.ndarray = None  # type: ignore[assignment]  # likewise
     frame: str = ""
     tcp_frame: str = ""
 
@@ -144,9 +144,9 @@ def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None
 
     Raises EpisodeError naming the file and what is wrong with it, as reading pictures does later.
     """
-    folders = [folders] if isinstance(folders, str | Path) else folders
-    paths = [path for folder in folders for path in shard_paths(folder)]
-    shards = []
+    one_or_more = [folders] if isinstance(folders, str | Path) else folders
+    paths = [path for folder in one_or_more for path in shard_paths(folder)]
+    shards: list[Episodes] = []
     count = 0
     for path in paths:
         shards.append(_read_shard(path, count, None if limit is None else limit - count))
@@ -160,9 +160,9 @@ def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None
 
     first = shards[0]
     return Episodes(
-        ImagesOnDisk.joined([shard.images for shard in shards]), join("states"), join("actions"), join("object_pose"),
-        tuple(b for s in shards for b in s.behaviour), join("seeds"), first.views, first.time_step_s, join("scenes"),
-        numbered_apart([shard.motions for shard in shards]),
+        ImagesOnDisk.joined([on_disk(shard.images) for shard in shards]), join("states"), join("actions"),
+        join("object_pose"), tuple(b for s in shards for b in s.behaviour), join("seeds"), first.views,
+        first.time_step_s, join("scenes"), numbered_apart([shard.motions for shard in shards]),
         frame_of(paths, [shard.frame for shard in shards]), frame_of(paths, [shard.tcp_frame for shard in shards]),
     )  # fmt: skip
 
@@ -186,13 +186,14 @@ def _read_shard(path: Path, before: int, limit: int | None) -> Episodes:
         states, actions = (_floats(file, name, limit) for name in ("states", "actions"))
         poses = np.zeros((*states.shape[:2], 4), np.float32)
         seeds = _numbers(file, "seeds", limit)
+        numbered = {name: given for name in ("scenes", "motions") if (given := _numbers(file, name, limit)) is not None}
+        frame, tcp_frame = (as_texts(file.attrs.get(name, ""), path)[0] for name in ("frame", "tcp_frame"))
         shard = Episodes(
             ImagesOnDisk.of_file(path, images.shape, version, count), states, actions,
             _floats(file, "object_pose", limit) if "object_pose" in file else poses,
             as_texts(first_rows(file, "behaviour", limit), path) if "behaviour" in file else ("",) * count,
             np.arange(before, before + count) if seeds is None else seeds, as_texts(file.attrs["views"], path),
-            float(file.attrs["time_step_s"]), _numbers(file, "scenes", limit), _numbers(file, "motions", limit),
-            *(as_texts(file.attrs.get(name, ""), path)[0] for name in ("frame", "tcp_frame")),
+            float(file.attrs["time_step_s"]), frame=frame, tcp_frame=tcp_frame, **numbered,
         )  # fmt: skip
     check_shard(path, shard)
     return shard

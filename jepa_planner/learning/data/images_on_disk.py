@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import h5py
 import numpy as np
@@ -119,11 +119,20 @@ class ImagesOnDisk:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self._read(*np.indices(self.shape[:2])).astype(dtype or self.dtype, copy=False)
 
-    def __getitem__(self, key: Any) -> np.ndarray | ImagesOnDisk:
-        parts = key if isinstance(key, tuple) else (key,)
+    @overload
+    def __getitem__(self, key: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> ImagesOnDisk: ...
+
+    @overload
+    def __getitem__(self, key: Any) -> Any: ...
+
+    def __getitem__(self, key: Any) -> Any:
+        parts: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
         if len(parts) > 3:
             raise IndexError(f"{len(parts)} indices given; pictures on disk take episodes, frames and views")
-        episode, frame, view = (*parts, *[ALL] * (3 - len(parts)))
+        episode, frame, view = parts + (ALL,) * (3 - len(parts))
         numbers, frames = np.arange(len(self))[episode], np.arange(self.shape[1])[frame]
         if numbers.ndim == 1 and isinstance(frame, slice) and frame == ALL and not isinstance(view, int | np.integer):
             return replace(self, rows=self.rows[numbers], views=tuple(np.array(self.views)[view].tolist()))
@@ -131,7 +140,8 @@ class ImagesOnDisk:
             numbers = numbers[..., None]
         numbers, frames = np.broadcast_arrays(numbers, frames)
         read = self._read(numbers, frames)
-        return read if isinstance(view, slice) and view == ALL else read[(*[ALL] * numbers.ndim, view)]
+        of_view = (*[ALL] * numbers.ndim, view)
+        return read if isinstance(view, slice) and view == ALL else read[of_view]
 
     def _read(self, numbers: np.ndarray, frames: np.ndarray) -> np.ndarray:
         """Frames of episodes [..] as [.., V, H, W, 3]; those that follow one another are read at once."""
@@ -148,6 +158,13 @@ class ImagesOnDisk:
 
 Images = np.ndarray | ImagesOnDisk
 """Pictures uint8 [E, T+1, V, H, W, 3], in memory or on disk."""
+
+
+def on_disk(images: Images) -> ImagesOnDisk:
+    """The same, of files; raises TypeError for pictures in memory."""
+    if not isinstance(images, ImagesOnDisk):
+        raise TypeError("pictures in memory are of no file; expected those of episodes from `read_episodes`")
+    return images
 
 
 def frames_at(images: Images, numbers: np.ndarray) -> np.ndarray:

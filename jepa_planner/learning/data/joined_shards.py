@@ -18,9 +18,14 @@ MEND = {FRAMES: "cut them to the shortest, or into pieces of one length"}
 class Shard(Protocol):
     """What is asked of the episodes in a file; see `Episodes`."""
 
-    images: Images
-    views: tuple[str, ...]
-    time_step_s: float
+    @property
+    def images(self) -> Images: ...
+
+    @property
+    def views(self) -> tuple[str, ...]: ...
+
+    @property
+    def time_step_s(self) -> float: ...
 
     def __len__(self) -> int: ...
 

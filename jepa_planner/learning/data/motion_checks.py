@@ -44,7 +44,8 @@ def check_motion(episodes: Episodes) -> Iterator[Finding]:
     yield from (*coarse, *_check_relative(episodes), *_check_speed(episodes, done))
     if coarse:
         return
-    findings, misread = [], []
+    findings: list[Finding] = []
+    misread: list[Finding] = []
     for three in (XYZ, RPY):
         axes = Axes(
             ACTION_CHANNELS[three], STATE_CHANNELS[three], episodes.actions[..., three], tamed(done[..., three])

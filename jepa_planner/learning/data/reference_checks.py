@@ -54,7 +54,7 @@ def frames_of(episodes: Episodes, chosen: tuple[str, str], init: Contract | None
             )
         if given and said and given != said:
             print(f"warning: the episodes' poses are {said!r}, taken as {given!r}: so {option} says", file=sys.stderr)
-        if known and not given and said != known:
+        if init is not None and known and not given and said != known:
             raise EpisodeError(
                 f"the episodes' poses are {said!r}, those of {init.name} {known!r}: if that is meant, {option} {said}"
             )

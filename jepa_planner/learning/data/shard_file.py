@@ -11,6 +11,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 MOVE_AWAY = "move it away; what `jepa-planner collect` made, it makes again"
 
@@ -64,7 +65,7 @@ def open_to_write(path: Path, most_bytes: int) -> Iterator[h5py.File]:
         raise
 
 
-def write_checked(file: h5py.File, name: str, values: np.ndarray, **how: object) -> None:
+def write_checked(file: h5py.File, name: str, values: npt.ArrayLike, **how: object) -> None:
     """Writes a dataset with checksums, so that a damaged one is noticed when it is read."""
     file.create_dataset(name, data=values, fletcher32=True, **{"chunks": True, **how})
 

@@ -20,7 +20,7 @@ def check_strays(episodes: Episodes, done: np.ndarray) -> Iterator[Finding]:
     """Episodes in which a channel, or all of a kind, is not done as asked, where it is in the others [E, T, 7]."""
     for three in (XYZ, RPY):
         commanded, followed = episodes.actions[..., three], tamed(done[..., three])
-        strays = {}
+        strays: dict[int, tuple[slice, float]] = {}
         for channels, least_r in (*((slice(n, n + 1), -FAINT) for n in range(3)), (slice(0, 3), FAINT)):
             one, other = commanded[..., channels], followed[..., channels]
             if correlation(one, other) < CLEAR:

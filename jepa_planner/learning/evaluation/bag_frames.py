@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from jepa_planner.control.kinematics import rotation_from_quaternion, rpy_from_rotation
 from jepa_planner.core.channel_names import OLDER_NAMES
@@ -55,6 +56,8 @@ def pair_from_bag(
         raise PictureError("reading bags needs the package rosbags: pip install 'jepa_planner[bag]'") from error
     if (state is None) == (moments.state_topic is None):
         raise PictureError("a bag's arm state comes from a topic of ArmState or is given: tell one of the two")
+    now_state: npt.ArrayLike | None = state
+    then_state: npt.ArrayLike | None = goal_state
     try:
         with AnyReader([folder]) as bag:
             image, goal = (
@@ -63,11 +66,11 @@ def pair_from_bag(
             )
             if moments.state_topic is not None:
                 times = (moments.at_s, moments.goal_at_s)
-                state, goal_state = (_state(bag, moments.state_topic, at_s, contract) for at_s in times)
+                now_state, then_state = (_state(bag, moments.state_topic, at_s, contract) for at_s in times)
     except (AnyReaderError, OSError) as error:
         raise PictureError(f"{folder} cannot be read as a bag: {error}") from error
-    now = np.asarray(state, np.float32)
-    action = None if goal_state is None else change_of_state(now, np.asarray(goal_state, np.float32))
+    now = np.asarray(now_state, np.float32)
+    action = None if then_state is None else change_of_state(now, np.asarray(then_state, np.float32))
     return PicturePair(image, goal, now, action)
 
 

@@ -90,7 +90,7 @@ def assess(landscape: Landscape, truth: Truth | None, facts: ModelFacts) -> Came
         if not _beyond_grid(landscape.axes, true_place):
             offset, true_steps = landscape.minimum - true_place, true_place / steps
     if contrast >= FLAT_CONTRAST:  # where a flat one has its minimum means nothing
-        if truth is not None and offset is not None:
+        if truth is not None and offset is not None and true_steps is not None:
             findings += _about_offset(landscape, truth, true_steps, offset, facts)
         findings += _about_border(landscape, true_steps, any(finding.name == "far" for finding in findings))
     return CameraReport(

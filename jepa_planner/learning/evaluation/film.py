@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -64,7 +65,7 @@ def make_film(
             path, save_all=True, append_images=small[1:], duration=1000 // frames_per_s, loop=0, optimize=True
         )
         return
-    with imageio.get_writer(path, fps=frames_per_s, codec="libx264", quality=8, macro_block_size=4) as writer:
+    with closing(imageio.get_writer(path, fps=frames_per_s, codec="libx264", quality=8, macro_block_size=4)) as writer:
         for frame in frames:
             writer.append_data(np.asarray(frame))
 

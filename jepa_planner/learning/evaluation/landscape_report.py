@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,8 +26,8 @@ from jepa_planner.model.preprocess import preprocess
 from jepa_planner.planning.landscape import Landscape
 from jepa_planner.planning.planner_settings import PlannerSettings
 
-MINIMUM = {"marker": "x", "s": 110, "linewidths": 2.6, "color": "white"}
-TRUTH = {"marker": "o", "s": 150, "linewidths": 2.4, "facecolors": "none", "edgecolors": "#ff5a36"}
+MINIMUM: dict[str, Any] = {"marker": "x", "s": 110, "linewidths": 2.6, "color": "white"}
+TRUTH: dict[str, Any] = {"marker": "o", "s": 150, "linewidths": 2.4, "facecolors": "none", "edgecolors": "#ff5a36"}
 
 
 @dataclass(frozen=True)

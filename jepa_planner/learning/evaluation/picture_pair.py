@@ -104,7 +104,7 @@ def context_and_goal(model: WorldModel, pair: PicturePair) -> tuple[Context, Ten
     Raises ContractError as `observed_pair`.
     """
     now, goal = observed_pair(model, pair)
-    return Context(now.latent[None], now.state[None], torch.zeros(0, AXES)), goal.latent
+    return Context(now.latent[None], now.arm_state[None], torch.zeros(0, AXES)), goal.latent
 
 
 def change_of_state(start: np.ndarray, end: np.ndarray) -> np.ndarray:

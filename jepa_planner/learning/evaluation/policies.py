@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -31,9 +31,14 @@ class Policy(Protocol):
     decided last, None for one that never says how things stand.
     """
 
-    image_size_px: int
-    cameras: tuple[str, ...]
-    last: Decision | None
+    @property
+    def image_size_px(self) -> int: ...
+
+    @property
+    def cameras(self) -> tuple[str, ...]: ...
+
+    @property
+    def last(self) -> Decision | None: ...
 
     def start(self, env: Scene, goals: Sequence[np.ndarray], seed: int) -> None:
         """Begin a trial with goal images, uint8 [V, H, W, 3] each."""
@@ -192,7 +197,12 @@ class ExpertPolicy(Baseline):
 
 def baseline_policy(name: str) -> Policy:
     """A baseline, or "expert", by its name; raises ValueError listing the known ones."""
-    baselines = {"noop": NoopPolicy, "random": RandomPolicy, "pixel": PixelPolicy, "expert": ExpertPolicy}
+    baselines: dict[str, Callable[[], Policy]] = {
+        "noop": NoopPolicy,
+        "random": RandomPolicy,
+        "pixel": PixelPolicy,
+        "expert": ExpertPolicy,
+    }
     if name not in baselines:
         raise ValueError(f"unknown baseline {name!r}; known are {', '.join(baselines)}")
     return baselines[name]()

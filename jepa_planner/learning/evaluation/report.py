@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.evaluation.statistics import percentile, wilson_interval
@@ -26,7 +27,7 @@ def summarise(
     imagine_sub_goals: str | None = None,
     monitored: bool = False,
     verdict: bool = False,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """All numbers of an evaluation as plain JSON types; search and what follows: those used, where a model planned."""
     successes = sum(t.success for t in trials)
     low, high = wilson_interval(successes, len(trials))
@@ -76,9 +77,9 @@ def success_means(trials: Sequence[Trial], settings: TrialSettings) -> str:
     return 'said "reached", and it was true'
 
 
-def counts(trials: Sequence[Trial], said: bool) -> dict[str, object]:
+def counts(trials: Sequence[Trial], said: bool) -> dict[str, Any]:
     """What was said beside what was true; see docs/evaluation.md. Null where nothing was said that ended a trial."""
-    verdicts: dict[str, object] = {
+    verdicts: dict[str, Any] = {
         "reached_and_true": sum(t.reached and t.solved_at_end for t in trials),
         "reached_and_false": sum(t.reached and not t.solved_at_end for t in trials),
         "true_not_reached": sum(t.solved_at_end and not t.reached for t in trials),
@@ -94,7 +95,7 @@ def counts(trials: Sequence[Trial], said: bool) -> dict[str, object]:
     }
 
 
-def in_words(summary: dict[str, object]) -> str:
+def in_words(summary: dict[str, Any]) -> str:
     """A few lines for a terminal."""
     who = summary["model"] if summary["baseline"] == "none" else f"baseline: {summary['baseline']}"
     unreachable, episodes = summary["unreachable"], summary["episodes"]
@@ -118,12 +119,12 @@ def in_words(summary: dict[str, object]) -> str:
         )
     if summary["steps_median"] is not None:
         lines.append(f"  {summary['steps_median']:.0f} steps when {'right' if unreachable else 'solved'} (median)")
-    if failed := [str(t["seed"]) for t in summary["trials"] if not t["success"]]:  # type: ignore[attr-defined]
+    if failed := [str(t["seed"]) for t in summary["trials"] if not t["success"]]:
         lines.append(f"  failed on scenes {', '.join(failed[:12])}{' ...' if len(failed) > 12 else ''}")
     return "\n".join(lines)
 
 
-def _said_beside_true(summary: dict[str, object]) -> list[str]:
+def _said_beside_true(summary: dict[str, Any]) -> list[str]:
     lines = []
     if summary["reached_and_true"] is not None:
         lines.append(

@@ -77,12 +77,12 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
         """The pictures that an action would lead to; the scene stays as it is. For the baseline "pixel" alone."""
 
     @property
-    def action_space(self) -> spaces.Box:
+    def action_space(self) -> spaces.Box:  # type: ignore[override]  # of Env an attribute; follows `action_max` here
         """Within `action_max`."""
         return spaces.Box(-self.action_max, self.action_max, dtype=np.float32)
 
     @cached_property
-    def observation_space(self) -> spaces.Dict:
+    def observation_space(self) -> spaces.Dict:  # type: ignore[override]  # of Env an attribute; known later here
         """Pictures and state; known once a scene was built."""
         pictures = spaces.Box(0, 255, self.pictures().shape, np.uint8)
         return spaces.Dict(images=pictures, state=spaces.Box(-np.inf, np.inf, (8,), np.float32))
@@ -151,7 +151,7 @@ class SceneAdapter(Uncopyable, gymnasium.Env, ABC):
         return {"success": solved, "holds": solved, "distance_m": self.distance_m()}
 
 
-def load_adapter(name: str, **options: object) -> SceneAdapter:
+def load_adapter(name: str, **options: Any) -> SceneAdapter:
     """The adapter that MODULE:CLASS names. Raises AdapterError saying what is wrong with the name."""
     return adapter_class(name)(**options)
 

@@ -25,13 +25,26 @@ class Scene(Protocol):
     is done has a method `expert() -> Iterator[np.ndarray]`, too: actions [7], one after each step, until it is done.
     """
 
-    views: Sequence[str]
-    action_max: np.ndarray
-    max_steps: int
-    rest_steps: int
-    base_frame: str
-    tcp_frame: str
-    goal_images: list[np.ndarray]
+    @property
+    def views(self) -> Sequence[str]: ...
+
+    @property
+    def action_max(self) -> np.ndarray: ...
+
+    @property
+    def max_steps(self) -> int: ...
+
+    @property
+    def rest_steps(self) -> int: ...
+
+    @property
+    def base_frame(self) -> str: ...
+
+    @property
+    def tcp_frame(self) -> str: ...
+
+    @property
+    def goal_images(self) -> list[np.ndarray]: ...
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

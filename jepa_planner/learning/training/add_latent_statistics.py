@@ -25,7 +25,9 @@ from jepa_planner.learning.training.windows import split
 from jepa_planner.model.bundle import write_latent_statistics
 from jepa_planner.model.bundle_files import ENCODER_FILE
 from jepa_planner.model.contract_sections import OutOfDistributionSpec
+from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.latent_statistics import LatentStatistics, latent_features
+from jepa_planner.model.rollout.engine import Score
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import Energy, energy_of
 from jepa_planner.planning.planner_settings import PlannerSettings
@@ -119,16 +121,22 @@ def encoded(
     """Latents [E, T+1, N, D] of episodes in the model's views, some of them by one alone where it can do with any."""
     key = f"{model.contract.files[ENCODER_FILE]} {model.contract.image} {list(views)} {content}"
     latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, key, run_folder)
+    if not isinstance(model.encoder, VideoEncoder):
+        raise TypeError(f"the encoder is a {type(model.encoder).__name__}; expected that of backend torch")
     return encode_some_alone(model.encoder, episodes.images[:, :, views], latents, np.random.default_rng(0))
 
 
 def surprises(model: WorldModel, energy: Energy, examples: Examples) -> Tensor:
     """Energies [E, T] between each observation and what the model imagines from the one before."""
+
+    def toward(goal: Tensor) -> Score:
+        return lambda imagined, actions: energy(imagined, goal, actions)
+
     energies = []
     for latents, states, actions in zip(examples.latents, examples.states, examples.actions, strict=True):
         for time in range(len(actions)):
             context = Context(latents[time : time + 1], states[time : time + 1], actions[:0])
             goal, action = latents[time + 1], actions[time][None, None]
-            score = model.evaluate(context, action, lambda imagined, a, goal=goal: energy(imagined, goal, a))
+            score = model.evaluate(context, action, toward(goal))
             energies.append(float(score[0]))
     return torch.tensor(energies).reshape(examples.actions.shape[:2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -38,6 +39,7 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.sub_goals import SubGoalSettings
 
+H = TypeVar("H")
 LEAST_SPREAD = 0.02
 """Of a state channel (m, rad, closure), for a head whose arm states count: a hand that stays upright rolls by a few
 milliradians and at times by thirty times its spread, which nothing foresees and would outweigh where the arm is.
@@ -65,7 +67,7 @@ class SubGoalRun:
 @torch.random.fork_rng(devices=[])
 def add_sub_goals(
     demonstrations: Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: SubGoalRun
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Trains a head on the episodes of folders and writes the bundle `init` with it to `bundle`, which may be `init`.
 
     Resumes from what `run_folder` holds. Returns the report: how well the head, as it is on disk, foresees the next
@@ -138,6 +140,13 @@ def _copy_keypoints(head: SubGoalHead, bundle: Path) -> None:
     head.acts.load_state_dict(other.acts.state_dict())
 
 
+def present(head: H | None, bundle: Path) -> H:
+    """The head that was loaded from a bundle; raises ValueError where the bundle has none."""
+    if head is None:
+        raise ValueError(f"{bundle} has no head of this kind")
+    return head
+
+
 def keypoints_of(bundle: Path, scene: KeypointConfig | None) -> SubGoalHead:
     """The head of a bundle whose keypoints fit; raises ValueError where it has none."""
     head = load_sub_goal_head(bundle)
@@ -148,7 +157,7 @@ def keypoints_of(bundle: Path, scene: KeypointConfig | None) -> SubGoalHead:
 
 def _foresight(bundle: Path, data: Demonstrations, held_out: np.ndarray) -> dict[str, float]:
     """How well the head of a bundle, as it is on disk, foresees the next keyframes of held-out episodes."""
-    head = load_sub_goal_head(bundle)
+    head = present(load_sub_goal_head(bundle), bundle)
     if head.config.scene is None:
         return foresight(head, *data.part(held_out), SubGoalTraining.span)
     training = replace(keypoint_training(1), batch=FORESIGHT_BATCH)
@@ -170,9 +179,9 @@ def keypoint_training(iterations: int) -> SubGoalTraining:
     )  # fmt: skip
 
 
-def in_words(report: dict[str, object]) -> str:
+def in_words(report: dict[str, Any]) -> str:
     """A few lines for a terminal."""
-    foresight: dict[str, float] = report["foresight"]  # type: ignore[assignment]
+    foresight: dict[str, float] = report["foresight"]
     lines = [
         f"{report['demonstrations']} demonstrations with {report['keyframes_per_episode']} keyframes each; the next "
         f"moment as foreseen in {report['held_out']} held-out ones:",
@@ -180,4 +189,4 @@ def in_words(report: dict[str, object]) -> str:
     ]
     rows = ("best", "best hypothesis"), ("most_probable", "most probable hypothesis"), ("copy", "copying the present")
     lines += [f"{words:24s} {foresight[key]:12.4f}   {foresight[f'{key}_tcp_cm']:7.1f} cm" for key, words in rows]
-    return "\n".join([*lines, *(f"planner.yaml: {line}" for line in report["planner"])])  # type: ignore[attr-defined]
+    return "\n".join([*lines, *(f"planner.yaml: {line}" for line in report["planner"])])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.data.episode_checks import check_episodes, heed
 from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
-from jepa_planner.learning.training.add_sub_goals import LEAST_SPREAD, keypoints_of
+from jepa_planner.learning.training.add_sub_goals import LEAST_SPREAD, keypoints_of, present
 from jepa_planner.learning.training.demonstrations import encoded_demonstrations
 from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.manifest import Run
@@ -27,7 +28,7 @@ from jepa_planner.learning.training.verdict_calibration import (
 )
 from jepa_planner.learning.training.verdict_training import PairSampler, VerdictTraining, train_verdict_head
 from jepa_planner.learning.training.windows import split, state_scaling
-from jepa_planner.model.bundle import add_verdict_head, load_sub_goal_head, load_verdict_head
+from jepa_planner.model.bundle import add_verdict_head, load_verdict_head
 from jepa_planner.model.bundle_files import ENCODER_FILE, VERDICT_FILE
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
@@ -70,7 +71,7 @@ class VerdictRun:
 @torch.random.fork_rng(devices=[])
 def add_verdict(
     demonstrations: Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: VerdictRun
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Trains a head on the episodes of folders and writes the bundle `init` with it to `bundle`, which may be `init`.
 
     Resumes from what `run_folder` holds. Returns the report: what the head, as it is on disk, says of held-out pairs.
@@ -104,14 +105,16 @@ def add_verdict(
     about |= {} if away is None else {"out_of_reach": away.content}
     check_same_run(run_folder / "verdict.json", run_folder / "verdict.ckpt", about)
     parts = split(data.states, HELD_OUT_SHARE)
-    away_parts = None if away is None else split(away.states, HELD_OUT_SHARE)
+    shown_away = kept_away = None
+    if away is not None:
+        away_parts = split(away.states, HELD_OUT_SHARE)
+        shown_away, kept_away = away.only(away_parts.train), away.only(away_parts.held_out)
     torch.manual_seed(settings.seed)
     head = _head(contract, init, settings)
     if not settings.go_on:
         mean, spread = state_scaling(data.states[parts.train])
         head.set_scaling(mean, spread.clamp(min=LEAST_SPREAD))
     edges_m = head.config.edges_m
-    shown_away = None if away is None else away.only(away_parts.train)
     sampler = PairSampler(data, parts.train, edges_m, training, settings.seed, shown_away)
     if not (sampler.pairs.off_m > edges_m[0]).any():
         raise ValueError(
@@ -141,8 +144,8 @@ def add_verdict(
         add_verdict_head(init, new, head, VerdictSpec(head=head.config, training=trained))
         changed = replace(planner_settings, verdict=rule).save(new)
         run.note(new, learned_from, init)
-    kept_away = None if away is None else away.only(away_parts.held_out)
-    judgements = judged(load_verdict_head(bundle), PairSampler(data, reporting, edges_m, training, 1, kept_away))
+    written = present(load_verdict_head(bundle), bundle)
+    judgements = judged(written, PairSampler(data, reporting, edges_m, training, 1, kept_away))
     report = {
         "demonstrations": len(data.states), "calibrated_on": len(calibrating), "held_out": len(reporting),
         "pairs_known": len(sampler.pairs.now), "planner": changed,
@@ -174,23 +177,23 @@ def _head(contract: Contract, init: Path, settings: VerdictRun) -> VerdictHead:
     if settings.go_on:
         if contract.verdict is None or contract.verdict.head != config:
             raise ValueError(f"{init} has no head of this kind to go on with: leave out --go-on, or mind --keypoints")
-        return load_verdict_head(init).train().requires_grad_(True)
+        return present(load_verdict_head(init), init).train().requires_grad_(True)
     head = VerdictHead(config)
     if settings.keypoints_of is not None:
         head.scene.load_state_dict(keypoints_of(settings.keypoints_of, scene).scene.state_dict())
     elif settings.keypoints and contract.sub_goals is not None and contract.sub_goals.head.scene == scene:
-        head.scene.load_state_dict(load_sub_goal_head(init).scene.state_dict())
+        head.scene.load_state_dict(keypoints_of(init, scene).scene.state_dict())
     return head
 
 
-def in_words(report: dict[str, object]) -> str:
+def in_words(report: dict[str, Any]) -> str:
     """A few lines for a terminal."""
     lines = [
         f"{report['demonstrations']} demonstrations; in {report['held_out']} held-out ones, of pairs of pictures whose "
         "objects lie",
         f"{'':10s} within 3 cm   3 to 5 cm   farther off   called done; off by (median error), hand in the goal",
     ]
-    rows = {"all": report, **report["by_hand"]}  # type: ignore[dict-item]
+    rows = {"all": report, **report["by_hand"]}
     for name, row in rows.items():
         shares = "".join(f"{_percent(row['called_done'][band]):>12s}" for band in ("within", "between", "beyond"))
         lines.append(f"{name:10s}{shares}   {row['off_error_cm']} cm, {row['goal_tcp_cm']} cm")
@@ -200,7 +203,7 @@ def in_words(report: dict[str, object]) -> str:
             f"{_percent(report['called_unreachable'])} of what is not the same or out of reach is called so, "
             f"{_percent(report['refused'])} of what is not"
         )
-    return "\n".join([*lines, *(f"planner.yaml: {line}" for line in report["planner"])])  # type: ignore[attr-defined]
+    return "\n".join([*lines, *(f"planner.yaml: {line}" for line in report["planner"])])
 
 
 def _percent(share: float | None) -> str:

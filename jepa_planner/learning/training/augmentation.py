@@ -36,7 +36,7 @@ def _seen_from_elsewhere(seen: Tensor, views: int, generator: Generator) -> Tens
     moved = torch.stack([torch.stack([cos, -sin, shift[..., 0]], -1), torch.stack([sin, cos, shift[..., 1]], -1)], -2)
     count, height, width = seen.shape[1] * seen.shape[2], *seen.shape[-2:]
     frames = seen.permute(0, 3, 1, 2, 4, 5, 6).reshape(scenes * views, count * 3, height, width)
-    grid = functional.affine_grid(moved.flatten(0, 1).to(seen), frames.shape, align_corners=False)
+    grid = functional.affine_grid(moved.flatten(0, 1).to(seen), list(frames.shape), align_corners=False)
     drawn = functional.grid_sample(frames, grid, padding_mode="border", align_corners=False)
     back = drawn.reshape(scenes, views, *seen.shape[1:3], 3, height, width)
     return back.permute(0, 2, 3, 1, 4, 5, 6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,8 +46,9 @@ class Demonstrations:
         """What there is of consecutive episodes."""
         chosen = slice(int(episode_indices[0]), int(episode_indices[-1]) + 1)
         parts = ("latents", "states", "arm_states", "next_keyframes", "actions", "scenes", "images")
-        values = {name: getattr(self, name) for name in parts}
-        return replace(self, **{name: None if value is None else value[chosen] for name, value in values.items()})
+        whole = {name: getattr(self, name) for name in parts}
+        values: dict[str, Any] = {name: None if value is None else value[chosen] for name, value in whole.items()}
+        return replace(self, **values)
 
     def part(self, episode_indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Latents, states and next keyframes of consecutive episodes: views, not copies."""

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,7 +91,7 @@ class FineTuningError(ValueError):
 @torch.random.fork_rng(devices=[])
 def fine_tune(
     data: Path | Sequence[Path], init: Path, bundle: Path, run_folder: Path, settings: FineTuning
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Trains the predictor of `init` on episodes and writes a bundle with the very same encoder file.
 
     A bundle without a predictor, or without one of the kind asked for, gets a new one. Resumes from what `run_folder`
@@ -159,28 +160,28 @@ def fine_tune(
     return report
 
 
-def in_words(report: dict[str, object]) -> str:
+def in_words(report: dict[str, Any]) -> str:
     """A few lines for a terminal."""
     lines = [
         f"{report['error']} error of imagined latents on {report['held_out_episodes']} held-out episodes of "
         f"{report['episodes']}",
         "step    before     after   copying the last picture",
     ]
-    rows = zip(report["before"], report["after"], report["copied"], strict=True)  # type: ignore[call-overload]
+    rows = zip(report["before"], report["after"], report["copied"], strict=True)
     lines += [f"{n:4d}  {b:8.4f}  {a:8.4f}  {c:8.4f}" for n, (b, a, c) in enumerate(rows, 1)]
     steps = report["time_step_s"]
-    if steps["init"] != steps["data"]:  # type: ignore[index]
-        lines.append("time step: {init} s until now, {data} s from now on, as in the data".format(**steps))  # type: ignore[arg-type]
+    if steps["init"] != steps["data"]:
+        lines.append("time step: {init} s until now, {data} s from now on, as in the data".format(**steps))
     bounds = report["action_max"]
-    if bounds["init"] != bounds["data"]:  # type: ignore[index]
-        lines.append("actions up to: {init} until now, {data} from now on, as in the data".format(**bounds))  # type: ignore[arg-type]
-    if report["after"][-1] >= report["before"][-1]:  # type: ignore[index]
+    if bounds["init"] != bounds["data"]:
+        lines.append("actions up to: {init} until now, {data} from now on, as in the data".format(**bounds))
+    if report["after"][-1] >= report["before"][-1]:
         lines.append(
             "the predictor did not get better on held-out episodes: keep the first bundle, or try more episodes or a "
             "lower --learning-rate"
         )
-    lines.append(SettledBand(**report["settled"]).in_words())  # type: ignore[arg-type]
-    lines += [f"planner.yaml: {line}" for line in report["planner"]]  # type: ignore[attr-defined]
+    lines.append(SettledBand(**report["settled"]).in_words())
+    lines += [f"planner.yaml: {line}" for line in report["planner"]]
     return "\n".join([*lines, f"encoder unchanged: sha256 {report['encoder_sha256']}"])
 
 
@@ -208,7 +209,8 @@ def training_settings(
     return PredictorTraining(
         fit=FitSettings(settings.iterations, settings.learning_rate), batch=settings.batch,
         context=contract.context_frames, rollout=ROLLOUT[difference],
-        teacher_frames=min(TEACHER_FRAMES[difference], frames, contract.predictor.max_steps), difference=difference,
+        teacher_frames=int(min(TEACHER_FRAMES[difference], frames, contract.predictor_sizes.max_steps)),
+        difference=difference,
     )  # fmt: skip
 
 
@@ -279,7 +281,7 @@ def _new_predictor(contract: Contract, states: np.ndarray, actions: np.ndarray, 
 
 
 def _errors(
-    predictor: Predictor, held_out: tuple[np.ndarray, ...], training: PredictorTraining
+    predictor: Predictor, held_out: tuple[np.ndarray, np.ndarray, np.ndarray], training: PredictorTraining
 ) -> tuple[list[float], list[float]]:
     """Mean error of each imagined step, and of copying the last picture seen."""
     of_steps = rollout_errors(predictor, *held_out, training.context, training.rollout, training.difference)

@@ -90,7 +90,7 @@ class PictureKeyframeSampler:
         ends = np.stack([begin, end], axis=1)
         poses = np.repeat(sampler.states[episode[:, None], ends][:, None][..., POSE], CONTACT_KINDS, axis=1)
         return PictureKeyframes(
-            sampler.at(Drawn(*chosen, then)), preprocess(torch.from_numpy(pictures), self.size),
+            sampler.at(Drawn._make([*chosen, then])), preprocess(torch.from_numpy(pictures), self.size),
             torch.from_numpy(poses), torch.from_numpy(known),
         )  # fmt: skip
 
@@ -104,6 +104,8 @@ def picture_keyframes(
     segments = [
         (number, *segment) for number, states in enumerate(sampler.states) for segment in contact_segments(states)
     ]
+    if data.images is None:
+        raise ValueError("demonstrations without their pictures given; a head with keypoints learns from these")
     if not segments:
         raise ValueError(
             f"in none of {len(episode_indices)} demonstrations does the hand take and let go or push something: a head "
@@ -139,6 +141,8 @@ def train_keypoint_head(
             torch.manual_seed(seed * 1_000_003 + iteration)
             guesses, poses = observer.guess(*keyframes.observations(pixels))
             losses = hypothesis_losses(guesses, keyframes, head.state_std, settings)
+        if poses is None:
+            raise ValueError("a head without keypoints given; expected one that says where the hand acts")
         scaled = (seen.poses - head.state_mean[list(POSE)]) / head.state_std[list(POSE)]
         off = (poses.float() - scaled).square().mean(dim=-1)
         losses["contacts"] = (off * seen.known).sum() / seen.known.sum().clamp(min=1.0)

@@ -18,6 +18,7 @@ from typing import Any
 from jepa_planner import __version__
 from jepa_planner.core.yaml_text import read_yaml, write_yaml
 from jepa_planner.learning.data.episodes import Episodes
+from jepa_planner.learning.data.images_on_disk import on_disk
 from jepa_planner.model.bundle_files import sha256
 
 MANIFEST_FILE = "manifest.yaml"
@@ -56,7 +57,8 @@ def folders_of(episodes: Episodes) -> list[dict[str, object]]:
 
     sha256: what `sha256sum episodes-*.h5 | sha256sum` prints in the folder, where all of its files were read.
     """
-    images, folders = episodes.images, {}
+    images = on_disk(episodes.images)
+    folders: dict[Path, list[int]] = {}
     for number, file in enumerate(images.files):
         folders.setdefault(file.path.parent, []).append(number)
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from jepa_planner.model.encoder import EncoderConfig
 from jepa_planner.model.mlp_predictor import MlpPredictorConfig
@@ -22,7 +22,7 @@ def new_predictor_config(
     encoder: EncoderConfig, state_dim: int, action_dim: int, kind: PredictorKind | None = None
 ) -> AnyPredictorConfig:
     """Sizes for an encoder's latents; None: of the usual kind. Raises ValueError where that kind is not for them."""
-    fixed = {
+    fixed: dict[str, Any] = {
         "latent_channels": encoder.latent_channels, "grid": encoder.latent_grid, "state_dim": state_dim,
         "action_dim": action_dim,
     }  # fmt: skip

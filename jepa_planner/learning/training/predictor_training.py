@@ -65,13 +65,13 @@ def train_predictor(
     device = predictor.device
 
     def losses_at(iteration: int) -> dict[str, Tensor]:
-        windows = [part.to(device) for part in sampler.draw(iteration)]
+        latents, states, actions = (part.to(device) for part in sampler.draw(iteration))
         if pictures is None:
             with mixed_precision(device):
-                return predictor_losses(predictor, *windows, settings)
+                return predictor_losses(predictor, latents, states, actions, settings)
         images = replace(sampler, frames=pictures.images).draw(iteration)[0]  # the same windows
         true = preprocess(images.to(device), pictures.decoder.config.image_size)
-        return predictor_losses(predictor, *windows, settings, pictures.decoder, true)
+        return predictor_losses(predictor, latents, states, actions, settings, pictures.decoder, true)
 
     fit("predictor", predictor, losses_at, settings.fit, folder)
     predictor.requires_grad_(False)

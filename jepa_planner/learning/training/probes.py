@@ -93,8 +93,8 @@ def try_readers(
         constant, linear, mlp = (
             error_of(name, read(x), _flat(facts[name])) for read in (reader.constant, reader.linear, reader.mlp)
         )
-        medians = (float(np.median(error)) for error in (constant, linear, mlp))
-        report[name] = Readout(FACTS[name], *medians, float(mlp.mean()))
+        of_mean, of_linear, of_mlp = (float(np.median(error)) for error in (constant, linear, mlp))
+        report[name] = Readout(FACTS[name], of_mean, of_linear, of_mlp, float(mlp.mean()))
     return report
 
 

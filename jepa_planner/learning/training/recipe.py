@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,7 +81,7 @@ class Recipe:
         names_in(self.objective)
 
 
-def batches_of(recipe: Recipe) -> dict[str, int | bool]:
+def batches_of(recipe: Recipe) -> dict[str, Any]:
     """Settings of batches in which windows have in common what the objective asks for.
 
     With variants windows are half as long: their frames are much alike, and what variants must agree on is what differs

@@ -24,7 +24,7 @@ def content_hash(episodes: Episodes) -> str:
     digest = hashlib.sha256(repr((episodes.images.shape, episodes.views, episodes.time_step_s)).encode())
     for part in (episodes.images, episodes.states, episodes.actions):
         for episode in part:
-            digest.update(np.ascontiguousarray(episode))
+            digest.update(np.ascontiguousarray(episode).data)
     return digest.hexdigest()
 
 

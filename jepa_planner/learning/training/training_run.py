@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,7 +64,7 @@ class Collapsed(RuntimeError):
 def run(
     data: Path | Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe, demonstrations: Sequence[Path] = (),
     layouts: Sequence[Path] = (),
-) -> dict[str, object]:  # fmt: skip
+) -> dict[str, Any]:  # fmt: skip
     """Train encoder, then predictor, probe both, measure what they know and write the bundle, once all is there;
     resumes from what `run_folder` holds. Returns the report.
 
@@ -116,7 +117,7 @@ class Trained:
     planner_settings: PlannerSettings
     learned_from: dict[str, Episodes]
     content: str
-    report: dict[str, object]
+    report: dict[str, Any]
 
 
 @torch.random.fork_rng(devices=[])
@@ -129,9 +130,11 @@ def _train_world_model(
     episodes = _checked_episodes(data, recipe, predicting.window)
     parts = split(episodes)
     encoder_config = replace(shipped_encoder(episodes), any_view=recipe.any_view)
-    beside_encoder, begin = shipped_predictor(encoder_config, "transformer"), None
+    beside_encoder = shipped_predictor(encoder_config, "transformer")
+    begin: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
     if recipe.init is not None:
-        beside_encoder, *begin = _to_begin_with(recipe.init, encoder_config)
+        beside_encoder, of_encoder, of_predictor = _to_begin_with(recipe.init, encoder_config)
+        begin = of_encoder, of_predictor
     action_std = action_scale(action_max(episodes.actions))
     training = EncoderTraining(
         FitSettings(recipe.encoder_iterations), objective=recipe.objective, device=device, augmented=recipe.augmented,
@@ -155,7 +158,7 @@ def _train_world_model(
     collapse = measure_collapse(latents, np.random.default_rng(recipe.seed))
     print(collapse)
     readouts = probe_latents(latents, episodes, parts)
-    report: dict[str, object] = {
+    report: dict[str, Any] = {
         "episodes": len(episodes),
         "objective": recipe.objective,
         "collapse": dataclasses.asdict(collapse),
@@ -219,7 +222,7 @@ def _checked_episodes(data: Path | Sequence[Path], recipe: Recipe, predicted_fra
 
 def _check_run(run_folder: Path, recipe: Recipe, content: str, layouts: Episodes | None) -> None:
     """Raises RunFolderError where a stage's checkpoint is of another run; the predictor's rests on the encoder's."""
-    encoder: dict[str, object] = {
+    encoder: dict[str, Any] = {
         name: getattr(recipe, name)
         for name in ("seed", "objective", "encoder_iterations", "encoder_batch", "any_view", "augmented")
     }
@@ -249,6 +252,6 @@ def _to_begin_with(
     return given.predictor, encoder.state_dict(), predictor.state_dict()
 
 
-def _write_report(folder: Path, report: dict[str, object]) -> None:
+def _write_report(folder: Path, report: dict[str, Any]) -> None:
     if rank() == 0:
         write_whole(folder / "report.json", report)

@@ -144,7 +144,7 @@ class PairSampler:
         stranger = self._scenes[goal_episode] != self._scenes[drawn.episode]
         goal_episode = np.where(stranger, goal_episode, drawn.episode)
         off_m, uncertainty_m = np.where(stranger, np.float32(np.inf), drawn.off_m), drawn.uncertainty_m
-        part = np.zeros((2, batch), int)
+        part: np.ndarray = np.zeros((2, batch), int)
         episode, frame = np.stack([drawn.episode, goal_episode]), np.stack([drawn.now, drawn.goal])
         if self._unreachable is not None:
             there, now, goal = self._unreachable.draw(self._scenes[drawn.episode], rng)
@@ -167,24 +167,23 @@ class PairSampler:
         pixels = None
         if images is not None:
             pixels = preprocess(torch.from_numpy(images.swapaxes(0, 1)[:, :, self._views]), self._size)
-        return VerdictBatch(*(torch.from_numpy(np.asarray(part)) for part in parts), pixels)
+        return VerdictBatch._make([*(torch.from_numpy(np.asarray(part)) for part in parts), pixels])
 
     def _seen(
         self, part: np.ndarray, episode: np.ndarray, frame: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Latents, states and images [2, B, ...] of frames of episodes of either part, by numbers [2, B]."""
-        found = []
-        for name in ("latents", "states", "images"):
-            of_parts = [getattr(frames, name) for frames in self._parts]
-            if of_parts[0] is None:
-                found.append(None)
-                continue
+
+        def seen(of_parts: Sequence[Images]) -> np.ndarray:
             values = np.empty((*part.shape, *of_parts[0].shape[2:]), of_parts[0].dtype)
             for number, all_frames in enumerate(of_parts):
                 here = part == number
                 values[here] = all_frames[episode[here], frame[here]]
-            found.append(values)
-        return tuple(found)
+            return values
+
+        latents, states = (seen([getattr(frames, name) for frames in self._parts]) for name in ("latents", "states"))
+        images = [frames.images for frames in self._parts if frames.images is not None]
+        return latents, states, seen(images) if len(images) == len(self._parts) else None
 
 
 def opinion_of(head: VerdictHead, batch: VerdictBatch) -> Opinion:

@@ -99,7 +99,7 @@ class TransformerStepGraph(StepGraph):
         steps = (common + own[0][0].shape[2]) // tokens_per_step(self.predictor.config)
         cache = StepCache(layers, steps)
         out = self.predictor.normalise_output(self.predictor.step(latent, action, state, cache))
-        return out, [(layer.keys[:, :, common:], layer.values[:, :, common:]) for layer in layers]
+        return out, [layer.behind(common) for layer in layers]
 
     def _remembered(self, candidates: int) -> tuple:
         config = self.predictor.config

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from jepa_planner.model.onnx.graphs import (
     step_outputs,
     tokens_per_step,
 )
+from jepa_planner.model.predictor_kind import C
 from jepa_planner.model.rollout.differentiable import differentiable_rollout
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from jepa_planner.model.contract import Contract
     from jepa_planner.model.mlp_predictor import MlpPredictorConfig
     from jepa_planner.model.predictor import PredictorConfig
-    from jepa_planner.model.predictor_kind import Cache
     from jepa_planner.model.predictors import AnyPredictorConfig
     from jepa_planner.model.rollout.engine import Score
 
@@ -76,21 +76,21 @@ class OnnxCache:
         return OnnxCache(self._config, self.own, _no_memory(self._config, batch))
 
 
-class OnnxPredictor(ABC):
+class OnnxPredictor(ABC, Generic[C]):
     """predictor.onnx behind the calls of `Predictor` that a rollout makes."""
 
     def __init__(self, session: InferenceSession, config: AnyPredictorConfig) -> None:
         self._session, self.config = session, config
 
     @abstractmethod
-    def new_cache(self) -> Cache:
+    def new_cache(self) -> C:
         """An empty memory for `step`."""
 
     @abstractmethod
-    def step(self, latent: Tensor, action: Tensor, state: Tensor, cache: Cache) -> Tensor:
+    def step(self, latent: Tensor, action: Tensor, state: Tensor, cache: C) -> Tensor:
         """See `Predictor`; what comes out is normalised already."""
 
-    def observe(self, latent: Tensor, action: Tensor, state: Tensor, cache: Cache) -> None:
+    def observe(self, latent: Tensor, action: Tensor, state: Tensor, cache: C) -> None:
         """See `Predictor`."""
         self.step(latent, action, state, cache)
 
@@ -103,7 +103,7 @@ class OnnxPredictor(ABC):
         """Of one candidate after so many steps."""
 
 
-class OnnxTransformer(OnnxPredictor):
+class OnnxTransformer(OnnxPredictor[OnnxCache]):
     """Keys and values stay where ONNX Runtime computes."""
 
     config: PredictorConfig
@@ -129,7 +129,7 @@ class OnnxTransformer(OnnxPredictor):
         return 2 * self.config.depth * steps * tokens_per_step(self.config) * self.config.width
 
 
-class OnnxMlp(OnnxPredictor):
+class OnnxMlp(OnnxPredictor[LastLatent]):
     """Of the past it takes the latent of the step before."""
 
     config: MlpPredictorConfig
@@ -184,7 +184,8 @@ def load_onnx(folder: Path, contract: Contract, chunk: int | None = None) -> tup
             f"{folder} has no {' and no '.join(missing)}; write them with `jepa-planner model export --model {folder}`"
         )
     encoder, predictor = (best_session(folder / name) for name in (ENCODER_ONNX, PREDICTOR_ONNX))
-    rollouts = OnnxRollouts(PREDICTORS[contract.predictor.kind](predictor, contract.predictor), chunk)
+    sizes = contract.predictor_sizes
+    rollouts = OnnxRollouts(PREDICTORS[sizes.kind](predictor, sizes), chunk)
     return OnnxEncoder(encoder), rollouts, f"ONNX Runtime, {predictor.get_providers()[0]}"
 
 

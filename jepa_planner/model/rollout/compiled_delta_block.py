@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ctypes import CDLL, POINTER, Structure, byref, c_float, c_long, c_void_p
 from functools import cache
 from pathlib import Path
@@ -42,11 +42,12 @@ DEPTH = 4
 
 def delta_parts(network: TransformerNetwork) -> DeltaParts:
     """Compiled ones, or those in torch where that cannot be, which a warning says."""
-    blocks, ends = network.parts.blocks, (network.embed, network.read_out)
+    blocks: Sequence[FloatBlock] = network.parts.blocks
+    ends = network.embed, network.read_out
     library = _library_for(size for block in blocks for size in _sizes(block))
     if library is None:
-        embed, read_out = map(DeltaLinear, ends)
-        return DeltaParts(embed, [DeltaBlock(block) for block in blocks], read_out)
+        first, last = map(DeltaLinear, ends)
+        return DeltaParts(first, [DeltaBlock(block) for block in blocks], last)
     embed, read_out = (CompiledDeltaLinear(end, library) if _fits(end) else None for end in ends)
     return DeltaParts(embed, [CompiledDeltaBlock(block, library) for block in blocks], read_out)
 
@@ -54,11 +55,10 @@ def delta_parts(network: TransformerNetwork) -> DeltaParts:
 def delta_linears(network: MlpNetwork) -> DeltaLinears:
     """As `delta_parts`; maps whose sizes do not fit are those in torch."""
     library = _library_for([network.config.width, network.config.mlp_hidden])
-    fits = [library is not None and _fits(linear) for linear in network.linears]
     return DeltaLinears(
         [
-            CompiledDeltaLinear(linear, library) if fit else DeltaLinear(linear)
-            for linear, fit in zip(network.linears, fits, strict=True)
+            DeltaLinear(linear) if library is None or not _fits(linear) else CompiledDeltaLinear(linear, library)
+            for linear in network.linears
         ]
     )
 

@@ -9,7 +9,7 @@ Here it is said in torch; `compiled_delta_block` does the same, all of it at a t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -21,7 +21,7 @@ from jepa_planner.model.rollout.float_block import FloatBlock, FloatLinear
 from jepa_planner.model.rollout.int8_linear import LARGEST, SMALLEST_STEP, ZERO, Int8Linear
 from jepa_planner.model.rollout.memory import LayerMemory, Turn
 from jepa_planner.model.rollout.network import StepLinear
-from jepa_planner.model.rollout.transformer_network import Parts
+from jepa_planner.model.rollout.transformer_network import Parts, StepBlock
 
 Bytes = tuple[Tensor, Tensor]
 """uint8 [C, n, in], and the step [C, n, 1] that one byte means: each token has its own, finer the nearer it lies."""
@@ -113,6 +113,12 @@ class DeltaBlock:
         return x + _beside(known.fc2, self._fc2, to_bytes(F.gelu(fc1) - known.hidden))
 
 
+AroundLinear = Callable[[dict[int, tuple[Tensor, Tensor]], Tensor, int], Tensor]
+"""`DeltaLinear`, or another form of it."""
+AroundBlock = Callable[[dict[int, Reference], Tensor, Turn, LayerMemory, int, int], Tensor]
+"""`DeltaBlock`, or another form of it."""
+
+
 class Delta(Protocol):
     """What stands for a network's parts around references."""
 
@@ -123,7 +129,7 @@ class Delta(Protocol):
 class DeltaLinears(NamedTuple):
     """Of a network whose parts are linear maps."""
 
-    linears: Sequence[DeltaLinear]
+    linears: Sequence[AroundLinear]
 
     def around(self, parts: Sequence[StepLinear]) -> tuple[Sequence[StepLinear], Sequence[StepLinear]]:
         """See `Delta`."""
@@ -134,19 +140,18 @@ class DeltaLinears(NamedTuple):
 class DeltaParts(NamedTuple):
     """Of a transformer; embed and read-out in float32 where None."""
 
-    embed: DeltaLinear | None
-    blocks: Sequence[DeltaBlock]
-    read_out: DeltaLinear | None
+    embed: AroundLinear | None
+    blocks: Sequence[AroundBlock]
+    read_out: AroundLinear | None
 
-    def around(self, parts: Parts) -> tuple[Parts, Parts]:
+    def around(self, parts: Parts[FloatBlock]) -> tuple[Parts[ReferenceBlock], Parts[StepBlock]]:
         """See `Delta`."""
-        known = Parts(
-            ReferenceLinear(parts.embed), [ReferenceBlock(x) for x in parts.blocks], ReferenceLinear(parts.read_out)
-        )
-        near = [partial(block, one.references) for block, one in zip(self.blocks, known.blocks, strict=True)]
-        embed = parts.embed if self.embed is None else partial(self.embed, known.embed.references)
-        read_out = parts.read_out if self.read_out is None else partial(self.read_out, known.read_out.references)
-        return known, Parts(embed, near, read_out)
+        first, last = ReferenceLinear(parts.embed), ReferenceLinear(parts.read_out)
+        known = [ReferenceBlock(block) for block in parts.blocks]
+        near = [partial(block, one.references) for block, one in zip(self.blocks, known, strict=True)]
+        embed = parts.embed if self.embed is None else partial(self.embed, first.references)
+        read_out = parts.read_out if self.read_out is None else partial(self.read_out, last.references)
+        return Parts(first, known, last), Parts(embed, near, read_out)
 
 
 def to_bytes(difference: Tensor) -> Bytes:

@@ -1,14 +1,28 @@
 """Rollouts that gradients flow through, from the imagined latents back to the actions."""
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
 from jepa_planner.core.context import Context
 from jepa_planner.core.poses import rollout_states
-from jepa_planner.model.predictor_kind import Predictor
+from jepa_planner.model.predictor_kind import C
 
 
-def differentiable_rollout(predictor: Predictor, context: Context, actions: Tensor) -> Tensor:
+class Stepping(Protocol[C]):
+    """The calls of a `Predictor` that a rollout makes."""
+
+    def new_cache(self) -> C: ...
+
+    def step(self, latent: Tensor, action: Tensor, state: Tensor, cache: C) -> Tensor: ...
+
+    def observe(self, latent: Tensor, action: Tensor, state: Tensor, cache: C) -> None: ...
+
+    def normalise_output(self, x: Tensor) -> Tensor: ...
+
+
+def differentiable_rollout(predictor: Stepping[C], context: Context, actions: Tensor) -> Tensor:
     """Imagined latents in float32: actions [K, H, A] from one context -> [K, H, N, D]; all K in one piece."""
     latents, states, past = (  # autograd refuses what was made in inference mode
         x.clone() if x.is_inference() else x for x in (context.latents, context.states, context.actions)

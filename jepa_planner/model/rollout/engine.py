@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from queue import SimpleQueue
 from threading import Lock
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -25,6 +26,15 @@ Score = Callable[[Tensor, Tensor], Tensor]
 MEMORY_BYTES = 2 << 30
 CPU_TOKENS = 640  # of one step and one chunk: enough for whole-speed products, few enough for a core's cache
 CPU_TOKENS_INT8 = 6600  # these blocks keep to the cache by themselves
+
+
+class Rollouts(Protocol):
+    """What runs rollouts of candidates, in a number type; see `RolloutEngine`."""
+
+    @property
+    def dtype(self) -> str: ...
+
+    def evaluate(self, context: Context, actions: Tensor, score: Score, exact: bool = False) -> Tensor: ...
 
 
 class RolloutEngine:
@@ -73,7 +83,7 @@ class RolloutEngine:
         if dtype == "int8":
             mean = actions.mean(dim=0, keepdim=True)  # 8 bits tell candidates apart by how they differ from it
             start = start.around(mean, rollout_states(start.state, mean), self._eight_bits)
-        parts = self._parts(*actions.shape[:2], dtype)
+        parts = self._parts(len(actions), start.steps + actions.shape[1], dtype)
 
         def run(part: tuple[Tensor, Tensor]) -> Tensor:
             workspaces = self._workspaces.get()
@@ -91,9 +101,8 @@ class RolloutEngine:
         """See `StepNetwork`."""
         return self._network.candidate_bytes(steps, eight_bits=self.dtype == "int8")
 
-    def _parts(self, candidates: int, horizon: int, dtype: str) -> int:
-        """Into how many chunks of equal size, the same number for each thread."""
-        steps = len(self._context.actions) + horizon
+    def _parts(self, candidates: int, steps: int, dtype: str) -> int:
+        """Into how many chunks of equal size, the same number for each thread; steps: shared ones included."""
         workspaces = self.threads * (1 if self.dtype == "float32" else 2)
         chunk = max(1, self._memory_bytes // (workspaces * self.candidate_bytes(steps)))
         if self._chunk is not None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jepa_planner.model.mlp_predictor import MlpPredictor
+from jepa_planner.model.layers import each
+from jepa_planner.model.mlp_predictor import MlpPredictor, ResidualMlp
 from jepa_planner.model.rollout.float_block import FloatLinear
 from jepa_planner.model.rollout.network import StepLinear, StepNetwork
 
@@ -24,18 +26,21 @@ class SeenLatents:
         self.latents[:, :steps] = past.latents[:, :steps]
 
 
-class MlpNetwork(StepNetwork):
+class MlpNetwork(StepNetwork[SeenLatents]):
     """See `StepNetwork`. Its parts are linear maps: into the blocks, two of each block, and out of them."""
 
     tokens_per_step = 1
     parts: Sequence[StepLinear]
+    _predictor: MlpPredictor
 
     def __init__(self, predictor: MlpPredictor, dtype: torch.dtype) -> None:
         super().__init__(predictor, dtype)
-        inside = [linear for block in predictor.blocks for linear in (block.mlp.fc1, block.mlp.fc2)]
+        blocks = each(predictor.blocks, ResidualMlp)
+        self._norms = [block.norm for block in blocks]
+        inside = [linear for block in blocks for linear in (block.mlp.fc1, block.mlp.fc2)]
         self._embed_arm = FloatLinear(predictor.embed_arm, dtype)
         self.linears = [FloatLinear(x, dtype) for x in (predictor.embed_latents, *inside, predictor.read_out)]
-        self.parts = [lambda x, step, linear=linear: linear(x) for linear in self.linears]
+        self.parts = [partial(_at_any_step, linear) for linear in self.linears]
 
     def new_memory(self, candidates: int, steps: int) -> SeenLatents:
         """See `StepNetwork`."""
@@ -58,6 +63,10 @@ class MlpNetwork(StepNetwork):
         into, *inside, out = self.parts
         acting = torch.cat([action / p.action_std, (state - p.state_mean) / p.state_std], dim=-1)
         x = into(torch.cat([now, change], dim=-1)[:, None], step).float() + self._embed_arm(acting)[:, None].float()
-        for block, fc1, fc2 in zip(p.blocks, inside[::2], inside[1::2], strict=True):
-            x = x.add_(fc2(F.gelu(fc1(block.norm(x), step)), step))
+        for norm, fc1, fc2 in zip(self._norms, inside[::2], inside[1::2], strict=True):
+            x = x.add_(fc2(F.gelu(fc1(norm(x), step)), step))
         return p.normalise_output(latent + out(p.norm(x), step).float().view(-1, *latent.shape[1:]))
+
+
+def _at_any_step(linear: FloatLinear, x: Tensor, step: int) -> Tensor:
+    return linear(x)

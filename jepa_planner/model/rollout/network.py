@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from copy import copy
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -24,8 +24,11 @@ class Memory(Protocol):
         """Makes so many steps of a memory of one candidate the first ones of all."""
 
 
-class StepNetwork(ABC):
-    """A predictor's `step` and `normalise_output`, without gradients, over memories written in place.
+M = TypeVar("M", bound=Memory)
+
+
+class StepNetwork(ABC, Generic[M]):
+    """A predictor's `step` and `normalise_output`, without gradients, over memories M written in place.
 
     Matrix products run in dtype. parts: what those are made by; `with_parts` gives the same network other ones.
     """
@@ -44,7 +47,7 @@ class StepNetwork(ABC):
         return other
 
     @abstractmethod
-    def new_memory(self, candidates: int, steps: int) -> Memory:
+    def new_memory(self, candidates: int, steps: int) -> M:
         """Room for so many candidates and steps."""
 
     @abstractmethod
@@ -52,11 +55,11 @@ class StepNetwork(ABC):
         """Most memory that one candidate takes while so many steps, shared ones included, are held and one is run."""
 
     @abstractmethod
-    def observe(self, latent: Tensor, action: Tensor, state: Tensor, step: int, memory: Memory) -> None:
+    def observe(self, latent: Tensor, action: Tensor, state: Tensor, step: int, memory: M) -> None:
         """Adds a step to the memory whose outcome is known."""
 
     @abstractmethod
-    def predict(self, latent: Tensor, action: Tensor, state: Tensor, step: int, memory: Memory) -> Tensor:
+    def predict(self, latent: Tensor, action: Tensor, state: Tensor, step: int, memory: M) -> Tensor:
         """The next latent [C, N, D] float32, normalised.
 
         latent [C, N, D], or [1, N, D] where all candidates share it; action [C, A]; state [C, S]. step counts from

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -14,7 +15,7 @@ from jepa_planner.model.rollout.network import StepNetwork
 from jepa_planner.model.rollout.transformer_network import TransformerNetwork
 
 NETWORKS: dict[str, type[StepNetwork]] = {"transformer": TransformerNetwork, "mlp": MlpNetwork}
-EIGHT_BITS: dict[str, Callable[[StepNetwork], Delta]] = {"transformer": delta_parts, "mlp": delta_linears}
+EIGHT_BITS: dict[str, Callable[[Any], Delta]] = {"transformer": delta_parts, "mlp": delta_linears}
 
 
 def network_of(predictor: Predictor, dtype: torch.dtype) -> StepNetwork:

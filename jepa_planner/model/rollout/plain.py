@@ -6,6 +6,9 @@ frame is projected although only the newest is new, each layer computes the rota
 one by one through scipy, and everything is float32. Tests hold both to the same numbers; `jepa-planner bench` to speed.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from scipy.spatial.transform import Rotation
@@ -13,7 +16,7 @@ from torch import Tensor
 
 from jepa_planner.core.arm_layout import AXES, GRIPPER, RPY, XYZ
 from jepa_planner.core.context import Context
-from jepa_planner.model.layers import Attention, Block
+from jepa_planner.model.layers import Attention, Block, each
 from jepa_planner.model.mlp_predictor import MlpPredictor
 from jepa_planner.model.predictor import CONDITIONING_TOKENS, ActionConditionedPredictor
 from jepa_planner.model.predictor_kind import Predictor
@@ -63,14 +66,17 @@ def plain_forward(predictor: ActionConditionedPredictor, latents: Tensor, action
     for t in range(steps):
         mask[t * per_step : (t + 1) * per_step, : (t + 1) * per_step] = True
     in_image = not config.slot_embedding
-    for block in predictor.predictor_blocks:
+    for block in each(predictor.predictor_blocks, Block):
         x = _block(block, x, steps, config.grid, in_image, mask)
     x = x.unflatten(1, (steps, per_step))[:, :, CONDITIONING_TOKENS:]
     out = predictor.predictor_proj(predictor.predictor_norm(x))
     return latents + out if config.residual else out
 
 
-PLAIN = {"transformer": plain_forward, "mlp": MlpPredictor.forward}
+PLAIN: dict[str, Callable[[Any, Tensor, Tensor, Tensor], Tensor]] = {
+    "transformer": plain_forward,
+    "mlp": MlpPredictor.forward,
+}
 """Whole sequences by brute force, by kind of predictor: an MLP has no parts that a fast path could spare."""
 
 
@@ -85,8 +91,8 @@ def _attention(
     """Conditioning tokens turn by their time alone, patch tokens by time, row and column where they have any."""
     by_step = x.unflatten(1, (steps, -1))
     time = torch.arange(steps, device=x.device)
-    parts = [_heads(attention, by_step[:, :, i], [time]) for i in range(CONDITIONING_TOKENS)]
-    parts = [[y.unsqueeze(3) for y in part] for part in parts]
+    conditioning = [_heads(attention, by_step[:, :, i], [time]) for i in range(CONDITIONING_TOKENS)]
+    parts = [[y.unsqueeze(3) for y in part] for part in conditioning]
     positions = torch.cat([grid_positions(t, *grid) for t in range(steps)]).to(x.device)
     axes = list(positions.unbind(dim=1)) if in_image else [positions[:, 0]]
     patches = _heads(attention, by_step[:, :, CONDITIONING_TOKENS:].flatten(1, 2), axes)

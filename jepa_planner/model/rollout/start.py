@@ -31,8 +31,8 @@ class Start:
         steps = len(context.actions)
         memory = network.new_memory(1, steps)
         for step in range(steps):
-            seen = (x[step, None] for x in (context.latents, context.actions, context.states))
-            network.observe(*seen, step, memory)
+            latent, action, state = (x[step, None] for x in (context.latents, context.actions, context.states))
+            network.observe(latent, action, state, step, memory)
         return cls(network, context.latents[-1:], context.states[-1], steps, memory)
 
     def new_memory(self, candidates: int, horizon: int) -> Memory:

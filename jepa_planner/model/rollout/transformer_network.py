@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
+from jepa_planner.model.layers import Block, each
 from jepa_planner.model.predictor import CONDITIONING_TOKENS, ActionConditionedPredictor
 from jepa_planner.model.rollout.float_block import FloatBlock, FloatLinear
 from jepa_planner.model.rollout.memory import LayerMemory, Turn, split_halves
 from jepa_planner.model.rollout.network import StepLinear, StepNetwork
 
 StepBlock = Callable[[Tensor, Turn, LayerMemory, int, int], Tensor]
+B = TypeVar("B", bound=StepBlock)
 
 
 @dataclass(frozen=True)
-class Parts:
+class Parts(Generic[B]):
     """What a step goes through: the embedding of latents, the blocks, and the read-out."""
 
     embed: StepLinear
-    blocks: Sequence[StepBlock]
+    blocks: Sequence[B]
     read_out: StepLinear
 
 
@@ -39,10 +42,11 @@ class LayerMemories:
             layer.values[:, :, :shared] = known.values[:, :, :shared]
 
 
-class TransformerNetwork(StepNetwork):
+class TransformerNetwork(StepNetwork[LayerMemories]):
     """See `StepNetwork`."""
 
-    parts: Parts
+    parts: Parts[Any]
+    _predictor: ActionConditionedPredictor
 
     def __init__(self, predictor: ActionConditionedPredictor, dtype: torch.dtype) -> None:
         super().__init__(predictor, dtype)
@@ -57,7 +61,7 @@ class TransformerNetwork(StepNetwork):
         order = split_halves(config.width // config.heads)
         tables = predictor.rotary_cosine, predictor.rotary_sine
         self._cosine, self._signed_sine = (table[:, order].to(dtype) for table in tables)
-        blocks = [FloatBlock(block, dtype) for block in predictor.predictor_blocks]
+        blocks = [FloatBlock(block, dtype) for block in each(predictor.predictor_blocks, Block)]
         self.parts = Parts(lambda x, step: self.embed(x), blocks, lambda x, step: self.read_out(x))
 
     def new_memory(self, candidates: int, steps: int) -> LayerMemories:

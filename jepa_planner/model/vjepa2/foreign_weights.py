@@ -86,10 +86,12 @@ def check_predictor(where: str, config: PredictorConfig, weights: Weights) -> No
 
 def as_tensors(where: str, weights: Mapping[object, object]) -> dict[str, Tensor]:
     """The same mapping, once it is sure that it holds tensors by name; raises CheckpointError otherwise."""
+    tensors = {}
     for name, value in weights.items():
         if not (isinstance(name, str) and isinstance(value, Tensor)):
             raise CheckpointError(f"{where}: {name!r} is a {type(value).__name__}; expected tensors by name")
-    return dict(weights)
+        tensors[name] = value
+    return tensors
 
 
 def _check(where: str, module: nn.Module, weights: Weights) -> None:

@@ -68,8 +68,7 @@ def rename(tensors: dict[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
             continue
         inner = inner.removeprefix(ENCODER_PREFIX)
         split = SPLIT.match(inner)
-        parts = _query_key_value(tensors, name, split[2]) if split else ()
-        if parts:
+        if split and (parts := _query_key_value(tensors, name, split[2])):
             weights[f"blocks.{split[1]}.attn.qkv.{split[3]}"] = parts
             continue
         for pattern, ours in () if split else RENAMED:
@@ -81,8 +80,8 @@ def rename(tensors: dict[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
 def _query_key_value(tensors: dict[str, Tensor], name: str, which: str) -> tuple[Tensor, ...]:
     """The three tensors of which `name` is one, or nothing where they are not complete and alike."""
     parts = [tensors.get(name.replace(f".{which}.", f".{part}.")) for part in ("query", "key", "value")]
-    alike = all(part is not None and part.shape == tensors[name].shape for part in parts) and tensors[name].ndim
-    return tuple(parts) if alike else ()
+    alike = tuple(part for part in parts if part is not None and part.shape == tensors[name].shape)
+    return alike if len(alike) == len(parts) and tensors[name].ndim else ()
 
 
 def _read_config(path: Path) -> dict:

@@ -8,6 +8,7 @@ import math
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from jepa_planner.cli.number_arguments import at_least
 
@@ -130,7 +131,7 @@ def _show(feedback) -> None:
     print("  ".join(filter(None, parts)), flush=True)
 
 
-def _in_words(result: dict[str, object]) -> str:
+def _in_words(result: dict[str, Any]) -> str:
     what = {"reach": "the hand", "grasp": "the grasp", "push": "the cube", "pick_place": "the cube"}[
         str(result["task"])
     ]

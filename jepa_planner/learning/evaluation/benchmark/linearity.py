@@ -22,10 +22,10 @@ def fitted_line(sizes: Sequence[float], seconds: Sequence[float]) -> Line:
 
     Relative, because a plan twice as long may be off by twice as many milliseconds and is as linear as before.
     """
-    sizes, seconds = np.asarray(sizes, float), np.asarray(seconds, float)
-    if len(sizes) != len(seconds) or len(set(sizes)) < 2 or not (seconds > 0).all():
-        raise ValueError(f"{len(sizes)} sizes and times {seconds.tolist()}; expected two or more, and positive times")
-    columns = np.stack([np.ones_like(sizes), sizes], axis=1) / seconds[:, None]
-    (offset_s, slope_s), *_ = np.linalg.lstsq(columns, np.ones_like(seconds), rcond=None)
+    x, y = np.asarray(sizes, float), np.asarray(seconds, float)
+    if len(x) != len(y) or len(set(x)) < 2 or not (y > 0).all():
+        raise ValueError(f"{len(x)} sizes and times {y.tolist()}; expected two or more, and positive times")
+    columns = np.stack([np.ones_like(x), x], axis=1) / y[:, None]
+    (offset_s, slope_s), *_ = np.linalg.lstsq(columns, np.ones_like(y), rcond=None)
     worst = np.abs(columns @ (offset_s, slope_s) - 1.0).max()
     return Line(float(offset_s), float(slope_s), float(worst))

@@ -68,6 +68,7 @@ def time_replanning(
     )  # fmt: skip
     seconds: list[float] = []
     searches: list[float] = []
+    evaluations = 0
     for number in range(1 + math.ceil(plans / STEPS_PER_GOAL)):
         problem = subject.problem(seed=number)
         goal = Goal(Observation(problem.goal.cpu()), budget_steps=STEPS_PER_GOAL, tolerance=0.0)
@@ -81,12 +82,13 @@ def time_replanning(
             if decision.plan is None:
                 raise ValueError(f"{model.contract.name} cannot be timed: {decision.message}")
             searches.append(decision.plan.seconds)
+            evaluations = decision.plan.evaluations
             action = decision.plan.actions[:1]
             latent = _imagined(model, latent, state, action)
             advance()
     return Replanning(
         model.backend, model.engine.dtype, name_of(search), search.samples, search.iterations, search.horizon,
-        decision.plan.evaluations, *(Timing(tuple(taken[STEPS_PER_GOAL:][:plans])) for taken in (seconds, searches)),
+        evaluations, *(Timing(tuple(taken[STEPS_PER_GOAL:][:plans])) for taken in (seconds, searches)),
     )  # fmt: skip
 
 

@@ -79,6 +79,8 @@ class JointObjective(nn.Module):
     measurement.
     """
 
+    change_scale: Tensor
+
     def __init__(self, encoder: VideoEncoder, predictor: Predictor, objective: str = SHIPPED) -> None:
         super().__init__()
         names = names_in(objective)

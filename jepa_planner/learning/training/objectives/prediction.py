@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -70,7 +71,7 @@ class MaskedTeacher(nn.Module):
         if self.training:
             self.teacher.update_parameters(encoder)
         with torch.no_grad():
-            targets = encode_windows(self.teacher.module, images[:, 1:], generator)
+            targets = encode_windows(cast(VideoEncoder, self.teacher.module), images[:, 1:], generator)
         latents = encode_windows(encoder, self.hide(images, encoder.config.patch_size, generator), generator)
         predicted = predictor.normalise_output(predictor(latents[:, :-1], actions, states[:, :-1]))
         return Predicted(latents, predicted, (predicted - targets).pow(2).mean())

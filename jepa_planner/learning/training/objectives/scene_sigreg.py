@@ -30,4 +30,4 @@ class SceneSigreg(Sigreg):
         seen = encoded.latents.reshape(-1, together * time, numbers)
         spread = (seen - seen.mean(1, keepdim=True)) * math.sqrt(together * time / (together * time - 1))
         steps = spread.reshape(count, time, numbers).unbind(1)
-        return sum(self.distance(latents, generator) for latents in steps) / time
+        return sum((self.distance(latents, generator) for latents in steps), start=seen.new_zeros(())) / time
