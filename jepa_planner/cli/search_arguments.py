@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `chosen_search` reads."""
     search = parser.add_argument_group("search", "the model's own by default")
-    search.add_argument("--solver", default="", metavar="NAME", help="such as cem or mppi; an unknown name lists all")
+    search.add_argument(
+        "--solver", "--optimiser", default="", metavar="NAME", help="such as cem or mppi; an unknown name lists all"
+    )
     search.add_argument("--samples", type=at_least(1), default=0, metavar="N", help="candidates per iteration")
     search.add_argument("--iterations", type=at_least(1), default=0, metavar="N")
     search.add_argument("--horizon", type=at_least(1), default=0, metavar="N", help="actions that are imagined")

@@ -69,8 +69,15 @@ class ArmNode(PlannerNode):
     )
 
     def __init__(self, **options) -> None:
-        self.executive: ArmExecutive | None = None
+        self._executive: ArmExecutive | None = None
         super().__init__("arm_node", **options)
+
+    @property
+    def executive(self) -> ArmExecutive:
+        """Of a configured node; raises RuntimeError for another."""
+        if self._executive is None:
+            raise RuntimeError("arm_node is not configured: it has no arm to decide for")
+        return self._executive
 
     def configure(self) -> None:
         parameters = self.parameters
@@ -85,7 +92,7 @@ class ArmNode(PlannerNode):
             resync_distance_m=parameters["resync_distance_m"],
             lead_tolerance_s=self.lead_tolerance_s(),
         )
-        self.executive = ArmExecutive(kinematics, limits, parameters["rate_hz"], settings)
+        self._executive = ArmExecutive(kinematics, limits, parameters["rate_hz"], settings)
         self._arm_joints = kinematics.joint_names
         self._fingers = tuple(parameters["gripper_joints"])
         self._open, self._closed = parameters["gripper_open"], parameters["gripper_closed"]
@@ -108,12 +115,12 @@ class ArmNode(PlannerNode):
         self._joint_states = self.create_subscription(JointState, "joint_states", self._on_joint_state, qos.SENSOR)
         self._nothing_came = True
         self.executive.joint_state.explain(self.nothing_came_on([self._joint_states]))
-        self._entities = [
-            self._joint_states,
-            self.create_subscription(Plan, "plan", self._on_plan, qos.COMMAND),
+        plans = self.create_subscription(Plan, "plan", self._on_plan, qos.COMMAND)
+        self._subscriptions_ = (self._joint_states, plans)
+        self._services_ = (
             self.create_service(Trigger, "~/stop", self._on_stop),
             self.create_service(Trigger, "~/reset", self._on_reset),
-        ]
+        )
         simulated = self.get_parameter("use_sim_time").value  # a system clock that is set back would stop a timer
         self._pace = self.get_clock() if simulated else Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = self.create_timer(self.executive.stream.period_s, self._tick, clock=self._pace)
@@ -128,16 +135,17 @@ class ArmNode(PlannerNode):
             time.sleep(self.executive.stream.period_s)
 
     def cleanup(self) -> None:
-        for entity in self._entities:
-            destroy = self.destroy_service if hasattr(entity, "srv_name") else self.destroy_subscription
-            destroy(entity)
+        for subscription in self._subscriptions_:
+            self.destroy_subscription(subscription)
+        for service in self._services_:
+            self.destroy_service(service)
         self.destroy_timer(self._timer)
         for publisher in (self._gripper, self._state, self._output):
             self.destroy_lifecycle_publisher(publisher)
-        self.executive = None
+        self._executive = None
 
     def is_moving(self) -> bool:
-        return self.executive is not None and self.executive.moving
+        return self._executive is not None and self._executive.moving
 
     def health(self) -> tuple[Status, dict[str, object]]:
         executive, joint_state = self.executive, self.executive.joint_state
@@ -169,7 +177,7 @@ class ArmNode(PlannerNode):
         return self._pose
 
     def _on_joint_state(self, message: JointState) -> None:
-        if self.executive is None:  # came on its way while the node was cleaned up
+        if self._executive is None:  # came on its way while the node was cleaned up
             return
         self._nothing_came = False
         position = dict(zip(message.name, message.position, strict=False))

@@ -102,12 +102,12 @@ def latent_message(observation: Observation, model: str, stamp: Time | None = No
     return message
 
 
-def point(xyz: Sequence[float]) -> Point:
+def point(xyz: Sequence[float] | np.ndarray) -> Point:
     """Three numbers as a point."""
     return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
 
 
-def vector(xyz: Sequence[float]) -> Vector3:
+def vector(xyz: Sequence[float] | np.ndarray) -> Vector3:
     """Three numbers as a vector."""
     return Vector3(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
 
@@ -123,7 +123,7 @@ def quaternion(rotation: np.ndarray) -> Quaternion:
     return Quaternion(x=x, y=y, z=z, w=w)
 
 
-def pose(xyz_m: Sequence[float], rotation: np.ndarray) -> Pose:
+def pose(xyz_m: Sequence[float] | np.ndarray, rotation: np.ndarray) -> Pose:
     """A position [3] and a rotation matrix [3, 3] as a pose."""
     return Pose(position=point(xyz_m), orientation=quaternion(rotation))
 

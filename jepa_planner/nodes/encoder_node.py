@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from sensor_msgs.msg import Image
@@ -71,7 +72,7 @@ class EncoderNode(PlannerNode):
         self._goal_size: tuple[int, int] | None = None
         self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.STREAM)
         self._images = [
-            self.create_subscription(Image, topic, lambda image, view=view: self._on_image(view, image), qos.SENSOR)
+            self.create_subscription(Image, topic, partial(self._on_image, view), qos.SENSOR)
             for view, topic in enumerate(topics)
         ]
         self._watchdogs = [

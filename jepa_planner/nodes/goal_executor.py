@@ -16,8 +16,8 @@ from jepa_planner.core.observation import Observation
 from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.nodes.state_buffer import READER, ArmReport, StateBuffer
 from jepa_planner.nodes.step_clock import StepClock, StepSeconds
-from jepa_planner.planning.controller import RecedingHorizonController
 from jepa_planner.planning.decision import Decision, DecisionKind
+from jepa_planner.planning.factory import Controller
 
 SAME_MOMENT_S = 1e-6
 """Stamps are whole nanoseconds and times are floats: what lies closer together is one moment."""
@@ -104,7 +104,7 @@ class GoalExecutor:
 
     def __init__(
         self,
-        prepare: Callable[[], RecedingHorizonController],
+        prepare: Callable[[], Controller],
         state_buffer: StateBuffer,
         sink: Sink,
         settings: ExecutorSettings,
@@ -208,7 +208,7 @@ class GoalExecutor:
         while True:
             with self._buffer.changed:
                 self.check()
-                arm, observation = self._buffer.arm, self._buffer.observation
+                arm = self._buffer.arm
                 settled_s = self._want_picture(arm, asked_s)
                 if not math.isfinite(settled_s):
                     wanted_since_s = time.monotonic()
@@ -221,12 +221,14 @@ class GoalExecutor:
                 unseen_s = time.monotonic() - wanted_since_s
                 if not image.ok and unseen_s > max(start_s, blind_s):
                     raise Ended(Outcome.STALE_IMAGE, image.text)
-                if joints.ok and image.ok and arm.mode is Mode.HOLDING and not arm.moving:
+                rests = arm is not None and arm.mode is Mode.HOLDING and not arm.moving
+                if joints.ok and image.ok and rests:
                     self._clock.end("motion")
-                    if observation.stamp_s >= settled_s and arm.stamp_s >= settled_s:
+                    observation, report = self._buffer.moment()
+                    if observation.stamp_s >= settled_s and report.stamp_s >= settled_s:
                         self._clock.end("picture", ago_s=self._now_s() - observation.stamp_s)
                         self._clock.end("encoding")
-                        return observation, arm
+                        return observation, report
                 if waited_s > max(start_s, self._settings.motion_timeout_s):
                     state = "moving" if arm is not None and arm.moving else "seen at rest"
                     raise Ended(Outcome.ARM_REFUSED, f"the arm was not {state} and observed within {waited_s:.1f} s")
@@ -254,9 +256,9 @@ class GoalExecutor:
             while True:
                 self.check()
                 arm = self._buffer.arm
-                if arm.refused_plan_id == plan_id:
+                if arm is not None and arm.refused_plan_id == plan_id:
                     return Status(StatusCode.REFUSED, arm.reason)
-                if arm.plan_id == plan_id:
+                if arm is not None and arm.plan_id == plan_id:
                     return OK
                 if time.monotonic() > deadline_s:
                     if not (joints := self._buffer.arm_status()).ok:

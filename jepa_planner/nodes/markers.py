@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
@@ -15,7 +16,7 @@ FIRST_STEP = ColorRGBA(r=0.1, g=0.8, b=0.2, a=1.0)
 LATER_STEPS = ColorRGBA(r=0.9, g=0.6, b=0.1, a=0.8)
 
 
-def path_markers(plan: Plan, start_m: Sequence[float]) -> MarkerArray:
+def path_markers(plan: Plan, start_m: Sequence[float] | np.ndarray) -> MarkerArray:
     """A line through the targets of a plan and a ball at each; the step that will be executed has its own colour."""
     targets = [pose.position for pose in plan.poses]
     path = [point(start_m), *targets]

@@ -100,17 +100,27 @@ class MpcNode(PlannerNode):
         Parameter("max_refusals", 3, "Plans that the arm may refuse in a row.", 1, 100, change=_REST),
     )
 
+    _encoder: LocalEncoder | RemoteEncoder
+    _cost: LocalCost | RemoteCost
+
     def __init__(self, encoder: EncoderNode | None = None, predictor: PredictorNode | None = None, **options) -> None:
         self._encoder_node = encoder
         self._predictor_node = predictor
-        self._goals: GoalServer | None = None
+        self._goal_server: GoalServer | None = None
         super().__init__("mpc_node", **options)
         if encoder is not None:
             encoder.listen(self._on_observation, lambda taken_s: self.active and self._buffer.wants(taken_s))
 
+    @property
+    def _goals(self) -> GoalServer:
+        """Of a node that was configured; raises RuntimeError before."""
+        if self._goal_server is None:
+            raise RuntimeError("mpc_node was not configured yet: it serves no goals")
+        return self._goal_server
+
     def configure(self) -> None:
-        if self._goals is None:  # it outlives cleanup, when the last goal's result is still to be sent
-            self._goals = GoalServer(self, self._judge, self._executor_of)
+        if self._goal_server is None:  # it outlives cleanup, when the last goal's result is still to be sent
+            self._goal_server = GoalServer(self, self._judge, self._executor_of)
         parameters = self.parameters
         self._contract = contract_of(parameters["model"], parameters["views"])
         self._contract.check_frame(parameters["base_frame"], parameters["tcp_frame"])
@@ -157,12 +167,12 @@ class MpcNode(PlannerNode):
 
     def destroy_node(self) -> None:
         """Ends the action with the node."""
-        if self._goals is not None:
-            self._goals.destroy()
+        if self._goal_server is not None:
+            self._goal_server.destroy()
         super().destroy_node()
 
     def is_moving(self) -> bool:
-        return self._goals is not None and self._goals.busy
+        return self._goal_server is not None and self._goal_server.busy
 
     def health(self) -> tuple[Status, dict[str, object]]:
         numbers = {"model": self._model_id, "executing": self._goals.busy, "last_outcome": self._goals.last_outcome}

@@ -40,7 +40,7 @@ class Parameter:
         Raises ValueError saying what was given and what was expected.
         """
         several = isinstance(self.default, list)
-        kind = type(self.default[0] if several else self.default)
+        kind = type(self.default[0]) if isinstance(self.default, list) else type(self.default)
         items = value if several and isinstance(value, list) else [value]
         found = [_as(kind, item) for item in items]
         if several != isinstance(value, list) or not found or None in found or not all(map(self._allows, found)):
@@ -49,14 +49,14 @@ class Parameter:
 
     def read(self, text: str) -> Value:
         """The value that a text from a command line stands for; raises ValueError as `accept` does."""
-        readers = {bool: _read_bool, int: int, float: float}
+        readers: dict[type, Callable[[str], Value]] = {bool: _read_bool, int: int, float: float}
         try:
             return self.accept(readers.get(type(self.default), str)(text))
         except ValueError:
             expected = self._expected(type(self.default), several=False)
             raise ValueError(f"{self.name} is {text!r}; expected {expected}") from None
 
-    def _allows(self, value: Value) -> bool:
+    def _allows(self, value: Any) -> bool:
         in_range = self.minimum is None or self.minimum <= value <= self.maximum
         return in_range and (not self.choices or value in (*self.choices, self.default)) and value == value
 
@@ -134,7 +134,7 @@ class Parameters:
         return SetParametersResult(successful=True)
 
 
-RENAMED = {"wary": "monitor_out_of_distribution"}
+RENAMED = {"optimiser": "solver", "wary": "monitor_out_of_distribution"}
 """Parameters of before, by their present names."""
 
 
@@ -156,7 +156,7 @@ def misspelt(name: str, known: Iterable[str]) -> str:
     return close[0] if close else ""
 
 
-def _as(kind: type, value: object) -> Value | None:
+def _as(kind: type, value: Any) -> Any:
     """The value if it is of that kind, None if not; YAML takes 1e-3, without a point, for a text."""
     if kind is float and type(value) in (int, str):
         try:
@@ -166,8 +166,10 @@ def _as(kind: type, value: object) -> Value | None:
     return value if type(value) is kind else None
 
 
-def _read_bool(text: str) -> bool:
-    return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
+def _read_bool(text: str) -> bool | str:
+    """A text that says neither stays one, which `accept` refuses."""
+    words: dict[str, bool | str] = {"true": True, "1": True, "false": False, "0": False}
+    return words.get(text.lower(), text)
 
 
 def _refused(reason: str) -> SetParametersResult:

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from builtin_interfaces.msg import Time
 from rclpy.action.server import ServerGoalHandle
-from rclpy.node import Node
 from visualization_msgs.msg import MarkerArray
 
 from jepa_planner.action import ReachGoalImage
@@ -22,6 +21,7 @@ from jepa_planner.msg import Plan, PlanStats
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import duration_message, pose, time_message, verdict_numbers
 from jepa_planner.nodes.markers import path_markers
+from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.nodes.state_buffer import ArmReport
 from jepa_planner.nodes.step_clock import StepSeconds
 from jepa_planner.planning.decision import Decision, Goal
@@ -90,7 +90,7 @@ class PlanPublisher:
 class PlanSink:
     """`Sink` for one action goal: plans go to the arm, progress to whoever sent the goal."""
 
-    def __init__(self, node: Node, plans: PlanPublisher, handle: ServerGoalHandle) -> None:
+    def __init__(self, node: PlannerNode, plans: PlanPublisher, handle: ServerGoalHandle) -> None:
         self.goals: list[Goal] = []
         self._count = len(handle.request.goals)
         self._node = node
@@ -99,6 +99,8 @@ class PlanSink:
 
     def send(self, decision: Decision, observation: Observation, arm: ArmReport, spent: StepSeconds) -> int:
         """Publishes the plan of a decision and its statistics; returns the plan's id."""
+        if decision.action is None:
+            raise ValueError(f"a decision that says {decision.kind.value} has no action; expected one to move")
         actions = decision.action[None] if decision.plan is None else decision.plan.actions.numpy()
         plan_id, _ = self._plans.publish(actions, observation, arm)
         stats = PlanStats(

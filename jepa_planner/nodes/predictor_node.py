@@ -104,13 +104,15 @@ class PredictorNode(PlannerNode):
                 f"{request.candidates} candidates of {request.horizon} steps; expected 1 to {MAX_CANDIDATE_STEPS} steps"
             )
         latents = torch.stack([observation_from(latent, self.model_id).latent for latent in request.context])
-        states = array_from(request.states, (frames, state), "states")
-        past = array_from(request.past_actions, (frames - 1, action), "past_actions")
-        actions = array_from(request.actions, (request.candidates, request.horizon, action), "actions")
+        arrays = (
+            array_from(request.states, (frames, state), "states"),
+            array_from(request.past_actions, (frames - 1, action), "past_actions"),
+            array_from(request.actions, (request.candidates, request.horizon, action), "actions"),
+        )
         goal = observation_from(request.goal, self.model_id).latent
         contract.check_latent(goal.shape, "goal")
         device = self._model.device
-        states, past, actions = (torch.from_numpy(array) for array in (states, past, actions))
+        states, past, actions = map(torch.from_numpy, arrays)
         return Context(latents, states, past).to(device), goal.to(device), actions.to(device)
 
 

@@ -145,7 +145,7 @@ def run(
     """
     keep_freed_memory()
     try:
-        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # a parameter file or a name on the command line is none
         print(f"jepa_planner: {error}", file=sys.stderr)
         return 1

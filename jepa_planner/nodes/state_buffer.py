@@ -119,6 +119,12 @@ class StateBuffer:
                     why = Status(StatusCode.NOTHING_CAME, text)
                 watchdog.explain(why)
 
+    def moment(self) -> tuple[Observation, ArmReport]:
+        """What was seen and felt last; raises RuntimeError where either never was."""
+        if self.observation is None or self.arm is None:
+            raise RuntimeError(f"nothing came from {IMAGE_SOURCE if self.observation is None else ARM_SOURCE} yet")
+        return self.observation, self.arm
+
     def said(self, node: str) -> Status:
         """What keeps a node from its work, by its own word and with its name."""
         return self._said.get(node, OK)

@@ -16,7 +16,7 @@ class ViewPairing(Generic[Picture]):
 
     def __init__(self, views: int, tolerance_s: float) -> None:
         self.tolerance_s = tolerance_s
-        self._waiting = [deque(maxlen=KEPT_PER_VIEW) for _ in range(views)]
+        self._waiting: list[deque[tuple[float, Picture]]] = [deque(maxlen=KEPT_PER_VIEW) for _ in range(views)]
 
     def add(self, view: int, stamp_s: float, picture: Picture) -> list[Picture] | None:
         """Takes a picture; returns the pictures of all views, in order, when it completes a moment.

@@ -118,12 +118,9 @@ class RecedingHorizonController:
         Raises RuntimeError without `start`, or after the work has ended, and ValueError where shapes differ from the
         goal's.
         """
-        if self._noise is None:
-            raise RuntimeError("no goal is pursued; call start(goals) first")
-        if observation.state is None:
-            raise ValueError("the observation has no arm state; expected that of the arm at rest")
+        self._noise_of_work()
         observation = observation.to("cpu")
-        latent, state = observation.latent, observation.state
+        latent, state = observation.latent, observation.arm_state
         self._check_shapes(observation)
         if not (latent.isfinite().all() and (observation.images is None or observation.images.isfinite().all())):
             return self._end(Reason.INVALID_LATENT, math.nan)
@@ -165,6 +162,12 @@ class RecedingHorizonController:
             if reached:
                 self._progress.reached_goal()
 
+    def _noise_of_work(self) -> NoiseSource:
+        """What searches draw from; raises RuntimeError where no work is in progress."""
+        if self._noise is None:
+            raise RuntimeError("no goal is pursued; call start(goals) first")
+        return self._noise
+
     def _go_to_goal(self, sub_goal: int) -> None:
         """Goes on to another goal image, with its own budget and without what was for the one before."""
         self._sub_goal, self._steps_in_sub_goal, self._last_plan = sub_goal, 0, None
@@ -184,12 +187,14 @@ class RecedingHorizonController:
         verdict = self._verdict
         return verdict is not None and verdict.by_work and verdict.missing in (NOTHING, LET_GO, LEAVE)
 
-    def _is_about_the_arm(self) -> bool:
-        """Whether objects lie, and lay at the first observation, as the pursued, last goal image shows them: then there
-        is nothing on the way to it.
+    def _place_of_arm_m(self) -> Tensor | None:
+        """Where the pursued, last goal image shows the tcp [3], if objects lie, and lay at the first observation, as it
+        shows them: then it is about the arm, and there is nothing on the way to it. Else None.
         """
         verdict, is_last = self._verdict, self._sub_goal == len(self._goals) - 1
-        return is_last and verdict is not None and verdict.objects_hold and not verdict.by_work
+        if not is_last or verdict is None or verdict.by_work or not verdict.objects_hold:
+            return None
+        return torch.tensor(verdict.shown_m)
 
     def _go_to_last(self) -> str:
         """Passes over the goal images on the way, which have not been reached, and says how many those are."""
@@ -227,7 +232,7 @@ class RecedingHorizonController:
         self._observed.append(observation)
 
     def _context(self) -> Context:
-        latents, states = zip(*((seen.latent, seen.state) for seen in self._observed), strict=True)
+        latents, states = zip(*((seen.latent, seen.arm_state) for seen in self._observed), strict=True)
         no_actions = torch.zeros(0, len(self._action_space.max_abs))
         executed = torch.stack(list(self._executed)) if self._executed else no_actions
         return Context(torch.stack(latents), torch.stack(states), executed)
@@ -240,10 +245,9 @@ class RecedingHorizonController:
         context, goal = self._context(), self._goal
         state = context.states[-1]
         closure = state[GRIPPER]
-        target, imagined, place_m = goal.latent, None, None
-        if self._is_about_the_arm():
-            place_m = torch.tensor(self._verdict.shown_m)
-        elif self._sub_goals is not None and not self._finishes():
+        target, imagined, place_m = goal.latent, None, self._place_of_arm_m()
+        arm_weight = 0.0 if self._judge is None else self._judge.settings.arm_weight
+        if place_m is None and self._sub_goals is not None and not self._finishes():
             imagined = self._sub_goals.target(self._observed[-1], goal.shown)
             target, news = imagined.latent, f"; {imagined}{news}"
 
@@ -255,7 +259,7 @@ class RecedingHorizonController:
             contrast.note(executable, energies)  # what the model sees, before what the arm alone tells
             if place_m is not None:
                 off_m2 = tcp_off_m2(state, executable, place_m).sum(dim=1)
-                return energies + (self._judge.settings.arm_weight * off_m2).to(energies)
+                return energies + (arm_weight * off_m2).to(energies)
             if imagined is not None:
                 return energies + imagined.arm_energy(state, executable).to(energies)
             return energies
@@ -286,7 +290,7 @@ class RecedingHorizonController:
     def _finishing_plan(self, context: Context, energy_of: EnergyFunction) -> Plan | None:
         """Where only the hand is in the way of what is done, how it gets out of it."""
         actions, horizon = None, self._solver.horizon
-        if self._finishes():
+        if self._judge is not None and self._verdict is not None and self._finishes():
             back = self._judge.settings.back
             actions = finishing_actions(self._verdict, context.states[-1], horizon, self._action_space, back)
         if actions is None:
@@ -298,7 +302,8 @@ class RecedingHorizonController:
 
     def _searched_plan(self, context: Context, target: Tensor, energy_of: EnergyFunction) -> Plan:
         proposals, deadline_s = self._sequences_to_try(context, target), self._settings.deadline_s
-        return self._solver.plan(PlanningProblem(energy_of, self._action_space, proposals), self._noise, deadline_s)
+        problem = PlanningProblem(energy_of, self._action_space, proposals)
+        return self._solver.plan(problem, self._noise_of_work(), deadline_s)
 
     def _settled(self, energy: float, plan: Plan, energy_of: EnergyFunction) -> bool:
         """Whether, of a model without a verdict, the last goal is as near as it gets."""

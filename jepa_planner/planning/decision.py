@@ -89,5 +89,13 @@ class Decision:
 
 def gave_up(reason: Reason, message: str) -> Decision:
     """The decision that ends work before anything was compared with a goal."""
-    nothing_done = {"sub_goal": 0, "sub_goals_reached": 0, "steps_in_sub_goal": 0, "total_steps": 0}
-    return Decision(DecisionKind.GAVE_UP, reason, message, math.nan, **nothing_done)
+    return Decision(
+        kind=DecisionKind.GAVE_UP,
+        reason=reason,
+        message=message,
+        energy=math.nan,
+        sub_goal=0,
+        sub_goals_reached=0,
+        steps_in_sub_goal=0,
+        total_steps=0,
+    )

@@ -59,7 +59,7 @@ class InPixels:
 
 PIXELS = "pixel_"
 """What the kind of an energy in pixels begins with; the rest is one of LATENT_ENERGIES."""
-LATENT_ENERGIES = {
+LATENT_ENERGIES: dict[str, Callable[[], Energy]] = {
     "last_step_l1": LastStepL1,
     "last_step_mse": LastStepMse,
     "summed_l1": SummedL1,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from jepa_planner.core.observation import Observation
     from jepa_planner.model.contract import Contract
+    from jepa_planner.model.contract_sections import OutOfDistributionSpec
     from jepa_planner.model.latent_statistics import LatentStatistics
     from jepa_planner.planning.energy import Energy
     from jepa_planner.planning.planner_settings import PlannerSettings
@@ -86,9 +87,7 @@ class ControllerFactory:
 
     def controller(self, goals: Sequence[Goal], max_steps: int = 0) -> Controller:
         """One that has begun with goals; max_steps bounds their actions together, 0 does not."""
-        contract, planner_settings, sub_goals = self.contract, self.planner_settings, None
-        if planner_settings.imagines(self.imagine_sub_goals, len(goals)):
-            sub_goals = SubGoals(self.sub_goal_head, planner_settings.sub_goals, len(goals))
+        contract, planner_settings = self.contract, self.planner_settings
         settings = ControllerSettings(
             context_frames=contract.context_frames,
             max_steps=max_steps,
@@ -97,19 +96,37 @@ class ControllerFactory:
         solver = self.solver or planner_settings.search().solver()
         controller = RecedingHorizonController(
             self.cost, solver, planner_settings.action_space(contract), self.energy, settings, self.seed,
-            sub_goals=sub_goals, judge=self.judge(), progress=planner_settings.progress,
+            sub_goals=self._sub_goals(len(goals)), judge=self.judge(), progress=planner_settings.progress,
         )  # fmt: skip
         controller.start(goals)
         if self.latent_statistics is None:
             return controller
-        return MonitoredController(controller, self.latent_statistics, contract.out_of_distribution, self.cost)
+        return MonitoredController(controller, self.latent_statistics, self._limits, self.cost)
 
     def judge(self) -> Judge | None:
         """One that has judged nothing yet; None without a verdict head, or where the settings do not use it."""
         if self.verdict_head is None or self.planner_settings.verdict is None:
             return None
+        if self.contract.verdict is None:
+            raise ValueError("a verdict_head is given, and the contract has no verdict; expected the bundle's own head")
         return Judge(self.verdict_head, self.contract.verdict.head.edges_m, self.planner_settings.verdict)
+
+    def _sub_goals(self, goals: int) -> SubGoals | None:
+        """What imagines them for so many goal images; None where none are imagined."""
+        settings = self.planner_settings.sub_goals
+        if not self.planner_settings.imagines(self.imagine_sub_goals, goals) or settings is None:
+            return None
+        if self.sub_goal_head is None:
+            raise ValueError("sub-goals are imagined, and no sub_goal_head is given; expected the bundle's own")
+        return SubGoals(self.sub_goal_head, settings, goals)
+
+    @property
+    def _limits(self) -> OutOfDistributionSpec:
+        """Of what latent_statistics tell."""
+        if self.contract.out_of_distribution is None:
+            raise ValueError("latent_statistics are given, and the contract has no out_of_distribution for them")
+        return self.contract.out_of_distribution
 
     def _check_in_distribution(self, goal: Tensor, number: int) -> None:
         if self.latent_statistics is not None:
-            check_goal(goal, self.latent_statistics, self.contract.out_of_distribution, f"goal image {number}")
+            check_goal(goal, self.latent_statistics, self._limits, f"goal image {number}")

@@ -67,7 +67,7 @@ def plan_offline(model: WorldModel, now: Observation, shown: Observation, factor
     if decision.plan is None:
         return OfflinePlan(torch.zeros(0, channels), decision.energy, decision.energy, (), 0.0, verdict=verdict)
     target = goal_pursued.latent if decision.imagined is None else decision.imagined.latent
-    context = Context(now.latent[None], now.state[None], torch.zeros(0, channels))
+    context = Context(now.latent[None], now.arm_state[None], torch.zeros(0, channels))
     imagined = model.rollout(context, decision.plan.actions[None])[0].cpu()
     ahead, *after = (distance_to_goal(factory.energy, x, target, channels) for x in (now.latent, *imagined))
     return OfflinePlan(

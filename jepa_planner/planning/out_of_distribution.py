@@ -43,13 +43,13 @@ class MonitoredController:
     def step(self, observation: Observation) -> Decision:
         """As the controller's `step`; gives up with UNFAMILIAR_IMAGE or SURPRISED and the number behind it."""
         observation = observation.to("cpu")
-        latent, state = observation.latent, observation.state
+        latent, state = observation.latent, observation.arm_state
         if (unknown := self._unknown(latent, state)) is not None:
             return self._give_up(*unknown)
-        self._last = self._controller.step(observation)
-        action = self._last.action
+        self._last = decision = self._controller.step(observation)
+        action = decision.action
         self._before = None if action is None else (latent, state, torch.from_numpy(action))
-        return self._last
+        return decision
 
     def note_executed(self, action: np.ndarray | Tensor) -> None:
         """As the controller's."""
@@ -61,8 +61,9 @@ class MonitoredController:
         """As the controller's; nothing was done that could surprise."""
         self._controller.forget_last_action()
         self._before = None
-        steps, total = self._last.steps_in_sub_goal - 1, self._last.total_steps - 1
-        self._last = replace(self._last, steps_in_sub_goal=steps, total_steps=total)
+        if (last := self._last) is not None:
+            steps, total = last.steps_in_sub_goal - 1, last.total_steps - 1
+            self._last = replace(last, steps_in_sub_goal=steps, total_steps=total)
 
     def _unknown(self, latent: Tensor, state: Tensor) -> tuple[Reason, str] | None:
         """What of this the model does not know, with the number behind it; NaN is left to the controller to name."""
@@ -74,15 +75,14 @@ class MonitoredController:
             detail = f"it shows the tcp {error_m:.3f} m from where the joints say, limit {self._spec.arm_error_m:.3f} m"
             return Reason.UNFAMILIAR_IMAGE, detail
         if self._before is not None:
-            surprise = self._surprise(latent)
+            surprise = self._surprise(latent, *self._before)
             if surprise > self._spec.surprise:
                 limit = f"limit {self._spec.surprise:.3g}"
                 return Reason.SURPRISED, f"energy {surprise:.3g} from what was imagined, {limit}"
         return None
 
-    def _surprise(self, latent: Tensor) -> float:
+    def _surprise(self, latent: Tensor, before: Tensor, state: Tensor, action: Tensor) -> float:
         """Energy between this observation and what the model imagines for the last action from the one before."""
-        before, state, action = self._before
         context = Context(before[None], state[None], action[None][:0])
         return float(self._cost.energies(context, latent, action[None, None])[0])
 

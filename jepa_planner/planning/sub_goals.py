@@ -167,7 +167,7 @@ class SubGoals:
     @torch.no_grad()
     def target(self, now: Observation, shown: Observation) -> SubGoal:
         """What to plan for now: an observation with the arm's state, and what the goal picture shows."""
-        settings, latent, state, goal = self.settings, now.latent, now.state, shown.latent
+        settings, latent, state, goal = self.settings, now.latent, now.arm_state, shown.latent
         guesses = self._head(now[None], shown[None])
         latents, states = guesses.latents[0], guesses.states[0]
         if (

@@ -167,7 +167,7 @@ class Judge:
     @torch.no_grad()
     def observe(self, now: Observation, goal: Observation) -> Verdict:
         """Judges an observation with the arm's state by what a goal picture shows. Raises NonFiniteVerdictError."""
-        settings, state = self.settings, now.state
+        settings, state = self.settings, now.arm_state
         opinion = self._head(now[None], goal[None])
         if not (opinion.logits.isfinite().all() and opinion.goal_states.isfinite().all()):
             raise NonFiniteVerdictError("the verdict is NaN or infinite: its head or what it is given is broken")
@@ -179,9 +179,10 @@ class Judge:
         objects_hold = certainty >= (settings.kept_certainty if self._lay_as_shown_before else enough)
         self._lay_as_shown_before, self._off_m = objects_hold, off_m
         self._note(state, objects_hold)
+        unreachable = 0.0
         # what lay there at the first observation can be there
-        may_be = settings.unreachable is not None and not objects_hold and not self._lay_as_shown
-        unreachable = float(chances[-1]) / settings.unreachable if may_be else 0.0
+        if settings.unreachable is not None and not objects_hold and not self._lay_as_shown:
+            unreachable = float(chances[-1]) / settings.unreachable
         missing = UNREACHABLE if unreachable >= 1.0 else _off_in_words(off_m)
         if objects_hold:
             missing = self._arm_missing(state, shown)
@@ -271,14 +272,16 @@ class Judge:
         if is_first:
             self._lay_as_shown = objects_hold
         tcp, closed = state[XYZ], bool(state[GRIPPER] > CLOSED)
-        held = self._grip is not None
+        grip = self._grip
+        held = grip is not None
         if self.holds(state):
             self._grip = float(state[MEASURED])
-        elif held and float(state[MEASURED]) < self._grip - LOOSENED:
+        elif grip is not None and float(state[MEASURED]) < grip - LOOSENED:
             self._grip = None
         elif held and closed and float(state[MEASURED]) > self.settings.holding:  # what it took has slipped away
             self._grip = self._took_at = None
-        if self._grip is not None or (held and tcp[Z] < self._acted_at[Z]):  # it may have let go on its way down
+        comes_down = held and self._acted_at is not None and bool(tcp[Z] < self._acted_at[Z])
+        if self._grip is not None or comes_down:  # it may have let go on its way down
             self._acted_at = tcp.clone()
         if self._grip is not None and not held and not (is_first and float(tcp[Z]) > self.settings.low_m):
             self._took_at = tcp.clone()

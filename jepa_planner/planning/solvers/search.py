@@ -53,6 +53,13 @@ class Search:
         """Whether the deadline has passed: no further batch may begin."""
         return self._clock() - self._began_s >= self._deadline_s
 
+    @property
+    def best_met(self) -> Tensor:
+        """`best`; raises RuntimeError where no energies were asked for yet."""
+        if self.best is None:
+            raise RuntimeError("no candidate was met yet; ask for energies first")
+        return self.best
+
     def iterations(self, count: int) -> Iterator[int]:
         """Numbers of so many iterations, from 0, until the deadline has passed; the first batch is computed anyway."""
         for iteration in range(count):
@@ -104,7 +111,7 @@ class Search:
     def plan(self, answer: Tensor | None = None, alternatives: Tensor | None = None) -> Plan:
         """The plan of an answer [H, A], or of the best candidate met: always that where the deadline has passed."""
         late = self.late
-        chosen = self.best if answer is None or late else answer
+        chosen = self.best_met if answer is None or late else answer
         actions = self.action_space.finish(chosen.clone())
         if late or (chosen is self.best and torch.equal(actions, chosen)):
             energy = self.best_energy

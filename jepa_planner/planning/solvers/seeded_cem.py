@@ -49,7 +49,7 @@ class SeededCem(IterativeSolver[SeededCemSettings]):
         settings, std = self.settings, search.std * self.settings.spread
         pool = self._first_batch(search, std)
         pool_energies = search.energies(pool)
-        mean = search.best
+        mean = search.best_met
         for _ in search.iterations(settings.iterations - 1):
             kept, kept_energies = best_of(pool, pool_energies, settings.kept_elites)
             candidates = search.draw(mean, std, settings.samples)

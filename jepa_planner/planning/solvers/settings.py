@@ -25,16 +25,22 @@ class SearchSettings(ABC):
     """Candidates per iteration."""
     iterations: Count = 10
     """Rounds of drawing candidates and learning from their energies."""
-    noise_correlation: ClassVar[float] = 0.0
-    """Of one step's noise with the next one's (AR(1)); a field of most solvers."""
-    proposals: ClassVar[tuple[str, ...]] = ()
-    """Sequences by name that are tried in the first iteration; a field of most solvers."""
     weighs_all: ClassVar[bool] = False
     """Whether each candidate moves the plan by its energy, rather than by being among the best."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
         self.require_known_sequences("proposals")
+
+    @property
+    def noise_correlation(self) -> float:
+        """Of one step's noise with the next one's (AR(1)); a field of most solvers."""
+        return 0.0
+
+    @property
+    def proposals(self) -> tuple[str, ...]:
+        """Sequences by name that are tried in the first iteration; a field of most solvers."""
+        return ()
 
     @abstractmethod
     def solver(self) -> Solver:
