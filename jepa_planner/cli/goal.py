@@ -95,7 +95,7 @@ def _send(args: argparse.Namespace, moments: list[tuple], cancel: threading.Even
 
 
 def _show(feedback) -> None:
-    from jepa_planner.nodes.conversions import verdict_in_words
+    from jepa_planner.nodes.verdicts import verdict_in_words
 
     line = feedback.status
     if feedback.tolerance:  # zero before the first plan, when there are no numbers yet

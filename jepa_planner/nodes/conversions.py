@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import array
-import math
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
-import torch
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from sensor_msgs.msg import Image
 
-from jepa_planner.control.arm_executive import Mode
-from jepa_planner.control.kinematics import quaternion_from_rotation, rotation_from_quaternion, rpy_from_rotation
+from jepa_planner.control.kinematics import quaternion_from_rotation, rotation_from_quaternion
 from jepa_planner.core.image_message import ConversionError, rgb_pixels
-from jepa_planner.core.observation import Observation
-from jepa_planner.msg import ArmState, Latent
-from jepa_planner.nodes.state_buffer import ArmReport
-from jepa_planner.planning.verdict import Verdict
 
 
 def seconds(stamp: Time | Duration) -> float:
@@ -72,36 +64,6 @@ def array_from(values: Sequence[float], shape: tuple[int, ...], what: str) -> np
     return flat.reshape(shape)
 
 
-def check_model(made_by: str, expected: str) -> None:
-    """Raises ConversionError where latents of one model would be given to another."""
-    if made_by != expected:
-        raise ConversionError(
-            f"latent was made by {made_by!r}, expected {expected!r}: give all nodes one bundle and the same views"
-        )
-
-
-def observation_from(message: Latent, model: str) -> Observation:
-    """What was seen, without an arm state; raises ConversionError when it comes from another model."""
-    check_model(message.model, model)
-    latent = array_from(message.data, (message.tokens, message.channels), "latent")
-    images = None
-    if message.image_shape or message.images:
-        images = torch.from_numpy(array_from(message.images, tuple(message.image_shape), "images"))
-    return Observation(torch.from_numpy(latent), images, stamp_s=seconds(message.header.stamp))
-
-
-def latent_message(observation: Observation, model: str, stamp: Time | None = None, frame_id: str = "") -> Latent:
-    """An observation as a message; where no stamp is given, its own."""
-    tokens, channels = observation.latent.shape
-    message = Latent(model=model, tokens=tokens, channels=channels, data=float_array(observation.latent.cpu().numpy()))
-    if observation.images is not None:
-        message.image_shape = list(observation.images.shape)
-        message.images = float_array(observation.images.cpu().numpy())
-    message.header.frame_id = frame_id
-    message.header.stamp = time_message(observation.stamp_s) if stamp is None else stamp
-    return message
-
-
 def point(xyz: Sequence[float] | np.ndarray) -> Point:
     """Three numbers as a point."""
     return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
@@ -134,50 +96,3 @@ def rotation_from(message: Quaternion) -> np.ndarray:
         return rotation_from_quaternion((message.x, message.y, message.z, message.w))
     except ValueError as error:
         raise ConversionError(str(error)) from error
-
-
-def xyz_rpy(message: Pose) -> np.ndarray:
-    """A pose as models know it, [6]: m, and rad extrinsic xyz; raises ConversionError where it is none."""
-    return np.concatenate([numbers(message.position), rpy_from_rotation(rotation_from(message.orientation))])
-
-
-def arm_report(message: ArmState) -> ArmReport:
-    """What arm_node said; raises ConversionError where that holds no pose."""
-    return ArmReport(
-        stamp_s=seconds(message.header.stamp),
-        mode=Mode(message.mode),
-        moving=message.moving,
-        reason=message.reason,
-        rest_since_s=seconds(message.rest_since),
-        plan_id=message.plan_id,
-        refused_plan_id=message.refused_plan_id,
-        pose=xyz_rpy(message.pose),
-        commanded_pose=xyz_rpy(message.commanded_pose),
-        closure_commanded=message.closure_commanded,
-        closure_measured=message.closure_measured,
-    )
-
-
-class Judged(Protocol):
-    """Feedback, a result or statistics: the chance that objects lie as shown, and how far off they are thought to be.
-
-    Both NaN where nothing was judged; the distance is infinite where objects are elsewhere, or not the same ones.
-    """
-
-    certainty: float
-    object_offset_m: float
-
-
-def verdict_numbers(verdict: Verdict | None) -> dict[str, float]:
-    """A verdict as the fields of `Judged`."""
-    if verdict is None:
-        return {"certainty": math.nan, "object_offset_m": math.nan}
-    return {"certainty": verdict.certainty, "object_offset_m": verdict.off_m}
-
-
-def verdict_in_words(message: Judged, missing: str = "") -> str:
-    """As `Verdict` says it, and what is missing where that is something else; empty where nothing was judged."""
-    if math.isnan(message.certainty):
-        return ""
-    said = str(Verdict(message.certainty, message.object_offset_m, missing=""))
-    return said if said.startswith(missing) else f"{said}; {missing}"

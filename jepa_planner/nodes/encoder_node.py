@@ -17,7 +17,8 @@ from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.model.contract import ContractError
 from jepa_planner.msg import Latent
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import ConversionError, image_to_array, latent_message, seconds
+from jepa_planner.nodes.conversions import ConversionError, image_to_array, seconds
+from jepa_planner.nodes.latents import latent_message
 from jepa_planner.nodes.models import MODEL_PARAMETERS, model_id, world_model
 from jepa_planner.nodes.parameters import Parameter
 from jepa_planner.nodes.planner_node import PlannerNode

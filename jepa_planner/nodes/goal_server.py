@@ -12,9 +12,9 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
 
 from jepa_planner.action import ReachGoalImage
-from jepa_planner.nodes.conversions import verdict_numbers
 from jepa_planner.nodes.goal_executor import Ended, GoalExecutor, Outcome
 from jepa_planner.nodes.planner_node import wait_until
+from jepa_planner.nodes.verdicts import verdict_numbers
 
 REJECTIONS, LAST_REJECTION = "rejections", "last_rejection"
 """Where a node's diagnostics say how many goals it rejected, and why the last one, which a rejection cannot."""

@@ -11,9 +11,10 @@ from jepa_planner.core.context import Context
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.picture_file import PictureError
 from jepa_planner.model.contract import ContractError
-from jepa_planner.nodes.conversions import ConversionError, check_model
+from jepa_planner.nodes.conversions import ConversionError
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_executor import Ended, Outcome
+from jepa_planner.nodes.latents import check_model
 from jepa_planner.nodes.predictor_node import PredictorNode
 
 

@@ -15,11 +15,13 @@ from jepa_planner.model.bundle import model_folder
 from jepa_planner.model.contract import ContractError
 from jepa_planner.msg import ArmState, Latent
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import ConversionError, arm_report, observation_from, seconds
+from jepa_planner.nodes.arm_states import arm_report
+from jepa_planner.nodes.conversions import ConversionError, seconds
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_executor import ExecutorSettings, GoalExecutor, Outcome
 from jepa_planner.nodes.goal_preparation import GoalPreparation, search_settings
 from jepa_planner.nodes.goal_server import LAST_REJECTION, REJECTIONS, GoalServer
+from jepa_planner.nodes.latents import observation_from
 from jepa_planner.nodes.local_model import LocalCost, LocalEncoder
 from jepa_planner.nodes.models import VIEWS, contract_of, model_id
 from jepa_planner.nodes.parameters import Change, Parameter

@@ -19,11 +19,12 @@ from jepa_planner.core.observation import Observation
 from jepa_planner.core.poses import apply_action
 from jepa_planner.msg import Plan, PlanStats
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import duration_message, pose, time_message, verdict_numbers
+from jepa_planner.nodes.conversions import duration_message, pose, time_message
 from jepa_planner.nodes.markers import path_markers
 from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.nodes.state_buffer import ArmReport
 from jepa_planner.nodes.step_clock import StepSeconds
+from jepa_planner.nodes.verdicts import verdict_numbers
 from jepa_planner.planning.decision import Decision, Goal
 
 

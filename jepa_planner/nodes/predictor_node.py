@@ -10,7 +10,8 @@ from jepa_planner.core.context import Context
 from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.model.bundle import model_folder
 from jepa_planner.model.contract import ContractError
-from jepa_planner.nodes.conversions import ConversionError, array_from, float_array, observation_from
+from jepa_planner.nodes.conversions import ConversionError, array_from, float_array
+from jepa_planner.nodes.latents import observation_from
 from jepa_planner.nodes.models import MODEL_PARAMETERS, model_id, world_model
 from jepa_planner.nodes.parameters import Parameter
 from jepa_planner.nodes.planner_node import PlannerNode

@@ -16,8 +16,9 @@ from torch import Tensor
 from jepa_planner.core.context import Context
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.status import OK, Status
-from jepa_planner.nodes.conversions import ConversionError, float_array, latent_message, observation_from
+from jepa_planner.nodes.conversions import ConversionError, float_array
 from jepa_planner.nodes.goal_executor import Ended, Outcome
+from jepa_planner.nodes.latents import latent_message, observation_from
 from jepa_planner.srv import EncodeImages, Rollout
 
 CHECK_PERIOD_S = 0.02

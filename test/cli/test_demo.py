@@ -12,7 +12,7 @@ from jepa_planner.cli.main import main
 from jepa_planner.cli.ros import trials
 from jepa_planner.learning.evaluation import film
 from jepa_planner.nodes.client import goal_image
-from jepa_planner.nodes.conversions import verdict_in_words
+from jepa_planner.nodes.verdicts import verdict_in_words
 from jepa_planner_sim.cli import demo
 
 RESULT = {

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped, TwistStamped
@@ -34,6 +37,11 @@ def moving(rig, arm):
     rig.until(lambda: len(rig.robot.commands) > 10)
     assert rig.state().moving
     return arm
+
+
+def test_what_moves_the_arm_needs_no_learning_library():
+    loaded = "import sys, jepa_planner.nodes.arm_node; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0
 
 
 def test_nothing_is_commanded_before_the_first_joint_state(rig):

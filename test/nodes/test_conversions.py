@@ -14,23 +14,21 @@ from sensor_msgs.msg import Image
 
 from jepa_planner.control.kinematics import rotation_from_rpy
 from jepa_planner.core.observation import Observation
+from jepa_planner.nodes.arm_states import xyz_rpy
 from jepa_planner.nodes.conversions import (
     ConversionError,
     array_from,
     array_to_image,
     duration_message,
     image_to_array,
-    latent_message,
-    observation_from,
     pose,
     quaternion,
     rotation_from,
     seconds,
     time_message,
-    verdict_in_words,
-    verdict_numbers,
-    xyz_rpy,
 )
+from jepa_planner.nodes.latents import latent_message, observation_from
+from jepa_planner.nodes.verdicts import verdict_in_words, verdict_numbers
 from jepa_planner.planning.verdict import Verdict
 
 ZEROS = Observation(torch.zeros(3, 4))

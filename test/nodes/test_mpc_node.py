@@ -28,7 +28,7 @@ from jepa_planner.model.contract_sections import OutOfDistributionSpec
 from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.model.predictor import ActionConditionedPredictor
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import xyz_rpy
+from jepa_planner.nodes.arm_states import xyz_rpy
 from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.planning.progress import ProgressSettings

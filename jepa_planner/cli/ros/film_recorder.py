@@ -10,7 +10,8 @@ from jepa_planner.action import ReachGoalImage
 from jepa_planner.learning.evaluation.film import Moment
 from jepa_planner.msg import Plan
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import image_to_array, seconds, verdict_in_words
+from jepa_planner.nodes.conversions import image_to_array, seconds
+from jepa_planner.nodes.verdicts import verdict_in_words
 
 MAX_MOMENTS = 3000
 

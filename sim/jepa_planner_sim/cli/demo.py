@@ -115,7 +115,7 @@ def _number(value: float) -> float | None:
 
 
 def _show(feedback) -> None:
-    from jepa_planner.nodes.conversions import verdict_in_words
+    from jepa_planner.nodes.verdicts import verdict_in_words
 
     if not feedback.tolerance:  # goal pictures are still being encoded
         return

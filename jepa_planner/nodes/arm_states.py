@@ -1,0 +1,34 @@
+"""What arm_node tells, as the planner takes it."""
+
+from __future__ import annotations
+
+import numpy as np
+from geometry_msgs.msg import Pose
+
+from jepa_planner.control.arm_executive import Mode
+from jepa_planner.control.kinematics import rpy_from_rotation
+from jepa_planner.msg import ArmState
+from jepa_planner.nodes.conversions import numbers, rotation_from, seconds
+from jepa_planner.nodes.state_buffer import ArmReport
+
+
+def xyz_rpy(message: Pose) -> np.ndarray:
+    """A pose as models know it, [6]: m, and rad extrinsic xyz; raises ConversionError where it is none."""
+    return np.concatenate([numbers(message.position), rpy_from_rotation(rotation_from(message.orientation))])
+
+
+def arm_report(message: ArmState) -> ArmReport:
+    """What arm_node said; raises ConversionError where that holds no pose."""
+    return ArmReport(
+        stamp_s=seconds(message.header.stamp),
+        mode=Mode(message.mode),
+        moving=message.moving,
+        reason=message.reason,
+        rest_since_s=seconds(message.rest_since),
+        plan_id=message.plan_id,
+        refused_plan_id=message.refused_plan_id,
+        pose=xyz_rpy(message.pose),
+        commanded_pose=xyz_rpy(message.commanded_pose),
+        closure_commanded=message.closure_commanded,
+        closure_measured=message.closure_measured,
+    )
