@@ -158,7 +158,7 @@ def test_the_gripper_is_commanded_as_a_finger_position(rig, arm):
     [
         ({"by_m": (0.3, 0.0, 0.0)}, "from the measured tcp"),
         ({"by_m": (np.nan, 0.0, 0.0)}, "finite"),
-        ({"closure": [float("inf")]}, "finite"),
+        ({"gripper_closure": [float("inf")]}, "finite"),
     ],
 )
 def test_a_bad_plan_moves_nothing_and_its_refusal_is_published(rig, arm, changes, reason):

@@ -1,5 +1,7 @@
 """What ends a goal before it is reached or its steps are spent: each by its name, the arm at rest."""
 
+from dataclasses import replace
+
 import torch
 from harness import ENDLESS, FAR, STALE_S, TIMEOUT_S, goal_of, moves, under_way
 from jepa_planner.msg import Plan
@@ -103,7 +105,12 @@ def test_a_latent_that_is_not_finite_ends_the_goal_by_name(rig, monkeypatch):
     _, encoder, _ = rig.planner()
     handle = under_way(rig)
     encode = encoder.encode
-    monkeypatch.setattr(encoder, "encode", lambda images: encode(images) * float("nan"))
+
+    def broken(images):
+        seen = encode(images)
+        return replace(seen, latent=seen.latent * float("nan"))
+
+    monkeypatch.setattr(encoder, "encode", broken)
     assert rig.result(handle).outcome is Outcome.INVALID_LATENT
     rig.assert_at_rest()
 
