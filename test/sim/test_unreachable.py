@@ -35,6 +35,11 @@ def reds(picture: np.ndarray) -> int:
     return int(((picture[..., 0] > 120) & (picture[..., 1] < 60)).sum())
 
 
+def test_another_scene_needs_a_seed_to_be_another_than(env):
+    with pytest.raises(ValueError, match="without a seed"):
+        env.reset(options={"unreachable": "other-scene", "vary": (), "goal_images": "one"})
+
+
 def test_a_missing_object_is_in_the_goal_pictures_alone_and_other_things_stay(env):
     observation, info, goals = set_up(env, "missing")
     assert reds(observation["images"]) == 0 < reds(goals[-1])

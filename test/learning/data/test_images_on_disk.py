@@ -10,7 +10,7 @@ import pytest
 from tiny_training import episodes
 
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes, write_shard
-from jepa_planner.learning.data.images_on_disk import ImagesOnDisk, frames_at
+from jepa_planner.learning.data.images_on_disk import ImagesOnDisk, frames_at, on_disk
 from jepa_planner.learning.training.run_folder import content_hash
 from jepa_planner.learning.training.windows import WindowSampler
 
@@ -109,6 +109,12 @@ def test_windows_and_the_hash_of_their_content_are_those_of_episodes_in_memory(o
     assert content_hash(opened) == content_hash(opened.part(np.arange(9))) == content_hash(
         Episodes(*in_memory, opened.object_pose, opened.behaviour, opened.seeds, opened.views, opened.time_step_s)
     )  # fmt: skip
+
+
+def test_only_pictures_of_files_have_files(opened):
+    assert on_disk(opened.images) is opened.images
+    with pytest.raises(TypeError, match="pictures in memory are of no file"):
+        on_disk(ALL)
 
 
 def total(images: ImagesOnDisk, number: int) -> int:
