@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.launch_description import LaunchDescription
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from jepa_planner.nodes.parameter_files import known
 from jepa_planner.nodes.parameters import Parameter, Value, misspelt
 from jepa_planner.nodes.start import SIM_NODE, Start
+from launch import LaunchDescription  # type: ignore[attr-defined]  # mypy takes the folder launch/ for the package
 
 PACKAGE = "jepa_planner"
 COMPOSED = Parameter("composed", True, "All nodes in one process, or one process each.")
