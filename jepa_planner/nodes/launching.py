@@ -11,7 +11,7 @@ from launch_ros.actions import Node
 from jepa_planner.nodes.parameter_files import known
 from jepa_planner.nodes.parameters import Parameter, Value, misspelt
 from jepa_planner.nodes.start import SIM_NODE, Start
-from launch import LaunchDescription  # type: ignore[attr-defined]  # not the folder of this checkout
+from launch import LaunchDescription  # type: ignore[attr-defined]  # mypy takes the folder launch/ for the package
 
 PACKAGE = "jepa_planner"
 COMPOSED = Parameter("composed", True, "All nodes in one process, or one process each.")

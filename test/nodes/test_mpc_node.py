@@ -108,7 +108,7 @@ def test_what_the_model_does_not_know_ends_the_goal_by_name(
 
 
 @pytest.mark.parametrize(
-    ("monitor_out_of_distribution", "knows", "says"), [(True, False, True), (True, True, False), (False, False, False)]
+    ("monitored", "knows", "says"), [(True, False, True), (True, True, False), (False, False, False)]
 )
 def test_a_planner_that_cannot_monitor_says_so_where_it_should_be(
     rig, bundle, tmp_path, monkeypatch, monitored, knows, says
@@ -255,7 +255,7 @@ def test_a_goal_without_images_or_with_an_unknown_encoding_is_rejected(rig):
     rig.planner()
     assert not rig.send_goals().accepted
     strange = goal_of(*FAR)
-    strange.views[1].encoding = "bayer_rggb8"
+    strange.views[1].encoding = "nv21"
     assert not rig.send_goals(strange).accepted
 
 
