@@ -219,6 +219,7 @@ class ArmNode(PlannerNode):
         if message.kind == Plan.KIND_HOLD:
             self.executive.hold("the planner asked to hold")
         elif not (message.poses and message.gripper_closure):
+            self.executive.refuse(message.id, Status(StatusCode.MALFORMED, "it has no first step"))
             self.get_logger().warning(f"plan {message.id} has no first step")
         else:
             try:

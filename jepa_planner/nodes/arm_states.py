@@ -8,7 +8,7 @@ from geometry_msgs.msg import Pose
 from jepa_planner.control.arm_executive import Mode
 from jepa_planner.control.kinematics import rpy_from_rotation
 from jepa_planner.msg import ArmState
-from jepa_planner.nodes.conversions import numbers, rotation_from, seconds
+from jepa_planner.nodes.conversions import ConversionError, numbers, rotation_from, seconds
 from jepa_planner.nodes.state_buffer import ArmReport
 
 
@@ -18,10 +18,16 @@ def xyz_rpy(message: Pose) -> np.ndarray:
 
 
 def arm_report(message: ArmState) -> ArmReport:
-    """What arm_node said; raises ConversionError where that holds no pose."""
+    """What arm_node said; raises ConversionError where that holds no pose, or no mode."""
+    try:
+        mode = Mode(message.mode)
+    except ValueError as error:
+        raise ConversionError(
+            f"mode is {message.mode}; expected one of {', '.join(map(str, map(int, Mode)))}"
+        ) from error
     return ArmReport(
         stamp_s=seconds(message.header.stamp),
-        mode=Mode(message.mode),
+        mode=mode,
         moving=message.moving,
         reason=message.reason,
         rest_since_s=seconds(message.rest_since),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,7 +60,7 @@ def float_array(values: np.ndarray) -> array.array:
 def array_from(values: Sequence[float], shape: tuple[int, ...], what: str) -> np.ndarray:
     """A float32 sequence field as an array [shape]; raises ConversionError when the count is another."""
     flat = np.array(values, dtype=np.float32)
-    if flat.size != int(np.prod(shape)):
+    if flat.size != math.prod(shape):
         raise ConversionError(f"{what} has {flat.size} numbers, expected {' x '.join(map(str, shape))}")
     return flat.reshape(shape)
 

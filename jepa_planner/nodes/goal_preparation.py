@@ -85,7 +85,12 @@ class GoalPreparation:
 
         def encoded(number: int) -> Observation:
             sink.report(None, f"encoding goal image {number + 1} of {count}")
-            return self._encoder.encode(request.goals[number].views)
+            observation = self._encoder.encode(request.goals[number].views)
+            try:
+                self._contract.check_observation(observation)
+            except ContractError as error:
+                raise Ended(Outcome.ENCODER_FAILED, f"encoder_node: {error}") from error
+            return observation
 
         asked = [Asked(image.step_budget, image.tolerance) for image in request.goals]
         try:

@@ -9,6 +9,8 @@ from jepa_planner.core.observation import Observation
 from jepa_planner.msg import Latent
 from jepa_planner.nodes.conversions import ConversionError, array_from, float_array, seconds, time_message
 
+IMAGE_DIMENSIONS = 4
+
 
 def check_model(made_by: str, expected: str) -> None:
     """Raises ConversionError where latents of one model would be given to another."""
@@ -24,6 +26,9 @@ def observation_from(message: Latent, model: str) -> Observation:
     latent = array_from(message.data, (message.tokens, message.channels), "latent")
     images = None
     if message.image_shape or message.images:
+        if len(message.image_shape) != IMAGE_DIMENSIONS:
+            given = list(message.image_shape)
+            raise ConversionError(f"image_shape is {given}, expected views, 3, height and width")
         images = torch.from_numpy(array_from(message.images, tuple(message.image_shape), "images"))
     return Observation(torch.from_numpy(latent), images, stamp_s=seconds(message.header.stamp))
 

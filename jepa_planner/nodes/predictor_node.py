@@ -104,7 +104,10 @@ class PredictorNode(PlannerNode):
             raise ConversionError(
                 f"{request.candidates} candidates of {request.horizon} steps; expected 1 to {MAX_CANDIDATE_STEPS} steps"
             )
-        latents = torch.stack([observation_from(latent, self.model_id).latent for latent in request.context])
+        seen = [observation_from(latent, self.model_id).latent for latent in request.context]
+        for number, latent in enumerate(seen):
+            contract.check_latent(latent.shape, f"context {number}")
+        latents = torch.stack(seen)
         arrays = (
             array_from(request.states, (frames, state), "states"),
             array_from(request.past_actions, (frames - 1, action), "past_actions"),

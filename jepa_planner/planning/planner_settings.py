@@ -89,13 +89,22 @@ class PlannerSettings(SolverSections):
 
     def save(self, folder: str | Path) -> list[str]:
         """Writes them into the folder of a bundle, as `planner.yaml`; returns what changes in one that is there, a line
-        for each value: all else in it, comments included, stays.
+        for each value: all else in it, comments included, stays. Raises BundleError for one that cannot be read.
         """
-        before, after = None, self._plain()
-        with suppress(ValueError):  # none is there, or none that can be read
-            before = from_plain(PlannerSettings, read_planner(folder))._plain()
+        after = self._plain()
+        if not (Path(folder) / PLANNER_FILE).is_file():
+            write_planner(folder, after)
+            return []
+        before = from_plain(PlannerSettings, read_planner(folder))._plain()
         write_planner(folder, after, before)
-        return [] if before is None else list(changes(before, after))
+        if not self._stands_in(folder):  # such as under names of before, which cannot be changed one by one
+            write_planner(folder, after)
+        return list(changes(before, after))
+
+    def _stands_in(self, folder: str | Path) -> bool:
+        with suppress(ValueError):
+            return from_plain(PlannerSettings, read_planner(folder)) == self
+        return False
 
     def _plain(self) -> dict[str, object]:
         """As the file has it; the solvers come last there."""

@@ -1,5 +1,6 @@
 """A bundle is there as a whole or not at all."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -34,6 +35,28 @@ def test_in_a_folder_that_is_there_the_contract_comes_last_and_other_files_stay(
     assert moved == ["a.safetensors", "z.safetensors", "model.yaml"]
     assert (tmp_path / "model.yaml").read_text() == "newer" and (tmp_path / "README.md").exists()
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_what_a_killed_process_of_the_same_number_left_is_no_obstacle(tmp_path):
+    place = tmp_path / "mine"
+    left = tmp_path / f".mine-{os.getpid()}"
+    left.mkdir()
+    write(left, "half.safetensors")
+    with whole_bundle(place) as new:
+        write(new, "model.yaml")
+    assert [path.name for path in place.iterdir()] == ["model.yaml"]
+
+
+def test_where_taking_its_place_is_cut_short_the_rest_is_kept(tmp_path, monkeypatch):
+    write(tmp_path, "model.yaml")
+
+    def full(path: Path, to: Path) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="no space left"), whole_bundle(tmp_path) as new:
+        (new / "model.yaml").write_text("newer")
+    assert (new / "model.yaml").read_text() == "newer"
 
 
 @pytest.mark.parametrize("is_there", [False, True])

@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 import pytest
-from geometry_msgs.msg import PoseStamped, TwistStamped
+from geometry_msgs.msg import Pose, PoseStamped, Quaternion, TwistStamped
 from harness import HOME_RAD, KINEMATICS, LIMITS, STALE_S
 from jepa_planner.msg import ArmState, Plan
 from rclpy.parameter import Parameter
@@ -159,6 +159,8 @@ def test_the_gripper_is_commanded_as_a_finger_position(rig, arm):
         ({"by_m": (0.3, 0.0, 0.0)}, "from the measured tcp"),
         ({"by_m": (np.nan, 0.0, 0.0)}, "finite"),
         ({"gripper_closure": [float("inf")]}, "finite"),
+        ({"poses": []}, "no first step"),
+        ({"poses": [Pose(orientation=Quaternion(w=0.5))]}, "expected a unit quaternion"),
     ],
 )
 def test_a_bad_plan_moves_nothing_and_its_refusal_is_published(rig, arm, changes, reason):

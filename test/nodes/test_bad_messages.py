@@ -11,7 +11,7 @@ from harness import FINGERS, KINEMATICS, LIMITS, picture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jepa_planner.action import ReachGoalImage
-from jepa_planner.msg import GoalImage, Latent, Plan
+from jepa_planner.msg import ArmState, GoalImage, Latent, Plan
 from jepa_planner.srv import EncodeImages, Rollout
 from rclpy.action import GoalResponse
 from rclpy.parameter import Parameter
@@ -74,11 +74,14 @@ IMAGES = st.one_of(
         },
     ),
 )  # fmt: skip
+OURS = "ours"
+"""Stands for the model of the nodes that are tried."""
 LATENTS = _stamped(
     Latent,
     {
-        "model": st.sampled_from(["", "other 1"]), "tokens": COUNTS, "channels": COUNTS,
-        "data": st.lists(SINGLES, max_size=12),
+        "model": st.sampled_from(["", "other 1", OURS]), "tokens": COUNTS, "channels": COUNTS,
+        "data": st.lists(SINGLES, max_size=12), "image_shape": st.lists(COUNTS, max_size=5),
+        "images": st.lists(SINGLES, max_size=2),
     },
 )  # fmt: skip
 GOALS = st.builds(
@@ -137,13 +140,32 @@ def test_a_goal_is_accepted_only_when_it_fits_the_model(nodes, goals, max_steps)
         assert all(np.isfinite(goal.tolerance) and goal.tolerance >= 0 for goal in goals)
 
 
+def labelled(latent: Latent, model: str) -> Latent:
+    """With the name of the nodes' model where it is to be theirs."""
+    if latent.model == OURS:
+        latent.model = model
+    return latent
+
+
 @FUZZ
 @given(LATENTS)
 def test_a_latent_of_another_shape_or_model_is_no_observation(nodes, latent):
     planner = nodes[MpcNode]
     before = planner._buffer.observation
-    planner._on_latent(latent)
-    assert planner._buffer.observation is before
+    planner._on_latent(labelled(latent, planner._model_id))
+    fits = (latent.tokens, latent.channels, len(latent.data), len(latent.images)) == (3, 4, 12, 0)
+    assert planner._buffer.observation is before or fits
+
+
+@FUZZ
+@given(st.integers(0, 255), POSES, POSES, SINGLES)
+def test_an_arm_state_that_makes_no_sense_is_no_news(nodes, mode, pose, commanded_pose, closure):
+    planner = nodes[MpcNode]
+    message = ArmState(mode=mode, pose=pose, commanded_pose=commanded_pose, closure_commanded=closure)
+    before = planner._buffer.arm
+    planner._on_arm_state(message)
+    if mode > ArmState.MODE_STOPPED:
+        assert planner._buffer.arm is before
 
 
 @FUZZ
@@ -160,6 +182,8 @@ def test_pictures_are_encoded_or_refused_in_words(nodes, views):
     COUNTS, st.lists(SINGLES, max_size=30),
 )  # fmt: skip
 def test_a_rollout_that_makes_no_sense_is_refused_in_words(nodes, context, states, past, goal, count, horizon, actions):
+    for latent in (*context, goal):
+        labelled(latent, nodes[PredictorNode].model_id)
     request = Rollout.Request(
         context=context, states=states, past_actions=past, goal=goal, candidates=count, horizon=horizon, actions=actions
     )

@@ -67,10 +67,19 @@ def test_what_is_saved_again_keeps_its_comments_and_its_bytes_but_for_the_values
     assert path.read_text() == text.replace(old, new)
 
 
-def test_what_is_saved_over_a_file_that_tells_nothing_is_written_whole(bundle):
+def test_nothing_is_saved_over_a_file_that_cannot_be_read(bundle):
     (bundle / "planner.yaml").write_text("# broken\ncem: [")
-    assert GOOD.save(bundle) == []
-    assert PlannerSettings.load(bundle, load_contract(bundle)) == GOOD
+    with pytest.raises(BundleError, match="planner.yaml"):
+        GOOD.save(bundle)
+    assert (bundle / "planner.yaml").read_text() == "# broken\ncem: ["
+
+
+def test_what_stands_under_a_name_of_before_is_replaced_and_not_written_twice(bundle):
+    path = bundle / "planner.yaml"
+    path.write_text(path.read_text().replace("solver:", "optimiser:"))
+    other = replace(GOOD, solver="icem" if GOOD.solver != "icem" else "cem")
+    assert other.save(bundle) == [f"solver: {GOOD.solver}, now {other.solver}"]
+    assert PlannerSettings.load(bundle, load_contract(bundle)) == other
 
 
 def test_a_bundle_that_does_not_say_how_to_plan_with_it_is_refused_by_name(bundle):

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from jepa_planner import __version__
 from jepa_planner.core.yaml_text import read_yaml, write_yaml
@@ -39,8 +42,7 @@ class Run:
 
         seconds: since the start; a run that went on where another was cut short took longer in all.
         """
-        before = (init or bundle) / MANIFEST_FILE
-        runs = read_yaml(before.read_text(encoding="utf-8"))["runs"] if before.is_file() else []
+        runs = _runs_before((init or bundle) / MANIFEST_FILE)
         libraries = {name: version(name) for name in LIBRARIES}
         this = {
             "stage": self.stage,
@@ -50,6 +52,17 @@ class Run:
             "versions": {"jepa_planner": __version__, "python": platform.python_version(), **libraries},
         }
         (bundle / MANIFEST_FILE).write_text(write_yaml({"runs": [*runs, this]}), encoding="utf-8")
+
+
+def _runs_before(manifest: Path) -> list[Any]:
+    """Those of a manifest; none, and a warning, where people made something else of it."""
+    if not manifest.is_file():
+        return []
+    try:
+        return list(read_yaml(manifest.read_text(encoding="utf-8"))["runs"])
+    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        print(f"warning: {manifest} tells of no runs ({error!r}): the list begins anew", file=sys.stderr)
+        return []
 
 
 def folders_of(episodes: Episodes) -> list[dict[str, object]]:
