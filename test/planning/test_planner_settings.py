@@ -69,7 +69,7 @@ def test_what_is_saved_again_keeps_its_comments_and_its_bytes_but_for_the_values
 
 def test_nothing_is_saved_over_a_file_that_cannot_be_read(bundle):
     (bundle / "planner.yaml").write_text("# broken\ncem: [")
-    with pytest.raises(BundleError, match="planner.yaml"):
+    with pytest.raises(BundleError, match=r"planner\.yaml"):
         GOOD.save(bundle)
     assert (bundle / "planner.yaml").read_text() == "# broken\ncem: ["
 
