@@ -2,7 +2,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from jepa_planner.cli.ros.goal_speed import ExecutedGoals, GoalSpeed, _pursue, goal_table, search_table, step_table
+from jepa_planner.cli.ros.goal_speed import (
+    ExecutedGoals,
+    GoalSpeed,
+    _execute_goals,
+    goal_table,
+    search_table,
+    step_table,
+)
 from jepa_planner.learning.evaluation.benchmark.timing import Timing
 from jepa_planner.nodes.client import PlannerError
 from jepa_planner.nodes.step_clock import StepSeconds
@@ -41,4 +48,4 @@ def test_goals_that_end_without_a_plan_end_the_measurement_with_their_reason(ros
     ended = SimpleNamespace(steps=0, message="the picture is unlike what the model was trained on")
     client = SimpleNamespace(set_up_task=lambda *_: task, reach=lambda *_: ended)
     with pytest.raises(PlannerError, match="no plan was made: the picture is unlike"):
-        _pursue(client, SimpleNamespace(contract=None), plans=10)
+        _execute_goals(client, SimpleNamespace(contract=None), plans=10)
