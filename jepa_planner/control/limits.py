@@ -26,33 +26,44 @@ class LimitsError(ValueError):
 
 @dataclass(frozen=True)
 class SafetyLimits:
-    """Limits of the tcp and the joints; positions in metres in the base frame, closure 0 open .. 1 closed.
-
-    `workspace_min_m` and `workspace_max_m` are the corners of the box in which the tcp may be; the lower z is the
-    minimum height over the table. `workspace_yaw_rad` holds how far the tcp may be turned about the base frame's z axis
-    either way. Velocity, acceleration and jerk limits hold per axis. Motions slow down within
-    `joint_slowdown_rad` of a joint limit's margin, and where the smallest singular value of the Jacobian falls below
-    `singularity_slowdown`. The null space of seven joints is pulled toward `posture_rad` [joints], if given.
-    """
+    """Limits of the tcp and the joints; positions are in the base frame."""
 
     robot_description: Path
+    """URDF of the arm."""
     tcp_frame: str
+    """The link of it whose poses are meant."""
     workspace_min_m: tuple[float, float, float]
+    """Lower corner of the box in which the tcp may be; its z is the minimum height over the table."""
     workspace_max_m: tuple[float, float, float]
+    """Upper corner of that box, above the lower one on each axis."""
     workspace_yaw_rad: tuple[float, float]
+    """The least and the most that the tcp may be turned about the base frame's z axis, within -pi to pi."""
     linear_velocity_m_s: float
+    """Per axis of the base frame, more than 0."""
     linear_acceleration_m_s2: float
+    """Per axis of the base frame, more than 0."""
     linear_jerk_m_s3: float
+    """Per axis of the base frame, more than 0."""
     angular_velocity_rad_s: float
+    """Per axis of the rotation vector, more than 0."""
     angular_acceleration_rad_s2: float
+    """Per axis of the rotation vector, more than 0."""
     angular_jerk_rad_s3: float
+    """Per axis of the rotation vector, more than 0."""
     gripper_rate_per_s: float
+    """Change of closure (0 open .. 1 closed) per second, more than 0."""
     joint_margin_rad: float
+    """Kept from each joint limit of the robot description, more than 0."""
     joint_slowdown_rad: float
+    """A joint that comes nearer to its margin than this slows down; more than 0."""
     joint_velocity_scale: float
+    """Share of the robot description's joint velocities that may be used, in (0, 1]."""
     singularity_slowdown: float
+    """Smallest singular value of the Jacobian below which motions slow down; more than 0."""
     max_step_m: float
+    """A first target further than this from the measured tcp is refused; more than 0."""
     posture_rad: tuple[float, ...] | None = None
+    """Where the null space of seven joints is pulled to [joints]; None: nowhere."""
 
     def __post_init__(self) -> None:
         corners = np.array([self.workspace_min_m, self.workspace_max_m])

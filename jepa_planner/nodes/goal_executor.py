@@ -64,14 +64,20 @@ class Ended(Exception):
 
 @dataclass(frozen=True)
 class ExecutorSettings:
-    """See `config/mpc_node.yaml`; waits are on the wall clock."""
+    """What ends the execution of a goal; waits are on the wall clock."""
 
     start_timeout_s: float = 10.0
+    """Longest wait for a goal's first observation, more than 0."""
     settle_s: float = 0.03
+    """An image counts when taken so long after the arm came to rest; at least 0."""
     arm_answer_timeout_s: float = 2.0
+    """Longest wait for the arm to take a plan, more than 0."""
     motion_timeout_s: float = 10.0
+    """Longest wait for the arm to rest and be seen, more than 0."""
     goal_timeout_s: float = 600.0
+    """Age at which a stamped goal image ends the goal, more than 0."""
     max_refusals: int = 3
+    """The goal ends when the arm refuses so many plans in a row; at least 1."""
 
 
 class Sink(Protocol):

@@ -27,15 +27,16 @@ CHECK_PERIOD_S = 0.02
 
 @dataclass(frozen=True)
 class ServiceTimeouts:
-    """start_s: for a service that was never there, whose node may still be starting; answer_s: for one that was.
-
-    check: raises Ended where waiting is in vain. said: what the service's node says of itself.
-    """
+    """How long a service is waited for, and what is asked meanwhile."""
 
     start_s: float
+    """For a service that was never there, whose node may still be starting; more than 0."""
     answer_s: float
+    """For one that was there, and for each answer; more than 0."""
     check: Callable[[], None]
+    """Raises Ended where waiting is in vain."""
     said: Callable[[], Status] = lambda: OK
+    """What the service's node says of itself."""
 
 
 class _Service:

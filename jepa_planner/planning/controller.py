@@ -30,14 +30,14 @@ BOUND_SLACK = 1e-5
 
 @dataclass(frozen=True)
 class ControllerSettings:
-    """context_frames: observations the model is given, fewer while there is no such history.
-
-    max_steps: actions over all goals; 0 leaves only the goals' own budgets. deadline_s: time for each search.
-    """
+    """How much the controller remembers, acts and searches."""
 
     context_frames: int = 1
+    """Observations the model is given, at least 1; fewer while there is no such history."""
     max_steps: int = 0
+    """Actions over all goals, at least 0; 0 leaves only the goals' own budgets."""
     deadline_s: float = math.inf
+    """Time for each search, more than 0."""
 
     def __post_init__(self) -> None:
         if self.context_frames < 1 or self.max_steps < 0 or not self.deadline_s > 0.0:

@@ -20,33 +20,36 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Mix:
-    """How episodes are made: the share of those that begin with each behaviour, and what goes wrong in them.
-
-    When a behaviour is over, another is drawn by the same shares. error_share: scripts that grasp beside the object.
-    noise_levels_m: one is drawn per episode and added to every scripted action. burst_chance: of some random actions in
-    a row, at each scripted step. corrected_share: scripts that come down beside where they should, and mend that.
-    careful: what lost the object is begun again, pushes that missed are mended, and what leaves the arm no room behind
-    it is placed, not pushed.
-    other_share: scripts that handle another object than the first, where there is one that can be grasped.
-    stack_share: objects that are put onto the second one, where there is one that can bear it.
-    feint_share: scripts that grasp, carry and let go where nothing lies.
-    near_share: objects that are put down at most NEAR_M from where they lie.
-    beyond_m: objects are put down up to so far beyond where scenes have them.
-    out_of_reach: one object lies where the arm may not go, or nowhere.
-    """
+    """How episodes are made: with which behaviours, and what goes wrong in them; shares and chances are in [0, 1]."""
 
     shares: tuple[tuple[str, float], ...]
+    """Of the episodes that begin with each behaviour, together 1; when one is over, another is drawn by the same
+    shares.
+    """
     error_share: float
+    """Scripts that grasp beside the object."""
     noise_levels_m: tuple[float, ...]
+    """One is drawn per episode and added to every scripted action; its spread, at least 0."""
     burst_chance: float
+    """Of some random actions in a row, at each scripted step."""
     corrected_share: float = 0.0
+    """Scripts that come down beside where they should, and mend that."""
     careful: bool = False
+    """What lost the object is begun again, pushes that missed are mended, and what leaves the arm no room behind it is
+    placed, not pushed.
+    """
     other_share: float = 0.0
+    """Scripts that handle another object than the first, where there is one that can be grasped."""
     stack_share: float = 0.0
+    """Objects that are put onto the second one, where there is one that can bear it."""
     feint_share: float = 0.0
+    """Scripts that grasp, carry and let go where nothing lies."""
     near_share: float = 0.0
+    """Objects that are put down at most NEAR_M from where they lie."""
     beyond_m: float = 0.0
+    """Objects are put down up to so far beyond where scenes have them; at least 0."""
     out_of_reach: bool = False
+    """One object lies where the arm may not go, or nowhere."""
 
     def draw(self, rng: np.random.Generator) -> str:
         """A behaviour by its share."""

@@ -18,27 +18,38 @@ BEHAVIOURS = (*MIXES, LAYOUTS)
 
 @dataclass(frozen=True)
 class CollectSettings:
-    """What to collect; the same settings and seed give the same files. behaviour names one of BEHAVIOURS.
-
-    variants, variant_steps: an episode is filmed so many times, each variant on a table that looks different
-    (`sample_appearance`), and cut into episodes of variant_steps (0: not cut), each of which looks different again.
-    vary: names as `sample_scene` takes them, or VARIED alone, which is `sample_training_scene`. per_scene: so many
-    episodes in a row have the same table, light, cameras and things, which stand elsewhere in each. views: cameras, see
-    CAMERAS. adapter: a SceneAdapter as MODULE:CLASS, which then says what lies on the table and what is done with it.
-    """
+    """What to collect; the same settings and seed give the same files."""
 
     episodes: int = 2000
+    """Done in the simulator, before variants and cuts; at least 1."""
     steps: int = 40
+    """Actions of each, at least 1."""
     seed: int = 0
+    """That of the first episode; all of them must lie below those of evaluation, from 0 up."""
     image_size_px: int = 64
+    """Width and height of the pictures."""
     vary: frozenset[str] = frozenset()
+    """Names as `sample_scene` takes them, or VARIED alone, which is `sample_training_scene`."""
     per_scene: int = 1
+    """So many episodes in a row have the same table, light, cameras and things, which stand elsewhere in each; at least
+    1, and 1 where nothing varies.
+    """
     behaviour: str = "exploration"
+    """One of BEHAVIOURS."""
     shard_episodes: int = 20
+    """Of them in one file, at least 1."""
     adapter: str = ""
+    """A SceneAdapter as MODULE:CLASS, which then says what lies on the table and what is done with it; empty: none."""
     views: tuple[str, ...] = tuple(STANDARD_CAMERAS)
+    """Cameras, some of CAMERAS, each once."""
     variants: int = 1
+    """An episode is filmed so many times, each on a table that looks different (`sample_appearance`); at least 1, and 1
+    unless vary is VARIED.
+    """
     variant_steps: int = 0
+    """Variants are cut into episodes of so many steps, each of which looks different again; a divisor of steps, 0: not
+    cut.
+    """
 
     def __post_init__(self) -> None:
         cameras_named(self.views)

@@ -45,21 +45,22 @@ class SeenWorld(Protocol):
 
 @dataclass(frozen=True)
 class Waypoint:
-    """A stage of the script: where the tcp should be (a function of the world), the gripper, and when the stage is
-    over.
-
-    The stage ends when the tcp is within `tolerance_m` of the target and `dwell` actions have passed, or after
-    `patience` actions. `name` is empty for stages that make no goal image. `yaw_rad` says where the gripper should be
-    turned to; None leaves it as it is.
-    """
+    """A stage of the script: where the tcp should be, how the gripper, and when the stage is over."""
 
     target_m: Callable[[SeenWorld], np.ndarray]
+    """Where the tcp should be, of the world."""
     closure: float
+    """Of the gripper, 0 open .. 1 closed."""
     name: str = ""
+    """Empty for stages that make no goal image."""
     tolerance_m: float = 0.008
+    """The stage ends when the tcp is within this of the target and `dwell` actions have passed."""
     dwell: int = 1
+    """Actions that must have passed before it ends there."""
     patience: int = 12
+    """The stage ends after so many actions, wherever the tcp is."""
     yaw_rad: Callable[[SeenWorld], float | None] = lambda _: None
+    """Where the gripper should be turned to, of the world; None leaves it as it is."""
 
     def gap(self, world: SeenWorld) -> tuple[np.ndarray, float]:
         """What is left to the target: metres [3] and radians."""

@@ -15,17 +15,20 @@ STANDARD_COLOUR = (0.85, 0.10, 0.10)
 
 @dataclass(frozen=True)
 class TableObject:
-    """An upright object on the table; `xy_m` is its centre in the base frame.
-
-    extents_m: length, width (across which it is grasped) and height; a round one's first two are its diameter, those of
-    a hexagon and a cross the distance between opposite faces.
-    """
+    """An upright object on the table."""
 
     shape: str = "box"
+    """box, cylinder, sphere, hexagon or cross."""
     extents_m: tuple[float, float, float] = (STANDARD_CUBE_M,) * 3
+    """Length, width (across which it is grasped) and height; a round one's first two are its diameter, those of a
+    hexagon and a cross the distance between opposite faces.
+    """
     colour: tuple[float, float, float] = STANDARD_COLOUR
+    """Red, green and blue, in [0, 1]."""
     xy_m: tuple[float, float] = (0.5, 0.0)
+    """Its centre in the base frame."""
     yaw_rad: float = 0.0
+    """Its turn about the base frame's z axis."""
 
     @property
     def grasp_period_rad(self) -> float | None:
@@ -40,34 +43,47 @@ class TableObject:
 
 @dataclass(frozen=True)
 class CameraShift:
-    """How far a camera stands from its nominal place: metres in the base frame, and radians about its own right and
-    up axes.
-    """
+    """How far a camera stands from its nominal place."""
 
     xyz_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """In the base frame."""
     tilt_rad: float = 0.0
+    """About its own right axis."""
     pan_rad: float = 0.0
+    """About its own up axis."""
 
 
 @dataclass(frozen=True)
 class BackgroundMotion:
-    """How strongly the background flickers and its texture moves (0: not at all), and the seed of both."""
+    """How strongly the background moves."""
 
     flicker: float = 0.0
+    """How strongly it flickers, at least 0; 0: not at all."""
     texture: float = 0.0
+    """How strongly its texture moves, at least 0; 0: not at all."""
     seed: int = 0
+    """Of both."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything about a scene but the arm. The task's object comes first in `objects`; the others distract."""
+    """Everything about a scene but the arm."""
 
     objects: tuple[TableObject, ...] = (TableObject(),)
+    """The task's comes first; the others distract."""
     camera_shifts: dict[str, CameraShift] = field(default_factory=dict)
+    """By the cameras' names; one that is not named stands where it should."""
     light_direction: tuple[float, float, float] = (0.6, 0.4, 1.0)
+    """Towards the light, in the base frame."""
     light_ambient: float = 0.65
+    """Share of the light that comes from everywhere, in [0, 1]."""
     light_colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Red, green and blue; white is 1 of each."""
     table_colour: tuple[float, float, float] = (0.72, 0.66, 0.56)
+    """Red, green and blue, in [0, 1]."""
     table_texture_seed: int | None = None
+    """Of the table's texture; None: it has none."""
     motion: BackgroundMotion | None = None
+    """Of the background; None: it stands still."""
     start_yaw_rad: float = 0.0
+    """How far the gripper is turned at the start."""

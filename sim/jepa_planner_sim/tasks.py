@@ -26,19 +26,22 @@ PUSH_ANGLE_RAD = 0.3
 
 @dataclass(frozen=True)
 class Task:
-    """Settings of a task: the step budget, how near start and goal may be, and the stages that make its goal images.
-
-    `few` names the stages of three-image goals; the first `len(dense)` images in order are the dense ones. cubes: on
-    the table. moved: how many objects must be where the goal image shows them.
-    """
+    """A task: how long it may take, how it begins, and the stages that make its goal images."""
 
     name: str
+    """As in TASKS."""
     max_steps: int
+    """Actions, at least 1."""
     min_distance_m: float
+    """Start and goal are at least so far apart."""
     dense: tuple[str, ...]
+    """Stages that make the dense goal images, in order."""
     few: tuple[str, ...]
+    """Stages that make the goal images where as many are asked for as there are of these."""
     cubes: int = 1
+    """On the table, at least 1."""
     moved: int = 1
+    """How many objects must be where the goal image shows them; at least 1."""
 
 
 _PLACE_STAGES = ("above", "at", "grasped", "lifted", "carried", "lowered", "placed", "left")

@@ -56,23 +56,30 @@ def has_ended(policy: Policy) -> bool:
 class WorldModelPolicy:
     """The planner as the nodes run it: encode, imagine, search, take the first action; still once it has ended.
 
-    settings: those that go with the model. solver and deadline_s: theirs where None. plan_seconds grows by the seconds
-    of each observation and plan. latent_statistics: with the model's statistics, it ends at what the model does not
-    know. verdict_head: the bundle's, which says when the work is done. imagine_sub_goals: when sub_goal_head, the
-    bundle's, is used. From `start` on, goal_latents [G, N, D] are those of the goal pictures, views and channels what
-    the model takes of an observation.
+    From `start` on, goal_latents [G, N, D] are those of the goal pictures, views and channels what the model takes of
+    an observation.
     """
 
     model: WorldModel
+    """Encodes and imagines."""
     settings: PlannerSettings
+    """Those that go with the model."""
     plan_seconds: list[float] = field(default_factory=list)
+    """Grows by the seconds of each observation and plan."""
     solver: Solver | None = None
+    """None: that of the settings."""
     deadline_s: float | None = None
+    """Time for each search, more than 0; None: that of the settings."""
     sub_goal_head: SubGoalHeadLike | None = None
+    """The bundle's; None: it has none."""
     imagine_sub_goals: ImagineMode = "never"
+    """When `sub_goal_head` is used."""
     latent_statistics: LatentStatistics | None = None
+    """With the model's, the trial ends at what the model does not know; None: it does not."""
     verdict_head: VerdictHeadLike | None = None
+    """The bundle's, which says when the work is done; None: the planner does without."""
     last: Decision | None = None
+    """The last decision; None before the first."""
 
     @property
     def image_size_px(self) -> int:

@@ -59,15 +59,14 @@ class Scene(Protocol):
 
 @dataclass(frozen=True)
 class SceneSource:
-    """Scenes that a simulator offers.
-
-    tasks: their names. perturbations: what scenes may vary, all of which varied ones do. make: from task, size of
-    pictures in pixels and names of cameras to the scene.
-    """
+    """Scenes that a simulator offers."""
 
     tasks: tuple[str, ...]
+    """Their names."""
     perturbations: tuple[str, ...]
+    """What scenes may vary, all of which varied ones do."""
     make: Callable[[str, int, Sequence[str]], Scene]
+    """From task, size of pictures in pixels and names of cameras to the scene."""
 
 
 @cache

@@ -24,19 +24,30 @@ SCENES_PER_JOB = 5
 
 @dataclass(frozen=True)
 class PolicySpec:
-    """What is tried: a baseline by its name, or ("none") the bundle of a folder, run as `jepa-planner eval` is told."""
+    """What is tried: a baseline, or a model bundle run as `jepa-planner eval` is told."""
 
     folder: Path | None
+    """Of the bundle; None: the baseline is tried."""
     baseline: str = "none"
+    """By its name; "none" where a bundle is tried."""
     search: SearchSettings | None = None
+    """How plans are searched for; None: the bundle's way."""
     deadline_s: float | None = None
+    """Time for each search, more than 0; None: the bundle's."""
     imagine_sub_goals: ImagineMode = "auto"
+    """When the bundle's sub-goals are used, where it has some."""
     dtype: str = "float32"
+    """Number type of the matrix products, as `WorldModel` takes it."""
     backend: str = "torch"
+    """What runs the model: torch or onnx."""
     threads: int = 1
+    """Cores that rollouts use on a CPU, at least 1."""
     views: tuple[str, ...] = ()
+    """Those of the model's that there are cameras for; empty: all of them."""
     monitored: bool = True
+    """The trial ends at what the model does not know, where the bundle tells."""
     verdict: bool = True
+    """The bundle's head, where it has one, says when the work is done."""
 
     def settings(self) -> dict[str, object]:
         """How the bundle is run, by the fields' names, as plain JSON types."""

@@ -24,22 +24,26 @@ Observed = Callable[[int, Scene, dict[str, np.ndarray]], None]
 
 @dataclass(frozen=True)
 class TrialSettings:
-    """What is tried: a task of an installed simulator or a SceneAdapter as MODULE:CLASS, how many scenes from which
-    seed on, goal images, and what the scenes vary.
-
-    stop_at_success: the simulator's judge ends a trial at its first success, as other projects count, and what the
-    planner says of itself does not matter. unreachable: the goals are made such, as UNREACHABLE tells; empty: they are
-    not.
-    """
+    """What is tried, on how many scenes, and what these show and vary."""
 
     task: str
+    """Of an installed simulator by name, or a SceneAdapter as MODULE:CLASS."""
     episodes: int
+    """Scenes, one trial on each; at least 1."""
     seed: int = 0
+    """That of the first scene, counted from where evaluation's begin; at least 0."""
     goal_images: str = "dense"
+    """How many pictures the planner is given: dense, one, or a count."""
     vary: frozenset[str] = frozenset()
+    """What the scenes vary, by the simulator's names."""
     strength: float = 1.0
+    """Scale of the ranges in which they vary, at least 0; 1: as documented."""
     stop_at_success: bool = False
+    """The simulator's judge ends a trial at its first success, as other projects count, and what the planner says of
+    itself does not matter.
+    """
     unreachable: str = ""
+    """The goals are made such, as UNREACHABLE tells; empty: they are not."""
 
     def __post_init__(self) -> None:
         own = ":" in self.task
@@ -60,31 +64,38 @@ class TrialSettings:
 
 @dataclass(frozen=True)
 class Trial:
-    """How one trial went; distances in metres to what the goal image shows, at the start and at the end.
-
-    success: what counts, see `run_trials`. steps: actions until the planner ended, which is when its verdict fell.
-    draws: scenes drawn until there was one that the scripted expert solves. ended, reason: what the planner said last,
-    in words and by its name in `Reason`, or, through the nodes, in `Outcome`; empty where nothing is said. certainty,
-    off_m: of the objects, as then thought to lie; None where nobody judged, and off_m where it is beyond telling.
-    first_success: after how many steps the task was solved for the first time, None where it never was or nobody
-    counted. true_since: after how many what is true at the end became so, and stayed. was_solved, solved_at_end:
-    whether the task was solved at some moment, and is once the arm has rested after the end.
-    """
+    """How one trial went; distances are to what the goal image shows."""
 
     seed: int
+    """Of the scene."""
     success: bool
+    """What counts, see `run_trials`."""
     steps: int
+    """Actions until the planner ended, which is when its verdict fell."""
     start_distance_m: float
+    """At the start."""
     distance_m: float
+    """At the end."""
     ended: str
+    """What the planner said last, in words; empty where nothing is said."""
     draws: int = 1
+    """Scenes drawn until there was one that the scripted expert solves."""
     first_success: int | None = None
+    """After how many steps the task was solved for the first time; None where it never was or nobody counted."""
     reason: str = ""
+    """What the planner said last by its name in `Reason`, or, through the nodes, in `Outcome`; empty where nothing is
+    said.
+    """
     certainty: float | None = None
+    """Chance, as then judged, that the objects lie as shown; None where nobody judged."""
     off_m: float | None = None
+    """How far off the objects were then thought to be; None where nobody judged, or it is beyond telling."""
     true_since: int | None = None
+    """After how many steps what is true at the end became so, and stayed."""
     was_solved: bool = False
+    """Whether the task was solved at some moment."""
     solved_at_end: bool = False
+    """Whether it is once the arm has rested after the end."""
 
     @property
     def reached(self) -> bool:
