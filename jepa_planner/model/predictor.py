@@ -20,18 +20,23 @@ EXTRINSICS_CHANNELS = 6
 class PredictorConfig(PredictorSizes):
     """Sizes of an `ActionConditionedPredictor`; the defaults are the released layout.
 
-    Three settings depart from the paper, for latents made of slots: slot_embedding tells tokens apart by a
-    learned embedding instead of by a place in the image, residual adds the output to the input latent, and
-    output_norm "none" leaves out the LayerNorm, which BatchNorm-standardised latents do not obey.
+    slot_embedding, residual and output_norm depart from the paper, for latents made of slots.
     """
 
     kind: Literal["transformer"] = "transformer"
+    """Its name among the kinds."""
     heads: int
+    """Of attention, which share the width."""
     max_steps: int = 32
+    """Time steps that it takes at once."""
     slot_embedding: bool = False
+    """Tokens are told apart by a learned embedding instead of by a place in the image."""
     residual: bool = False
+    """The output is added to the input latent."""
     output_norm: Literal["layernorm", "none"] = "layernorm"
+    """"none" leaves out the LayerNorm, which BatchNorm-standardised latents do not obey."""
     extrinsics: bool = True
+    """It holds weights for them, as the released layout does, which are never used."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

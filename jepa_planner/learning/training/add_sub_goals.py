@@ -48,20 +48,24 @@ milliradians and at times by thirty times its spread, which nothing foresees and
 
 @dataclass(frozen=True)
 class SubGoalRun:
-    """How long to train, from which seed, on how many of the demonstrations (None: all).
-
-    keypoints: the head looks at the pictures themselves. keypoints_of: a bundle whose head has keypoints, with which it
-    begins. trust_data: what is surely wrong with them is only said; checked: it was said before.
-    """
+    """How long to train, from which seed, and on which demonstrations."""
 
     seed: int = 0
+    """Of all random numbers."""
     iterations: int = 6000
+    """Of training, at least 1."""
     keypoints: bool = False
+    """The head looks at the pictures themselves."""
     keypoints_of: Path | None = None
+    """A bundle whose head has keypoints, with which it begins; None: with random ones."""
     episodes: int | None = None
+    """Only the first so many are learned from, at least 1; None: all."""
     command: str = ""
+    """That which is noted in the bundle as what made it."""
     trust_data: bool = False
+    """What is surely wrong with episodes is only said."""
     checked: bool = False
+    """It was said before."""
 
 
 @torch.random.fork_rng(devices=[])

@@ -23,14 +23,20 @@ LOG_EVERY = 20
 
 @dataclass(frozen=True)
 class FitSettings:
-    """AdamW with linear warm-up and a cosine to zero; `checkpoint_every` counts iterations."""
+    """AdamW with linear warm-up and a cosine to zero."""
 
     iterations: int
+    """Of training, each on one batch."""
     learning_rate: float = 6e-4
+    """The one that warm-up leads to, more than 0."""
     weight_decay: float = 0.03
+    """Of matrices alone, at least 0."""
     warm_up: int = 60
+    """Iterations until the learning rate is reached."""
     clip_norm: float = 1.0
+    """Gradients longer than this are shortened to it."""
     checkpoint_every: int = 200
+    """So many iterations lie between checkpoints, at least 1."""
 
 
 def fit(
