@@ -53,11 +53,11 @@ class Contract:
     """
 
     name: str
-    """Of the model."""
+    """The model's name."""
     version: str
-    """Of the model."""
+    """The model's version."""
     licence: str
-    """Of the weights."""
+    """Under which the weights may be used."""
     image: ImageSpec
     """What the encoder sees."""
     latent: LatentSpec
@@ -69,21 +69,21 @@ class Contract:
     training: TrainingSpec
     """Where the weights of encoder and predictor come from."""
     encoder: EncoderConfig
-    """Its sizes."""
+    """Sizes of the encoder."""
     predictor: AnyPredictorConfig | None
-    """Its sizes; None: the bundle is an encoder alone, and what stands about states and actions is meant for the
-    predictor to come.
+    """Sizes of the predictor; None: the bundle is an encoder alone, and what stands about states and actions is meant
+    for the predictor to come.
     """
     out_of_distribution: OutOfDistributionSpec | None = None
-    """Limits of what the model knows; None: nobody watches for that."""
+    """Limits of what the model knows; None: they were not measured."""
     sub_goals: SubGoalSpec | None = None
-    """None: the model imagines none."""
+    """Head and training; None: the model imagines none."""
     verdict: VerdictSpec | None = None
-    """None: energies alone tell when a goal is reached."""
+    """Head and training; None: energies alone tell when a goal is reached."""
     context_frames: int = 1
     """Observations that the predictor is given, at least 1, fewer while there is no such history."""
     format: int = FORMAT
-    """Of the bundle, in 1 to FORMAT."""
+    """Of the file, in 1 to FORMAT."""
     notes: tuple[str, ...] = ()
     """What is uncertain about the model, and what to try."""
     files: dict[str, str] = field(default_factory=dict)

@@ -15,21 +15,21 @@ class ImageSpec:
     """Camera images, as the encoder sees them."""
 
     height: int
-    """In pixels."""
+    """Rows of pixels."""
     width: int
-    """In pixels."""
+    """Columns of pixels."""
     views: tuple[str, ...]
     """A name for each camera, in the encoder's order."""
     crop: Literal["centre"] = "centre"
-    """Which part of a camera's image is kept."""
+    """Which part of a camera's image is kept: that in its centre."""
     crop_aspect: float | None = None
     """Width over height of the crop, in [0.1, 10]; None stands for that of width and height, anything else is squeezed
     into them.
     """
     mean: tuple[float, float, float] = IMAGENET_MEAN
-    """Of red, green and blue, in units of the full brightness; subtracted."""
+    """Of red, green and blue, each 0 to 1; it is subtracted."""
     std: tuple[float, float, float] = IMAGENET_STD
-    """Of red, green and blue, in units of the full brightness; divided by."""
+    """Of red, green and blue, each in that unit; what is left is divided by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class LatentSpec:
     """Latents: tokens x channels."""
 
     tokens: int
-    """Of all views together."""
+    """Patches of all views together, or slots."""
     channels: int
     """Numbers in each token."""
     grid: tuple[int, int]
@@ -80,9 +80,9 @@ class TrainingSpec:
     data: str
     """What they were learned from, in words."""
     command: str
-    """With which they were made."""
+    """What was typed to make them."""
     seeds: tuple[int, ...] = ()
-    """Of the random numbers."""
+    """Of the random numbers they were trained with."""
     steps: dict[str, int] = field(default_factory=dict)
     """Iterations of training, by stage."""
     source_files: dict[str, str] = field(default_factory=dict)
@@ -96,13 +96,13 @@ class OutOfDistributionSpec:
     """
 
     latent_distance: float
-    """Of the latent from training data."""
+    """Distance of the latent from those of the training data."""
     arm_error_m: float
-    """Between the tcp as the picture shows it and as the joints do."""
+    """Distance between the tcp as the picture shows it and as the joints do."""
     surprise: float
     """Energy between what was imagined and what came."""
     data: str
-    """What the limits were measured on, in words."""
+    """The episodes that the limits were measured on, in words."""
 
     def __post_init__(self) -> None:
         if not all(0.0 < limit < math.inf for limit in (self.latent_distance, self.arm_error_m, self.surprise)):

@@ -26,7 +26,7 @@ class EncoderConfig:
     depth: int
     """Blocks of the transformer."""
     heads: int
-    """Of attention, which share the width."""
+    """Attention heads, which share the width."""
     mlp_hidden: int
     """Numbers between the two layers of a block's MLP."""
     patch_size: int = 16
@@ -34,17 +34,17 @@ class EncoderConfig:
     tubelet_size: int = 2
     """Frames in a patch."""
     stem: Literal["patch", "conv"] = "patch"
-    """"conv" puts four 3x3 convolutions of stride 2 with BatchNorm before the transformer instead of one patch
-    projection, and works on single frames.
+    """What makes tokens of pictures: one projection of patches, or with "conv" four 3x3 convolutions of stride 2 with
+    BatchNorm, which work on single frames.
     """
     views: int = 1
-    """Cameras; of more than 1 all tokens are concatenated, each with a learned view embedding."""
+    """Cameras; if there are several, their tokens are concatenated, each with a learned view embedding."""
     slots: int = 0
     """So many learned query tokens are appended and make, read out, the latents; 0: the patches' tokens are those."""
     slot_channels: int = 0
     """Numbers that each slot is read out to; 0 without slots."""
     any_view: bool = False
-    """It has learned to do with any one of its views; needs slots."""
+    """Whether it has learned to do with any one of its views; needs slots."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_size", tuple(self.image_size))

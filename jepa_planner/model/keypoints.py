@@ -21,7 +21,7 @@ class KeypointConfig:
     views: int
     """Cameras, at least 1."""
     channels: int = 64
-    """Of the convolutions, at least 1."""
+    """Of the last convolutions, at least 1; the first has half as many."""
     keypoints: int = 32
     """Places that each view is looked at, at least 1."""
     values: int = 8

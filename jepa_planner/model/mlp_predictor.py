@@ -23,7 +23,7 @@ class MlpPredictorConfig(PredictorSizes):
     kind: Literal["mlp"] = "mlp"
     """Its name among the kinds."""
     max_steps: ClassVar[float] = math.inf
-    """Time steps that it takes at once: any number, for it looks at the last two alone."""
+    """Time steps that it takes at most: any number, as it looks at the last two alone."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

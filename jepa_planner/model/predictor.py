@@ -26,17 +26,17 @@ class PredictorConfig(PredictorSizes):
     kind: Literal["transformer"] = "transformer"
     """Its name among the kinds."""
     heads: int
-    """Of attention, which share the width."""
+    """Attention heads, which share the width."""
     max_steps: int = 32
-    """Time steps that it takes at once."""
+    """Time steps that it takes at most."""
     slot_embedding: bool = False
-    """Tokens are told apart by a learned embedding instead of by a place in the image."""
+    """Whether tokens are told apart by a learned embedding instead of by a place in the image."""
     residual: bool = False
-    """The output is added to the input latent."""
+    """Whether the output is added to the input latent."""
     output_norm: Literal["layernorm", "none"] = "layernorm"
-    """"none" leaves out the LayerNorm, which BatchNorm-standardised latents do not obey."""
+    """LayerNorm of the output, or "none", as BatchNorm-standardised latents do not obey it."""
     extrinsics: bool = True
-    """It holds weights for them, as the released layout does, which are never used."""
+    """Whether it holds weights for the cameras' places, as the released layout does, which are never used."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

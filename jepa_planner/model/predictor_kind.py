@@ -15,7 +15,7 @@ class PredictorSizes:
     """What the sizes of all kinds have in common."""
 
     kind: str
-    """Tells them apart."""
+    """Name of the kind, which tells them apart."""
     latent_channels: int
     """Numbers in each token of the encoder's latents."""
     grid: tuple[int, int]

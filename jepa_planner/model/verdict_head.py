@@ -27,7 +27,7 @@ class VerdictHeadConfig:
     state_dim: int
     """Channels of its arm states."""
     edges_m: tuple[float, ...] = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.10, 0.15, 0.25, 0.50)
-    """Distances between the classes into which it sorts how far objects are off, more than 0 and growing."""
+    """Distances between the classes into which it sorts how far objects are off: at least one, positive and growing."""
     width: int = 512
     """Numbers in the stream between the blocks, at least 1."""
     depth: int = 3
@@ -37,8 +37,8 @@ class VerdictHeadConfig:
     scene: KeypointConfig | None = None
     """Sizes of what looks at the pictures themselves; None: the head goes by latents alone."""
     arm_from_latents: bool = False
-    """Of a head with keypoints, too, how the arm stands in the goal is read from the goal's latent, which is finer
-    where cameras stand where they always did.
+    """Whether in a head with keypoints, too, how the arm stands in the goal is read from the goal's latent, which is
+    finer where cameras stand where they always did.
     """
 
     def __post_init__(self) -> None:

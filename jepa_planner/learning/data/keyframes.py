@@ -22,11 +22,11 @@ class KeyframeThresholds:
     turn_cos: float = 0.64
     """Cosine between consecutive displacements below which the arm turned (0.64 is 50 degrees)."""
     command_change: float = 0.3
-    """Of the commanded closure, more than this for the gripper to act."""
+    """The gripper acts where the commanded closure changes by more."""
     settled_change: float = 0.03
     """A measured closure that changes less has settled."""
     setting_off_m: float = 0.012
-    """An arm that moves by so much ends the wait for that."""
+    """An arm that moves by so much in a step ends the wait for fingers to settle."""
 
 
 def keyframes(states: np.ndarray, thresholds: KeyframeThresholds | None = None) -> np.ndarray:

@@ -25,26 +25,25 @@ class TrackThresholds:
     """How what the hand does is told from where it went; closures are 0 open to 1 closed."""
 
     holding: float = 0.75
-    """A closed gripper whose fingers are measured at most so far closed holds something, if it does for settled_frames.
-    """
+    """A closed gripper whose fingers are measured at most so far closed holds something."""
     settled_frames: int = 3
-    """Of holding, at least."""
+    """It does hold it if it does so for at least so many frames."""
     low_m: float = 0.06
-    """A hand below may touch what lies on the table."""
+    """A hand whose tcp is below this height may touch what lies on the table."""
     still_m: float = 0.015
-    """It does touch it if it goes farther aside than this."""
+    """A low hand that goes farther aside than this does touch it."""
     dropped_m: float = 0.02
     """What is let go more than so far above where it was taken falls."""
     contact_m: float = 0.05
     """A closed, empty hand that went so far along the table has surely met what it pushes."""
     on_the_way_m: float = 0.025
-    """It met it so far after it set off, give or take uncertainty_m."""
+    """It met that so far after it set off, give or take uncertainty_m."""
     uncertainty_m: float = 0.015
-    """Of where that was."""
+    """How uncertain it is where the two met."""
     longest_m: float = 0.2
-    """A hand that pushed farther than this has lost what it pushes."""
+    """A pushing hand that went farther than this has lost what it pushes."""
     aside_m: float = 0.015
-    """A hand pushes straight ahead, but for so much."""
+    """A hand pushes straight ahead, deviating by at most this."""
 
 
 class ObjectTrack(NamedTuple):

@@ -51,21 +51,21 @@ class SubGoalRun:
     """How long to train, from which seed, and on which demonstrations."""
 
     seed: int = 0
-    """Of all random numbers."""
+    """Seed of all random numbers."""
     iterations: int = 6000
-    """Of training, at least 1."""
+    """Batches to learn from, at least 1."""
     keypoints: bool = False
-    """The head looks at the pictures themselves."""
+    """Whether the head looks at the pictures themselves."""
     keypoints_of: Path | None = None
     """A bundle whose head has keypoints, with which it begins; None: with random ones."""
     episodes: int | None = None
     """Only the first so many are learned from, at least 1; None: all."""
     command: str = ""
-    """That which is noted in the bundle as what made it."""
+    """What was typed, as it is noted in the bundle."""
     trust_data: bool = False
-    """What is surely wrong with episodes is only said."""
+    """Whether what is surely wrong with episodes is only said."""
     checked: bool = False
-    """It was said before."""
+    """Whether that was said before, so that it need not be again."""
 
 
 @torch.random.fork_rng(devices=[])

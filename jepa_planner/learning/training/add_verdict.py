@@ -49,23 +49,23 @@ class VerdictRun:
     """How long to train, from which seed, and on which episodes."""
 
     seed: int = 0
-    """Of all random numbers."""
+    """Seed of all random numbers."""
     iterations: int | None = None
-    """Of training, at least 1; None: as many as such a head needs."""
+    """Batches to learn from, at least 1; None: as many as such a head needs."""
     keypoints: bool = False
-    """The head looks at the pictures themselves."""
+    """Whether the head looks at the pictures themselves."""
     keypoints_of: Path | None = None
     """A bundle with whose keypoints it begins; None: with those that `init` imagines sub-goals with, if it has some."""
     go_on: bool = False
-    """It begins with the whole head that `init` has."""
+    """Whether it begins with the whole head that `init` has."""
     arm_from_latents: bool = False
     """See `VerdictHeadConfig`."""
     episodes: int | None = None
     """Only the first so many demonstrations are learned from, at least 1; None: all."""
     command: str = ""
-    """That which is noted in the bundle as what made it."""
+    """What was typed, as it is noted in the bundle."""
     trust_data: bool = False
-    """What is surely wrong with episodes is only said."""
+    """Whether what is surely wrong with episodes is only said."""
     out_of_reach: tuple[Path, ...] = ()
     """Folders of episodes with a thing where no hand can bring it or take it from, or without it, of scenes that
     demonstrations show too: learned is to say so.

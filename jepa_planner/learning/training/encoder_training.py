@@ -32,7 +32,7 @@ class EncoderTraining:
     """Settings of the first stage."""
 
     fit: FitSettings
-    """How its weights are fitted."""
+    """How weights are fitted."""
     batch: int = 48
     """Windows per iteration, a multiple of per_scene."""
     window: int = 4
@@ -40,13 +40,13 @@ class EncoderTraining:
     objective: str = SHIPPED
     """Names of terms, see `JointObjective`."""
     per_scene: int = 1
-    """So many windows of a batch are of the same scene, at least 1."""
+    """Windows of a batch that are of the same scene, at least 1."""
     layout_scenes: int = 6
-    """So many scenes of layouts are seen along, where there are any."""
+    """Scenes of layouts that are seen along, where layouts are given."""
     of_variants: bool = False
-    """The windows of a scene are variants of the same motion."""
+    """Whether the windows of a scene are variants of the same motion."""
     augmented: bool = False
-    """Each scene's pictures, or each variant's, are changed alike, see `augment`."""
+    """Whether each scene's pictures, or each variant's, are changed alike, see `augment`."""
     device: str = "cpu"
     """Where the encoder is trained, such as cuda."""
 

@@ -62,11 +62,11 @@ class FineTuning:
     """How to go on."""
 
     seed: int = 0
-    """Of all random numbers."""
+    """Seed of all random numbers."""
     iterations: int = 1500
-    """Of training, each on one batch."""
+    """Batches to learn from, at least 1."""
     learning_rate: float = 1e-4
-    """The one that warm-up leads to, more than 0."""
+    """Where the warm-up ends, more than 0."""
     batch: int = 32
     """Windows per iteration."""
     episodes: int | None = None
@@ -74,9 +74,9 @@ class FineTuning:
     views: tuple[str, ...] = ()
     """The data's cameras in the order of the model's; empty: those with the model's own names."""
     name: str = ""
-    """Of the new model; empty: that of the first one with -tuned."""
+    """The new model's name; empty: that of the first one with -tuned."""
     command: str = ""
-    """That which is noted in the bundle as what made it."""
+    """What was typed, as it is noted in the bundle."""
     device: str = "cpu"
     """Where the predictor is trained, such as cuda."""
     frame: str = ""
@@ -84,7 +84,7 @@ class FineTuning:
     tcp_frame: str = ""
     """What poses are of, where episodes do not say it or it is not the model's."""
     trust_data: bool = False
-    """What is surely wrong with episodes is only said."""
+    """Whether what is surely wrong with episodes is only said."""
     predictor: PredictorKind | None = None
     """The kind; where the model has none of it, it gets a new one. None: its own, or for a model without one the usual
     kind.

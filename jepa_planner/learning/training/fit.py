@@ -26,17 +26,17 @@ class FitSettings:
     """AdamW with linear warm-up and a cosine to zero."""
 
     iterations: int
-    """Of training, each on one batch."""
+    """Batches to learn from, one after another."""
     learning_rate: float = 6e-4
-    """The one that warm-up leads to, more than 0."""
+    """Where the warm-up ends, more than 0."""
     weight_decay: float = 0.03
-    """Of matrices alone, at least 0."""
+    """Decay of weights of two or more dimensions, others having none; at least 0."""
     warm_up: int = 60
-    """Iterations until the learning rate is reached."""
+    """Iterations until the learning rate is reached, at least 0."""
     clip_norm: float = 1.0
-    """Gradients longer than this are shortened to it."""
+    """Length of the whole gradient, to which a longer one is shortened; more than 0."""
     checkpoint_every: int = 200
-    """So many iterations lie between checkpoints, at least 1."""
+    """Iterations from one checkpoint to the next, at least 1."""
 
 
 def fit(

@@ -29,7 +29,7 @@ class PredictorTraining:
     """Settings of the second stage: windows hold the context and the longest rollout, or more for teacher forcing."""
 
     fit: FitSettings
-    """How its weights are fitted."""
+    """How weights are fitted."""
     batch: int = 96
     """Windows per iteration."""
     context: int = 2
@@ -37,9 +37,9 @@ class PredictorTraining:
     rollout: int = 4
     """Frames that the predictor imagines from there, fed with its own output, at least 1."""
     rollout_weight: float = 1.0
-    """Of the error of rollouts, beside that of one step from the true past; at least 0."""
+    """Weight of the error of rollouts, beside that of one step from the true past; at least 0."""
     teacher_frames: int = 0
-    """A window holds at least so many frames; 0: as many as context and rollout need."""
+    """Frames that a window holds at least, for teacher forcing; 0: as many as context and rollout need."""
     difference: Difference = "mse"
     """How far a latent is from the true one, squared or absolute, averaged over its numbers."""
 

@@ -55,39 +55,39 @@ class Recipe:
     """For what objective and how long to train, and from which seed; sizes are those of the shipped model."""
 
     seed: int = 0
-    """Of all random numbers."""
+    """Seed of all random numbers."""
     objective: str = SHIPPED
-    """Of the first stage: names of terms, see `JointObjective`."""
+    """Names of terms of the first stage, see `JointObjective`."""
     encoder_iterations: int = 2200
-    """Of the first stage."""
+    """Iterations of the first stage."""
     encoder_batch: int = 48
     """Windows per iteration of the first stage, where the objective does not ask for more (see `batches_of`)."""
     predictor: PredictorKind | None = None
     """The kind that is planned with; None: the usual one of such latents."""
     predictor_iterations: int = 1500
-    """Of the second stage."""
+    """Iterations of the second stage."""
     sub_goal_iterations: int = 6000
-    """Of the third stage, where there are demonstrations."""
+    """Iterations of the third stage, where there are demonstrations."""
     episodes: int | None = None
     """Only the first so many are learned from, at least 1; None: all."""
     device: str = "cpu"
     """Where the model is trained, such as cuda."""
     any_view: bool = False
-    """The encoder learns to do with any one of its cameras."""
+    """Whether the encoder learns to do with any one of its cameras."""
     augmented: bool = False
-    """The first stage sees scenes turned, shifted and recoloured."""
+    """Whether the first stage sees scenes turned, shifted and recoloured."""
     init: Path | None = None
     """A bundle whose encoder and predictor the first stage begins with, instead of with random weights."""
     name: str = ""
-    """Of the model; empty: that of the bundle's folder."""
+    """The model's name; empty: that of the bundle's folder."""
     frame: str = ""
     """What poses are given in, where episodes do not say it."""
     tcp_frame: str = ""
     """What poses are of, where episodes do not say it."""
     trust_data: bool = False
-    """What is surely wrong with episodes is only said."""
+    """Whether what is surely wrong with episodes is only said."""
     command: str = ""
-    """That which is noted in the bundle as what made it."""
+    """What was typed, as it is noted in the bundle."""
 
     def __post_init__(self) -> None:
         names_in(self.objective)

@@ -28,7 +28,7 @@ class SubGoalTraining:
     """Settings of the third stage."""
 
     fit: FitSettings
-    """How its weights are fitted."""
+    """How weights are fitted."""
     batch: int = 256
     """Pairs of a present and a goal per iteration."""
     span: int = 32
@@ -40,11 +40,11 @@ class SubGoalTraining:
     relaxation: float = 0.05
     """Weight of all hypotheses alike, which leaves none behind; at least 0."""
     choice_weight: float = 0.1
-    """Of guessing which hypothesis is right, at least 0."""
+    """Weight of guessing which hypothesis is right, at least 0."""
     state_weight: float = 0.2
-    """Of arm states, in units of their spread, beside latents; at least 0."""
+    """Weight of arm states, in units of their spread, beside latents; at least 0."""
     keyframe_share: float = 0.0
-    """Of goals that are keyframes themselves, as pictures of goals mostly are; in [0, 1]."""
+    """Share of goals that are keyframes themselves, as pictures of goals mostly are; in [0, 1]."""
 
 
 class Drawn(NamedTuple):

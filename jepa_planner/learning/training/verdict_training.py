@@ -41,15 +41,15 @@ class VerdictTraining:
     """Settings of the head's training and of its calibration."""
 
     fit: FitSettings
-    """How its weights are fitted."""
+    """How weights are fitted."""
     batch: int = 256
     """Pairs of a present and a goal per iteration."""
     latent_noise: float = 0.1
     """Spread of the noise on the latents that are given, at least 0."""
     label_m: float = 0.004
-    """Spread of the error in how far things went."""
+    """Spread of the error in how far things went, more than 0."""
     state_weight: float = 1.0
-    """Of how the arm stands in the goal, beside how far things are off; at least 0."""
+    """Weight of how the arm stands in the goal, beside how far things are off; at least 0."""
     strangers: float = 0.0
     """Share of pairs of two scenes, which show other things; in [0, 1]."""
     unreachable: float = 0.15

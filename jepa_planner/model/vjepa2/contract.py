@@ -40,7 +40,7 @@ class ImportSettings:
     """What no file of weights says; the defaults are those of the published V-JEPA 2-AC planner."""
 
     name: str
-    """Of the model."""
+    """The model's name."""
     view: str = "camera"
     """The camera's name."""
     crop_aspect: float | None = None
@@ -52,7 +52,7 @@ class ImportSettings:
     time_step_s: float = 0.25
     """How long an action takes, more than 0."""
     max_step_m: float = 0.05
-    """Bounds an action per axis, at least 0."""
+    """Bound of an action along each axis, finite and at least 0."""
 
 
 def vjepa2_contract(source_model: FoundModel, settings: ImportSettings, command: str) -> Contract:
