@@ -46,31 +46,48 @@ class ContractError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """Everything that stands in `model.yaml`; `files` maps file names to their sha256.
+    """Everything that stands in `model.yaml`.
 
-    How to plan with the model stands beside it, in `planner.yaml`. predictor None: the bundle is an encoder alone, and
-    what stands about states and actions is meant for the predictor to come. sub_goals None: the model imagines none.
-    verdict None: energies alone tell when a goal is reached. notes: what is uncertain about the model, and what to try.
-    Construction raises FieldError where a value is impossible or two sections contradict each other.
+    How to plan with the model stands beside it, in `planner.yaml`. Construction raises FieldError where a value is
+    impossible or two sections contradict each other.
     """
 
     name: str
+    """The model's name."""
     version: str
+    """The model's version."""
     licence: str
+    """Under which the weights may be used."""
     image: ImageSpec
+    """What the encoder sees."""
     latent: LatentSpec
+    """What the encoder makes of it."""
     state: StateSpec
+    """How the arm stands."""
     action: ActionSpec
+    """What the arm is told to do."""
     training: TrainingSpec
+    """Where the weights of encoder and predictor come from."""
     encoder: EncoderConfig
+    """Sizes of the encoder."""
     predictor: AnyPredictorConfig | None
+    """Sizes of the predictor; None: the bundle is an encoder alone, and what stands about states and actions is meant
+    for the predictor to come.
+    """
     out_of_distribution: OutOfDistributionSpec | None = None
+    """Limits of what the model knows; None: they were not measured."""
     sub_goals: SubGoalSpec | None = None
+    """Head and training; None: the model imagines none."""
     verdict: VerdictSpec | None = None
+    """Head and training; None: energies alone tell when a goal is reached."""
     context_frames: int = 1
+    """Observations that the predictor is given, at least 1, fewer while there is no such history."""
     format: int = FORMAT
+    """Of the file, in 1 to FORMAT."""
     notes: tuple[str, ...] = ()
+    """What is uncertain about the model, and what to try."""
     files: dict[str, str] = field(default_factory=dict)
+    """Names of the bundle's files, to their sha256."""
 
     def __post_init__(self) -> None:
         encoder, predictor, latent, action = self.encoder, self.predictor, self.latent, self.action

@@ -12,37 +12,48 @@ from jepa_planner.model.verdict_head import VerdictHeadConfig
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSpec:
-    """Camera images: size in pixels that the encoder sees, one name per view, RGB normalisation.
-
-    crop_aspect: width over height of the centre crop; None stands for that of width and height, anything else is
-    squeezed into them.
-    """
+    """Camera images, as the encoder sees them."""
 
     height: int
+    """Rows of pixels."""
     width: int
+    """Columns of pixels."""
     views: tuple[str, ...]
+    """A name for each camera, in the encoder's order."""
     crop: Literal["centre"] = "centre"
+    """Which part of a camera's image is kept: that in its centre."""
     crop_aspect: float | None = None
+    """Width over height of the crop, in [0.1, 10]; None stands for that of width and height, anything else is squeezed
+    into them.
+    """
     mean: tuple[float, float, float] = IMAGENET_MEAN
+    """Of red, green and blue, each 0 to 1; it is subtracted."""
     std: tuple[float, float, float] = IMAGENET_STD
+    """Of red, green and blue, each in that unit; what is left is divided by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatentSpec:
-    """Latents: tokens x channels; grid is (rows, columns) with the views' rows stacked, or (1, slots)."""
+    """Latents: tokens x channels."""
 
     tokens: int
+    """Patches of all views together, or slots."""
     channels: int
+    """Numbers in each token."""
     grid: tuple[int, int]
+    """(rows, columns) of tokens with the views' rows stacked, or (1, slots)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StateSpec:
-    """Arm state: channel names carry units; poses of tcp_frame in frame, rotations extrinsic xyz."""
+    """Arm state: poses of the tcp, rotations extrinsic xyz."""
 
     channels: tuple[str, ...]
+    """Their names carry units."""
     frame: str
+    """What poses are given in."""
     tcp_frame: str
+    """What poses are of."""
 
     @property
     def columns(self) -> list[int]:
@@ -52,36 +63,46 @@ class StateSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ActionSpec:
-    """Action: change of state over time_step_s; max_abs bounds each channel (0 keeps it fixed)."""
+    """Action: change of state over one time step."""
 
     max_abs: tuple[float, ...]
+    """Bounds of each channel's magnitude, in its unit, finite and at least 0, which keeps it fixed."""
     time_step_s: float
+    """How long an action takes, more than 0."""
     channels: tuple[str, ...] = ACTION_CHANNELS
+    """Their names carry units."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec:
-    """Where the weights come from; source_files maps files that were imported to their sha256."""
+    """Where the weights come from."""
 
     data: str
+    """What they were learned from, in words."""
     command: str
+    """What was typed to make them."""
     seeds: tuple[int, ...] = ()
+    """Of the random numbers they were trained with."""
     steps: dict[str, int] = field(default_factory=dict)
+    """Iterations of training, by stage."""
     source_files: dict[str, str] = field(default_factory=dict)
+    """Names of files that were imported, to their sha256."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutOfDistributionSpec:
-    """Limits beyond which an observation is not what the model knows; see model/latent_statistics.py.
-
-    latent_distance: of the latent from training data. arm_error_m: between the tcp as the picture shows it and as the
-    joints do. surprise: energy between what was imagined and what came.
+    """Limits beyond which an observation is not what the model knows, positive and finite; see
+    model/latent_statistics.py.
     """
 
     latent_distance: float
+    """Distance of the latent from those of the training data."""
     arm_error_m: float
+    """Distance between the tcp as the picture shows it and as the joints do."""
     surprise: float
+    """Energy between what was imagined and what came."""
     data: str
+    """The episodes that the limits were measured on, in words."""
 
     def __post_init__(self) -> None:
         if not all(0.0 < limit < math.inf for limit in (self.latent_distance, self.arm_error_m, self.surprise)):
@@ -90,15 +111,19 @@ class OutOfDistributionSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class SubGoalSpec:
-    """Sub-goals that the model imagines: sizes of the head, where its weights come from."""
+    """Sub-goals that the model imagines."""
 
     head: SubGoalHeadConfig
+    """Sizes of the head."""
     training: TrainingSpec
+    """Where its weights come from."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictSpec:
-    """How the model tells that the work is done: sizes of the head, where its weights come from."""
+    """How the model tells that the work is done."""
 
     head: VerdictHeadConfig
+    """Sizes of the head."""
     training: TrainingSpec
+    """Where its weights come from."""

@@ -17,26 +17,34 @@ CONV_STEM_CHANNELS = (32, 64, 128)
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """Sizes of a `VideoEncoder`; the defaults are the paper's layout, the last settings depart from it.
-
-    stem "conv" puts four 3x3 convolutions of stride 2 with BatchNorm before the transformer instead of one
-    patch projection, and works on single frames. views > 1 concatenates the tokens of all cameras, each with
-    a learned view embedding; with any_view it has learned to do with any one of them. slots > 0 appends that
-    many learned query tokens and makes them, read out to slot_channels numbers each, the latents.
-    """
+    """Sizes of a `VideoEncoder`; the defaults are the paper's layout, stem and what follows it depart from it."""
 
     image_size: tuple[int, int]
+    """(height, width) in pixels, multiples of patch_size."""
     width: int
+    """Numbers in each token between the blocks."""
     depth: int
+    """Blocks of the transformer."""
     heads: int
+    """Attention heads, which share the width."""
     mlp_hidden: int
+    """Numbers between the two layers of a block's MLP."""
     patch_size: int = 16
+    """Side of a patch in pixels; 16 with the conv stem."""
     tubelet_size: int = 2
+    """Frames in a patch."""
     stem: Literal["patch", "conv"] = "patch"
+    """What makes tokens of pictures: one projection of patches, or with "conv" four 3x3 convolutions of stride 2 with
+    BatchNorm, which work on single frames.
+    """
     views: int = 1
+    """Cameras; if there are several, their tokens are concatenated, each with a learned view embedding."""
     slots: int = 0
+    """So many learned query tokens are appended and make, read out, the latents; 0: the patches' tokens are those."""
     slot_channels: int = 0
+    """Numbers that each slot is read out to; 0 without slots."""
     any_view: bool = False
+    """Whether it has learned to do with any one of its views; needs slots."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_size", tuple(self.image_size))

@@ -14,15 +14,18 @@ STRIDE = 4
 
 @dataclass(frozen=True, kw_only=True)
 class KeypointConfig:
-    """Sizes of `SpatialSoftmaxKeypoints`; keypoints: places that each view is looked at, values: numbers seen at each
-    of them.
-    """
+    """Sizes of `SpatialSoftmaxKeypoints`."""
 
     image_size: tuple[int, int]
+    """(height, width) in pixels, multiples of STRIDE."""
     views: int
+    """Cameras, at least 1."""
     channels: int = 64
+    """Of the last convolutions, at least 1; the first has half as many."""
     keypoints: int = 32
+    """Places that each view is looked at, at least 1."""
     values: int = 8
+    """Numbers seen at each of them, at least 1."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_size", tuple(self.image_size))

@@ -18,10 +18,12 @@ MAX_LATENT_NUMBERS = 2048
 
 @dataclass(frozen=True, kw_only=True)
 class MlpPredictorConfig(PredictorSizes):
-    """Sizes of an `MlpPredictor`: width of its stream, depth in blocks, numbers inside a block."""
+    """Sizes of an `MlpPredictor`; width, depth and mlp_hidden are at least 1."""
 
     kind: Literal["mlp"] = "mlp"
+    """Its name among the kinds."""
     max_steps: ClassVar[float] = math.inf
+    """Time steps that it takes at most: any number, as it looks at the last two alone."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

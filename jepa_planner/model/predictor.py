@@ -20,18 +20,23 @@ EXTRINSICS_CHANNELS = 6
 class PredictorConfig(PredictorSizes):
     """Sizes of an `ActionConditionedPredictor`; the defaults are the released layout.
 
-    Three settings depart from the paper, for latents made of slots: slot_embedding tells tokens apart by a
-    learned embedding instead of by a place in the image, residual adds the output to the input latent, and
-    output_norm "none" leaves out the LayerNorm, which BatchNorm-standardised latents do not obey.
+    slot_embedding, residual and output_norm depart from the paper, for latents made of slots.
     """
 
     kind: Literal["transformer"] = "transformer"
+    """Its name among the kinds."""
     heads: int
+    """Attention heads, which share the width."""
     max_steps: int = 32
+    """Time steps that it takes at most."""
     slot_embedding: bool = False
+    """Whether tokens are told apart by a learned embedding instead of by a place in the image."""
     residual: bool = False
+    """Whether the output is added to the input latent."""
     output_norm: Literal["layernorm", "none"] = "layernorm"
+    """LayerNorm of the output, or "none", as BatchNorm-standardised latents do not obey it."""
     extrinsics: bool = True
+    """Whether it holds weights for the cameras' places, as the released layout does, which are never used."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,20 +12,24 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, kw_only=True)
 class PredictorSizes:
-    """What the sizes of all kinds have in common.
-
-    kind tells them apart. latent_channels and grid (rows, columns) describe the encoder's latents; slots are a grid of
-    (1, slots).
-    """
+    """What the sizes of all kinds have in common."""
 
     kind: str
+    """Name of the kind, which tells them apart."""
     latent_channels: int
+    """Numbers in each token of the encoder's latents."""
     grid: tuple[int, int]
+    """(rows, columns) of those tokens; slots are a grid of (1, slots)."""
     width: int
+    """Numbers in the stream between the blocks, of each token where there are several."""
     depth: int
+    """Blocks."""
     mlp_hidden: int
+    """Numbers between the two layers of a block's MLP."""
     state_dim: int = 7
+    """Channels of arm states."""
     action_dim: int = 7
+    """Channels of actions."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "grid", tuple(self.grid))

@@ -21,20 +21,26 @@ POSE = (X, Y, Z, YAW)
 
 @dataclass(frozen=True, kw_only=True)
 class SubGoalHeadConfig:
-    """Sizes of a `SubGoalHead`; the first three describe the latents and arm states of its world model.
-
-    hypotheses: guesses at the next keyframe, for the same picture may be reached in several ways and at several paces.
-    scene: of what looks at the pictures themselves; None: the head goes by latents alone.
-    """
+    """Sizes of a `SubGoalHead`."""
 
     latent_tokens: int
+    """Tokens of a latent of its world model, at least 1."""
     latent_channels: int
+    """Numbers in each token, at least 1."""
     state_dim: int
+    """Channels of its arm states."""
     hypotheses: int = 4
+    """Guesses at the next keyframe, at least 1, for the same picture may be reached in several ways and at several
+    paces.
+    """
     width: int = 512
+    """Numbers in the stream between the blocks, at least 1."""
     depth: int = 3
+    """Residual blocks, at least 1."""
     dropout: float = 0.05
+    """Share of the numbers inside a block that training leaves out, in [0, 1)."""
     scene: KeypointConfig | None = None
+    """Sizes of what looks at the pictures themselves; None: the head goes by latents alone."""
 
     def __post_init__(self) -> None:
         if min(self.hypotheses, self.width, self.depth) < 1 or not 0.0 <= self.dropout < 1.0:

@@ -18,22 +18,28 @@ GOAL_STATE_WIDTH = 256
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictHeadConfig:
-    """Sizes of a `VerdictHead`; the first three describe the latents and arm states of its world model.
-
-    edges_m: distances between the classes into which it sorts how far objects are off. scene: of what looks at the
-    pictures themselves; None: the head goes by latents alone. arm_from_latents: of a head with keypoints, too, how the
-    arm stands in the goal is read from the goal's latent, which is finer where cameras stand where they always did.
-    """
+    """Sizes of a `VerdictHead`."""
 
     latent_tokens: int
+    """Tokens of a latent of its world model, at least 1."""
     latent_channels: int
+    """Numbers in each token, at least 1."""
     state_dim: int
+    """Channels of its arm states."""
     edges_m: tuple[float, ...] = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.10, 0.15, 0.25, 0.50)
+    """Distances between the classes into which it sorts how far objects are off: at least one, positive and growing."""
     width: int = 512
+    """Numbers in the stream between the blocks, at least 1."""
     depth: int = 3
+    """Residual blocks, at least 1."""
     dropout: float = 0.05
+    """Share of the numbers inside a block that training leaves out, in [0, 1)."""
     scene: KeypointConfig | None = None
+    """Sizes of what looks at the pictures themselves; None: the head goes by latents alone."""
     arm_from_latents: bool = False
+    """Whether in a head with keypoints, too, how the arm stands in the goal is read from the goal's latent, which is
+    finer where cameras stand where they always did.
+    """
 
     def __post_init__(self) -> None:
         if min(self.width, self.depth) < 1 or not 0.0 <= self.dropout < 1.0:

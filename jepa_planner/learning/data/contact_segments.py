@@ -19,17 +19,20 @@ GRASP, PUSH = 0, 1
 
 @dataclass(frozen=True)
 class ContactThresholds:
-    """command_change: of the commanded closure, for the gripper to act. holding: fingers measured at most so far
-    closed settle_steps after a command to close hold something. shortest_steps: of holding it. low_m: a closed, empty
-    gripper below pushes what it meets, if it moves by pushed_m.
-    """
+    """What counts as gripping, holding and pushing; closures are 0 open to 1 closed."""
 
     command_change: float = 0.3
+    """The gripper acts where the commanded closure changes by more."""
     holding: float = 0.75
+    """Fingers that are measured at most so far closed settle_steps after a command to close hold something."""
     settle_steps: int = 2
+    """Time steps that fingers are given to settle after a command."""
     shortest_steps: int = 4
+    """Time steps of holding something, at least."""
     low_m: float = 0.035
+    """A closed, empty gripper whose tcp is below this height pushes what it meets, if it moves by pushed_m."""
     pushed_m: float = 0.03
+    """It pushes if it goes farther than this along the table from where it came down."""
 
 
 class ContactSegment(NamedTuple):

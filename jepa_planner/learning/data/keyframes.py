@@ -15,18 +15,18 @@ from jepa_planner.core.arm_layout import GRIPPER, MEASURED, XYZ
 
 @dataclass(frozen=True)
 class KeyframeThresholds:
-    """What counts as motion, turning and gripping, per time step.
-
-    moving_m: a tcp that moves less rests. turn_cos: cosine between consecutive displacements below which the arm turned
-    (0.64 is 50 degrees). command_change: of the commanded closure, for the gripper to act. settled_change: a
-    measured closure that changes less has settled; an arm that sets off by setting_off_m ends the wait for that.
-    """
+    """What counts as motion, turning and gripping, per time step; closures are 0 open to 1 closed."""
 
     moving_m: float = 0.006
+    """A tcp that moves less rests."""
     turn_cos: float = 0.64
+    """Cosine between consecutive displacements below which the arm turned (0.64 is 50 degrees)."""
     command_change: float = 0.3
+    """The gripper acts where the commanded closure changes by more."""
     settled_change: float = 0.03
+    """A measured closure that changes less has settled."""
     setting_off_m: float = 0.012
+    """An arm that moves by so much in a step ends the wait for fingers to settle."""
 
 
 def keyframes(states: np.ndarray, thresholds: KeyframeThresholds | None = None) -> np.ndarray:

@@ -22,23 +22,28 @@ CLOSED = 0.5
 
 @dataclass(frozen=True)
 class TrackThresholds:
-    """holding: a closed gripper whose fingers are measured at most so far closed holds something, if it does for
-    settled_frames. low_m: a hand below may touch what lies on the table, and does if it goes farther aside than
-    still_m. dropped_m: what is let go so far above where it was taken falls. contact_m: a closed, empty hand that went
-    so far along the table has surely met what it pushes, on_the_way_m (give or take uncertainty_m) after it set off;
-    one that went longest_m has lost it. aside_m: it pushes straight ahead, but for so much.
-    """
+    """How what the hand does is told from where it went; closures are 0 open to 1 closed."""
 
     holding: float = 0.75
+    """A closed gripper whose fingers are measured at most so far closed holds something."""
     settled_frames: int = 3
+    """It does hold it if it does so for at least so many frames."""
     low_m: float = 0.06
+    """A hand whose tcp is below this height may touch what lies on the table."""
     still_m: float = 0.015
+    """A low hand that goes farther aside than this does touch it."""
     dropped_m: float = 0.02
+    """What is let go more than so far above where it was taken falls."""
     contact_m: float = 0.05
+    """A closed, empty hand that went so far along the table has surely met what it pushes."""
     on_the_way_m: float = 0.025
+    """It met that so far after it set off, give or take uncertainty_m."""
     uncertainty_m: float = 0.015
+    """How uncertain it is where the two met."""
     longest_m: float = 0.2
+    """A pushing hand that went farther than this has lost what it pushes."""
     aside_m: float = 0.015
+    """A hand pushes straight ahead, deviating by at most this."""
 
 
 class ObjectTrack(NamedTuple):

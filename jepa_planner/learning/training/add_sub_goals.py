@@ -48,20 +48,24 @@ milliradians and at times by thirty times its spread, which nothing foresees and
 
 @dataclass(frozen=True)
 class SubGoalRun:
-    """How long to train, from which seed, on how many of the demonstrations (None: all).
-
-    keypoints: the head looks at the pictures themselves. keypoints_of: a bundle whose head has keypoints, with which it
-    begins. trust_data: what is surely wrong with them is only said; checked: it was said before.
-    """
+    """How long to train, from which seed, and on which demonstrations."""
 
     seed: int = 0
+    """Seed of all random numbers."""
     iterations: int = 6000
+    """Batches to learn from, at least 1."""
     keypoints: bool = False
+    """Whether the head looks at the pictures themselves."""
     keypoints_of: Path | None = None
+    """A bundle whose head has keypoints, with which it begins; None: with random ones."""
     episodes: int | None = None
+    """Only the first so many are learned from, at least 1; None: all."""
     command: str = ""
+    """What was typed, as it is noted in the bundle."""
     trust_data: bool = False
+    """Whether what is surely wrong with episodes is only said."""
     checked: bool = False
+    """Whether that was said before, so that it need not be again."""
 
 
 @torch.random.fork_rng(devices=[])

@@ -46,26 +46,30 @@ HELD_OUT_SHARE = 0.1
 
 @dataclass(frozen=True)
 class VerdictRun:
-    """How long to train (None: as long as such a head needs), from which seed, on how many of the demonstrations (None:
-    all).
-
-    out_of_reach: folders of episodes with a thing where no hand can bring it or take it from, or without it, of scenes
-    that demonstrations show too: learned is to say so. keypoints: the head looks at the pictures themselves.
-    keypoints_of: a bundle with whose keypoints it begins (None: with those that `init` imagines sub-goals with, if it
-    has some). go_on: it begins with the whole head that `init` has. arm_from_latents: see `VerdictHeadConfig`.
-    trust_data: what is surely wrong with them is only said.
-    """
+    """How long to train, from which seed, and on which episodes."""
 
     seed: int = 0
+    """Seed of all random numbers."""
     iterations: int | None = None
+    """Batches to learn from, at least 1; None: as many as such a head needs."""
     keypoints: bool = False
+    """Whether the head looks at the pictures themselves."""
     keypoints_of: Path | None = None
+    """A bundle with whose keypoints it begins; None: with those that `init` imagines sub-goals with, if it has some."""
     go_on: bool = False
+    """Whether it begins with the whole head that `init` has."""
     arm_from_latents: bool = False
+    """See `VerdictHeadConfig`."""
     episodes: int | None = None
+    """Only the first so many demonstrations are learned from, at least 1; None: all."""
     command: str = ""
+    """What was typed, as it is noted in the bundle."""
     trust_data: bool = False
+    """Whether what is surely wrong with episodes is only said."""
     out_of_reach: tuple[Path, ...] = ()
+    """Folders of episodes with a thing where no hand can bring it or take it from, or without it, of scenes that
+    demonstrations show too: learned is to say so.
+    """
 
 
 @torch.random.fork_rng(devices=[])

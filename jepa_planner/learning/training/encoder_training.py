@@ -29,22 +29,26 @@ from jepa_planner.model.preprocess import preprocess
 
 @dataclass(frozen=True)
 class EncoderTraining:
-    """Settings of the first stage; objective: names of terms, see `JointObjective`.
-
-    per_scene: so many windows of a batch are of the same scene; of_variants: they are variants of the same motion.
-    layout_scenes: so many scenes of layouts are seen along. augmented: each scene's pictures, or each variant's, are
-    changed alike, see `augment`.
-    """
+    """Settings of the first stage."""
 
     fit: FitSettings
+    """How weights are fitted."""
     batch: int = 48
+    """Windows per iteration, a multiple of per_scene."""
     window: int = 4
+    """Frames per window."""
     objective: str = SHIPPED
+    """Names of terms, see `JointObjective`."""
     per_scene: int = 1
+    """Windows of a batch that are of the same scene, at least 1."""
     layout_scenes: int = 6
+    """Scenes of layouts that are seen along, where layouts are given."""
     of_variants: bool = False
+    """Whether the windows of a scene are variants of the same motion."""
     augmented: bool = False
+    """Whether each scene's pictures, or each variant's, are changed alike, see `augment`."""
     device: str = "cpu"
+    """Where the encoder is trained, such as cuda."""
 
 
 @torch.random.fork_rng(devices=[])

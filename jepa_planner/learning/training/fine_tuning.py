@@ -59,24 +59,36 @@ TEACHER_FRAMES: dict[Difference, int] = {"l1": 8, "mse": 0}
 
 @dataclass(frozen=True)
 class FineTuning:
-    """How to go on. views: the data's cameras in the order of the model's, by the model's own names if empty. frame,
-    tcp_frame: what poses are given in and of, where episodes do not say it or it is not the model's. predictor: the
-    kind; where the model has none of it, it gets a new one. None: its own, or for a model without one the usual kind.
-    """
+    """How to go on."""
 
     seed: int = 0
+    """Seed of all random numbers."""
     iterations: int = 1500
+    """Batches to learn from, at least 1."""
     learning_rate: float = 1e-4
+    """Where the warm-up ends, more than 0."""
     batch: int = 32
+    """Windows per iteration."""
     episodes: int | None = None
+    """Only the first so many are learned from, at least 1; None: all."""
     views: tuple[str, ...] = ()
+    """The data's cameras in the order of the model's; empty: those with the model's own names."""
     name: str = ""
+    """The new model's name; empty: that of the first one with -tuned."""
     command: str = ""
+    """What was typed, as it is noted in the bundle."""
     device: str = "cpu"
+    """Where the predictor is trained, such as cuda."""
     frame: str = ""
+    """What poses are given in, where episodes do not say it or it is not the model's."""
     tcp_frame: str = ""
+    """What poses are of, where episodes do not say it or it is not the model's."""
     trust_data: bool = False
+    """Whether what is surely wrong with episodes is only said."""
     predictor: PredictorKind | None = None
+    """The kind; where the model has none of it, it gets a new one. None: its own, or for a model without one the usual
+    kind.
+    """
 
 
 RESTING_ON_ENCODER = (ENCODER_FILE, SUB_GOALS_FILE, VERDICT_FILE)

@@ -23,14 +23,20 @@ LOG_EVERY = 20
 
 @dataclass(frozen=True)
 class FitSettings:
-    """AdamW with linear warm-up and a cosine to zero; `checkpoint_every` counts iterations."""
+    """AdamW with linear warm-up and a cosine to zero."""
 
     iterations: int
+    """Batches to learn from, one after another."""
     learning_rate: float = 6e-4
+    """Where the warm-up ends, more than 0."""
     weight_decay: float = 0.03
+    """Decay of weights of two or more dimensions, others having none; at least 0."""
     warm_up: int = 60
+    """Iterations until the learning rate is reached, at least 0."""
     clip_norm: float = 1.0
+    """Length of the whole gradient, to which a longer one is shortened; more than 0."""
     checkpoint_every: int = 200
+    """Iterations from one checkpoint to the next, at least 1."""
 
 
 def fit(

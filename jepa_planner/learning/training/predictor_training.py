@@ -26,18 +26,22 @@ DIFFERENCES: dict[Difference, Callable[[Tensor], Tensor]] = {"mse": torch.square
 
 @dataclass(frozen=True)
 class PredictorTraining:
-    """Settings of the second stage: windows hold the context and the longest rollout, or more for teacher forcing.
-
-    difference: how far a latent is from the true one, squared or absolute, averaged over its numbers.
-    """
+    """Settings of the second stage: windows hold the context and the longest rollout, or more for teacher forcing."""
 
     fit: FitSettings
+    """How weights are fitted."""
     batch: int = 96
+    """Windows per iteration."""
     context: int = 2
+    """True frames that a rollout begins with, at least 1."""
     rollout: int = 4
+    """Frames that the predictor imagines from there, fed with its own output, at least 1."""
     rollout_weight: float = 1.0
+    """Weight of the error of rollouts, beside that of one step from the true past; at least 0."""
     teacher_frames: int = 0
+    """Frames that a window holds at least, for teacher forcing; 0: as many as context and rollout need."""
     difference: Difference = "mse"
+    """How far a latent is from the true one, squared or absolute, averaged over its numbers."""
 
     @property
     def window(self) -> int:

@@ -52,30 +52,42 @@ SHIPPED_PLANNING = PlannerSettings(
 
 @dataclass(frozen=True)
 class Recipe:
-    """For what objective (see `JointObjective`) and how long to train, and from which seed; sizes are those of the
-    shipped model. any_view: the encoder learns to do with any one of its cameras. init: a bundle whose encoder and
-    predictor the first stage begins with, instead of with random weights. augmented: the first stage sees scenes
-    turned, shifted and recoloured. predictor: the kind that is planned with; None: the usual one of such latents.
-    frame, tcp_frame: what poses are given in and of, where episodes do not say it.
-    """
+    """For what objective and how long to train, and from which seed; sizes are those of the shipped model."""
 
     seed: int = 0
+    """Seed of all random numbers."""
     objective: str = SHIPPED
+    """Names of terms of the first stage, see `JointObjective`."""
     encoder_iterations: int = 2200
+    """Iterations of the first stage."""
     encoder_batch: int = 48
+    """Windows per iteration of the first stage, where the objective does not ask for more (see `batches_of`)."""
     predictor: PredictorKind | None = None
+    """The kind that is planned with; None: the usual one of such latents."""
     predictor_iterations: int = 1500
+    """Iterations of the second stage."""
     sub_goal_iterations: int = 6000
+    """Iterations of the third stage, where there are demonstrations."""
     episodes: int | None = None
+    """Only the first so many are learned from, at least 1; None: all."""
     device: str = "cpu"
+    """Where the model is trained, such as cuda."""
     any_view: bool = False
+    """Whether the encoder learns to do with any one of its cameras."""
     augmented: bool = False
+    """Whether the first stage sees scenes turned, shifted and recoloured."""
     init: Path | None = None
+    """A bundle whose encoder and predictor the first stage begins with, instead of with random weights."""
     name: str = ""
+    """The model's name; empty: that of the bundle's folder."""
     frame: str = ""
+    """What poses are given in, where episodes do not say it."""
     tcp_frame: str = ""
+    """What poses are of, where episodes do not say it."""
     trust_data: bool = False
+    """Whether what is surely wrong with episodes is only said."""
     command: str = ""
+    """What was typed, as it is noted in the bundle."""
 
     def __post_init__(self) -> None:
         names_in(self.objective)

@@ -25,24 +25,26 @@ HELD_OUT_DRAWS = 3000
 
 @dataclass(frozen=True)
 class SubGoalTraining:
-    """Settings of the third stage.
-
-    span: a goal lies at most so many steps ahead. latent_noise: spread of the noise on the latents that are given.
-    temperature: how fast a hypothesis' share in the loss falls with its error. relaxation: weight of all hypotheses
-    alike, which leaves none behind. choice_weight: of guessing which hypothesis is right. state_weight: of arm states,
-    in units of their spread, beside latents. keyframe_share: of goals that are key keyframes themselves, as pictures of
-    goals mostly are.
-    """
+    """Settings of the third stage."""
 
     fit: FitSettings
+    """How weights are fitted."""
     batch: int = 256
+    """Pairs of a present and a goal per iteration."""
     span: int = 32
+    """A goal lies at most so many steps ahead, at least 1."""
     latent_noise: float = 0.1
+    """Spread of the noise on the latents that are given, at least 0."""
     temperature: float = 0.05
+    """How fast a hypothesis' share in the loss falls with its error, more than 0: the lower, the faster."""
     relaxation: float = 0.05
+    """Weight of all hypotheses alike, which leaves none behind; at least 0."""
     choice_weight: float = 0.1
+    """Weight of guessing which hypothesis is right, at least 0."""
     state_weight: float = 0.2
+    """Weight of arm states, in units of their spread, beside latents; at least 0."""
     keyframe_share: float = 0.0
+    """Share of goals that are keyframes themselves, as pictures of goals mostly are; in [0, 1]."""
 
 
 class Drawn(NamedTuple):

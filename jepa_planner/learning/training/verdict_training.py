@@ -38,22 +38,28 @@ HANDS = 9
 
 @dataclass(frozen=True)
 class VerdictTraining:
-    """latent_noise: spread of the noise on the latents that are given. label_m: of the error in how far things went.
-    state_weight: of how the arm stands in the goal. strangers: share of pairs of two scenes, which show other things.
-    unreachable: share of pairs in one of which a thing is out of reach or gone, where such episodes are given.
-    false_alarms: share of things that are far off which the head may call done, when it is calibrated; refusals: of
-    those that can be brought to their places which it may call out of reach.
-    """
+    """Settings of the head's training and of its calibration."""
 
     fit: FitSettings
+    """How weights are fitted."""
     batch: int = 256
+    """Pairs of a present and a goal per iteration."""
     latent_noise: float = 0.1
+    """Spread of the noise on the latents that are given, at least 0."""
     label_m: float = 0.004
+    """Spread of the error in how far things went, more than 0."""
     state_weight: float = 1.0
+    """Weight of how the arm stands in the goal, beside how far things are off; at least 0."""
     strangers: float = 0.0
+    """Share of pairs of two scenes, which show other things; in [0, 1]."""
     unreachable: float = 0.15
+    """Share of pairs in one of which a thing is out of reach or gone, where such episodes are given; in [0, 1]."""
     refusals: float = 0.002
+    """Share of things that can be brought to their places which the head may call out of reach, when it is calibrated;
+    in [0, 1].
+    """
     false_alarms: float = 0.01
+    """Share of things that are far off which the head may call done, when it is calibrated; in [0, 1]."""
 
 
 class VerdictBatch(NamedTuple):

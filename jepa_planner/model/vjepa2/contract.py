@@ -37,19 +37,22 @@ NOTES = (
 
 @dataclass(frozen=True, kw_only=True)
 class ImportSettings:
-    """What no file of weights says; the defaults are those of the published V-JEPA 2-AC planner.
-
-    crop_aspect: width over height of the centre crop; None keeps that of the image size. view names the camera,
-    frame and tcp_frame what poses are given in and of; max_step_m bounds an action per axis.
-    """
+    """What no file of weights says; the defaults are those of the published V-JEPA 2-AC planner."""
 
     name: str
+    """The model's name."""
     view: str = "camera"
+    """The camera's name."""
     crop_aspect: float | None = None
+    """Width over height of the centre crop, in [0.1, 10]; None keeps that of the image size."""
     frame: str = "panda_link0"
+    """What poses are given in."""
     tcp_frame: str = "panda_link8"
+    """What poses are of."""
     time_step_s: float = 0.25
+    """How long an action takes, more than 0."""
     max_step_m: float = 0.05
+    """Bound of an action along each axis, finite and at least 0."""
 
 
 def vjepa2_contract(source_model: FoundModel, settings: ImportSettings, command: str) -> Contract:
