@@ -99,7 +99,7 @@ class MpcNode(PlannerNode):
             "End goals at what the model does not know, where its bundle tells.",
             change=_REST,
         ),
-        Parameter("max_refusals", 3, "Plans that the arm may refuse in a row.", 1, 100, change=_REST),
+        Parameter("max_refusals", 3, "So many plans that the arm refuses in a row end the goal.", 1, 100, change=_REST),
     )
 
     _encoder: LocalEncoder | RemoteEncoder
