@@ -81,6 +81,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--deadline", type=positive, default=None, metavar="S", help="seconds for each search")
 
 
+OUT_OF_PLACE = (
+    (
+        ("solver", "samples", "iterations", "horizon", "deadline"),
+        "with --ros the search is that of mpc_node's parameters",
+        "baselines do not search",
+    ),
+    (
+        ("views",),
+        "with --ros the views are those of the nodes' parameters",
+        "baselines have no cameras to do without",
+    ),
+    (("imagine_sub_goals",), "", "baselines imagine nothing"),
+    (
+        ("no_monitor",),
+        "with --ros, monitor_out_of_distribution is one of mpc_node's parameters",
+        "baselines monitor nothing",
+    ),
+    (("unreachable",), "sim_node sets no such goals up", "baselines never end by themselves"),
+    (("no_verdict",), "with --ros the nodes use what the bundle has", "baselines say nothing"),
+)
+"""Options, and why they mean nothing with --ros (empty: they do), and with a baseline."""
+
+
+def _out_of_place(args: argparse.Namespace) -> str:
+    """Why options that were given mean nothing beside the others; empty where all do."""
+    for names, with_ros, with_baseline in OUT_OF_PLACE:
+        typed = sorted(name.replace("_", "-") for name in names if getattr(args, name))
+        reasons = [with_ros] * args.ros + [with_baseline] * (args.baseline != "none")
+        if typed and any(reasons):
+            return f"{next(filter(None, reasons))}: leave out --{', --'.join(typed)}"
+    return ""
+
+
 def main(args: argparse.Namespace) -> int:
     """Run the trials with a live count, print the summary, write the JSON."""
     import torch
@@ -120,37 +153,8 @@ def main(args: argparse.Namespace) -> int:
         print(f"jepa-planner eval: {error}", file=sys.stderr)
         return 2
     seconds: list[float] = []
-    searching = {name for name in ("solver", "samples", "iterations", "horizon", "deadline") if getattr(args, name)}
-    if searching and (args.ros or args.baseline != "none"):
-        why = "with --ros the search is that of mpc_node's parameters" if args.ros else "baselines do not search"
-        print(f"{why}: leave out --{', --'.join(sorted(searching))}", file=sys.stderr)
-        return 2
-    if args.views and (args.ros or args.baseline != "none"):
-        why = (
-            "with --ros the views are those of the nodes' parameters"
-            if args.ros
-            else "baselines have no cameras to do without"
-        )
-        print(f"{why}: leave out --views", file=sys.stderr)
-        return 2
-    if args.imagine_sub_goals and args.baseline != "none":
-        print("baselines imagine nothing: leave out --imagine-sub-goals", file=sys.stderr)
-        return 2
-    if args.no_monitor and (args.ros or args.baseline != "none"):
-        why = (
-            "with --ros, monitor_out_of_distribution is one of mpc_node's parameters"
-            if args.ros
-            else "baselines monitor nothing"
-        )
-        print(f"{why}: leave out --no-monitor", file=sys.stderr)
-        return 2
-    if args.unreachable and (args.ros or args.baseline != "none"):
-        why = "sim_node sets no such goals up" if args.ros else "baselines never end by themselves"
-        print(f"{why}: leave out --unreachable", file=sys.stderr)
-        return 2
-    if args.no_verdict and (args.ros or args.baseline != "none"):
-        why = "with --ros the nodes use what the bundle has" if args.ros else "baselines say nothing"
-        print(f"{why}: leave out --no-verdict", file=sys.stderr)
+    if refusal := _out_of_place(args):
+        print(refusal, file=sys.stderr)
         return 2
     imagine: ImagineMode = args.imagine_sub_goals or "auto"
     if folder is not None:

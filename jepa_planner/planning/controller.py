@@ -326,11 +326,14 @@ class RecedingHorizonController:
     def _end(self, reason: Reason, energy: float, detail: str = "") -> Decision:
         self._noise = None
         kind = DecisionKind.REACHED if reason is Reason.REACHED else DecisionKind.GAVE_UP
-        judged_by_energy = self._verdict is None or self._sub_goal < len(self._goals) - 1
-        limit = f" (tolerance {self._goal.tolerance:.4g})" if judged_by_energy else ""
+        verdict = self._verdict
+        if verdict is not None and reason is Reason.REACHED:
+            verdict = replace(verdict, missing="")  # what a verdict would have waited for, the energy did not
+        by_energy = verdict is None or not verdict.done
+        limit = f" (tolerance {self._goal.tolerance:.4g})" if by_energy else ""
         numbers = f"energy {energy:.4g}{limit} after {self._total_steps} steps"
-        verdict = "" if self._verdict is None else str(self._verdict)
-        message = "; ".join(filter(None, (reason.value, detail, verdict, numbers)))
+        said = "" if verdict is None else str(verdict)
+        message = "; ".join(filter(None, (reason.value, detail, said, numbers)))
         return self._decision(kind, reason, message, energy)
 
     def _decision(
