@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
@@ -147,7 +147,7 @@ class PlannerNode(LifecycleNode):
         self._diagnostics.publish(diagnostics(self, status, numbers))
 
 
-def _type_name(message: type) -> str:
+def _type_name(message: Any) -> str:
     """As the graph has it, package/msg/Name."""
     return f"{message.__module__.partition('.')[0]}/msg/{message.__name__}"
 
