@@ -88,7 +88,7 @@ class SimNode(Node):
         self._wall = Clock(clock_type=ClockType.STEADY_TIME)
         self._due_s = self._wall_s()
         self.create_timer(STEP_S / self._speed, self._advance, clock=self._wall)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", qos.STATE)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
         self._diagnosed = self._wall_s(), self._time_s
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=self._wall)
 

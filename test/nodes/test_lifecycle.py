@@ -143,7 +143,7 @@ def test_a_parameter_that_makes_no_sense_stops_the_node_at_birth(rig, parameter,
 def test_every_node_tells_how_it_is(rig):
     heard: dict[str, DiagnosticStatus] = {}
     rig.robot.create_subscription(
-        DiagnosticArray, "diagnostics", lambda message: heard.update({s.name: s for s in message.status}), qos.STATE
+        DiagnosticArray, "/diagnostics", lambda message: heard.update({s.name: s for s in message.status}), qos.STATE
     )
     rig.planner()
     rig.until(lambda: {name.split("/")[-1] for name in heard} == set(NODES))
@@ -153,7 +153,7 @@ def test_every_node_tells_how_it_is(rig):
 def test_diagnostics_name_what_is_wrong(rig):
     heard: list[DiagnosticStatus] = []
     rig.robot.create_subscription(
-        DiagnosticArray, "diagnostics", lambda message: heard.extend(message.status), qos.STATE
+        DiagnosticArray, "/diagnostics", lambda message: heard.extend(message.status), qos.STATE
     )
     rig.robot.joint_states_on = False
     rig.arm()

@@ -101,7 +101,7 @@ DEFAULT_QUALITY = 10
         (Image, "front/image_raw"),
         (Image, "video/image_raw"),
         (CameraInfo, "side/camera_info"),
-        (DiagnosticArray, "diagnostics"),
+        (DiagnosticArray, "/diagnostics"),
     ],
 )
 def test_a_subscriber_of_default_quality_hears_the_simulator(rig, kind, topic):
@@ -162,7 +162,7 @@ def test_a_client_without_a_planner_says_what_is_missing(rig):
 
 
 def test_the_simulator_tells_how_it_is(rig):
-    heard = rig.listen(DiagnosticArray, "diagnostics", qos.STATE)
+    heard = rig.listen(DiagnosticArray, "/diagnostics", qos.STATE)
     rig.until(lambda: heard)
     (status,) = heard[-1].status
     assert status.name == "sim_test/sim_node"
