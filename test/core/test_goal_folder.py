@@ -38,7 +38,10 @@ def test_a_view_may_have_numbers_and_lines_in_its_name(tmp_path):
     ("names", "complaint"),
     [
         ((), "holds no picture; expected VIEW.png"),
-        (("1_front.png", "1_side.png", "2_front.png"), "lacks 2_side.png: each goal image needs a picture of front, side"),
+        (
+            ("1_front.png", "1_side.png", "2_front.png"),
+            "lacks 2_side.png: each goal image needs a picture of front, side",
+        ),
         (("front.png", "2_front.png"), "holds front.png and 2_front.png: number all pictures"),
         (("1_front.png", "01_front.png"), "01_front.png and 1_front.png are of the same view and number"),
         (("front.png", "front.bmp"), "front.bmp and front.png are of the same view and number"),

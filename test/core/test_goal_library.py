@@ -47,7 +47,10 @@ def test_its_files_are_those_of_a_folder_of_goal_pictures(kept):
 @pytest.mark.parametrize(
     ("other", "complaint"),
     [
-        ({"model": "tiny 2 def front+side"}, "was saved for the model tiny 1 abc front.side; this planner has tiny 2 def"),
+        (
+            {"model": "tiny 2 def front+side"},
+            "was saved for the model tiny 1 abc front.side; this planner has tiny 2 def",
+        ),
         ({"views": ("front",)}, "has the views front, side; this planner's are front: save it anew"),
         ({"views": ("side", "front")}, "has the views front, side; this planner's are side, front"),
     ],
@@ -79,7 +82,12 @@ def test_a_name_that_is_taken_is_refused_and_nothing_changes(kept):
     ("seen", "frames", "model", "complaint"),
     [
         (pictures(2, size=16), FRAMES, "tiny 1 abc front+side", "has pictures of front with 10 x 8 pixels .* 18 x 16"),
-        (pictures(2), ("left", "side_optical_frame"), "tiny 1 abc front+side", "in frame 'front_optical_frame'.*'left'"),
+        (
+            pictures(2),
+            ("left", "side_optical_frame"),
+            "tiny 1 abc front+side",
+            "in frame 'front_optical_frame'.*'left'",
+        ),
         (pictures(2), FRAMES, "tiny 2", "was saved for tiny 1 abc front.side; this is tiny 2"),
     ],
     ids=["size", "camera", "model"],
