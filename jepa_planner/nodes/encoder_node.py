@@ -19,7 +19,7 @@ from jepa_planner.msg import Latent
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import ConversionError, image_to_array, seconds
 from jepa_planner.nodes.latents import latent_message
-from jepa_planner.nodes.looking import Seen, look
+from jepa_planner.nodes.looking import look
 from jepa_planner.nodes.models import MODEL_PARAMETERS, goal_library, model_id, world_model
 from jepa_planner.nodes.parameters import Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
@@ -109,13 +109,13 @@ class EncoderNode(PlannerNode):
     def _is_silent(self) -> bool:
         return self._seen_s is None or time.monotonic() - self._seen_s > SILENCE_S
 
-    def _seen_now(self) -> list[Seen]:
-        """The newest picture of each view; raises ValueError saying why there is none."""
+    def _seen_now(self) -> Sequence[Image]:
+        """The newest picture of each view as it came; raises ValueError saying why there is none."""
         if not self.active:
             raise ValueError("encoder_node is not active")
         if self._is_silent:
             raise ValueError(self._why_nothing_is_seen().text)
-        return [Seen(self._pixels(number, image), image.header) for number, image in enumerate(self._moment)]
+        return self._moment
 
     def encode(self, images: Sequence[Image]) -> Observation:
         """What `WorldModel.observe` gives of one image per view.

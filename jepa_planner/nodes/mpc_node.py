@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action.server import ServerGoalHandle
 
 from jepa_planner.action import ReachGoalImage
+from jepa_planner.core.camera_calibration import load_cameras
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.status import Status
 from jepa_planner.model.bundle import model_folder
@@ -20,6 +23,7 @@ from jepa_planner.nodes.action_chunks import ActionChunks
 from jepa_planner.nodes.arm_states import arm_report
 from jepa_planner.nodes.conversions import ConversionError, seconds
 from jepa_planner.nodes.encoder_node import EncoderNode
+from jepa_planner.nodes.frames import PUBLISH_TF, CameraFrames, PlacedCamera, own_frame
 from jepa_planner.nodes.goal_executor import ExecutorSettings, GoalExecutor, Outcome, Sink
 from jepa_planner.nodes.goal_preparation import GoalPreparation, search_settings
 from jepa_planner.nodes.goal_server import LAST_REJECTION, REJECTIONS, GoalServer
@@ -104,6 +108,7 @@ class MpcNode(PlannerNode):
             change=_REST,
         ),
         Parameter("max_refusals", 3, "So many plans that the arm refuses in a row end the goal.", 1, 100, change=_REST),
+        PUBLISH_TF,
     )
 
     _encoder: LocalEncoder | RemoteEncoder
@@ -141,6 +146,8 @@ class MpcNode(PlannerNode):
         )
         time_step_s = self._contract.action.time_step_s
         self._plans = PlanPublisher(self, parameters["base_frame"], time_step_s, parameters["plan_valid_s"])
+        self._cameras = CameraFrames(self, parameters["base_frame"], parameters["publish_tf"])
+        self._cameras.tell(self._placed_cameras(bundle), self.get_clock().now().to_msg())
         self._subscriptions_ = [
             self.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.STATE),
             self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.DIAGNOSTICS),
@@ -173,6 +180,7 @@ class MpcNode(PlannerNode):
             self.destroy_subscription(subscription)
         for publisher in self._plans.entities:
             self.destroy_lifecycle_publisher(publisher)
+        self._cameras.destroy()
         for remote in (self._encoder, self._cost):
             remote.destroy()
 
@@ -235,6 +243,16 @@ class MpcNode(PlannerNode):
     def _executor(self, prepare: Callable[[], Controller], sink: Sink, goal_stamp_s: float = 0.0) -> GoalExecutor:
         channels = len(self._contract.state.channels)
         return GoalExecutor(prepare, self._buffer, sink, self._executor_settings(), self.now_s, channels, goal_stamp_s)
+
+    def _placed_cameras(self, bundle: Path) -> list[PlacedCamera]:
+        """Those of the model's views that were calibrated; raises ValueError for another base frame."""
+        found = []
+        for view, camera in load_cameras(bundle).items():
+            if view in self._contract.image.views:
+                self._contract.check_frame(camera.frame)
+                frame = own_frame(self, f"jepa_{view}_optical_frame")
+                found.append(PlacedCamera(view, frame, np.array(camera.xyz_m), camera.rotation))
+        return found
 
     def _service_timeouts(self, who: str) -> ServiceTimeouts:
         said, answer_s = partial(self._buffer.said, f"{who}_node"), self.parameters[f"{who}_timeout_s"]

@@ -122,7 +122,7 @@ def test_nothing_is_kept_of_a_camera_that_is_silent(rig, client):
     rig.until(lambda: _looks(client))
     rig.robot.images_on = False
     rig.until(lambda: not _looks(client))
-    with pytest.raises(PlannerError, match="image on .*/front/image_raw is stale"):
+    with pytest.raises(PlannerError, match=r"image on .*/front/image_raw is stale"):
         client.look("cup")
     rig.robot.images_on = True
     rig.until(lambda: _looks(client))
