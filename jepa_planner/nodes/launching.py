@@ -103,7 +103,7 @@ def _link_publisher(start: Start) -> list[Node]:
         from ament_index_python.packages import get_package_prefix
 
         get_package_prefix("robot_state_publisher")
-    except (ImportError, LookupError):
+    except (ImportError, LookupError, OSError):  # not here, not installed, nothing sourced
         return []
     from launch_ros.parameter_descriptions import ParameterValue
 
