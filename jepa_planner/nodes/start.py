@@ -23,7 +23,7 @@ SIM_NODE = "sim_node"
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 NAMES = (
     *("joint_trajectory", "twist_command", "pose_command", "gripper_command", "joint_states", "arm_state", "plan"),
-    *("latent", "diagnostics", "reach_goal_image", "goal_images", "tcp_pose", "clock"),
+    *("latent", "diagnostics", "reach_goal_image", "goal_images", "tcp_pose", "clock", "robot_description"),
 )
 """Topics and the action that are called the same for every model."""
 _TOKEN = r"[A-Za-z_]\w*"
