@@ -9,6 +9,8 @@ from types import MappingProxyType
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+FROM_TOPIC = "topic"
+"""What a limits file calls a description that comes by the topic robot_description."""
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 

@@ -47,14 +47,15 @@ def first_limits(
     lowest_m = OVER_TABLE_M if found.between_fingers else TOOL_BELOW_M
     arm = ArmKinematics(source, found.tcp_frame, MARGIN_RAD, None, found.base_frame)
     posture = find_posture(source, found.tcp_frame, found.base_frame, MARGIN_RAD, SINGULARITY, lowest_m)
+    box_m = posture.box_min_m[2]
     below = "" if found.between_fingers else f"; whatever reaches beyond {found.tcp_frame} hangs below the box"
     unknown = (
-        f"the table: it was taken to be at z = 0 of {found.base_frame}, and the box begins {lowest_m:g} m above{below}",
+        f"the table: it was taken to be at z = 0 of {found.base_frame}, and the box begins {box_m:g} m above{below}",
         "what stands around the arm, and whether it would touch itself: only its joints were looked at",
         *found.unknown,
     )
     return FirstLimits(
-        _text(named, xacro_arguments or {}, arm, found, posture, lowest_m), arm.joint_names, found.guesses, unknown
+        _text(named, xacro_arguments or {}, arm, found, posture), arm.joint_names, found.guesses, unknown
     )
 
 
@@ -64,7 +65,6 @@ def _text(
     arm: ArmKinematics,
     found: Survey,
     posture: FirstPosture,
-    lowest_m: float,
 ) -> str:
     _, reach_m = arm.reach()
     share = min(MOST_SHARE, FAST_RAD_S / float(np.max(arm.velocity_rad_s)))
@@ -79,7 +79,7 @@ def _text(
         ),
         _line("base_frame", _word(found.base_frame), "in which poses and the box are; the model's must be the same"),
         _line("tcp_frame", _word(found.tcp_frame), "the link whose poses are meant; the model's must be the same"),
-        _line("workspace_min_m", _numbers(posture.box_min_m), f"GUESSED: {lowest_m:g} m over the base's z; measure it"),
+        _line("workspace_min_m", _numbers(posture.box_min_m), "GUESSED: its z is the least height; measure it"),
         _line("workspace_max_m", _numbers(posture.box_max_m), "GUESSED: in front of the base (+x), within reach"),
         _line("workspace_yaw_rad", _numbers(posture.yaw_rad), "how far the tcp may turn about the base frame's z"),
         _line("linear_velocity_m_s", "0.10", "per axis of the base frame"),

@@ -20,6 +20,8 @@ SETTLING = 250
 """Steps in which the null space comes to rest."""
 CENTRES = (0.48, 0.54, 0.42, 0.36)
 """Where the middle of the box may be in front of the first joint, as shares of the reach."""
+LIFTS = (0.0, 0.2, 0.4)
+"""How far the box may stand over its lowest place, as shares of the reach; higher only where none is found lower."""
 HALF_SIZE = np.array([0.14, 0.18, 0.105])
 """Of the largest box, as shares of the reach."""
 SCALES = (1.0, 0.8, 0.65, 0.5, 0.35)
@@ -66,7 +68,7 @@ def find_posture(
     """The posture and the largest box of those tried.
 
     joint_margin_rad: kept from limits; singularity: least singular value in the box; lowest_m: z of the box's lower
-    face. Raises NoPostureError.
+    face, if that can be. Raises NoPostureError.
     """
 
     def posed(posture_rad: np.ndarray | None) -> ArmKinematics:
@@ -85,9 +87,12 @@ def find_posture(
     rng = np.random.default_rng(0)
     best: FirstPosture | None = None
     postures = 0
-    for share in CENTRES:
-        half_m = HALF_SIZE * reach_m
-        centre_m = np.array([shoulder_m[0] + share * reach_m, shoulder_m[1], lowest_m + half_m[2]])
+    half_m = HALF_SIZE * reach_m
+    for lift, share in product(LIFTS, CENTRES):
+        if lift and best is not None:
+            break
+        ahead_m, over_m = share * reach_m, lowest_m + lift * reach_m + half_m[2]
+        centre_m = np.array([shoulder_m[0] + ahead_m, shoulder_m[1], over_m])
         settled = (
             _settled(posed(np.append(symmetric_rad[:-1], q_rad[-1])), q_rad, SETTLING)
             for q_rad in _postures(arm, centre_m, down, rng)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from jepa_planner.control.description_text import DescriptionText
+from jepa_planner.control.description_text import FROM_TOPIC, DescriptionText
 from jepa_planner.control.gripper import Gripper
 from jepa_planner.control.joint_names import JointNames
 from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy, rotation_vector, rpy_from_rotation
@@ -23,8 +23,6 @@ FAR_OFF = 10.0
 """Of an arm's reach: a workspace box that goes further bounds nothing, and is hardly in metres."""
 ROUNDING = 1e-12
 """Turns (rad) that differ by less are the same: what is clipped once stays as it is."""
-TOPIC = "topic"
-"""What `robot_description` is in a limits file where the description comes by the topic robot_description."""
 
 
 class LimitsError(ValueError):
@@ -153,7 +151,7 @@ class SafetyLimits:
             try:
                 values[name] = read_value(name, value)
                 if name == "robot_description":
-                    values[name] = None if value == TOPIC else (path.parent / Path(value).expanduser()).resolve()
+                    values[name] = None if value == FROM_TOPIC else (path.parent / Path(value).expanduser()).resolve()
             except (ValueError, OverflowError) as error:
                 raise LimitsError(f"{path}: {name} is {value!r}: {error}") from error
         try:
@@ -178,6 +176,10 @@ class SafetyLimits:
             raise LimitsError("robot_description is to come by the topic; name a file to do without ROS")
         arm = ArmKinematics(text, self.tcp_frame, self.joint_margin_rad, self.posture_rad, self.base_frame)
         fingers = (*(self.gripper_joints or ()), *self.gripper_mimic)
+        if both := [name for name in fingers if name in arm.joint_names]:
+            raise LimitsError(
+                f"gripper_joints {', '.join(both)} lie before tcp_frame {self.tcp_frame!r}: choose another"
+            )
         self.joint_names.check(arm.joint_names, fingers, arm.description.all_joints)
         base_m, reach_m = arm.reach()
         reaches = f"the arm reaches {reach_m:.2f} m: expected metres"

@@ -35,6 +35,14 @@ class ArmDescription:
     loose_joints: tuple[str, ...]
     all_joints: tuple[str, ...]
 
+    def moves_as(self, other: ArmDescription) -> bool:
+        """Whether another is the same arm with the same limits, whatever else stands in the two descriptions."""
+        return self._arm() == other._arm()
+
+    def _arm(self) -> tuple:
+        limits = self.lower_rad, self.upper_rad, self.velocity_rad_s
+        return self.urdf, self.base_offsets, self.joint_names, limits
+
 
 def read_arm(
     source: DescriptionText, tcp_frame: str, joint_margin_rad: float, base_frame: str | None = None

@@ -136,7 +136,7 @@ def watch_description(node: Node, arm: DescribedArm, changed: Callable[[str], No
         except ValueError as error:
             changed(f"what came on {topic} describes this arm no more: {error}")
             return
-        if found != arm.kinematics.description:
+        if not found.moves_as(arm.kinematics.description):
             changed(f"the arm that {topic} describes has changed: configure arm_node anew")
 
     return (node.create_subscription(String, "robot_description", heard, qos.LATCHED),)

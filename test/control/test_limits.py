@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import yaml
 
+from jepa_planner.control.description_text import DescriptionText
 from jepa_planner.control.kinematics import rotation_from_rpy
 from jepa_planner.control.limits import LimitsError, SafetyLimits, shipped_config
 
@@ -234,3 +235,23 @@ def test_a_point_beyond_any_face_is_outside(axis, side):
 def test_a_config_that_does_not_ship_is_named():
     with pytest.raises(FileNotFoundError, match=r"config/nothing\.yaml"):
         shipped_config("nothing.yaml")
+
+
+def test_a_description_that_comes_by_topic_is_no_file(tmp_path):
+    limits = SafetyLimits.load(limits_file(tmp_path, robot_description="topic"))
+    assert limits.robot_description is None
+    with pytest.raises(LimitsError, match="robot_description is to come by the topic; name a file to do without ROS"):
+        limits.kinematics()
+    text = DescriptionText(PANDA_URDF.read_text(), "/robot_description")
+    assert limits.kinematics(text).joint_names == SafetyLimits.panda().kinematics().joint_names
+
+
+@pytest.mark.parametrize(
+    ("now", "aim", "expected"), [(3.0, -3.0, 2 * np.pi - 3.0), (3.0, -1.0, 4.0), (-2.0, 0.0, -2.0), (0.0, 3.0, 3.0)]
+)
+def test_bounds_of_the_yaw_may_lie_on_both_sides_of_half_a_turn(tmp_path, now, aim, expected):
+    limits = SafetyLimits.load(limits_file(tmp_path, workspace_yaw_rad=[2.0, 4.0]))
+    given, there = (rotation_from_rpy(np.array([np.pi, 0.0, yaw])) for yaw in (aim, now))
+    np.testing.assert_allclose(
+        limits.clip_yaw(given, there), rotation_from_rpy(np.array([np.pi, 0.0, expected])), atol=1e-9
+    )
