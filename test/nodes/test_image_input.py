@@ -248,7 +248,8 @@ class Suspicion:
 def test_views_that_look_mixed_up_end_the_goal_by_name_and_the_arm_is_judged_where_it_rests(rig, monkeypatch, composed):
     suspicion = Suspicion()
     monkeypatch.setattr(EncoderNode, "_mixup_check", lambda node: suspicion)
-    rig.planner(composed, **START)
+    _, encoder, _ = rig.planner(composed, **START)
+    rig.until(lambda: composed or encoder._rest is not None)
     result = rig.result(rig.send_goals(ENDLESS))
     assert result.outcome is Outcome.STALE_IMAGE
     assert "encoder_node: front and side look swapped" in result.message
