@@ -98,12 +98,16 @@ def _text_on(node: Node, timeout_s: float) -> DescriptionText:
     """What comes on robot_description; by a node of its own, as the one that waits is not spun meanwhile."""
     topic = node.resolve_topic_name("robot_description")
     heard: list[str] = []
+
+    def hear(message: String) -> None:
+        heard.append(message.data)
+
     waiting = rclpy.create_node(
         f"{node.get_name()}_waits", context=node.context, use_global_arguments=False, start_parameter_services=False
     )
     executor = SingleThreadedExecutor(context=node.context)
     try:
-        waiting.create_subscription(String, topic, lambda message: heard.append(message.data), qos.LATCHED)
+        waiting.create_subscription(String, topic, hear, qos.LATCHED)
         executor.add_node(waiting)
         until_s = time.monotonic() + timeout_s
         while not heard and node.context.ok() and time.monotonic() < until_s:
