@@ -126,7 +126,7 @@ class PlannerClient:
         self._reset = self.node.create_client(Trigger, "arm_node/reset")
         self.node.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.STATE)
         self._said: dict[str, str] = {}
-        self._rejected = ("", "")
+        self._rejections, self._last_rejection = 0, ""
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.DIAGNOSTICS)
         self._thread = NodeThread(self.node, lambda: None)
 
@@ -211,7 +211,7 @@ class PlannerClient:
         """
         cancel = cancel or threading.Event()
         request = ReachGoalImage.Goal(goals=list(goals), max_steps=max_steps)
-        rejected_before = self._rejected
+        rejections_before = self._rejections
         sent = self._ask(
             lambda: self._reach.send_goal_async(
                 request, feedback_callback=lambda message: on_feedback(message.feedback)
@@ -222,8 +222,8 @@ class PlannerClient:
             raise PlannerError("mpc_node did not answer; should it still take the goal, arm_node/stop stops the arm")
         handle = sent.result()
         if not handle.accepted:
-            self._until(lambda: self._rejected != rejected_before, REJECTION_TIMEOUT_S)
-            why = self._rejected[1] if self._rejected != rejected_before else self._said.get("mpc_node")
+            is_told = self._until(lambda: self._rejections > rejections_before, REJECTION_TIMEOUT_S)
+            why = self._last_rejection if is_told else self._said.get("mpc_node")
             raise PlannerError(f"mpc_node rejected the goal: {why or 'its log says why'}")
         ended = self._ask(handle.get_result_async)
         if not self._until(lambda: ended.done() or cancel.is_set(), timeout_s):
@@ -252,7 +252,8 @@ class PlannerClient:
         self._said |= {name: status.text for name, status in statuses(message, self.node.get_namespace()).items()}
         if status := diagnostic_statuses(message, self.node.get_namespace()).get("mpc_node"):
             told = {value.key: value.value for value in status.values}
-            self._rejected = told.get(REJECTIONS, ""), told.get(LAST_REJECTION, "")
+            self._last_rejection = told.get(LAST_REJECTION, "")
+            self._rejections = int(told.get(REJECTIONS, 0))
 
     def _wait_for(self, client, request, timeout_s: float):
         if not self._until(client.service_is_ready, CALL_TIMEOUT_S):
