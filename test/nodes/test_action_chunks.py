@@ -102,7 +102,7 @@ ARM.header.frame_id = "panda_link0"
     [
         ({"goals": []}, "no goal image was given"),
         ({"goals": [goal_of(picture(1))]}, "goal image 1: image.views"),
-        ({"images": IMAGES[:1]}, "image.views: 1 given; this model needs 2"),
+        ({"images": IMAGES[:1]}, "1 images came; expected one for each of the model's views: front, side"),
         ({"images": IMAGES, "image_names": ["front"]}, "1 views are named (front), and 2 pictures given"),
         ({"images": IMAGES, "image_names": ["front", "wrist"]}, "'side' is needed"),
         ({"images": IMAGES, "robot_state": ArmState(header=ARM.header, mode=9)}, "mode is 9"),

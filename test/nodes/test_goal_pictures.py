@@ -54,13 +54,15 @@ def test_a_compressed_picture_keeps_its_stamp_and_frame(library):
 
 def test_16_bits_and_exif_are_what_they_are_in_files(library):
     deep = file_of(np.full((32, 32), 168 * 257, np.uint16), "PNG")
-    turned = picture(1, 64)[:32]
+    turned = np.zeros((32, 64, 3), np.uint8)
+    turned[:, 48:] = 255
     exif = Picture.Exif()
     exif[0x0112] = 6
-    (raw,) = raw_goals([GoalImage(compressed_views=[deep, file_of(turned, "PNG", exif=exif)])], CONTRACT, library)
+    (raw,) = raw_goals([GoalImage(compressed_views=[deep, file_of(turned, "JPEG", exif=exif)])], CONTRACT, library)
     grey, upright = shown(raw)
     assert grey.shape == (32, 32, 3) and np.unique(grey).tolist() == [168]
-    np.testing.assert_array_equal(upright, np.rot90(turned, -1))
+    assert upright.shape == (64, 32, 3)
+    np.testing.assert_allclose(upright, np.rot90(turned, -1), atol=3)
 
 
 def test_pictures_that_name_their_views_are_put_in_the_models_order_and_others_left_out(library):
@@ -94,7 +96,10 @@ RAW = [array_to_image(picture(seed)) for seed in (1, 2)]
         (GoalImage(views=RAW, compressed_views=[CompressedImage()] * 2), "views and compressed_views are filled"),
         (GoalImage(name="cup"), "no goal is called cup; saved for this model: none"),
         (GoalImage(name="../cup"), "a goal cannot be called '../cup'"),
-        (GoalImage(compressed_views=[CompressedImage(format="png", data=b"none")] * 2), "cannot read .* of view 1"),
+        (
+            GoalImage(compressed_views=[CompressedImage(format="png", data=b"none")] * 2),
+            "the picture of view 1 begins with bytes",
+        ),
         (GoalImage(compressed_views=[CompressedImage(format="16UC1; png", data=b"")] * 2), "'16UC1'"),
         (GoalImage(views=RAW, view_names=["front"]), r"1 views are named \(front\), and 2 pictures given"),
         (GoalImage(views=RAW, view_names=["front", "wrist"]), "'side' is needed; the cameras given are front, wrist"),
