@@ -87,7 +87,7 @@ def missing(fit: Fit, sightings: Sequence[Sighting], on_gripper: bool) -> Iterat
     if seen.mean() < ENOUGH_CELLS:
         empty = {"left": seen[:, 0], "right": seen[:, -1], "upper": seen[0], "lower": seen[-1]}
         sides = [name for name, side in empty.items() if side.mean() <= 0.5]
-        where = f"its {' and '.join(sides)} part" if sides else "its corners"
+        where = f"its {' and '.join(sides)} part" if 0 < len(sides) < 3 else "its corners"
         yield f"the board covers {100 * seen.mean():.0f} % of the picture: bring it into {where}"
 
 

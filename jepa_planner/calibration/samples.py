@@ -54,7 +54,7 @@ class GivenLens:
 class Sample:
     """One picture, and where the tcp was: a pose in the base frame, or positions of all joints.
 
-    With neither the board was held by hand, which tells the lens, or lies still where `on` says base.
+    With neither the board was held by hand, which tells the lens, or lies still where `carrier` says base.
     """
 
     picture: str
@@ -62,7 +62,7 @@ class Sample:
     xyz_m: Numbers3 | None = None
     quaternion_xyzw: Numbers4 | None = None
     joints_rad: dict[str, float] | None = None
-    on: Literal["tcp", "base"] | None = None
+    carrier: Literal["tcp", "base"] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def read_samples(folder: Path, touched: bool = False) -> Samples:
         return Samples("", tuple(_csv_samples(path)))
     pictures = sorted(file.name for file in folder.glob("*") if file.suffix.lower() in PICTURE_ENDINGS)
     if touched and pictures:
-        return Samples("", tuple(Sample(name, on="base") for name in pictures))
+        return Samples("", tuple(Sample(name, carrier="base") for name in pictures))
     raise SamplesError(f"{folder}: expected pictures and a {SAMPLES_YAML} or {SAMPLES_CSV} that says where the arm was")
 
 
@@ -130,7 +130,7 @@ def find_sightings(
 
 def carrier_pose(sample: Sample, arm: ArmKinematics | None) -> np.ndarray | None:
     """base_from_carrier [4, 4] of a sample, None for a board held by hand; raises SamplesError."""
-    if sample.on == "base":
+    if sample.carrier == "base":
         return np.eye(4)
     if sample.joints_rad is not None:
         if arm is None:
@@ -140,7 +140,7 @@ def carrier_pose(sample: Sample, arm: ArmKinematics | None) -> np.ndarray | None
             raise SamplesError(f"{sample.picture}: joints_rad names {given}; expected {expected}")
         xyz_m, rotation = arm.tcp_pose(np.array([sample.joints_rad[name] for name in arm.joint_names]))
         return transform(xyz_m, rotation)
-    if sample.xyz_m is None and sample.quaternion_xyzw is None and sample.on is None:
+    if sample.xyz_m is None and sample.quaternion_xyzw is None and sample.carrier is None:
         return None
     if sample.xyz_m is None or sample.quaternion_xyzw is None:
         raise SamplesError(f"{sample.picture}: expected xyz_m and quaternion_xyzw, or joints_rad")

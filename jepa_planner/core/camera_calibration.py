@@ -61,9 +61,9 @@ class Board:
 
 @dataclass(frozen=True)
 class Placed:
-    """A pose, and the frame that it is in; z of the board's frame points into it, as OpenCV has it."""
+    """Where a board is on what carries it; its frame begins at corner 1, with x along rows and z into it."""
 
-    on: Literal["tcp", "base"]
+    carrier: Literal["tcp", "base"]
     """The board hangs on the gripper, or lies still in the base frame."""
     xyz_m: Numbers3
     quaternion_xyzw: Numbers4
@@ -73,7 +73,7 @@ class Placed:
 
     @property
     def rotation(self) -> np.ndarray:
-        """From the board's frame to that which it is on, [3, 3]."""
+        """From the board's frame to its carrier's, [3, 3]."""
         return _matrix(self.quaternion_xyzw)
 
 

@@ -106,7 +106,7 @@ def test_a_camera_that_cannot_be_is_refused_by_field(change, says):
         ({"distortion_model": "fisheye"}, "front.distortion_model: expected one of 'plumb_bob'"),
         ({"board": {"columns": 7}}, "front.board: missing field rows"),
         ({"board": {"columns": 7, "rows": 5, "square_mm": 20, "marker_mm": 22, "dictionary": "D"}}, "marker_mm is 22"),
-        ({"board_pose": {"on": "table", "xyz_m": [0, 0, 0], "quaternion_xyzw": [1, 0, 0, 0]}}, "board_pose.on: expect"),
+        ({"board_pose": {"carrier": "table", "xyz_m": [0, 0, 0], "quaternion_xyzw": [1, 0, 0, 0]}}, "board_pose.carrier: expect"),
         ({"quaternion_xyzw": [0, 0, 0, 0]}, "quaternion_xyzw is .* length 0"),
     ],
 )  # fmt: skip
