@@ -25,7 +25,7 @@ numbers of distortion are. It decides only what pictures leave open.
 """
 LOSS_STDS = 3.0
 LEAST_CORNER_PX, LEAST_ARM_M = 0.01, 1e-5
-ROUNDS, SAME_SHARE = 8, 0.05
+ROUNDS, SAME_SHARE = 5, 0.1
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,7 @@ class Adjustment:
             loss=loss,
             f_scale=loss_stds,
             x_scale="jac",
+            ftol=1e-6,
             max_nfev=200,
         )
         left, slopes = self._evaluate(found.x)

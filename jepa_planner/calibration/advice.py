@@ -41,7 +41,8 @@ def refuse_degenerate(sightings: Sequence[Sighting]) -> None:
             "about two axes"
         )
     if spread_deg[1] < LEAST_TURN_DEG:
-        axis = ", ".join(f"{part:+.2f}" for part in axes[0] * np.sign(axes[0][np.argmax(np.abs(axes[0]))]))
+        along = np.round(axes[0] * np.sign(axes[0][np.argmax(np.abs(axes[0]))]), 2) + 0.0  # no -0.00
+        axis = ", ".join(f"{part:.2f}" for part in along)
         raise CalibrationRefused(
             f"all samples turn about one axis, ({axis}) of the base frame, along which the camera could be anywhere: "
             "turn the wrist about another axis too"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from jepa_planner.calibration.adjustment import (
     Unknowns,
 )
 from jepa_planner.calibration.advice import CalibrationRefused, missing, refuse_degenerate, refuse_uncertain
+from jepa_planner.calibration.board import Corners
 from jepa_planner.calibration.find_lens import find_lens
 from jepa_planner.calibration.hand_eye import board_pose, robust_start
 from jepa_planner.calibration.lens import Lens
@@ -26,6 +27,8 @@ BAD_SHARE, BAD_PX, BAD_ARM_STDS = 3.0, 1.0, 5.0
 """A sample is left out whose corners are off by more than so many times the median of samples, and so many pixels; or
 whose pose is wrong by as much more than others are, and so many standard deviations.
 """
+BAD_CORNERS = 8.0
+"""A corner is, that is off by more than so many times the median of all, and the same pixels."""
 MOST_BAD = 1 / 3
 SCALE_STDS, SCALE_OFF, SCALE_WORTH_A_WORD = 5.0, 0.02, 0.004
 """A board is of another size than was said where it is so many standard deviations, and the first share, away."""
@@ -100,8 +103,8 @@ def _sizes(off: np.ndarray) -> np.ndarray:
 
 
 def _without_bad(sightings: list[Sighting], fit: Fit) -> tuple[list[Sighting], dict[str, str]]:
-    """The samples that agree, and in words by how much others do not."""
-    # by the median: a corner that was found wrongly spoils no sample
+    """The samples that agree, of their corners those that do, and in words by how much others do not."""
+    # by the median: corners that were found wrongly spoil no sample
     errors = {name: float(np.median(np.linalg.norm(left, axis=1))) for name, left in fit.left_px.items()}
     most = max(BAD_PX, BAD_SHARE * float(np.median(list(errors.values()))))
     left_out = {name: f"{error:.0f} px" for name, error in errors.items() if error > most}
@@ -117,7 +120,13 @@ def _without_bad(sightings: list[Sighting], fit: Fit) -> tuple[list[Sighting], d
             f"{len(left_out)} of {len(sightings)} samples contradict the others, as {next(iter(left_out.items()))}: is "
             "the pose that of the tcp in the base frame, taken with the arm at rest, and is the board fixed to it?"
         )
-    return [sighting for sighting in sightings if sighting.name not in left_out], left_out
+    usual_px = float(np.median(np.concatenate([np.linalg.norm(left, axis=1) for left in fit.left_px.values()])))
+    kept = []
+    for sighting in (sighting for sighting in sightings if sighting.name not in left_out):
+        good = np.linalg.norm(fit.left_px[sighting.name], axis=1) < max(BAD_PX, BAD_CORNERS * usual_px)
+        corners = Corners(sighting.corners.pixels[good], sighting.corners.points_m[good])
+        kept.append(replace(sighting, corners=corners))
+    return kept, left_out
 
 
 def _touched_start(lens: Lens, carried: Sequence[Sighting], boards: dict[str, np.ndarray], touch: Touch) -> Unknowns:

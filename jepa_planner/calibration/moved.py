@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from jepa_planner.core.camera_calibration import CameraCalibration
 
 STDS = 2.0
 """A place or a turn that is so uncertain counts as moved by no more than it must be."""
-MATCH_RATIO, LEAST_MATCHES, LEAST_SHARE = 0.75, 20, 0.2
+MATCH_RATIO, LEAST_MATCHES, LEAST_SHARE = 0.75, 20, 0.4
 """A feature counts that is so much more like its match than like any other; so many, and this share, must agree."""
 MATCH_PX = 2.5
 FARTHEST_M = 5.0
@@ -79,18 +80,15 @@ def by_picture(camera: CameraCalibration, before: np.ndarray, now: np.ndarray) -
     """
     camera = camera.at_size(now.shape[1], now.shape[0])
     seen_before, seen_now = _matches(before, now)
+    if len(seen_before) < LEAST_MATCHES:
+        _refuse(before, now, len(seen_before))
     lens = Lens.of(camera)
     focal_px = float(lens.focal_and_centre_px[:2].mean())
     rays_before, rays_now = lens.rays(seen_before), lens.rays(seen_now)
     homography, agree = cv2.findHomography(rays_before * focal_px, rays_now * focal_px, cv2.RANSAC, MATCH_PX)
     agrees = np.zeros(0, bool) if homography is None else agree.ravel().astype(bool)
     if agrees.sum() < max(LEAST_MATCHES, LEAST_SHARE * len(seen_before)):
-        if len(_matches(before, now[:, ::-1])[0]) > 3 * max(len(seen_before), LEAST_MATCHES):
-            raise CheckError("the picture is mirrored: turn that off in the camera's driver")
-        raise CheckError(
-            f"{int(agrees.sum())} places of the reference picture are found, at least {LEAST_MATCHES} are needed: "
-            "another camera, another scene, or much darker"
-        )
+        _refuse(before, now, int(agrees.sum()))
     shifts = seen_now[agrees] - seen_before[agrees]
     roll_deg = float(np.degrees(np.arctan2(homography[1, 0] - homography[0, 1], homography[0, 0] + homography[1, 1])))
     shift_px = float(np.median(np.linalg.norm(shifts, axis=1)))
@@ -100,6 +98,15 @@ def by_picture(camera: CameraCalibration, before: np.ndarray, now: np.ndarray) -
     base_from_camera = from_quaternion(camera.xyz_m, camera.quaternion_xyzw)
     turn = turn_rad(inverse(base_from_camera) @ pose)
     return Movement(shift_px, np.array(xyz_m(pose)) - camera.xyz_m, turn, roll_deg=roll_deg)
+
+
+def _refuse(before: np.ndarray, now: np.ndarray, found: int) -> NoReturn:
+    if len(_matches(before, now[:, ::-1])[0]) > 3 * max(found, LEAST_MATCHES):
+        raise CheckError("the picture is mirrored: turn that off in the camera's driver")
+    raise CheckError(
+        f"{found} places of the reference picture are found, at least {LEAST_MATCHES} are needed: another camera, "
+        "another scene, or much darker"
+    )
 
 
 def _matches(before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
