@@ -98,8 +98,6 @@ class CameraCalibration:
     """Where the camera is in the base frame."""
     quaternion_xyzw: Numbers4
     """How it is turned there."""
-    optical_frame: str = ""
-    """Name of the camera's own frame; empty stands for VIEW_camera_optical_frame."""
     distortion_model: Literal["plumb_bob", "rational_polynomial", "equidistant"] = "plumb_bob"
     """As in sensor_msgs/CameraInfo; equidistant is OpenCV's fisheye."""
     distortion: tuple[float, ...] = ()
@@ -137,8 +135,6 @@ class CameraCalibration:
         if not all(map(math.isfinite, self.distortion)):
             raise ValueError(f"distortion is {self.distortion}; expected finite numbers")
         _check_pose(self.xyz_m, self.quaternion_xyzw)
-        if not self.optical_frame:
-            object.__setattr__(self, "optical_frame", f"{self.view}_camera_optical_frame")
 
     @property
     def rotation(self) -> np.ndarray:

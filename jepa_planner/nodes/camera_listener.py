@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from jepa_planner.calibration.camera_info import lens_of
 from jepa_planner.calibration.resting import RestingArm
@@ -16,7 +16,8 @@ from jepa_planner.calibration.samples import GivenLens
 from jepa_planner.calibration.transforms import transform
 from jepa_planner.msg import ArmState
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import image_to_array, numbers, rotation_from, seconds
+from jepa_planner.nodes.conversions import compressed_to_array, image_to_array, numbers, rotation_from, seconds
+from jepa_planner.nodes.image_input import TRANSPORTS, Picture, info_topic
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.nodes.running import NodeThread
 
@@ -36,16 +37,16 @@ class Seen(NamedTuple):
 class CameraListener:
     """Hears one camera and arm_state; `rclpy.init` comes first. Close it, or use it as a context manager."""
 
-    def __init__(self, image_topic: str, namespace: str = "") -> None:
+    def __init__(self, image_topic: str, namespace: str = "", image_transport: str = "raw") -> None:
         self.node = Node(f"camera_listener_{os.getpid()}", namespace=namespace, use_global_arguments=False)
         self.arm, self.base_frame = RestingArm(), ""
         self._lens: CameraInfo | None = None
-        self._image: Image | None = None
+        self._image: Picture | None = None
         self._pose: np.ndarray | None = None
         self._lock = threading.Lock()
-        self._images = self.node.create_subscription(Image, image_topic, self._on_image, qos.SENSOR)
-        info_topic = f"{image_topic.rpartition('/')[0]}/camera_info"
-        self.node.create_subscription(CameraInfo, info_topic, self._on_info, qos.SENSOR)
+        kind, ending = TRANSPORTS[image_transport]
+        self._images = self.node.create_subscription(kind, f"{image_topic}{ending}", self._on_image, qos.SENSOR)
+        self.node.create_subscription(CameraInfo, info_topic(image_topic), self._on_info, qos.SENSOR)
         self._states = self.node.create_subscription(ArmState, "arm_state", self._on_state, qos.STATE)
         self._thread = NodeThread(self.node, lambda: None)
 
@@ -76,7 +77,8 @@ class CameraListener:
             assert image is not None, "wait first"
             stamp_s = seconds(image.header.stamp)
             pose = self.arm.pose_at(stamp_s)
-        return Seen(stamp_s, image_to_array(image), pose)
+        decode = compressed_to_array if isinstance(image, CompressedImage) else image_to_array
+        return Seen(stamp_s, decode(image), pose)
 
     def tcp(self) -> np.ndarray:
         """Where the tcp is now, [4, 4]."""
@@ -92,7 +94,7 @@ class CameraListener:
         except ValueError:
             return None
 
-    def _on_image(self, message: Image) -> None:
+    def _on_image(self, message: Picture) -> None:
         with self._lock:
             self._image = message
 

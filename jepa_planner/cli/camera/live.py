@@ -67,9 +67,8 @@ def _listener(args: argparse.Namespace) -> Iterator[CameraListener]:
 
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
-        with CameraListener(
-            args.image_topic or f"{args.view}/image_raw", checked_namespace(args.namespace)
-        ) as listener:
+        topic, namespace = args.image_topic or f"{args.view}/image_raw", checked_namespace(args.namespace)
+        with CameraListener(topic, namespace, args.image_transport) as listener:
             yield listener
     except ListenerError as error:
         raise ValueError(str(error)) from error

@@ -23,6 +23,7 @@ def add_live_arguments(parser: argparse.ArgumentParser) -> None:
     live = parser.add_argument_group("live", "from the running robot, over ROS 2")
     live.add_argument("--live", action="store_true", help="take pictures and arm_state from ROS topics")
     live.add_argument("--image-topic", metavar="TOPIC", help="sensor_msgs/Image (VIEW/image_raw)")
+    live.add_argument("--image-transport", choices=("raw", "compressed"), default="raw", help="messages of that topic")
     live.add_argument("--namespace", default="", help="namespace of the planner's nodes")
 
 
