@@ -224,12 +224,12 @@ class Adjustment:
         """
         unknowns = self._unknowns(x)
         count = len(self._pixels)
-        places, slopes = np.empty((count, 3)), np.zeros((count, 3, self._count))
+        places, of_places = np.empty((count, 3)), np.zeros((count, 3, self._count))
         for sighting in self._sightings:
-            rows = self._rows[sighting.name]
-            places[rows], slopes[rows] = self._place_of(sighting, unknowns, x)
+            mine = self._rows[sighting.name]
+            places[mine], of_places[mine] = self._place_of(sighting, unknowns, x)
         seen, by_place, by_lens = unknowns.lens.project_with_slopes(places)
-        slopes = by_place @ slopes / self._noise.corner_px
+        slopes: np.ndarray = by_place @ of_places / self._noise.corner_px
         if "lens" in self._place:
             slopes[:, :, self._place["lens"]] += by_lens / self._noise.corner_px
         left = [(seen - self._pixels).ravel() / self._noise.corner_px]

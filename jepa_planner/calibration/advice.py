@@ -96,7 +96,7 @@ def turns(sightings: Sequence[Sighting]) -> tuple[np.ndarray, np.ndarray]:
     """By how many degrees samples are turned against each other about three axes, largest first [3], and these axes in
     the base frame [3, 3].
     """
-    carriers = np.stack([sighting.base_from_carrier for sighting in sightings])
+    carriers = np.stack([s.base_from_carrier for s in sightings if s.base_from_carrier is not None])
     first, second = np.triu_indices(len(carriers), 1)
     between = carriers[second, :3, :3] @ np.swapaxes(carriers[first, :3, :3], 1, 2)
     vectors = np.degrees(Rotation.from_matrix(between).as_rotvec())

@@ -79,11 +79,11 @@ class BoardFinder:
         """
         gray = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
         seen_m, seen_px = self._markers(gray)
-        found, pixels = np.zeros(len(self._places_m), bool), seen_px
+        found, pixels = np.zeros(len(self._places_m), bool), np.zeros((len(self._places_m), 2))
         if len(seen_m) >= LEAST_MARKERS:
-            seen_m, seen_px = np.concatenate(seen_m), np.concatenate(seen_px)
             places_m, square_m = self._places_m[:, :2], self.board.square_mm / 1000.0
-            found, pixels = refine(gray, self._drawing, square_m, places_m, seen_m, seen_px)
+            seen = np.concatenate(seen_m), np.concatenate(seen_px)
+            found, pixels = refine(gray, self._drawing, square_m, places_m, *seen)
         if (count := int(found.sum())) < LEAST_CORNERS:
             raise BoardError(f"{name}: {count} corners of the board seen, {self._why_few(gray)}")
         corners = Corners(pixels[found], self._places_m[found])

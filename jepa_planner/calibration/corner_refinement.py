@@ -129,8 +129,8 @@ def _drawn_windows(drawn: Drawing, back: np.ndarray, middles_px: np.ndarray, hal
     places[..., :2] += middles_px[:, None, None]
     places = np.einsum("nij,nyxj->nyxi", back, places)
     dots = (places[..., :2] / places[..., 2:] * drawn.dots_per_m + drawn.origin).astype(np.float32)
-    rows = dots.reshape(-1, side * FINE, 2)
-    seen = cv2.remap(drawn.dots, rows, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = (np.ascontiguousarray(dots[..., axis]).reshape(-1, side * FINE) for axis in (0, 1))
+    seen = np.asarray(cv2.remap(drawn.dots, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
     return seen.reshape(len(back), side, FINE, side, FINE).mean(axis=(2, 4))
 
 

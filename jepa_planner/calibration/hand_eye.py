@@ -40,9 +40,9 @@ def robust_start(
 
     sightings: with carriers, at least three.
     """
-    carriers = np.stack([sighting.base_from_carrier for sighting in sightings])
+    carriers = np.stack([s.base_from_carrier for s in sightings if s.base_from_carrier is not None])
     boards = np.stack(camera_from_board)
-    sets = [np.arange(len(sightings))]
+    sets: list[np.ndarray] = [np.arange(len(sightings))]
     if len(sightings) > DRAWN:
         sets += [rng.choice(len(sightings), DRAWN, replace=False) for _ in range(DRAWS)]
     guesses = [Unknowns(lens, *closed_form(carriers[chosen], boards[chosen])) for chosen in sets]
