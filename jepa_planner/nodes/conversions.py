@@ -45,6 +45,11 @@ def compressed_to_array(message: CompressedImage, name: str = "of a CompressedIm
     return compressed_pixels(message.format, message.data, name)
 
 
+def picture_to_array(message: Image | CompressedImage) -> np.ndarray:
+    """Pixels of either kind of message as uint8 RGB [H, W, 3]."""
+    return compressed_to_array(message) if isinstance(message, CompressedImage) else image_to_array(message)
+
+
 def array_to_image(pixels: np.ndarray, stamp: Time | None = None, frame_id: str = "") -> Image:
     """uint8 RGB [H, W, 3] as a message."""
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:

@@ -144,6 +144,7 @@ class Rig:
     def __init__(self, bundle: str) -> None:
         self.namespace = f"/t{os.getpid()}_{next(_numbers)}"
         self.bundle = bundle
+        self.encoder_parameters: dict[str, object] = {}
         self.robot = self.robot_class(self.namespace)
         self.threads = [NodeThread(self.robot, lambda: None)]
         self.reach = ActionClient(self.robot, ReachGoalImage, "reach_goal_image")
@@ -181,7 +182,7 @@ class Rig:
         self, composed: bool = True, arm: dict | None = None, **parameters: object
     ) -> tuple[MpcNode, EncoderNode, PredictorNode]:
         """An arm node, and the planner around it with latents in this process or over topics."""
-        encoder = EncoderNode(**self.options(model=self.bundle))
+        encoder = EncoderNode(**self.options(model=self.bundle, **self.encoder_parameters))
         predictor = PredictorNode(**self.options(model=self.bundle))
         inside = {"encoder": encoder, "predictor": predictor} if composed else {}
         timeouts = {"image_timeout_s": STALE_S, "joint_state_timeout_s": STALE_S, "plan_valid_s": 5.0}
