@@ -60,10 +60,14 @@ def _derivative(order: int, t: float, count: int) -> np.ndarray:
 
 
 class Follower:
-    """The newest trajectory takes the place of the one before, and begins at the measured state."""
+    """The newest trajectory takes the place of the one before, and begins at the measured state or the desired one."""
 
-    def __init__(self, joints: Sequence[str], q: np.ndarray, goal_tolerance: float = 0.0) -> None:
+    def __init__(
+        self, joints: Sequence[str], q: np.ndarray, from_desired: bool = False, goal_tolerance: float = 0.0
+    ) -> None:
+        """from_desired: what the controller calls open_loop_control, later interpolate_from_desired_state."""
         self.joints = tuple(joints)
+        self._from_desired = from_desired
         self.goal_tolerance = goal_tolerance
         """Of the last point where the goal names none; 0: not looked at."""
         self.hold(q)
@@ -71,7 +75,7 @@ class Follower:
     def hold(self, q: np.ndarray) -> None:
         """Stay at positions."""
         self._way: list[Waypoint] = []
-        self._target = np.array(q, dtype=float)
+        self._target, self._speed = np.array(q, dtype=float), np.zeros(len(self.joints))
         self._path: dict[int, float] = {}
 
     @property
@@ -107,7 +111,8 @@ class Follower:
         if unknown := set(path_tolerance or {}) - set(self.joints):
             raise Rejected(INVALID_GOAL, f"path tolerance for {sorted(unknown)}")
         order = [list(names).index(joint) for joint in self.joints]
-        start = Waypoint(now_s, measured[0].copy(), measured[1].copy())
+        q, dq = (self._target, self._speed) if self._from_desired else measured
+        start = Waypoint(now_s, q.copy(), dq.copy())
         self._way = [start, *(_placed(point, begins_s, order) for point in points)]
         self._path = {self.joints.index(name): limit for name, limit in (path_tolerance or {}).items() if limit > 0.0}
 
@@ -117,12 +122,12 @@ class Follower:
             return self._target, None
         for early, late in pairwise(self._way):
             if now_s < late.at_s:
-                self._target = spline(early, late, now_s)[0]
+                self._target, self._speed = spline(early, late, now_s)
                 if any(abs(self._target[joint] - q[joint]) > limit for joint, limit in self._path.items()):
                     self.hold(q)
                     return self._target, PATH_TOLERANCE_VIOLATED
                 return self._target, None
-        self._target, self._way = self._way[-1].q, []
+        self._target, self._speed, self._way = self._way[-1].q, np.zeros(len(q)), []
         off = float(np.max(np.abs(self._target - q)))
         return self._target, GOAL_TOLERANCE_VIOLATED if 0.0 < self.goal_tolerance < off else 0
 

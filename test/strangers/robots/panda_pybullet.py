@@ -325,6 +325,7 @@ def main() -> None:
         help="description with meshes beside it",
     )  # fmt: skip
     parser.add_argument("--prefix", default="panda_", help="of the joints' names")
+    parser.add_argument("--from-desired", action="store_true", help="a trajectory begins at the last command")
     parser.add_argument("--camera-rate", type=float, default=15.0)
     given = parser.parse_args()
     spawn = multiprocessing.get_context("spawn")

@@ -120,7 +120,7 @@ def _text(numbers) -> str:
 class Driver(Node):
     """The drivers of arm and gripper."""
 
-    def __init__(self, model: mujoco.MjModel, prefix: str, gripper: str) -> None:
+    def __init__(self, model: mujoco.MjModel, prefix: str, gripper: str, from_desired: bool) -> None:
         super().__init__("ur5e_driver")
         self.model, self.data = model, mujoco.MjData(model)
         joints = [model.joint(name) for name in JOINTS]
@@ -131,7 +131,9 @@ class Driver(Node):
         mujoco.mj_forward(model, self.data)
         self._prefix = prefix
         names = [prefix + name for name in JOINTS]
-        self._arm = TrajectoryController(self, "/scaled_joint_trajectory_controller", Follower(names, np.array(READY)))
+        self._arm = TrajectoryController(
+            self, "/scaled_joint_trajectory_controller", Follower(names, np.array(READY), from_desired)
+        )
         self._gripper = GripperController(
             self, "/robotiq_gripper_controller", prefix + FINGER, gripper, 0.0, 0.01, allow_stalling=False
         )
@@ -217,6 +219,7 @@ def main() -> None:
     parser.add_argument("--descriptions", type=Path, help="default: those of the package ogbench")
     parser.add_argument("--prefix", default="", help="of the joints' and links' names")
     parser.add_argument("--gripper", choices=["gripper_command", "parallel"], default="parallel")
+    parser.add_argument("--from-desired", action="store_true", help="a trajectory begins at the last command")
     parser.add_argument("--camera-rate", type=float, default=15.0)
     parser.add_argument("--write-urdf", type=Path, help="write the description to this file, and end")
     given = parser.parse_args()
@@ -231,7 +234,7 @@ def main() -> None:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    driver = Driver(model, given.prefix, given.gripper)
+    driver = Driver(model, given.prefix, given.gripper, given.from_desired)
     stream = Stream(driver, CAMERAS, given.camera_rate, compressed=True)
     film = threading.Thread(
         target=stream.run, args=(lambda: not ended.is_set(), lambda camera, _: drawing(camera, driver.sticks()))
