@@ -24,6 +24,10 @@ from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.nodes.running import NodeThread
 
 ROBOTS = Path(__file__).parent / "robots"
+BIG_PICTURES = Path(__file__).parent / "big_pictures.xml"
+"""Room for a whole picture where it arrives: with the 0.2 MB of Linux, most of one is lost while its receiver waits for
+its core.
+"""
 RUN = [sys.executable, "-c", "import sys; from jepa_planner.cli.main import main; sys.exit(main())", "run"]
 TIMEOUT_S = 60.0
 
@@ -32,10 +36,14 @@ TIMEOUT_S = 60.0
 def processes(log_folder: Path, **commands: Sequence[str]) -> Iterator[dict[str, subprocess.Popen]]:
     """Runs commands, each with a log of its own, and ends them in the order in which they were named."""
     running = {}
+    profiles = dict.fromkeys(("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"), str(BIG_PICTURES))
+    environment = {**os.environ, **profiles}
     try:
         for name, command in commands.items():
             with (log_folder / f"{name}.log").open("w") as log:
-                running[name] = subprocess.Popen(list(map(str, command)), stdout=log, stderr=subprocess.STDOUT)
+                running[name] = subprocess.Popen(
+                    list(map(str, command)), stdout=log, stderr=subprocess.STDOUT, env=environment
+                )
         yield running
     finally:
         for process in running.values():
