@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 from jepa_planner.control.kinematics import quaternion_from_rotation, rotation_from_quaternion
+from jepa_planner.core.compressed_picture import compressed_pixels
 from jepa_planner.core.image_message import ConversionError, rgb_pixels
 
 
@@ -37,6 +38,11 @@ def image_to_array(message: Image) -> np.ndarray:
     return rgb_pixels(
         message.encoding, message.height, message.width, message.step, message.data, bool(message.is_bigendian)
     )
+
+
+def compressed_to_array(message: CompressedImage, name: str = "of a CompressedImage") -> np.ndarray:
+    """Pixels as uint8 RGB [H, W, 3]; `name` stands in messages of ConversionError, after "the picture"."""
+    return compressed_pixels(message.format, message.data, name)
 
 
 def array_to_image(pixels: np.ndarray, stamp: Time | None = None, frame_id: str = "") -> Image:

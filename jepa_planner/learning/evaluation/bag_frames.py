@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +12,8 @@ import numpy.typing as npt
 
 from jepa_planner.control.kinematics import rotation_from_quaternion, rpy_from_rotation
 from jepa_planner.core.channel_names import OLDER_NAMES
-from jepa_planner.core.image_message import ConversionError, check_encoding, rgb_pixels
-from jepa_planner.core.picture_file import decode_picture
+from jepa_planner.core.compressed_picture import compressed_pixels
+from jepa_planner.core.image_message import ConversionError, rgb_pixels
 from jepa_planner.learning.evaluation.picture_pair import PictureError, PicturePair, change_of_state, stack_views
 
 if TYPE_CHECKING:
@@ -78,10 +76,7 @@ def _picture(bag: AnyReader, topic: str, at_s: float) -> np.ndarray:
     message = _nearest(bag, topic, at_s, (PIXELS, COMPRESSED))
     try:
         if message.__msgtype__ == COMPRESSED:
-            encoding = message.format.partition(";")[0]  # of what was compressed, as in "rgb8; jpeg compressed bgr8"
-            if re.match(r"(16|32|64)[USF]C", encoding):
-                check_encoding(encoding)
-            return decode_picture(BytesIO(message.data), f"on {topic} at {at_s:g} s")
+            return compressed_pixels(message.format, message.data, f"on {topic} at {at_s:g} s")
         return rgb_pixels(
             message.encoding, message.height, message.width, message.step, message.data, bool(message.is_bigendian)
         )
