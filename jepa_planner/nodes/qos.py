@@ -1,5 +1,6 @@
 """Qualities of service, one per kind of data."""
 
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 
@@ -12,6 +13,9 @@ SENSOR = _profile(1, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
 do.
 """
 
+SENSOR_RESENT = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+"""How images are heard where all who publish offer it: one travels in many parts, and is lost with any of them."""
+
 STREAM = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 """How they are published: subscribers of default quality hear nothing from a best-effort publisher."""
 
@@ -23,3 +27,11 @@ STATE = _profile(5, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 
 LATCHED = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
 """Goal images and the like: whoever comes late gets the last one."""
+
+
+def as_offered(node: Node, topic: str) -> QoSProfile | None:
+    """How to hear a topic from all who publish it now; None: nobody does."""
+    offered = {publisher.qos_profile.reliability for publisher in node.get_publishers_info_by_topic(topic)}
+    if not offered:
+        return None
+    return SENSOR_RESENT if offered == {ReliabilityPolicy.RELIABLE} else SENSOR
