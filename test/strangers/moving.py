@@ -37,7 +37,7 @@ LIMITS = {
     "gripper_rate_per_s": 5.0,
     "joint_margin_rad": 0.05,
     "joint_slowdown_rad": 0.10,
-    "joint_velocity_scale": 0.6,
+    "joint_velocity_scale": 0.4,
     "singularity_slowdown": 0.05,
     "max_step_m": 0.11,
 }
@@ -46,9 +46,10 @@ LIMITS = {
 class MovingBench(Node):
     """Sends plans, hears the arm's state, and asks the robot's physics what it did."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: dict) -> None:
         super().__init__("plans", use_global_arguments=False)
-        self.folder = folder
+        self.folder, self.gripper_closed = folder, settings["gripper_closed"]
+        self.whole_motions = settings.get("output") == "follow_joint_trajectory"
         self.state: ArmState | None = None
         self._number = 0
         self._plans = self.create_publisher(Plan, "plan", qos.COMMAND)
@@ -131,7 +132,7 @@ def ur5e_bench(folder: Path, *options: str, **parameters: object) -> Iterator[Mo
     remap = ["-r", "joint_trajectory:=/scaled_joint_trajectory_controller/joint_trajectory"]
     robot = [sys.executable, ROBOTS / "ur5e_mujoco.py", "--prefix", PREFIX, *options]
     with processes(folder, arm_node=[*on_core(0), *node, *remap], robot=[*on_core(1), *robot]):
-        bench = MovingBench(folder)
+        bench = MovingBench(folder, arm)
         try:
             until(bench.at_rest, "arm that can be moved")
             yield bench
