@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from rclpy.clock import Clock, ClockType
@@ -11,13 +10,13 @@ from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
 from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Mode, Step
-from jepa_planner.control.limits import SafetyLimits, shipped_config
 from jepa_planner.control.setpoints import Setpoint
 from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.msg import ArmState, Plan
-from jepa_planner.nodes import qos
+from jepa_planner.nodes import description, qos
 from jepa_planner.nodes.arm_states import FAULTS
 from jepa_planner.nodes.conversions import ConversionError, numbers, pose, rotation_from, seconds, time_message
+from jepa_planner.nodes.frames import PUBLISH_TF, TcpFrames
 from jepa_planner.nodes.outputs import choice
 from jepa_planner.nodes.outputs.action_output import ActionClients
 from jepa_planner.nodes.outputs.gripper import Ends
@@ -38,15 +37,9 @@ class ArmNode(PlannerNode):
     """
 
     PARAMETERS = (
-        Parameter("limits_file", "", "Limits of every command, YAML; empty: those shipped for the Panda."),
-        Parameter("base_frame", "panda_link0", "Frame of all poses."),
+        *description.PARAMETERS,
         Parameter("rate_hz", 100.0, "Setpoints per second.", 20.0, 1000.0),
         *choice.PARAMETERS,
-        Parameter(
-            "gripper_joints", ["panda_finger_joint1", "panda_finger_joint2"], "Finger joints; the first is commanded."
-        ),
-        Parameter("gripper_open", 0.04, "Position (m or rad) of a finger joint when the gripper is open.", -4.0, 4.0),
-        Parameter("gripper_closed", 0.0, "Position of a finger joint when it is closed.", -4.0, 4.0),
         Parameter("joint_state_timeout_s", 0.25, "A joint state older than this brakes the arm.", 0.02, 5.0),
         Parameter("observation_timeout_s", 5.0, "A plan from an observation older than this is refused.", 0.1, 600.0),
         Parameter("motion_share", 0.88, "Share of a step's duration that its motion takes at least.", 0.1, 1.0),
@@ -55,6 +48,7 @@ class ArmNode(PlannerNode):
         ),
         Parameter("resync_distance_m", 0.01, "A resting arm found further away was moved by others.", 0.001, 0.5),
         Parameter("speed_scale", 1.0, "Steps take 1/speed_scale of their duration.", 0.05, 1.0, change=Change.AT_REST),
+        PUBLISH_TF,
     )
 
     def __init__(self, **options) -> None:
@@ -71,9 +65,7 @@ class ArmNode(PlannerNode):
 
     def configure(self) -> None:
         parameters = self.parameters
-        limits_file = parameters["limits_file"]
-        limits = SafetyLimits.load(Path(limits_file) if limits_file else shipped_config("panda_limits.yaml"))
-        kinematics = limits.kinematics()
+        arm = description.described_arm(self, parameters)
         settings = ArmSettings(
             joint_state_timeout_s=parameters["joint_state_timeout_s"],
             observation_timeout_s=parameters["observation_timeout_s"],
@@ -83,31 +75,25 @@ class ArmNode(PlannerNode):
             lead_tolerance_s=self.lead_tolerance_s(),
             takes_whole_motions=parameters["output"] == choice.WHOLE_MOTIONS,
         )
-        self._executive = ArmExecutive(kinematics, limits, parameters["rate_hz"], settings)
-        self._arm_joints = kinematics.joint_names
-        self._fingers = tuple(parameters["gripper_joints"])
-        self._ends = Ends(parameters["gripper_open"], parameters["gripper_closed"])
-        if both := [name for name in self._fingers if name in self._arm_joints]:
-            raise ValueError(
-                f"gripper_joints {', '.join(both)} lie before tcp_frame {limits.tcp_frame!r}: choose another"
-            )
-        if loose := [name for name in kinematics.loose_joints if name not in self._fingers]:
-            self.get_logger().warning(f"{', '.join(loose)} turn behind the arm and are not commanded")
-        self._base_frame = parameters["base_frame"]
-        kinematics.check_base_frame(self._base_frame)
+        self._executive = ArmExecutive(arm.kinematics, arm.limits, parameters["rate_hz"], settings)
+        self._arm_joints, self._fingers, self._base_frame = arm.joints, arm.gripper.joints, arm.base_frame
+        self._ends = Ends(arm.gripper.open, arm.gripper.closed)
+        if arm.loose:
+            self.get_logger().warning(f"{', '.join(arm.loose)} turn behind the arm and are not commanded")
         self._published_state: tuple | None = None
         self._published_at_s = -np.inf
         stream, self._course = self.executive.stream, 0
-        self._arm = choice.make_arm_output(self, self._action_clients, parameters, self._arm_joints, stream)
-        self._gripper = choice.make_gripper_output(
-            self, self._action_clients, parameters, self._fingers, self._ends, stream
-        )
+        clients, frame = self._action_clients, self._base_frame
+        self._arm = choice.make_arm_output(self, clients, parameters, self._arm_joints, frame, stream)
+        self._gripper = choice.make_gripper_output(self, clients, parameters, self._fingers, self._ends, frame, stream)
         self._state = self.create_lifecycle_publisher(ArmState, "arm_state", qos.STATE)
         self._joint_states = self.create_subscription(JointState, "joint_states", self._on_joint_state, qos.SENSOR)
+        self._frames = TcpFrames(self, parameters["publish_tf"])
         self._nothing_came = True
         self.executive.joint_state.explain(self.nothing_came_on([self._joint_states]))
         plans = self.create_subscription(Plan, "plan", self._on_plan, qos.COMMAND)
-        self._subscriptions_ = (self._joint_states, plans)
+        changes = description.watch_description(self, arm, self._on_other_description)
+        self._subscriptions_ = (self._joint_states, plans, *changes)
         self._services_ = (
             self.create_service(Trigger, "~/stop", self._on_stop),
             self.create_service(Trigger, "~/reset", self._on_reset),
@@ -135,6 +121,7 @@ class ArmNode(PlannerNode):
         self.destroy_lifecycle_publisher(self._state)
         for output in (self._arm, self._gripper):
             output.destroy()
+        self._frames.destroy()
         self._executive = None
 
     def destroy_node(self) -> None:
@@ -173,7 +160,9 @@ class ArmNode(PlannerNode):
             self._pass_over(usable)
             return
         q = np.array([position[name] for name in self._arm_joints])
-        finger = sum(position[name] for name in self._fingers) / len(self._fingers)
+        finger = self._ends.open
+        if self._fingers:
+            finger = sum(position[name] for name in self._fingers) / len(self._fingers)
         closure = self._ends.closure(finger)
         if abs(closure - 0.5) > 0.5 + STROKES_BEYOND:
             ends = f"gripper_open ({self._ends.open:g}) and gripper_closed ({self._ends.closed:g})"
@@ -233,6 +222,12 @@ class ArmNode(PlannerNode):
             rotation=rotation_from(message.poses[0].orientation),
             closure=message.gripper_closure[0],
         )
+
+    def _on_other_description(self, what: str) -> None:
+        """The limits of the arm as it is now are not known: it stops, latched."""
+        self.get_logger().error(what)
+        self.executive.stop(what)
+        self._publish_state(self.now_s())
 
     def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self.executive.stop("~/stop was called")
@@ -298,6 +293,7 @@ class ArmNode(PlannerNode):
             message.closure_commanded = executive.stream.closure
             message.closure_measured = measured.closure
         self._state.publish(message)
+        self._frames.tell(message)
         self._published_state, self._published_at_s = self._summary(), now_s
 
 

@@ -14,6 +14,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from jepa_planner.control.kinematics import quaternion_from_rotation, rotation_from_quaternion
 from jepa_planner.core.compressed_picture import compressed_pixels
 from jepa_planner.core.image_message import ConversionError, rgb_pixels
+from jepa_planner.core.picture_file import png
 
 
 def seconds(stamp: Time | Duration) -> float:
@@ -55,6 +56,15 @@ def array_to_image(pixels: np.ndarray, stamp: Time | None = None, frame_id: str 
     if stamp is not None:
         message.header.stamp = stamp
     message.data = array.array("B", np.ascontiguousarray(pixels).tobytes())
+    return message
+
+
+def array_to_png(pixels: np.ndarray, stamp: Time | None = None, frame_id: str = "") -> CompressedImage:
+    """uint8 RGB [H, W, 3] as a message that loses nothing of it."""
+    message = CompressedImage(format="png", data=array.array("B", png(pixels)))
+    message.header.frame_id = frame_id
+    if stamp is not None:
+        message.header.stamp = stamp
     return message
 
 

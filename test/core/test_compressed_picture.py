@@ -26,7 +26,10 @@ def test_a_jpeg_has_the_colours_that_were_compressed(kind):
     np.testing.assert_allclose(compressed_pixels(kind, encoded(BGR, ".jpg"), "").astype(int), RGB, atol=6)
 
 
-@pytest.mark.parametrize("kind", ["png", "rgb8; png compressed bgr8", "bgr8; png compressed ", "bgra8; png compressed bgr8"])  # fmt: skip
+KINDS = "png", "rgb8; png compressed bgr8", "bgr8; png compressed ", "bgra8; png compressed bgr8"
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_png_has_them_to_the_last_bit(kind):
     np.testing.assert_array_equal(compressed_pixels(kind, encoded(BGR), ""), RGB)
 

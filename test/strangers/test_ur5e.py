@@ -25,7 +25,7 @@ def limits(robot) -> SafetyLimits:
 
 
 FASTER = 1.1
-"""Motors lag and catch up. Where setpoints arrive late and then at once, they catch up faster, but not than they can."""
+"""Motors lag and catch up; where setpoints come late and then at once they do so faster, but not faster than they may."""
 SETTINGS = {
     "setpoints": {},
     "whole motions": {

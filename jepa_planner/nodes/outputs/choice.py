@@ -62,10 +62,11 @@ def make_arm_output(
     clients: ActionClients,
     parameters: Parameters,
     joints: tuple[str, ...],
+    frame: str,
     stream: SetpointStream,
 ) -> ArmOutput:
-    """The output that the parameter `output` asks for; raises ValueError where it cannot be had."""
-    kind, frame = parameters["output"], parameters["base_frame"]
+    """The output that the parameter `output` asks for, in a frame; raises ValueError where it cannot be had."""
+    kind = parameters["output"]
     if kind == WHOLE_MOTIONS:
         return FollowJointTrajectoryOutput(node, clients, joints, frame, stream.period_s)
     if kind == "twist":
@@ -81,21 +82,22 @@ def make_gripper_output(
     parameters: Parameters,
     fingers: Sequence[str],
     measured: Ends,
+    frame: str,
     stream: SetpointStream,
 ) -> GripperOutput:
     """The output that the parameter `gripper_output` asks for; raises ValueError where it cannot be had.
 
-    measured: the ends of the gripper's joint state.
+    fingers: none, where the arm has no gripper. measured: the ends of the gripper's joint state.
     """
-    kind: Any = parameters["gripper_output"]
+    kind: Any = parameters["gripper_output"] if fingers else NO_GRIPPER
+    if kind == NO_GRIPPER:
+        return FixedGripper()
     count = parameters["gripper_commanded_fingers"]
     if count > len(fingers):
         raise ValueError(f"gripper_commanded_fingers is {count}, but gripper_joints names {', '.join(fingers)} only")
     given = parameters["gripper_command_open"], parameters["gripper_command_closed"]
     ends = measured if given[0] == given[1] else Ends(*given)
     effort = parameters["gripper_max_effort"]
-    if kind == NO_GRIPPER:
-        return FixedGripper()
     if kind == "gripper_command":
         return GripperCommandOutput(node, clients, ends, effort)
     if kind == "parallel_gripper_command":
@@ -103,4 +105,4 @@ def make_gripper_output(
         return ParallelGripperCommandOutput(node, clients, fingers[0], ends, effort, rate_per_s)
     if kind == "float64_multi_array":
         return GripperArrayOutput(node, count, ends)
-    return GripperTrajectoryOutput(node, fingers[:count], ends, parameters["base_frame"], stream.period_s)
+    return GripperTrajectoryOutput(node, fingers[:count], ends, frame, stream.period_s)

@@ -14,6 +14,10 @@ from jepa_planner.core.status import Status, StatusCode
 from jepa_planner.nodes.outputs.action_output import ActionClients, ActionOutput
 from jepa_planner.nodes.outputs.trajectories import trajectory
 
+ERRORS = (
+    "INVALID_GOAL", "INVALID_JOINTS", "OLD_HEADER_TIMESTAMP", "PATH_TOLERANCE_VIOLATED", "GOAL_TOLERANCE_VIOLATED",
+)  # fmt: skip
+"""Names of the action's error codes."""
 RESULT_LATE_S = 2.0
 """So long after a trajectory's last point its result is waited for."""
 BRAKE_AT_LEAST_S = 0.1
@@ -75,8 +79,6 @@ class FollowJointTrajectoryOutput(ActionOutput):
         kind = self._type.Result
         if status == GoalStatus.STATUS_SUCCEEDED and result.error_code == kind.SUCCESSFUL:
             return ""
-        names = ("INVALID_GOAL", "INVALID_JOINTS", "OLD_HEADER_TIMESTAMP", "PATH_TOLERANCE_VIOLATED")
-        names = (*names, "GOAL_TOLERANCE_VIOLATED")
-        name = next((name for name in names if getattr(kind, name) == result.error_code), "no error")
+        name = next((name for name in ERRORS if getattr(kind, name) == result.error_code), "no error")
         because = f": {result.error_string}" if result.error_string else ""
         return f"ended a goal with error_code {result.error_code}, {name}{because}"

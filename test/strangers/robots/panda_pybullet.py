@@ -30,6 +30,7 @@ from joint_trajectory import Follower
 from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from real_time import be_served_first
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
@@ -334,6 +335,7 @@ def main() -> None:
     cameras = spawn.Process(target=film, args=(given.urdf, shared, given.camera_rate, there))
     cameras.start()
     there.close()
+    be_served_first()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     ended: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):

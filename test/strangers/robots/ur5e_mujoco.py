@@ -32,6 +32,7 @@ from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
+from real_time import be_served_as_others, be_served_first
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -230,15 +231,19 @@ def main() -> None:
     if given.write_urdf:
         given.write_urdf.write_text(described(model, given.prefix))
         sys.exit()
+    be_served_first()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     driver = Driver(model, given.prefix, given.gripper, given.from_desired)
     stream = Stream(driver, CAMERAS, given.camera_rate, compressed=True)
-    film = threading.Thread(
-        target=stream.run, args=(lambda: not ended.is_set(), lambda camera, _: drawing(camera, driver.sticks()))
-    )
+
+    def run_cameras() -> None:
+        be_served_as_others()
+        stream.run(lambda: not ended.is_set(), lambda camera, _: drawing(camera, driver.sticks()))
+
+    film = threading.Thread(target=run_cameras)
     film.start()
     executor = EventsExecutor()
     executor.add_node(driver)
