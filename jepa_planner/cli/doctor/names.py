@@ -1,0 +1,61 @@
+"""The names that the planner's nodes use, in full, as ROS 2 would make them of namespace and remaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from jepa_planner.cli.doctor.heard import Settings, Use
+from jepa_planner.nodes import qos
+
+Remaps = Iterable[tuple[str, str]]
+SETPOINTS = {
+    "joint_trajectory": ("joint_trajectory", "trajectory_msgs/msg/JointTrajectory"),
+    "twist": ("twist_command", "geometry_msgs/msg/TwistStamped"),
+    "pose": ("pose_command", "geometry_msgs/msg/PoseStamped"),
+}
+"""Topic and type of what arm_node sends, by its parameter `output`."""
+
+
+def full_name(name: str, node: str, namespace: str = "", remaps: Remaps = ()) -> str:
+    """A name that a node uses, with its namespace; the first remap that fits replaces it.
+
+    Remaps are FROM and TO; FROM may begin with NODE: and is then for that node alone.
+    """
+    expanded = _expand(name, node, namespace)
+    for old, new in remaps:
+        whose, _, plain = old.rpartition(":")
+        if whose in ("", node) and _expand(plain, node, namespace) == expanded:
+            return _expand(new, node, namespace)
+    return expanded
+
+
+def _expand(name: str, node: str, namespace: str) -> str:
+    place = f"/{namespace.strip('/')}".rstrip("/")
+    if name.startswith("/"):
+        return name
+    return f"{place}/{node}/{name[2:]}" if name.startswith("~/") else f"{place}/{name}"
+
+
+def uses(settings: Settings, views: Sequence[str], namespace: str = "", remaps: Remaps = ()) -> tuple[Use, ...]:
+    """All names by which the planner hears a robot and moves it; views: of its model, in order.
+
+    Raises ValueError where `image_topics` names another number of topics than the model has views.
+    """
+    remaps = list(remaps)
+    topics = [topic for topic in settings["encoder_node"]["image_topics"] if topic]
+    topics = topics or [f"{view}/image_raw" for view in views]
+    if len(topics) != len(views):
+        raise ValueError(f"image_topics names {len(topics)} topics; this model needs {len(views)}: {', '.join(views)}")
+    setpoints, kind = SETPOINTS[settings["arm_node"]["output"]]
+    table = (
+        *(("encoder_node", topic, "sensor_msgs/msg/Image", False, qos.SENSOR) for topic in topics),
+        ("arm_node", "joint_states", "sensor_msgs/msg/JointState", False, qos.SENSOR),
+        ("arm_node", setpoints, kind, True, qos.COMMAND),
+        ("arm_node", "gripper_command", "trajectory_msgs/msg/JointTrajectory", True, qos.COMMAND),
+        ("arm_node", "arm_state", "jepa_planner/msg/ArmState", True, qos.STATE),
+        ("mpc_node", "plan", "jepa_planner/msg/Plan", True, qos.COMMAND),
+    )
+    return tuple(
+        Use(node, name, full_name(name, node, namespace, remaps), kind, sends, quality)
+        for node, name, kind, sends, quality in table
+    )
