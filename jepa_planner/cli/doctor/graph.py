@@ -131,12 +131,18 @@ def _quality(use: Use, heard: Heard) -> list[Finding]:
 
 
 def incompatible(publisher: Any, listener: Any) -> str:
-    """Why qualities of service do not connect, as the middleware tells; empty where they do, or are not known."""
+    """Why reliability and durability do not connect, as the middleware tells; empty where they do, or are not known.
+
+    Deadlines and the like are left out: what is not set looks otherwise from afar.
+    """
     if publisher is None or listener is None:
         return ""
-    from rclpy.qos import QoSCompatibility, qos_check_compatible
+    from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 
-    compatibility, reason = qos_check_compatible(publisher, listener)
+    plain = [
+        QoSProfile(depth=1, reliability=end.reliability, durability=end.durability) for end in (publisher, listener)
+    ]
+    compatibility, reason = qos_check_compatible(*plain)
     return reason.removeprefix("ERROR: ").rstrip(";") if compatibility == QoSCompatibility.ERROR else ""
 
 

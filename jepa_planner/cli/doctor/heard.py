@@ -59,6 +59,13 @@ class Stream:
     arrivals: Sequence[Arrival] = ()
     messages: Sequence[Any] = ()
 
+    def per_second(self, of: int) -> float:
+        """How many of something that came with its messages there were in a second."""
+        if len(self.arrivals) < 2:
+            return 0.0
+        passed_s = self.arrivals[-1].steady_s - self.arrivals[0].steady_s
+        return (of - 1) / max(passed_s, 1e-3) if of else 0.0
+
 
 @dataclass(frozen=True)
 class RunningNode:
@@ -92,11 +99,13 @@ class Said:
 
 @dataclass(frozen=True)
 class Heard:
-    """All of it. now_s: the time by which stamps are judged, at the end. uses: the planner's names. topics: who is at every name; streams: what came, by topic.
+    """All of it.
 
-    settings: of the planner's nodes, as they run or would be started. running: those of its nodes that run. others:
-    full names of all other nodes. said: on diagnostics, and when, in `diagnostics`, by node. actions: of which there are
-    servers. controllers: None where no manager could be asked; managers: those that are there.
+    seconds: how long was listened; now_s: the time by which stamps are judged, at the end. settings: of the planner's
+    nodes, as they run or would be started. uses: the names that they use; topics: who is at every name; streams: what
+    came, by topic. running: those of its nodes that run; others: full names of all other nodes. said: on diagnostics,
+    and in `diagnostics` when, by node. actions: of which there are servers, with their types. managers: of
+    controllers; controllers: None where no manager could be asked. namespace: the planner's, in full.
     """
 
     seconds: float

@@ -26,13 +26,15 @@ from rclpy.signals import SignalHandlerOptions
 
 from jepa_planner.cli.doctor.heard import Arrival, Controller, Endpoint, Heard, RunningNode, Said, Stream, Topic, Use
 from jepa_planner.nodes.conversions import seconds
-from jepa_planner.nodes.parameter_files import known
+from jepa_planner.nodes import parameter_files
 from jepa_planner.nodes.planner_node import CODE, wait_until
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.nodes.start import PLANNER_NODES
 
-DISCOVERY_S = 1.2
-"""What nodes need to find each other: a fraction of it on one computer."""
+LEAST_S, QUIET_S, MOST_S = 1.0, 0.4, 3.0
+"""Nodes find each other within a fraction of the first; all is found when nothing new comes for as long as the second,
+and where nobody is found, nobody is there after the third.
+"""
 ANSWER_S = 1.5
 CLOCK_TYPE, CAMERA_INFO = "rosgraph_msgs/msg/Clock", "sensor_msgs/msg/CameraInfo"
 LIST_CONTROLLERS = "controller_manager_msgs/srv/ListControllers"
@@ -94,6 +96,18 @@ class Listener:
         """The time by which stamps are judged."""
         return self.node.get_clock().now().nanoseconds * 1e-9
 
+    def settle(self) -> None:
+        """Waits until all that is there was found."""
+        began_s = changed_s = time.monotonic()
+        known: tuple = ()
+        while (now_s := time.monotonic()) - began_s < MOST_S:
+            found = (len(self._nodes()), len(self.node.get_topic_names_and_types()))
+            if found != known:
+                known, changed_s = found, now_s
+            if found[0] and now_s - began_s > LEAST_S and now_s - changed_s > QUIET_S:
+                return
+            time.sleep(0.05)
+
     def take_time_from_clock(self) -> None:
         """Judges stamps by /clock, as the planner's nodes do with use_sim_time."""
         self._do(lambda: self.node.set_parameters([Parameter("use_sim_time", value=True)]))
@@ -105,7 +119,7 @@ class Listener:
         there = [name for name in self._nodes() if name in names]
         unique = list(dict.fromkeys(there))
         states = self._ask_all(GetState, {name: (f"{name}/get_state", GetState.Request()) for name in unique})
-        table = {name: list(known()[name.rpartition("/")[2]]) for name in unique}
+        table = {name: list(parameter_files.known()[name.rpartition("/")[2]]) for name in unique}
         asked = {name: (f"{name}/get_parameters", GetParameters.Request(names=table[name])) for name in unique}
         values = self._ask_all(GetParameters, asked)
         found = []

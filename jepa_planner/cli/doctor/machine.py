@@ -89,8 +89,8 @@ def cores(free: float, usable: int) -> Finding:
     if free >= LEAST_FREE_CORES:
         return green("cores", text)
     return yellow(
-        "cores", text, "setpoints and pictures come late on a busy machine: end what else runs (`top` names it), or plan "
-        "on another computer"
+        "cores", text, "setpoints and pictures come late on a busy machine: end what else runs (`top` names it), or "
+        "plan on another computer"
     )  # fmt: skip
 
 

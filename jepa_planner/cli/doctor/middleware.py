@@ -192,6 +192,6 @@ def clock_synchronisation(timedatectl: str | None) -> Finding:
     if "NTPSynchronized=yes" in timedatectl:
         return green("clock", "synchronised")
     return yellow(
-        "clock", "this computer's clock is not synchronised", "where drivers run on another computer, let chrony or PTP "
-        "keep both alike"
+        "clock", "this computer's clock is not synchronised", "where drivers run on another computer, let chrony or "
+        "PTP keep both alike"
     )  # fmt: skip

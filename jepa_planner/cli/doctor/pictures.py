@@ -62,20 +62,20 @@ def _camera_info(use: Use, pixels: np.ndarray, heard: Heard) -> list[Finding]:
 def pairs(heard: Heard) -> list[Finding]:
     """How often the pictures of all views are of one moment, by the rule of encoder_node."""
     views = heard.pictures
-    arrivals = [
-        (arrival.steady_s, view, arrival.stamp_s)
-        for view, use in enumerate(views)
-        for arrival in heard.streams.get(use.topic, Stream()).arrivals
-    ]
-    counts = [sum(one == view for _, one, _ in arrivals) for view in range(len(views))]
-    if len(views) < 2 or not all(counts):
+    streams = [heard.streams.get(use.topic, Stream()) for use in views]
+    if len(views) < 2 or not all(stream.arrivals for stream in streams):
         return []
+    arrivals = sorted(
+        (arrival.steady_s, view, arrival.stamp_s) for view, stream in enumerate(streams) for arrival in stream.arrivals
+    )
     tolerance_s = heard.settings["encoder_node"]["sync_tolerance_s"]
     pairing: ViewPairing[None] = ViewPairing(len(views), tolerance_s)
-    moments = sum(pairing.add(view, stamp_s, None) is not None for _, view, stamp_s in sorted(arrivals))
-    rate, slowest = moments / heard.seconds, min(counts) / heard.seconds
+    moments = sum(pairing.add(view, stamp_s, None) is not None for _, view, stamp_s in arrivals)
+    slower = min(streams, key=lambda stream: len(stream.arrivals))
+    pictures = len(slower.arrivals)
+    rate, slowest = slower.per_second(moments), slower.per_second(pictures)
     text = f"{rate:.1f} pairs a second, of {slowest:.1f} pictures of the slower camera"
-    if moments >= ALIKE * min(counts):
+    if moments >= ALIKE * pictures:
         return [green("pairs", text)]
     spread_s = pairing.spread_s()
     apart = f"; stamps differ by {spread_s:.3f} s, sync_tolerance_s is {tolerance_s:g}" if spread_s is not None else ""

@@ -43,7 +43,7 @@ def stream(use: Use, stream: Stream, heard: Heard, timeout_s: float) -> Finding:
     status = dog.status(arrivals[-1].arrived_s)
     if not status.ok:
         return red(use.key, status.text, _mend(status.text))
-    rate = len(news) / heard.seconds
+    rate = stream.per_second(len(news))
     if len(arrivals) > 2 and len(news) < 2:
         how = "its source repeats one message: start it again"
         return red(use.key, f"{len(arrivals)} messages came with one and the same stamp", how)
@@ -99,4 +99,4 @@ def _mend(text: str) -> str:
 
 
 def _ms(time_s: float) -> str:
-    return f"{1e3 * time_s:.0f} ms" if abs(time_s) < 1.0 else f"{time_s:.1f} s"
+    return f"{round(1e3 * time_s)} ms" if abs(time_s) < 1.0 else f"{time_s:.1f} s"

@@ -27,7 +27,7 @@ from jepa_planner.cli.doctor import (
 from jepa_planner.cli.doctor.cpu_time import CpuTimes
 from jepa_planner.cli.doctor.findings import Finding, green, red
 from jepa_planner.cli.doctor.heard import Heard
-from jepa_planner.cli.doctor.listening import DISCOVERY_S, Listener
+from jepa_planner.cli.doctor.listening import Listener
 from jepa_planner.cli.doctor.names import uses
 from jepa_planner.core.picture_file import read_picture
 from jepa_planner.model.contract import Contract
@@ -35,7 +35,7 @@ from jepa_planner.nodes.parameter_files import read, spread
 from jepa_planner.nodes.start import PLANNER_NODES, Start
 from jepa_planner.planning.offline_plan import NoPlanError
 
-POLITE = 10
+POLITE = 5
 """Added to this process's niceness once nothing is measured any more: what runs goes first."""
 Tell = Callable[[str, Iterable[Finding]], None]
 
@@ -82,7 +82,7 @@ def _listen(start: Start, seconds: float) -> tuple[Heard, Contract | None, list[
     settings: dict[str, dict[str, Any]] = dict(start.settings)
     of_bundle, contract = model.contract(settings["encoder_node"])
     with Listener(start.namespace) as listener:
-        time.sleep(DISCOVERY_S)
+        listener.settle()
         running = listener.running()
         for node in running:
             name = node.name.rpartition("/")[2]
