@@ -25,8 +25,8 @@ from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
 
 from jepa_planner.cli.doctor.heard import Arrival, Controller, Endpoint, Heard, RunningNode, Said, Stream, Topic, Use
-from jepa_planner.nodes.conversions import seconds
 from jepa_planner.nodes import parameter_files
+from jepa_planner.nodes.conversions import seconds
 from jepa_planner.nodes.planner_node import CODE, wait_until
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.nodes.start import PLANNER_NODES
