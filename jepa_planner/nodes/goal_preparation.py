@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -114,7 +116,7 @@ class GoalPreparation:
         return shape[1], shape[0]
 
 
-def search_settings(settings: PlannerSettings, parameters: Parameters) -> SearchSettings:
+def search_settings(settings: PlannerSettings, parameters: Parameters | Mapping[str, Any]) -> SearchSettings:
     """The model's recommended search, with what parameters override."""
     search = settings.search(parameters["solver"])
     return search.resized(parameters["samples"], parameters["iterations"], parameters["horizon"])

@@ -188,6 +188,22 @@ def test_a_planner_in_another_namespace_is_found(rig, doctor):
     assert f"{rig.namespace}/arm_node" in text and f"--namespace {rig.namespace.strip('/')}" in text
 
 
+def test_an_inactive_controller_is_named(rig, doctor):
+    messages = pytest.importorskip("controller_manager_msgs.msg")
+    services = pytest.importorskip("controller_manager_msgs.srv")
+    loaded = messages.ControllerState(name="arm_controller", state="inactive")
+
+    def answer(_, response):
+        response.controller = [loaded]
+        return response
+
+    rig.robot.create_service(services.ListControllers, "controller_manager/list_controllers", answer)
+    topic = f"{rig.namespace}/arm_controller/joint_trajectory"
+    rig.robot.create_subscription(JointTrajectory, topic, lambda _: None, 1)
+    findings = doctor("--remap", f"joint_trajectory:={topic}")
+    assert "arm_controller, which takes joint_trajectory, is inactive" in of(findings, "controllers")
+
+
 def test_beside_the_simulator_and_its_planner_all_is_green(ros, capfd):
     pytest.importorskip("pybullet")
     from jepa_planner_sim.sim_node import SimNode

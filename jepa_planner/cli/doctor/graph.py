@@ -19,8 +19,26 @@ def names(heard: Heard) -> list[Finding]:
     """What there is to say on each name."""
     findings: list[Finding] = []
     for use in heard.uses:
+        findings += _elsewhere(use, heard)
         findings += _output(use, heard) if use.sends else _input(use, heard)
     return findings
+
+
+def _elsewhere(use: Use, heard: Heard) -> list[Finding]:
+    """Whether the planner that runs uses another name, one that could not be guessed."""
+    own = f"{heard.namespace}/{use.node}"
+    side = "publishers" if use.sends else "listeners"
+    if own not in [node.name for node in heard.running if node.state == "active"]:
+        return []
+    if own in [end.node for end in getattr(heard.topic(use.topic), side)]:
+        return []
+    names = [
+        name
+        for name, topic in heard.topics.items()
+        if any((end.node, end.type) == (own, use.type) for end in getattr(topic, side))
+    ]
+    text = f"{own} {'sends' if use.sends else 'listens'} not on {use.topic} but on {', '.join(names) or 'nothing'}"
+    return [yellow(use.key, text, "give doctor the same --remap, --params-file and --namespace as `run`")]
 
 
 def _input(use: Use, heard: Heard) -> list[Finding]:

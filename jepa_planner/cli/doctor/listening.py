@@ -132,6 +132,16 @@ class Listener:
             found.append(RunningNode(name, state.current_state.label if state else None, read))
         return tuple(found)
 
+    def ends(self, running: Iterable[RunningNode]) -> dict[tuple[str, bool], dict[str, list[str]]]:
+        """Topics with their types of nodes that run, by node and whether it sends; of those that are configured."""
+        found = {}
+        for node in running:
+            place, _, name = node.name.rpartition("/")
+            if node.state in ("active", "inactive"):
+                found[name, True] = dict(self.node.get_publisher_names_and_types_by_node(name, place or "/"))
+                found[name, False] = dict(self.node.get_subscriber_names_and_types_by_node(name, place or "/"))
+        return found
+
     def listen(self, uses: Iterable[Use]) -> None:
         """Begins to record what comes on the names that are heard, on arm_state, and of the cameras' descriptions."""
         kinds = {use.topic: use.type for use in uses if not use.sends or use.key == "arm_state"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from jepa_planner.cli.doctor.heard import Settings, Use
 from jepa_planner.nodes import qos
@@ -59,3 +60,30 @@ def uses(settings: Settings, views: Sequence[str], namespace: str = "", remaps: 
         Use(node, name, full_name(name, node, namespace, remaps), kind, sends, quality)
         for node, name, kind, sends, quality in table
     )
+
+
+def as_run(uses: Sequence[Use], ends: Mapping[tuple[str, bool], Mapping[str, Sequence[str]]]) -> tuple[Use, ...]:
+    """The same with the names under which running nodes use them, where these can be told apart.
+
+    ends: topics with their types, by node and whether it sends. A node that is started with remaps is understood so
+    without being told of them again.
+    """
+    found = list(uses)
+    for (node, sends), topics in ends.items():
+        mine = [use for use in found if (use.node, use.sends) == (node, sends)]
+        for kind in {use.type for use in mine}:
+            missing = [use for use in mine if use.type == kind and use.topic not in topics]
+            expected = {use.topic for use in mine}
+            strange = [topic for topic, types in topics.items() if kind in types and topic not in expected]
+            for use, topic in _matched(missing, strange):
+                found[found.index(use)] = replace(use, topic=topic)
+    return tuple(found)
+
+
+def _matched(missing: Sequence[Use], strange: Sequence[str]) -> list[tuple[Use, str]]:
+    """One of each, or those whose names have the key's first part in them; nothing where that is no clear match."""
+    if len(missing) == len(strange) == 1:
+        return [(missing[0], strange[0])]
+    pairs = [(use, topic) for use in missing for topic in strange if use.key.split("/")[0] in topic]
+    is_clear = len(pairs) == len({use.key for use, _ in pairs}) == len({topic for _, topic in pairs})
+    return pairs if is_clear else []

@@ -28,7 +28,7 @@ from jepa_planner.cli.doctor.cpu_time import CpuTimes
 from jepa_planner.cli.doctor.findings import Finding, green, red
 from jepa_planner.cli.doctor.heard import Heard
 from jepa_planner.cli.doctor.listening import Listener
-from jepa_planner.cli.doctor.names import uses
+from jepa_planner.cli.doctor.names import as_run, uses
 from jepa_planner.core.picture_file import read_picture
 from jepa_planner.model.contract import Contract
 from jepa_planner.nodes.parameter_files import read, spread
@@ -86,7 +86,7 @@ def _listen(start: Start, seconds: float) -> tuple[Heard, Contract | None, list[
         running = listener.running()
         for node in running:
             name = node.name.rpartition("/")[2]
-            settings[name] = settings[name] | (node.parameters or {})
+            settings[name] = {**settings[name], **(node.parameters or {})}
         if any(settings["encoder_node"][name] != start.settings["encoder_node"][name] for name in ("model", "views")):
             of_bundle, contract = model.contract(settings["encoder_node"])
         if any(values.get("use_sim_time") for values in settings.values()):
@@ -97,6 +97,7 @@ def _listen(start: Start, seconds: float) -> tuple[Heard, Contract | None, list[
         except ValueError as error:
             of_bundle.append(red("views", str(error), "name as many topics as the model has views, in its order"))
             names = uses(settings | {"encoder_node": settings["encoder_node"] | {"image_topics": [""]}}, views)
+        names = as_run(names, listener.ends(running))
         listener.listen(names)
         before = CpuTimes()
         time.sleep(seconds)

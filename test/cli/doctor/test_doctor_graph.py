@@ -1,12 +1,12 @@
 from dataclasses import replace
 
 import pytest
-from made_up_system import BEST_EFFORT, RELIABLE, SETTINGS, every, levels, planner, system, told, with_topic
+from made_up_system import BEST_EFFORT, RELIABLE, SETTINGS, USES, every, levels, planner, system, told, with_topic
 
 from jepa_planner.cli.doctor import graph, planner_nodes
 from jepa_planner.cli.doctor.findings import Level
 from jepa_planner.cli.doctor.heard import Controller, Endpoint, RunningNode, Said, Topic
-from jepa_planner.cli.doctor.names import full_name, uses
+from jepa_planner.cli.doctor.names import as_run, full_name, uses
 
 GREEN, YELLOW, RED = Level
 PLAN = "jepa_planner/msg/Plan"
@@ -102,6 +102,25 @@ def test_image_topics_that_are_too_few_are_refused():
     with pytest.raises(ValueError, match="names 1 topics; this model needs 2"):
         uses(settings, ("front", "side"))
     assert uses(settings, ("front",))[0].topic == "/cam"
+
+
+def test_a_running_node_is_understood_by_the_names_that_it_uses():
+    ends = {
+        ("arm_node", False): {"/arm/joints": [JOINTS], "/plan": ["jepa_planner/msg/Plan"]},
+        ("arm_node", True): {"/one": [TRAJECTORY], "/two": [TRAJECTORY], "/arm_state": ["jepa_planner/msg/ArmState"]},
+        ("encoder_node", False): {"/cams/side": [IMAGE], "/cams/front": [IMAGE]},
+    }
+    found = {use.key: use.topic for use in as_run(USES, ends)}
+    assert found["joint_states"] == "/arm/joints"
+    assert (found["front/image_raw"], found["side/image_raw"]) == ("/cams/front", "/cams/side")
+    assert found["joint_trajectory"] == "/joint_trajectory", "which of two is not clear"
+
+
+def test_a_running_node_that_uses_other_names_is_told_where_they_cannot_be_guessed():
+    heard = with_topic("/one", published(end("/arm_node", TRAJECTORY)), running=planner())
+    assert "/arm_node sends not on /joint_trajectory but on /one -> give doctor the same --remap" in told(
+        graph.names(heard), YELLOW
+    )
 
 
 def with_clock(publishers: int, ticks: int, simulated: bool) -> object:
