@@ -28,6 +28,7 @@ from jepa_planner.nodes.conversions import (
     time_message,
     vector,
 )
+from jepa_planner.nodes.frames import PUBLISH_TF, TcpFrames
 from jepa_planner.nodes.parameters import Change, Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
 
@@ -66,6 +67,7 @@ class ArmNode(PlannerNode):
         ),
         Parameter("resync_distance_m", 0.01, "A resting arm found further away was moved by others.", 0.001, 0.5),
         Parameter("speed_scale", 1.0, "Steps take 1/speed_scale of their duration.", 0.05, 1.0, change=Change.AT_REST),
+        PUBLISH_TF,
     )
 
     def __init__(self, **options) -> None:
@@ -113,6 +115,7 @@ class ArmNode(PlannerNode):
         self._gripper = self.create_lifecycle_publisher(JointTrajectory, "gripper_command", qos.COMMAND)
         self._state = self.create_lifecycle_publisher(ArmState, "arm_state", qos.STATE)
         self._joint_states = self.create_subscription(JointState, "joint_states", self._on_joint_state, qos.SENSOR)
+        self._frames = TcpFrames(self, parameters["publish_tf"])
         self._nothing_came = True
         self.executive.joint_state.explain(self.nothing_came_on([self._joint_states]))
         plans = self.create_subscription(Plan, "plan", self._on_plan, qos.COMMAND)
@@ -142,6 +145,7 @@ class ArmNode(PlannerNode):
         self.destroy_timer(self._timer)
         for publisher in (self._gripper, self._state, self._output):
             self.destroy_lifecycle_publisher(publisher)
+        self._frames.destroy()
         self._executive = None
 
     def is_moving(self) -> bool:
@@ -338,6 +342,7 @@ class ArmNode(PlannerNode):
             message.closure_commanded = executive.stream.closure
             message.closure_measured = measured.closure
         self._state.publish(message)
+        self._frames.tell(message)
         self._published_state, self._published_at_s = self._summary(), now_s
 
 

@@ -19,11 +19,12 @@ from jepa_planner.msg import Latent
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import ConversionError, image_to_array, seconds
 from jepa_planner.nodes.latents import latent_message
-from jepa_planner.nodes.models import MODEL_PARAMETERS, model_id, world_model
+from jepa_planner.nodes.looking import look
+from jepa_planner.nodes.models import MODEL_PARAMETERS, goal_library, model_id, world_model
 from jepa_planner.nodes.parameters import Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.nodes.view_pairing import ViewPairing
-from jepa_planner.srv import EncodeImages
+from jepa_planner.srv import EncodeImages, Look
 
 SILENCE_S = 0.5
 """Sooner than mpc_node ends a goal for want of an image, so that it can say why none comes."""
@@ -32,7 +33,7 @@ Listener = Callable[[Observation], None]
 
 
 class EncoderNode(PlannerNode):
-    """Encodes images of one moment, one of every view; publishes `latent`, serves `~/encode`.
+    """Encodes images of one moment, one of every view; publishes `latent`, serves `~/encode` and `~/look`.
 
     Nodes in the same process listen instead of subscribing, so that latents never leave it.
     """
@@ -80,12 +81,18 @@ class EncoderNode(PlannerNode):
             Watchdog(f"image on {images.topic_name}", SILENCE_S, self.lead_tolerance_s(), "encoder_node")
             for images in self._images
         ]
-        self._service = self.create_service(EncodeImages, "~/encode", self._on_encode)
+        self._moment: Sequence[Image] = ()
+        library = goal_library(self._model.contract)
+        self._services_ = (
+            self.create_service(EncodeImages, "~/encode", self._on_encode),
+            self.create_service(Look, "~/look", partial(look, views, library, self._seen_now)),
+        )
 
     def cleanup(self) -> None:
         for subscription in self._images:
             self.destroy_subscription(subscription)
-        self.destroy_service(self._service)
+        for service in self._services_:
+            self.destroy_service(service)
         self.destroy_lifecycle_publisher(self._latents)
 
     def health(self) -> tuple[Status, dict[str, object]]:
@@ -96,8 +103,19 @@ class EncoderNode(PlannerNode):
             "seconds_per_image": round(self._seconds, 4),
             "image_delay_s": [round(watchdog.delay_s, 3) for watchdog in self._watchdogs],
         }
-        is_silent = self._seen_s is None or time.monotonic() - self._seen_s > SILENCE_S
-        return self._why_nothing_is_seen() if is_silent else self._status, numbers
+        return self._why_nothing_is_seen() if self._is_silent else self._status, numbers
+
+    @property
+    def _is_silent(self) -> bool:
+        return self._seen_s is None or time.monotonic() - self._seen_s > SILENCE_S
+
+    def _seen_now(self) -> Sequence[Image]:
+        """The newest picture of each view as it came; raises ValueError saying why there is none."""
+        if not self.active:
+            raise ValueError("encoder_node is not active")
+        if self._is_silent:
+            raise ValueError(self._why_nothing_is_seen().text)
+        return self._moment
 
     def encode(self, images: Sequence[Image]) -> Observation:
         """What `WorldModel.observe` gives of one image per view.
@@ -150,7 +168,7 @@ class EncoderNode(PlannerNode):
         if (moment := self._pairing.add(view, stamp_s, (min(stamp_s, arrived_s), image))) is None:
             return
         taken_s, group = min(taken_s for taken_s, _ in moment), [image for _, image in moment]
-        self._seen_s, self._seen_size = time.monotonic(), _size(group[0])
+        self._seen_s, self._seen_size, self._moment = time.monotonic(), _size(group[0]), group
         listeners = [listener for listener, wanted in self._listeners if wanted(taken_s)]
         if not listeners and not self._latents.get_subscription_count():
             return

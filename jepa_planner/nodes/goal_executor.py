@@ -171,6 +171,23 @@ class GoalExecutor:
                 self._sink.hold()
         return end
 
+    def decide(
+        self, seen: Callable[[], tuple[Observation, ArmReport]] | None = None
+    ) -> tuple[Decision, Observation, ArmReport]:
+        """The first decision alone, in the calling thread: nothing is sent. Raises Ended where there can be none.
+
+        seen: what is decided on; None: what is seen once the arm rests.
+        """
+        self.check()
+        controller = self._prepare()
+        try:
+            observation, arm = (seen or self._observe)()
+        finally:
+            self._buffer.wanted_from_s = math.inf
+        decision = controller.step(observation.with_state(arm.state(self._state_channels)))
+        self.check()
+        return decision, observation, arm
+
     def _execute(self) -> NoReturn:
         refusals = 0
         self.check()

@@ -23,9 +23,11 @@ SIM_NODE = "sim_node"
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 NAMES = (
     *("joint_trajectory", "twist_command", "pose_command", "gripper_command", "joint_states", "arm_state", "plan"),
-    *("latent", "diagnostics", "reach_goal_image", "goal_images", "tcp_pose", "clock"),
+    *("latent", "diagnostics", "reach_goal_image", "goal_images", "tcp_pose", "clock", "tf", "tf_static"),
 )
 """Topics and the action that are called the same for every model."""
+OF_ALL_ROBOTS = ("diagnostics", "clock", "tf", "tf_static")
+"""Topics that stand outside of every namespace."""
 _TOKEN = r"[A-Za-z_]\w*"
 _NAME = rf"(~/|/)?{_TOKEN}(/{_TOKEN})*"
 _EXPECTED_FILES = {
@@ -116,6 +118,8 @@ def checked_remap(text: str) -> tuple[str, str]:
     plain = re.sub(rf"^({_TOKEN}:)?(~/|/)?", "", old)
     if close := misspelt(plain, NAMES):
         raise ValueError(f"remap {text}: nothing is called {plain}; did you mean {close}?")
+    if old in OF_ALL_ROBOTS:
+        old = f"/{old}"
     return old, new[0]
 
 

@@ -349,7 +349,7 @@ def test_a_rollout_with_the_wrong_number_of_actions_is_refused_with_what_was_exp
         (Plan, "plan"),
         (PlanStats, "mpc_node/stats"),
         (MarkerArray, "mpc_node/markers"),
-        (DiagnosticArray, "diagnostics"),
+        (DiagnosticArray, "/diagnostics"),
         (JointTrajectory, "joint_trajectory"),
     ],
 )
