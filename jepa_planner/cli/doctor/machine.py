@@ -50,8 +50,16 @@ def package_versions() -> dict[str, str | None]:
     return {name: _version(name) for name in sorted(ALWAYS_NEEDED)}
 
 
+def is_there(module: str) -> bool:
+    """Whether a module can be found, without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def _version(module: str) -> str | None:
-    if importlib.util.find_spec(module) is None:
+    if not is_there(module):
         return None
     try:
         return metadata.version(DISTRIBUTIONS.get(module, module))

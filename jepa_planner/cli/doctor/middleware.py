@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from jepa_planner import __version__
 from jepa_planner.cli.doctor.findings import Finding, green, red, yellow
+from jepa_planner.cli.doctor.machine import is_there
 
 OPTIONAL = {
     "control_msgs": "trajectories and grippers as actions, MoveIt Servo",
@@ -94,7 +94,7 @@ def apt(name: str, distribution: str) -> str:
 
 def installed() -> list[str]:
     """Those of OPTIONAL that can be imported."""
-    return [name for name in OPTIONAL if importlib.util.find_spec(name) is not None]
+    return [name for name in OPTIONAL if is_there(name)]
 
 
 def domain(environment: Environment) -> Finding:

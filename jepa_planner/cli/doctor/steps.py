@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,7 +17,8 @@ from jepa_planner.cli.doctor import middleware as of_middleware
 from jepa_planner.cli.doctor.findings import Finding, red
 from jepa_planner.core.shipped import shipped
 
-INTERFACES = ("msg", "srv", "action")
+INTERFACES = {"msg": ("",), "srv": ("Request", "Response"), "action": ("Goal", "Result", "Feedback")}
+"""Kinds of definitions, and the messages that each is made of."""
 
 
 def ros_is_there() -> bool:
@@ -25,9 +26,9 @@ def ros_is_there() -> bool:
     return not _fault("rclpy")
 
 
-def interfaces_are_there() -> bool:
-    """Whether the package's own messages, services and actions can be imported."""
-    return not any(_fault(f"jepa_planner.{part}") for part in INTERFACES)
+def interfaces_fit() -> bool:
+    """Whether the package's own messages, services and actions can be imported, and are those of this code."""
+    return not _interface_fault() and not _different()
 
 
 def machine() -> list[Finding]:
@@ -43,8 +44,8 @@ def middleware() -> list[Finding]:
     """ROS 2 as it is installed and set."""
     environment = os.environ
     if fault := _fault("rclpy"):
-        missing = importlib.util.find_spec("rclpy") is None
         finding = of_middleware.ros_source(None, sys.prefix, environment)
+        missing = not of_machine.is_there("rclpy")
         return [finding if missing else red("ros 2", f"rclpy cannot be imported: {fault}", finding.do)]
     import rclpy
     from rclpy.utilities import get_rmw_implementation_identifier
@@ -74,7 +75,7 @@ def computing(parameters: Mapping[str, Any]) -> list[Finding]:
         why_not = str(error)
     cuda = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     providers = None
-    if importlib.util.find_spec("onnxruntime") is not None:
+    if of_machine.is_there("onnxruntime"):
         providers = tuple(importlib.import_module("onnxruntime").get_available_providers())
     return [
         of_machine.accelerator(parameters["device"], cuda, why_not),
@@ -127,20 +128,27 @@ def _built_version() -> str | None:
 
 
 def _different() -> list[str]:
-    """Messages that were built from other definitions than the ones beside this code, where those are here."""
-    if _fault("jepa_planner.msg"):
-        return []
-    built = importlib.import_module("jepa_planner.msg")
-    try:
-        files = sorted(shipped("msg").glob("*.msg"))
-    except FileNotFoundError:
+    """Interfaces that were built from other definitions than the ones beside this code, where those are here."""
+    if _interface_fault():
         return []
     found = []
-    for file in files:
-        kind = getattr(built, file.stem, None)
-        if kind is None or of_middleware.differs(file.read_text(), kind.get_fields_and_field_types()):
-            found.append(file.stem)
+    for kind, parts in INTERFACES.items():
+        built = importlib.import_module(f"jepa_planner.{kind}")
+        try:
+            files = sorted(shipped(kind).glob(f"*.{kind}"))
+        except FileNotFoundError:
+            continue
+        for file in files:
+            definitions = re.split(r"(?m)^---.*$", file.read_text())
+            whole = getattr(built, file.stem, None)
+            classes = [getattr(whole, part) if part else whole for part in parts if whole is not None]
+            if not classes or any(map(of_middleware.differs, definitions, map(_fields, classes))):
+                found.append(file.stem)
     return found
+
+
+def _fields(kind: Any) -> list[str]:
+    return list(kind.get_fields_and_field_types())
 
 
 def _timedatectl() -> str | None:

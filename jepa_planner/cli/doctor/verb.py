@@ -80,10 +80,11 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.cli.doctor import steps
 
     report = Report(args.json)
-    start = _start(args) if steps.ros_is_there() else None
+    fits = steps.ros_is_there() and steps.interfaces_fit()
+    start = _start(args) if fits else None
     report.tell("machine", steps.machine())
     report.tell("ros", steps.middleware())
-    if start is None or not steps.interfaces_are_there():
+    if start is None:
         report.tell("model", steps.without_ros(args.model or ""))
         return report.end()
 
