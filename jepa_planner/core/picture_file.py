@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import cv2
 import numpy as np
 
-from jepa_planner.core.image_message import MAX_IMAGE_SIDE_PX, check_encoding, eight_bits, few_bits
+from jepa_planner.core.image_message import MAX_IMAGE_SIDE_PX, eight_bits, few_bits
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,17 +21,6 @@ class PictureError(ValueError):
 def read_picture(path: str | Path) -> np.ndarray:
     """uint8 RGB [H, W, 3] of a file; see `decode_picture`."""
     return decode_picture(path, str(path))
-
-
-def compressed_pixels(encoding: str, data: bytes | memoryview, name: str) -> np.ndarray:
-    """uint8 RGB [H, W, 3] of a sensor_msgs/CompressedImage, of which `encoding` is the field `format`.
-
-    Raises PictureError as `decode_picture`, and ConversionError for an encoding of depths.
-    """
-    encoding = encoding.partition(";")[0]  # of what was compressed, as in "rgb8; jpeg compressed bgr8"
-    if re.match(r"(16|32|64)[USF]C", encoding):
-        check_encoding(encoding)
-    return decode_picture(BytesIO(data), name)
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped, TwistStamped
@@ -13,11 +12,10 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Mode, Step
-from jepa_planner.control.limits import SafetyLimits, shipped_config
 from jepa_planner.control.setpoints import JointPoint, Setpoint
 from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.msg import ArmState, Plan
-from jepa_planner.nodes import qos
+from jepa_planner.nodes import description, qos
 from jepa_planner.nodes.conversions import (
     ConversionError,
     duration_message,
@@ -48,17 +46,11 @@ class ArmNode(PlannerNode):
     """
 
     PARAMETERS = (
-        Parameter("limits_file", "", "Limits of every command, YAML; empty: those shipped for the Panda."),
-        Parameter("base_frame", "panda_link0", "Frame of all poses."),
+        *description.PARAMETERS,
         Parameter("rate_hz", 100.0, "Setpoints per second.", 20.0, 1000.0),
         Parameter(
             "output", "joint_trajectory", "What setpoints are sent as.", choices=("joint_trajectory", "twist", "pose")
         ),
-        Parameter(
-            "gripper_joints", ["panda_finger_joint1", "panda_finger_joint2"], "Finger joints; the first is commanded."
-        ),
-        Parameter("gripper_open", 0.04, "Position (m or rad) of a finger joint when the gripper is open.", -4.0, 4.0),
-        Parameter("gripper_closed", 0.0, "Position of a finger joint when it is closed.", -4.0, 4.0),
         Parameter("joint_state_timeout_s", 0.25, "A joint state older than this brakes the arm.", 0.02, 5.0),
         Parameter("observation_timeout_s", 5.0, "A plan from an observation older than this is refused.", 0.1, 600.0),
         Parameter("motion_share", 0.88, "Share of a step's duration that its motion takes at least.", 0.1, 1.0),
@@ -83,9 +75,7 @@ class ArmNode(PlannerNode):
 
     def configure(self) -> None:
         parameters = self.parameters
-        limits_file = parameters["limits_file"]
-        limits = SafetyLimits.load(Path(limits_file) if limits_file else shipped_config("panda_limits.yaml"))
-        kinematics = limits.kinematics()
+        arm = description.described_arm(self, parameters)
         settings = ArmSettings(
             joint_state_timeout_s=parameters["joint_state_timeout_s"],
             observation_timeout_s=parameters["observation_timeout_s"],
@@ -94,20 +84,11 @@ class ArmNode(PlannerNode):
             resync_distance_m=parameters["resync_distance_m"],
             lead_tolerance_s=self.lead_tolerance_s(),
         )
-        self._executive = ArmExecutive(kinematics, limits, parameters["rate_hz"], settings)
-        self._arm_joints = kinematics.joint_names
-        self._fingers = tuple(parameters["gripper_joints"])
-        self._open, self._closed = parameters["gripper_open"], parameters["gripper_closed"]
-        if both := [name for name in self._fingers if name in self._arm_joints]:
-            raise ValueError(
-                f"gripper_joints {', '.join(both)} lie before tcp_frame {limits.tcp_frame!r}: choose another"
-            )
-        if loose := [name for name in kinematics.loose_joints if name not in self._fingers]:
-            self.get_logger().warning(f"{', '.join(loose)} turn behind the arm and are not commanded")
-        if self._open == self._closed:
-            raise ValueError(f"gripper_open and gripper_closed are both {self._open}; expected two positions")
-        self._base_frame = parameters["base_frame"]
-        kinematics.check_base_frame(self._base_frame)
+        self._executive = ArmExecutive(arm.kinematics, arm.limits, parameters["rate_hz"], settings)
+        self._arm_joints, self._fingers, self._base_frame = arm.joints, arm.gripper.joints, arm.base_frame
+        self._open, self._closed = arm.gripper.open, arm.gripper.closed
+        if arm.loose:
+            self.get_logger().warning(f"{', '.join(arm.loose)} turn behind the arm and are not commanded")
         self._published_state: tuple | None = None
         self._published_at_s = -np.inf
         self._sent_closure: float | None = None
@@ -119,7 +100,8 @@ class ArmNode(PlannerNode):
         self._nothing_came = True
         self.executive.joint_state.explain(self.nothing_came_on([self._joint_states]))
         plans = self.create_subscription(Plan, "plan", self._on_plan, qos.COMMAND)
-        self._subscriptions_ = (self._joint_states, plans)
+        changes = description.watch_description(self, arm, self._on_other_description)
+        self._subscriptions_ = (self._joint_states, plans, *changes)
         self._services_ = (
             self.create_service(Trigger, "~/stop", self._on_stop),
             self.create_service(Trigger, "~/reset", self._on_reset),
@@ -189,7 +171,7 @@ class ArmNode(PlannerNode):
             self._pass_over(usable)
             return
         q = np.array([position[name] for name in self._arm_joints])
-        finger = sum(position[name] for name in self._fingers) / len(self._fingers)
+        finger = sum(position[name] for name in self._fingers) / len(self._fingers) if self._fingers else self._open
         closure = (finger - self._open) / (self._closed - self._open)
         if abs(closure - 0.5) > 0.5 + STROKES_BEYOND:
             ends = f"gripper_open ({self._open:g}) and gripper_closed ({self._closed:g})"
@@ -250,6 +232,12 @@ class ArmNode(PlannerNode):
             closure=message.gripper_closure[0],
         )
 
+    def _on_other_description(self, what: str) -> None:
+        """The limits of the arm as it is now are not known: it stops, latched."""
+        self.get_logger().error(what)
+        self.executive.stop(what)
+        self._publish_state(self.now_s())
+
     def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self.executive.stop("~/stop was called")
         response.success, response.message = True, "stopped; ~/reset releases it"
@@ -280,7 +268,7 @@ class ArmNode(PlannerNode):
         if setpoint is None:
             return
         self._send(setpoint)
-        if self._sent_closure is None or abs(setpoint.closure - self._sent_closure) > SAME_CLOSURE:
+        if self._fingers and (self._sent_closure is None or abs(setpoint.closure - self._sent_closure) > SAME_CLOSURE):
             self._sent_closure = setpoint.closure
             target = self._open + setpoint.closure * (self._closed - self._open)
             self._gripper.publish(self._trajectory(self._fingers[:1], [target], []))

@@ -12,8 +12,9 @@ from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from sensor_msgs.msg import CompressedImage, Image
 
 from jepa_planner.control.kinematics import quaternion_from_rotation, rotation_from_quaternion
+from jepa_planner.core.compressed_picture import compressed_pixels
 from jepa_planner.core.image_message import ConversionError, rgb_pixels
-from jepa_planner.core.picture_file import PictureError, compressed_pixels, png
+from jepa_planner.core.picture_file import png
 
 
 def seconds(stamp: Time | Duration) -> float:
@@ -40,6 +41,11 @@ def image_to_array(message: Image) -> np.ndarray:
     )
 
 
+def compressed_to_array(message: CompressedImage, name: str = "of a CompressedImage") -> np.ndarray:
+    """Pixels as uint8 RGB [H, W, 3]; `name` stands in messages of ConversionError, after "the picture"."""
+    return compressed_pixels(message.format, message.data, name)
+
+
 def array_to_image(pixels: np.ndarray, stamp: Time | None = None, frame_id: str = "") -> Image:
     """uint8 RGB [H, W, 3] as a message."""
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
@@ -51,14 +57,6 @@ def array_to_image(pixels: np.ndarray, stamp: Time | None = None, frame_id: str 
         message.header.stamp = stamp
     message.data = array.array("B", np.ascontiguousarray(pixels).tobytes())
     return message
-
-
-def compressed_to_array(message: CompressedImage, name: str = "of a CompressedImage") -> np.ndarray:
-    """Pixels as uint8 RGB [H, W, 3]; `name` stands in messages of ConversionError, after "the picture"."""
-    try:
-        return compressed_pixels(message.format, bytes(message.data), name)
-    except PictureError as error:
-        raise ConversionError(str(error)) from error
 
 
 def array_to_png(pixels: np.ndarray, stamp: Time | None = None, frame_id: str = "") -> CompressedImage:

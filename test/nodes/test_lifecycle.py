@@ -121,10 +121,10 @@ def test_a_model_for_any_camera_looks_through_the_one_that_is_there(rig, tmp_pat
     encoder = next(thread.node for thread in rig.threads if isinstance(thread.node, EncoderNode))
     topics = [topic.topic_name for topic in encoder.subscriptions if topic.topic_name.endswith("image_raw")]
     assert topics == [f"{rig.namespace}/side/image_raw"]
-    latents = [encoder.encode([array_to_image(picture(seed))]).latent for seed in (2, 3)]
+    latents = [encoder.encode_goal([array_to_image(picture(seed))]).latent for seed in (2, 3)]
     assert latents[0].shape == latents[1].shape
     with pytest.raises(ContractError, match=r"image\.views: 2 given; this model needs 1, in order: side"):
-        encoder.encode([array_to_image(picture(1)), array_to_image(picture(2))])
+        encoder.encode_goal([array_to_image(picture(1)), array_to_image(picture(2))])
 
 
 def test_starting_a_node_that_cannot_start_names_it(rig, tmp_path):

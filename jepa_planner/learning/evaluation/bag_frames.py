@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from jepa_planner.control.kinematics import rotation_from_quaternion, rpy_from_rotation
 from jepa_planner.core.channel_names import OLDER_NAMES
+from jepa_planner.core.compressed_picture import compressed_pixels
 from jepa_planner.core.image_message import ConversionError, rgb_pixels
-from jepa_planner.core.picture_file import compressed_pixels
 from jepa_planner.learning.evaluation.picture_pair import PictureError, PicturePair, change_of_state, stack_views
 
 if TYPE_CHECKING:
