@@ -78,8 +78,8 @@ def one_camera_behind(rig) -> None:
     rig.robot.cameras_ahead_s = [0.0, -0.05]
 
 
-def in_planes(rig) -> None:
-    rig.robot.encoding = "nv21"
+def in_depths(rig) -> None:
+    rig.robot.encoding = "32FC1"
 
 
 def of_two_shapes(rig) -> None:
@@ -116,10 +116,10 @@ def joint_states_elsewhere(rig) -> None:
 
 
 FAULTS = [
-    (with_a_prefix, "joints", "the driver says fr3_joint... for panda_joint..."),
+    (with_a_prefix, "joints", "they all begin with fr3_joint where the description says panda_joint"),
     (in_degrees, "joints", "in degrees? -> the driver must publish radians"),
     (one_camera_behind, "pairs", "stamps differ by 0.050 s, sync_tolerance_s is 0.03"),
-    (in_planes, "front/image_raw", "image encoding is 'nv21', expected one of rgb8"),
+    (in_depths, "front/image_raw", "image encoding is '32FC1', expected one of rgb8"),
     (of_two_shapes, "views", "they are 32 x 32 and 64 x 64 pixels"),
     (gripper_in_millimetres, "gripper", "at 40; gripper_open is 0.04, gripper_closed 0"),
     (clock_ahead, "joint_states", "s ahead of this computer's clock"),
@@ -147,7 +147,9 @@ def test_a_goal_picture_of_another_aspect_is_named(rig, doctor, tmp_path):
 
     file = tmp_path / "goal.png"
     Picture.fromarray(np.zeros((72, 128, 3), np.uint8)).save(file)
-    assert "the goal's 128 x 72: another aspect" in of(doctor("--goal", str(file), str(file)), "goal picture")
+    assert "and the goal 128 x 72: both must be whole pictures" in of(
+        doctor("--goal", str(file), str(file)), "goal picture"
+    )
 
 
 def test_a_planner_by_a_clock_that_nobody_tells_is_named(rig, doctor):

@@ -7,6 +7,7 @@ from typing import Any
 
 from jepa_planner.cli.doctor.findings import Finding, green, red, yellow
 from jepa_planner.cli.doctor.heard import Controller, Endpoint, Heard, Topic, Use
+from jepa_planner.nodes.image_input import TRANSPORTS
 
 SHOWN = 4
 """Of names that might be meant."""
@@ -61,6 +62,10 @@ def _input(use: Use, heard: Heard) -> list[Finding]:
 
 def _unpublished(use: Use, heard: Heard) -> Finding:
     text = f"nobody publishes {use.topic}"
+    for transport, (_, ending) in TRANSPORTS.items():
+        other = f"{use.topic.removesuffix(use.ending)}{ending}"
+        if use in heard.pictures and heard.topic(other).publishers:
+            return red(use.key, f"{text}, but {other}", f"set image_transport of encoder_node to {transport}")
     if near := _others(use, heard, "publishers"):
         text = f"{', '.join(near[:SHOWN])} {'is' if len(near) == 1 else 'are'} published, {use.topic} is not"
     return red(use.key, text, _remap(use, near) or f"start the driver that publishes {use.type}, in the same domain")
@@ -127,7 +132,7 @@ def _same_ending(one: str, other: str) -> int:
 
 
 def _remap(use: Use, near: list[str]) -> str:
-    return f"--remap {use.key}:={near[0]}" if near else ""
+    return f"--remap {use.key}:={near[0].removesuffix(use.ending)}" if near else ""
 
 
 def _quality(use: Use, heard: Heard) -> list[Finding]:

@@ -24,6 +24,7 @@ class Use:
     """A name that a node of the planner uses.
 
     key: the name as in the guides; topic: in full, remapped. sends: whether the node publishes there, or listens.
+    ending: what image_transport adds to a name once it is remapped.
     """
 
     node: str
@@ -32,6 +33,7 @@ class Use:
     type: str
     sends: bool
     qos: Any = None
+    ending: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ class Heard:
     nodes, as they run or would be started. uses: the names that they use; topics: who is at every name; streams: what
     came, by topic. running: those of its nodes that run; others: full names of all other nodes. said: on diagnostics,
     and in `diagnostics` when, by node. actions: of which there are servers, with their types. managers: of
-    controllers; controllers: None where no manager could be asked. namespace: the planner's, in full.
+    controllers; controllers: None where no manager could be asked. namespace: the planner's, in full. views: of its
+    model; description: what came on robot_description, None where nothing did.
     """
 
     seconds: float
@@ -122,6 +125,8 @@ class Heard:
     managers: tuple[str, ...] = ()
     controllers: tuple[Controller, ...] | None = None
     namespace: str = ""
+    views: tuple[str, ...] = ()
+    description: str | None = None
 
     def use(self, key: str) -> Use | None:
         """The use of a name, as the guides call it."""

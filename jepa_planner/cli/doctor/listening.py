@@ -23,10 +23,13 @@ from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import String
 
 from jepa_planner.cli.doctor.heard import Arrival, Controller, Endpoint, Heard, RunningNode, Said, Stream, Topic, Use
-from jepa_planner.nodes import parameter_files
+from jepa_planner.cli.doctor.names import DESCRIPTION
+from jepa_planner.nodes import parameter_files, qos
 from jepa_planner.nodes.conversions import seconds
+from jepa_planner.nodes.image_input import TRANSPORTS, info_topic
 from jepa_planner.nodes.planner_node import CODE, wait_until
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.nodes.start import PLANNER_NODES
@@ -81,6 +84,7 @@ class Listener:
         self._recorders: dict[str, _Recorder] = {}
         self._diagnostics: dict[str, list[Arrival]] = defaultdict(list)
         self._said: dict[str, Said] = {}
+        self._descriptions: list[str] = []
         for topic in {f"{self.node.get_namespace().rstrip('/')}/diagnostics", "/diagnostics"}:
             self.node.create_subscription(DiagnosticArray, topic, self._on_diagnostics, _KEPT)
         self._thread = NodeThread(self.node, lambda: None)
@@ -144,12 +148,17 @@ class Listener:
 
     def listen(self, uses: Iterable[Use]) -> None:
         """Begins to record what comes on the names that are heard, on arm_state, and of the cameras' descriptions."""
+        uses = list(uses)
         kinds = {use.topic: use.type for use in uses if not use.sends or use.key == "arm_state"}
         infos = {
             topic: CAMERA_INFO
-            for topic in map(camera_info_topic, [topic for topic, kind in kinds.items() if "Image" in kind])
+            for topic in [info_topic(use.topic.removesuffix(use.ending)) for use in uses if "Image" in use.type]
             if self.node.count_publishers(topic)
         }
+        for use in uses:
+            if use.key == DESCRIPTION:
+                del kinds[use.topic]
+                self._do(lambda t=use.topic: self._describe(t))  # type: ignore[misc]
         for topic, kind in {**kinds, **infos, "/clock": CLOCK_TYPE}.items():
             self._recorders[topic] = recorder = _Recorder(kind, self.now_s)
             self._do(lambda t=topic, k=kind, r=recorder: self._subscribe(message_class(k), t, r))  # type: ignore[misc]
@@ -157,8 +166,21 @@ class Listener:
     def _subscribe(self, kind: type, topic: str, recorder: _Recorder) -> None:
         self.node.create_subscription(kind, topic, recorder, _KEPT, raw=True)
 
-    def heard(self, uses: Sequence[Use], settings: Mapping, running: tuple[RunningNode, ...], seconds: float) -> Heard:
-        """All that was found until now."""
+    def _describe(self, topic: str) -> None:
+        self.node.create_subscription(String, topic, self._on_description, qos.LATCHED)
+
+    def _on_description(self, message: Any) -> None:
+        self._descriptions.append(message.data)
+
+    def heard(
+        self,
+        uses: Sequence[Use],
+        views: Sequence[str],
+        settings: Mapping,
+        running: tuple[RunningNode, ...],
+        seconds: float,
+    ) -> Heard:
+        """All that was found until now; the others: what a `Heard` passes on."""
         managers, controllers = self._controllers()
         ours = {node.name for node in running}
         return Heard(
@@ -176,6 +198,8 @@ class Listener:
             managers=managers,
             controllers=controllers,
             namespace=self.node.get_namespace().rstrip("/"),
+            views=tuple(views),
+            description=self._descriptions[-1] if self._descriptions else None,
         )
 
     def _nodes(self) -> list[str]:
@@ -185,7 +209,7 @@ class Listener:
 
     def _topics(self, uses: Iterable[Use]) -> dict[str, Topic]:
         """Who is at either end of the planner's names, and of all others of the same types."""
-        kinds = {use.type for use in uses}
+        kinds = {use.type for use in uses} | {f"sensor_msgs/msg/{kind.__name__}" for kind, _ in TRANSPORTS.values()}
         names = {use.topic for use in uses} | {"/clock"}
         names |= {topic for topic, types in self.node.get_topic_names_and_types() if kinds & set(types)}
         return {
@@ -261,11 +285,6 @@ class Listener:
 def full(name: str, namespace: str) -> str:
     """A node's full name."""
     return f"{namespace.rstrip('/')}/{name}"
-
-
-def camera_info_topic(topic: str) -> str:
-    """Where a driver describes the camera whose pictures come on a topic."""
-    return f"{topic.rpartition('/')[0]}/camera_info"
 
 
 def message_class(kind: str) -> type:

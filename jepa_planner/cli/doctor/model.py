@@ -44,13 +44,17 @@ def same_everywhere(settings: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     return findings
 
 
-def frames(contract: Contract, settings: Mapping[str, Mapping[str, Any]], tcp_frame: str | None) -> list[Finding]:
-    """Whether poses are of the model's frames; tcp_frame: of the limits file, None where that cannot be read."""
-    mpc, arm = settings["mpc_node"], settings["arm_node"]
+def frames(
+    contract: Contract, settings: Mapping[str, Mapping[str, Any]], base_frame: str, tcp_frame: str | None
+) -> list[Finding]:
+    """Whether poses are of the model's frames; base_frame: arm_node's; tcp_frame: of the limits file, None where that
+    cannot be read.
+    """
+    mpc = settings["mpc_node"]
     how = "take the model's frames, or a model of yours"
     try:
         contract.check_frame(mpc["base_frame"], mpc["tcp_frame"])
-        contract.check_frame(arm["base_frame"], tcp_frame)
+        contract.check_frame(base_frame, tcp_frame)
     except ValueError as error:
         return [red("frames", str(error), how)]
     return [green("frames", f"{contract.state.tcp_frame} in {contract.state.frame}")]

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from jepa_planner.cli.doctor.heard import Settings, Use
 from jepa_planner.nodes import qos
+from jepa_planner.nodes.image_input import TRANSPORTS
 
 Remaps = Iterable[tuple[str, str]]
+DESCRIPTION = "robot_description"
 SETPOINTS = {
     "joint_trajectory": ("joint_trajectory", "trajectory_msgs/msg/JointTrajectory"),
     "twist": ("twist_command", "geometry_msgs/msg/TwistStamped"),
@@ -37,8 +39,11 @@ def _expand(name: str, node: str, namespace: str) -> str:
     return f"{place}/{node}/{name[2:]}" if name.startswith("~/") else f"{place}/{name}"
 
 
-def uses(settings: Settings, views: Sequence[str], namespace: str = "", remaps: Remaps = ()) -> tuple[Use, ...]:
-    """All names by which the planner hears a robot and moves it; views: of its model, in order.
+def uses(
+    settings: Settings, views: Sequence[str], namespace: str = "", remaps: Remaps = (), described: bool = True
+) -> tuple[Use, ...]:
+    """All names by which the planner hears a robot and moves it; views: of its model, in order. described: whether a
+    file describes the arm, and not the topic robot_description.
 
     Raises ValueError where `image_topics` names another number of topics than the model has views.
     """
@@ -47,18 +52,22 @@ def uses(settings: Settings, views: Sequence[str], namespace: str = "", remaps: 
     topics = topics or [f"{view}/image_raw" for view in views]
     if len(topics) != len(views):
         raise ValueError(f"image_topics names {len(topics)} topics; this model needs {len(views)}: {', '.join(views)}")
-    setpoints, kind = SETPOINTS[settings["arm_node"]["output"]]
+    kind, ending = TRANSPORTS[settings["encoder_node"]["image_transport"]]
+    pictures = f"sensor_msgs/msg/{kind.__name__}"
+    setpoints, commands = SETPOINTS[settings["arm_node"]["output"]]
+    by_topic = () if described else (("arm_node", DESCRIPTION, "std_msgs/msg/String", False, qos.LATCHED, ""),)
     table = (
-        *(("encoder_node", topic, "sensor_msgs/msg/Image", False, qos.SENSOR) for topic in topics),
-        ("arm_node", "joint_states", "sensor_msgs/msg/JointState", False, qos.SENSOR),
-        ("arm_node", setpoints, kind, True, qos.COMMAND),
-        ("arm_node", "gripper_command", "trajectory_msgs/msg/JointTrajectory", True, qos.COMMAND),
-        ("arm_node", "arm_state", "jepa_planner/msg/ArmState", True, qos.STATE),
-        ("mpc_node", "plan", "jepa_planner/msg/Plan", True, qos.COMMAND),
+        *(("encoder_node", topic, pictures, False, qos.SENSOR, ending) for topic in topics),
+        ("arm_node", "joint_states", "sensor_msgs/msg/JointState", False, qos.SENSOR, ""),
+        *by_topic,
+        ("arm_node", setpoints, commands, True, qos.COMMAND, ""),
+        ("arm_node", "gripper_command", "trajectory_msgs/msg/JointTrajectory", True, qos.COMMAND, ""),
+        ("arm_node", "arm_state", "jepa_planner/msg/ArmState", True, qos.STATE, ""),
+        ("mpc_node", "plan", "jepa_planner/msg/Plan", True, qos.COMMAND, ""),
     )
     return tuple(
-        Use(node, name, full_name(name, node, namespace, remaps), kind, sends, quality)
-        for node, name, kind, sends, quality in table
+        Use(node, name, full_name(name, node, namespace, remaps) + ending, kind, sends, quality, ending)
+        for node, name, kind, sends, quality, ending in table
     )
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from jepa_planner.cli.doctor.findings import Finding, green, red, yellow
 from jepa_planner.cli.doctor.heard import Heard, Stream, Use
-from jepa_planner.core.aspect import same_aspect
-from jepa_planner.nodes.conversions import ConversionError, image_to_array
+from jepa_planner.core.aspect import Size, check_same_cameras
+from jepa_planner.nodes.conversions import array_to_image
+from jepa_planner.nodes.image_input import ImageInput, image_inputs, info_topic
 from jepa_planner.nodes.view_pairing import ViewPairing
 
 DARK, BRIGHT = 3.0, 252.0
@@ -16,31 +21,62 @@ ALIKE = 0.5
 """The least share of the slower camera's pictures that find their partner."""
 
 
-def pictures(heard: Heard) -> tuple[list[Finding], np.ndarray | None]:
-    """What there is to say on the newest pictures, and they themselves, uint8 RGB [views, H, W, 3], where all can be
-    used together.
+@dataclass(frozen=True)
+class Seen:
+    """The newest pictures of all views as the model is to see them, uint8 RGB [views, H, W, 3], and their sizes (width
+    and height in pixels) as they came; inputs: what makes the one of the other.
     """
-    findings, pixels = [], []
-    for use in heard.pictures:
+
+    inputs: Sequence[ImageInput]
+    pixels: np.ndarray
+    sizes: Sequence[Size]
+
+    def goal(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Goal pictures, uint8 RGB [H, W, 3] each, as the model is to see them; raises ValueError for those of other
+        cameras.
+        """
+        framed = [each.pixels(array_to_image(picture)) for each, picture in zip(self.inputs, pictures, strict=True)]
+        check_same_cameras(self.sizes, [size for _, size in framed], [each.needs_whole_size for each in self.inputs])
+        return np.stack([pixels for pixels, _ in framed])
+
+
+def pictures(heard: Heard) -> tuple[list[Finding], Seen | None]:
+    """What there is to say on the newest pictures, and they themselves where all can be used together."""
+    topics = [use.topic.removesuffix(use.ending) for use in heard.pictures]
+    try:
+        inputs = image_inputs(heard.views, heard.settings["encoder_node"], topics)
+    except ValueError as error:
+        return [red("pictures", str(error), "mend this parameter of encoder_node")], None
+    findings: list[Finding] = []
+    framed = []
+    for use, topic, each in zip(heard.pictures, topics, inputs, strict=True):
         messages = heard.streams.get(use.topic, Stream()).messages
+        infos = heard.streams.get(info_topic(topic), Stream()).messages
         if not messages:
             continue
         try:
-            pixels.append(image_to_array(messages[-1]))
-        except ConversionError as error:
+            for info in infos[-1:] if heard.settings["encoder_node"]["rectify"] else ():
+                each.take_camera_info(info)
+            framed.append(each.pixels(messages[-1]))
+        except ValueError as error:
             findings.append(red(use.key, str(error), "have the driver publish rgb8, or remap to a topic that does"))
             continue
-        findings += [_picture(use, pixels[-1], messages[-1].encoding), *_camera_info(use, pixels[-1], heard)]
-    shapes = [picture.shape for picture in pixels]
+        findings += [_picture(use, *framed[-1], messages[-1]), *_camera_info(use, topic, framed[-1][1], infos)]
+    shapes = [pixels.shape for pixels, _ in framed]
     if len(set(shapes)) > 1:
         sizes = " and ".join(f"{width} x {height}" for height, width, _ in shapes)
-        findings.append(red("views", f"they are {sizes} pixels", "all cameras must deliver pictures of one size"))
-    complete = len(pixels) == len(heard.pictures) and len(set(shapes)) == 1
-    return findings, np.stack(pixels) if complete else None
+        findings.append(
+            red("views", f"they are {sizes} pixels", "set the cameras, or encoder_node's crop, to one size")
+        )
+    if len(framed) < len(inputs) or len(set(shapes)) != 1:
+        return findings, None
+    return findings, Seen(inputs, np.stack([pixels for pixels, _ in framed]), [size for _, size in framed])
 
 
-def _picture(use: Use, pixels: np.ndarray, encoding: str) -> Finding:
-    text = f"{pixels.shape[1]} x {pixels.shape[0]} pixels, {encoding}"
+def _picture(use: Use, pixels: np.ndarray, size: Size, message: Any) -> Finding:
+    text = f"{size[0]} x {size[1]} pixels, {getattr(message, 'encoding', '') or message.format}"
+    if (seen := (pixels.shape[1], pixels.shape[0])) != size:
+        text += f", of which {seen[0]} x {seen[1]} are left"
     mean = float(pixels.mean())
     if mean < DARK or mean > BRIGHT:
         what = "black" if mean < DARK else "white"
@@ -48,11 +84,10 @@ def _picture(use: Use, pixels: np.ndarray, encoding: str) -> Finding:
     return green(use.key, text)
 
 
-def _camera_info(use: Use, pixels: np.ndarray, heard: Heard) -> list[Finding]:
-    topic = f"{use.topic.rpartition('/')[0]}/camera_info"
-    for info in heard.streams.get(topic, Stream()).messages[-1:]:
-        if (info.height, info.width) != pixels.shape[:2]:
-            text = f"{topic} describes {info.width} x {info.height} pixels; the pictures have others"
+def _camera_info(use: Use, topic: str, size: Size, infos: Sequence[Any]) -> list[Finding]:
+    for info in infos[-1:]:
+        if (info.width, info.height) != size:
+            text = f"{info_topic(topic)} describes {info.width} x {info.height} pixels; the pictures have others"
             return [
                 yellow(use.key, text, "load the calibration of this resolution; nothing can be rectified by this one")
             ]
@@ -84,14 +119,10 @@ def pairs(heard: Heard) -> list[Finding]:
     return [level("pairs", f"{text}{apart}", how)]
 
 
-def goal(pixels: np.ndarray | None, shown: np.ndarray) -> list[Finding]:
-    """Whether goal pictures, [views, H, W, 3], can be of the cameras whose pictures came."""
-    if pixels is None or same_aspect(_size(pixels), _size(shown)):
-        return []
-    now, then = (" x ".join(map(str, _size(one))) for one in (pixels, shown))
-    text = f"the cameras' pictures are {now} pixels, the goal's {then}: another aspect"
-    return [red("goal picture", text, "take goal pictures whole, with the same cameras")]
-
-
-def _size(pixels: np.ndarray) -> tuple[int, int]:
-    return pixels.shape[-2], pixels.shape[-3]
+def goal(seen: Seen | None, shown: Sequence[np.ndarray]) -> tuple[list[Finding], np.ndarray | None]:
+    """Whether goal pictures can be of the cameras whose pictures came; and they as the model is to see them."""
+    how = "take goal pictures whole, one per view, with the same cameras"
+    try:
+        return [], np.stack(shown) if seen is None else seen.goal(shown)
+    except ValueError as error:
+        return [red("goal picture", str(error), how)], None

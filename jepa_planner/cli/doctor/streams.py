@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from jepa_planner.cli.doctor.findings import Finding, green, red, yellow
 from jepa_planner.cli.doctor.heard import Heard, Stream, Use
+from jepa_planner.cli.doctor.names import DESCRIPTION
 from jepa_planner.control.watchdog import LEAD_TOLERANCE_S, SIMULATED_LEAD_TOLERANCE_S, Watchdog
 
 READER = "this computer"
@@ -19,7 +20,7 @@ def streams(heard: Heard) -> list[Finding]:
     findings = [
         stream(use, heard.stream(use.key), heard, _timeout_s(use, heard))
         for use in heard.uses
-        if not use.sends and heard.topic(use.topic).publishers
+        if not use.sends and use.key != DESCRIPTION and heard.topic(use.topic).publishers
     ]
     return [*findings, *hosts(heard)]
 

@@ -31,6 +31,7 @@ from jepa_planner.cli.doctor.listening import Listener
 from jepa_planner.cli.doctor.names import as_run, uses
 from jepa_planner.core.picture_file import read_picture
 from jepa_planner.model.contract import Contract
+from jepa_planner.nodes.description import DescribedArm
 from jepa_planner.nodes.parameter_files import read, spread
 from jepa_planner.nodes.start import PLANNER_NODES, Start
 from jepa_planner.planning.offline_plan import NoPlanError
@@ -42,7 +43,7 @@ Tell = Callable[[str, Iterable[Finding]], None]
 
 def look(start: Start, seconds: float, goal: list[Path] | None, given: argparse.Namespace, tell: Tell) -> None:
     """Listens, and tells what there is to say, group by group."""
-    shown = None if goal is None else np.stack([read_picture(path) for path in goal])
+    shown = None if goal is None else [read_picture(path) for path in goal]
     heard, contract, of_bundle, cpu = _listen(start, seconds)
     os.nice(POLITE)
     encoder = heard.settings["encoder_node"]
@@ -56,15 +57,21 @@ def look(start: Start, seconds: float, goal: list[Path] | None, given: argparse.
     tell("names", [*of_names, *graph.clock(heard), *graph.controllers(heard, apt), _packages()])
     largest = max((arrival.size for stream in heard.streams.values() for arrival in stream.arrivals), default=0)
     tell("streams", [*streams.streams(heard), *_buffers(largest)])
-    of_pictures, pixels = pictures.pictures(heard)
-    tell("pictures", [*of_pictures, *pictures.pairs(heard), *([] if shown is None else pictures.goal(pixels, shown))])
+    of_pictures, seen = pictures.pictures(heard)
+    pixels = None if seen is None else seen.pixels
+    of_goal, framed = ([], None) if shown is None else pictures.goal(seen, shown)
+    tell("pictures", [*of_pictures, *pictures.pairs(heard), *of_goal])
     of_arm, robot, positions = _arm(heard)
     tell("arm", of_arm)
     if contract is None:
         tell("model", of_bundle)
         return
     tcp_frame = None if robot is None else robot.limits.tcp_frame
-    of_bundle += [*model.same_everywhere(heard.settings), *model.frames(contract, heard.settings, tcp_frame)]
+    base_frame = heard.settings["arm_node"]["base_frame"] if robot is None else robot.base_frame
+    of_bundle += [
+        *model.same_everywhere(heard.settings),
+        *model.frames(contract, heard.settings, base_frame, tcp_frame),
+    ]
     if pixels is not None:
         of_bundle.append(model.pictures(contract, pixels))
         if of_bundle[-1].level.name == "RED":
@@ -72,7 +79,7 @@ def look(start: Start, seconds: float, goal: list[Path] | None, given: argparse.
     state = None
     if robot is not None and positions is not None:
         state = arm.state(robot, positions, contract.state.channels)
-    of_model, of_plan = _plan(heard, contract, pixels, shown, state)
+    of_model, of_plan = _plan(heard, contract, pixels, framed, state)
     tell("model", [*of_bundle, *of_model])
     tell("plan", of_plan)
 
@@ -92,8 +99,10 @@ def _listen(start: Start, seconds: float) -> tuple[Heard, Contract | None, list[
         if any(values.get("use_sim_time") for values in settings.values()):
             listener.take_time_from_clock()
         views = ("front",) if contract is None else contract.image.views
+        limits = arm.limits(settings["arm_node"])
+        described = limits is None or limits.robot_description is not None
         try:
-            names = uses(settings, views, start.namespace, start.remaps)
+            names = uses(settings, views, start.namespace, start.remaps, described)
         except ValueError as error:
             of_bundle.append(red("views", str(error), "name as many topics as the model has views, in its order"))
             names = uses(settings | {"encoder_node": settings["encoder_node"] | {"image_topics": [""]}}, views)
@@ -102,7 +111,7 @@ def _listen(start: Start, seconds: float) -> tuple[Heard, Contract | None, list[
         before = CpuTimes()
         time.sleep(seconds)
         after = CpuTimes()
-        heard = listener.heard(names, settings, running, seconds)
+        heard = listener.heard(names, views, settings, running, seconds)
     free = machine.cores(after.free_cores(before), machine.usable_cores())
     return heard, contract, of_bundle, [free, *machine.busy_planner(after.busy_threads(before), heard.executing)]
 
@@ -128,8 +137,8 @@ def _buffers(largest: int) -> list[Finding]:
     return [middleware.socket_buffers(int(file.read_text()), largest)] if file.is_file() else []
 
 
-def _arm(heard: Heard) -> tuple[list[Finding], arm.Arm | None, Mapping[str, float] | None]:
-    findings, robot = arm.load(heard.settings["arm_node"])
+def _arm(heard: Heard) -> tuple[list[Finding], DescribedArm | None, Mapping[str, float] | None]:
+    findings, robot = arm.load(heard.settings["arm_node"], heard.description)
     if robot is None:
         return findings, None, None
     more, positions = arm.joint_states(robot, heard.stream("joint_states").messages)

@@ -35,7 +35,7 @@ def system(**changes: object) -> Heard:
         if use.key in ("joint_trajectory", "gripper_command")
     }
     streams = {use.topic: every(1 / 30) for use in INPUTS}
-    heard = Heard(seconds=1.0, now_s=NOW_S, settings=SETTINGS, uses=USES, topics=topics, streams=streams)
+    heard = Heard(1.0, NOW_S, SETTINGS, USES, topics, streams, views=("front", "side"))
     return replace(heard, **changes)
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,12 +9,13 @@ from small_models import small_contract
 
 from jepa_planner.cli.doctor import arm, model, plan
 from jepa_planner.cli.doctor.findings import Level
+from jepa_planner.control.gripper import Gripper
 from jepa_planner.control.limits import shipped_config
 from jepa_planner.planning.offline_plan import OfflinePlan
 
 GREEN, YELLOW, RED = Level
 _, PANDA = arm.load(SETTINGS["arm_node"])
-HOME = dict(zip(PANDA.joints, [*PANDA.limits.posture_rad, 0.04, 0.04], strict=True))
+HOME = dict(zip(arm.names(PANDA), [*PANDA.limits.posture_rad, 0.04, 0.04], strict=True))
 NAMES = list(HOME)
 
 
@@ -38,8 +40,11 @@ def test_a_whole_joint_state_is_green_and_gives_positions():
 @pytest.mark.parametrize(
     ("messages", "words"),
     [
-        ([renamed("fr3_joint")], "the driver says fr3_joint... for panda_joint... -> give the joints"),
-        ([renamed("left_panda_joint")], "the driver says left_panda_joint... for panda_joint..."),
+        (
+            [renamed("fr3_joint")],
+            "they all begin with fr3_joint where the description says panda_joint -> say so in the limits file, ",
+        ),
+        ([renamed("left_panda_joint")], "say so in the limits file, joint_prefix: left_"),
         ([ARM_ALONE], "joint states lack panda_finger_joint1, panda_finger_joint2"),
         ([ARM_ALONE, HAND_ALONE], "arm and finger joints come in different messages"),
         ([message(a=1.0)], "take the robot description of this arm"),
@@ -61,7 +66,7 @@ def test_a_second_kind_of_joint_states_is_told_while_one_is_whole():
 
 @pytest.mark.parametrize(("finger", "level"), [(0.02, GREEN), (0.045, YELLOW), (40.0, RED), (-0.1, RED)])
 def test_a_gripper_is_between_its_ends(finger, level):
-    assert arm.gripper(PANDA, HOME | dict.fromkeys(PANDA.fingers, finger)).level is level
+    assert arm.gripper(PANDA, HOME | dict.fromkeys(PANDA.gripper.joints, finger)).level is level
 
 
 @pytest.mark.parametrize(
@@ -87,8 +92,9 @@ def test_a_state_has_the_channels_of_the_model():
     ("changes", "words"),
     [
         ({"limits_file": "/nowhere.yaml"}, "cannot read limits from /nowhere.yaml"),
-        ({"base_frame": "panda_hand"}, "base_frame 'panda_hand' is not the root"),
+        ({"base_frame": "panda_hand"}, "base_frame 'panda_hand' is not the frame"),
         ({"gripper_open": 0.0}, "gripper_open and gripper_closed are both 0"),
+        ({"gripper_joints": ["panda_joint7"]}, "gripper_joints panda_joint7 lie before tcp_frame"),
     ],
 )
 def test_a_limits_file_that_arm_node_refuses_is_red(changes, words):
@@ -105,6 +111,24 @@ def test_a_description_whose_joints_cannot_be_driven_is_red(tmp_path):
     assert "velocity" in told(findings, RED)
 
 
+def test_an_arm_that_is_described_by_a_topic_waits_for_it(tmp_path):
+    lines = shipped_config("panda_limits.yaml").read_text().splitlines()
+    lines = ["robot_description: topic" if line.startswith("robot_description:") else line for line in lines]
+    (tmp_path / "limits.yaml").write_text("\n".join(lines))
+    parameters = {**SETTINGS["arm_node"], "limits_file": str(tmp_path / "limits.yaml")}
+    assert arm.limits(parameters).robot_description is None
+    findings, found = arm.load(parameters)
+    assert "start robot_state_publisher" in told(findings, RED) and found is None
+    findings, found = arm.load(parameters, shipped_config("panda.urdf").read_text())
+    assert levels(findings) == {GREEN} and found.joints == PANDA.joints
+
+
+def test_an_arm_without_a_gripper_has_none_to_judge():
+    bare = replace(PANDA, gripper=Gripper())
+    assert arm.gripper(bare, HOME).found == "none"
+    assert arm.state(bare, HOME, small_contract().state.channels)[-1] == 0.0
+
+
 def test_a_bundle_that_is_not_there_and_nodes_with_different_ones_are_red():
     findings, contract = model.contract({"model": "/nowhere", "views": [""]})
     assert "/nowhere" in told(findings, RED) and contract is None
@@ -115,8 +139,9 @@ def test_a_bundle_that_is_not_there_and_nodes_with_different_ones_are_red():
 
 def test_frames_of_another_robot_are_red():
     contract = small_contract()
-    assert levels(model.frames(contract, SETTINGS, "tcp")) == {GREEN}
-    assert "state.tcp_frame: 'tool0' given" in told(model.frames(contract, SETTINGS, "tool0"), RED)
+    assert levels(model.frames(contract, SETTINGS, "panda_link0", "tcp")) == {GREEN}
+    assert "state.tcp_frame: 'tool0' given" in told(model.frames(contract, SETTINGS, "panda_link0", "tool0"), RED)
+    assert "state.frame: 'base_link' given" in told(model.frames(contract, SETTINGS, "base_link", None), RED)
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,28 @@ def test_two_sources_of_joint_states_and_a_listener_that_hears_nothing_are_yello
     assert "/rviz hears nothing of /camera" in told(graph.names(with_topic("/front/image_raw", deaf)), YELLOW)
 
 
+def test_pictures_that_come_by_another_transport_are_found():
+    heard = with_topic("/front/image_raw", Topic())
+    compressed = published(end("/camera", "sensor_msgs/msg/CompressedImage"))
+    heard = replace(heard, topics={**heard.topics, "/front/image_raw/compressed": compressed})
+    assert "set image_transport of encoder_node to compressed" in told(graph.names(heard), RED)
+
+
+def test_compressed_pictures_under_another_name_are_remapped_without_the_ending():
+    settings = {**SETTINGS, "encoder_node": {**SETTINGS["encoder_node"], "image_transport": "compressed"}}
+    wanted = uses(settings, ("front",))
+    assert (wanted[0].topic, wanted[0].type) == ("/front/image_raw/compressed", "sensor_msgs/msg/CompressedImage")
+    topics = {"/cam/image/compressed": published(end("/camera", "sensor_msgs/msg/CompressedImage"))}
+    findings = graph.names(system(uses=wanted[:1], topics=topics))
+    assert "-> --remap front/image_raw:=/cam/image" in told(findings, RED).split("compressed")[-1]
+
+
+def test_a_description_by_topic_is_one_of_the_names():
+    assert "robot_description" not in [use.key for use in USES]
+    keys = [use.key for use in uses(SETTINGS, ("front", "side"), described=False)]
+    assert "robot_description" in keys
+
+
 def test_a_gripper_that_is_an_action_is_named():
     heard = with_topic("/gripper_command", Topic(), actions={"/hand/gripper_cmd": (graph.GRIPPER_ACTIONS[0],)})
     assert "the gripper takes the action /hand/gripper_cmd" in told(graph.names(heard), RED)

@@ -1,9 +1,9 @@
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from made_up_system import NOW_S, SETTINGS, every, levels, planner, system, told, with_streams
+from sensor_msgs.msg import CameraInfo
 
 from jepa_planner.cli.doctor import pictures, streams
 from jepa_planner.cli.doctor.findings import Level
@@ -75,7 +75,8 @@ def test_one_view_alone_has_no_pairs():
 GREY = np.full((48, 64, 3), 120, np.uint8)
 
 
-def seen(front: np.ndarray = GREY, side: np.ndarray = GREY, info: tuple[int, int] | None = None, **changes: object):
+def looked_at(front: np.ndarray = GREY, side: np.ndarray = GREY, info=None, encoder=None, **changes: object):
+    """Pictures of both cameras; info: width and height in camera_info; encoder: parameters of encoder_node."""
     heard = system()
     streams = dict(heard.streams)
     for view, pixels in (("front", front), ("side", side)):
@@ -84,13 +85,17 @@ def seen(front: np.ndarray = GREY, side: np.ndarray = GREY, info: tuple[int, int
             setattr(message, name, value)
         streams[f"/{view}/image_raw"] = Stream(every(0.1).arrivals, (message,))
     if info:
-        streams["/front/camera_info"] = Stream((), (SimpleNamespace(width=info[0], height=info[1]),))
-    return pictures.pictures(replace(heard, streams=streams))
+        streams["/front/camera_info"] = Stream((), (CameraInfo(width=info[0], height=info[1]),))
+    settings = {**SETTINGS, "encoder_node": {**SETTINGS["encoder_node"], **(encoder or {})}}
+    return pictures.pictures(replace(heard, streams=streams, settings=settings))
 
 
-def test_pictures_that_can_be_used_together_are_given_on():
-    findings, pixels = seen()
-    assert levels(findings) == {GREEN} and pixels.shape == (2, 48, 64, 3)
+def test_pictures_that_can_be_used_together_are_given_on_as_the_model_is_to_see_them():
+    findings, seen = looked_at()
+    assert levels(findings) == {GREEN} and seen.pixels.shape == (2, 48, 64, 3)
+    findings, seen = looked_at(encoder={"crop": [8, 0, 48, 48]})
+    assert "64 x 48 pixels, rgb8, of which 48 x 48 are left" in told(findings, GREEN)
+    assert seen.pixels.shape == (2, 48, 48, 3)
 
 
 @pytest.mark.parametrize(
@@ -100,20 +105,25 @@ def test_pictures_that_can_be_used_together_are_given_on():
         ({"side": np.full((96, 64, 3), 9, np.uint8)}, RED, "views: they are 64 x 48 and 64 x 96 pixels", False),
         ({"front": np.zeros((48, 64, 3), np.uint8)}, YELLOW, "all but black -> take off the cap", True),
         ({"info": (1280, 720)}, YELLOW, "/front/camera_info describes 1280 x 720 pixels", True),
+        ({"encoder": {"rectify": True}}, RED, "nothing came on /front/camera_info, which rectify needs", False),
+        ({"encoder": {"crop": [0, 0, 640, 480]}}, RED, "view front: ", False),
+        ({"encoder": {"rotation": [45]}}, RED, "rotation", False),
     ],
 )
 def test_what_is_wrong_with_pictures_is_named(changes, level, words, usable):
-    findings, pixels = seen(**changes)
+    findings, seen = looked_at(**changes)
     assert words in told(findings, level)
-    assert (pixels is not None) == usable
+    assert (seen is not None) == usable
 
 
 def test_a_goal_of_another_aspect_is_red():
-    _, pixels = seen()
-    assert "64 x 48 pixels, the goal's 128 x 72" in told(
-        pictures.goal(pixels, np.zeros((2, 72, 128, 3), np.uint8)), RED
-    )
-    assert pictures.goal(pixels, np.zeros((2, 96, 128, 3), np.uint8)) == pictures.goal(None, pixels) == []
+    _, seen = looked_at()
+    findings, framed = pictures.goal(seen, [np.zeros((72, 128, 3), np.uint8)] * 2)
+    assert "64 x 48 pixels and the goal 128 x 72" in told(findings, RED) and framed is None
+    findings, framed = pictures.goal(seen, [np.zeros((96, 128, 3), np.uint8)] * 2)
+    assert findings == [] and framed.shape == (2, 96, 128, 3)
+    assert "one per view" in told(pictures.goal(seen, [GREY])[0], RED)
+    assert pictures.goal(None, [GREY, GREY])[1].shape == (2, 48, 64, 3)
 
 
 def test_simulated_time_lets_stamps_be_ahead_as_far_as_its_nodes_do():
