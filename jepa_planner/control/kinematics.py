@@ -49,7 +49,7 @@ class ArmKinematics:
         robot_description: str | Path | DescriptionText,
         tcp_frame: str = "tcp",
         joint_margin_rad: float = 0.0,
-        posture_rad: Sequence[float] | None = None,
+        posture_rad: Sequence[float] | np.ndarray | None = None,
         base_frame: str | None = None,
     ) -> None:
         if not isinstance(robot_description, DescriptionText):
@@ -76,7 +76,7 @@ class ArmKinematics:
         self.velocity_rad_s = np.array(arm.velocity_rad_s)
         self._posture_rad = None if posture_rad is None else self._checked_posture(posture_rad)
 
-    def _checked_posture(self, posture_rad: Sequence[float]) -> np.ndarray:
+    def _checked_posture(self, posture_rad: Sequence[float] | np.ndarray) -> np.ndarray:
         posture = np.array(posture_rad, dtype=float)
         if posture.shape != (len(self.joint_names),):
             names = ", ".join(self.joint_names)

@@ -112,13 +112,13 @@ def _base_frame(limits: SafetyLimits, kinematics: ArmKinematics, typed: str) -> 
 def _text_on(node: Node, timeout_s: float) -> DescriptionText:
     """What comes on robot_description; by a node of its own, as the one that waits is not spun meanwhile."""
     topic = node.resolve_topic_name("robot_description")
-    heard: list[str] = []
+    heard: list[String] = []
     waiting = rclpy.create_node(
         f"{node.get_name()}_waits", context=node.context, use_global_arguments=False, start_parameter_services=False
     )
     executor = SingleThreadedExecutor(context=node.context)
     try:
-        waiting.create_subscription(String, topic, lambda message: heard.append(message.data), qos.LATCHED)
+        waiting.create_subscription(String, topic, heard.append, qos.LATCHED)
         executor.add_node(waiting)
         until_s = time.monotonic() + timeout_s
         while not heard and node.context.ok() and time.monotonic() < until_s:
@@ -129,7 +129,7 @@ def _text_on(node: Node, timeout_s: float) -> DescriptionText:
         executor.shutdown()
         waiting.destroy_node()
     if heard:
-        return DescriptionText(heard[-1], topic)
+        return DescriptionText(heard[-1].data, topic)
     why = "its publisher does not latch it (transient local)" if publishers else "nobody publishes it"
     raise ValueError(
         f"nothing came on {topic} within {timeout_s:g} s; {why}: start robot_state_publisher, remap robot_description, "
