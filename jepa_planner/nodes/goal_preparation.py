@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -131,7 +132,7 @@ class GoalPreparation:
         return [(width, height) for height, width, _ in shapes]
 
 
-def search_settings(settings: PlannerSettings, parameters: Parameters) -> SearchSettings:
+def search_settings(settings: PlannerSettings, parameters: Parameters | Mapping[str, Any]) -> SearchSettings:
     """The model's recommended search, with what parameters override."""
     search = settings.search(parameters["solver"])
     return search.resized(parameters["samples"], parameters["iterations"], parameters["horizon"])
