@@ -27,7 +27,9 @@ def _find_stand_ins() -> None:
     sys.path.append(str(modules))
     for name, folder in (("PYTHONPATH", modules), ("LD_LIBRARY_PATH", libraries)):
         os.environ[name] = os.pathsep.join(filter(None, (os.environ.get(name, ""), str(folder))))
-    for library in sorted(libraries.glob("*__rosidl_typesupport_*_c.so")):  # this process looked for its own at its start
+    for library in sorted(
+        libraries.glob("*__rosidl_typesupport_*_c.so")
+    ):  # this process looked for its own at its start
         ctypes.CDLL(str(library))
 
 

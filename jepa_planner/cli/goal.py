@@ -1,30 +1,34 @@
-"""Sends goal pictures to a running planner and shows how it goes; Ctrl-C cancels, and the arm stops."""
+"""Sends goals to a running planner and shows how it goes; Ctrl-C cancels, and the arm stops. Keeps goals by name."""
+
+from __future__ import annotations
 
 import argparse
 import shutil
 import signal
 import sys
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from jepa_planner.cli.goal_arguments import AskedGoal, add_goal_arguments, read_goals
 from jepa_planner.cli.number_arguments import at_least, not_negative
 
+if TYPE_CHECKING:
+    from jepa_planner.core.goal_library import GoalLibrary
+
 UINT32 = 2**32 - 1
-HELP = "send goal pictures to the running planner and watch it work"
+HELP = "send goal pictures to the running planner and watch it work; save goals by name"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="goal pictures of the first view, in order"
-    )
-    parser.add_argument(
-        "--second-view",
-        nargs="+",
-        type=Path,
-        default=[],
-        metavar="IMAGE",
-        help="the same moments from the second camera",
+    add_goal_arguments(parser)
+    library = parser.add_argument_group("the library of goals, one for each model")
+    library.add_argument("--save", metavar="NAME", help="keep what the cameras show now, and send nothing")
+    library.add_argument("--append", action="store_true", help="with --save: as one more picture of that goal")
+    library.add_argument("--list", action="store_true", help="name the goals that are kept on this computer")
+    library.add_argument("--delete", metavar="NAME", help="forget a goal that is kept on this computer")
+    library.add_argument(
+        "--model", default="", metavar="DIR", help="of --list and --delete; the shipped one by default"
     )
     parser.add_argument(
         "--budget",
@@ -43,15 +47,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Sends the goal pictures and prints what comes of them; returns 0 where all were reached, 130 on Ctrl-C."""
-    if args.second_view and len(args.second_view) != len(args.images):
-        print(f"{len(args.images)} pictures but {len(args.second_view)} of the second view", file=sys.stderr)
-        return 2
-    from jepa_planner.core.picture_file import read_picture
-
-    pictures = [read_picture(path) for path in args.images]
-    second = [read_picture(path) for path in args.second_view]
-    moments = list(zip(pictures, second, strict=True)) if second else [(picture,) for picture in pictures]
+    """Sends the goals and prints what comes of them; returns 0 where all were reached, 130 on Ctrl-C."""
+    asked = [option for option in ("save", "list", "delete") if getattr(args, option)]
+    if len(asked) > 1 or (asked and (args.goals or args.second_view or args.bag)):
+        words = [f"--{option}" for option in asked]
+        raise ValueError(f"{', '.join(words)}: expected one of --save, --list and --delete alone, or goals to send")
+    if args.append and not args.save:
+        raise ValueError("--append goes with --save NAME")
+    if args.list or args.delete:
+        return _keep_house(args)
+    goals = [] if args.save else read_goals(args)
 
     import rclpy
     from rclpy.signals import SignalHandlerOptions
@@ -66,23 +71,59 @@ def main(args: argparse.Namespace) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):  # who asks again does not wait for the arm to be told
             signal.signal(number, signal.default_int_handler)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, leave)
     try:
-        return _send(args, moments, cancel)
+        if args.save:
+            return _save(args)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, leave)
+        return _send(args, goals, cancel)
     finally:
         rclpy.shutdown()
 
 
-def _send(args: argparse.Namespace, moments: list[tuple], cancel: threading.Event) -> int:
-    from jepa_planner.nodes.client import Interrupted, PlannerClient, PlannerError, goal_image
-    from jepa_planner.nodes.goal_executor import Outcome
+def _keep_house(args: argparse.Namespace) -> int:
+    """Lists goals, or deletes one."""
+    from jepa_planner.nodes.models import contract_of, goal_library
+
+    library: GoalLibrary = goal_library(contract_of(args.model))
+    if args.delete:
+        library.delete(args.delete)
+        print(f"deleted {args.delete}")
+        return 0
+    print(f"{library.folder}: {len(library.names())} goals")
+    for name in library.names():
+        notes = library.notes(name)
+        print(f"  {name}  {len(notes.stamps_s)} pictures of {', '.join(notes.view_names())}, for {notes.model}")
+    return 0
+
+
+def _save(args: argparse.Namespace) -> int:
+    from jepa_planner.nodes.client import PlannerClient, PlannerError
     from jepa_planner.nodes.start import checked_namespace
 
     with PlannerClient(checked_namespace(args.namespace)) as client:
         try:
+            print(client.look(args.save, args.append, args.wait).message)
+        except PlannerError as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 0
+
+
+def _send(args: argparse.Namespace, asked: list[AskedGoal], cancel: threading.Event) -> int:
+    from jepa_planner.nodes.client import Interrupted, PlannerClient, PlannerError, goal_image, named_goal
+    from jepa_planner.nodes.goal_executor import Outcome
+    from jepa_planner.nodes.start import checked_namespace
+
+    goals = [
+        named_goal(goal.name, args.budget, args.tolerance)
+        if goal.name
+        else goal_image(goal.pictures, args.budget, args.tolerance, goal.views)
+        for goal in asked
+    ]
+    with PlannerClient(checked_namespace(args.namespace)) as client:
+        try:
             client.wait_for_planner(args.wait, cancel)
-            goals = [goal_image(views, args.budget, args.tolerance) for views in moments]
             result = client.reach(goals, args.max_steps, _show, cancel)
         except PlannerError as error:
             print(f"\n{error}", file=sys.stderr)

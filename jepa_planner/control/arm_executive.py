@@ -7,6 +7,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from jepa_planner.control.following import ArmFollowing, GripperFollowing
 from jepa_planner.control.kinematics import ArmKinematics, rotation_vector
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner.control.setpoint_stream import SetpointStream
@@ -17,6 +18,8 @@ from jepa_planner.core.status import OK, Status, StatusCode
 MAX_STEP_DURATION_S = 10.0
 CLOCK_TOLERANCE_S = 0.05
 MAX_SKIPPED_SETPOINTS = 1000
+BEGUN_BEFORE_ANSWER_S = 0.02
+"""An arm that takes a whole motion begins it so long, at most, before its answer is heard."""
 CLOSURE_TOLERANCE = 1e-6
 JOINT_TOLERANCE_RAD = 0.1
 """How far beyond its limit a joint may be found; further, joint states are of another robot or in degrees."""
@@ -51,6 +54,8 @@ class ArmSettings:
     """A resting arm whose tcp is further than this from its setpoint was moved by others; more than 0."""
     lead_tolerance_s: float = LEAD_TOLERANCE_S
     """How far a stamp may be ahead of its arrival, at least 0."""
+    takes_whole_motions: bool = False
+    """Whether each motion is handed over at its beginning: the arm then follows it though nothing more comes."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ class ArmExecutive:
 
     Nothing is commanded before the first accepted step. A motion always ends at rest; setpoints come from `tick` only
     while something moves. A stop is latched: only `reset` leaves it. Joint states that go silent brake the arm.
+    A fault, which is that the arm does not do what it is told, refuses steps until a hold or `reset`; so does an
+    `obstacle`, which others set and clear.
     """
 
     def __init__(self, kinematics: ArmKinematics, limits: SafetyLimits, rate_hz: float, settings: ArmSettings) -> None:
@@ -92,6 +99,9 @@ class ArmExecutive:
         self.mode = Mode.WAITING
         self.reason = self._waited_for = "no joint state yet"
         self.moving = False
+        self.course = 0
+        """Changes whenever the arm's way does: with each accepted step and each brake."""
+        self.fault = self.obstacle = OK
         self.measurement: Measurement | None = None
         self._last: Setpoint | None = None
         self.rest_since_s = 0.0
@@ -103,6 +113,13 @@ class ArmExecutive:
         self._last_plan_id = 0
         self._last_now_s = -np.inf
         self._streamed_until_s: float | None = None
+        self._is_adrift = False
+        self._arm_following, self._gripper_following = ArmFollowing(), GripperFollowing()
+
+    @property
+    def trouble(self) -> Status:
+        """The obstacle or else the fault for which steps are refused."""
+        return self.fault if self.obstacle.ok else self.obstacle
 
     def measured(self, now_s: float, stamp_s: float, q_rad: np.ndarray, closure: float) -> None:
         """Takes a joint state that arrives now; one that is invalid or not newer than the last counts as none."""
@@ -115,21 +132,27 @@ class ArmExecutive:
         xyz, rotation = self._kinematics.tcp_pose(q_rad)
         self.measurement = Measurement(stamp_s, np.array(q_rad, dtype=float), xyz, rotation, float(closure))
         if not self.moving:
+            self._judge_following(now_s)
             if not self.stream.ready:
                 self.stream.reset(q_rad, _snap(closure))
-            elif self._was_moved():
+            elif self._is_adrift or self._was_moved():
                 self.stream.reset(q_rad, self.stream.closure)
         elif self.mode is Mode.MOVING and self._tracking_error_m() > self.settings.max_tracking_error_m:
             self._brake(Mode.BRAKING, f"arm is {self._tracking_error_m():.3f} m from where it was told to be")
 
     def offer(self, now_s: float, step: Step) -> Status:
         """Follows a step, or refuses it and says why."""
+        if not self.moving:
+            self._judge_following(now_s, last_look=True)
         status = self._judge(now_s, step)
         if not status.ok:
             self.refuse(step.plan_id, status)
             return status
         self._last_plan_id = self.accepted_plan_id = step.plan_id
         self.moving, self._last, self._streamed_until_s = True, None, None
+        self._is_adrift = False
+        self._arm_following.begin(self._measurement.xyz_m, self._measurement.rotation)
+        self.course += 1
         self._enter(Mode.MOVING, f"following plan {step.plan_id}")
         return OK
 
@@ -140,13 +163,32 @@ class ArmExecutive:
         self._explain(f"plan {plan_id} refused: {why.text}")
 
     def hold(self, reason: str) -> None:
-        """Brakes a motion; does nothing to an arm that rests or is stopped."""
+        """Brakes a motion and clears a fault; else does nothing to an arm that rests or is stopped."""
+        self.fault = OK
         if self.mode is Mode.MOVING:
             self._brake(Mode.BRAKING, reason)
 
     def stop(self, reason: str) -> None:
         """Brakes and refuses everything until `reset`."""
         self._brake(Mode.STOPPED, reason)
+
+    def fail(self, why: Status) -> None:
+        """Brakes a motion and refuses steps until a hold or `reset`: something is not done as it was told."""
+        self.hold(why.text)
+        self.fault = why
+
+    def lose(self, now_s: float, why: Status) -> None:
+        """The same for an arm that is in others' hands, or nobody's: its motion ends and is not braked.
+
+        Where it comes to rest, there the next one begins.
+        """
+        self.fault = why
+        if not self.moving:
+            return
+        self.moving, self._is_adrift, self.rest_since_s, self._last = False, True, now_s, None
+        self.stream.reset(self._measurement.q_rad, self.stream.closure)
+        if self.mode in (Mode.MOVING, Mode.BRAKING):
+            self._enter(Mode.HOLDING, why.text)
 
     def reset(self, now_s: float) -> Status:
         """Leaves a stop and takes the measured joints as the starting point, or says why it cannot.
@@ -163,17 +205,20 @@ class ArmExecutive:
         measured, commanded = _snap(self._measurement.closure), self.stream.closure
         holds = 0.0 < measured < commanded
         self.stream.reset(self._measurement.q_rad, commanded if holds else measured)
+        self.fault = OK
         self._enter(Mode.HOLDING, "reset")
         return OK
 
-    def tick(self, now_s: float, steady_s: float | None = None) -> Setpoint | None:
+    def tick(
+        self, now_s: float, steady_s: float | None = None, begun: bool = True, ended: bool = True
+    ) -> Setpoint | None:
         """Advances to now; returns the setpoint to publish, or None while there is nothing to say.
 
         A tick that comes late finds the arm on its way to rest, and goes on from there; one that comes too late brakes.
         now_s: by the clock of stamps, which may be set; steady_s: by one that cannot be, which paces the stream; the
-        same if not given.
+        same if not given. begun, ended: whether the arm is known to have begun the motion, and to have ended it.
         """
-        steady_s = now_s if steady_s is None else steady_s
+        steady_s, course = now_s if steady_s is None else steady_s, self.course
         if now_s < self._last_now_s - CLOCK_TOLERANCE_S:
             self.joint_state.forget()
             self.joint_state.explain(Status(StatusCode.CLOCK_SET_BACK, "the clock jumped back"))
@@ -186,21 +231,22 @@ class ArmExecutive:
             self.reason = self._waited_for = joint_state.text
         elif joint_state.ok and self.mode is Mode.WAITING and not self.moving:
             self._enter(Mode.HOLDING, f"joint states arrive; before: {self._waited_for}")
-        if not self.moving:
-            return None
+        if not self.moving or (self.settings.takes_whole_motions and self.course != course):
+            return None  # in the latter case what brakes is handed over first
         if self._streamed_until_s is None:
             self._streamed_until_s = steady_s - self.stream.period_s
+        if not begun:
+            self._streamed_until_s = max(self._streamed_until_s, steady_s - BEGUN_BEFORE_ANSWER_S)
+            return None
         silent_s = steady_s - self._streamed_until_s
         periods = round(silent_s / self.stream.period_s)
         if periods < 1:
             return None
         self._streamed_until_s += periods * self.stream.period_s
         if self._last is None or self._last.moving:
-            if periods > 1:
-                self.stream.skip(min(periods - 1, MAX_SKIPPED_SETPOINTS))
-            if silent_s > self.settings.joint_state_timeout_s and self.mode is Mode.MOVING:
-                self._brake(Mode.BRAKING, f"no setpoint could be sent for {silent_s:.2f} s")
-            self._last = self.stream.tick()
+            self._last = self._advance(periods, silent_s)
+        elif not ended:
+            return None
         else:  # one more setpoint closes the motion: where the arm is, at rest
             still = np.zeros(3)
             self._last = replace(
@@ -211,10 +257,24 @@ class ArmExecutive:
             )
             self.moving = False
             self.rest_since_s = now_s
+            self._arm_following.end(now_s, *self.stream.pose())
             if self.mode in (Mode.MOVING, Mode.BRAKING):
                 done = f"plan {self.accepted_plan_id} done" if self.mode is Mode.MOVING else self.reason
                 self._enter(Mode.HOLDING, done)
         return self._last
+
+    def _advance(self, periods: int, silent_s: float) -> Setpoint:
+        """The setpoint so many periods on; those between went by without one, unless the arm knows its whole motion."""
+        if self.settings.takes_whole_motions:
+            setpoint = self.stream.tick()
+            while periods > 1 and setpoint.moving:
+                setpoint, periods = self.stream.tick(), periods - 1
+            return setpoint
+        if periods > 1:
+            self.stream.skip(min(periods - 1, MAX_SKIPPED_SETPOINTS))
+        if silent_s > self.settings.joint_state_timeout_s and self.mode is Mode.MOVING:
+            self._brake(Mode.BRAKING, f"no setpoint could be sent for {silent_s:.2f} s")
+        return self.stream.tick()
 
     def _judge(self, now_s: float, step: Step) -> Status:
         """Whether a step may be followed; the stream then has what the limits leave of its target."""
@@ -234,6 +294,8 @@ class ArmExecutive:
         """Whether a step comes in time, to an arm at rest, and is whole."""
         if self.mode is Mode.STOPPED:
             return Status(StatusCode.STOPPED, f"stopped ({self.reason}); call ~/reset first")
+        if not self.trouble.ok:
+            return self.trouble
         if step.plan_id <= self._last_plan_id:
             return Status(StatusCode.REPLAYED, f"replayed: plans up to {self._last_plan_id} were seen before")
         if not (joint_state := self.joint_state.status(now_s)).ok:
@@ -306,6 +368,17 @@ class ArmExecutive:
             )
         return OK
 
+    def _judge_following(self, now_s: float, last_look: bool = False) -> None:
+        """Notes a fault where what is measured at rest is not what was commanded."""
+        if (measured := self.measurement) is None or not self.stream.ready:
+            return
+        for status in (
+            self._arm_following.judge(now_s, measured.xyz_m, measured.rotation, last_look),
+            self._gripper_following.judge(now_s, self.stream.closure, measured.closure),
+        ):
+            if not status.ok and self.fault.ok:
+                self.fault = status
+
     def _was_moved(self) -> bool:
         """Whether a resting arm is not where it was told to be: moved by hand, or by another controller."""
         turn_rad = self._kinematics.turn_rad(self.stream.q_rad, self._measurement.q_rad)
@@ -317,6 +390,7 @@ class ArmExecutive:
     def _brake(self, mode: Mode, reason: str) -> None:
         self.stream.brake()
         self._last = None
+        self.course += 1
         self._enter(mode, reason)
 
     def _enter(self, mode: Mode, reason: str) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pinocchio as pin
 
-from jepa_planner.control.robot_description import RobotDescriptionError, read_arm
+from jepa_planner.control.description_text import DescriptionText, RobotDescriptionError
+from jepa_planner.control.robot_description import Offset, read_arm
 
 POSTURE_SHARE = 0.02
 """Of the way to the posture, what one step of the inverse moves the null space."""
@@ -34,7 +35,8 @@ class NearLimit:
 
 
 class ArmKinematics:
-    """Poses of the tcp in the base frame (the description's root) and joint positions [joints] (rad) that reach them.
+    """Poses of the tcp in the base frame (`base_frame`, else the description's root) and joint positions [joints] (rad)
+    that reach them.
 
     Rotations are matrices [3, 3] from tcp to base. The inverse is damped least squares, where `posture_rad` [joints] is
     given with a pull of the null space toward it (Siciliano et al., Robotics, 3.5), which converges in one or two steps
@@ -44,23 +46,28 @@ class ArmKinematics:
 
     def __init__(
         self,
-        robot_description: str | Path,
+        robot_description: str | Path | DescriptionText,
         tcp_frame: str = "tcp",
         joint_margin_rad: float = 0.0,
-        posture_rad: Sequence[float] | None = None,
+        posture_rad: Sequence[float] | np.ndarray | None = None,
+        base_frame: str | None = None,
     ) -> None:
-        arm = read_arm(Path(robot_description), tcp_frame, joint_margin_rad)
+        if not isinstance(robot_description, DescriptionText):
+            robot_description = DescriptionText.read(robot_description)
+        self.description = arm = read_arm(robot_description, tcp_frame, joint_margin_rad, base_frame)
         self.joint_names, self.loose_joints = arm.joint_names, arm.loose_joints
-        self._base_links, self._other_links = arm.base_links, arm.other_links
         if (count := len(self.joint_names)) not in (6, 7):
+            root = "its root" if base_frame is None else "base_frame"
             raise RobotDescriptionError(
-                f"{robot_description} has {count} movable joints; expected an arm of 6 or 7 between its root "
+                f"{robot_description} has {count} movable joints; expected an arm of 6 or 7 between {root} "
                 f"{arm.base_links[0]!r} and tcp_frame {tcp_frame!r}, found {', '.join(self.joint_names) or 'none'}"
             )
         try:
             self._model = pin.buildModelFromXML(arm.urdf)
         except ValueError as error:
             raise RobotDescriptionError(f"{robot_description}: {error}") from error
+        if arm.base_offsets:
+            self._model.jointPlacements[1] = _placement(arm.base_offsets).inverse() * self._model.jointPlacements[1]
         self._data = self._model.createData()
         self._frame = self._model.getFrameId(tcp_frame, pin.FrameType.BODY)
         self.joint_margin_rad = joint_margin_rad
@@ -69,7 +76,7 @@ class ArmKinematics:
         self.velocity_rad_s = np.array(arm.velocity_rad_s)
         self._posture_rad = None if posture_rad is None else self._checked_posture(posture_rad)
 
-    def _checked_posture(self, posture_rad: Sequence[float]) -> np.ndarray:
+    def _checked_posture(self, posture_rad: Sequence[float] | np.ndarray) -> np.ndarray:
         posture = np.array(posture_rad, dtype=float)
         if posture.shape != (len(self.joint_names),):
             names = ", ".join(self.joint_names)
@@ -79,11 +86,12 @@ class ArmKinematics:
         return posture
 
     def check_base_frame(self, name: str) -> None:
-        """Raises RobotDescriptionError where poses in the description's root are not poses in the frame `name`."""
-        if name in self._other_links:
+        """Raises RobotDescriptionError where the poses here are not poses in the frame `name`."""
+        if name in self.description.other_links:
             raise RobotDescriptionError(
-                f"base_frame {name!r} is not the root of the robot description, in which poses are: expected "
-                f"{' or '.join(self._base_links)}, or a description that begins at {name!r}"
+                f"base_frame {name!r} is not the frame in which poses are: expected "
+                f"{' or '.join(self.description.base_links)}; or give base_frame: {name} in the limits file, and the "
+                "workspace box in that frame"
             )
 
     def tcp_pose(self, q_rad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,6 +99,15 @@ class ArmKinematics:
         pin.framesForwardKinematics(self._model, self._data, np.asarray(q_rad, dtype=float))
         pose = self._data.oMf[self._frame]
         return pose.translation.copy(), pose.rotation.copy()
+
+    def joint_points(self, q_rad: np.ndarray) -> np.ndarray:
+        """Where each joint is [joints, 3] (m) for joint positions [joints]."""
+        pin.forwardKinematics(self._model, self._data, np.asarray(q_rad, dtype=float))
+        return np.array([self._data.oMi[joint].translation for joint in range(1, self._model.njoints)])
+
+    def turning_axes(self, q_rad: np.ndarray) -> np.ndarray:
+        """The axis [joints, 3] about which each joint turns the tcp, for joint positions [joints]."""
+        return self._jacobian(np.asarray(q_rad, dtype=float))[3:].T.copy()
 
     def turn_rad(self, from_rad: np.ndarray, to_rad: np.ndarray) -> np.ndarray:
         """How far each joint turns between two positions [joints]; a continuous one takes the shorter way around."""
@@ -185,6 +202,14 @@ class ArmKinematics:
             f"no joint positions within limits reach tcp {np.round(xyz_m, 3)}: "
             f"still {error:.4f} (m, rad) away after {max_steps} steps"
         )
+
+
+def _placement(offsets: Sequence[Offset]) -> pin.SE3:
+    """Where the last of frames is, each given in the one before."""
+    placement = pin.SE3.Identity()
+    for xyz_m, rpy_rad in offsets:
+        placement = placement * pin.SE3(rotation_from_rpy(np.array(rpy_rad)), np.array(xyz_m))
+    return placement
 
 
 def rotation_from_rpy(rpy_rad: np.ndarray) -> np.ndarray:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
+from jepa_planner.control.description_text import FROM_TOPIC, DescriptionText
+from jepa_planner.control.gripper import Gripper
+from jepa_planner.control.joint_names import JointNames
 from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy, rotation_vector, rpy_from_rotation
+from jepa_planner.control.limits_values import read_value
 from jepa_planner.core.shipped import shipped
 from jepa_planner.core.yaml_text import read_yaml
 
@@ -26,10 +31,10 @@ class LimitsError(ValueError):
 
 @dataclass(frozen=True)
 class SafetyLimits:
-    """Limits of the tcp and the joints; positions are in the base frame."""
+    """Limits of the tcp and the joints; positions are in the base frame. All names are the description's."""
 
-    robot_description: Path
-    """URDF of the arm."""
+    robot_description: Path | None
+    """URDF of the arm, or a xacro file that makes one; None: it comes by the topic robot_description."""
     tcp_frame: str
     """The link of it whose poses are meant."""
     workspace_min_m: tuple[float, float, float]
@@ -37,7 +42,7 @@ class SafetyLimits:
     workspace_max_m: tuple[float, float, float]
     """Upper corner of that box, above the lower one on each axis."""
     workspace_yaw_rad: tuple[float, float]
-    """The least and the most that the tcp may be turned about the base frame's z axis, within -pi to pi."""
+    """The least and the most that the tcp may be turned about the base frame's z axis; less than a turn apart."""
     linear_velocity_m_s: float
     """Per axis of the base frame, more than 0."""
     linear_acceleration_m_s2: float
@@ -64,6 +69,22 @@ class SafetyLimits:
     """A first target further than this from the measured tcp is refused; more than 0."""
     posture_rad: tuple[float, ...] | None = None
     """Where the null space of seven joints is pulled to [joints]; None: nowhere."""
+    xacro_arguments: Mapping[str, str] = field(default_factory=dict)
+    """With which a xacro file is expanded."""
+    base_frame: str | None = None
+    """The link of the description in which poses and the box are; None: its root."""
+    joint_prefix: str = ""
+    """What the driver puts before the names of joints."""
+    joints: Mapping[str, str] = field(default_factory=dict)
+    """The description's name by the driver's, for joints that the driver calls by another."""
+    gripper_joints: tuple[str, ...] | None = None
+    """Finger joints, of which the first is commanded; none for an arm without a gripper; None: not said here."""
+    gripper_open: float | None = None
+    """Position (m or rad) of a finger joint when the gripper is open."""
+    gripper_closed: float | None = None
+    """Position of a finger joint when the gripper is closed."""
+    gripper_mimic: tuple[str, ...] = ()
+    """Joints that follow the fingers by themselves: neither commanded nor needed in joint states."""
 
     def __post_init__(self) -> None:
         corners = np.array([self.workspace_min_m, self.workspace_max_m])
@@ -72,16 +93,42 @@ class SafetyLimits:
                 f"workspace_min_m {self.workspace_min_m} must be below workspace_max_m {self.workspace_max_m} per axis"
             )
         least_rad, most_rad = self.workspace_yaw_rad
-        if not -np.pi <= least_rad < most_rad <= np.pi:
+        if not -2 * np.pi <= least_rad < most_rad <= min(2 * np.pi, least_rad + 2 * np.pi):
             raise LimitsError(
-                f"workspace_yaw_rad is {self.workspace_yaw_rad}, expected the least and the most, within -pi..pi"
+                f"workspace_yaw_rad is {self.workspace_yaw_rad}, expected the least and the most, at most a turn "
+                "apart, within -2 pi..2 pi"
             )
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, float) and not (np.isfinite(value) and value > 0):
-                raise LimitsError(f"{field.name} is {value}, expected a finite number above 0")
+        for limit in fields(self):
+            value = getattr(self, limit.name)
+            if limit.type == "float" and not (np.isfinite(value) and value > 0):
+                raise LimitsError(f"{limit.name} is {value}, expected a finite number above 0")
         if self.joint_velocity_scale > 1.0:
             raise LimitsError(f"joint_velocity_scale is {self.joint_velocity_scale}, expected a share, at most 1")
+        if self.robot_description is None and self.xacro_arguments:
+            raise LimitsError("xacro_arguments are for a file; what comes by the topic is expanded by who publishes it")
+        try:
+            _ = self.gripper
+        except ValueError as error:
+            raise LimitsError(str(error)) from error
+
+    @property
+    def gripper(self) -> Gripper | None:
+        """The gripper by the names of the description; None where this says nothing of it."""
+        if self.gripper_joints is None:
+            said = [name for name in ("gripper_open", "gripper_closed") if getattr(self, name) is not None]
+            if said or self.gripper_mimic:
+                raise ValueError(f"{', '.join(said) or 'gripper_mimic'} without gripper_joints")
+            return None
+        if not self.gripper_joints:
+            return Gripper()
+        if self.gripper_open is None or self.gripper_closed is None:
+            raise ValueError("gripper_joints without gripper_open and gripper_closed, their position at both ends")
+        return Gripper(self.gripper_joints, self.gripper_open, self.gripper_closed)
+
+    @property
+    def joint_names(self) -> JointNames:
+        """The driver's names of joints."""
+        return JointNames(self.joints, self.joint_prefix)
 
     @classmethod
     def load(cls, path: str | Path) -> SafetyLimits:
@@ -93,8 +140,8 @@ class SafetyLimits:
             raise LimitsError(f"cannot read limits from {path}: {error}") from error
         if not isinstance(plain, dict):
             raise LimitsError(f"{path} holds {type(plain).__name__}, expected one 'name: value' per limit")
-        known = {field.name: field for field in fields(cls)}
-        required = {name for name, field in known.items() if field.default is MISSING}
+        known = {limit.name: limit for limit in fields(cls)}
+        required = {name for name, limit in known.items() if limit.default is limit.default_factory is MISSING}
         if missing := sorted(required - plain.keys()):
             raise LimitsError(f"{path} lacks {', '.join(missing)}")
         if unknown := sorted(str(name) for name in plain.keys() - known.keys()):
@@ -102,9 +149,9 @@ class SafetyLimits:
         values: dict[str, Any] = {}
         for name, value in plain.items():
             try:
-                values[name] = _read(name, value)
+                values[name] = read_value(name, value)
                 if name == "robot_description":
-                    values[name] = (path.parent / Path(value).expanduser()).resolve()
+                    values[name] = None if value == FROM_TOPIC else (path.parent / Path(value).expanduser()).resolve()
             except (ValueError, OverflowError) as error:
                 raise LimitsError(f"{path}: {name} is {value!r}: {error}") from error
         try:
@@ -117,12 +164,23 @@ class SafetyLimits:
         """The limits that ship with the package, for the Franka Panda."""
         return cls.load(shipped_config("panda_limits.yaml"))
 
-    def kinematics(self) -> ArmKinematics:
+    def kinematics(self, text: DescriptionText | None = None) -> ArmKinematics:
         """The arm that these limits are for.
 
-        Raises ValueError for a description that cannot be used and for limits that do not fit it.
+        text: the description that came by the topic, where the limits leave it to that. Raises ValueError for a
+        description that cannot be used and for limits and names that do not fit it.
         """
-        arm = ArmKinematics(self.robot_description, self.tcp_frame, self.joint_margin_rad, self.posture_rad)
+        if self.robot_description is not None:
+            text = DescriptionText.read(self.robot_description, self.xacro_arguments)
+        if text is None:
+            raise LimitsError("robot_description is to come by the topic; name a file to do without ROS")
+        arm = ArmKinematics(text, self.tcp_frame, self.joint_margin_rad, self.posture_rad, self.base_frame)
+        fingers = (*(self.gripper_joints or ()), *self.gripper_mimic)
+        if both := [name for name in fingers if name in arm.joint_names]:
+            raise LimitsError(
+                f"gripper_joints {', '.join(both)} lie before tcp_frame {self.tcp_frame!r}: choose another"
+            )
+        self.joint_names.check(arm.joint_names, fingers, arm.description.all_joints)
         base_m, reach_m = arm.reach()
         reaches = f"the arm reaches {reach_m:.2f} m: expected metres"
         away_m = float(np.linalg.norm(self.clip_to_workspace(base_m) - base_m))
@@ -155,6 +213,9 @@ class SafetyLimits:
         roll, pitch, yaw_rad = rpy_from_rotation(rotation)
         now_rad = float(rpy_from_rotation(now)[2])
         least_rad, most_rad = self.workspace_yaw_rad
+        middle_rad = (least_rad + most_rad) / 2
+        if abs(now_rad - middle_rad) > math.pi:  # of two ways back into the bounds the shorter one
+            now_rad = middle_rad + math.remainder(now_rad - middle_rad, 2 * math.pi)
         aim_rad = now_rad + math.remainder(yaw_rad - now_rad, 2 * math.pi)
         within_rad = min(max(aim_rad, min(least_rad, now_rad)), max(most_rad, now_rad))
         if abs(within_rad - aim_rad) < ROUNDING:
@@ -179,28 +240,6 @@ class SafetyLimits:
             np.all(xyz_m >= np.asarray(self.workspace_min_m) - tolerance_m)
             and np.all(xyz_m <= np.asarray(self.workspace_max_m) + tolerance_m)
         )
-
-
-def _read(name: str, value: object) -> object:
-    """A value of a limits file in its type; raises ValueError saying what was expected."""
-    if name in ("robot_description", "tcp_frame"):
-        if not isinstance(value, str) or not value:
-            raise ValueError("expected a text")
-        return value
-    if name.startswith("workspace") or name == "posture_rad":
-        count = {"workspace_yaw_rad": 2, "posture_rad": None}.get(name, 3)
-        if not isinstance(value, list) or count not in (None, len(value)):
-            raise ValueError(f"expected {count} numbers" if count else "expected a number for each joint")
-        return tuple(map(_number, value))
-    return _number(value)
-
-
-def _number(value: object) -> float:
-    if isinstance(value, str) and "e" in value.lower():  # YAML takes 1e-3 for a text and 1.0e-3 for a number
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError("expected a number")
-    return float(value)
 
 
 def shipped_config(name: str) -> Path:

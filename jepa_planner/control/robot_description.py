@@ -1,30 +1,31 @@
-"""Reads the arm of a robot description (URDF): the joints between its root and the tcp, each checked by name."""
+"""Reads the arm of a robot description (URDF): the joints between its base and the tcp, each checked by name."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from xml.etree import ElementTree
 
-TURNING = ("revolute", "continuous")
-XACRO = "ros.org/wiki/xacro"
+from jepa_planner.control.description_text import DescriptionText, RobotDescriptionError
+from jepa_planner.control.joint_tree import Joint, JointTree
 
-
-class RobotDescriptionError(ValueError):
-    """A robot description that cannot be used; the message names the file, and the joint and number at fault."""
+Offset = tuple[tuple[float, ...], tuple[float, ...]]
+"""xyz (m) and rpy (rad) of one frame in another."""
 
 
 @dataclass(frozen=True)
 class ArmDescription:
-    """The joints that turn between the root link and the tcp, in order from the root (rad, rad/s).
+    """The joints that turn between the base and the tcp, in order from the base (rad, rad/s).
 
     `urdf` is the description of them alone: a continuous joint is one that turns without limits (infinite here) and has
-    one number for its position, like any other. `base_links` are the root and what is fixed to it without an offset,
-    `other_links` the rest of the file's. `loose_joints` turn behind the last of the joints and are nobody's mimic.
+    one number for its position, like any other. It begins at the link where the ways from the root to the base and to
+    the tcp part; `base_offsets` lead from there to the base. `base_links` are the base and what is fixed to it without
+    an offset, `other_links` the rest of the file's. `loose_joints` turn behind the last of the joints and are nobody's
+    mimic; `all_joints` are those of the whole description that move.
     """
 
     urdf: str
+    base_offsets: tuple[Offset, ...]
     base_links: tuple[str, ...]
     other_links: tuple[str, ...]
     joint_names: tuple[str, ...]
@@ -32,160 +33,123 @@ class ArmDescription:
     upper_rad: tuple[float, ...]
     velocity_rad_s: tuple[float, ...]
     loose_joints: tuple[str, ...]
+    all_joints: tuple[str, ...]
+
+    def moves_as(self, other: ArmDescription) -> bool:
+        """Whether another is the same arm with the same limits, whatever else stands in the two descriptions."""
+        return self._arm() == other._arm()
+
+    def _arm(self) -> tuple:
+        limits = self.lower_rad, self.upper_rad, self.velocity_rad_s
+        return self.urdf, self.base_offsets, self.joint_names, limits
 
 
-def read_arm(path: Path, tcp_frame: str, joint_margin_rad: float) -> ArmDescription:
+def read_arm(
+    source: DescriptionText, tcp_frame: str, joint_margin_rad: float, base_frame: str | None = None
+) -> ArmDescription:
     """The arm that carries the link `tcp_frame`; joints beside the way to it, as fingers, are no part of it.
 
-    Raises RobotDescriptionError for a file that is no URDF, a missing link, and joints on the way that cannot be
-    driven: not turning, coupled by mimic, without a velocity limit, or with no room between limits and margins.
+    base_frame: the link from which on it is the arm; joints before it, as wheels or a torso, are no part of it either.
+    None: the root. Raises RobotDescriptionError for a text that is no URDF, a missing link, and joints on the way that
+    cannot be driven: not turning, coupled by mimic, without a velocity limit, or with no room between limits and
+    margins.
     """
-    robot = _parse(path)
-    joints, links = robot.findall("joint"), [link.get("name", "") for link in robot.findall("link")]
-    if tcp_frame not in links:
-        for joint in joints:
-            if joint.get("name") == tcp_frame:
-                link = _link(joint, "child")
-                raise RobotDescriptionError(f"{path}: tcp_frame {tcp_frame!r} is a joint; expected a link, as {link!r}")
-        raise RobotDescriptionError(f"{path} has no frame {tcp_frame!r}; its frames are {', '.join(links)}")
-    above = {_link(joint, "child"): joint for joint in joints}
-    chain = _chain(path, above, tcp_frame)
-    mimics = {mimic.get("joint") for mimic in robot.iterfind("joint/mimic")}
-    driven = [joint for joint in chain if joint.get("type") != "fixed"]
+    tree = JointTree(source)
+    tree.check_link(tcp_frame, "tcp_frame")
+    chain = tree.chain(tcp_frame)
+    to_base: list[Joint] = []
+    if base_frame is not None:
+        tree.check_link(base_frame, "base_frame")
+        chain, to_base = _parted(chain, tree.chain(base_frame))
+        _check_base(base_frame, to_base)
+    driven = [joint for joint in chain if joint.type != "fixed"]
     for joint in driven:
-        _check_kind(path, joint, mimics, tcp_frame)
-    bounds = [_bounds(path, joint, joint_margin_rad) for joint in driven]
-    root = _link(chain[0], "parent") if chain else tcp_frame
-    base_links = [root, *(link for link in links if _stands_on(path, root, _chain(path, above, link)))]
-    behind = _link(driven[-1], "child") if driven else tcp_frame
+        _check_kind(joint, tree, tcp_frame)
+    bounds = [_bounds(joint, joint_margin_rad) for joint in driven]
+    root = base_frame or (chain[0].parent if chain else tcp_frame)
+    base_links = [root, *(link for link in tree.links if _stands_on(root, tree.chain(link)))]
+    behind = driven[-1].child if driven else tcp_frame
     loose = (
-        joint.get("name", "")
-        for joint in joints
-        if joint.get("type") in TURNING and joint.find("mimic") is None and joint.get("name") not in mimics
-        and behind in (_link(up, "child") for up in _chain(path, above, _link(joint, "parent")))
-    )  # fmt: skip
+        joint.name
+        for joint in tree.behind(behind)
+        if joint.turns and joint.mimics is None and joint.name not in tree.mimicked
+    )
     return ArmDescription(
-        urdf=_alone(path, chain, tcp_frame),
+        urdf=_alone(chain, tcp_frame),
+        base_offsets=tuple((tuple(xyz), tuple(rpy)) for xyz, rpy in (joint.offset() for joint in to_base)),
         base_links=tuple(base_links),
-        other_links=tuple(link for link in links if link not in base_links),
-        joint_names=tuple(joint.get("name", "") for joint in driven),
+        other_links=tuple(link for link in tree.links if link not in base_links),
+        joint_names=tuple(joint.name for joint in driven),
         lower_rad=tuple(lower for lower, _, _ in bounds),
         upper_rad=tuple(upper for _, upper, _ in bounds),
         velocity_rad_s=tuple(velocity for _, _, velocity in bounds),
         loose_joints=tuple(loose),
+        all_joints=tuple(joint.name for joint in tree.joints if joint.type != "fixed"),
     )
 
 
-def _parse(path: Path) -> ElementTree.Element:
-    try:
-        robot = ElementTree.fromstring(path.read_bytes())
-    except (OSError, ElementTree.ParseError, ValueError) as error:
-        raise RobotDescriptionError(f"cannot read the robot description {path}: {error}") from error
-    if any(XACRO in element.tag for element in robot.iter()):
-        raise RobotDescriptionError(f"{path} is a xacro file: expand it first, `xacro {path.name} > arm.urdf`")
-    if robot.tag != "robot":
-        raise RobotDescriptionError(f"{path} holds <{robot.tag}>, expected a robot description (URDF)")
-    return robot
+def _parted(one: list[Joint], other: list[Joint]) -> tuple[list[Joint], list[Joint]]:
+    """What two ways from the root have not in common."""
+    shared = 0
+    while shared < min(len(one), len(other)) and one[shared] is other[shared]:
+        shared += 1
+    return one[shared:], other[shared:]
 
 
-def _chain(path: Path, above: dict[str, ElementTree.Element], link: str) -> list[ElementTree.Element]:
-    """The joints on the way from the root to a link."""
-    chain: list[ElementTree.Element] = []
-    while link in above:
-        if above[link] in chain:
-            raise RobotDescriptionError(f"{path}: joint {above[link].get('name')} hangs on itself")
-        chain.append(above[link])
-        link = _link(above[link], "parent")
-    return chain[::-1]
+def _check_base(base_frame: str, to_base: Sequence[Joint]) -> None:
+    for joint in to_base:
+        if joint.type != "fixed":
+            raise RobotDescriptionError(
+                f"{joint.where} is {joint.type}, so base_frame {base_frame!r} moves against the arm: "
+                "expected a link that the arm stands on"
+            )
 
 
-def _stands_on(path: Path, root: str, chain: list[ElementTree.Element]) -> bool:
+def _stands_on(root: str, chain: list[Joint]) -> bool:
     """Whether joints, from a root on, are fixed and without an offset."""
-    if not chain or _link(chain[0], "parent") != root or any(joint.get("type") != "fixed" for joint in chain):
+    above = next((number for number, joint in enumerate(chain) if joint.parent == root), None)
+    if above is None or any(joint.type != "fixed" for joint in chain[above:]):
         return False
-    return not any(any(numbers) for joint in chain for _, _, numbers in _geometry(path, joint))
+    return not any(any(numbers) for joint in chain[above:] for _, _, numbers in joint.geometry())
 
 
-def _check_kind(path: Path, joint: ElementTree.Element, mimics: set[str | None], tcp_frame: str) -> None:
-    name, kind = joint.get("name"), joint.get("type")
-    if kind not in TURNING:
+def _check_kind(joint: Joint, tree: JointTree, tcp_frame: str) -> None:
+    if not joint.turns:
         raise RobotDescriptionError(
-            f"{path}: joint {name} before tcp_frame {tcp_frame!r} is {kind}; expected revolute or continuous joints: "
-            "choose a tcp_frame that no finger carries, and make joints that are not driven here fixed"
+            f"{joint.where} before tcp_frame {tcp_frame!r} is {joint.type}; expected revolute or continuous joints: "
+            "choose a tcp_frame that no finger carries, a base_frame behind joints that carry the whole arm, "
+            "and make joints that are not driven here fixed"
         )
-    if joint.find("mimic") is not None or name in mimics:
+    if joint.mimics is not None or joint.name in tree.mimicked:
         raise RobotDescriptionError(
-            f"{path}: joint {name} before tcp_frame {tcp_frame!r} is coupled to another by mimic, as a gripper's; "
+            f"{joint.where} before tcp_frame {tcp_frame!r} is coupled to another by mimic, as a gripper's; "
             "choose a tcp_frame that no finger carries"
         )
 
 
-def _bounds(path: Path, joint: ElementTree.Element, margin_rad: float) -> tuple[float, float, float]:
+def _bounds(joint: Joint, margin_rad: float) -> tuple[float, float, float]:
     """Lower and upper limit and velocity of a joint that turns."""
-    where, limit = f"{path}: joint {joint.get('name')}", joint.find("limit")
-    if limit is None:
-        raise RobotDescriptionError(f"{where} has no <limit>; expected at least its velocity (rad/s)")
-    velocity = _number(where, limit, "velocity", None)
-    if not 0.0 < velocity < math.inf:
-        raise RobotDescriptionError(f"{where} has the velocity limit {velocity:g} rad/s, expected a number above 0")
-    if joint.get("type") == "continuous":
-        return -math.inf, math.inf, velocity
-    lower, upper = (_number(where, limit, name, "0") for name in ("lower", "upper"))
-    if not -math.inf < lower < upper < math.inf:
-        raise RobotDescriptionError(f"{where} has the limits {lower:g} to {upper:g} rad, expected lower < upper")
+    velocity = joint.velocity()
+    lower, upper = joint.limits()
     if upper - lower <= 2.0 * margin_rad:
         raise RobotDescriptionError(
-            f"{where} has the limits {lower:g} to {upper:g} rad: no room between margins of {margin_rad:g} rad"
+            f"{joint.where} has the limits {lower:g} to {upper:g} rad: no room between margins of {margin_rad:g} rad"
         )
     return lower, upper, velocity
 
 
-def _number(where: str, element: ElementTree.Element, name: str, default: str | None) -> float:
-    text = element.get(name, default)
-    if text is None:
-        raise RobotDescriptionError(f"{where} has no {name} in its <{element.tag}>")
-    try:
-        return float(text)
-    except ValueError:
-        raise RobotDescriptionError(f"{where} has {name}={text!r} in its <{element.tag}>, expected a number") from None
-
-
-def _alone(path: Path, chain: list[ElementTree.Element], tcp_frame: str) -> str:
+def _alone(chain: list[Joint], tcp_frame: str) -> str:
     """A description of nothing but these joints."""
     robot = ElementTree.Element("robot", name="arm")
-    links = [*(_link(joint, "parent") for joint in chain), tcp_frame]
-    robot.extend(ElementTree.Element("link", name=link) for link in links)
+    robot.extend(ElementTree.Element("link", name=link) for link in [*(joint.parent for joint in chain), tcp_frame])
     for joint in chain:
-        kind = "fixed" if joint.get("type") == "fixed" else "revolute"
-        alone = ElementTree.SubElement(robot, "joint", name=joint.get("name", ""), type=kind)
-        alone.extend(part for part in joint if part.tag in ("parent", "child"))
-        for tag, name, numbers in _geometry(path, joint):
+        kind = "fixed" if joint.type == "fixed" else "revolute"
+        alone = ElementTree.SubElement(robot, "joint", name=joint.name, type=kind)
+        alone.extend(part for part in joint.element if part.tag in ("parent", "child"))
+        for tag, name, numbers in joint.geometry():
             part = alone.find(tag)
             part = ElementTree.SubElement(alone, tag) if part is None else part
             part.set(name, " ".join(map(repr, numbers)))
         if kind == "revolute":
             ElementTree.SubElement(alone, "limit", lower="-1", upper="1", velocity="1", effort="1")  # only its form
     return ElementTree.tostring(robot, encoding="unicode")
-
-
-def _geometry(path: Path, joint: ElementTree.Element) -> list[tuple[str, str, list[float]]]:
-    """Tag, attribute and numbers of a joint's origin and axis, as far as they are given."""
-    geometry = []
-    places = [("origin", "xyz"), ("origin", "rpy")]
-    for tag, name in places if joint.get("type") == "fixed" else [*places, ("axis", "xyz")]:
-        if (part := joint.find(tag)) is None or (text := part.get(name)) is None:
-            continue
-        try:
-            numbers = [float(number) for number in text.split()]
-        except ValueError:
-            numbers = []
-        if len(numbers) != 3 or not all(map(math.isfinite, numbers)) or (tag == "axis" and not any(numbers)):
-            where = f"{path}: joint {joint.get('name')}"
-            raise RobotDescriptionError(f"{where} has {name}={text!r} in its <{tag}>, expected three numbers")
-        geometry.append((tag, name, numbers))
-    return geometry
-
-
-def _link(joint: ElementTree.Element, end: str) -> str:
-    part = joint.find(end)
-    return "" if part is None else part.get("link", "")

@@ -20,6 +20,9 @@ VALIDATED_POINTS = 100
 STRETCH_ATTEMPTS = 4
 REST_POINTS = 4
 ROUNDING = 1e-12
+MOST_SETPOINTS = 100_000
+ASKED_OF_A_MOTION = ("control_interface", "synchronization", "target_position", "minimum_duration")
+"""What a motion's input holds beside limits and the present state; targets of velocity and acceleration are zero."""
 
 
 class SetpointStream:
@@ -180,6 +183,23 @@ class SetpointStream:
             left_s = motion.minimum_duration - self._followed_s
             motion.minimum_duration = left_s if left_s > 0.0 else None
         self._input, self._followed_s = motion, 0.0
+
+    def way(self) -> list[Setpoint]:
+        """Every setpoint that `tick` will give, one a period, until the arm rests, should nothing change meanwhile.
+
+        Raises RuntimeError before `reset`.
+        """
+        self.pose()
+        ahead = SetpointStream(self._kinematics, self.limits, 1.0 / self.period_s)
+        ahead._known_rad, ahead._reference = self._q_rad.copy(), self._reference
+        ahead._closure, ahead._target_closure = self._closure, self._target_closure
+        ahead._input = self._new_input(from_rest=False)
+        for name in ASKED_OF_A_MOTION:
+            setattr(ahead._input, name, getattr(self._input, name))
+        setpoints = [ahead.tick()]
+        while setpoints[-1].moving and len(setpoints) < MOST_SETPOINTS:
+            setpoints.append(ahead.tick())
+        return setpoints
 
     def way_to_rest(self) -> list[JointPoint]:
         """How the arm comes to rest from the present setpoint as fast as the limits allow, should nothing follow it.

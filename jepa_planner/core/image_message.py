@@ -23,9 +23,12 @@ COLOURS = {
 }  # fmt: skip
 UYVY, YUYV = Layout(2, cv2.COLOR_YUV2RGB_UYVY), Layout(2, cv2.COLOR_YUV2RGB_YUY2)
 LAYOUTS = {f"{name}{bits}": layout for bits in (8, 16) for name, layout in COLOURS.items()} | {
-    "8UC1": COLOURS["mono"], "yuv422": UYVY, "uyvy": UYVY, "yuv422_yuy2": YUYV, "yuyv": YUYV,
+    "8UC1": COLOURS["mono"], "nv12": Layout(1, cv2.COLOR_YUV2RGB_NV12), "nv21": Layout(1, cv2.COLOR_YUV2RGB_NV21),
+    "yuv422": UYVY, "uyvy": UYVY, "yuv422_yuy2": YUYV, "yuyv": YUYV,
 }  # fmt: skip
 """Of the encodings that are taken, by the names of sensor_msgs."""
+IN_PLANES = ("nv12", "nv21")
+"""Below the rows of brightness stand half as many with the colours of two by two pixels."""
 LEAST_BAYER_SIDE_PX = 3
 """Of a smaller mosaic OpenCV makes black."""
 MAX_IMAGE_SIDE_PX = 8192
@@ -59,18 +62,20 @@ def rgb_pixels(
     (channels, to_rgb), is_deep = LAYOUTS[encoding], encoding.endswith("16")
     if encoding.startswith("bayer") and min(height, width) < LEAST_BAYER_SIDE_PX:
         raise ConversionError(f"image of encoding {encoding} is {width} x {height} px, expected at least 3 each")
-    if channels == UYVY.channels and width % 2:
+    if (channels == UYVY.channels or encoding in IN_PLANES) and width % 2:
         raise ConversionError(f"image of encoding {encoding} is {width} px wide, expected an even number")
-    row = width * channels * (1 + is_deep)
+    if encoding in IN_PLANES and height % 2:
+        raise ConversionError(f"image of encoding {encoding} is {height} px high, expected an even number")
+    row, rows = width * channels * (1 + is_deep), height * 3 // 2 if encoding in IN_PLANES else height
     step = step or row
-    if step < row or len(data) != step * height:
+    if step < row or len(data) != step * rows:
         raise ConversionError(
-            f"image has {len(data)} bytes in rows of {step}, expected {height} rows of at least {row} bytes"
+            f"image has {len(data)} bytes in rows of {step}, expected {rows} rows of at least {row} bytes"
         )
-    pixels = np.frombuffer(data, dtype=np.uint8).reshape(height, step)[:, :row]
+    pixels = np.frombuffer(data, dtype=np.uint8).reshape(rows, step)[:, :row]
     if is_deep:
         pixels = np.ascontiguousarray(pixels).view(">u2" if is_bigendian else "<u2").astype(np.uint16)
-    pixels = pixels.reshape(height, width, channels)
+    pixels = pixels.reshape(rows, width, channels)
     if is_deep:
         if says := few_bits(int(pixels[..., :3].max())):
             raise ConversionError(f"image of encoding {encoding} {says}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import cv2
 import numpy as np
 
 from jepa_planner.core.image_message import MAX_IMAGE_SIDE_PX, eight_bits, few_bits
@@ -20,6 +21,12 @@ class PictureError(ValueError):
 def read_picture(path: str | Path) -> np.ndarray:
     """uint8 RGB [H, W, 3] of a file; see `decode_picture`."""
     return decode_picture(path, str(path))
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A PNG of uint8 RGB [H, W, 3], which `decode_picture` turns into the same pixels."""
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return encoded.tobytes()
 
 
 def decode_picture(file: str | Path | BinaryIO, name: str) -> np.ndarray:
@@ -40,8 +47,8 @@ def decode_picture(file: str | Path | BinaryIO, name: str) -> np.ndarray:
                 raise PictureError(f"the picture {name} holds {frames} pictures, expected one: save the one you mean")
             kind, deep = picture.format, any(";16" in str(tile[3]) for tile in picture.tile)
             rgb = _rgb(ImageOps.exif_transpose(picture), kind, name)
-            if deep and (says := few_bits(257 * int(rgb.max()))):  # colours of 16 bits reach us with 8
-                raise PictureError(f"the picture {name} {says}")
+            if deep and (complaint := few_bits(257 * int(rgb.max()))):  # colours of 16 bits reach us with 8
+                raise PictureError(f"the picture {name} {complaint}")
             return rgb
     except PictureError:
         raise
@@ -53,8 +60,8 @@ def _rgb(picture: Image, kind: str | None, name: str) -> np.ndarray:
     mode = picture.mode
     if mode.startswith("I;16") or (mode == "I" and kind in ("PNG", "PPM")):  # Pillow clips them to 255
         values = np.asarray(picture)
-        if says := few_bits(int(values.max())):
-            raise PictureError(f"the picture {name} {says}")
+        if complaint := few_bits(int(values.max())):
+            raise PictureError(f"the picture {name} {complaint}")
         return np.repeat(eight_bits(values.astype(np.uint16))[..., None], 3, axis=2)
     if mode in ("I", "F"):
         what = "32-bit integers" if mode == "I" else "floating-point numbers"

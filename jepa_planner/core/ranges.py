@@ -52,9 +52,9 @@ def check_ranges(settings: Any) -> None:
 @cache
 def _ranges(kind: type) -> dict[str, Range]:
     """By field; in a type such as `Positive | None` the range stands within."""
-    found = {}
+    ranges = {}
     for name, hint in get_type_hints(kind, include_extras=True).items():
         for part in (*get_args(hint), *(part for choice in get_args(hint) for part in get_args(choice))):
             if isinstance(part, Range):
-                found[name] = part
-    return found
+                ranges[name] = part
+    return ranges

@@ -33,11 +33,11 @@ def out_of_range(channel: str, value: float) -> str | None:
 def states_out_of_range(channels: Sequence[str], states: np.ndarray) -> list[str]:
     """What is wrong with the channels of states [.., S], by the smallest or largest value of each."""
     flat = np.asarray(states, float).reshape(-1, len(channels))
-    found = []
+    complaints = []
     for channel, low, high in zip(channels, flat.min(axis=0), flat.max(axis=0), strict=True):
         ends = sorted((float(low), float(high)), key=abs, reverse=True)
-        found += [says for value in ends if (says := out_of_range(channel, value))][:1]
-    return found
+        complaints += [complaint for value in ends if (complaint := out_of_range(channel, value))][:1]
+    return complaints
 
 
 def most_change(channel: str) -> float:

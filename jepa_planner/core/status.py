@@ -31,6 +31,11 @@ class StatusCode(Enum):
     OUTSIDE_WORKSPACE = auto()
     UNREACHABLE = auto()
     REFUSED = auto()
+    # of what commands come to
+    ARM_NOT_FOLLOWING = auto()
+    GRIPPER_NOT_FOLLOWING = auto()
+    NOBODY_LISTENS = auto()
+    ARM_CONTESTED = auto()
     # of a node
     NOT_ACTIVE = auto()
     STOPPED = auto()

@@ -171,9 +171,11 @@ def load_contract(folder: str | Path, views: Sequence[str] = ()) -> Contract:
 
 def _refuse_newer(plain: object) -> None:
     """Before anything else is read: what a newer format added would be called an unknown field."""
-    given = plain.get("format") if isinstance(plain, Mapping) else None
-    if type(given) is int and given > FORMAT:
-        raise FieldError(f"made by a newer jepa_planner (format {given}, this one reads up to {FORMAT}): update")
+    bundle_format = plain.get("format") if isinstance(plain, Mapping) else None
+    if type(bundle_format) is int and bundle_format > FORMAT:
+        raise FieldError(
+            f"made by a newer jepa_planner (format {bundle_format}, this one reads up to {FORMAT}): update"
+        )
 
 
 def load_bundle(

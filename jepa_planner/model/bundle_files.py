@@ -37,12 +37,12 @@ def sha256(path: Path, advance: Callable[[int], object] = lambda _: None) -> str
 
 def name_mismatches(module: nn.Module, shapes: Mapping[str, Sequence[int]]) -> list[str]:
     """Every tensor that is missing, unexpected or misshapen for a module, in words."""
-    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    problems = [f"missing {name} {list(wanted[name])}" for name in wanted if name not in shapes]
-    problems += [f"unexpected {name} {list(shapes[name])}" for name in shapes if name not in wanted]
-    for name in wanted.keys() & shapes.keys():
-        if wanted[name] != tuple(shapes[name]):
-            problems.append(f"misshapen {name}: {list(shapes[name])}, expected {list(wanted[name])}")
+    needed = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    problems = [f"missing {name} {list(needed[name])}" for name in needed if name not in shapes]
+    problems += [f"unexpected {name} {list(shapes[name])}" for name in shapes if name not in needed]
+    for name in needed.keys() & shapes.keys():
+        if needed[name] != tuple(shapes[name]):
+            problems.append(f"misshapen {name}: {list(shapes[name])}, expected {list(needed[name])}")
     return sorted(problems)
 
 
@@ -63,9 +63,9 @@ def check_listed(folder: Path, contract: Contract, needed: Sequence[str]) -> Non
 def check_hash(folder: Path, name: str, expected: str) -> None:
     """Raises BundleError where a file's bytes are not those that were written."""
     path = inside(folder, name)
-    if (given := sha256(path)) != expected:
+    if (digest := sha256(path)) != expected:
         raise BundleError(
-            f"{path}: sha256 is {given}, but {CONTRACT_FILE} says {expected}: the file was altered or cut "
+            f"{path}: sha256 is {digest}, but {CONTRACT_FILE} says {expected}: the file was altered or cut "
             "short; copy or train the bundle again"
         )
 

@@ -213,11 +213,13 @@ class Contract:
     def check_observation(self, observation: Observation) -> None:
         """Raises ContractError unless this has the shapes of what `WorldModel.observe` gives of one moment."""
         self.check_latent(observation.latent.shape)
-        given = None if observation.images is None else list(observation.images.shape)
+        images_shape = None if observation.images is None else list(observation.images.shape)
         image = self.image
         expected = [len(image.views), 3, image.height, image.width] if self.looks_at_images else None
-        if given != expected:
-            raise ContractError(f"images: {given or 'none'} given; this model's observations have {expected or 'none'}")
+        if images_shape != expected:
+            raise ContractError(
+                f"images: {images_shape or 'none'} given; this model's observations have {expected or 'none'}"
+            )
 
     def check_state(self, width: int) -> None:
         """Raises ContractError unless arm states have as many channels as the model was trained on."""

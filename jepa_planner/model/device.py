@@ -6,11 +6,11 @@ import torch
 def usable_device(device: str | torch.device) -> torch.device:
     """The device of a name; raises ValueError where there is no such name or no such device."""
     try:
-        found = torch.device(device)
-        torch.empty(1, device=found)
+        usable = torch.device(device)
+        torch.empty(1, device=usable)
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch built without CUDA asserts
         reason = str(error).partition("\n")[0]
         raise ValueError(
             f"device {str(device)!r} cannot be used: {reason}; expected cpu, or cuda with a GPU"
         ) from error
-    return found
+    return usable

@@ -119,12 +119,12 @@ class Block(nn.Module):
 
 def each(modules: nn.ModuleList, kind: type[M]) -> list[M]:
     """The modules of a list that are all of one kind; raises TypeError where one is not."""
-    found = []
+    alike = []
     for module in modules:
         if not isinstance(module, kind):
             raise TypeError(f"a {type(module).__name__} stands in a list of modules; expected {kind.__name__}")
-        found.append(module)
-    return found
+        alike.append(module)
+    return alike
 
 
 def initialise(module: nn.Module, blocks: nn.ModuleList) -> None:

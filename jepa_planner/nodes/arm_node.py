@@ -3,31 +3,23 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Mode, Step
-from jepa_planner.control.limits import SafetyLimits, shipped_config
-from jepa_planner.control.setpoints import JointPoint, Setpoint
+from jepa_planner.control.setpoints import Setpoint
 from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.msg import ArmState, Plan
-from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import (
-    ConversionError,
-    duration_message,
-    numbers,
-    pose,
-    rotation_from,
-    seconds,
-    time_message,
-    vector,
-)
+from jepa_planner.nodes import description, qos
+from jepa_planner.nodes.arm_states import FAULTS
+from jepa_planner.nodes.conversions import ConversionError, numbers, pose, rotation_from, seconds, time_message
+from jepa_planner.nodes.frames import PUBLISH_TF, TcpFrames
+from jepa_planner.nodes.outputs import choice
+from jepa_planner.nodes.outputs.action_output import ActionClients
+from jepa_planner.nodes.outputs.gripper import Ends
 from jepa_planner.nodes.parameters import Change, Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
 
@@ -36,28 +28,18 @@ STATE_PERIOD_S, FRESH_S = 0.03, 0.1
 """Arm states are that far apart, save just after a motion, when the planner waits for the next."""
 STROKES_BEYOND = 1.0
 """How far beyond open or closed a gripper may be found; further, its joint states are in other units or another's."""
-SAME_CLOSURE = 1e-6
-"""Plans and arm states carry closure as float32; what rounding makes of it is no command."""
 
 
 class ArmNode(PlannerNode):
-    """Takes `plan` and `joint_states`; sends setpoints, `gripper_command` and `arm_state`.
+    """Takes `plan` and `joint_states`; sends commands for arm and gripper, and `arm_state`.
 
-    All decisions are the ArmExecutive's. Services `~/stop` (latched) and `~/reset`.
+    All decisions are the ArmExecutive's; `outputs` knows where commands go. Services `~/stop` (latched) and `~/reset`.
     """
 
     PARAMETERS = (
-        Parameter("limits_file", "", "Limits of every command, YAML; empty: those shipped for the Panda."),
-        Parameter("base_frame", "panda_link0", "Frame of all poses."),
+        *description.PARAMETERS,
         Parameter("rate_hz", 100.0, "Setpoints per second.", 20.0, 1000.0),
-        Parameter(
-            "output", "joint_trajectory", "What setpoints are sent as.", choices=("joint_trajectory", "twist", "pose")
-        ),
-        Parameter(
-            "gripper_joints", ["panda_finger_joint1", "panda_finger_joint2"], "Finger joints; the first is commanded."
-        ),
-        Parameter("gripper_open", 0.04, "Position (m or rad) of a finger joint when the gripper is open.", -4.0, 4.0),
-        Parameter("gripper_closed", 0.0, "Position of a finger joint when it is closed.", -4.0, 4.0),
+        *choice.PARAMETERS,
         Parameter("joint_state_timeout_s", 0.25, "A joint state older than this brakes the arm.", 0.02, 5.0),
         Parameter("observation_timeout_s", 5.0, "A plan from an observation older than this is refused.", 0.1, 600.0),
         Parameter("motion_share", 0.88, "Share of a step's duration that its motion takes at least.", 0.1, 1.0),
@@ -66,10 +48,12 @@ class ArmNode(PlannerNode):
         ),
         Parameter("resync_distance_m", 0.01, "A resting arm found further away was moved by others.", 0.001, 0.5),
         Parameter("speed_scale", 1.0, "Steps take 1/speed_scale of their duration.", 0.05, 1.0, change=Change.AT_REST),
+        PUBLISH_TF,
     )
 
     def __init__(self, **options) -> None:
         self._executive: ArmExecutive | None = None
+        self._action_clients = ActionClients()
         super().__init__("arm_node", **options)
 
     @property
@@ -81,9 +65,7 @@ class ArmNode(PlannerNode):
 
     def configure(self) -> None:
         parameters = self.parameters
-        limits_file = parameters["limits_file"]
-        limits = SafetyLimits.load(Path(limits_file) if limits_file else shipped_config("panda_limits.yaml"))
-        kinematics = limits.kinematics()
+        arm = description.described_arm(self, parameters)
         settings = ArmSettings(
             joint_state_timeout_s=parameters["joint_state_timeout_s"],
             observation_timeout_s=parameters["observation_timeout_s"],
@@ -91,32 +73,27 @@ class ArmNode(PlannerNode):
             max_tracking_error_m=parameters["max_tracking_error_m"],
             resync_distance_m=parameters["resync_distance_m"],
             lead_tolerance_s=self.lead_tolerance_s(),
+            takes_whole_motions=parameters["output"] == choice.WHOLE_MOTIONS,
         )
-        self._executive = ArmExecutive(kinematics, limits, parameters["rate_hz"], settings)
-        self._arm_joints = kinematics.joint_names
-        self._fingers = tuple(parameters["gripper_joints"])
-        self._open, self._closed = parameters["gripper_open"], parameters["gripper_closed"]
-        if both := [name for name in self._fingers if name in self._arm_joints]:
-            raise ValueError(
-                f"gripper_joints {', '.join(both)} lie before tcp_frame {limits.tcp_frame!r}: choose another"
-            )
-        if loose := [name for name in kinematics.loose_joints if name not in self._fingers]:
-            self.get_logger().warning(f"{', '.join(loose)} turn behind the arm and are not commanded")
-        if self._open == self._closed:
-            raise ValueError(f"gripper_open and gripper_closed are both {self._open}; expected two positions")
-        self._base_frame = parameters["base_frame"]
-        kinematics.check_base_frame(self._base_frame)
+        self._executive = ArmExecutive(arm.kinematics, arm.limits, parameters["rate_hz"], settings)
+        self._arm_joints, self._fingers, self._base_frame = arm.joints, arm.gripper.joints, arm.base_frame
+        self._ends = Ends(arm.gripper.open, arm.gripper.closed)
+        if arm.loose:
+            self.get_logger().warning(f"{', '.join(arm.loose)} turn behind the arm and are not commanded")
         self._published_state: tuple | None = None
         self._published_at_s = -np.inf
-        self._sent_closure: float | None = None
-        self._send = self._make_output(parameters["output"])
-        self._gripper = self.create_lifecycle_publisher(JointTrajectory, "gripper_command", qos.COMMAND)
+        stream, self._course = self.executive.stream, 0
+        clients, frame = self._action_clients, self._base_frame
+        self._arm = choice.make_arm_output(self, clients, parameters, self._arm_joints, frame, stream)
+        self._gripper = choice.make_gripper_output(self, clients, parameters, self._fingers, self._ends, frame, stream)
         self._state = self.create_lifecycle_publisher(ArmState, "arm_state", qos.STATE)
         self._joint_states = self.create_subscription(JointState, "joint_states", self._on_joint_state, qos.SENSOR)
+        self._frames = TcpFrames(self, parameters["publish_tf"])
         self._nothing_came = True
         self.executive.joint_state.explain(self.nothing_came_on([self._joint_states]))
         plans = self.create_subscription(Plan, "plan", self._on_plan, qos.COMMAND)
-        self._subscriptions_ = (self._joint_states, plans)
+        changes = description.watch_description(self, arm, self._on_other_description)
+        self._subscriptions_ = (self._joint_states, plans, *changes)
         self._services_ = (
             self.create_service(Trigger, "~/stop", self._on_stop),
             self.create_service(Trigger, "~/reset", self._on_reset),
@@ -126,12 +103,13 @@ class ArmNode(PlannerNode):
         self._timer = self.create_timer(self.executive.stream.period_s, self._tick, clock=self._pace)
 
     def deactivate(self) -> None:
-        """Brakes and sends setpoints until the arm rests; paced by the wall clock, as simulated time may stand."""
+        """Brakes, and waits until the arm rests; paced by the wall clock, as simulated time may stand."""
         self.executive.hold("deactivated")
         now_s, pace_s, began_s, passed_s = self.now_s(), self._pace_s(), time.monotonic(), 0.0
         while self.executive.moving and passed_s < BRAKING_TIMEOUT_S:
             passed_s = time.monotonic() - began_s
-            self._send_setpoint(self.executive.tick(now_s + passed_s, pace_s + passed_s))
+            self._send_course(pace_s + passed_s)
+            self._send_setpoint(self.executive.tick(now_s + passed_s, pace_s + passed_s), pace_s + passed_s)
             time.sleep(self.executive.stream.period_s)
 
     def cleanup(self) -> None:
@@ -140,9 +118,16 @@ class ArmNode(PlannerNode):
         for service in self._services_:
             self.destroy_service(service)
         self.destroy_timer(self._timer)
-        for publisher in (self._gripper, self._state, self._output):
-            self.destroy_lifecycle_publisher(publisher)
+        self.destroy_lifecycle_publisher(self._state)
+        for output in (self._arm, self._gripper):
+            output.destroy()
+        self._frames.destroy()
         self._executive = None
+
+    def destroy_node(self) -> None:
+        """Ends the action clients with the node."""
+        self._action_clients.destroy()
+        super().destroy_node()
 
     def is_moving(self) -> bool:
         return self._executive is not None and self._executive.moving
@@ -166,16 +151,6 @@ class ArmNode(PlannerNode):
         code = StatusCode.WAITING if executive.mode is Mode.WAITING else StatusCode.OK
         return Status(code, executive.reason), numbers_behind
 
-    def _make_output(self, kind: str):
-        if kind == "joint_trajectory":
-            self._output = self.create_lifecycle_publisher(JointTrajectory, "joint_trajectory", qos.COMMAND)
-            return self._joint_trajectory
-        if kind == "twist":
-            self._output = self.create_lifecycle_publisher(TwistStamped, "twist_command", qos.COMMAND)
-            return self._twist
-        self._output = self.create_lifecycle_publisher(PoseStamped, "pose_command", qos.COMMAND)
-        return self._pose
-
     def _on_joint_state(self, message: JointState) -> None:
         if self._executive is None:  # came on its way while the node was cleaned up
             return
@@ -185,17 +160,19 @@ class ArmNode(PlannerNode):
             self._pass_over(usable)
             return
         q = np.array([position[name] for name in self._arm_joints])
-        finger = sum(position[name] for name in self._fingers) / len(self._fingers)
-        closure = (finger - self._open) / (self._closed - self._open)
+        finger = self._ends.open
+        if self._fingers:
+            finger = sum(position[name] for name in self._fingers) / len(self._fingers)
+        closure = self._ends.closure(finger)
         if abs(closure - 0.5) > 0.5 + STROKES_BEYOND:
-            ends = f"gripper_open ({self._open:g}) and gripper_closed ({self._closed:g})"
+            ends = f"gripper_open ({self._ends.open:g}) and gripper_closed ({self._ends.closed:g})"
             text = f"{' and '.join(self._fingers)} at {finger:g}, far from {ends}, in m or rad: mend either"
             self._pass_over(Status(StatusCode.UNUSABLE, text))
             return
         closure = float(np.clip(closure, 0.0, 1.0))
         self.executive.measured(self.now_s(), seconds(message.header.stamp), q, closure)
-        if self._sent_closure is None and self.executive.stream.ready:
-            self._sent_closure = self.executive.stream.closure  # a gripper that may hold something is let alone
+        if self._gripper.told is None and self.executive.stream.ready:
+            self._gripper.told = self.executive.stream.closure  # a gripper that may hold something is let alone
 
     def _pass_over(self, why: Status) -> None:
         """Tells why a joint state cannot be used."""
@@ -246,6 +223,12 @@ class ArmNode(PlannerNode):
             closure=message.gripper_closure[0],
         )
 
+    def _on_other_description(self, what: str) -> None:
+        """The limits of the arm as it is now are not known: it stops, latched."""
+        self.get_logger().error(what)
+        self.executive.stop(what)
+        self._publish_state(self.now_s())
+
     def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self.executive.stop("~/stop was called")
         response.success, response.message = True, "stopped; ~/reset releases it"
@@ -265,64 +248,35 @@ class ArmNode(PlannerNode):
     def _tick(self) -> None:
         if not self.active:
             return
-        now_s = self.now_s()
-        self._send_setpoint(self.executive.tick(now_s, self._pace_s()))
+        now_s, pace_s = self.now_s(), self._pace_s()
+        if not (failure := self._arm.failure(pace_s)).ok:
+            self.executive.lose(now_s, failure)
+        if not (failure := self._gripper.failure(pace_s)).ok:
+            self.executive.fail(failure)
+        self._send_course(pace_s)
+        begun, ended = self._arm.begun, self._arm.ended and self._gripper.ended
+        self._send_setpoint(self.executive.tick(now_s, pace_s, begun, ended), pace_s)
         changed = self._published_state != self._summary()
         fresh = not self.executive.moving and 0.0 <= now_s - self.executive.rest_since_s < FRESH_S
         if changed or fresh or abs(now_s - self._published_at_s) >= STATE_PERIOD_S:
             self._publish_state(now_s)
 
-    def _send_setpoint(self, setpoint: Setpoint | None) -> None:
-        if setpoint is None:
-            return
-        self._send(setpoint)
-        if self._sent_closure is None or abs(setpoint.closure - self._sent_closure) > SAME_CLOSURE:
-            self._sent_closure = setpoint.closure
-            target = self._open + setpoint.closure * (self._closed - self._open)
-            self._gripper.publish(self._trajectory(self._fingers[:1], [target], []))
+    def _send_course(self, pace_s: float) -> None:
+        """Sends a motion that has just been taken, or what brakes one, where that is sent as a whole."""
+        executive = self.executive
+        if executive.course != self._course and executive.moving and self._arm.takes_whole_motions:
+            self._arm.begin(executive.stream.way(), executive.mode is Mode.MOVING, pace_s)
+        self._course = executive.course
 
-    def _joint_trajectory(self, setpoint: Setpoint) -> None:
-        """The setpoint, and behind it the way to rest: where nothing follows, the arm brakes by itself."""
-        points = [JointPoint(0.0, setpoint.q_rad, setpoint.dq_rad_s)]
-        if np.any(setpoint.dq_rad_s):
-            points += self.executive.stream.way_to_rest()
-        message = self._trajectory(self._arm_joints, points[0].q_rad.tolist(), points[0].dq_rad_s.tolist())
-        message.points += [
-            JointTrajectoryPoint(
-                positions=point.q_rad.tolist(),
-                velocities=point.dq_rad_s.tolist(),
-                time_from_start=duration_message(self.executive.stream.period_s + point.after_s),
-            )
-            for point in points[1:]
-        ]
-        self._output.publish(message)
-
-    def _trajectory(self, names: tuple[str, ...], positions: list[float], velocities: list[float]) -> JointTrajectory:
-        """One point, one period ahead; a zero stamp means that it begins at once."""
-        message = JointTrajectory(joint_names=list(names))
-        message.header.frame_id = self._base_frame
-        ahead = duration_message(self.executive.stream.period_s)
-        message.points = [JointTrajectoryPoint(positions=positions, velocities=velocities, time_from_start=ahead)]
-        return message
-
-    def _twist(self, setpoint: Setpoint) -> None:
-        message = TwistStamped()
-        message.header.stamp = self.get_clock().now().to_msg()
-        message.header.frame_id = self._base_frame
-        message.twist.linear = vector(setpoint.linear_velocity_m_s)
-        message.twist.angular = vector(setpoint.angular_velocity_rad_s)
-        self._output.publish(message)
-
-    def _pose(self, setpoint: Setpoint) -> None:
-        message = PoseStamped()
-        message.header.stamp = self.get_clock().now().to_msg()
-        message.header.frame_id = self._base_frame
-        message.pose = pose(setpoint.xyz_m, setpoint.rotation)
-        self._output.publish(message)
+    def _send_setpoint(self, setpoint: Setpoint | None, pace_s: float) -> None:
+        if setpoint is not None:
+            self._arm.send(setpoint)
+            self._gripper.move(setpoint.closure, self.executive.stream.closure, pace_s)
 
     def _summary(self) -> tuple:
         executive = self.executive
-        return executive.mode, executive.moving, executive.accepted_plan_id, executive.refused_plan_id
+        plans = executive.accepted_plan_id, executive.refused_plan_id
+        return executive.mode, executive.moving, *plans, executive.trouble.code
 
     def _publish_state(self, now_s: float) -> None:
         executive = self.executive
@@ -330,6 +284,7 @@ class ArmNode(PlannerNode):
         message.header.frame_id = self._base_frame
         message.rest_since = time_message(executive.rest_since_s)
         message.plan_id, message.refused_plan_id = executive.accepted_plan_id, executive.refused_plan_id
+        message.fault, message.fault_reason = FAULTS.index(executive.trouble.code), executive.trouble.text
         if executive.measurement is not None and executive.stream.ready:
             measured = executive.measurement
             message.header.stamp = time_message(measured.stamp_s)
@@ -338,6 +293,7 @@ class ArmNode(PlannerNode):
             message.closure_commanded = executive.stream.closure
             message.closure_measured = measured.closure
         self._state.publish(message)
+        self._frames.tell(message)
         self._published_state, self._published_at_s = self._summary(), now_s
 
 

@@ -7,9 +7,16 @@ from geometry_msgs.msg import Pose
 
 from jepa_planner.control.arm_executive import Mode
 from jepa_planner.control.kinematics import rpy_from_rotation
+from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.msg import ArmState
 from jepa_planner.nodes.conversions import ConversionError, numbers, rotation_from, seconds
 from jepa_planner.nodes.state_buffer import ArmReport
+
+FAULTS = (
+    *(StatusCode.OK, StatusCode.ARM_NOT_FOLLOWING, StatusCode.GRIPPER_NOT_FOLLOWING, StatusCode.NOBODY_LISTENS),
+    StatusCode.ARM_CONTESTED,
+)
+"""In the order of their numbers in ArmState."""
 
 
 def xyz_rpy(message: Pose) -> np.ndarray:
@@ -25,6 +32,9 @@ def arm_report(message: ArmState) -> ArmReport:
         raise ConversionError(
             f"mode is {message.mode}; expected one of {', '.join(map(str, map(int, Mode)))}"
         ) from error
+    if message.fault >= len(FAULTS):
+        raise ConversionError(f"fault is {message.fault}; expected 0 to {len(FAULTS) - 1}")
+    code = FAULTS[message.fault]
     return ArmReport(
         stamp_s=seconds(message.header.stamp),
         mode=mode,
@@ -37,4 +47,5 @@ def arm_report(message: ArmState) -> ArmReport:
         commanded_pose=xyz_rpy(message.commanded_pose),
         closure_commanded=message.closure_commanded,
         closure_measured=message.closure_measured,
+        fault=OK if code is StatusCode.OK else Status(code, message.fault_reason),
     )

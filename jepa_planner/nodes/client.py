@@ -21,12 +21,12 @@ from jepa_planner.action import ReachGoalImage
 from jepa_planner.model.contract import Contract
 from jepa_planner.msg import ArmState, GoalImage
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import array_to_image, seconds
+from jepa_planner.nodes.conversions import array_to_image, array_to_png, seconds
 from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.goal_server import LAST_REJECTION, REJECTIONS
 from jepa_planner.nodes.planner_node import diagnostic_statuses, statuses, wait_until
 from jepa_planner.nodes.running import NodeThread
-from jepa_planner.srv import SetUpTask, TaskStatus
+from jepa_planner.srv import GetActionChunk, Look, SetUpTask, TaskStatus
 
 CALL_TIMEOUT_S = 10.0
 SET_UP_TIMEOUT_S = 60.0
@@ -34,6 +34,8 @@ CANCEL_TIMEOUT_S = 2.0
 """For an answer on its way when the one who asked wants to leave."""
 REJECTION_TIMEOUT_S = 2.0
 """For the diagnostics of a node that rejected a goal."""
+MAX_RAW_BYTES = 200_000
+"""Goal images with more pixels than that are sent as PNG: DDS splits them into fewer parts."""
 QUIET_S = 0.3
 """Simulated time without commands after which a scene may change."""
 
@@ -76,20 +78,34 @@ class GoalResult:
         )
 
 
-def goal_image(views: Sequence[np.ndarray], step_budget: int = 0, tolerance: float = 0.0) -> GoalImage:
-    """A goal from pictures, uint8 RGB [H, W, 3], one per view; 0 leaves budget and tolerance to the model."""
-    images = [array_to_image(view) for view in views]
-    return GoalImage(views=images, step_budget=step_budget, tolerance=tolerance)
+def goal_image(
+    views: Sequence[np.ndarray], step_budget: int = 0, tolerance: float = 0.0, view_names: Sequence[str] = ()
+) -> GoalImage:
+    """A goal from pictures, uint8 RGB [H, W, 3], one per view; 0 leaves budget and tolerance to the model.
+
+    view_names: whose pictures these are; none: of the model's views, in its order. Large ones travel as PNG.
+    """
+    goal = GoalImage(step_budget=step_budget, tolerance=tolerance, view_names=list(view_names))
+    if sum(view.nbytes for view in views) > MAX_RAW_BYTES:
+        goal.compressed_views = [array_to_png(view) for view in views]
+    else:
+        goal.views = [array_to_image(view) for view in views]
+    return goal
+
+
+def named_goal(name: str, step_budget: int = 0, tolerance: float = 0.0) -> GoalImage:
+    """A goal of the planner's library; budget and tolerance are of each of its goal images."""
+    return GoalImage(name=name, step_budget=step_budget, tolerance=tolerance)
 
 
 def keep_views(goals: Sequence[GoalImage], contract: Contract) -> None:
-    """Leaves the pictures of the model's cameras in goals of the simulator, which names them in frame_id.
+    """Leaves the pictures of the model's cameras in goals that name their views.
 
     Raises ContractError naming a camera that is not there.
     """
     for goal in goals:
-        cameras = [view.header.frame_id.removesuffix("_camera") for view in goal.views]
-        goal.views = [goal.views[place] for place in contract.pick_views(cameras)]
+        goal.views = [goal.views[place] for place in contract.pick_views(goal.view_names)]
+        goal.view_names = list(contract.image.views)
 
 
 class PlannerClient:
@@ -103,13 +119,15 @@ class PlannerClient:
         self.arm_state: ArmState | None = None
         self._reach = ActionClient(self.node, ReachGoalImage, "reach_goal_image")
         self._set_up = self.node.create_client(SetUpTask, "sim_node/set_up_task")
+        self._look = self.node.create_client(Look, "encoder_node/look")
+        self._chunks = self.node.create_client(GetActionChunk, "mpc_node/get_action_chunk")
         self._status = self.node.create_client(TaskStatus, "sim_node/task_status")
         self._stop = self.node.create_client(Trigger, "arm_node/stop")
         self._reset = self.node.create_client(Trigger, "arm_node/reset")
         self.node.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.STATE)
         self._said: dict[str, str] = {}
-        self._rejected = ("", "")
-        self.node.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, qos.STATE)
+        self._rejections, self._last_rejection = 0, ""
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.DIAGNOSTICS)
         self._thread = NodeThread(self.node, lambda: None)
 
     def __enter__(self) -> PlannerClient:
@@ -158,6 +176,19 @@ class PlannerClient:
         """The simulator's verdict on the task, for evaluation."""
         return self._call(self._status, TaskStatus.Request())
 
+    def look(self, save_as: str = "", append: bool = False, wait_s: float = CALL_TIMEOUT_S) -> Look.Response:
+        """What the cameras show now, kept in the planner's library where a name is given; wait_s: for the planner."""
+        self._until(self._look.service_is_ready, wait_s)
+        return self._call(self._look, Look.Request(save_as=save_as, append=append))
+
+    def action_chunk(self, goals: Sequence[GoalImage], timeout_s: float = 60.0, **seen: Any) -> GetActionChunk.Response:
+        """The next actions towards goals; nothing moves. seen: fields of the request, for what is not seen now."""
+        request = GetActionChunk.Request(goals=list(goals), **seen)
+        response = self._wait_for(self._chunks, request, timeout_s)
+        if response.status == GetActionChunk.Response.ERROR:
+            raise PlannerError(f"{self._chunks.srv_name}: {response.message}")
+        return response
+
     def stop_arm(self) -> None:
         """Stops the arm until `reset_arm`."""
         self._call(self._stop, Trigger.Request())
@@ -180,7 +211,7 @@ class PlannerClient:
         """
         cancel = cancel or threading.Event()
         request = ReachGoalImage.Goal(goals=list(goals), max_steps=max_steps)
-        rejected_before = self._rejected
+        rejections_before = self._rejections
         sent = self._ask(
             lambda: self._reach.send_goal_async(
                 request, feedback_callback=lambda message: on_feedback(message.feedback)
@@ -191,8 +222,8 @@ class PlannerClient:
             raise PlannerError("mpc_node did not answer; should it still take the goal, arm_node/stop stops the arm")
         handle = sent.result()
         if not handle.accepted:
-            self._until(lambda: self._rejected != rejected_before, REJECTION_TIMEOUT_S)
-            why = self._rejected[1] if self._rejected != rejected_before else self._said.get("mpc_node")
+            is_told = self._until(lambda: self._rejections > rejections_before, REJECTION_TIMEOUT_S)
+            why = self._last_rejection if is_told else self._said.get("mpc_node")
             raise PlannerError(f"mpc_node rejected the goal: {why or 'its log says why'}")
         ended = self._ask(handle.get_result_async)
         if not self._until(lambda: ended.done() or cancel.is_set(), timeout_s):
@@ -221,12 +252,16 @@ class PlannerClient:
         self._said |= {name: status.text for name, status in statuses(message, self.node.get_namespace()).items()}
         if status := diagnostic_statuses(message, self.node.get_namespace()).get("mpc_node"):
             told = {value.key: value.value for value in status.values}
-            self._rejected = told.get(REJECTIONS, ""), told.get(LAST_REJECTION, "")
+            self._last_rejection = told.get(LAST_REJECTION, "")
+            self._rejections = int(told.get(REJECTIONS, 0))
 
-    def _call(self, client, request, timeout_s: float = CALL_TIMEOUT_S):
+    def _wait_for(self, client, request, timeout_s: float):
         if not self._until(client.service_is_ready, CALL_TIMEOUT_S):
             raise PlannerError(f"service {client.srv_name} is not there; start its node with `jepa-planner run`")
-        response = self._wait(self._ask(lambda: client.call_async(request)), client.srv_name, timeout_s)
+        return self._wait(self._ask(lambda: client.call_async(request)), client.srv_name, timeout_s)
+
+    def _call(self, client, request, timeout_s: float = CALL_TIMEOUT_S):
+        response = self._wait_for(client, request, timeout_s)
         if not response.success:
             raise PlannerError(f"{client.srv_name}: {response.message}")
         return response

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 from jepa_planner.control.kinematics import quaternion_from_rotation, rotation_from_quaternion
+from jepa_planner.core.compressed_picture import compressed_pixels
 from jepa_planner.core.image_message import ConversionError, rgb_pixels
+from jepa_planner.core.picture_file import png
 
 
 def seconds(stamp: Time | Duration) -> float:
@@ -39,6 +41,11 @@ def image_to_array(message: Image) -> np.ndarray:
     )
 
 
+def compressed_to_array(message: CompressedImage, name: str = "of a CompressedImage") -> np.ndarray:
+    """Pixels as uint8 RGB [H, W, 3]; `name` stands in messages of ConversionError, after "the picture"."""
+    return compressed_pixels(message.format, message.data, name)
+
+
 def array_to_image(pixels: np.ndarray, stamp: Time | None = None, frame_id: str = "") -> Image:
     """uint8 RGB [H, W, 3] as a message."""
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
@@ -49,6 +56,15 @@ def array_to_image(pixels: np.ndarray, stamp: Time | None = None, frame_id: str 
     if stamp is not None:
         message.header.stamp = stamp
     message.data = array.array("B", np.ascontiguousarray(pixels).tobytes())
+    return message
+
+
+def array_to_png(pixels: np.ndarray, stamp: Time | None = None, frame_id: str = "") -> CompressedImage:
+    """uint8 RGB [H, W, 3] as a message that loses nothing of it."""
+    message = CompressedImage(format="png", data=array.array("B", png(pixels)))
+    message.header.frame_id = frame_id
+    if stamp is not None:
+        message.header.stamp = stamp
     return message
 
 

@@ -7,23 +7,26 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from sensor_msgs.msg import Image
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, Image
 
 from jepa_planner.control.watchdog import Watchdog
-from jepa_planner.core.aspect import check_same_aspect
+from jepa_planner.core.aspect import Size, check_same_cameras
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.picture_file import PictureError
 from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.model.contract import ContractError
 from jepa_planner.msg import Latent
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import ConversionError, image_to_array, seconds
+from jepa_planner.nodes.conversions import ConversionError, seconds
+from jepa_planner.nodes.image_input import IMAGE_PARAMETERS, TRANSPORTS, Picture, image_inputs, info_topic
 from jepa_planner.nodes.latents import latent_message
-from jepa_planner.nodes.models import MODEL_PARAMETERS, model_id, world_model
+from jepa_planner.nodes.looking import look
+from jepa_planner.nodes.models import MODEL_PARAMETERS, goal_library, model_id, world_model
 from jepa_planner.nodes.parameters import Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.nodes.view_pairing import ViewPairing
-from jepa_planner.srv import EncodeImages
+from jepa_planner.srv import EncodeImages, Look
 
 SILENCE_S = 0.5
 """Sooner than mpc_node ends a goal for want of an image, so that it can say why none comes."""
@@ -32,14 +35,14 @@ Listener = Callable[[Observation], None]
 
 
 class EncoderNode(PlannerNode):
-    """Encodes images of one moment, one of every view; publishes `latent`, serves `~/encode`.
+    """Encodes images of one moment, one of every view; publishes `latent`, serves `~/encode` and `~/look`.
 
     Nodes in the same process listen instead of subscribing, so that latents never leave it.
     """
 
     PARAMETERS = (
         *MODEL_PARAMETERS,
-        Parameter("image_topics", [""], "One topic per view of the model, in order; empty: VIEW/image_raw."),
+        *IMAGE_PARAMETERS,
         Parameter("sync_tolerance_s", 0.03, "Images of one moment may differ by this much.", 0.0, 1.0),
     )
 
@@ -63,29 +66,43 @@ class EncoderNode(PlannerNode):
         image = self._model.contract.image
         self._model.observe(np.zeros((1, len(image.views), image.height, image.width, 3), np.uint8))  # warms it up
         self._views = views = image.views
-        topics = [topic for topic in parameters["image_topics"] if topic] or [f"{view}/image_raw" for view in views]
-        if len(topics) != len(views):
+        names = [topic for topic in parameters["image_topics"] if topic] or [f"{view}/image_raw" for view in views]
+        if len(names) != len(views):
             raise ValueError(
-                f"image_topics names {len(topics)} topics; this model needs {len(views)}: {', '.join(views)}"
+                f"image_topics names {len(names)} topics; this model needs {len(views)}: {', '.join(views)}"
             )
-        self._pairing: ViewPairing[tuple[float, Image]] = ViewPairing(len(views), parameters["sync_tolerance_s"])
-        self._seen_size: tuple[int, int] | None = None
-        self._goal_size: tuple[int, int] | None = None
+        topics = [self.resolve_topic_name(name) for name in names]  # image_transport, too, adds to what was remapped
+        self._inputs = image_inputs(views, parameters, topics)
+        self._pairing: ViewPairing[tuple[float, Picture]] = ViewPairing(len(views), parameters["sync_tolerance_s"])
+        self._seen_sizes: list[Size] | None = None
+        self._goal_sizes: list[Size] | None = None
         self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.STREAM)
+        kind, ending = TRANSPORTS[parameters["image_transport"]]
         self._images = [
-            self.create_subscription(Image, topic, partial(self._on_image, view), qos.SENSOR)
+            self.create_subscription(kind, topic + ending, partial(self._on_image, view), qos.SENSOR)
             for view, topic in enumerate(topics)
+        ]
+        self._infos: list[Subscription] = [
+            self.create_subscription(CameraInfo, info_topic(topic), image_input.take_camera_info, qos.SENSOR)
+            for topic, image_input in zip(topics, self._inputs, strict=True)
+            if parameters["rectify"]
         ]
         self._watchdogs = [
             Watchdog(f"image on {images.topic_name}", SILENCE_S, self.lead_tolerance_s(), "encoder_node")
             for images in self._images
         ]
-        self._service = self.create_service(EncodeImages, "~/encode", self._on_encode)
+        self._moment: Sequence[Picture] = ()
+        library = goal_library(self._model.contract)
+        self._services_ = (
+            self.create_service(EncodeImages, "~/encode", self._on_encode),
+            self.create_service(Look, "~/look", partial(look, views, library, self._seen_now)),
+        )
 
     def cleanup(self) -> None:
-        for subscription in self._images:
+        for subscription in (*self._images, *self._infos):
             self.destroy_subscription(subscription)
-        self.destroy_service(self._service)
+        for service in self._services_:
+            self.destroy_service(service)
         self.destroy_lifecycle_publisher(self._latents)
 
     def health(self) -> tuple[Status, dict[str, object]]:
@@ -96,26 +113,41 @@ class EncoderNode(PlannerNode):
             "seconds_per_image": round(self._seconds, 4),
             "image_delay_s": [round(watchdog.delay_s, 3) for watchdog in self._watchdogs],
         }
-        is_silent = self._seen_s is None or time.monotonic() - self._seen_s > SILENCE_S
-        return self._why_nothing_is_seen() if is_silent else self._status, numbers
+        if self._is_silent:
+            return self._why_nothing_is_seen(), numbers
+        lacking = next(filter(None, (each.lacking for each in self._inputs)), None)
+        return self._status if lacking is None else Status(StatusCode.NOTHING_CAME, lacking), numbers
 
-    def encode(self, images: Sequence[Image]) -> Observation:
-        """What `WorldModel.observe` gives of one image per view.
+    @property
+    def _is_silent(self) -> bool:
+        return self._seen_s is None or time.monotonic() - self._seen_s > SILENCE_S
 
-        Raises ConversionError or ContractError saying what is wrong.
+    def _seen_now(self) -> Sequence[Picture]:
+        """The newest picture of each view as it came; raises ValueError saying why there is none."""
+        if not self.active:
+            raise ValueError("encoder_node is not active")
+        if self._is_silent:
+            raise ValueError(self._why_nothing_is_seen().text)
+        return self._moment
+
+    def _pictures(self, images: Sequence[Picture]) -> tuple[np.ndarray, list[Size]]:
+        """One image per view as the model is to see them, uint8 RGB [V, H, W, 3], and their sizes as they came.
+
+        Raises ConversionError saying what is wrong.
         """
-        views = [self._pixels(number, image) for number, image in enumerate(images)]
-        if not views or any(view.shape != views[0].shape for view in views):
+        if len(images) != len(self._views):
+            raise ConversionError(
+                f"{len(images)} images came; expected one for each of the model's views: {', '.join(self._views)}"
+            )
+        pictures = [image_input.pixels(image) for image_input, image in zip(self._inputs, images, strict=True)]
+        views, sizes = [pixels for pixels, _ in pictures], [size for _, size in pictures]
+        if any(view.shape != views[0].shape for view in views):
             shapes = [list(view.shape) for view in views]
-            raise ConversionError(f"views are {shapes}; expected one image of the same size per view of the model")
-        return self._model.observe(np.stack(views)[None])[0]
-
-    def _pixels(self, number: int, image: Image) -> np.ndarray:
-        try:
-            return image_to_array(image)
-        except ConversionError as error:
-            name = self._views[number] if number < len(self._views) else number + 1
-            raise ConversionError(f"view {name}: {error}") from error
+            raise ConversionError(
+                f"views are {shapes}; expected one image of the same size per view of the model: set their cameras or "
+                "encoder_node's crop so"
+            )
+        return np.stack(views), sizes
 
     def _why_nothing_is_seen(self) -> Status:
         now_s = self.now_s()
@@ -131,34 +163,43 @@ class EncoderNode(PlannerNode):
         text = f"the newest stamps differ by {spread_s:.3f} s, sync_tolerance_s is {tolerance_s:g}: {topics}"
         return Status(StatusCode.UNUSABLE, text)
 
-    def encode_goal(self, images: Sequence[Image]) -> Observation:
-        """`encode` for pictures that did not come from the cameras, but must be such as these take.
+    def encode_goal(self, images: Sequence[Picture]) -> Observation:
+        """What `WorldModel.observe` gives of pictures that did not come from the cameras just now, but must be such as
+        these publish: they are rectified, turned and cropped as live ones are.
 
         Whichever comes second is refused: raises PictureError for a goal of another aspect than the last pictures had;
-        where none came yet, pictures of another aspect than the goal's are not encoded.
+        where none came yet, pictures of another aspect than the goal's are not encoded. Raises ConversionError and
+        ContractError, too, saying what is wrong.
         """
-        observation, size = self.encode(images), _size(images[0])
-        if self._seen_size is not None:
-            check_same_aspect(self._seen_size, size)
-        self._goal_size = size
+        views, sizes = self._pictures(images)
+        if self._seen_sizes is not None:
+            self._check_same_cameras(self._seen_sizes, sizes)
+        observation = self._model.observe(views[None])[0]
+        self._goal_sizes = sizes
         return observation
 
-    def _on_image(self, view: int, image: Image) -> None:
+    def _check_same_cameras(self, image_sizes: Sequence[Size], goal_sizes: Sequence[Size]) -> None:
+        check_same_cameras(image_sizes, goal_sizes, [each.needs_whole_size for each in self._inputs])
+
+    def _on_image(self, view: int, image: Picture) -> None:
         stamp_s, arrived_s, watchdog = seconds(image.header.stamp), self.now_s(), self._watchdogs[view]
         if not self.active or not watchdog.feed(stamp_s, arrived_s) or not watchdog.clock_status().ok:
             return
         if (moment := self._pairing.add(view, stamp_s, (min(stamp_s, arrived_s), image))) is None:
             return
         taken_s, group = min(taken_s for taken_s, _ in moment), [image for _, image in moment]
-        self._seen_s, self._seen_size = time.monotonic(), _size(group[0])
+        self._seen_s, self._moment = time.monotonic(), group
+        if all(isinstance(image, Image) for image in group):
+            self._seen_sizes = [(image.width, image.height) for image in group]
         listeners = [listener for listener, wanted in self._listeners if wanted(taken_s)]
         if not listeners and not self._latents.get_subscription_count():
             return
         began_s = time.monotonic()
         try:
-            if self._goal_size is not None:
-                check_same_aspect(self._seen_size, self._goal_size)
-            observation = replace(self.encode(group), stamp_s=taken_s)
+            views, self._seen_sizes = self._pictures(group)
+            if self._goal_sizes is not None:
+                self._check_same_cameras(self._seen_sizes, self._goal_sizes)
+            observation = replace(self._model.observe(views[None])[0], stamp_s=taken_s)
         except (ConversionError, ContractError, PictureError) as error:
             self._status = Status(StatusCode.UNUSABLE, str(error))
             self.get_logger().error(f"image not encoded: {error}", throttle_duration_sec=5.0)
@@ -180,10 +221,6 @@ class EncoderNode(PlannerNode):
         response.latent = latent_message(observation, self.model_id, request.views[0].header.stamp)
         response.success, response.message = True, f"encoded by {self.model_id}"
         return response
-
-
-def _size(image: Image) -> tuple[int, int]:
-    return image.width, image.height
 
 
 def main() -> int:

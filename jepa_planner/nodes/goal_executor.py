@@ -51,6 +51,10 @@ class Outcome(IntEnum):
     UNFAMILIAR_GOAL = 20
     SURPRISED = 21
     STALLED = 22
+    ARM_NOT_FOLLOWING = 23
+    GRIPPER_NOT_FOLLOWING = 24
+    NOBODY_LISTENS = 25
+    ARM_CONTESTED = 26
 
 
 class Ended(Exception):
@@ -131,6 +135,7 @@ class GoalExecutor:
         self._goal_image = Watchdog("goal image", settings.goal_timeout_s, state_buffer.lead_tolerance_s, READER)
         self._interruption: Ended | None = None
         self._sending = threading.Lock()
+        self._sent_id = 0
 
     def interrupt(self, outcome: Outcome, message: str) -> None:
         """Ends the execution from another thread; the arm is told at once, and no plan leaves after that.
@@ -171,6 +176,23 @@ class GoalExecutor:
                 self._sink.hold()
         return end
 
+    def decide(
+        self, seen: Callable[[], tuple[Observation, ArmReport]] | None = None
+    ) -> tuple[Decision, Observation, ArmReport]:
+        """The first decision alone, in the calling thread: nothing is sent. Raises Ended where there can be none.
+
+        seen: what is decided on; None: what is seen once the arm rests.
+        """
+        self.check()
+        controller = self._prepare()
+        try:
+            observation, arm = (seen or self._observe)()
+        finally:
+            self._buffer.wanted_from_s = math.inf
+        decision = controller.step(observation.with_state(arm.state(self._state_channels)))
+        self.check()
+        return decision, observation, arm
+
     def _execute(self) -> NoReturn:
         refusals = 0
         self.check()
@@ -188,7 +210,7 @@ class GoalExecutor:
                 raise Ended(Outcome[decision.reason.name], decision.message)
             with self._sending:
                 self.check()
-                plan_id = self._sink.send(decision, observation, arm, self._clock.plan())
+                plan_id = self._sent_id = self._sink.send(decision, observation, arm, self._clock.plan())
             self._sink.report(decision, "moving" if decision.imagined is None else f"moving to {decision.imagined}")
             answer = self._wait_for_answer(plan_id)
             self._clock.end("answer")
@@ -214,7 +236,7 @@ class GoalExecutor:
         while True:
             with self._buffer.changed:
                 self.check()
-                arm = self._buffer.arm
+                arm = self._heard()
                 settled_s = self._want_picture(arm, asked_s)
                 if not math.isfinite(settled_s):
                     wanted_since_s = time.monotonic()
@@ -244,6 +266,18 @@ class GoalExecutor:
                 told_s = time.monotonic()
                 self._sink.report(None, f"waiting: {waits_for.text}")
 
+    def _heard(self) -> ArmReport | None:
+        """What the arm said last; raises Ended where the last plan found it at fault, or brought it to that."""
+        arm = self._buffer.arm
+        if (
+            arm is not None
+            and not arm.fault.ok
+            and self._sent_id
+            and self._sent_id in (arm.plan_id, arm.refused_plan_id)
+        ):
+            raise Ended(Outcome[arm.fault.code.name], arm.fault.text)
+        return arm
+
     def _want_picture(self, arm: ArmReport | None, asked_s: float) -> float:
         """From when on pictures count, infinite while the arm moves; encoder and cameras are told."""
         settled_s = math.inf
@@ -261,7 +295,7 @@ class GoalExecutor:
         with self._buffer.changed:
             while True:
                 self.check()
-                arm = self._buffer.arm
+                arm = self._heard()
                 if arm is not None and arm.refused_plan_id == plan_id:
                     return Status(StatusCode.REFUSED, arm.reason)
                 if arm is not None and arm.plan_id == plan_id:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -14,16 +15,28 @@ from jepa_planner.model.contract import Contract, ContractError
 from jepa_planner.msg import GoalImage
 from jepa_planner.nodes.conversions import ConversionError, image_to_array
 from jepa_planner.nodes.goal_executor import Ended, Outcome
+from jepa_planner.nodes.goal_pictures import raw_goals
 from jepa_planner.nodes.local_model import LocalEncoder
+from jepa_planner.nodes.models import goal_library
 from jepa_planner.nodes.parameters import Parameters
-from jepa_planner.nodes.plan_sink import PlanSink
 from jepa_planner.nodes.remote_model import RemoteEncoder
+from jepa_planner.planning.decision import Decision, Goal
 from jepa_planner.planning.energy import latent_energy
 from jepa_planner.planning.factory import NO_STATISTICS, Asked, Controller, ControllerFactory
 from jepa_planner.planning.out_of_distribution import OutOfDistributionGoalError
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import RolloutCost
 from jepa_planner.planning.solvers.settings import SearchSettings
+
+
+class GoalSink(Protocol):
+    """What is told of goals while they are prepared, and gets them."""
+
+    goals: list[Goal]
+
+    def report(self, decision: Decision | None, status: str) -> None:
+        """Lets people know."""
+        ...
 
 
 class GoalPreparation:
@@ -43,14 +56,19 @@ class GoalPreparation:
     ) -> None:
         self._contract, self._settings, self._parameters = contract, settings, parameters
         self._encoder, self._cost = encoder, cost
+        self._library = goal_library(contract)
         self._latent_statistics = load_latent_statistics(bundle)
         self._sub_goal_head = load_sub_goal_head(bundle, contract.image.views)
         self._verdict_head = load_verdict_head(bundle, contract.image.views)
 
     def check(self, request: ReachGoalImage.Goal) -> None:
-        """Raises ValueError for what can never be pursued: no picture, or one that does not fit the model."""
+        """Puts raw pictures in the place of compressed ones and of names.
+
+        Raises ValueError for what can never be pursued: no picture, or one that does not fit the model.
+        """
         if not request.goals:
             raise ValueError("no goal image was given")
+        request.goals = raw_goals(request.goals, self._contract, self._library)
         sizes = [self._check_image(image, f"goal image {number + 1}") for number, image in enumerate(request.goals)]
         for number, size in enumerate(sizes):
             if not same_aspect(size, sizes[0]):
@@ -66,7 +84,7 @@ class GoalPreparation:
             NO_STATISTICS if self._parameters["monitor_out_of_distribution"] and self._latent_statistics is None else ""
         )
 
-    def controller(self, request: ReachGoalImage.Goal, sink: PlanSink) -> Controller:
+    def controller(self, request: ReachGoalImage.Goal, sink: GoalSink) -> Controller:
         """Encodes the goals, which may take long. Raises Ended for a picture that the model does not know."""
         parameters, count = self._parameters, len(request.goals)
         factory = ControllerFactory(

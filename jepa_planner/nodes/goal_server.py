@@ -22,6 +22,10 @@ RESULT_KEPT_S = 30
 """For who asks late; rclpy keeps a goal with all its pictures for as long, 900 s by default."""
 
 
+class GoalIsPursued(RuntimeError):
+    """What asks to plan, and not to move, comes second."""
+
+
 class GoalServer:
     """Serves goals for a node; a newer one ends those before it, and begins when they have come to their end.
 
@@ -39,8 +43,9 @@ class GoalServer:
         self.rejections = 0
         self._node, self._judge, self._executor_of = node, judge, executor_of
         self._executors: dict[bytes, GoalExecutor] = {}
+        self._lent: set[GoalExecutor] = set()
         self._running: GoalExecutor | None = None
-        self._work: Queue[tuple[ServerGoalHandle, GoalExecutor] | None] = Queue()
+        self._work: Queue[tuple[GoalExecutor, Callable[[], None]] | None] = Queue()
         self._server = _DeferringActionServer(
             node,
             ReachGoalImage,
@@ -64,9 +69,19 @@ class GoalServer:
             self._running.check()
 
     def interrupt(self, outcome: Outcome, message: str) -> None:
-        """Ends all goals; the arm is told to hold."""
-        for executor in self._executors.values():
+        """Ends all goals, of which the arm is told to hold, and what else is planned."""
+        for executor in (*self._executors.values(), *self._lent):
             executor.interrupt(outcome, message)
+
+    def lend(self, executor: GoalExecutor, work: Callable[[], None]) -> None:
+        """Has work done, by an executor that moves nothing, in the thread that pursues goals.
+
+        A goal that comes interrupts it. Raises GoalIsPursued where one is there already.
+        """
+        if self.busy:
+            raise GoalIsPursued("a goal is pursued: wait for its end, or cancel it")
+        self._lent.add(executor)
+        self._work.put((executor, work))
 
     def wait_for_rest(self, timeout_s: float) -> bool:
         """Waits until nothing is pursued any more; returns whether it came to that in time."""
@@ -91,7 +106,7 @@ class GoalServer:
         executor = self._executor_of(handle)
         self.interrupt(Outcome.PREEMPTED, "a newer goal took its place")
         self._executors[bytes(handle.goal_id.uuid)] = executor
-        handle.execute(lambda handle: self._work.put((handle, executor)))
+        handle.execute(lambda handle: self._work.put((executor, partial(self._pursue, handle, executor))))
 
     def _cancel(self, handle: ServerGoalHandle) -> CancelResponse:
         if executor := self._executors.get(bytes(handle.goal_id.uuid)):
@@ -101,13 +116,17 @@ class GoalServer:
     def _execute_goals(self) -> None:
         """One goal after another, always in the same thread: each new one would keep memory of its own."""
         while (job := self._work.get()) is not None:
-            handle, self._running = job
-            end = self._running.run()
-            if (executor := self._node.executor) is not None:  # else the node is going down
-                self._server.finish(handle, partial(self._result, self._running, end))
-                executor.wake()
+            self._running, work = job
+            work()
+            self._lent.discard(self._running)
             self._running = None
             self._work.task_done()
+
+    def _pursue(self, handle: ServerGoalHandle, executor: GoalExecutor) -> None:
+        end = executor.run()
+        if (ros_executor := self._node.executor) is not None:  # else the node is going down
+            self._server.finish(handle, partial(self._result, executor, end))
+            ros_executor.wake()
 
     def _result(self, executor: GoalExecutor, end: Ended, handle: ServerGoalHandle) -> ReachGoalImage.Result:
         del self._executors[bytes(handle.goal_id.uuid)]

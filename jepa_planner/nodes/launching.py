@@ -8,6 +8,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from jepa_planner.core.shipped import shipped
 from jepa_planner.nodes.parameter_files import known
 from jepa_planner.nodes.parameters import Parameter, Value, misspelt
 from jepa_planner.nodes.start import SIM_NODE, Start
@@ -70,8 +71,10 @@ def nodes(sim: bool, arguments: dict[str, str], within: str = "") -> list[Node]:
         "output": "screen",
     }
     if COMPOSED.read(arguments.get("composed", "true")):
-        return [Node(executable="planner_and_sim_nodes" if sim else "planner_nodes", **common)]
-    return [Node(executable=node, name=node, **common) for node in start.settings]
+        processes = [Node(executable="planner_and_sim_nodes" if sim else "planner_nodes", **common)]
+    else:
+        processes = [Node(executable=node, name=node, **common) for node in start.settings]
+    return [*processes, *_link_publisher(start)] if sim else processes
 
 
 def _values(node: str, names: Iterable[str], arguments: dict[str, str]) -> dict[str, Value]:
@@ -92,3 +95,26 @@ def _refuse_empty(argv: Iterable[str], arguments: Iterable[str]) -> None:
     for name in arguments:
         if f"{name}:=" in argv:
             raise ValueError(f"{name} is empty; leave it out, or give a value")
+
+
+def _link_publisher(start: Start) -> list[Node]:
+    """What tells the links of the simulated arm on /tf, where it is installed."""
+    try:
+        from ament_index_python.packages import get_package_prefix
+
+        get_package_prefix("robot_state_publisher")
+    except (ImportError, LookupError, OSError):  # not here, not installed, nothing sourced
+        return []
+    from launch_ros.parameter_descriptions import ParameterValue
+
+    described = ParameterValue(shipped("config/panda.urdf").read_text(), value_type=str)
+    return [
+        Node(
+            package="robot_state_publisher",
+            executable="robot_state_publisher",
+            namespace=start.namespace,
+            remappings=list(start.remaps),
+            parameters=[{"robot_description": described, "use_sim_time": start.settings[SIM_NODE]["use_sim_time"]}],
+            output="screen",
+        )
+    ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from jepa_planner.core.goal_library import GoalLibrary
 from jepa_planner.model.bundle import load_contract, model_folder
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.rollout.precision import DTYPES
@@ -34,6 +35,11 @@ def model_id(contract: Contract) -> str:
 def contract_of(given: str | Path = "", views: Sequence[str] = ()) -> Contract:
     """Reads a bundle's contract without its weights; views: those that are there, empty names aside, if not all."""
     return load_contract(model_folder(given), [view for view in views if view])
+
+
+def goal_library(contract: Contract) -> GoalLibrary:
+    """The goals that were saved for a model, on this computer."""
+    return GoalLibrary(contract.name, model_id(contract), contract.image.views)
 
 
 def world_model(parameters: Parameters) -> WorldModel:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action.server import ServerGoalHandle
 
 from jepa_planner.action import ReachGoalImage
+from jepa_planner.core.camera_calibration import load_cameras
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.status import Status
 from jepa_planner.model.bundle import model_folder
 from jepa_planner.model.contract import ContractError
 from jepa_planner.msg import ArmState, Latent
 from jepa_planner.nodes import qos
+from jepa_planner.nodes.action_chunks import ActionChunks
 from jepa_planner.nodes.arm_states import arm_report
 from jepa_planner.nodes.conversions import ConversionError, seconds
 from jepa_planner.nodes.encoder_node import EncoderNode
-from jepa_planner.nodes.goal_executor import ExecutorSettings, GoalExecutor, Outcome
+from jepa_planner.nodes.frames import PUBLISH_TF, CameraFrames, PlacedCamera, own_frame
+from jepa_planner.nodes.goal_executor import ExecutorSettings, GoalExecutor, Outcome, Sink
 from jepa_planner.nodes.goal_preparation import GoalPreparation, search_settings
 from jepa_planner.nodes.goal_server import LAST_REJECTION, REJECTIONS, GoalServer
 from jepa_planner.nodes.latents import observation_from
@@ -30,6 +36,7 @@ from jepa_planner.nodes.planner_node import PlannerNode, statuses
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.remote_model import RemoteCost, RemoteEncoder, ServiceTimeouts
 from jepa_planner.nodes.state_buffer import StateBuffer
+from jepa_planner.planning.factory import Controller
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.solvers.gradient import GradientSettings
 from jepa_planner.planning.solvers.table import SOLVER_NAMES
@@ -40,7 +47,8 @@ _REST = Change.AT_REST
 
 
 class MpcNode(PlannerNode):
-    """Serves the action `reach_goal_image`; reads `latent` and `arm_state`, sends `plan`, `~/stats`, `~/markers`.
+    """Serves the action `reach_goal_image` and `~/get_action_chunk`; reads `latent` and `arm_state`, sends `plan`,
+    `~/stats`, `~/markers`.
 
     With an encoder and a predictor of the same process given, latents and candidates never leave it; without, they
     come from `encoder_node` and `predictor_node` over topics and services. Planning has a thread of its own.
@@ -100,6 +108,7 @@ class MpcNode(PlannerNode):
             change=_REST,
         ),
         Parameter("max_refusals", 3, "So many plans that the arm refuses in a row end the goal.", 1, 100, change=_REST),
+        PUBLISH_TF,
     )
 
     _encoder: LocalEncoder | RemoteEncoder
@@ -137,9 +146,11 @@ class MpcNode(PlannerNode):
         )
         time_step_s = self._contract.action.time_step_s
         self._plans = PlanPublisher(self, parameters["base_frame"], time_step_s, parameters["plan_valid_s"])
+        self._cameras = CameraFrames(self, parameters["base_frame"], parameters["publish_tf"])
+        self._cameras.tell(self._placed_cameras(bundle), self.get_clock().now().to_msg())
         self._subscriptions_ = [
             self.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.STATE),
-            self.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, qos.STATE),
+            self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.DIAGNOSTICS),
         ]
         if self._encoder_node is not None:
             self._encoder = LocalEncoder(self._encoder_node, self._model_id, self._goals.check)
@@ -151,6 +162,10 @@ class MpcNode(PlannerNode):
         else:
             self._cost = RemoteCost(self, self._model_id, self._service_timeouts("predictor"))
         self._preparation = GoalPreparation(self._contract, settings, bundle, parameters, self._encoder, self._cost)
+        self._chunks = ActionChunks(
+            self, self._contract, self._preparation, self._encoder, self._buffer, self._goals, self._executor,
+            self._plans.want_picture,
+        )  # fmt: skip
         if unmonitored := self._preparation.unmonitored:
             self.get_logger().warning(f"{self._model_id}: {unmonitored}")
 
@@ -160,10 +175,12 @@ class MpcNode(PlannerNode):
         self._goals.wait_for_rest(GOAL_END_TIMEOUT_S)
 
     def cleanup(self) -> None:
+        self._chunks.destroy()
         for subscription in self._subscriptions_:
             self.destroy_subscription(subscription)
         for publisher in self._plans.entities:
             self.destroy_lifecycle_publisher(publisher)
+        self._cameras.destroy()
         for remote in (self._encoder, self._cost):
             remote.destroy()
 
@@ -220,15 +237,22 @@ class MpcNode(PlannerNode):
     def _executor_of(self, handle: ServerGoalHandle) -> GoalExecutor:
         sink = PlanSink(self, self._plans, handle)
         stamps_s = [seconds(view.header.stamp) for goal in handle.request.goals for view in goal.views]
-        return GoalExecutor(
-            lambda: self._preparation.controller(handle.request, sink),
-            self._buffer,
-            sink,
-            self._executor_settings(),
-            self.now_s,
-            len(self._contract.state.channels),
-            goal_stamp_s=min((stamp for stamp in stamps_s if stamp > 0), default=0.0),
-        )
+        oldest_s = min((stamp for stamp in stamps_s if stamp > 0), default=0.0)
+        return self._executor(lambda: self._preparation.controller(handle.request, sink), sink, oldest_s)
+
+    def _executor(self, prepare: Callable[[], Controller], sink: Sink, goal_stamp_s: float = 0.0) -> GoalExecutor:
+        channels = len(self._contract.state.channels)
+        return GoalExecutor(prepare, self._buffer, sink, self._executor_settings(), self.now_s, channels, goal_stamp_s)
+
+    def _placed_cameras(self, bundle: Path) -> list[PlacedCamera]:
+        """Those of the model's views that were calibrated; raises ValueError for another base frame."""
+        found = []
+        for view, camera in load_cameras(bundle).items():
+            if view in self._contract.image.views:
+                self._contract.check_frame(camera.frame)
+                frame = own_frame(self, f"jepa_{view}_optical_frame")
+                found.append(PlacedCamera(view, frame, np.array(camera.xyz_m), camera.rotation))
+        return found
 
     def _service_timeouts(self, who: str) -> ServiceTimeouts:
         said, answer_s = partial(self._buffer.said, f"{who}_node"), self.parameters[f"{who}_timeout_s"]

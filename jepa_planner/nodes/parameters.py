@@ -11,7 +11,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-Value = bool | int | float | str | list[str] | list[float]
+Value = bool | int | float | str | list[str] | list[float] | list[int]
 
 
 class Change(Enum):

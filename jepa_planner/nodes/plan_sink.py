@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Pose
 from rclpy.action.server import ServerGoalHandle
 from visualization_msgs.msg import MarkerArray
 
@@ -26,6 +27,29 @@ from jepa_planner.nodes.state_buffer import ArmReport
 from jepa_planner.nodes.step_clock import StepSeconds
 from jepa_planner.nodes.verdicts import verdict_numbers
 from jepa_planner.planning.decision import Decision, Goal
+
+
+def tcp_path(actions: np.ndarray, arm: ArmReport) -> np.ndarray:
+    """Actions [H, 7] as tcp targets [H, 7] from the commanded pose on.
+
+    Starting from where the arm was told to be keeps a resting arm's small sag from adding up over steps.
+    """
+    targets = [torch.from_numpy(arm.commanded)]
+    for action in torch.from_numpy(np.asarray(actions, dtype=np.float64)):
+        targets.append(apply_action(targets[-1], action))
+    return torch.stack(targets[1:]).numpy()
+
+
+def poses_and_closures(path: np.ndarray) -> tuple[list[Pose], list[float]]:
+    """tcp targets [H, 7] as messages have them."""
+    return [pose(target[XYZ], rotation_from_rpy(target[RPY])) for target in path], [float(x) for x in path[:, GRIPPER]]
+
+
+def actions_of(decision: Decision) -> np.ndarray:
+    """The actions [H, 7] of a decision to move; raises ValueError for another."""
+    if decision.action is None:
+        raise ValueError(f"a decision that says {decision.kind.value} has no action; expected one to move")
+    return decision.action[None] if decision.plan is None else decision.plan.actions.numpy()
 
 
 class PlanPublisher:
@@ -54,21 +78,14 @@ class PlanPublisher:
         self._picture_wanted.publish(time_message(from_s))
 
     def publish(self, actions: np.ndarray, observation: Observation, arm: ArmReport) -> tuple[int, np.ndarray]:
-        """Sends actions [H, 7] as tcp targets from the commanded pose on; returns the plan's id and targets [H, 7].
-
-        Starting from where the arm was told to be keeps a resting arm's small sag from adding up over steps.
-        """
-        targets = [torch.from_numpy(arm.commanded)]
-        for action in torch.from_numpy(np.asarray(actions, dtype=np.float64)):
-            targets.append(apply_action(targets[-1], action))
-        path = torch.stack(targets[1:]).numpy()
+        """Sends actions [H, 7] as tcp targets; returns the plan's id and the targets [H, 7]."""
+        path = tcp_path(actions, arm)
         newest = max(self._last_id, arm.plan_id, arm.refused_plan_id)
         self._last_id = max(newest + 1, time.time_ns() // 1000)
         message = self._message(Plan.KIND_MOVE)
         message.id = self._last_id
         message.observed_at = time_message(observation.stamp_s)
-        message.poses = [pose(target[XYZ], rotation_from_rpy(target[RPY])) for target in path]
-        message.gripper_closure = [float(target[GRIPPER]) for target in path]
+        message.poses, message.gripper_closure = poses_and_closures(path)
         self._plans.publish(message)
         if self._markers.get_subscription_count():
             self._markers.publish(path_markers(message, arm.commanded_pose[XYZ]))
@@ -100,10 +117,7 @@ class PlanSink:
 
     def send(self, decision: Decision, observation: Observation, arm: ArmReport, spent: StepSeconds) -> int:
         """Publishes the plan of a decision and its statistics; returns the plan's id."""
-        if decision.action is None:
-            raise ValueError(f"a decision that says {decision.kind.value} has no action; expected one to move")
-        actions = decision.action[None] if decision.plan is None else decision.plan.actions.numpy()
-        plan_id, _ = self._plans.publish(actions, observation, arm)
+        plan_id, _ = self._plans.publish(actions_of(decision), observation, arm)
         stats = PlanStats(
             plan_id=plan_id, sub_goal=decision.sub_goal, sub_goals=self._count, **verdict_numbers(decision.verdict),
             **{f"{part}_seconds": seconds for part, seconds in asdict(spent).items()},

@@ -43,7 +43,7 @@ class PlannerNode(LifecycleNode):
         """Why the last transition could not be made; empty when it could."""
         self._told: Status | None = None
         self._told_at_s = 0.0
-        self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", qos.STATE)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
         self.create_timer(CHECK_PERIOD_S, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def configure(self) -> None:
@@ -138,7 +138,7 @@ class PlannerNode(LifecycleNode):
 
 
 def diagnostics(node: Node, status: Status, details: dict[str, object]) -> DiagnosticArray:
-    """How a node is, for the topic `diagnostics`: the status's code is a value beside the numbers behind it."""
+    """How a node is, for the topic `/diagnostics`: the status's code is a value beside the numbers behind it."""
     level = DiagnosticStatus.OK if status.ok else DiagnosticStatus.WARN
     values = [KeyValue(key=key, value=str(value)) for key, value in ({CODE: status.code.name} | details).items()]
     name = node.get_fully_qualified_name().lstrip("/")

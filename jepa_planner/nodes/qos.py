@@ -19,7 +19,13 @@ COMMAND = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 """Plans and setpoints: each must arrive, and none may queue up behind an old one."""
 
 STATE = _profile(5, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
-"""Arm state, statistics, diagnostics."""
+"""Arm state, statistics."""
+
+DIAGNOSTICS = _profile(100, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+"""What all nodes of all robots say of themselves, on one topic."""
 
 LATCHED = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
 """Goal images and the like: whoever comes late gets the last one."""
+
+TRANSFORMS = _profile(100, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+"""On `/tf`; what stands on `/tf_static` is LATCHED."""

@@ -14,6 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
+from jepa_planner.control.description_text import FROM_TOPIC, DescriptionText
+from jepa_planner.core.yaml_text import read_yaml
 from jepa_planner.nodes.parameter_files import Settings, read, resolve, spread, write
 from jepa_planner.nodes.parameters import misspelt
 
@@ -23,9 +27,12 @@ SIM_NODE = "sim_node"
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 NAMES = (
     *("joint_trajectory", "twist_command", "pose_command", "gripper_command", "joint_states", "arm_state", "plan"),
-    *("latent", "diagnostics", "reach_goal_image", "goal_images", "tcp_pose", "clock"),
+    *("latent", "diagnostics", "reach_goal_image", "goal_images", "tcp_pose", "clock", "tf", "tf_static"),
+    "robot_description",
 )
 """Topics and the action that are called the same for every model."""
+OF_ALL_ROBOTS = ("diagnostics", "clock", "tf", "tf_static")
+"""Topics that stand outside of every namespace."""
 _TOKEN = r"[A-Za-z_]\w*"
 _NAME = rf"(~/|/)?{_TOKEN}(/{_TOKEN})*"
 _EXPECTED_FILES = {
@@ -116,6 +123,8 @@ def checked_remap(text: str) -> tuple[str, str]:
     plain = re.sub(rf"^({_TOKEN}:)?(~/|/)?", "", old)
     if close := misspelt(plain, NAMES):
         raise ValueError(f"remap {text}: nothing is called {plain}; did you mean {close}?")
+    if old in OF_ALL_ROBOTS:
+        old = f"/{old}"
     return old, new[0]
 
 
@@ -133,3 +142,19 @@ def _check_files(settings: Settings) -> None:
                 path = Path(form.format(given)).expanduser()
                 if not path.is_file():
                     raise ValueError(f"{name} of {node}: {path}: no such file; {expected}")
+                if name == "limits_file":
+                    _check_description(path)
+
+
+def _check_description(limits_file: Path) -> None:
+    """Raises ValueError where the robot description that a limits file names cannot be read, or expanded by xacro; what
+    else may be wrong with either, arm_node says.
+    """
+    try:
+        plain = read_yaml(limits_file.read_text(encoding="utf-8"))
+        described, arguments = plain["robot_description"], plain.get("xacro_arguments", {})
+        if described != FROM_TOPIC:
+            path = limits_file.parent / Path(described).expanduser()
+            DescriptionText.read(path, {name: str(value) for name, value in arguments.items()}).robot()
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+        return

@@ -37,6 +37,8 @@ class ArmReport:
     commanded_pose: np.ndarray
     closure_commanded: float
     closure_measured: float
+    fault: Status = OK
+    """Why the arm takes no plans though it is there."""
 
     @property
     def commanded(self) -> np.ndarray:

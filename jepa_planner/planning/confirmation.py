@@ -24,10 +24,10 @@ def cuts_of(search: SearchSettings) -> tuple[int, ...]:
     """
     if search.weighs_all:
         return (ALL,)
-    found = {getattr(search, name, 0) for name in ("kept_elites", "elites", "starts")}
+    cuts = {getattr(search, name, 0) for name in ("kept_elites", "elites", "starts")}
     if getattr(search, "answer", "best") == "best":
-        found.add(1)
-    return tuple(sorted(found - {0}))
+        cuts.add(1)
+    return tuple(sorted(cuts - {0}))
 
 
 def confirmed(rough: Tensor, cuts: Sequence[int], exact_of: Callable[[Tensor], Tensor]) -> Tensor:

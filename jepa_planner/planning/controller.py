@@ -331,9 +331,9 @@ class RecedingHorizonController:
             verdict = replace(verdict, missing="")  # what a verdict would have waited for, the energy did not
         by_energy = verdict is None or not verdict.done
         limit = f" (tolerance {self._goal.tolerance:.4g})" if by_energy else ""
-        numbers = f"energy {energy:.4g}{limit} after {self._total_steps} steps"
+        energy_text = f"energy {energy:.4g}{limit} after {self._total_steps} steps"
         said = "" if verdict is None else str(verdict)
-        message = "; ".join(filter(None, (reason.value, detail, said, numbers)))
+        message = "; ".join(filter(None, (reason.value, detail, said, energy_text)))
         return self._decision(kind, reason, message, energy)
 
     def _decision(

@@ -101,8 +101,8 @@ class Planner:
         shown = [self.model.observe(goal[None])[0] for goal in goals]
         self.goals = torch.stack([picture.latent for picture in shown])
         factory = self.factory(seed)
-        wanted = factory.goals(shown, [Asked()] * len(goals), max_steps)
-        self._controller = factory.controller(wanted, max_steps)
+        subgoals = factory.goals(shown, [Asked()] * len(goals), max_steps)
+        self._controller = factory.controller(subgoals, max_steps)
 
     def act(self, pictures: np.ndarray, state: np.ndarray | Tensor) -> Decision:
         """One observation, one plan: the next action, or why there is none, in `kind`, `reason` and `message`.

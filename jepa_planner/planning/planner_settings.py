@@ -79,13 +79,13 @@ class PlannerSettings(SolverSections):
         Raises BundleError naming an unknown, missing or impossible field, or one that does not fit the model.
         """
         try:
-            found = from_plain(cls, read_planner(folder))
-            found.check(contract)
+            settings = from_plain(cls, read_planner(folder))
+            settings.check(contract)
         except BundleError:
             raise
         except ValueError as error:
             raise BundleError(f"{Path(folder) / PLANNER_FILE}: {error}") from error
-        return found
+        return settings
 
     def save(self, folder: str | Path) -> list[str]:
         """Writes them into the folder of a bundle, as `planner.yaml`; returns what changes in one that is there, a line

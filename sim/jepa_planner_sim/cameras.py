@@ -73,6 +73,14 @@ CAMERAS: dict[str, Camera] = STANDARD_CAMERAS | {
 """All there are; the third looks past the fingers at what lies before them."""
 
 
+def optical_pose(view_matrix: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Where a camera stands in the base frame by its OpenGL view matrix (16 numbers, column-major): its place [3] (m),
+    and the rotation [3, 3] of its optical frame, z forward, x right, y down.
+    """
+    view = np.array(view_matrix).reshape(4, 4).T
+    return -view[:3, :3].T @ view[:3, 3], view[:3, :3].T @ np.diag([1.0, -1.0, -1.0])
+
+
 def cameras_named(names: Sequence[str]) -> dict[str, Camera]:
     """Some of CAMERAS in the order of their names; raises ValueError for one that is not there, or no name at all."""
     if not names or set(names) - set(CAMERAS) or len(set(names)) < len(names):

@@ -22,8 +22,10 @@ from trajectory_msgs.msg import JointTrajectory
 from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import array_to_image, pose, seconds, time_message
+from jepa_planner.nodes.frames import PUBLISH_TF, CameraFrames, PlacedCamera, own_frame
 from jepa_planner.nodes.parameters import Parameter, Parameters
 from jepa_planner.nodes.planner_node import DIAGNOSTICS_PERIOD_S, diagnostics
+from jepa_planner_sim.cameras import optical_pose
 from jepa_planner_sim.envs import PandaTaskEnv
 from jepa_planner_sim.joint_commands import FINGER_OPEN_M, JointCommands
 from jepa_planner_sim.task_judge import TaskJudge
@@ -34,6 +36,7 @@ CLOCK_START_S = 1.0
 """Simulated time zero would mean that no clock runs."""
 MAX_STEPS_BEHIND = 5
 COMMAND_QUIET_S = 0.2
+BASE_FRAME = "panda_link0"
 
 PARAMETERS = (
     Parameter("task", "pick_place", "Scene at the start.", choices=tuple(TASKS)),
@@ -45,13 +48,14 @@ PARAMETERS = (
     Parameter(
         "video_rate_hz", 10.0, "Pictures for people per simulated second, drawn while somebody subscribes.", 1.0, 50.0
     ),
+    PUBLISH_TF,
 )
 
 
 class SimNode(Node):
     """Publishes `VIEW/image_raw`, `VIEW/camera_info`, `joint_states`, `tcp_pose`, `/clock`; obeys `joint_trajectory`,
     `gripper_command` and, between pictures that are due, `picture_wanted`; services `~/set_up_task`, `~/reset` and
-    `~/task_status`; latches `goal_images`.
+    `~/task_status`; latches `goal_images` and `~/VIEW/pose`.
     """
 
     def __init__(self, **options) -> None:
@@ -67,6 +71,7 @@ class SimNode(Node):
         self._picture_wanted_s = math.inf
         self._steps = 0
         self._goal_images = self.create_publisher(GoalImages, "goal_images", qos.LATCHED)
+        self._camera_frames = CameraFrames(self, BASE_FRAME, parameters["publish_tf"])
         self._set_up(parameters["task"], parameters["seed"], "dense", {})
         self._clock_topic = self.create_publisher(ClockMessage, "/clock", qos.STREAM)
         self._joint_states = self.create_publisher(JointState, "joint_states", qos.STREAM)
@@ -88,7 +93,7 @@ class SimNode(Node):
         self._wall = Clock(clock_type=ClockType.STEADY_TIME)
         self._due_s = self._wall_s()
         self.create_timer(STEP_S / self._speed, self._advance, clock=self._wall)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", qos.STATE)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
         self._diagnosed = self._wall_s(), self._time_s
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=self._wall)
 
@@ -118,11 +123,22 @@ class SimNode(Node):
         message.goals = [self._goal(images) for images in self._env.goal_images]
         self._goal_images.publish(message)
         self._goals = message
+        cameras = [
+            PlacedCamera(view, self._optical_frame(view), *optical_pose(self._world.view_matrix(view)))
+            for view in self._world.cameras
+        ]
+        self._camera_frames.tell(cameras, message.header.stamp)
 
     def _goal(self, images: np.ndarray) -> GoalImage:
         stamp = time_message(self._time_s)
-        views = zip(self._world.cameras, images, strict=True)
-        return GoalImage(views=[array_to_image(pixels, stamp, f"{view}_camera") for view, pixels in views])
+        cameras = list(self._world.cameras)
+        framed = zip(images, map(self._optical_frame, cameras), strict=True)
+        views = [array_to_image(pixels, stamp, frame) for pixels, frame in framed]
+        return GoalImage(views=views, view_names=cameras)
+
+    def _optical_frame(self, view: str) -> str:
+        """Of a camera's pictures: z forward, x right, y down (REP 103)."""
+        return own_frame(self, f"{view}_optical_frame")
 
     def _advance(self) -> None:
         """Catches up with the wall clock, but never by more than a few steps: a slow machine makes time run slower."""
@@ -156,7 +172,7 @@ class SimNode(Node):
             self._publish_images(stamp)
         if self._steps % self._video_every == 0 and self._video.get_subscription_count():
             picture = self._world.render_view("front", self._video_size_px, shadow=True)
-            self._video.publish(array_to_image(picture, stamp, "front_camera"))
+            self._video.publish(array_to_image(picture, stamp, self._optical_frame("front")))
 
     def _publish_arm(self, stamp) -> None:
         world = self._world
@@ -169,7 +185,7 @@ class SimNode(Node):
         if self._tcp_pose.get_subscription_count():
             xyz, rotation = world.tcp_pose()
             message = PoseStamped(pose=pose(xyz, rotation))
-            message.header.stamp, message.header.frame_id = stamp, "panda_link0"
+            message.header.stamp, message.header.frame_id = stamp, BASE_FRAME
             self._tcp_pose.publish(message)
 
     def _publish_images(self, stamp) -> None:
@@ -177,7 +193,7 @@ class SimNode(Node):
             self._picture_wanted_s = math.inf
         size = self._image_size_px
         for (view, (images, infos)), pixels in zip(self._images.items(), self._world.render(), strict=True):
-            image = array_to_image(pixels, stamp, f"{view}_camera")
+            image = array_to_image(pixels, stamp, self._optical_frame(view))
             images.publish(image)
             k = self._world.cameras[view].intrinsics(size)
             info = CameraInfo(header=image.header, height=size, width=size, distortion_model="plumb_bob", d=[0.0] * 5)

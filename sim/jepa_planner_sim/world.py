@@ -111,14 +111,17 @@ class World(Uncopyable):
         """Pictures of all cameras, uint8 [V, H, W, 3], in the order of `cameras`."""
         return np.stack([self.render_view(name, size_px) for name in self.cameras])
 
+    def view_matrix(self, name: str) -> list[float]:
+        """OpenGL view matrix (16 numbers, column-major) of one camera as it stands now."""
+        camera = self.cameras[name]
+        return camera.at(*self.tcp_pose()).view_matrix() if isinstance(camera, WristCamera) else self._views[name]
+
     def render_view(self, name: str, size_px: int | None = None, shadow: bool = False) -> np.ndarray:
         """Picture of one camera, uint8 [H, W, 3]."""
         size = self.image_size_px if size_px is None else size_px
         ambient, motion = self.scene.light_ambient, self.scene.motion
         flags = pybullet.ER_NO_SEGMENTATION_MASK if motion is None else 0
-        camera, view = self.cameras[name], self._views[name]
-        if isinstance(camera, WristCamera):
-            view = camera.at(*self.tcp_pose()).view_matrix()
+        view = self.view_matrix(name)
         _, _, rgba, _, bodies = self._bullet.getCameraImage(
             size, size, view, self._projections[name], renderer=pybullet.ER_TINY_RENDERER,
             flags=flags, shadow=int(shadow), lightDirection=self.scene.light_direction,

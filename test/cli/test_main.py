@@ -164,6 +164,7 @@ CALLS = {
         *("--state", "0.5", "0", "0.2", "3.14", "0", "0", "0", "0", "--out", "OUT"),
     ],
     "check plan": ["--bag", "x", "--image-topic", "t", "--at", "0", "--goal-at", "1"],
+    "robot": ["/nowhere.urdf"],
     "run": ["--sim"],
     "train": ["--data", "x", "--out", "OUT"],
 }
@@ -208,7 +209,7 @@ def test_every_verb_says_in_a_line_which_extra_it_needs(tmp_path):
     calls = [[*verb.split(), *(real.get(word, word) for word in CALLS[verb])] for verb in verbs]
     _, err = in_a_plain_installation(calls)
     cures = r"pip install 'jepa_planner\[\w+\]'|source a ROS 2 workspace"
-    for verb in verbs.keys() - {"model import", "model info"}:  # which need no extra
+    for verb in verbs.keys() - {"model import", "model info", "robot"}:  # which need no extra
         assert re.search(
             rf"^jepa-planner {verb}: .*(missing|not installed|needs).*({cures}).*\nended {verb}.* 2$", err, re.M
         )

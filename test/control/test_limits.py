@@ -1,9 +1,11 @@
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from jepa_planner.control.description_text import DescriptionText
 from jepa_planner.control.kinematics import rotation_from_rpy
 from jepa_planner.control.limits import LimitsError, SafetyLimits, shipped_config
 
@@ -50,7 +52,10 @@ def test_whole_numbers_are_taken_as_numbers(tmp_path):
     assert SafetyLimits.load(limits_file(tmp_path, linear_velocity_m_s=1)).linear_velocity_m_s == 1.0
 
 
-@pytest.mark.parametrize("name", sorted(shipped_fields().keys() - {"posture_rad"}))
+REQUIRED = sorted(field.name for field in fields(SafetyLimits) if field.default is field.default_factory is MISSING)
+
+
+@pytest.mark.parametrize("name", REQUIRED)
 def test_a_missing_limit_is_named(tmp_path, name):
     with pytest.raises(LimitsError, match=f"limits.yaml lacks {name}$"):
         SafetyLimits.load(limits_file(tmp_path, name))
@@ -61,7 +66,7 @@ def test_an_unknown_limit_is_named_with_the_known_ones(tmp_path):
         SafetyLimits.load(limits_file(tmp_path, linear_speed_m_s=0.1))
 
 
-@pytest.mark.parametrize("name", sorted(n for n, value in shipped_fields().items() if isinstance(value, float)))
+@pytest.mark.parametrize("name", sorted(name for name in REQUIRED if isinstance(shipped_fields()[name], float)))
 @pytest.mark.parametrize("value", [0.0, -0.1, float("nan"), float("inf")])
 def test_a_limit_that_limits_nothing_is_refused_by_name(tmp_path, name, value):
     with pytest.raises(LimitsError, match=f"{name} is .*expected a finite number above 0"):
@@ -145,7 +150,7 @@ def test_a_workspace_turned_inside_out_is_refused(tmp_path, corner):
         SafetyLimits.load(limits_file(tmp_path, workspace_min_m=corner))
 
 
-@pytest.mark.parametrize("bounds", [[1.0, -1.0], [0.5, 0.5], [-4.0, 1.0], [-1.0, float("nan")]])
+@pytest.mark.parametrize("bounds", [[1.0, -1.0], [0.5, 0.5], [-4.0, 3.0], [-7.0, -1.0], [-1.0, float("nan")]])
 def test_bounds_of_the_yaw_that_bound_nothing_are_refused(tmp_path, bounds):
     with pytest.raises(LimitsError, match=r"workspace_yaw_rad is .*, expected the least and the most"):
         SafetyLimits.load(limits_file(tmp_path, workspace_yaw_rad=bounds))
@@ -230,3 +235,23 @@ def test_a_point_beyond_any_face_is_outside(axis, side):
 def test_a_config_that_does_not_ship_is_named():
     with pytest.raises(FileNotFoundError, match=r"config/nothing\.yaml"):
         shipped_config("nothing.yaml")
+
+
+def test_a_description_that_comes_by_topic_is_no_file(tmp_path):
+    limits = SafetyLimits.load(limits_file(tmp_path, robot_description="topic"))
+    assert limits.robot_description is None
+    with pytest.raises(LimitsError, match="robot_description is to come by the topic; name a file to do without ROS"):
+        limits.kinematics()
+    text = DescriptionText(PANDA_URDF.read_text(), "/robot_description")
+    assert limits.kinematics(text).joint_names == SafetyLimits.panda().kinematics().joint_names
+
+
+@pytest.mark.parametrize(
+    ("now", "aim", "expected"), [(3.0, -3.0, 2 * np.pi - 3.0), (3.0, -1.0, 4.0), (-2.0, 0.0, -2.0), (0.0, 3.0, 3.0)]
+)
+def test_bounds_of_the_yaw_may_lie_on_both_sides_of_half_a_turn(tmp_path, now, aim, expected):
+    limits = SafetyLimits.load(limits_file(tmp_path, workspace_yaw_rad=[2.0, 4.0]))
+    given, there = (rotation_from_rpy(np.array([np.pi, 0.0, yaw])) for yaw in (aim, now))
+    np.testing.assert_allclose(
+        limits.clip_yaw(given, there), rotation_from_rpy(np.array([np.pi, 0.0, expected])), atol=1e-9
+    )

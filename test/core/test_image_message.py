@@ -58,9 +58,19 @@ def test_two_pixels_share_their_colour_as_bt_601_says(encoding, values):
     np.testing.assert_allclose(found.astype(int), [[[166, 8, 0], [236, 77, 44]]], atol=1)
 
 
+@pytest.mark.parametrize(("encoding", "colours"), [("nv12", [90, 200]), ("nv21", [200, 90])])
+@pytest.mark.parametrize("padding", [0, 3])
+def test_four_pixels_share_their_colour_in_planes(encoding, colours, padding):
+    rows = np.pad(np.uint8([[60, 120], [60, 120], colours]), ((0, 0), (0, padding)))
+    found = rgb_pixels(encoding, 2, 2, 2 + padding, rows.tobytes())
+    np.testing.assert_allclose(found.astype(int), [[[166, 8, 0], [236, 77, 44]]] * 2, atol=1)
+
+
 @pytest.mark.parametrize(
     ("encoding", "width", "says"),
     [
+        ("nv12", 3, "nv12 is 3 px wide, expected an even number"),
+        ("nv21", 4, "image has 32 bytes in rows of 4, expected 6 rows of at least 4 bytes"),
         ("bayer_rggb8", 2, "bayer_rggb8 is 2 x 4 px, expected at least 3 each"),
         ("yuv422", 3, "yuv422 is 3 px wide, expected an even number"),
     ],
@@ -77,7 +87,7 @@ def test_a_picture_too_small_for_its_colours_is_refused(encoding, width, says):
         ("32FC1", "take the camera's colour topic"),
         ("bayer_rggb12", "take the topic that debayer_node of image_proc publishes"),
         ("yuv444", "have the camera driver publish rgb8 or bgr8"),
-        ("nv12", "have the camera driver publish rgb8 or bgr8"),
+        ("nv24", "have the camera driver publish rgb8 or bgr8"),
         ("8UC3", "it does not say which channel is red: have the publisher call it rgb8, bgr8"),
         ("", "take the camera's colour topic"),
     ],

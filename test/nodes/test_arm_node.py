@@ -98,7 +98,7 @@ def test_an_arm_outside_its_workspace_rests_and_its_state_says_how_far_outside_i
     ("changes", "old", "new", "words"),
     [
         ({}, 'velocity="2.61"', 'velocity="0"', "panda_joint5 has the velocity limit 0 rad/s"),
-        ({"base_frame": "panda_link3"}, "", "", "base_frame 'panda_link3' is not the root"),
+        ({"base_frame": "panda_link3"}, "", "", "base_frame 'panda_link3' is not the frame"),
         ({"gripper_joints": ["panda_joint7"]}, "", "", "gripper_joints panda_joint7 lie before tcp_frame 'tcp'"),
     ],
 )

@@ -30,8 +30,8 @@ class Started:
     namespace: str
     remappings: list
     parameters: list
-    ros_arguments: list
     output: str
+    ros_arguments: list = field(default_factory=list)
     name: str = ""
     arguments: list = field(default_factory=list)
 
@@ -83,6 +83,33 @@ def test_all_nodes_run_in_one_process_by_default(launch, file, executable):
     [process] = launch(file)
     assert (process.package, process.executable, process.arguments) == ("jepa_planner", executable, [])
     assert process.ros_arguments == ["--log-level", "info"]
+
+
+@pytest.fixture
+def with_robot_state_publisher(monkeypatch):
+    """As on a machine that has it installed, and nothing else."""
+
+    def get_package_prefix(name: str) -> str:
+        return {"robot_state_publisher": "/opt/ros/jazzy"}[name]
+
+    for name, contents in {
+        "ament_index_python": {},
+        "ament_index_python.packages": {"get_package_prefix": get_package_prefix},
+        "launch_ros.parameter_descriptions": {"ParameterValue": lambda value, value_type: value_type(value)},
+    }.items():
+        module = ModuleType(name)
+        vars(module).update(contents)
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+@pytest.mark.parametrize("composed", ["true", "false"])
+def test_the_simulated_arms_links_are_published_where_that_can_be(launch, with_robot_state_publisher, composed):
+    *_, links = launch("sim.launch.py", "namespace:=left", "remap:=plan:=/plan", f"composed:={composed}")
+    assert (links.package, links.executable, links.namespace) == (*["robot_state_publisher"] * 2, "left")
+    (parameters,) = links.parameters
+    assert parameters["use_sim_time"] is True and "panda_link8" in parameters["robot_description"]
+    others = launch("planner.launch.py", f"composed:={composed}")
+    assert all(node.package == "jepa_planner" for node in others)
 
 
 def test_each_node_runs_in_its_own_process_where_that_is_asked_for(launch):

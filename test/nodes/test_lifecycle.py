@@ -10,7 +10,7 @@ from jepa_planner.nodes.arm_node import ArmNode
 from jepa_planner.nodes.conversions import array_to_image
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.mpc_node import MpcNode
-from jepa_planner.nodes.planner_node import start
+from jepa_planner.nodes.planner_node import diagnostic_statuses, start
 from jepa_planner.nodes.predictor_node import PredictorNode
 
 NODES = {"encoder_node": EncoderNode, "predictor_node": PredictorNode, "mpc_node": MpcNode, "arm_node": ArmNode}
@@ -121,10 +121,10 @@ def test_a_model_for_any_camera_looks_through_the_one_that_is_there(rig, tmp_pat
     encoder = next(thread.node for thread in rig.threads if isinstance(thread.node, EncoderNode))
     topics = [topic.topic_name for topic in encoder.subscriptions if topic.topic_name.endswith("image_raw")]
     assert topics == [f"{rig.namespace}/side/image_raw"]
-    latents = [encoder.encode([array_to_image(picture(seed))]).latent for seed in (2, 3)]
+    latents = [encoder.encode_goal([array_to_image(picture(seed))]).latent for seed in (2, 3)]
     assert latents[0].shape == latents[1].shape
     with pytest.raises(ContractError, match=r"image\.views: 2 given; this model needs 1, in order: side"):
-        encoder.encode([array_to_image(picture(1)), array_to_image(picture(2))])
+        encoder.encode_goal([array_to_image(picture(1)), array_to_image(picture(2))])
 
 
 def test_starting_a_node_that_cannot_start_names_it(rig, tmp_path):
@@ -140,25 +140,30 @@ def test_a_parameter_that_makes_no_sense_stops_the_node_at_birth(rig, parameter,
         ArmNode(**rig.options(**{parameter: value}))
 
 
+def ours(rig, message: DiagnosticArray) -> dict[str, DiagnosticStatus]:
+    """What the rig's nodes say: all robots share the topic."""
+    return diagnostic_statuses(message, rig.namespace)
+
+
 def test_every_node_tells_how_it_is(rig):
     heard: dict[str, DiagnosticStatus] = {}
     rig.robot.create_subscription(
-        DiagnosticArray, "diagnostics", lambda message: heard.update({s.name: s for s in message.status}), qos.STATE
+        DiagnosticArray, "/diagnostics", lambda message: heard.update(ours(rig, message)), qos.STATE
     )
     rig.planner()
-    rig.until(lambda: {name.split("/")[-1] for name in heard} == set(NODES))
+    rig.until(lambda: set(heard) == set(NODES))
     assert all(status.message and status.values for status in heard.values())
 
 
 def test_diagnostics_name_what_is_wrong(rig):
     heard: list[DiagnosticStatus] = []
     rig.robot.create_subscription(
-        DiagnosticArray, "diagnostics", lambda message: heard.extend(message.status), qos.STATE
+        DiagnosticArray, "/diagnostics", lambda message: heard.extend(ours(rig, message).values()), qos.STATE
     )
     rig.robot.joint_states_on = False
     rig.arm()
     rig.until(lambda: heard)
-    assert heard[-1].name.endswith("arm_node")
+    assert heard[-1].name == f"{rig.namespace.lstrip('/')}/arm_node"
     assert heard[-1].level == DiagnosticStatus.WARN
     assert heard[-1].message.startswith(f"nothing came on {rig.namespace}/joint_states")
     rig.robot.joint_states_on = True

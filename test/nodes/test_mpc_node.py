@@ -255,7 +255,7 @@ def test_a_goal_without_images_or_with_an_unknown_encoding_is_rejected(rig):
     rig.planner()
     assert not rig.send_goals().accepted
     strange = goal_of(*FAR)
-    strange.views[1].encoding = "nv21"
+    strange.views[1].encoding = "nv24"
     assert not rig.send_goals(strange).accepted
 
 
@@ -283,7 +283,7 @@ def test_pictures_of_another_aspect_than_the_goal_that_came_before_them_are_not_
     rig.robot.views, rig.robot.images_on = pictures_of(64, 48), False
     _, encoder, _ = rig.planner(composed, start_timeout_s=2 * STALE_S)
     handle = rig.send_goals(goal_of(*pictures_of(128, 72), tolerance=1e-9))
-    rig.until(lambda: encoder._goal_size is not None)
+    rig.until(lambda: encoder._goal_sizes is not None)
     rig.robot.images_on = True
     rig.until(lambda: encoder.health()[0].text == f"the image is 64 x 48 pixels and the goal 128 x 72: {SAME_CAMERA}")
     assert rig.result(handle).outcome is Outcome.STALE_IMAGE
@@ -349,7 +349,7 @@ def test_a_rollout_with_the_wrong_number_of_actions_is_refused_with_what_was_exp
         (Plan, "plan"),
         (PlanStats, "mpc_node/stats"),
         (MarkerArray, "mpc_node/markers"),
-        (DiagnosticArray, "diagnostics"),
+        (DiagnosticArray, "/diagnostics"),
         (JointTrajectory, "joint_trajectory"),
     ],
 )

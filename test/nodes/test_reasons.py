@@ -32,7 +32,7 @@ def of_two_sizes(robot) -> None:
 
 
 def in_planes(robot) -> None:
-    robot.encoding = "nv21"
+    robot.encoding = "nv24"
 
 
 def silent(robot) -> None:
@@ -53,7 +53,7 @@ def behind(robot) -> None:
     [
         (apart_in_time, "sync_tolerance_s is 0.03: {ns}/front/image_raw and {ns}/side/image_raw"),
         (of_two_sizes, "views are [[32, 32, 3], [64, 64, 3]]"),
-        (in_planes, "view front: image encoding is 'nv21', expected one of rgb8"),
+        (in_planes, "view front: image encoding is 'nv24', expected one of rgb8"),
         (silent, "nothing came on {ns}/front/image_raw, {ns}/side/image_raw"),
         (ahead, "image on {ns}/front/image_raw is stamped 0.30 s ahead of encoder_node's clock"),
         (behind, "image is stale: 5.0"),

@@ -7,15 +7,24 @@ from harness import TIMEOUT_S
 from jepa_planner.msg import GoalImages
 from jepa_planner.srv import SetUpTask, TaskStatus
 from rclpy.parameter import Parameter
+from rclpy.qos import ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.client import PlannerClient, PlannerError
-from jepa_planner.nodes.conversions import duration_message, image_to_array, seconds, time_message
+from jepa_planner.nodes.conversions import (
+    duration_message,
+    image_to_array,
+    numbers,
+    rotation_from,
+    seconds,
+    time_message,
+)
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.nodes.running import NodeThread
+from jepa_planner_sim.cameras import STANDARD_CAMERAS
 from jepa_planner_sim.sim_node import SimNode
 
 
@@ -101,7 +110,7 @@ DEFAULT_QUALITY = 10
         (Image, "front/image_raw"),
         (Image, "video/image_raw"),
         (CameraInfo, "side/camera_info"),
-        (DiagnosticArray, "diagnostics"),
+        (DiagnosticArray, "/diagnostics"),
     ],
 )
 def test_a_subscriber_of_default_quality_hears_the_simulator(rig, kind, topic):
@@ -162,9 +171,47 @@ def test_a_client_without_a_planner_says_what_is_missing(rig):
 
 
 def test_the_simulator_tells_how_it_is(rig):
-    heard = rig.listen(DiagnosticArray, "diagnostics", qos.STATE)
-    rig.until(lambda: heard)
-    (status,) = heard[-1].status
+    heard = rig.listen(DiagnosticArray, "/diagnostics", qos.STATE)
+    rig.until(lambda: any(status.name == "sim_test/sim_node" for message in heard for status in message.status))
+    status = next(one for message in heard for one in message.status if one.name == "sim_test/sim_node")
     assert status.name == "sim_test/sim_node"
     assert {"task", "simulated_s", "pace"} <= {value.key for value in status.values}
     assert status.level == DiagnosticStatus.OK or "too slow" in status.message
+
+
+def test_every_publisher_is_reliable_as_drivers_are(rig):
+    node = rig.sim
+    for topic, _ in node.get_publisher_names_and_types_by_node(node.get_name(), node.get_namespace()):
+        for info in node.get_publishers_info_by_topic(topic):
+            if (info.node_name, info.node_namespace) == (node.get_name(), node.get_namespace()):
+                assert info.qos_profile.reliability is ReliabilityPolicy.RELIABLE, topic
+
+
+@pytest.mark.parametrize("view", ["front", "side"])
+def test_pictures_and_camera_info_are_in_an_optical_frame_that_stands_where_the_camera_is(rig, view):
+    images, infos = rig.listen(Image, f"{view}/image_raw"), rig.listen(CameraInfo, f"{view}/camera_info")
+    poses = rig.listen(PoseStamped, f"sim_node/{view}/pose", qos.LATCHED)
+    rig.until(lambda: images and infos and poses)
+    frame = f"sim_test/{view}_optical_frame"
+    assert images[-1].header.frame_id == infos[-1].header.frame_id == frame
+    assert poses[-1].header.frame_id == "panda_link0"
+    size = images[-1].width
+    camera, points = STANDARD_CAMERAS[view], np.array([[0.5, 0.0, 0.0], [0.4, 0.1, 0.05], [0.6, -0.1, 0.2]])
+    rotation = rotation_from(poses[-1].pose.orientation)
+    in_camera = (points - numbers(poses[-1].pose.position)) @ rotation  # z forward, x right, y down
+    assert np.all(in_camera[:, 2] > 0.3)
+    pixels = in_camera @ np.array(infos[-1].k).reshape(3, 3).T
+    np.testing.assert_allclose(pixels[:, :2] / pixels[:, 2:], size * camera.project(points), atol=1e-3 * size)
+
+
+def test_the_frames_of_its_cameras_stand_on_tf_static(rig):
+    tf2_msgs = pytest.importorskip("tf2_msgs.msg")
+    told = rig.listen(tf2_msgs.TFMessage, "/tf_static", qos.LATCHED)
+    rig.until(lambda: told)
+    assert [(one.header.frame_id, one.child_frame_id) for one in told[-1].transforms] == [
+        ("panda_link0", f"sim_test/{view}_optical_frame") for view in ("front", "side")
+    ]
+
+
+def test_goals_name_their_views(rig):
+    assert [goal.view_names for goal in rig.sim._goals.goals] == [["front", "side"]] * len(rig.sim._goals.goals)

@@ -112,12 +112,18 @@ def test_a_models_folder_and_a_limits_file_named_in_a_file_must_be_there(user_fi
         "~/stop:=halt",
         "arm_node:plan:=/left/plan",
         "top/image_raw:=/c",
+        "/diagnostics:=diagnostics",
     ],
 )
 def test_names_that_ros_takes_are_taken(remap):
     start = Start.of(sim=False, remaps=[remap], namespace="left/arm", log_level="WARN")
     arguments = start.ros_arguments()
     assert ["-r", remap, "-r", "__ns:=/left/arm", "--log-level", "WARN"] == arguments[3:]
+
+
+def test_topics_outside_of_namespaces_are_meant_in_one_too():
+    start = Start.of(sim=False, remaps=["diagnostics:=my_diagnostics", "tf:=my_tf"], namespace="left")
+    assert start.remaps == (("/diagnostics", "my_diagnostics"), ("/tf", "my_tf"))
 
 
 def test_the_names_that_a_remap_is_compared_with_are_those_of_the_nodes():

@@ -49,11 +49,11 @@ def check_length(frames: int, least: int) -> None:
 
 def _check_ranges(states: np.ndarray) -> Iterator[Finding]:
     """Units of states [E, T+1, S]; where few episodes are wrong, which."""
-    says = states_out_of_range(STATE_CHANNELS, states)
-    wrong = [number for number, of_one in enumerate(states) if says and states_out_of_range(STATE_CHANNELS, of_one)]
+    findings = states_out_of_range(STATE_CHANNELS, states)
+    wrong = [number for number, of_one in enumerate(states) if findings and states_out_of_range(STATE_CHANNELS, of_one)]
     few = 0 < len(wrong) < len(states) / 2
     where = f" (in {len(wrong)} of {len(states)} episodes, the first is {wrong[0]})" if few else ""
-    yield from (refused(f"states: {line}{where}") for line in says)
+    yield from (refused(f"states: {line}{where}") for line in findings)
 
 
 def _check_time_step(time_step_s: float) -> Iterator[Finding]:

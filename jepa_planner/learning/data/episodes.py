@@ -119,11 +119,11 @@ def shard_settings(path: Path) -> dict[str, object]:
     Raises EpisodeError where it cannot be read.
     """
     with open_to_read(path) as file:
-        numbers = {name: _numbers(file, name) for name in ("seeds", "scenes", "motions")}
+        per_episode = {name: _numbers(file, name) for name in ("seeds", "scenes", "motions")}
         return {
             "steps": file["actions"].shape[1],
             "image size": file["images"].shape[-2],
-            **{name: None if given is None else given.tolist() for name, given in numbers.items()},
+            **{name: None if values is None else values.tolist() for name, values in per_episode.items()},
             "vary": list(as_texts(file.attrs.get("vary", ()), path)),
             "behaviour": as_texts(file.attrs.get("mix", UNNAMED_MIX), path)[0],
             "views": list(as_texts(file.attrs["views"], path)),
@@ -186,7 +186,8 @@ def _read_shard(path: Path, before: int, limit: int | None) -> Episodes:
         states, actions = (_floats(file, name, limit) for name in ("states", "actions"))
         poses = np.zeros((*states.shape[:2], 4), np.float32)
         seeds = _numbers(file, "seeds", limit)
-        numbered = {name: given for name in ("scenes", "motions") if (given := _numbers(file, name, limit)) is not None}
+        own = {name: _numbers(file, name, limit) for name in ("scenes", "motions")}
+        numbered = {name: values for name, values in own.items() if values is not None}
         frame, tcp_frame = (as_texts(file.attrs.get(name, ""), path)[0] for name in ("frame", "tcp_frame"))
         shard = Episodes(
             ImagesOnDisk.of_file(path, images.shape, version, count), states, actions,
@@ -207,7 +208,7 @@ def _numbers(file: h5py.File, name: str, limit: int | None = None) -> np.ndarray
     """A number for each episode, from a dataset or, in older files, an attribute; None: the file does not say."""
     if name not in file and name not in file.attrs:
         return None
-    numbers = first_rows(file, name, limit) if name in file else np.asarray(file.attrs[name])[:limit]
-    if numbers.dtype.kind not in "iu":
-        raise EpisodeError(f"{file.filename}: {name} are {numbers.dtype}, expected a whole number for each episode")
-    return numbers
+    values = first_rows(file, name, limit) if name in file else np.asarray(file.attrs[name])[:limit]
+    if values.dtype.kind not in "iu":
+        raise EpisodeError(f"{file.filename}: {name} are {values.dtype}, expected a whole number for each episode")
+    return values

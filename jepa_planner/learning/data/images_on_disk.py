@@ -32,8 +32,8 @@ class PictureFile:
     @staticmethod
     def version_of(path: Path) -> tuple[int, ...]:
         """Another one for any other file at the path; raises OSError where there is none."""
-        found = path.stat()
-        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+        status = path.stat()
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
     def read(self, row: int, frames: slice) -> np.ndarray:
         """Consecutive frames of an episode, uint8 [F, V, H, W, 3].

@@ -49,8 +49,8 @@ def _in_common(shard: Shard) -> dict[str, object]:
 def numbered_apart(motions: Sequence[np.ndarray]) -> np.ndarray:
     """Motions of shards, joined: those of one shard are none of another's, whatever their numbers."""
     joined, first = [], 0
-    for numbers in motions:
-        names, own = np.unique(numbers, return_inverse=True)
+    for of_shard in motions:
+        names, own = np.unique(of_shard, return_inverse=True)
         joined.append(own + first)
         first += len(names)
     return np.concatenate(joined)

@@ -122,11 +122,11 @@ def _check_left_out(axes: Axes) -> Iterator[Finding]:
         if axes.commanded[..., number].any():
             continue
         state = axes.states[number]
-        says = f"actions: {name} is 0 throughout, while {state} changes by up to {moved.max():.2g} in a step"
+        finding = f"actions: {name} is 0 throughout, while {state} changes by up to {moved.max():.2g} in a step"
         if name.endswith("rad") and moved.max() > 1.0:
-            yield warned(f"{says}: is the state in degrees?")
+            yield warned(f"{finding}: is the state in degrees?")
         elif (moved > 10 * NO_MOTION).mean() > 0.2:
-            yield warned(f"{says}: was it left out?")
+            yield warned(f"{finding}: was it left out?")
 
 
 def _check_axes(axes: Axes, states: np.ndarray) -> Iterator[Finding]:

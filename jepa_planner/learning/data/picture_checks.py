@@ -52,12 +52,12 @@ def _check_empty(name: str, mean: np.ndarray, spread: np.ndarray) -> Iterator[Fi
     if share == 0.0:
         return
     what = "black" if mean[empty].mean() < DARK else f"of one colour ({mean[empty].mean():.0f} of 255)"
-    says = f"view {name}: {empty.sum()} of {empty.size} pictures are {what}, expected 0: was the camera on?"
+    finding = f"view {name}: {empty.sum()} of {empty.size} pictures are {what}, expected 0: was the camera on?"
     if share > 0.5:
-        yield refused(says)
+        yield refused(finding)
     else:
         first = np.argwhere(empty)[0]
-        yield warned(f"{says} the first is frame {first[1]} of episode {first[0]}")
+        yield warned(f"{finding} the first is frame {first[1]} of episode {first[0]}")
 
 
 def _check_frozen(name: str, stays: np.ndarray, moving: np.ndarray) -> Iterator[Finding]:

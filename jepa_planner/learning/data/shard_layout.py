@@ -33,8 +33,8 @@ def check_room(path: Path, file: h5py.File, count: int) -> None:
     the memory of this machine.
     """
     rows = max(1, len(file["images"]))
-    numbers = sum(file[name].nbytes for name in file if name != "images" and isinstance(file[name], h5py.Dataset))
-    claimed = max(numbers * count // rows, file["images"].nbytes // rows)
+    small_bytes = sum(file[name].nbytes for name in file if name != "images" and isinstance(file[name], h5py.Dataset))
+    claimed = max(small_bytes * count // rows, file["images"].nbytes // rows)
     room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if claimed > room:
         raise EpisodeError(
@@ -48,9 +48,9 @@ def check_pictures_stored(path: Path, images: h5py.Dataset) -> None:
     if not isinstance(images, h5py.Dataset):
         raise EpisodeError(f"{path}: images is no array")
     if images.dtype != np.uint8 or images.ndim != 6 or images.shape[-1] != 3:
-        given = f"{images.dtype} {list(images.shape)}"
+        layout = f"{images.dtype} {list(images.shape)}"
         raise EpisodeError(
-            f"{path}: images are {given}, expected uint8 (0 to 255) [episodes, frames, views, height, width, 3]"
+            f"{path}: images are {layout}, expected uint8 (0 to 255) [episodes, frames, views, height, width, 3]"
         )
     if not images.size:
         raise EpisodeError(f"{path} holds no episodes: its images are {list(images.shape)}; leave it out")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,8 @@ import numpy.typing as npt
 
 from jepa_planner.control.kinematics import rotation_from_quaternion, rpy_from_rotation
 from jepa_planner.core.channel_names import OLDER_NAMES
-from jepa_planner.core.image_message import ConversionError, check_encoding, rgb_pixels
-from jepa_planner.core.picture_file import decode_picture
+from jepa_planner.core.compressed_picture import compressed_pixels
+from jepa_planner.core.image_message import ConversionError, rgb_pixels
 from jepa_planner.learning.evaluation.picture_pair import PictureError, PicturePair, change_of_state, stack_views
 
 if TYPE_CHECKING:
@@ -50,38 +49,50 @@ def pair_from_bag(
     States of the bag take the contract's channels and are checked to be in its frame. Raises PictureError naming the
     topic or the time, and ContractError.
     """
-    try:
-        from rosbags.highlevel import AnyReader, AnyReaderError
-    except ModuleNotFoundError as error:
-        raise PictureError("reading bags needs the package rosbags: pip install 'jepa_planner[bag]'") from error
     if (state is None) == (moments.state_topic is None):
         raise PictureError("a bag's arm state comes from a topic of ArmState or is given: tell one of the two")
     now_state: npt.ArrayLike | None = state
     then_state: npt.ArrayLike | None = goal_state
-    try:
-        with AnyReader([folder]) as bag:
-            image, goal = (
-                stack_views([_picture(bag, topic, at_s) for topic in moments.image_topics])
-                for at_s in (moments.at_s, moments.goal_at_s)
-            )
-            if moments.state_topic is not None:
-                times = (moments.at_s, moments.goal_at_s)
-                now_state, then_state = (_state(bag, moments.state_topic, at_s, contract) for at_s in times)
-    except (AnyReaderError, OSError) as error:
-        raise PictureError(f"{folder} cannot be read as a bag: {error}") from error
+    with _opened(folder) as bag:
+        image, goal = (
+            stack_views([_picture(bag, topic, at_s) for topic in moments.image_topics])
+            for at_s in (moments.at_s, moments.goal_at_s)
+        )
+        if moments.state_topic is not None:
+            times = (moments.at_s, moments.goal_at_s)
+            now_state, then_state = (_state(bag, moments.state_topic, at_s, contract) for at_s in times)
     now = np.asarray(now_state, np.float32)
     action = None if then_state is None else change_of_state(now, np.asarray(then_state, np.float32))
     return PicturePair(image, goal, now, action)
+
+
+def pictures_from_bag(folder: Path, image_topics: Sequence[str], times_s: Sequence[float]) -> list[list[np.ndarray]]:
+    """What the topics show at each time, uint8 RGB [H, W, 3] each: the messages nearest to so many seconds from the
+    bag's beginning. Raises PictureError naming the topic or the time.
+    """
+    with _opened(folder) as bag:
+        return [[_picture(bag, topic, at_s) for topic in image_topics] for at_s in times_s]
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[AnyReader]:
+    """A bag to read from; raises PictureError where it cannot be read."""
+    try:
+        from rosbags.highlevel import AnyReader, AnyReaderError
+    except ModuleNotFoundError as error:
+        raise PictureError("reading bags needs the package rosbags: pip install 'jepa_planner[bag]'") from error
+    try:
+        with AnyReader([folder]) as bag:
+            yield bag
+    except (AnyReaderError, OSError) as error:
+        raise PictureError(f"{folder} cannot be read as a bag: {error}") from error
 
 
 def _picture(bag: AnyReader, topic: str, at_s: float) -> np.ndarray:
     message = _nearest(bag, topic, at_s, (PIXELS, COMPRESSED))
     try:
         if message.__msgtype__ == COMPRESSED:
-            encoding = message.format.partition(";")[0]  # of what was compressed, as in "rgb8; jpeg compressed bgr8"
-            if re.match(r"(16|32|64)[USF]C", encoding):
-                check_encoding(encoding)
-            return decode_picture(BytesIO(message.data), f"on {topic} at {at_s:g} s")
+            return compressed_pixels(message.format, message.data, f"on {topic} at {at_s:g} s")
         return rgb_pixels(
             message.encoding, message.height, message.width, message.step, message.data, bool(message.is_bigendian)
         )

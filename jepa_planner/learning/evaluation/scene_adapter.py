@@ -160,9 +160,9 @@ def adapter_class(name: str) -> type[SceneAdapter]:
     """The class that MODULE:CLASS names; raises AdapterError."""
     module_name, _, class_name = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module_name), class_name)
+        adapter = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, ValueError) as error:
         raise AdapterError(f"{name!r}: {error}; expected MODULE:CLASS, a SceneAdapter that can be imported") from error
-    if not (isinstance(found, type) and issubclass(found, SceneAdapter)):
+    if not (isinstance(adapter, type) and issubclass(adapter, SceneAdapter)):
         raise AdapterError(f"{name!r} is no SceneAdapter")
-    return found
+    return adapter

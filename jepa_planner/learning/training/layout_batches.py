@@ -44,5 +44,5 @@ class LayoutBatches:
         """
         rng = np.random.default_rng([*draw_seed(self.seed, iteration), 1])
         chosen = rng.choice(len(self._variants), self.scenes)
-        numbers = np.stack([rng.choice(self._variants[scene], VARIANTS, replace=False) for scene in chosen])
-        return torch.from_numpy(self.episodes.images[numbers])
+        rows = np.stack([rng.choice(self._variants[scene], VARIANTS, replace=False) for scene in chosen])
+        return torch.from_numpy(self.episodes.images[rows])

@@ -14,7 +14,7 @@ READ_BETTER = 0.7
 
 def notes_on_predictions(errors: Sequence[float], copied: Sequence[float], of: str = "") -> tuple[str, ...]:
     """A note where imagined latents of held-out episodes are no better than copies of the last one seen."""
-    imagined, copy = (sum(found) / len(found) for found in (errors, copied))
+    imagined, copy = (sum(each) / len(each) for each in (errors, copied))
     if imagined == copy == 0.0 or imagined < copy:  # no such episode was held out
         return ()
     return (

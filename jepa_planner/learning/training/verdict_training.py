@@ -216,8 +216,8 @@ def verdict_losses(
 
     Small errors of it count squared and larger ones as they are: it matters most where the arm is nearly there.
     """
-    wanted = chances_of(batch, head.config.edges_m, settings.label_m)
-    off = -(wanted * opinion.logits.float().log_softmax(dim=-1)).sum(dim=-1).mean()
+    chances = chances_of(batch, head.config.edges_m, settings.label_m)
+    off = -(chances * opinion.logits.float().log_softmax(dim=-1)).sum(dim=-1).mean()
     arm = smooth_l1_loss(opinion.goal_states / head.state_std, batch.goal_states / head.state_std, beta=SMALL)
     return {"off": off, "arm": arm, "total": off + settings.state_weight * arm}
 

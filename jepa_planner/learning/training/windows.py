@@ -78,8 +78,8 @@ def split(episodes: Sized, held_out_share: float = 0.05) -> Split:
     count = max(1, round(len(episodes) * held_out_share))
     if len(episodes) <= count:
         raise ValueError(f"{len(episodes)} episodes cannot be split into training and held-out ones: collect more")
-    numbers = np.arange(len(episodes))
-    return Split(numbers[:-count], numbers[-count:])
+    order = np.arange(len(episodes))
+    return Split(order[:-count], order[-count:])
 
 
 def state_scaling(states: np.ndarray) -> tuple[Tensor, Tensor]:

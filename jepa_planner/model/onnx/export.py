@@ -107,9 +107,9 @@ def predictor_error(predictor: Predictor, path: Path) -> float:
     for frames in (1, 2):
         context, actions = _context(predictor, frames), 0.05 * draw(3, 2, predictor.config.action_dim)
         with torch.inference_mode():
-            given = differentiable_rollout(run, context, actions)
+            actual = differentiable_rollout(run, context, actions)
             expected = differentiable_rollout(predictor, context, actions)
-        errors.append(relative_error(given, expected))
+        errors.append(relative_error(actual, expected))
     return max(errors)
 
 

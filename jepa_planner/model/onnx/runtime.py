@@ -170,8 +170,8 @@ class OnnxRollouts:
         return torch.cat([score(differentiable_rollout(self._predictor, context, part), part) for part in parts])
 
     def _chunk_for(self, steps: int) -> int:
-        numbers = 2 * self._predictor.remembered_numbers(steps)  # of this step and the one before
-        return max(1, min(self._chunk, MEMORY_BYTES // (FLOAT32_BYTES * numbers)))
+        remembered = 2 * self._predictor.remembered_numbers(steps)  # of this step and the one before
+        return max(1, min(self._chunk, MEMORY_BYTES // (FLOAT32_BYTES * remembered)))
 
 
 def load_onnx(folder: Path, contract: Contract, chunk: int | None = None) -> tuple[OnnxEncoder, OnnxRollouts, str]:

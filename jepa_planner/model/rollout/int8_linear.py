@@ -29,5 +29,5 @@ class Int8Linear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """x uint8 [C, n, in], meaning x - ZERO -> float32 [C, n, out]."""
-        given = x, 1.0, ZERO, self._packed, self._scale, self._zeros
-        return torch.ops.onednn.qlinear_pointwise(*given, None, 1.0, 0, torch.float32, "none", [], "")
+        operands = x, 1.0, ZERO, self._packed, self._scale, self._zeros
+        return torch.ops.onednn.qlinear_pointwise(*operands, None, 1.0, 0, torch.float32, "none", [], "")

@@ -16,12 +16,12 @@ import torch
 @contextmanager
 def one_core() -> Iterator[None]:
     """Within it a torch operation that this thread begins stays on one core."""
-    given = torch.get_num_threads()
+    threads_before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(given)
+        torch.set_num_threads(threads_before)
 
 
 def planning_threads() -> int:
@@ -32,12 +32,12 @@ def planning_threads() -> int:
 @cache
 def chunk_threads(threads: int) -> Executor:
     """Threads in which a torch operation stays on one core; torch's number elsewhere remains what it was."""
-    given = torch.get_num_threads()
+    threads_before = torch.get_num_threads()
     executor = ThreadPoolExecutor(threads, "rollout", initializer=_stay_on_one_core)
     all_are_there = Barrier(threads)
     for waiting in [executor.submit(all_are_there.wait) for _ in range(threads)]:
         waiting.result()
-    torch.set_num_threads(given)
+    torch.set_num_threads(threads_before)
     return executor
 
 

@@ -111,10 +111,10 @@ def _shape(weights: Weights, part: str, name: str, dimensions: int) -> tuple[int
 
 
 def _depth(weights: Weights, part: str, blocks: str) -> int:
-    found = {match[1] for name in weights if (match := re.match(rf"{blocks}\.(\d+)\.", name))}
-    if not found:
+    blocks_seen = {match[1] for name in weights if (match := re.match(rf"{blocks}\.(\d+)\.", name))}
+    if not blocks_seen:
         raise ValueError(f"{part}: missing {blocks}.N")
-    return len(found)
+    return len(blocks_seen)
 
 
 def _heads(part: str, width: int, head_width: int) -> int:

@@ -92,6 +92,6 @@ def _read_config(path: Path) -> dict:
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: holds a {type(config).__name__}; expected the settings of a VJEPA2Model")
     for name, expected in FIXED.items():
-        if (given := config.get(name, expected)) != expected:
-            raise CheckpointError(f"{path}: {name} is {given!r}; the V-JEPA 2 encoder has {expected!r}")
+        if (value := config.get(name, expected)) != expected:
+            raise CheckpointError(f"{path}: {name} is {value!r}; the V-JEPA 2 encoder has {expected!r}")
     return config

@@ -50,12 +50,12 @@ def import_bundle(
 def work_bytes(source_model: FoundModel, dtype: torch.dtype) -> int:
     """Bytes that `import_bundle` reads to hash the sources, and writes."""
     read = sum(file.stat().st_size for file in source_model.files)
-    numbers = sum(
+    weights_count = sum(
         torch.Size(stacked_shape(parts)).numel()
         for weights in _weights(source_model).values()
         for parts in weights.values()
     )
-    return read + numbers * dtype.itemsize
+    return read + weights_count * dtype.itemsize
 
 
 def check_target(target: Path, force: bool, sources: tuple[Path, ...] = ()) -> None:

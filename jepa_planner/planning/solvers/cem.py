@@ -62,8 +62,8 @@ class CrossEntropyMethod(IterativeSolver[CemSettings]):
     def solve(self, search: Search) -> Plan:
         """See `IterativeSolver.solve`."""
         settings, space = self.settings, search.action_space
-        given = search.proposals if settings.use_warm_start else None
-        guess, others = best_guess_and_others(given, space, settings.horizon)
+        warm = search.proposals if settings.use_warm_start else None
+        guess, others = best_guess_and_others(warm, space, settings.horizon)
         mean, std = torch.zeros(settings.horizon, AXES) if guess is None else guess, search.std
         fixed = torch.cat([named_proposals(settings.seeded_candidates, space, settings.horizon), others])
         kept = fixed[:0]

@@ -119,9 +119,9 @@ def comparison_table(title: str, results: Sequence[Comparison]) -> Table:
         size = f"{result.samples} x {result.iterations}, horizon {result.horizon}"
         rows.append((f"{size}, plain float32", milliseconds(result.plain_plan_s), "1", "", "", ""))
         for fast in result.fast:
-            numbers = f"{fast.speedup:.1f}", f"{fast.peak_share:.0%}", f"{fast.energy_difference:.1e}"
+            cells = f"{fast.speedup:.1f}", f"{fast.peak_share:.0%}", f"{fast.energy_difference:.1e}"
             name, plan_ms = f"{size}, {fast.dtype}", milliseconds(fast.plan.best_s)
-            rows.append((name, plan_ms, *numbers, f"{fast.plan_difference:.1e}"))
+            rows.append((name, plan_ms, *cells, f"{fast.plan_difference:.1e}"))
     notes = (
         f"Best of {len(results[0].plain_iteration.seconds)}. Plain: one iteration, times their number; see "
         "jepa_planner/model/rollout/plain.py. Energies: before confirmation, largest difference to the plain "

@@ -85,12 +85,12 @@ class JointObjective(nn.Module):
         super().__init__()
         names = names_in(objective)
         self.objective = objective
-        numbers = encoder.config.latent_tokens * encoder.config.latent_channels
+        latent_size = encoder.config.latent_tokens * encoder.config.latent_channels
         self.encoder = encoder
         self.predictor = predictor
         instead = [PREDICTIONS[name] for name in names if name in PREDICTIONS]
         self.prediction = instead[0](encoder) if instead else NextLatent()
-        self.terms = nn.ModuleDict({name: TERMS[name].make(numbers) for name in names if name in TERMS})
+        self.terms = nn.ModuleDict({name: TERMS[name].make(latent_size) for name in names if name in TERMS})
         self.register_buffer("change_scale", torch.tensor(ARM_CHANGE_SCALE), persistent=False)
 
     def forward(

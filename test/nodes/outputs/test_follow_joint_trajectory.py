@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from controllers import ARM_ACTION, GRIPPER_ACTION, ActionRobot
+from harness import HOME_RAD, KINEMATICS, LIMITS, Rig
+from jepa_planner.msg import Plan
+from std_srvs.srv import Trigger
+
+from jepa_planner.nodes.conversions import numbers, seconds
+
+
+class ActionRig(Rig):
+    robot_class = ActionRobot
+
+    def arm(self, **parameters: object):
+        outputs = {"output": "follow_joint_trajectory", "gripper_output": "parallel_gripper_command"}
+        actions = {"arm_action": ARM_ACTION, "gripper_action": GRIPPER_ACTION}
+        return super().arm(**{**outputs, **actions, **parameters})
+
+
+@pytest.fixture
+def rig(ros, bundle):
+    rig = ActionRig(bundle)
+    yield rig
+    rig.close()
+
+
+@pytest.fixture
+def arm(rig):
+    node = rig.arm()
+    rig.until(rig.holding)
+    return node
+
+
+@pytest.fixture
+def moving(rig):
+    """An arm in the middle of a slow step."""
+    arm = rig.arm(speed_scale=0.1, joint_state_timeout_s=0.6)
+    rig.until(rig.holding)
+    rig.send_plan(1, (0.08, 0.0, 0.0))
+    rig.until(lambda: np.max(np.abs(rig.robot.q_rad - HOME_RAD)) > 0.02)
+    assert rig.state().moving
+    return arm
+
+
+def tcp(q_rad: np.ndarray) -> np.ndarray:
+    return np.array([KINEMATICS.tcp_pose(joints)[0] for joints in q_rad])
+
+
+def assert_within_limits(rig: ActionRig) -> None:
+    """What the controller made of all goals kept to the limits of joints and tcp."""
+    period_s = 0.002
+    q_rad = rig.robot.arm.sampled(period_s)
+    speed_rad_s = np.abs(np.diff(q_rad, axis=0)) / period_s
+    assert np.all(speed_rad_s <= KINEMATICS.velocity_rad_s * LIMITS.joint_velocity_scale)
+    xyz_m = tcp(q_rad)
+    velocity_m_s = np.diff(xyz_m, axis=0) / period_s
+    assert np.max(np.abs(velocity_m_s)) <= LIMITS.linear_velocity_m_s * 1.01
+    smooth = np.diff(velocity_m_s[::5], axis=0) / (5 * period_s)
+    assert np.max(np.abs(smooth)) <= LIMITS.linear_acceleration_m_s2 * 1.05
+    assert all(LIMITS.inside_workspace(xyz, tolerance_m=2e-3) for xyz in xyz_m)
+
+
+def test_a_step_is_one_goal_with_times_that_the_arm_follows_to_its_target(rig, arm):
+    plan = rig.send_plan(1, (0.06, -0.03, 0.02))
+    rig.until(lambda: rig.state().plan_id == 1 and not rig.state().moving)
+    (goal,) = rig.robot.arm.goals
+    times_s = [seconds(point.time_from_start) for point in goal.trajectory.points]
+    assert times_s[0] > 0.0
+    assert np.all(np.diff(times_s) > 0.0)
+    assert not any(goal.trajectory.points[-1].velocities)
+    target = numbers(plan.poses[0].position)
+    np.testing.assert_allclose(KINEMATICS.tcp_pose(rig.robot.q_rad)[0], target, atol=1e-3)
+    np.testing.assert_allclose(numbers(rig.state().commanded_pose.position), target, atol=1e-3)
+    assert_within_limits(rig)
+
+
+def test_setpoints_that_were_checked_are_those_that_are_sent(rig, arm):
+    rig.send_plan(1, (0.05, 0.0, 0.0))
+    rig.until(lambda: rig.robot.arm.goals)
+    last = np.array(rig.robot.arm.goals[0].trajectory.points[-1].positions)
+    rig.until(lambda: rig.state().plan_id == 1 and not rig.state().moving)
+    np.testing.assert_array_equal(arm.executive.stream.q_rad, last)
+
+
+def hold(rig: ActionRig, _) -> None:
+    rig.plans.publish(Plan(kind=Plan.KIND_HOLD))
+
+
+def stop(rig: ActionRig, _) -> None:
+    rig.robot.create_client(Trigger, "arm_node/stop").call_async(Trigger.Request())
+
+
+def deactivate(rig: ActionRig, arm) -> None:
+    rig.thread(arm).call(arm.trigger_deactivate)
+
+
+def silence(rig: ActionRig, _) -> None:
+    rig.robot.joint_states_on = False
+
+
+@pytest.mark.parametrize("brake", [hold, stop, deactivate, silence])
+def test_what_brakes_is_a_newer_goal_within_the_limits(rig, moving, brake):
+    brake(rig, moving)
+    rig.until(lambda: len(rig.robot.arm.goals) == 2)
+    rig.until(lambda: not moving.executive.moving)
+    assert rig.robot.arm.cancelled == 0
+    gone_m = np.linalg.norm(KINEMATICS.tcp_pose(rig.robot.arm.turn())[0] - KINEMATICS.tcp_pose(HOME_RAD)[0])
+    assert 0.0 < gone_m < 0.075
+    assert_within_limits(rig)
+    np.testing.assert_allclose(moving.executive.stream.q_rad, rig.robot.arm.curves[-1].q_rad[-1], atol=1e-9)
+
+
+def test_a_brake_at_full_speed_keeps_to_the_limits(rig, arm):
+    rig.send_plan(1, (0.1, 0.0, 0.0))
+    rig.until(lambda: np.max(np.abs(rig.robot.q_rad - HOME_RAD)) > 0.05)
+    rig.plans.publish(Plan(kind=Plan.KIND_HOLD))
+    rig.until(lambda: len(rig.robot.arm.goals) == 2 and not rig.state().moving)
+    assert_within_limits(rig)
