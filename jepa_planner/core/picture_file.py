@@ -68,18 +68,8 @@ def _rgb(picture: Image, kind: str | None, name: str) -> np.ndarray:
         raise PictureError(
             f"the picture {name} holds {what}, of which nobody says what white is: save it with 8 or 16 bits"
         )
-    if _may_be_transparent(picture) and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255:
+    if picture.has_transparency_data and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255:
         raise PictureError(
             f"the picture {name} is transparent in places, and no camera sees what is behind: save it without alpha"
         )
     return np.asarray(picture.convert("RGB"))
-
-
-def _may_be_transparent(picture: Image) -> bool:
-    """`has_transparency_data` of Pillow 10.1; distributions have older ones."""
-    palette = picture.palette if picture.mode == "P" else None
-    return (
-        picture.mode in ("LA", "La", "PA", "RGBA", "RGBa")
-        or "transparency" in picture.info
-        or (palette is not None and palette.mode.endswith("A"))
-    )
