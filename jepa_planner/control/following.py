@@ -113,5 +113,6 @@ class GripperFollowing:
         if now_s - self._since_s < STILL_S:
             return OK
         self._since_s = None
-        text = f"the gripper does not move: told to close to {told:.2f}, it stays at {measured:.2f} (0 open, 1 closed)"
+        at = f"told to close to {told:.2f}, it stays at {max(0.0, measured):.2f} (0 open, 1 closed)"
+        text = f"the gripper does not move: {at}"
         return Status(StatusCode.GRIPPER_NOT_FOLLOWING, f"{text}; is its controller active?")
