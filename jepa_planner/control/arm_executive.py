@@ -160,7 +160,6 @@ class ArmExecutive:
         self._last_plan_id = self.accepted_plan_id = step.plan_id
         self.moving, self._last, self._streamed_until_s = True, None, None
         self._is_adrift = False
-        self._arm_following.begin(self._measurement.xyz_m, self._measurement.rotation)
         self.course += 1
         self._enter(Mode.MOVING, f"following plan {step.plan_id}")
         return OK
@@ -266,7 +265,7 @@ class ArmExecutive:
             )
             self.moving = False
             self.rest_since_s = now_s
-            self._arm_following.end(now_s, *self.stream.pose())
+            self._arm_following.end(now_s, self.stream.pose())
             if self.mode in (Mode.MOVING, Mode.BRAKING):
                 done = f"plan {self.accepted_plan_id} done" if self.mode is Mode.MOVING else self.reason
                 self._enter(Mode.HOLDING, done)
@@ -292,11 +291,13 @@ class ArmExecutive:
         target = self.stream.clip(step.xyz_m, step.rotation, step.closure)
         if not (status := self._judge_target(step, target)).ok:
             return status
+        begins = self.stream.pose()
         try:
             duration_s = step.duration_s * self.settings.motion_share
             self.stream.follow(target.xyz_m, target.rotation, target.closure, duration_s)
         except ValueError as error:
             return Status(StatusCode.UNREACHABLE, str(error))
+        self._arm_following.begin((self._measurement.xyz_m, self._measurement.rotation), begins)
         return OK
 
     def _judge_step(self, now_s: float, step: Step) -> Status:
@@ -382,7 +383,7 @@ class ArmExecutive:
         if (measured := self.measurement) is None or not self.stream.ready:
             return
         for status in (
-            self._arm_following.judge(now_s, measured.xyz_m, measured.rotation, last_look),
+            self._arm_following.judge(now_s, (measured.xyz_m, measured.rotation), last_look),
             self._gripper_following.judge(now_s, self.stream.closure, measured.closure),
         ):
             if not status.ok and self.fault.ok:

@@ -18,6 +18,7 @@ from jepa_planner.msg import ArmState, GoalImage, Plan
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.duration import Duration
+from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
@@ -87,6 +88,8 @@ class Robot(Node):
         self.q_rad = HOME_RAD
         self.finger_m = 0.04
         self.joint_states_on = self.images_on = True
+        self.follows = self.grips = True
+        """Whether arm and gripper do what they are told."""
         self.views = [picture(1), picture(2)]
         self.image_stamp: Time | None = None
         self.arm_ahead_s, self.cameras_ahead_s = 0.0, [0.0, 0.0]
@@ -111,11 +114,13 @@ class Robot(Node):
 
     def _obey(self, message: JointTrajectory) -> None:
         self.commands.append(message)
-        self.q_rad = np.array(message.points[0].positions)
+        if self.follows:
+            self.q_rad = np.array(message.points[0].positions)
 
     def _grip(self, message: JointTrajectory) -> None:
         self.grippers.append(message)
-        self.finger_m = message.points[0].positions[0]
+        if self.grips:
+            self.finger_m = message.points[0].positions[0]
 
     def _publish_joints(self) -> None:
         if self.joint_states_on:
@@ -156,7 +161,7 @@ class Rig:
 
     def close(self) -> None:
         for thread in reversed(self.threads):
-            if thread.node is not self.robot:
+            if isinstance(thread.node, LifecycleNode):
                 thread.call(thread.node.trigger_shutdown)
             thread.stop()
         self.threads.clear()
