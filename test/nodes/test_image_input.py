@@ -13,7 +13,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import array_to_image
+from jepa_planner.nodes.conversions import array_to_image, numbers
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_executor import Outcome
 
@@ -231,3 +231,33 @@ def test_a_topic_that_carries_another_kind_of_message_is_named_with_what_was_exp
     assert result.outcome is Outcome.STALE_IMAGE
     carries = f"{rig.namespace}/cell/front carries sensor_msgs/msg/CompressedImage, expected sensor_msgs/msg/Image"
     assert carries in result.message
+
+
+class Suspicion:
+    """Stands for the judge of moments, whose own tests are test/model/test_view_mixups.py."""
+
+    def __init__(self) -> None:
+        self.tcps_m: list[np.ndarray] = []
+
+    def judge(self, pictures: np.ndarray, latent: object, tcp_m: np.ndarray) -> str:
+        self.tcps_m.append(tcp_m)
+        return "front and side look swapped"
+
+
+@pytest.mark.parametrize("composed", [True, False], ids=["composed", "apart"])
+def test_views_that_look_mixed_up_end_the_goal_by_name_and_the_arm_is_judged_where_it_rests(rig, monkeypatch, composed):
+    suspicion = Suspicion()
+    monkeypatch.setattr(EncoderNode, "_mixup_check", lambda node: suspicion)
+    rig.planner(composed, **START)
+    result = rig.result(rig.send_goals(ENDLESS))
+    assert result.outcome is Outcome.STALE_IMAGE
+    assert "encoder_node: front and side look swapped" in result.message
+    assert rig.commands_settle() == 0
+    np.testing.assert_allclose(suspicion.tcps_m[0], numbers(rig.state().pose.position), atol=1e-3)
+    assert len(suspicion.tcps_m) == 1
+
+
+def test_without_statistics_or_when_told_so_views_are_not_judged(rig):
+    encoder, given = encoder_of(rig)
+    rig.until(lambda: given)
+    assert encoder._mixups is None
