@@ -233,7 +233,7 @@ class Adjustment:
         if "lens" in self._place:
             slopes[:, :, self._place["lens"]] += by_lens / self._noise.corner_px
         left = [(seen - self._pixels).ravel() / self._noise.corner_px]
-        rows = [slopes.reshape(2 * count, -1)]
+        rows: list[np.ndarray] = [slopes.reshape(2 * count, -1)]
         if self._arm:
             weights = np.tile(1.0 / self._noise.arm(), len(self._arm))
             part = np.eye(self._count)[self._place[f"arm {self._arm[0]}"].start :]

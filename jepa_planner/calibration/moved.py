@@ -111,7 +111,7 @@ def _refuse(before: np.ndarray, now: np.ndarray, found: int) -> NoReturn:
 
 def _matches(before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pixels of features in both pictures, [N, 2] each."""
-    finder = cv2.SIFT_create(2000)
+    finder = cv2.SIFT.create(2000)
     found = [
         finder.detectAndCompute(cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY), None)
         for picture in (before, now)

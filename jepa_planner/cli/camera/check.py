@@ -52,14 +52,16 @@ def main(args: argparse.Namespace) -> int:
     cameras = load(path)
     if (camera := cameras.get(args.view)) is None:
         raise CheckError(f"{path} has no view {args.view}; it has {', '.join(cameras) or 'none'}")
+    picture: np.ndarray | None = None
+    tcp: np.ndarray | None = None
     if args.live:
         from jepa_planner.cli.camera.live import one_sample
 
         picture, tcp = one_sample(args)
     elif args.picture is None:
         raise CheckError("give a picture from the camera, a folder of samples, or --live")
-    else:
-        picture, tcp = None if args.picture.is_dir() else read_picture(args.picture), None
+    elif not args.picture.is_dir():
+        picture = read_picture(args.picture)
     sightings, why = _sightings(args, camera, picture, tcp)
     by_pixels = not sightings
     if sightings:
