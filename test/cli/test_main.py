@@ -153,6 +153,7 @@ CALLS = {
     "bench": [],
     "collect": ["OUT"],
     "demo": [],
+    "doctor": ["--model", "/nowhere"],
     "eval": ["--task", "reach"],
     "model export": [],
     "model out-of-distribution": ["--data", "x"],
@@ -209,7 +210,7 @@ def test_every_verb_says_in_a_line_which_extra_it_needs(tmp_path):
     calls = [[*verb.split(), *(real.get(word, word) for word in CALLS[verb])] for verb in verbs]
     _, err = in_a_plain_installation(calls)
     cures = r"pip install 'jepa_planner\[\w+\]'|source a ROS 2 workspace"
-    for verb in verbs.keys() - {"model import", "model info", "robot"}:  # which need no extra
+    for verb in verbs.keys() - {"model import", "model info", "robot", "doctor"}:  # which need no extra
         assert re.search(
             rf"^jepa-planner {verb}: .*(missing|not installed|needs).*({cures}).*\nended {verb}.* 2$", err, re.M
         )

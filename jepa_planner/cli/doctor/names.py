@@ -1,0 +1,98 @@
+"""The names that the planner's nodes use, in full, as ROS 2 would make them of namespace and remaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from jepa_planner.cli.doctor.heard import Settings, Use
+from jepa_planner.nodes import qos
+from jepa_planner.nodes.image_input import TRANSPORTS
+
+Remaps = Iterable[tuple[str, str]]
+DESCRIPTION = "robot_description"
+SETPOINTS = {
+    "joint_trajectory": ("joint_trajectory", "trajectory_msgs/msg/JointTrajectory"),
+    "twist": ("twist_command", "geometry_msgs/msg/TwistStamped"),
+    "pose": ("pose_command", "geometry_msgs/msg/PoseStamped"),
+}
+"""Topic and type of what arm_node sends, by its parameter `output`."""
+
+
+def full_name(name: str, node: str, namespace: str = "", remaps: Remaps = ()) -> str:
+    """A name that a node uses, with its namespace; the first remap that fits replaces it.
+
+    Remaps are FROM and TO; FROM may begin with NODE: and is then for that node alone.
+    """
+    expanded = _expand(name, node, namespace)
+    for old, new in remaps:
+        whose, _, plain = old.rpartition(":")
+        if whose in ("", node) and _expand(plain, node, namespace) == expanded:
+            return _expand(new, node, namespace)
+    return expanded
+
+
+def _expand(name: str, node: str, namespace: str) -> str:
+    place = f"/{namespace.strip('/')}".rstrip("/")
+    if name.startswith("/"):
+        return name
+    return f"{place}/{node}/{name[2:]}" if name.startswith("~/") else f"{place}/{name}"
+
+
+def uses(
+    settings: Settings, views: Sequence[str], namespace: str = "", remaps: Remaps = (), described: bool = True
+) -> tuple[Use, ...]:
+    """All names by which the planner hears a robot and moves it; views: of its model, in order. described: whether a
+    file describes the arm, and not the topic robot_description.
+
+    Raises ValueError where `image_topics` names another number of topics than the model has views.
+    """
+    remaps = list(remaps)
+    topics = [topic for topic in settings["encoder_node"]["image_topics"] if topic]
+    topics = topics or [f"{view}/image_raw" for view in views]
+    if len(topics) != len(views):
+        raise ValueError(f"image_topics names {len(topics)} topics; this model needs {len(views)}: {', '.join(views)}")
+    kind, ending = TRANSPORTS[settings["encoder_node"]["image_transport"]]
+    pictures = f"sensor_msgs/msg/{kind.__name__}"
+    setpoints, commands = SETPOINTS[settings["arm_node"]["output"]]
+    by_topic = () if described else (("arm_node", DESCRIPTION, "std_msgs/msg/String", False, qos.LATCHED, ""),)
+    table = (
+        *(("encoder_node", topic, pictures, False, qos.SENSOR, ending) for topic in topics),
+        ("arm_node", "joint_states", "sensor_msgs/msg/JointState", False, qos.SENSOR, ""),
+        *by_topic,
+        ("arm_node", setpoints, commands, True, qos.COMMAND, ""),
+        ("arm_node", "gripper_command", "trajectory_msgs/msg/JointTrajectory", True, qos.COMMAND, ""),
+        ("arm_node", "arm_state", "jepa_planner/msg/ArmState", True, qos.STATE, ""),
+        ("mpc_node", "plan", "jepa_planner/msg/Plan", True, qos.COMMAND, ""),
+    )
+    return tuple(
+        Use(node, name, full_name(name, node, namespace, remaps) + ending, kind, sends, quality, ending)
+        for node, name, kind, sends, quality, ending in table
+    )
+
+
+def as_run(uses: Sequence[Use], ends: Mapping[tuple[str, bool], Mapping[str, Sequence[str]]]) -> tuple[Use, ...]:
+    """The same with the names under which running nodes use them, where these can be told apart.
+
+    ends: topics with their types, by node and whether it sends. A node that is started with remaps is understood so
+    without being told of them again.
+    """
+    found = list(uses)
+    for (node, sends), topics in ends.items():
+        mine = [use for use in found if (use.node, use.sends) == (node, sends)]
+        for kind in {use.type for use in mine}:
+            missing = [use for use in mine if use.type == kind and use.topic not in topics]
+            expected = {use.topic for use in mine}
+            strange = [topic for topic, types in topics.items() if kind in types and topic not in expected]
+            for use, topic in _matched(missing, strange):
+                found[found.index(use)] = replace(use, topic=topic)
+    return tuple(found)
+
+
+def _matched(missing: Sequence[Use], strange: Sequence[str]) -> list[tuple[Use, str]]:
+    """One of each, or those whose names have the key's first part in them; nothing where that is no clear match."""
+    if len(missing) == len(strange) == 1:
+        return [(missing[0], strange[0])]
+    pairs = [(use, topic) for use in missing for topic in strange if use.key.split("/")[0] in topic]
+    is_clear = len(pairs) == len({use.key for use, _ in pairs}) == len({topic for _, topic in pairs})
+    return pairs if is_clear else []
