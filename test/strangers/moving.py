@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +24,12 @@ from jepa_planner.nodes.running import NodeThread
 
 PREFIX = "ur_"
 LIMITS = {
-    "tcp_frame": f"{PREFIX}grasp_point",
+    "joint_prefix": PREFIX,
+    "base_frame": "base_link",
+    "tcp_frame": "grasp_point",
+    "gripper_joints": ["robotiq_85_left_knuckle_joint"],
+    "gripper_open": 0.0,
+    "gripper_closed": 0.8,
     "workspace_min_m": [0.30, -0.20, 0.05],
     "workspace_max_m": [0.60, 0.30, 0.45],
     "workspace_yaw_rad": [-3.0, 3.0],
@@ -46,10 +51,9 @@ LIMITS = {
 class MovingBench(Node):
     """Sends plans, hears the arm's state, and asks the robot's physics what it did."""
 
-    def __init__(self, folder: Path, settings: dict) -> None:
+    def __init__(self, folder: Path, gripper_closed: float, whole_motions: bool) -> None:
         super().__init__("plans", use_global_arguments=False)
-        self.folder, self.gripper_closed = folder, settings["gripper_closed"]
-        self.whole_motions = settings.get("output") == "follow_joint_trajectory"
+        self.folder, self.gripper_closed, self.whole_motions = folder, gripper_closed, whole_motions
         self.state: ArmState | None = None
         self._number = 0
         self._plans = self.create_publisher(Plan, "plan", qos.COMMAND)
@@ -88,7 +92,7 @@ class MovingBench(Node):
         now = self.get_clock().now().to_msg()
         closure = self.state.closure_commanded if closure is None else closure
         plan = Plan(id=self._number, kind=kind, observed_at=now, gripper_closure=[float(closure)])
-        plan.header.stamp, plan.header.frame_id = now, f"{PREFIX}base_link"
+        plan.header.stamp, plan.header.frame_id = now, "base_link"
         plan.valid_for, plan.time_step = duration_message(1.0), duration_message(takes_s)
         plan.poses = [Pose(position=point(xyz_m), orientation=self.state.commanded_pose.orientation)]
         self._plans.publish(plan)
@@ -105,34 +109,29 @@ class MovingBench(Node):
         self.state = message
 
 
-def write_limits(folder: Path) -> SafetyLimits:
-    """A limits file for the robot's own description."""
+def write_limits(folder: Path, changes: Mapping[str, object]) -> SafetyLimits:
+    """A limits file for the robot's own description; its driver puts a prefix before the names."""
     urdf, file = folder / "ur5e.urdf", folder / "limits.yaml"
-    command = [sys.executable, ROBOTS / "ur5e_mujoco.py", "--prefix", PREFIX, "--write-urdf", urdf]
+    command = [sys.executable, ROBOTS / "ur5e_mujoco.py", "--write-urdf", urdf]
     subprocess.run(command, check=True, timeout=60)
-    file.write_text(yaml.safe_dump({"robot_description": str(urdf)} | LIMITS))
+    file.write_text(yaml.safe_dump({"robot_description": str(urdf)} | LIMITS | dict(changes)))
     return SafetyLimits.load(file)
 
 
 @contextmanager
-def ur5e_bench(folder: Path, *options: str, **parameters: object) -> Iterator[MovingBench]:
+def ur5e_bench(
+    folder: Path, *options: str, limits: Mapping[str, object] = {}, **parameters: object
+) -> Iterator[MovingBench]:
     """The robot and arm_node, each a process on a core of its own; ROS is initialised."""
-    write_limits(folder)
-    arm = {
-        "limits_file": str(folder / "limits.yaml"),
-        "base_frame": f"{PREFIX}base_link",
-        "gripper_joints": [f"{PREFIX}robotiq_85_left_knuckle_joint"],
-        "gripper_open": 0.0,
-        "gripper_closed": 0.8,
-        **parameters,
-    }
+    gripper_closed = write_limits(folder, limits).gripper_closed
+    arm = {"limits_file": str(folder / "limits.yaml"), **parameters}
     file = folder / "ur5e.yaml"
     file.write_text(yaml.safe_dump({"/**/arm_node": {"ros__parameters": arm}}))
     node = [sys.executable, "-m", "jepa_planner.nodes.arm_node", "--ros-args", "--params-file", file]
     remap = ["-r", "joint_trajectory:=/scaled_joint_trajectory_controller/joint_trajectory"]
     robot = [sys.executable, ROBOTS / "ur5e_mujoco.py", "--prefix", PREFIX, *options]
     with processes(folder, arm_node=[*on_core(0), *node, *remap], robot=[*on_core(1), *robot]):
-        bench = MovingBench(folder, arm)
+        bench = MovingBench(folder, gripper_closed, "output" in parameters)
         try:
             until(bench.at_rest, "arm that can be moved")
             yield bench

@@ -101,16 +101,16 @@ class PandaBench:
 @contextmanager
 def panda_bench(folder: Path, *options: str) -> Iterator[PandaBench]:
     """Robot and planner, each in processes of its own on a core of its own; ROS is initialised."""
-    urdf = folder / "fr3.urdf"
-    urdf.write_text(shipped_config("panda.urdf").read_text().replace('"panda_joint', f'"{PREFIX}joint'))
-    limits = yaml.safe_load(shipped_config("panda_limits.yaml").read_text()) | {"robot_description": str(urdf)}
+    shipped = shipped_config("panda_limits.yaml")
+    fingers = {f"{PREFIX}finger_joint{number}": f"panda_finger_joint{number}" for number in (1, 2)}
+    limits = yaml.safe_load(shipped.read_text()) | {
+        "robot_description": str(shipped.parent / "panda.urdf"),
+        "joints": {f"{PREFIX}joint{number}": f"panda_joint{number}" for number in range(1, 8)} | fingers,
+    }
     (folder / "limits.yaml").write_text(yaml.safe_dump(limits))
     parameters = {
-        "/**/arm_node": {
-            "limits_file": str(folder / "limits.yaml"),
-            "gripper_joints": [f"{PREFIX}finger_joint1", f"{PREFIX}finger_joint2"],
-        },
-        "/**/encoder_node": {"image_topics": list(IMAGE_TOPICS), "sync_tolerance_s": 0.04},
+        "/**/arm_node": {"limits_file": str(folder / "limits.yaml")},
+        "/**/encoder_node": {"image_topics": list(IMAGE_TOPICS), "crop": [80, 0, 480, 480]},
     }
     file = folder / "panda.yaml"
     file.write_text(yaml.safe_dump({node: {"ros__parameters": values} for node, values in parameters.items()}))

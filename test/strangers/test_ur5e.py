@@ -25,7 +25,7 @@ def limits(robot) -> SafetyLimits:
 
 
 FASTER = 1.1
-"""Motors lag and catch up; where setpoints come late and then at once they do so faster, but not faster than they may."""
+"""Motors lag and catch up; they do so faster where setpoints come late and then at once, as the robot allows."""
 SETTINGS = {
     "setpoints": {},
     "whole motions": {
@@ -43,9 +43,10 @@ def robot(request, ros, tmp_path_factory) -> Iterator[MovingBench]:
     """Setpoints suit a controller that goes on from its last command; whole motions suit one of default settings."""
     gripper, closed = GRIPPERS[request.param]
     given = {"gripper_output": gripper, "gripper_action": "/robotiq_gripper_controller/gripper_cmd"}
-    given |= {"gripper_closed": closed}
     folder = tmp_path_factory.mktemp("ur5e")
-    with ur5e_bench(folder, *DRIVER[gripper], **SETTINGS[request.param], **given) as bench:
+    with ur5e_bench(
+        folder, *DRIVER[gripper], limits={"gripper_closed": closed}, **SETTINGS[request.param], **given
+    ) as bench:
         yield bench
 
 

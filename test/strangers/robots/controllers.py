@@ -71,13 +71,13 @@ class TrajectoryController:
             node, FollowJointTrajectory, f"{name}/follow_joint_trajectory", self._judge, self._begin
         )
 
-    def update(self, q: np.ndarray, dq: np.ndarray) -> np.ndarray:
-        """The positions to command now."""
+    def update(self, q: np.ndarray, dq: np.ndarray, now_s: float) -> np.ndarray:
+        """The positions to command in the cycle of a time (s since the epoch)."""
         self._q, self._dq = q, dq
         if self.goals.cancelling:
             self.follower.hold(q)
             self._end("canceled", 0, "cancelled")
-        command, ended = self.follower.update(self._now_s(), q)
+        command, ended = self.follower.update(now_s, q)
         if ended is not None:
             self._end("abort" if ended else "succeed", ended, "" if ended == 0 else "out of tolerance")
         return command
@@ -152,7 +152,7 @@ class GripperController:
         self.goals = CyclicActionServer(node, self._kind, f"{name}/gripper_cmd", self._judge, self._begin)
 
     def update(self, position: float, now_s: float) -> float:
-        """The position to command now."""
+        """The position to command in the cycle of a time (s since the epoch)."""
         if self.goals.active is None or abs(position - self._seen) > 0.1 * self._tolerance:
             self._seen, self._moved_s = position, now_s
         if self.goals.cancelling:

@@ -237,7 +237,7 @@ class Driver(Node):
         self.create_service(Trigger, "/bench/set_scene", self._on_set_scene)
         self._hand_target = OPEN_M
         self._cycles = 0
-        self._due_s = time.monotonic()
+        self._due_s, self._epoch_s = time.monotonic(), time.time() - time.monotonic()
         self.create_timer(CYCLE_S, self._on_timer)
 
     def _on_timer(self) -> None:
@@ -251,10 +251,11 @@ class Driver(Node):
         server, arm = self._bodies.server, self._bodies.arm
         joints = pybullet.getJointStates(arm, (*ARM, *FINGERS), physicsClientId=server)
         q, dq = (np.array([joint[part] for joint in joints]) for part in (0, 1))
-        command = self._arm.update(q[:7], dq[:7])
+        now_s = self._epoch_s + self._due_s
+        command = self._arm.update(q[:7], dq[:7], now_s)
         moving, by_action = self._hand.follower.moving, self._gripper.goals.active is not None
-        by_topic = self._hand.update(q[7:8], dq[7:8])[0]
-        target = self._gripper.update(float(q[7]), time.time())
+        by_topic = self._hand.update(q[7:8], dq[7:8], now_s)[0]
+        target = self._gripper.update(float(q[7]), now_s)
         if by_action:
             self._hand_target = target
         elif moving:

@@ -145,7 +145,7 @@ class Driver(Node):
         self.create_service(Trigger, "/bench/measured", self._on_measured)
         self._forget()
         self.lock = threading.Lock()
-        self._cycles, self._due_s = 0, time.monotonic()
+        self._cycles, self._due_s, self._epoch_s = 0, time.monotonic(), time.time() - time.monotonic()
         self.create_timer(TIMER_S, self._on_timer)
 
     def sticks(self) -> np.ndarray:
@@ -168,9 +168,9 @@ class Driver(Node):
 
     def _cycle(self) -> None:
         q, dq = self.data.qpos[self._places].copy(), self.data.qvel[self._speeds].copy()
-        finger = float(self.data.qpos[self._finger])
-        self.data.ctrl[: len(JOINTS)] = self._arm.update(q, dq)
-        self.data.ctrl[len(JOINTS)] = 255.0 * self._gripper.update(finger, time.time()) / 0.8
+        finger, now_s = float(self.data.qpos[self._finger]), self._epoch_s + self._due_s
+        self.data.ctrl[: len(JOINTS)] = self._arm.update(q, dq, now_s)
+        self.data.ctrl[len(JOINTS)] = 255.0 * self._gripper.update(finger, now_s) / 0.8
         mujoco.mj_step(self.model, self.data)
         self._cycles += 1
         self._note(q, dq, finger)
