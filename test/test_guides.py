@@ -95,7 +95,7 @@ def test_every_topic_and_service_is_named():
 def shown(default: object) -> str:
     """A default as guides write it."""
     if isinstance(default, list):
-        return ", ".join(default)
+        return ", ".join(map(str, default))
     return str(default).lower() if isinstance(default, bool) else str(default).removesuffix(".0")
 
 

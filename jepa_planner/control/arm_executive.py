@@ -20,12 +20,21 @@ CLOCK_TOLERANCE_S = 0.05
 MAX_SKIPPED_SETPOINTS = 1000
 BEGUN_BEFORE_ANSWER_S = 0.02
 """An arm that takes a whole motion begins it so long, at most, before its answer is heard."""
+BRAKE_WHOLE_S = 0.2
+"""A whole motion is braked so long at least, since it is not known to some 0.03 s how far the arm has got: a harder
+brake could ask for more than the limits. One that ends sooner by itself is not braked.
+"""
 CLOSURE_TOLERANCE = 1e-6
 JOINT_TOLERANCE_RAD = 0.1
 """How far beyond its limit a joint may be found; further, joint states are of another robot or in degrees."""
 RESYNC_ANGLE_RAD = 0.02
 """A resting arm with a joint further away than this was moved by others, though its tcp be in place."""
 _SNAP = 0.02
+FAULTS = (
+    *(StatusCode.OK, StatusCode.ARM_NOT_FOLLOWING, StatusCode.GRIPPER_NOT_FOLLOWING, StatusCode.NOBODY_LISTENS),
+    StatusCode.ARM_CONTESTED,
+)
+"""Why an arm takes no steps though it could; in the order of the numbers in jepa_planner/msg/ArmState."""
 
 
 class Mode(IntEnum):
@@ -388,10 +397,15 @@ class ArmExecutive:
         return float(np.linalg.norm(self.stream.pose()[0] - self._measurement.xyz_m))
 
     def _brake(self, mode: Mode, reason: str) -> None:
-        self.stream.brake()
+        self._enter(mode, reason)
+        if not (self.settings.takes_whole_motions and self.moving):
+            self.stream.brake()
+        elif len(self.stream.way()) * self.stream.period_s > BRAKE_WHOLE_S:
+            self.stream.brake(BRAKE_WHOLE_S)
+        else:
+            return
         self._last = None
         self.course += 1
-        self._enter(mode, reason)
 
     def _enter(self, mode: Mode, reason: str) -> None:
         self.mode, self.reason = mode, reason

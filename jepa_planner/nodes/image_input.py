@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from jepa_planner.core.framing import Framing, framings
 from jepa_planner.core.image_message import ConversionError
 from jepa_planner.core.rectification import Lens
-from jepa_planner.nodes.conversions import compressed_to_array, image_to_array
+from jepa_planner.nodes.conversions import picture_to_array
 from jepa_planner.nodes.parameters import Parameter, Parameters
 
 TRANSPORTS = {"raw": (Image, ""), "compressed": (CompressedImage, "/compressed")}
@@ -87,7 +87,7 @@ class ImageInput:
         if self.lacking:
             raise ConversionError(self.lacking)
         try:
-            came = _decoded(message)
+            came = picture_to_array(message)
             size_px = came.shape[1], came.shape[0]
             return self._seen(came, size_px), size_px
         except ConversionError as error:
@@ -114,7 +114,3 @@ def image_inputs(
 def info_topic(image_topic: str) -> str:
     """Where image_transport puts the camera_info of an image topic: beside it."""
     return f"{image_topic.rpartition('/')[0]}/camera_info"
-
-
-def _decoded(message: Picture) -> np.ndarray:
-    return compressed_to_array(message) if isinstance(message, CompressedImage) else image_to_array(message)

@@ -134,11 +134,9 @@ class TrajectoryController(Controller):
 
     def sampled(self, period_s: float = 0.001) -> np.ndarray:
         """All that it did since its first goal, joint positions [times, joints]."""
-        ends_s = [curve.began_s for curve in self.curves[2:]]
-        last = self.curves[-1]
-        ends_s.append(last.began_s + last.times_s[-1] + 0.02)
-        times = zip(self.curves[1:], ends_s, strict=True)
-        return np.array([curve.at(t)[0] for curve, end_s in times for t in np.arange(curve.began_s, end_s, period_s)])
+        began_s, last = [curve.began_s for curve in self.curves], self.curves[-1]
+        times_s = np.arange(began_s[1], last.began_s + last.times_s[-1] + 0.02, period_s)
+        return np.array([self.curves[np.searchsorted(began_s, t, side="right") - 1].at(t)[0] for t in times_s])
 
 
 class GripperController(Controller):
