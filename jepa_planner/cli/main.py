@@ -23,8 +23,8 @@ VERBS_GROUP = "jepa_planner.verbs"
 MODULES = {"import": "import_model"}
 """Modules of verbs that cannot be module names, because Python keeps the word."""
 _EXTRA_OF = {
-    **dict.fromkeys(("gymnasium", "pybullet", "pybullet_data", "pybullet_utils", "joblib"), "sim"),
-    **dict.fromkeys(("imageio", "imageio_ffmpeg"), "sim"),
+    **dict.fromkeys(("gymnasium", "pybullet", "pybullet_data", "pybullet_utils"), "sim"),
+    **dict.fromkeys(("imageio_ffmpeg", "joblib"), "sim"),
     **dict.fromkeys(("h5py", "matplotlib"), "train"),
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "onnx"),
     **dict.fromkeys(("dask", "distributed"), "cluster"),

@@ -19,13 +19,14 @@ from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.running import Composition
 
-LISTENS_S = "0.6"
+LISTENS_S = "0.5"
 
 
 @pytest.fixture(autouse=True)
 def on_this_machine(monkeypatch):
     """Nodes find each other at once, and the process of the tests goes on at its own pace."""
     monkeypatch.setattr(listening, "LEAST_S", 0.2)
+    monkeypatch.setattr(listening, "QUIET_S", 0.25)
     monkeypatch.setattr(system, "POLITE", 0)
 
 
