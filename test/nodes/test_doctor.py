@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from harness import FINGERS, picture
+from harness import FINGERS, picture, under_way
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image, JointState
@@ -19,13 +19,14 @@ from jepa_planner.nodes.mpc_node import MpcNode
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.running import Composition
 
-LISTENS_S = "0.6"
+LISTENS_S = "0.5"
 
 
 @pytest.fixture(autouse=True)
 def on_this_machine(monkeypatch):
     """Nodes find each other at once, and the process of the tests goes on at its own pace."""
     monkeypatch.setattr(listening, "LEAST_S", 0.2)
+    monkeypatch.setattr(listening, "QUIET_S", 0.25)
     monkeypatch.setattr(system, "POLITE", 0)
 
 
@@ -182,6 +183,14 @@ def test_a_planner_that_runs_is_asked_for_its_parameters_and_states(rig, doctor,
     findings = doctor()
     assert f"{rig.namespace}/encoder_node is inactive" in of(findings, "nodes")
     assert rig.robot.commands == []
+
+
+def test_a_planner_that_works_for_a_goal_is_let_alone(rig, doctor):
+    rig.planner()
+    handle = under_way(rig)
+    assert "the planner works for a goal now" in of(doctor(seconds="1.2"), "dry run", "green")
+    rig.ask(handle.cancel_goal_async)
+    rig.result(handle)
 
 
 def test_a_planner_in_another_namespace_is_found(rig, doctor):

@@ -7,13 +7,11 @@ from typing import Any
 
 from jepa_planner.cli.doctor.findings import Finding, green, red, yellow
 from jepa_planner.cli.doctor.heard import Controller, Endpoint, Heard, Topic, Use
+from jepa_planner.cli.doctor.names import ARM, GRIPPER
 from jepa_planner.nodes.image_input import TRANSPORTS
 
 SHOWN = 4
 """Of names that might be meant."""
-COMMANDS = ("joint_trajectory", "twist_command", "pose_command", "gripper_command")
-"""What goes nowhere where nobody listens."""
-GRIPPER_ACTIONS = ("control_msgs/action/GripperCommand", "control_msgs/action/ParallelGripperCommand")
 
 
 def names(heard: Heard) -> list[Finding]:
@@ -29,7 +27,7 @@ def _elsewhere(use: Use, heard: Heard) -> list[Finding]:
     """Whether the planner that runs uses another name, one that could not be guessed."""
     own = f"{heard.namespace}/{use.node}"
     side = "publishers" if use.sends else "listeners"
-    if own not in [node.name for node in heard.running if node.state == "active"]:
+    if use.is_action or own not in [node.name for node in heard.running if node.state == "active"]:
         return []
     if own in [end.node for end in getattr(heard.topic(use.topic), side)]:
         return []
@@ -72,6 +70,8 @@ def _unpublished(use: Use, heard: Heard) -> Finding:
 
 
 def _output(use: Use, heard: Heard) -> list[Finding]:
+    if use.is_action:
+        return [] if heard.nothing_runs else [_action(use, heard)]
     topic = heard.topic(use.topic)
     own = f"{heard.namespace}/{use.node}"
     findings: list[Finding] = []
@@ -87,7 +87,7 @@ def _output(use: Use, heard: Heard) -> list[Finding]:
         findings.append(
             red(use.key, f"{len(topic.publishers)} nodes called {own} publish {use.topic}", "end all but one")
         )
-    if use.key not in COMMANDS or heard.nothing_runs:
+    if not use.commands or heard.nothing_runs:
         return findings
     if not topic.listeners:
         return [*findings, _unheard(use, heard)]
@@ -102,12 +102,26 @@ def _unheard(use: Use, heard: Heard) -> Finding:
     text = f"nobody listens on {use.topic}"
     if near:
         text += f"; there are listeners on {', '.join(near[:SHOWN])}"
-    if use.key == "gripper_command" and not near:
-        servers = [name for name, types in heard.actions.items() if set(types) & set(GRIPPER_ACTIONS)]
-        if servers:
-            how = "let a small node pass `gripper_command` on to the action"
-            return red(use.key, f"{text}; the gripper takes the action {servers[0]}", how)
+    for parameter, table in (("output", ARM), ("gripper_output", GRIPPER)):
+        for output, (key, kind) in table.items():
+            servers = [name for name, types in heard.actions.items() if kind in types]
+            if use.key in [topic for topic, _ in table.values()] and servers and not near:
+                how = f"set {parameter} of arm_node to {output}, and {key} to {servers[0]}"
+                return red(use.key, f"{text}; the action {servers[0]} is there", how)
     return red(use.key, text, _remap(use, near) or f"start the controller that takes {use.type}")
+
+
+def _action(use: Use, heard: Heard) -> Finding:
+    """Whether the action that takes the commands has a server of its type."""
+    types = heard.actions.get(use.topic, ())
+    if use.type in types:
+        return green(use.key, f"{use.topic} has a server")
+    if types:
+        text = f"{use.topic} is {', '.join(types)}; the planner sends {use.type}"
+        return red(use.key, text, "choose the output of arm_node that the controller takes")
+    near = [name for name, kinds in heard.actions.items() if use.type in kinds]
+    text = f"{use.topic} has no server" + (f", {', '.join(near[:SHOWN])} has" if near else "")
+    return red(use.key, text, f"set {use.key} to {near[0]}" if near else f"start the controller that takes {use.type}")
 
 
 def _others(use: Use, heard: Heard, side: str) -> list[str]:
@@ -209,7 +223,7 @@ def controllers(heard: Heard, apt: str) -> list[Finding]:
         return [yellow("controllers", text, f"sudo apt install {apt}, or look: ros2 control list_controllers")]
     findings = []
     for use in heard.uses:
-        if use.key not in COMMANDS:
+        if not use.commands:
             continue
         for controller in heard.controllers:
             if controller.name in use.topic.split("/"):

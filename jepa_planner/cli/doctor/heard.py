@@ -24,7 +24,8 @@ class Use:
     """A name that a node of the planner uses.
 
     key: the name as in the guides; topic: in full, remapped. sends: whether the node publishes there, or listens.
-    ending: what image_transport adds to a name once it is remapped.
+    ending: what image_transport adds to a name once it is remapped. is_action: whether the name is an action's, of
+    which the node is a client.
     """
 
     node: str
@@ -34,6 +35,12 @@ class Use:
     sends: bool
     qos: Any = None
     ending: str = ""
+    is_action: bool = False
+
+    @property
+    def commands(self) -> bool:
+        """Whether the robot is moved by it, so that somebody has to listen."""
+        return self.sends and self.key not in ("arm_state", "plan")
 
 
 @dataclass(frozen=True)

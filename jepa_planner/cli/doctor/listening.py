@@ -147,9 +147,9 @@ class Listener:
         return found
 
     def listen(self, uses: Iterable[Use]) -> None:
-        """Begins to record what comes on the names that are heard, on arm_state, and of the cameras' descriptions."""
+        """Begins to record what comes on the names that are heard, and of the cameras' descriptions."""
         uses = list(uses)
-        kinds = {use.topic: use.type for use in uses if not use.sends or use.key == "arm_state"}
+        kinds = {use.topic: use.type for use in uses if not use.sends}
         infos = {
             topic: CAMERA_INFO
             for topic in [info_topic(use.topic.removesuffix(use.ending)) for use in uses if "Image" in use.type]
@@ -273,9 +273,7 @@ class Listener:
                 self._do(lambda k=key, c=client: futures.update({k: c.call_async(requests[k][1])}))  # type: ignore[misc]
         wait_until(lambda: all(future.done() for future in futures.values()), max(0.0, deadline_s - time.monotonic()))
         answers = {key: future.result() for key, future in futures.items() if future.done()}
-        for client in clients.values():
-            self._do(lambda c=client: self.node.destroy_client(c))  # type: ignore[misc]
-        return answers
+        return answers  # clients stay until the node goes: an answer that comes late would find none
 
     def _do(self, function: Callable[[], object]) -> None:
         """In the node's own thread, so that nothing needs a lock."""

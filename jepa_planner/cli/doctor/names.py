@@ -11,12 +11,21 @@ from jepa_planner.nodes.image_input import TRANSPORTS
 
 Remaps = Iterable[tuple[str, str]]
 DESCRIPTION = "robot_description"
-SETPOINTS = {
-    "joint_trajectory": ("joint_trajectory", "trajectory_msgs/msg/JointTrajectory"),
+TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
+ARM = {
+    "joint_trajectory": ("joint_trajectory", TRAJECTORY),
+    "follow_joint_trajectory": ("arm_action", "control_msgs/action/FollowJointTrajectory"),
     "twist": ("twist_command", "geometry_msgs/msg/TwistStamped"),
     "pose": ("pose_command", "geometry_msgs/msg/PoseStamped"),
 }
-"""Topic and type of what arm_node sends, by its parameter `output`."""
+"""What arm_node sends by its parameter `output`: the topic, or the parameter that names the action, and the type."""
+GRIPPER = {
+    "joint_trajectory": ("gripper_command", TRAJECTORY),
+    "float64_multi_array": ("gripper_command", "std_msgs/msg/Float64MultiArray"),
+    "gripper_command": ("gripper_action", "control_msgs/action/GripperCommand"),
+    "parallel_gripper_command": ("gripper_action", "control_msgs/action/ParallelGripperCommand"),
+}
+"""The same of `gripper_output`, but for none."""
 
 
 def full_name(name: str, node: str, namespace: str = "", remaps: Remaps = ()) -> str:
@@ -40,7 +49,12 @@ def _expand(name: str, node: str, namespace: str) -> str:
 
 
 def uses(
-    settings: Settings, views: Sequence[str], namespace: str = "", remaps: Remaps = (), described: bool = True
+    settings: Settings,
+    views: Sequence[str],
+    namespace: str = "",
+    remaps: Remaps = (),
+    described: bool = True,
+    has_gripper: bool = True,
 ) -> tuple[Use, ...]:
     """All names by which the planner hears a robot and moves it; views: of its model, in order. described: whether a
     file describes the arm, and not the topic robot_description.
@@ -52,23 +66,27 @@ def uses(
     topics = topics or [f"{view}/image_raw" for view in views]
     if len(topics) != len(views):
         raise ValueError(f"image_topics names {len(topics)} topics; this model needs {len(views)}: {', '.join(views)}")
-    kind, ending = TRANSPORTS[settings["encoder_node"]["image_transport"]]
-    pictures = f"sensor_msgs/msg/{kind.__name__}"
-    setpoints, commands = SETPOINTS[settings["arm_node"]["output"]]
+    message, ending = TRANSPORTS[settings["encoder_node"]["image_transport"]]
+    pictures = f"sensor_msgs/msg/{message.__name__}"
+    arm = settings["arm_node"]
+    sent = [ARM[arm["output"]]]
+    if has_gripper and arm["gripper_output"] in GRIPPER:
+        sent.append(GRIPPER[arm["gripper_output"]])
     by_topic = () if described else (("arm_node", DESCRIPTION, "std_msgs/msg/String", False, qos.LATCHED, ""),)
     table = (
         *(("encoder_node", topic, pictures, False, qos.SENSOR, ending) for topic in topics),
         ("arm_node", "joint_states", "sensor_msgs/msg/JointState", False, qos.SENSOR, ""),
         *by_topic,
-        ("arm_node", setpoints, commands, True, qos.COMMAND, ""),
-        ("arm_node", "gripper_command", "trajectory_msgs/msg/JointTrajectory", True, qos.COMMAND, ""),
+        *(("arm_node", key, commands, True, qos.COMMAND, "") for key, commands in sent),
         ("arm_node", "arm_state", "jepa_planner/msg/ArmState", True, qos.STATE, ""),
         ("mpc_node", "plan", "jepa_planner/msg/Plan", True, qos.COMMAND, ""),
     )
-    return tuple(
-        Use(node, name, full_name(name, node, namespace, remaps) + ending, kind, sends, quality, ending)
-        for node, name, kind, sends, quality, ending in table
-    )
+    found = []
+    for node, key, kind, sends, quality, ending in table:
+        is_action = "/action/" in kind
+        name = full_name(arm[key] if is_action else key, node, namespace, remaps) + ending
+        found.append(Use(node, key, name, kind, sends, None if is_action else quality, ending, is_action))
+    return tuple(found)
 
 
 def as_run(uses: Sequence[Use], ends: Mapping[tuple[str, bool], Mapping[str, Sequence[str]]]) -> tuple[Use, ...]:
@@ -79,7 +97,7 @@ def as_run(uses: Sequence[Use], ends: Mapping[tuple[str, bool], Mapping[str, Seq
     """
     found = list(uses)
     for (node, sends), topics in ends.items():
-        mine = [use for use in found if (use.node, use.sends) == (node, sends)]
+        mine = [use for use in found if (use.node, use.sends, use.is_action) == (node, sends, False)]
         for kind in {use.type for use in mine}:
             missing = [use for use in mine if use.type == kind and use.topic not in topics]
             expected = {use.topic for use in mine}

@@ -54,7 +54,7 @@ def look(start: Start, seconds: float, goal: list[Path] | None, given: argparse.
     )
     of_names = [] if heard.nothing_runs else graph.names(heard)
     apt = middleware.apt("controller_manager_msgs", os.environ.get("ROS_DISTRO", ""))
-    tell("names", [*of_names, *graph.clock(heard), *graph.controllers(heard, apt), _packages()])
+    tell("names", [*of_names, *graph.clock(heard), *graph.controllers(heard, apt), *_packages(heard)])
     largest = max((arrival.size for stream in heard.streams.values() for arrival in stream.arrivals), default=0)
     tell("streams", [*streams.streams(heard), *_buffers(largest)])
     of_pictures, seen = pictures.pictures(heard)
@@ -101,8 +101,9 @@ def _listen(start: Start, seconds: float) -> tuple[Heard, Contract | None, list[
         views = ("front",) if contract is None else contract.image.views
         limits = arm.limits(settings["arm_node"])
         described = limits is None or limits.robot_description is not None
+        has_gripper = limits is None or limits.gripper is None or bool(limits.gripper.joints)
         try:
-            names = uses(settings, views, start.namespace, start.remaps, described)
+            names = uses(settings, views, start.namespace, start.remaps, described, has_gripper)
         except ValueError as error:
             of_bundle.append(red("views", str(error), "name as many topics as the model has views, in its order"))
             names = uses(settings | {"encoder_node": settings["encoder_node"] | {"image_topics": [""]}}, views)
@@ -128,8 +129,9 @@ def _asked(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
     return asked
 
 
-def _packages() -> Finding:
-    return middleware.message_packages(middleware.installed(), {}, os.environ.get("ROS_DISTRO", ""))[0]
+def _packages(heard: Heard) -> list[Finding]:
+    needed = {use.type.partition("/")[0]: f"{use.type}, as arm_node sends," for use in heard.uses if use.is_action}
+    return middleware.message_packages(middleware.installed(), needed, os.environ.get("ROS_DISTRO", ""))
 
 
 def _buffers(largest: int) -> list[Finding]:

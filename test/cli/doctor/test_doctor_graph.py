@@ -96,9 +96,32 @@ def test_a_description_by_topic_is_one_of_the_names():
     assert "robot_description" in keys
 
 
-def test_a_gripper_that_is_an_action_is_named():
-    heard = with_topic("/gripper_command", Topic(), actions={"/hand/gripper_cmd": (graph.GRIPPER_ACTIONS[0],)})
-    assert "the gripper takes the action /hand/gripper_cmd" in told(graph.names(heard), RED)
+def test_a_gripper_or_an_arm_that_is_an_action_is_named_with_the_parameters_for_it():
+    heard = with_topic("/gripper_command", Topic(), actions={"/hand/cmd": ("control_msgs/action/GripperCommand",)})
+    assert "set gripper_output of arm_node to gripper_command, and gripper_action to /hand/cmd" in told(
+        graph.names(heard), RED
+    )
+    follow = "control_msgs/action/FollowJointTrajectory"
+    heard = with_topic("/joint_trajectory", Topic(), actions={"/arm/follow": (follow,)})
+    assert "set output of arm_node to follow_joint_trajectory, and arm_action to /arm/follow" in told(
+        graph.names(heard), RED
+    )
+
+
+@pytest.mark.parametrize(
+    ("actions", "level", "words"),
+    [
+        ({"/hand/cmd": ["control_msgs/action/GripperCommand"]}, GREEN, "/hand/cmd has a server"),
+        ({"/hand/cmd": ["control_msgs/action/ParallelGripperCommand"]}, RED, "choose the output"),
+        ({"/claw": ["control_msgs/action/GripperCommand"]}, RED, "set gripper_action to /claw"),
+        ({}, RED, "/hand/cmd has no server -> start the controller"),
+    ],
+)
+def test_an_action_that_is_commanded_needs_a_server_of_its_type(actions, level, words):
+    arm = {**SETTINGS["arm_node"], "gripper_output": "gripper_command", "gripper_action": "/hand/cmd"}
+    heard = system(uses=uses({**SETTINGS, "arm_node": arm}, ("front", "side")), actions=actions)
+    findings = [finding for finding in graph.names(heard) if finding.about == "gripper_action"]
+    assert words in told(findings, level) and len(findings) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,14 @@ import json
 import subprocess
 import sys
 
+import pytest
 from made_up_system import SETTINGS
+from rclpy.parameter import Parameter
 
 from jepa_planner.cli import main as cli
-from jepa_planner.cli.doctor.names import uses
+from jepa_planner.cli.doctor.names import ARM, GRIPPER, uses
+from jepa_planner.nodes.arm_node import ArmNode
+from jepa_planner.nodes.outputs import choice
 
 WITHOUT_ROS = """
 import sys
@@ -40,21 +44,28 @@ def test_what_run_refuses_doctor_refuses(capsys):
         assert words in capsys.readouterr().err
 
 
-def test_the_names_are_those_that_the_nodes_use(ros):
-    from rclpy.node import Node
-
-    from jepa_planner.nodes.arm_node import ArmNode
-
-    node = ArmNode(namespace="/names")
+@pytest.mark.parametrize(
+    ("output", "gripper_output"),
+    zip(choice.ARM_OUTPUTS, [*choice.GRIPPER_OUTPUTS[1:], "joint_trajectory"], strict=False),
+)
+def test_the_names_are_those_that_the_nodes_use(ros, output, gripper_output):
+    pytest.importorskip("control_msgs")
+    given = {"output": output, "gripper_output": gripper_output}
+    node = ArmNode(namespace="/names", parameter_overrides=[Parameter(name, value=v) for name, v in given.items()])
     try:
         node.trigger_configure()
-        nodes = Node.get_node_names_and_namespaces(node)
-        assert ("arm_node", "/names") in nodes
-        sent = dict(node.get_publisher_names_and_types_by_node("arm_node", "/names"))
         heard = dict(node.get_subscriber_names_and_types_by_node("arm_node", "/names"))
-        mine = [use for use in uses(SETTINGS, ("front", "side"), "names") if use.node == "arm_node"]
-        assert len(mine) == 4
-        for use in mine:
-            assert use.type in (sent if use.sends else heard)[use.topic], use
+        settings = {**SETTINGS, "arm_node": {**SETTINGS["arm_node"], **given}}
+        mine = [use for use in uses(settings, ("front", "side"), "names") if use.node == "arm_node"]
+        assert {use.topic: use.type for use in mine if not use.sends}.items() <= {
+            n: t[0] for n, t in heard.items()
+        }.items()
+        sent = [(use.topic, use.type, use.is_action) for use in mine if use.commands]
+        outputs = [node._arm, *([] if gripper_output == "none" else [node._gripper])]
+        assert sent == [(each.name, each.type_name, each.is_action) for each in outputs]
     finally:
         node.destroy_node()
+
+
+def test_every_output_has_its_name():
+    assert tuple(ARM) == choice.ARM_OUTPUTS and {*GRIPPER, choice.NO_GRIPPER} == set(choice.GRIPPER_OUTPUTS)
