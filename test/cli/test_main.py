@@ -151,6 +151,9 @@ def test_a_goal_for_a_namespace_that_is_none_is_refused(tmp_path, capsys):
 
 CALLS = {
     "bench": [],
+    "camera board": ["--out", "OUT"],
+    "camera calibrate": ["/nowhere", "--view", "front"],
+    "camera check": ["/nowhere.png", "--view", "front"],
     "collect": ["OUT"],
     "demo": [],
     "doctor": ["--model", "/nowhere"],
@@ -210,7 +213,13 @@ def test_every_verb_says_in_a_line_which_extra_it_needs(tmp_path):
     calls = [[*verb.split(), *(real.get(word, word) for word in CALLS[verb])] for verb in verbs]
     _, err = in_a_plain_installation(calls)
     cures = r"pip install 'jepa_planner\[\w+\]'|source a ROS 2 workspace"
-    for verb in verbs.keys() - {"model import", "model info", "robot", "doctor"}:  # which need no extra
+    need_none = {verb for verb in verbs if verb.startswith("camera ")} | {
+        "model import",
+        "model info",
+        "robot",
+        "doctor",
+    }
+    for verb in verbs.keys() - need_none:
         assert re.search(
             rf"^jepa-planner {verb}: .*(missing|not installed|needs).*({cures}).*\nended {verb}.* 2$", err, re.M
         )
