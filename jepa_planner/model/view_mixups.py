@@ -20,7 +20,7 @@ BETTER = 2.0
 """So many times nearer it must be once a mix-up is undone."""
 MOMENTS, AGREEING = 3, 2
 """So many of the last moments must agree, unless one is beyond the limit. Measured with the shipped bundles: see
-test/nodes/test_view_mixups.py.
+test/model/test_view_mixups.py.
 """
 Undo = Callable[[np.ndarray], np.ndarray]
 
