@@ -42,10 +42,11 @@ def test_with_noise_and_a_known_lens_the_pose_is_near(noise_px, count, most_mm, 
     assert found[0] < most_mm and found[1] < most_deg
 
 
+@pytest.mark.soak
 def test_what_is_said_of_the_uncertainty_is_so():
     """Places are off by about one standard deviation, with an arm that is wrong by a millimetre."""
     ratios = []
-    for seed in range(3):
+    for seed in range(6):
         s = scene(8, seed, distortion=STRONG)
         found = calibrate(seen(s, 0.1, seed, arm_m=1e-3))
         xyz = found.fit.unknowns.base_from_camera[:3, 3] - s.camera.base_from_camera[:3, 3]
