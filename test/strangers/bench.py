@@ -15,6 +15,7 @@ from geometry_msgs.msg import PoseStamped
 from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
@@ -29,7 +30,7 @@ BIG_PICTURES = Path(__file__).parent / "big_pictures.xml"
 its core.
 """
 RUN = [sys.executable, "-c", "import sys; from jepa_planner.cli.main import main; sys.exit(main())", "run"]
-TIMEOUT_S = 60.0
+TIMEOUT_S = 100.0
 
 
 @contextmanager
@@ -69,8 +70,6 @@ class Person(Node):
         self.cube_m = np.zeros(3)
         self._cubes: list[tuple[float, np.ndarray]] = []
         self._topics = tuple(image_topics)
-        for topic in self._topics:
-            self.create_subscription(Image, topic, lambda image, topic=topic: self._pictures.update({topic: image}), 1)
         self.create_subscription(PoseStamped, "/bench/cube", self._on_cube, 1)
         self._set = self.create_client(SetParameters, f"{driver}/set_parameters")
         self._apply = self.create_client(Trigger, "/bench/set_scene")
@@ -94,9 +93,15 @@ class Person(Node):
             stamps_s = [seconds(image.header.stamp) for image in list(self._pictures.values())]
             return len(stamps_s) == len(self._topics) and min(stamps_s) >= from_s
 
+        watching: list[Subscription] = []
+        assert self.thread.call(lambda: watching.extend(map(self._watch, self._topics)))
         until(are_fresh, "pictures of all cameras")
+        assert self.thread.call(lambda: [self.destroy_subscription(one) for one in watching])
         images = [self._pictures[topic] for topic in self._topics]
         return [rgb_pixels(one.encoding, one.height, one.width, one.step, one.data) for one in images]
+
+    def _watch(self, topic: str) -> Subscription:
+        return self.create_subscription(Image, topic, lambda image: self._pictures.update({topic: image}), 1)
 
     def cube_rests(self) -> bool:
         """Whether the cube was where it is for the last half second."""

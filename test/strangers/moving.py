@@ -122,7 +122,7 @@ def write_limits(folder: Path, changes: Mapping[str, object]) -> SafetyLimits:
 def ur5e_bench(
     folder: Path, *options: str, limits: Mapping[str, object] = {}, **parameters: object
 ) -> Iterator[MovingBench]:
-    """The robot and arm_node, each a process on a core of its own; ROS is initialised."""
+    """The robot and arm_node in processes of their own, arm_node on one core; ROS is initialised."""
     gripper_closed = write_limits(folder, limits).gripper_closed
     arm = {"limits_file": str(folder / "limits.yaml"), **parameters}
     file = folder / "ur5e.yaml"
@@ -130,7 +130,7 @@ def ur5e_bench(
     node = [sys.executable, "-m", "jepa_planner.nodes.arm_node", "--ros-args", "--params-file", file]
     remap = ["-r", "joint_trajectory:=/scaled_joint_trajectory_controller/joint_trajectory"]
     robot = [sys.executable, ROBOTS / "ur5e_mujoco.py", "--prefix", PREFIX, *options]
-    with processes(folder, arm_node=[*on_core(0), *node, *remap], robot=[*on_core(1), *robot]):
+    with processes(folder, arm_node=[*on_core(0), *node, *remap], robot=robot):
         bench = MovingBench(folder, gripper_closed, "output" in parameters)
         try:
             until(bench.at_rest, "arm that can be moved")
