@@ -1,4 +1,4 @@
-"""`colcon build`, as in a ROS 2 workspace, and a node of its install space."""
+"""`colcon build`, as in a ROS 2 workspace, and what its install space then has: modules, a node, a verb, a goal."""
 
 import os
 import shutil
@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 import rclpy
+from launched import carried_out, installed
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
+from PIL import Image
 
 from jepa_planner.nodes.graph import ros_arguments
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.nodes.running import NodeThread
+from jepa_planner_sim.envs import PandaTaskEnv
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = Path(sys.prefix)
@@ -101,3 +104,38 @@ def test_a_node_of_the_install_space_finds_the_shipped_model_and_says_that_it_is
     finally:
         thread.stop()
         client.destroy()
+
+
+@pytest.fixture
+def simulated_arm(workspace, tmp_path, monkeypatch) -> Iterator[subprocess.Popen]:
+    """What the installed sim.launch.py starts."""
+    prefix = workspace / "install" / "jepa_planner"
+    installed(tmp_path, {"jepa_planner": ["planner_and_sim_nodes"]})
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    launch_file = prefix / "share" / "jepa_planner" / "launch" / "sim.launch.py"
+    [started] = carried_out(launch_file, ("task:=reach", f"namespace:={NAMESPACE}_sim"))
+    monkeypatch.undo()
+    executable = prefix / "lib" / started.package / started.executable
+    process = subprocess.Popen(
+        in_workspace(workspace, executable, *started.command[1:]), cwd=workspace, env=environment()
+    )
+    yield process
+    process.terminate()
+    process.wait(30.0)
+
+
+def test_a_goal_sent_by_the_verb_on_the_path_is_reached_by_what_the_launch_file_starts(
+    workspace, simulated_arm, tmp_path
+):
+    env = PandaTaskEnv("reach")
+    env.reset(seed=1_000_000, options={"goal_images": "one"})
+    files = [tmp_path / f"{view}.png" for view in env.views]
+    for file, picture in zip(files, env.goal_images[0], strict=True):
+        Image.fromarray(picture).save(file)
+    env.close()
+    script = 'command -v jepa-planner && exec jepa-planner goal "$1" --second-view "$2" --namespace "$3" --wait 60'
+    command = in_workspace(workspace, "sh", "-c", script, "sh", *files, f"{NAMESPACE}_sim")
+    ended = subprocess.run(command, cwd=workspace, env=environment(), capture_output=True, text=True, timeout=200)
+    found, said = ended.stdout.split("\n", 1)
+    assert Path(found) == workspace / "install" / "jepa_planner" / "bin" / "jepa-planner"
+    assert ended.returncode == 0 and "REACHED" in said, ended.stdout + ended.stderr

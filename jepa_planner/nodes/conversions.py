@@ -12,9 +12,8 @@ from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from sensor_msgs.msg import CompressedImage, Image
 
 from jepa_planner.control.kinematics import quaternion_from_rotation, rotation_from_quaternion
-from jepa_planner.core.compressed_picture import compressed_pixels
+from jepa_planner.core.compressed_picture import compressed_pixels, png
 from jepa_planner.core.image_message import ConversionError, rgb_pixels
-from jepa_planner.core.picture_file import png
 
 
 def seconds(stamp: Time | Duration) -> float:

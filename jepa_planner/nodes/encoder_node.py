@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -96,11 +97,8 @@ class EncoderNode(PlannerNode):
         self._seen_sizes: list[Size] | None = None
         self._goal_sizes: list[Size] | None = None
         self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.STREAM)
-        kind, ending = TRANSPORTS[parameters["image_transport"]]
-        self._images = [
-            self.create_subscription(kind, topic + ending, partial(self._on_image, view), qos.SENSOR)
-            for view, topic in enumerate(topics)
-        ]
+        self._transport = TRANSPORTS[parameters["image_transport"]]
+        self._images = [self._hear(view, topic + self._transport[1]) for view, topic in enumerate(topics)]
         self._infos: list[Subscription] = [
             self.create_subscription(CameraInfo, info_topic(topic), image_input.take_camera_info, qos.SENSOR)
             for topic, image_input in zip(topics, self._inputs, strict=True)
@@ -130,6 +128,7 @@ class EncoderNode(PlannerNode):
         self.destroy_lifecycle_publisher(self._latents)
 
     def health(self) -> tuple[Status, dict[str, object]]:
+        self._hear_as_offered()
         details: dict[str, object] = {
             "model": self.model_id,
             "backend": self._model.backend,
@@ -141,6 +140,18 @@ class EncoderNode(PlannerNode):
             return self._why_nothing_is_seen(), details
         lacking = next(filter(None, (each.lacking for each in self._inputs)), None)
         return self._status if lacking is None else Status(StatusCode.NOTHING_CAME, lacking), details
+
+    def _hear(self, view: int, topic: str, profile: QoSProfile = qos.SENSOR) -> Subscription:
+        return self.create_subscription(self._transport[0], topic, partial(self._on_image, view), profile)
+
+    def _hear_as_offered(self) -> None:
+        """Subscribes anew where those who publish now offer another reliability."""
+        for view, images in enumerate(self._images):
+            topic = images.topic_name
+            offered = qos.as_offered(self, topic)
+            if offered is not None and offered.reliability != images.qos_profile.reliability:
+                self.destroy_subscription(images)
+                self._images[view] = self._hear(view, topic, offered)
 
     @property
     def _is_silent(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -102,7 +102,9 @@ class ImageInput:
         return cv2.remap(came, maps[2], maps[3], cv2.INTER_LINEAR)
 
 
-def image_inputs(views: Sequence[str], parameters: Parameters, topics: Sequence[str]) -> list[ImageInput]:
+def image_inputs(
+    views: Sequence[str], parameters: Parameters | Mapping[str, Any], topics: Sequence[str]
+) -> list[ImageInput]:
     """One per view, of image topics as they are resolved; raises ValueError naming the parameter that is wrong."""
     framed = framings(views, parameters["rotation"], parameters["crop"])
     infos = [info_topic(topic) if parameters["rectify"] else "" for topic in topics]

@@ -1,5 +1,6 @@
 """What the lifecycle nodes share: parameters, named failures of transitions, diagnostics."""
 
+import threading
 import time
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -39,6 +40,8 @@ class PlannerNode(LifecycleNode):
         self.parameters = Parameters(
             self, (AUTOSTART, *self.PARAMETERS), is_configured=lambda: self.configured, is_moving=self.is_moving
         )
+        self.going_down = threading.Event()
+        """Set when the process is to end: a transition that waits then gives up."""
         self.failure = ""
         """Why the last transition could not be made; empty when it could."""
         self._told: Status | None = None

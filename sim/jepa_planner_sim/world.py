@@ -128,9 +128,11 @@ class World(Uncopyable):
             lightColor=self.scene.light_colour, lightAmbientCoeff=ambient,
             lightDiffuseCoeff=1.0 - ambient, lightSpecularCoeff=0.05,
         )  # fmt: skip
-        picture = np.ascontiguousarray(rgba[..., :3])
+        # A PyBullet compiled without NumPy, as pip does where there is no wheel, answers with flat tuples.
+        picture = np.ascontiguousarray(np.asarray(rgba, np.uint8).reshape(size, size, 4)[..., :3])
         if motion is not None:
-            background = (bodies == self._table) | (bodies < 0)
+            body = np.asarray(bodies).reshape(size, size)
+            background = (body == self._table) | (body < 0)
             animate(picture, background, motion, list(self.cameras).index(name), self.sim_time_s)
         return picture
 

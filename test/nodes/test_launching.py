@@ -1,79 +1,35 @@
-"""The launch files, read and carried out as `ros2 launch` would, with stand-ins for `launch`, which is not on PyPI."""
+"""The launch files, carried out as `ros2 launch` would, and what they start."""
 
-import importlib
-import importlib.util
-import sys
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
 import pytest
-import yaml
+from launched import Process, carried_out, installed
 
 from jepa_planner.model.bundle import model_folder
-from jepa_planner.nodes.start import PLANNER_NODES, SIM_NODE
+from jepa_planner.nodes.launching import SCENE, USUAL
+from jepa_planner.nodes.parameter_files import resolve
+from jepa_planner.nodes.start import LOG_LEVELS, PLANNER_NODES, SIM_NODE
 
 LAUNCH = Path(__file__).resolve().parents[2] / "launch"
-
-
-@dataclass
-class Declared:
-    name: str
-    default_value: str
-    description: str
-
-
-@dataclass
-class Started:
-    executable: str
-    package: str
-    namespace: str
-    remappings: list
-    parameters: list
-    output: str
-    ros_arguments: list = field(default_factory=list)
-    name: str = ""
-    arguments: list = field(default_factory=list)
-
-    def parameters_of(self, node: str) -> dict[str, object]:
-        return yaml.safe_load(Path(self.parameters[0]).read_text())[f"/**/{node}"]["ros__parameters"]
+FILES = ("planner.launch.py", "sim.launch.py")
 
 
 @pytest.fixture
-def launch(monkeypatch):
-    """Carries out a launch file with arguments NAME:=VALUE, and returns the nodes that it starts."""
+def prefix(tmp_path, monkeypatch) -> Path:
+    """The only install space."""
+    installed(
+        tmp_path / "prefix", {"jepa_planner": ("planner_nodes", "planner_and_sim_nodes", *PLANNER_NODES, SIM_NODE)}
+    )
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path / "prefix"))
+    return tmp_path / "prefix"
 
-    class LaunchConfiguration:
-        def __init__(self, name: str) -> None:
-            self.name = name
 
-        def perform(self, context) -> str:
-            return context.launch_configurations[self.name]
-
-    modules = {
-        "launch": {"LaunchDescription": list},
-        "launch.actions": {"DeclareLaunchArgument": Declared, "OpaqueFunction": lambda function: function},
-        "launch.substitutions": {"LaunchConfiguration": LaunchConfiguration},
-        "launch_ros": {},
-        "launch_ros.actions": {"Node": Started},
-    }
-    for name, contents in modules.items():
-        module = ModuleType(name)
-        vars(module).update(contents)
-        monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.delitem(sys.modules, "jepa_planner.nodes.launching", raising=False)
-
-    def carried_out(file: str, *typed: str) -> list[Started]:
-        spec = importlib.util.spec_from_file_location("launch_file", LAUNCH / file)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        *declared, start = module.generate_launch_description()
-        given = {argument.name: argument.default_value for argument in declared}
-        given |= dict(argument.split(":=", 1) for argument in typed)
-        return start(SimpleNamespace(launch_configurations=given, argv=typed))
-
-    yield carried_out
-    sys.modules.pop("jepa_planner.nodes.launching", None)
+@pytest.fixture
+def launch(prefix) -> Callable[..., list[Process]]:
+    """Carries out a launch file with arguments NAME:=VALUE, and returns the processes that it starts."""
+    return lambda file, *typed: carried_out(LAUNCH / file, typed)
 
 
 @pytest.mark.parametrize(
@@ -81,32 +37,17 @@ def launch(monkeypatch):
 )
 def test_all_nodes_run_in_one_process_by_default(launch, file, executable):
     [process] = launch(file)
-    assert (process.package, process.executable, process.arguments) == ("jepa_planner", executable, [])
-    assert process.ros_arguments == ["--log-level", "info"]
-
-
-@pytest.fixture
-def with_robot_state_publisher(monkeypatch):
-    """As on a machine that has it installed, and nothing else."""
-
-    def get_package_prefix(name: str) -> str:
-        return {"robot_state_publisher": "/opt/ros/jazzy"}[name]
-
-    for name, contents in {
-        "ament_index_python": {},
-        "ament_index_python.packages": {"get_package_prefix": get_package_prefix},
-        "launch_ros.parameter_descriptions": {"ParameterValue": lambda value, value_type: value_type(value)},
-    }.items():
-        module = ModuleType(name)
-        vars(module).update(contents)
-        monkeypatch.setitem(sys.modules, name, module)
+    assert (process.package, process.executable, process.arguments) == ("jepa_planner", executable, ())
+    assert (process.log_level, process.namespace, process.name, process.remappings) == ("info", "/", "", [])
 
 
 @pytest.mark.parametrize("composed", ["true", "false"])
-def test_the_simulated_arms_links_are_published_where_that_can_be(launch, with_robot_state_publisher, composed):
+def test_the_simulated_arms_links_are_published_where_that_can_be(launch, prefix, composed):
+    installed(prefix, {"robot_state_publisher": ["robot_state_publisher"]})
     *_, links = launch("sim.launch.py", "namespace:=left", "remap:=plan:=/plan", f"composed:={composed}")
-    assert (links.package, links.executable, links.namespace) == (*["robot_state_publisher"] * 2, "left")
-    (parameters,) = links.parameters
+    assert (links.package, links.executable, links.namespace) == (*["robot_state_publisher"] * 2, "/left")
+    assert links.remappings == [("plan", "/plan")]
+    parameters = links.parameters["/**"]
     assert parameters["use_sim_time"] is True and "panda_link8" in parameters["robot_description"]
     others = launch("planner.launch.py", f"composed:={composed}")
     assert all(node.package == "jepa_planner" for node in others)
@@ -115,7 +56,7 @@ def test_the_simulated_arms_links_are_published_where_that_can_be(launch, with_r
 def test_each_node_runs_in_its_own_process_where_that_is_asked_for(launch):
     nodes = launch("planner.launch.py", "composed:=False", "namespace:=left", "remap:=plan:=/plan latent:=seen")
     assert [(node.executable, node.name) for node in nodes] == [(name, name) for name in PLANNER_NODES]
-    assert all(node.namespace == "left" for node in nodes)
+    assert all(node.namespace == "/left" for node in nodes)
     assert all(node.remappings == [("plan", "/plan"), ("latent", "seen")] for node in nodes)
     assert [node.executable for node in launch("sim.launch.py", "composed:=false")] == [*PLANNER_NODES, SIM_NODE]
 
@@ -124,8 +65,8 @@ def test_each_node_runs_in_its_own_process_where_that_is_asked_for(launch):
 def test_the_scenes_seed_is_given_to_the_scene_alone(launch, composed):
     started = launch("sim.launch.py", "seed:=1000003", "task:=push", "speed:=2", f"composed:={composed}")
     for process in started:
-        assert process.parameters_of("mpc_node")["seed"] == 0
-        scene = process.parameters_of(SIM_NODE)
+        assert process.parameters["mpc_node"]["seed"] == 0
+        scene = process.parameters[SIM_NODE]
         assert (scene["seed"], scene["task"], scene["speed"]) == (1_000_003, "push", 2.0)
 
 
@@ -138,15 +79,15 @@ def test_a_launch_files_defaults_leave_a_parameter_file_alone_and_what_is_typed_
     )
     arguments = (f"params_file:={file}", f"composed:={composed}")
     for process in launch("sim.launch.py", *arguments):
-        assert process.parameters_of("encoder_node")["model"] == process.parameters_of("mpc_node")["model"] == model
-        assert not any(process.parameters_of(node)["use_sim_time"] for node in (*PLANNER_NODES, SIM_NODE))
-        scene = process.parameters_of(SIM_NODE)
+        assert process.parameters["encoder_node"]["model"] == process.parameters["mpc_node"]["model"] == model
+        assert not any(process.parameters[node]["use_sim_time"] for node in (*PLANNER_NODES, SIM_NODE))
+        scene = process.parameters[SIM_NODE]
         assert (scene["seed"], scene["task"], scene["speed"]) == (5, "push", 0.5)
     other = str(model_folder().parent / "panda-varied")
     for process in launch("sim.launch.py", *arguments, f"model:={other}", "use_sim_time:=true", "seed:=6"):
-        assert process.parameters_of("encoder_node")["model"] == other
-        assert process.parameters_of("arm_node")["use_sim_time"] is True
-        assert process.parameters_of(SIM_NODE)["seed"] == 6
+        assert process.parameters["encoder_node"]["model"] == other
+        assert process.parameters["arm_node"]["use_sim_time"] is True
+        assert process.parameters[SIM_NODE]["seed"] == 6
 
 
 @pytest.mark.parametrize("file", ["planner.launch.py", "sim.launch.py"])
@@ -191,8 +132,30 @@ def test_arguments_of_a_launch_file_that_includes_ours_are_its_own(launch):
     assert launch("planner.launch.py", "robot_ip:=172.16.0.2", "load_gripper:=true")
 
 
-def test_a_namespace_pushed_by_others_is_where_parameter_files_are_read_for(launch, tmp_path):
+def test_a_namespace_pushed_by_others_is_where_parameter_files_are_read_for(prefix, tmp_path):
     file = tmp_path / "user.yaml"
     file.write_text("/cell/left/arm_node: {ros__parameters: {speed_scale: 0.2}}")
-    [process] = launch("planner.launch.py", f"params_file:={file}", "namespace:=left", "ros_namespace:=/cell")
-    assert process.parameters_of("arm_node")["speed_scale"] == 0.2
+    typed = (f"params_file:={file}", "namespace:=left")
+    [process] = carried_out(LAUNCH / "planner.launch.py", typed, within="/cell")
+    assert process.parameters["arm_node"]["speed_scale"] == 0.2
+    assert process.namespace == "/cell/left"
+
+
+@pytest.mark.parametrize("level", LOG_LEVELS)
+def test_a_log_level_is_that_of_every_process(launch, level):
+    started = launch("sim.launch.py", f"log_level:={level}", "composed:=false")
+    assert [process.log_level for process in started] == [level] * (len(PLANNER_NODES) + 1)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_nobody_typed_is_as_it_ships_and_the_simulated_arm_has_simulated_time(launch, file):
+    [process] = launch(file)
+    assert list(process.parameters) == [*PLANNER_NODES, *[SIM_NODE] * (file == "sim.launch.py")]
+    for node, values in process.parameters.items():
+        expected = {**resolve([node], [])[node], **({"use_sim_time": True} if file == "sim.launch.py" else {})}
+        assert values == expected
+
+
+def test_every_argument_of_the_launch_files_is_tried_here(prefix):
+    tried = set(re.findall(r"(\w+):=", Path(__file__).read_text()))
+    assert {*USUAL, *SCENE} <= tried

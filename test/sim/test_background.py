@@ -86,3 +86,17 @@ def test_tasks_with_a_moving_background_are_those_without():
         assert tasks[0] == tasks[1] == tasks[2]
     finally:
         env.close()
+
+
+@pytest.mark.parametrize("motion", [False, True])
+def test_an_engine_compiled_without_numpy_answers_with_tuples_and_the_pictures_are_the_same(world, monkeypatch, motion):
+    scene = moving(MOTIONS[0])
+    scene = scene if motion else replace(scene, motion=None)
+    given, render = pictures(world, scene, 1), world._bullet.getCameraImage
+
+    def tuples(*arguments, **options):
+        width, height, *arrays = render(*arguments, **options)
+        return width, height, *(tuple(np.ravel(array).tolist()) for array in arrays)
+
+    monkeypatch.setattr(world._bullet, "getCameraImage", tuples, raising=False)
+    np.testing.assert_array_equal(pictures(world, scene, 1), given)

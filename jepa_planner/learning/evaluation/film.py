@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import imageio.v2 as imageio
+import imageio_ffmpeg
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -65,9 +65,13 @@ def make_film(
             path, save_all=True, append_images=small[1:], duration=1000 // frames_per_s, loop=0, optimize=True
         )
         return
-    with closing(imageio.get_writer(path, fps=frames_per_s, codec="libx264", quality=8, macro_block_size=4)) as writer:
+    film = imageio_ffmpeg.write_frames(
+        str(path), frames[0].size, fps=frames_per_s, codec="libx264", quality=8, macro_block_size=4
+    )
+    with closing(film) as writer:
+        writer.send(None)
         for frame in frames:
-            writer.append_data(np.asarray(frame))
+            writer.send(frame.tobytes())
 
 
 def _frame(history: Sequence[Moment], goals: Sequence[np.ndarray], project: Project, title: str) -> Image.Image:

@@ -1,0 +1,1 @@
+"""Stands in for `launch_ros`, as `launch` beside it."""
