@@ -105,7 +105,7 @@ class EncoderNode(PlannerNode):
             if parameters["rectify"]
         ]
         self._mixups = self._mixup_check()
-        self._judged_s, self._mixed_up = 0.0, ""
+        self._judged_s, self._mixed_up = -1.0, ""  # an arm that never moved rests since 0
         self._arm_states: list[Subscription] = []
         if self._mixups is not None and self._at_rest is None:
             self._arm_states = [self.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.SENSOR)]
