@@ -56,7 +56,7 @@ faults: setup $(VENV)/.test_interfaces ## Put faults into the middle of motions,
 
 soak: setup $(VENV)/.test_interfaces ## The long tests: an hour of goals, ten thousand bad inputs, ten scenes with a robot of others
 	FUZZ_EXAMPLES=750 $(PY) -m pytest -q --timeout 3600 test/test_bad_input.py test/nodes/test_bad_messages.py
-	$(PY) -m pytest -q -s -m soak test/soak
+	$(PY) -m pytest -q -s -m soak test/soak test/nodes/test_robot_families.py test/cli/test_robot.py
 
 model: setup ## Train the shipped model anew from nothing, into out/model: about three hours on two cores; resumes
 	$(VENV)/bin/jepa-planner collect out/episodes --episodes 1640
