@@ -28,22 +28,25 @@ help: ## Say what each target does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
 
 # A file's tests stay in one process, which makes its bundles and worlds once. What computes has a process per core; the
-# nodes' tests wait most of the time, so more of them run at once.
-PYTEST_ON_CORES := $(PY) -m pytest --dist loadfile --numprocesses 2 --ignore test/nodes
+# nodes' tests wait most of the time, so more of them run at once. Robots of others run by the wall clock: one at a time.
+PYTEST_ON_CORES := $(PY) -m pytest --dist loadfile --numprocesses 2 --ignore test/nodes --ignore test/strangers
 PYTEST_OF_NODES := $(PY) -m pytest --dist loadfile --numprocesses 4 test/nodes
+PYTEST_OF_ROBOTS := $(PY) -m pytest test/strangers
 
 setup: $(VENV)/.interfaces ## Make .venv with pinned dependencies, ROS 2 and the built interfaces
 
 demo: setup ## Watch the simulated arm do what a picture says; writes out/demo/
 	$(VENV)/bin/jepa-planner demo
 
-test: lint $(VENV)/.colcon $(VENV)/.test_interfaces ## Check the style and run every test; the wheel and a colcon workspace are among them
+test: lint $(VENV)/.colcon $(VENV)/.test_interfaces $(VENV)/.robots ## Check the style and run every test; the wheel and a colcon workspace are among them
 	$(PYTEST_ON_CORES)
 	$(PYTEST_OF_NODES)
+	$(PYTEST_OF_ROBOTS)
 
-coverage: setup $(VENV)/.colcon $(VENV)/.test_interfaces ## Run every test and print which lines of which file none of them runs; processes of nodes do not count
+coverage: setup $(VENV)/.colcon $(VENV)/.test_interfaces $(VENV)/.robots ## Run every test and print which lines of which file none of them runs; processes of nodes do not count
 	$(PYTEST_ON_CORES) --cov --cov-report=
-	$(PYTEST_OF_NODES) --cov --cov-append --cov-report=term-missing:skip-covered
+	$(PYTEST_OF_NODES) --cov --cov-append --cov-report=
+	$(PYTEST_OF_ROBOTS) --cov --cov-append --cov-report=term-missing:skip-covered
 
 guards: setup $(VENV)/.test_interfaces ## Remove each safety guard in a copy, and show that its test then fails
 	$(PY) tools/check_guards.py
@@ -51,7 +54,7 @@ guards: setup $(VENV)/.test_interfaces ## Remove each safety guard in a copy, an
 faults: setup $(VENV)/.test_interfaces ## Put faults into the middle of motions, with default timeouts; prints a table
 	FAULTS_WITH_DEFAULTS=1 $(PY) -m pytest -q test/nodes/test_faults.py -m "soak or not soak"
 
-soak: setup $(VENV)/.test_interfaces ## The long tests: an hour of goals, ten thousand bad inputs
+soak: setup $(VENV)/.test_interfaces ## The long tests: an hour of goals, ten thousand bad inputs, ten scenes with a robot of others
 	FUZZ_EXAMPLES=750 $(PY) -m pytest -q --timeout 3600 test/test_bad_input.py test/nodes/test_bad_messages.py
 	$(PY) -m pytest -q -s -m soak test/soak
 
@@ -110,6 +113,10 @@ $(VENV)/.package: pyproject.toml setup.py $(VENV)/.ros
 $(VENV)/.interfaces: $(INTERFACES) $(VENV)/.package
 	@echo "Building the ROS 2 interfaces (about a minute) ..."
 	@$(PY) tools/build_interfaces.py
+	@touch $@
+
+$(VENV)/.robots: tools/requirements-robots.txt $(VENV)/.python
+	@$(PIP) --no-deps -r tools/requirements-robots.txt
 	@touch $@
 
 # What a ROS 2 installation has and the wheels lack (control_msgs, tf2_msgs ...), for tests alone.

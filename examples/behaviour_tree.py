@@ -32,7 +32,10 @@ TICK_S = 0.05
 TRY_AGAIN = (Result.STALLED, Result.BUDGET_SPENT, Result.SURPRISED, Result.STALE_IMAGE, Result.STALE_JOINT_STATE)
 """Another attempt begins with another look at the scene."""
 RESET = (Result.ARM_STOPPED,)
-LOOK = (Result.UNFAMILIAR_IMAGE, Result.UNFAMILIAR_GOAL)
+LOOK = (
+    *(Result.UNFAMILIAR_IMAGE, Result.UNFAMILIAR_GOAL, Result.NOBODY_LISTENS),
+    *(Result.ARM_NOT_FOLLOWING, Result.GRIPPER_NOT_FOLLOWING, Result.ARM_CONTESTED),
+)
 
 
 class Pursue(Behaviour):
@@ -136,15 +139,15 @@ def mend(node: Node, ask: Callable[[str], bool]) -> Behaviour:
             ResetArm("reset the arm", node),
         ]
     )
-    unfamiliar = Sequence("unfamiliar", memory=True)
-    unfamiliar.add_children(
+    amiss = Sequence("amiss", memory=True)
+    amiss.add_children(
         [
-            EndedWith("was it unlike training?", LOOK),
-            AskOperator("ask for a look", "Look at cameras and light. Try again?", ask),
+            EndedWith("is something amiss?", LOOK),
+            AskOperator("ask for a look", "Look at cameras, light and controllers. Try again?", ask),
         ]
     )
     ways = Selector("mend", memory=True)
-    ways.add_children([EndedWith("may it work next time?", TRY_AGAIN), stopped, unfamiliar])
+    ways.add_children([EndedWith("may it work next time?", TRY_AGAIN), stopped, amiss])
     return ways
 
 

@@ -61,7 +61,10 @@ def test_every_arm_mode_is_explained(name, code):
     assert f"- **{code} `{name}`**: " in section(guide("troubleshooting"), "Arm modes")
 
 
-@pytest.mark.parametrize("heading", ["Stalled", "Pictures", "Joint states", "Arm modes", "Refused plans"])
+HEADINGS = ["Stalled", "Pictures", "Joint states", "Commands that go astray", "Arm modes", "Refused plans"]
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
 def test_messages_that_the_guide_quotes_are_those_of_the_code(heading):
     said = in_a_line(" ".join(re.sub(r'"\s*\n\s*f?"', "", file.read_text()) for file in SOURCES))
     quoted = re.findall(r'"([^"]+)"', in_a_line(section(guide("troubleshooting"), heading)))
@@ -95,7 +98,7 @@ def test_every_topic_and_service_is_named():
 def shown(default: object) -> str:
     """A default as guides write it."""
     if isinstance(default, list):
-        return ", ".join(default)
+        return ", ".join(map(str, default))
     return str(default).lower() if isinstance(default, bool) else str(default).removesuffix(".0")
 
 

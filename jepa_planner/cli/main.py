@@ -32,7 +32,8 @@ _EXTRA_OF = {
     **dict.fromkeys(("panda_gym", "transformers"), "dev"),
 }
 """The extra of pyproject.toml that brings a module which no plain installation has."""
-_ALWAYS_NEEDED = {"numpy", "scipy", "torch", "safetensors", "yaml", "cv2", "PIL", "pinocchio", "ruckig", "tqdm"}
+ALWAYS_NEEDED = {"numpy", "scipy", "torch", "safetensors", "yaml", "cv2", "PIL", "pinocchio", "ruckig", "tqdm"}
+"""Modules without which no part works."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Verbs:
             print(f"\n{called}: interrupted", file=sys.stderr)
             return 130
         except ModuleNotFoundError as error:
-            if (cure := _cure(error.name or "")) is None:
+            if (cure := cure_of(error.name or "")) is None:
                 raise
             print(f"{called}: the Python package {error.name} is missing: {cure}", file=sys.stderr)
             return 2
@@ -188,12 +189,12 @@ def _help_of(file: Path) -> str | None:
     return None
 
 
-def _cure(module: str) -> str | None:
+def cure_of(module: str) -> str | None:
     """What brings a module that is missing; None for one whose absence is a defect."""
     top, _, part = module.partition(".")
     if extra := _EXTRA_OF.get(top):
         return f"pip install 'jepa_planner[{extra}]'"
-    if top in _ALWAYS_NEEDED:
+    if top in ALWAYS_NEEDED:
         return f"{sys.executable} does not have it; activate the environment that the README tells to make"
     if top.startswith(("rclpy", "rcl_", "ros")) or top.endswith(("_msgs", "_srvs")):
         return "source a ROS 2 workspace in which this package was built, or use the environment of `make setup`"

@@ -20,12 +20,21 @@ CLOCK_TOLERANCE_S = 0.05
 MAX_SKIPPED_SETPOINTS = 1000
 BEGUN_BEFORE_ANSWER_S = 0.02
 """An arm that takes a whole motion begins it so long, at most, before its answer is heard."""
+BRAKE_WHOLE_S = 0.2
+"""A whole motion is braked so long at least, since it is not known to some 0.03 s how far the arm has got: a harder
+brake could ask for more than the limits. One that ends sooner by itself is not braked.
+"""
 CLOSURE_TOLERANCE = 1e-6
 JOINT_TOLERANCE_RAD = 0.1
 """How far beyond its limit a joint may be found; further, joint states are of another robot or in degrees."""
 RESYNC_ANGLE_RAD = 0.02
 """A resting arm with a joint further away than this was moved by others, though its tcp be in place."""
 _SNAP = 0.02
+FAULTS = (
+    *(StatusCode.OK, StatusCode.ARM_NOT_FOLLOWING, StatusCode.GRIPPER_NOT_FOLLOWING, StatusCode.NOBODY_LISTENS),
+    StatusCode.ARM_CONTESTED,
+)
+"""Why an arm takes no steps though it could; in the order of the numbers in jepa_planner/msg/ArmState."""
 
 
 class Mode(IntEnum):
@@ -151,7 +160,6 @@ class ArmExecutive:
         self._last_plan_id = self.accepted_plan_id = step.plan_id
         self.moving, self._last, self._streamed_until_s = True, None, None
         self._is_adrift = False
-        self._arm_following.begin(self._measurement.xyz_m, self._measurement.rotation)
         self.course += 1
         self._enter(Mode.MOVING, f"following plan {step.plan_id}")
         return OK
@@ -218,7 +226,8 @@ class ArmExecutive:
         now_s: by the clock of stamps, which may be set; steady_s: by one that cannot be, which paces the stream; the
         same if not given. begun, ended: whether the arm is known to have begun the motion, and to have ended it.
         """
-        steady_s, course = now_s if steady_s is None else steady_s, self.course
+        steady_s = now_s if steady_s is None else steady_s
+        course = self.course
         if now_s < self._last_now_s - CLOCK_TOLERANCE_S:
             self.joint_state.forget()
             self.joint_state.explain(Status(StatusCode.CLOCK_SET_BACK, "the clock jumped back"))
@@ -257,7 +266,7 @@ class ArmExecutive:
             )
             self.moving = False
             self.rest_since_s = now_s
-            self._arm_following.end(now_s, *self.stream.pose())
+            self._arm_following.end(now_s, self.stream.pose())
             if self.mode in (Mode.MOVING, Mode.BRAKING):
                 done = f"plan {self.accepted_plan_id} done" if self.mode is Mode.MOVING else self.reason
                 self._enter(Mode.HOLDING, done)
@@ -283,11 +292,13 @@ class ArmExecutive:
         target = self.stream.clip(step.xyz_m, step.rotation, step.closure)
         if not (status := self._judge_target(step, target)).ok:
             return status
+        begins = self.stream.pose()
         try:
             duration_s = step.duration_s * self.settings.motion_share
             self.stream.follow(target.xyz_m, target.rotation, target.closure, duration_s)
         except ValueError as error:
             return Status(StatusCode.UNREACHABLE, str(error))
+        self._arm_following.begin((self._measurement.xyz_m, self._measurement.rotation), begins)
         return OK
 
     def _judge_step(self, now_s: float, step: Step) -> Status:
@@ -373,7 +384,7 @@ class ArmExecutive:
         if (measured := self.measurement) is None or not self.stream.ready:
             return
         for status in (
-            self._arm_following.judge(now_s, measured.xyz_m, measured.rotation, last_look),
+            self._arm_following.judge(now_s, (measured.xyz_m, measured.rotation), last_look),
             self._gripper_following.judge(now_s, self.stream.closure, measured.closure),
         ):
             if not status.ok and self.fault.ok:
@@ -388,10 +399,15 @@ class ArmExecutive:
         return float(np.linalg.norm(self.stream.pose()[0] - self._measurement.xyz_m))
 
     def _brake(self, mode: Mode, reason: str) -> None:
-        self.stream.brake()
+        self._enter(mode, reason)
+        if not (self.settings.takes_whole_motions and self.moving):
+            self.stream.brake()
+        elif len(self.stream.way()) * self.stream.period_s > BRAKE_WHOLE_S:
+            self.stream.brake(BRAKE_WHOLE_S)
+        else:
+            return
         self._last = None
         self.course += 1
-        self._enter(mode, reason)
 
     def _enter(self, mode: Mode, reason: str) -> None:
         self.mode, self.reason = mode, reason

@@ -15,8 +15,8 @@ import numpy as np
 from jepa_planner.control.description_text import DescriptionText
 from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy, rpy_from_rotation
 
-SEEDS, SEEDED_RAD = 40, 2.2
-SETTLING = 250
+SEEDS, SEEDED_RAD = 32, 2.2
+SETTLING = 150
 """Steps in which the null space comes to rest."""
 CENTRES = (0.48, 0.54, 0.42, 0.36)
 """Where the middle of the box may be in front of the first joint, as shares of the reach."""
@@ -134,14 +134,19 @@ def _postures(arm: ArmKinematics, centre_m: np.ndarray, down: np.ndarray, rng: n
     """Joint positions with the tool down at a point and the elbow up, the best first and no two alike."""
     lower, upper = (np.clip(bound, -SEEDED_RAD, SEEDED_RAD) for bound in (arm.lower_rad, arm.upper_rad))
     found: list[tuple[float, np.ndarray]] = []
-    for _ in range(SEEDS):
-        turned = rotation_from_rpy(np.array([0.0, 0.0, rng.uniform(-np.pi, np.pi)])) @ down
+    for number in range(SEEDS):
+        seed_rad = rng.uniform(lower, upper)
+        if number % 2:  # as those of seven joints are that stay in the plane before the base
+            seed_rad[::2] = np.clip(0.0, lower, upper)[::2]
+        yaw_rad = float(rpy_from_rotation(arm.tcp_pose(seed_rad)[1] @ down.T)[2])
+        turned = rotation_from_rpy(np.array([0.0, 0.0, yaw_rad])) @ down
         try:
-            q_rad = arm.inverse(centre_m, turned, rng.uniform(lower, upper), max_steps=50)
+            q_rad = arm.inverse(centre_m, turned, seed_rad, max_steps=30)
         except ValueError:
             continue
         q_rad = _with_yaw(arm, _least_turned(arm, _settled(arm, q_rad, SETTLING // 5)), down)
-        if _elbow(arm, q_rad)[2] > 0.0 and not any(np.allclose(q_rad, other, atol=0.05) for _, other in found):
+        elbow_m = _elbow(arm, q_rad)
+        if elbow_m[2] > abs(elbow_m[1]) and not any(np.allclose(q_rad, other, atol=0.05) for _, other in found):
             found.append((_merit(arm, q_rad), q_rad))
     found.sort(key=lambda item: -item[0])
     return [q_rad for _, q_rad in found[:SETTLED]]

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from jepa_planner.control.kinematics import rotation_vector
 from jepa_planner.core.status import OK, Status, StatusCode
 
+Pose = tuple[np.ndarray, np.ndarray]
+"""Position [3] (m) and rotation [3, 3]."""
+
 UNDONE_SHARE = 0.5
-"""An arm that rests with more than this share of its way before it has not followed."""
+"""An arm that has more than this share of a motion still before it has not followed."""
 LATE_S = 0.5
 """So long after a motion's last setpoint an arm may still be on its way."""
-UNFOLLOWED_MOTIONS = 2
-"""So many motions in a row that are not followed are a fault; one alone may have met something."""
-JUDGED_M, JUDGED_RAD = 0.01, 0.05
-"""Shorter ways of the tcp are not judged: they are lost in what an arm sags."""
+UNFOLLOWED_MOTIONS, UNFOLLOWED_M, UNFOLLOWED_RAD = 2, 0.02, 0.08
+"""So many motions in a row that are not followed, and so much that was not made, are a fault: an arm may meet
+something, and give way to it.
+"""
+JUDGED_M, JUDGED_RAD = 0.002, 0.01
+"""Shorter motions of the tcp are not judged: they are lost in friction and noise."""
 STROKE_SHARE = 0.4
 """A gripper that is told to go a smaller share of its stroke is not judged."""
 OPEN_CLOSURE = 0.03
@@ -26,60 +31,68 @@ STILL_CLOSURE, STILL_S = 0.02, 1.0
 
 
 @dataclass(frozen=True)
-class _Way:
-    """A motion of the tcp: from where it was measured to where it was told to be, and when the last setpoint left."""
+class _Motion:
+    """The tcp (m, rotation [3, 3]) as it was measured and commanded when a motion began, and its commanded end."""
 
-    from_m: np.ndarray
-    from_rotation: np.ndarray
-    to_m: np.ndarray
-    to_rotation: np.ndarray
-    ended_s: float
+    measured: Pose
+    commanded: Pose
+    end: Pose | None = None
+    ended_s: float = 0.0
 
 
 class ArmFollowing:
-    """Judges each motion once, by where the tcp was measured before and after it."""
+    """Judges each motion once: how much of it did the measured tcp make?"""
 
     def __init__(self) -> None:
-        self._from: tuple[np.ndarray, np.ndarray] | None = None
-        self._way: _Way | None = None
+        self._motion: _Motion | None = None
         self._unfollowed = 0
+        self._lost = np.zeros(2)
 
-    def begin(self, xyz_m: np.ndarray, rotation: np.ndarray) -> None:
-        """Notes where the tcp is measured as a motion begins."""
-        self._from = xyz_m, rotation
+    def begin(self, measured: Pose, commanded: Pose) -> None:
+        """Notes where the tcp is, and is told to be, as a motion begins."""
+        self._motion = _Motion(measured, commanded)
 
-    def end(self, now_s: float, xyz_m: np.ndarray, rotation: np.ndarray) -> None:
+    def end(self, now_s: float, commanded: Pose) -> None:
         """Notes where the tcp was told to be at the end of the motion."""
-        if self._from is not None:
-            self._way = _Way(*self._from, xyz_m, rotation, now_s)
+        if self._motion is not None:
+            self._motion = replace(self._motion, end=commanded, ended_s=now_s)
 
-    def judge(self, now_s: float, xyz_m: np.ndarray, rotation: np.ndarray, last_look: bool = False) -> Status:
+    def judge(self, now_s: float, measured: Pose, last_look: bool = False) -> Status:
         """Looks at where the tcp is measured after a motion; last_look: before the next one.
 
         Not OK after the last of several motions that were not followed.
         """
-        if (way := self._way) is None:
+        motion = self._motion
+        if motion is None or motion.end is None:
             return OK
-        asked_m, left_m = np.linalg.norm(way.to_m - way.from_m), np.linalg.norm(way.to_m - xyz_m)
-        asked_rad = np.linalg.norm(rotation_vector(way.to_rotation @ way.from_rotation.T))
-        left_rad = np.linalg.norm(rotation_vector(way.to_rotation @ rotation.T))
-        shares = [left_m / asked_m] if asked_m > JUDGED_M else []
-        shares += [left_rad / asked_rad] if asked_rad > JUDGED_RAD else []
-        if shares and max(shares) > UNDONE_SHARE:
-            if not last_look and 0.0 <= now_s - way.ended_s < LATE_S:
-                return OK
-            self._unfollowed += 1
-        elif shares:
-            self._unfollowed = 0
-        self._way = None
-        if self._unfollowed < UNFOLLOWED_MOTIONS:
+        asked = _way(motion.commanded, motion.end)
+        lost = np.array([_lost(way, made) for way, made in zip(asked, _way(motion.measured, measured), strict=True)])
+        lengths = np.array([np.linalg.norm(way) for way in asked])
+        is_judged = lengths > (JUDGED_M, JUDGED_RAD)
+        is_unfollowed = bool(np.any(is_judged & (lost > UNDONE_SHARE * lengths)))
+        if is_unfollowed and not last_look and 0.0 <= now_s - motion.ended_s < LATE_S:
             return OK
-        self._unfollowed = 0
-        told = (
-            f"told to move {asked_m:.3f} m and {asked_rad:.2f} rad, it rests {left_m:.3f} m and {left_rad:.2f} rad away"
-        )
-        text = f"the arm does not follow: {told}, {UNFOLLOWED_MOTIONS} times in a row; is its controller active?"
-        return Status(StatusCode.ARM_NOT_FOLLOWING, text)
+        self._motion = None
+        if is_unfollowed:
+            self._unfollowed, self._lost = self._unfollowed + 1, self._lost + lost
+        elif np.any(is_judged):
+            self._unfollowed, self._lost = 0, np.zeros(2)
+        if self._unfollowed < UNFOLLOWED_MOTIONS or np.all(self._lost < (UNFOLLOWED_M, UNFOLLOWED_RAD)):
+            return OK
+        of = f"of its last {self._unfollowed} motions it did not make {self._lost[0]:.3f} m and {self._lost[1]:.2f} rad"
+        self._unfollowed, self._lost = 0, np.zeros(2)
+        return Status(StatusCode.ARM_NOT_FOLLOWING, f"the arm does not follow: {of}; is its controller active?")
+
+
+def _way(before: Pose, after: Pose) -> tuple[np.ndarray, np.ndarray]:
+    """From one pose to another: a translation [3] (m) and a turn [3] (rad)."""
+    return after[0] - before[0], rotation_vector(after[1] @ before[1].T)
+
+
+def _lost(asked: np.ndarray, made: np.ndarray) -> float:
+    """How much of what was asked was not made, along its direction."""
+    length = float(np.linalg.norm(asked))
+    return 0.0 if length == 0.0 else max(0.0, length - float(asked @ made) / length)
 
 
 class GripperFollowing:
@@ -100,5 +113,6 @@ class GripperFollowing:
         if now_s - self._since_s < STILL_S:
             return OK
         self._since_s = None
-        text = f"the gripper does not move: told to close to {told:.2f}, it stays at {measured:.2f} (0 open, 1 closed)"
+        at = f"told to close to {told:.2f}, it stays at {max(0.0, measured):.2f} (0 open, 1 closed)"
+        text = f"the gripper does not move: {at}"
         return Status(StatusCode.GRIPPER_NOT_FOLLOWING, f"{text}; is its controller active?")

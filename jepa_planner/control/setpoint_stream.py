@@ -148,11 +148,16 @@ class SetpointStream:
         """The commanded closure, 0 open .. 1 closed."""
         return self._target_closure
 
-    def brake(self) -> None:
-        """Slow to a standstill as fast as the limits allow and stay there; the gripper keeps its command."""
+    def brake(self, at_least_s: float = 0.0) -> None:
+        """Slow to a standstill as fast as the limits allow and stay there; the gripper keeps its command.
+
+        at_least_s: above 0, all axes brake evenly for so long or longer.
+        """
         if not self.ready:
             return
         _aim_at_rest(self._input)
+        if at_least_s > 0.0:
+            self._input.synchronization, self._input.minimum_duration = ruckig.Synchronization.Time, at_least_s
         self._target_closure = self._closure
 
     def tick(self) -> Setpoint:

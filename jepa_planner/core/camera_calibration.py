@@ -61,9 +61,9 @@ class Board:
 
 @dataclass(frozen=True)
 class Placed:
-    """A pose, and the frame that it is in; z of the board's frame points into it, as OpenCV has it."""
+    """Where a board is on what carries it; its frame begins at corner 1, with x along rows and z into it."""
 
-    on: Literal["tcp", "base"]
+    carrier: Literal["tcp", "base"]
     """The board hangs on the gripper, or lies still in the base frame."""
     xyz_m: Numbers3
     quaternion_xyzw: Numbers4
@@ -73,7 +73,7 @@ class Placed:
 
     @property
     def rotation(self) -> np.ndarray:
-        """From the board's frame to that which it is on, [3, 3]."""
+        """From the board's frame to its carrier's, [3, 3]."""
         return _matrix(self.quaternion_xyzw)
 
 
@@ -98,8 +98,6 @@ class CameraCalibration:
     """Where the camera is in the base frame."""
     quaternion_xyzw: Numbers4
     """How it is turned there."""
-    optical_frame: str = ""
-    """Name of the camera's own frame; empty stands for VIEW_camera_optical_frame."""
     distortion_model: Literal["plumb_bob", "rational_polynomial", "equidistant"] = "plumb_bob"
     """As in sensor_msgs/CameraInfo; equidistant is OpenCV's fisheye."""
     distortion: tuple[float, ...] = ()
@@ -137,8 +135,6 @@ class CameraCalibration:
         if not all(map(math.isfinite, self.distortion)):
             raise ValueError(f"distortion is {self.distortion}; expected finite numbers")
         _check_pose(self.xyz_m, self.quaternion_xyzw)
-        if not self.optical_frame:
-            object.__setattr__(self, "optical_frame", f"{self.view}_camera_optical_frame")
 
     @property
     def rotation(self) -> np.ndarray:

@@ -53,6 +53,12 @@ def compressed_pixels(kind: str, data: bytes | memoryview, name: str) -> np.ndar
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
+def png(pixels: np.ndarray) -> bytes:
+    """A PNG of uint8 RGB [H, W, 3], of which `compressed_pixels` makes the same pixels."""
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return encoded.tobytes()
+
+
 def _check(data: bytes | memoryview, name: str) -> None:
     """Raises ConversionError unless it is a whole JPEG or PNG of a size that is taken; its pixels are not read."""
     from PIL import Image

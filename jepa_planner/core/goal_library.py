@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from jepa_planner.core.compressed_picture import png
 from jepa_planner.core.goal_folder import GoalPictures
-from jepa_planner.core.picture_file import png, read_picture
+from jepa_planner.core.picture_file import read_picture
 from jepa_planner.core.strict_fields import FieldError, from_plain, to_plain
 from jepa_planner.core.yaml_text import read_yaml, write_yaml
 

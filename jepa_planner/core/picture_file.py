@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import cv2
 import numpy as np
 
 from jepa_planner.core.image_message import MAX_IMAGE_SIDE_PX, eight_bits, few_bits
@@ -21,12 +20,6 @@ class PictureError(ValueError):
 def read_picture(path: str | Path) -> np.ndarray:
     """uint8 RGB [H, W, 3] of a file; see `decode_picture`."""
     return decode_picture(path, str(path))
-
-
-def png(pixels: np.ndarray) -> bytes:
-    """A PNG of uint8 RGB [H, W, 3], which `decode_picture` turns into the same pixels."""
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    return encoded.tobytes()
 
 
 def decode_picture(file: str | Path | BinaryIO, name: str) -> np.ndarray:

@@ -9,21 +9,22 @@ from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
-from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Mode, Step
+from jepa_planner.control.arm_executive import FAULTS, ArmExecutive, ArmSettings, Mode, Step
 from jepa_planner.control.setpoints import Setpoint
 from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.msg import ArmState, Plan
 from jepa_planner.nodes import description, qos
-from jepa_planner.nodes.arm_states import FAULTS
 from jepa_planner.nodes.conversions import ConversionError, numbers, pose, rotation_from, seconds, time_message
 from jepa_planner.nodes.frames import PUBLISH_TF, TcpFrames
-from jepa_planner.nodes.outputs import choice
+from jepa_planner.nodes.outputs import audience, choice
 from jepa_planner.nodes.outputs.action_output import ActionClients
 from jepa_planner.nodes.outputs.gripper import Ends
+from jepa_planner.nodes.outputs.servo import Servo
 from jepa_planner.nodes.parameters import Change, Parameter
-from jepa_planner.nodes.planner_node import PlannerNode
+from jepa_planner.nodes.planner_node import PlannerNode, wait_until
 
 BRAKING_TIMEOUT_S = 3.0
+LOOK_PERIOD_S = 0.2
 STATE_PERIOD_S, FRESH_S = 0.03, 0.1
 """Arm states are that far apart, save just after a motion, when the planner waits for the next."""
 STROKES_BEYOND = 1.0
@@ -77,6 +78,7 @@ class ArmNode(PlannerNode):
         )
         self._executive = ArmExecutive(arm.kinematics, arm.limits, parameters["rate_hz"], settings)
         self._arm_joints, self._fingers, self._base_frame = arm.joints, arm.gripper.joints, arm.base_frame
+        self._is_fixed = parameters["gripper_output"] == choice.NO_GRIPPER or not self._fingers
         self._ends = Ends(arm.gripper.open, arm.gripper.closed)
         if arm.loose:
             self.get_logger().warning(f"{', '.join(arm.loose)} turn behind the arm and are not commanded")
@@ -92,6 +94,10 @@ class ArmNode(PlannerNode):
         self._nothing_came = True
         self.executive.joint_state.explain(self.nothing_came_on([self._joint_states]))
         plans = self.create_subscription(Plan, "plan", self._on_plan, qos.COMMAND)
+        self._outputs = (self._arm, self._gripper)
+        self._others = audience.OtherPublishers(self, self._outputs, plans.topic_name, self._state.topic_name)
+        self._around = OK
+        self._servo = Servo(parameters["servo"], parameters["output"]) if parameters["servo"] else None
         changes = description.watch_description(self, arm, self._on_other_description)
         self._subscriptions_ = (self._joint_states, plans, *changes)
         self._services_ = (
@@ -100,7 +106,21 @@ class ArmNode(PlannerNode):
         )
         simulated = self.get_parameter("use_sim_time").value  # a system clock that is set back would stop a timer
         self._pace = self.get_clock() if simulated else Clock(clock_type=ClockType.STEADY_TIME)
-        self._timer = self.create_timer(self.executive.stream.period_s, self._tick, clock=self._pace)
+        self._timers_ = (
+            self.create_timer(self.executive.stream.period_s, self._tick, clock=self._pace),
+            self.create_timer(LOOK_PERIOD_S, self._look_around, clock=Clock(clock_type=ClockType.STEADY_TIME)),
+        )
+
+    def activate(self) -> None:
+        """Waits for somebody who takes the commands; raises RuntimeError where nobody does, or others send some too."""
+        self._refuse_or_warn(self._others.at_activation(), self.parameters["allow_other_publishers"])
+        if not (heard := self._nobody_listens()).ok:
+            timeout_s = self.parameters["listener_timeout_s"]
+            self.get_logger().info(f"waiting up to {timeout_s:g} s: {heard.text}")
+            wait_until(lambda: self.going_down.is_set() or self._nobody_listens().ok, timeout_s, LOOK_PERIOD_S)
+        self._refuse_or_warn(self._nobody_listens(), not self.parameters["require_listener"])
+        if self._servo is not None:
+            self._servo.start(self, self.parameters["listener_timeout_s"])
 
     def deactivate(self) -> None:
         """Brakes, and waits until the arm rests; paced by the wall clock, as simulated time may stand."""
@@ -117,9 +137,10 @@ class ArmNode(PlannerNode):
             self.destroy_subscription(subscription)
         for service in self._services_:
             self.destroy_service(service)
-        self.destroy_timer(self._timer)
+        for timer in self._timers_:
+            self.destroy_timer(timer)
         self.destroy_lifecycle_publisher(self._state)
-        for output in (self._arm, self._gripper):
+        for output in self._outputs:
             output.destroy()
         self._frames.destroy()
         self._executive = None
@@ -144,6 +165,9 @@ class ArmNode(PlannerNode):
         }
         if executive.mode is Mode.STOPPED:
             return Status(StatusCode.STOPPED, executive.reason), numbers_behind
+        for status in (self._around, executive.fault):
+            if not status.ok:
+                return status, numbers_behind
         # Said here as well as in `arm_state`, which waits for simulated time to begin.
         for status in (joint_state.status(self.now_s()), joint_state.delay_status()):
             if not status.ok:
@@ -160,11 +184,9 @@ class ArmNode(PlannerNode):
             self._pass_over(usable)
             return
         q = np.array([position[name] for name in self._arm_joints])
-        finger = self._ends.open
-        if self._fingers:
-            finger = sum(position[name] for name in self._fingers) / len(self._fingers)
-        closure = self._ends.closure(finger)
+        closure = self._closure(position)
         if abs(closure - 0.5) > 0.5 + STROKES_BEYOND:
+            finger = self._ends.position(closure)
             ends = f"gripper_open ({self._ends.open:g}) and gripper_closed ({self._ends.closed:g})"
             text = f"{' and '.join(self._fingers)} at {finger:g}, far from {ends}, in m or rad: mend either"
             self._pass_over(Status(StatusCode.UNUSABLE, text))
@@ -174,6 +196,12 @@ class ArmNode(PlannerNode):
         if self._gripper.told is None and self.executive.stream.ready:
             self._gripper.told = self.executive.stream.closure  # a gripper that may hold something is let alone
 
+    def _closure(self, position: Mapping[str, float]) -> float:
+        """How far the gripper has closed, not bounded; a fixed one that no joint state tells of is open."""
+        if not self._fingers or any(name not in position for name in self._fingers):
+            return 0.0
+        return self._ends.closure(sum(position[name] for name in self._fingers) / len(self._fingers))
+
     def _pass_over(self, why: Status) -> None:
         """Tells why a joint state cannot be used."""
         self.executive.joint_state.explain(why)
@@ -181,7 +209,7 @@ class ArmNode(PlannerNode):
 
     def _usable(self, names: Sequence[str], position: Mapping[str, float]) -> Status:
         """Whether joints of these names and positions are this arm's, or why they are not."""
-        needed = (*self._arm_joints, *self._fingers)
+        needed = self._arm_joints if self._is_fixed else (*self._arm_joints, *self._fingers)
         if missing := [name for name in needed if name not in position]:
             text = f"joint state lacks {', '.join(missing)}; it has {', '.join(position) or 'no positions'}"
             return Status(StatusCode.UNUSABLE, text)
@@ -212,6 +240,8 @@ class ArmNode(PlannerNode):
         """What a plan asks for first; raises ConversionError where that is no pose in this arm's frame."""
         if message.header.frame_id != self._base_frame:
             raise ConversionError(f"frame is {message.header.frame_id!r}, expected {self._base_frame!r}")
+        stream = self.executive.stream
+        kept = stream.closure if self._is_fixed and stream.ready else None
         return Step(
             plan_id=message.id,
             planned_at_s=seconds(message.header.stamp),
@@ -220,7 +250,7 @@ class ArmNode(PlannerNode):
             duration_s=seconds(message.time_step) / self.parameters["speed_scale"],
             xyz_m=numbers(message.poses[0].position),
             rotation=rotation_from(message.poses[0].orientation),
-            closure=message.gripper_closure[0],
+            closure=message.gripper_closure[0] if kept is None else kept,
         )
 
     def _on_other_description(self, what: str) -> None:
@@ -260,6 +290,33 @@ class ArmNode(PlannerNode):
         fresh = not self.executive.moving and 0.0 <= now_s - self.executive.rest_since_s < FRESH_S
         if changed or fresh or abs(now_s - self._published_at_s) >= STATE_PERIOD_S:
             self._publish_state(now_s)
+
+    def _nobody_listens(self) -> Status:
+        return audience.nobody_listens(self, self._outputs)
+
+    def _refuse_or_warn(self, status: Status, warn: bool) -> None:
+        if status.ok:
+            return
+        if not warn:
+            raise RuntimeError(status.text)
+        self.get_logger().warning(status.text)
+
+    def _look_around(self) -> None:
+        """Notes who has come and gone since activation; what is no longer in order ends a motion."""
+        if not self.active:
+            return
+        unheard, others = self._nobody_listens(), self._others.now()
+        obstacle = unheard if self.parameters["require_listener"] else OK
+        if obstacle.ok and not self.parameters["allow_other_publishers"]:
+            obstacle = others
+        around = others if unheard.ok else unheard
+        if around != self._around and not around.ok:
+            self.get_logger().warning(around.text)
+        self._around, self.executive.obstacle = around, obstacle
+        if self.executive.moving and self._arm.takes_whole_motions and not self._arm.is_listened_to():
+            self.executive.lose(self.now_s(), unheard)
+        elif not obstacle.ok:
+            self.executive.hold(obstacle.text)
 
     def _send_course(self, pace_s: float) -> None:
         """Sends a motion that has just been taken, or what brakes one, where that is sent as a whole."""

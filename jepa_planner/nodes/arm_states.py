@@ -5,18 +5,12 @@ from __future__ import annotations
 import numpy as np
 from geometry_msgs.msg import Pose
 
-from jepa_planner.control.arm_executive import Mode
+from jepa_planner.control.arm_executive import FAULTS, Mode
 from jepa_planner.control.kinematics import rpy_from_rotation
 from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.msg import ArmState
 from jepa_planner.nodes.conversions import ConversionError, numbers, rotation_from, seconds
 from jepa_planner.nodes.state_buffer import ArmReport
-
-FAULTS = (
-    *(StatusCode.OK, StatusCode.ARM_NOT_FOLLOWING, StatusCode.GRIPPER_NOT_FOLLOWING, StatusCode.NOBODY_LISTENS),
-    StatusCode.ARM_CONTESTED,
-)
-"""In the order of their numbers in ArmState."""
 
 
 def xyz_rpy(message: Pose) -> np.ndarray:

@@ -12,9 +12,8 @@ from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from sensor_msgs.msg import CompressedImage, Image
 
 from jepa_planner.control.kinematics import quaternion_from_rotation, rotation_from_quaternion
-from jepa_planner.core.compressed_picture import compressed_pixels
+from jepa_planner.core.compressed_picture import compressed_pixels, png
 from jepa_planner.core.image_message import ConversionError, rgb_pixels
-from jepa_planner.core.picture_file import png
 
 
 def seconds(stamp: Time | Duration) -> float:
@@ -44,6 +43,11 @@ def image_to_array(message: Image) -> np.ndarray:
 def compressed_to_array(message: CompressedImage, name: str = "of a CompressedImage") -> np.ndarray:
     """Pixels as uint8 RGB [H, W, 3]; `name` stands in messages of ConversionError, after "the picture"."""
     return compressed_pixels(message.format, message.data, name)
+
+
+def picture_to_array(message: Image | CompressedImage) -> np.ndarray:
+    """Pixels of either kind of message as uint8 RGB [H, W, 3]."""
+    return compressed_to_array(message) if isinstance(message, CompressedImage) else image_to_array(message)
 
 
 def array_to_image(pixels: np.ndarray, stamp: Time | None = None, frame_id: str = "") -> Image:

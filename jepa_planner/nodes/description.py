@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -57,11 +58,25 @@ def described_arm(node: Node, parameters: Parameters) -> DescribedArm:
 
     Raises ValueError for a file or a description that cannot be used, and where nothing comes.
     """
-    file = parameters["limits_file"]
-    limits = SafetyLimits.load(Path(file) if file else shipped_config("panda_limits.yaml"))
-    text = None
+    limits, text = limits_of(parameters), None
     if limits.robot_description is None:
         text = _text_on(node, parameters["robot_description_timeout_s"])
+    return arm_of(limits, text, parameters)
+
+
+def limits_of(parameters: Parameters | Mapping[str, Any]) -> SafetyLimits:
+    """Those of the file that parameters name, or those that ship; raises LimitsError."""
+    file = parameters["limits_file"]
+    return SafetyLimits.load(Path(file) if file else shipped_config("panda_limits.yaml"))
+
+
+def arm_of(
+    limits: SafetyLimits, text: DescriptionText | None, parameters: Parameters | Mapping[str, Any]
+) -> DescribedArm:
+    """The arm of limits and parameters; text: what came on robot_description, where the limits leave it to that.
+
+    Raises ValueError for a description that cannot be used, and for names that do not fit it.
+    """
     kinematics = limits.kinematics(text)
     names = limits.joint_names
     joints, gripper = names.of(kinematics.joint_names), _gripper(limits, parameters)
@@ -78,7 +93,7 @@ def described_arm(node: Node, parameters: Parameters) -> DescribedArm:
     )
 
 
-def _gripper(limits: SafetyLimits, parameters: Parameters) -> Gripper:
+def _gripper(limits: SafetyLimits, parameters: Parameters | Mapping[str, Any]) -> Gripper:
     """The gripper by the driver's names: as the parameters say, where any of them was typed, else as the file does."""
     typed = any(parameters[name] != _SHIPPED[name] for name in _GRIPPER)
     if limits.gripper is None or typed:

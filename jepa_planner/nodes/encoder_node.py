@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -15,10 +16,12 @@ from jepa_planner.core.aspect import Size, check_same_cameras
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.picture_file import PictureError
 from jepa_planner.core.status import OK, Status, StatusCode
+from jepa_planner.model.bundle import load_latent_statistics, model_folder
 from jepa_planner.model.contract import ContractError
-from jepa_planner.msg import Latent
+from jepa_planner.model.view_mixups import MixupCheck
+from jepa_planner.msg import ArmState, Latent
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import ConversionError, seconds
+from jepa_planner.nodes.conversions import ConversionError, numbers, seconds
 from jepa_planner.nodes.image_input import IMAGE_PARAMETERS, TRANSPORTS, Picture, image_inputs, info_topic
 from jepa_planner.nodes.latents import latent_message
 from jepa_planner.nodes.looking import look
@@ -32,6 +35,10 @@ SILENCE_S = 0.5
 """Sooner than mpc_node ends a goal for want of an image, so that it can say why none comes."""
 Listener = Callable[[Observation], None]
 """Called with an observation whose time is that of its oldest image: its stamp, or its arrival if earlier."""
+Rest = tuple[float, np.ndarray]
+"""Since when the arm rests (s), and where its tcp is in the base frame [3] (m)."""
+SLOW_S = 0.2
+"""A model that takes longer for one moment is not asked what it would see if views were mixed up."""
 
 
 class EncoderNode(PlannerNode):
@@ -44,6 +51,11 @@ class EncoderNode(PlannerNode):
         *MODEL_PARAMETERS,
         *IMAGE_PARAMETERS,
         Parameter("sync_tolerance_s", 0.03, "Images of one moment may differ by this much.", 0.0, 1.0),
+        Parameter(
+            "check_views",
+            True,
+            "Refuse views that look swapped, turned or mirrored by where they show the arm, where the bundle tells.",
+        ),
     )
 
     def __init__(self, **options) -> None:
@@ -53,10 +65,18 @@ class EncoderNode(PlannerNode):
         self._seconds = 0.0
         self._status = OK
         self._seen_s: float | None = None
+        self._at_rest: Callable[[], Rest | None] | None = None
+        self._rest: Rest | None = None
 
-    def listen(self, listener: Listener, wanted: Callable[[float], bool]) -> None:
-        """Passes observations to a function, in this node's thread, if those of their time (s) are wanted."""
+    def listen(
+        self, listener: Listener, wanted: Callable[[float], bool], at_rest: Callable[[], Rest | None] | None = None
+    ) -> None:
+        """Passes observations to a function, in this node's thread, if those of their time (s) are wanted.
+
+        at_rest: how the arm rests, None while it does not; without it, `arm_state` tells.
+        """
         self._listeners.append((listener, wanted))
+        self._at_rest = at_rest or self._at_rest
 
     def configure(self) -> None:
         parameters = self.parameters
@@ -77,16 +97,18 @@ class EncoderNode(PlannerNode):
         self._seen_sizes: list[Size] | None = None
         self._goal_sizes: list[Size] | None = None
         self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.STREAM)
-        kind, ending = TRANSPORTS[parameters["image_transport"]]
-        self._images = [
-            self.create_subscription(kind, topic + ending, partial(self._on_image, view), qos.SENSOR)
-            for view, topic in enumerate(topics)
-        ]
+        self._transport = TRANSPORTS[parameters["image_transport"]]
+        self._images = [self._hear(view, topic + self._transport[1]) for view, topic in enumerate(topics)]
         self._infos: list[Subscription] = [
             self.create_subscription(CameraInfo, info_topic(topic), image_input.take_camera_info, qos.SENSOR)
             for topic, image_input in zip(topics, self._inputs, strict=True)
             if parameters["rectify"]
         ]
+        self._mixups = self._mixup_check()
+        self._judged_s, self._mixed_up = 0.0, ""
+        self._arm_states: list[Subscription] = []
+        if self._mixups is not None and self._at_rest is None:
+            self._arm_states = [self.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.SENSOR)]
         self._watchdogs = [
             Watchdog(f"image on {images.topic_name}", SILENCE_S, self.lead_tolerance_s(), "encoder_node")
             for images in self._images
@@ -99,14 +121,15 @@ class EncoderNode(PlannerNode):
         )
 
     def cleanup(self) -> None:
-        for subscription in (*self._images, *self._infos):
+        for subscription in (*self._images, *self._infos, *self._arm_states):
             self.destroy_subscription(subscription)
         for service in self._services_:
             self.destroy_service(service)
         self.destroy_lifecycle_publisher(self._latents)
 
     def health(self) -> tuple[Status, dict[str, object]]:
-        numbers = {
+        self._hear_as_offered()
+        details: dict[str, object] = {
             "model": self.model_id,
             "backend": self._model.backend,
             "encoded": self._encoded,
@@ -114,9 +137,21 @@ class EncoderNode(PlannerNode):
             "image_delay_s": [round(watchdog.delay_s, 3) for watchdog in self._watchdogs],
         }
         if self._is_silent:
-            return self._why_nothing_is_seen(), numbers
+            return self._why_nothing_is_seen(), details
         lacking = next(filter(None, (each.lacking for each in self._inputs)), None)
-        return self._status if lacking is None else Status(StatusCode.NOTHING_CAME, lacking), numbers
+        return self._status if lacking is None else Status(StatusCode.NOTHING_CAME, lacking), details
+
+    def _hear(self, view: int, topic: str, profile: QoSProfile = qos.SENSOR) -> Subscription:
+        return self.create_subscription(self._transport[0], topic, partial(self._on_image, view), profile)
+
+    def _hear_as_offered(self) -> None:
+        """Subscribes anew where those who publish now offer another reliability."""
+        for view, images in enumerate(self._images):
+            topic = images.topic_name
+            offered = qos.as_offered(self, topic)
+            if offered is not None and offered.reliability != images.qos_profile.reliability:
+                self.destroy_subscription(images)
+                self._images[view] = self._hear(view, topic, offered)
 
     @property
     def _is_silent(self) -> bool:
@@ -148,6 +183,28 @@ class EncoderNode(PlannerNode):
                 "encoder_node's crop so"
             )
         return np.stack(views), sizes
+
+    def _mixup_check(self) -> MixupCheck | None:
+        """None where the bundle cannot tell, for want of statistics or because some of its views are missing."""
+        contract, folder = self._model.contract, model_folder(self.parameters["model"])
+        statistics, spec = load_latent_statistics(folder), contract.out_of_distribution
+        if not self.parameters["check_views"] or statistics is None or spec is None:
+            return None
+        return MixupCheck(self._views, self._model.encode, statistics, spec.arm_error_m)
+
+    def _on_arm_state(self, message: ArmState) -> None:
+        rests = message.mode == ArmState.MODE_HOLDING and not message.moving
+        self._rest = (seconds(message.rest_since), numbers(message.pose.position)) if rests else None
+
+    def _check_views(self, views: np.ndarray, observation: Observation) -> None:
+        """Raises PictureError where views are mixed up; looks once each time that the arm has come to rest."""
+        rest = self._rest if self._at_rest is None else self._at_rest()
+        if self._mixups is not None and rest is not None and observation.stamp_s > rest[0] != self._judged_s:
+            if self._seconds > SLOW_S:
+                return
+            self._judged_s, self._mixed_up = rest[0], self._mixups.judge(views, observation.latent, rest[1])
+        if self._mixed_up:
+            raise PictureError(self._mixed_up)
 
     def _why_nothing_is_seen(self) -> Status:
         now_s = self.now_s()
@@ -200,13 +257,14 @@ class EncoderNode(PlannerNode):
             if self._goal_sizes is not None:
                 self._check_same_cameras(self._seen_sizes, self._goal_sizes)
             observation = replace(self._model.observe(views[None])[0], stamp_s=taken_s)
+            self._seconds = time.monotonic() - began_s
+            self._check_views(views, observation)
         except (ConversionError, ContractError, PictureError) as error:
             self._status = Status(StatusCode.UNUSABLE, str(error))
             self.get_logger().error(f"image not encoded: {error}", throttle_duration_sec=5.0)
             return
         self._status = OK
         self._encoded += 1
-        self._seconds = time.monotonic() - began_s
         for listener in listeners:
             listener(observation)
         if self._latents.get_subscription_count():

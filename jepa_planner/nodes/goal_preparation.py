@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -70,12 +71,13 @@ class GoalPreparation:
             raise ValueError("no goal image was given")
         request.goals = raw_goals(request.goals, self._contract, self._library)
         sizes = [self._check_image(image, f"goal image {number + 1}") for number, image in enumerate(request.goals)]
-        for number, size in enumerate(sizes):
-            if not same_aspect(size, sizes[0]):
-                raise ValueError(
-                    f"goal image {number + 1} is {size[0]} x {size[1]} pixels and goal image 1 {sizes[0][0]} x "
-                    f"{sizes[0][1]}: all must be whole pictures of the same camera"
-                )
+        for number, views in enumerate(sizes):
+            for size, first in zip(views, sizes[0], strict=True):
+                if not same_aspect(size, first):
+                    raise ValueError(
+                        f"goal image {number + 1} is {size[0]} x {size[1]} pixels and goal image 1 {first[0]} x "
+                        f"{first[1]}: all must be whole pictures of the same camera"
+                    )
 
     @property
     def unmonitored(self) -> str:
@@ -117,22 +119,20 @@ class GoalPreparation:
             raise Ended(Outcome.UNFAMILIAR_GOAL, str(error)) from error
         return factory.controller(sink.goals, request.max_steps)
 
-    def _check_image(self, goal: GoalImage, name: str) -> tuple[int, int]:
-        """Its width and height in pixels."""
+    def _check_image(self, goal: GoalImage, name: str) -> list[tuple[int, int]]:
+        """Width and height of each view in pixels; where they differ, the encoder knows how to make them alike."""
         try:
-            views = [image_to_array(view) for view in goal.views]
-            if any(view.shape != views[0].shape for view in views):
-                raise ConversionError("its views differ in size")
-            shape = views[0].shape if views else (0, 0, 3)
-            self._contract.check_images((1, len(views), *shape))
+            shapes = [image_to_array(view).shape for view in goal.views]
+            for shape in shapes or [(0, 0, 3)]:
+                self._contract.check_images((1, len(shapes), *shape))
         except (ConversionError, ContractError) as error:
             raise ValueError(f"{name}: {error}") from error
         if not (np.isfinite(goal.tolerance) and goal.tolerance >= 0):
             raise ValueError(f"{name}: tolerance is {goal.tolerance}, expected a finite number of at least 0")
-        return shape[1], shape[0]
+        return [(width, height) for height, width, _ in shapes]
 
 
-def search_settings(settings: PlannerSettings, parameters: Parameters) -> SearchSettings:
+def search_settings(settings: PlannerSettings, parameters: Parameters | Mapping[str, Any]) -> SearchSettings:
     """The model's recommended search, with what parameters override."""
     search = settings.search(parameters["solver"])
     return search.resized(parameters["samples"], parameters["iterations"], parameters["horizon"])

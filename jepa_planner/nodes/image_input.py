@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from jepa_planner.core.framing import Framing, framings
 from jepa_planner.core.image_message import ConversionError
 from jepa_planner.core.rectification import Lens
-from jepa_planner.nodes.conversions import compressed_to_array, image_to_array
+from jepa_planner.nodes.conversions import picture_to_array
 from jepa_planner.nodes.parameters import Parameter, Parameters
 
 TRANSPORTS = {"raw": (Image, ""), "compressed": (CompressedImage, "/compressed")}
@@ -87,7 +87,7 @@ class ImageInput:
         if self.lacking:
             raise ConversionError(self.lacking)
         try:
-            came = _decoded(message)
+            came = picture_to_array(message)
             size_px = came.shape[1], came.shape[0]
             return self._seen(came, size_px), size_px
         except ConversionError as error:
@@ -102,7 +102,9 @@ class ImageInput:
         return cv2.remap(came, maps[2], maps[3], cv2.INTER_LINEAR)
 
 
-def image_inputs(views: Sequence[str], parameters: Parameters, topics: Sequence[str]) -> list[ImageInput]:
+def image_inputs(
+    views: Sequence[str], parameters: Parameters | Mapping[str, Any], topics: Sequence[str]
+) -> list[ImageInput]:
     """One per view, of image topics as they are resolved; raises ValueError naming the parameter that is wrong."""
     framed = framings(views, parameters["rotation"], parameters["crop"])
     infos = [info_topic(topic) if parameters["rectify"] else "" for topic in topics]
@@ -112,7 +114,3 @@ def image_inputs(views: Sequence[str], parameters: Parameters, topics: Sequence[
 def info_topic(image_topic: str) -> str:
     """Where image_transport puts the camera_info of an image topic: beside it."""
     return f"{image_topic.rpartition('/')[0]}/camera_info"
-
-
-def _decoded(message: Picture) -> np.ndarray:
-    return compressed_to_array(message) if isinstance(message, CompressedImage) else image_to_array(message)

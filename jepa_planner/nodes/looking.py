@@ -9,7 +9,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from jepa_planner.core.goal_library import GoalLibrary
 from jepa_planner.msg import GoalImage
-from jepa_planner.nodes.conversions import ConversionError, array_to_png, compressed_to_array, image_to_array, seconds
+from jepa_planner.nodes.conversions import ConversionError, array_to_png, picture_to_array, seconds
 from jepa_planner.srv import Look
 
 
@@ -48,6 +48,6 @@ def look(
 
 def _pixels(view: str, message: Image | CompressedImage) -> np.ndarray:
     try:
-        return compressed_to_array(message) if isinstance(message, CompressedImage) else image_to_array(message)
+        return picture_to_array(message)
     except ConversionError as error:
         raise ConversionError(f"view {view}: {error}") from error

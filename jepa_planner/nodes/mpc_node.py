@@ -120,7 +120,7 @@ class MpcNode(PlannerNode):
         self._goal_server: GoalServer | None = None
         super().__init__("mpc_node", **options)
         if encoder is not None:
-            encoder.listen(self._on_observation, lambda taken_s: self.active and self._buffer.wants(taken_s))
+            encoder.listen(self._on_observation, self._wants, lambda: self._buffer.rest())
 
     @property
     def _goals(self) -> GoalServer:
@@ -200,6 +200,9 @@ class MpcNode(PlannerNode):
         numbers[monitor] = self._preparation.unmonitored or self.parameters[monitor]
         numbers |= {f"{what.replace(' ', '_')}_delay_s": round(s, 3) for what, s in self._buffer.delays_s().items()}
         return self._buffer.arm_status(), numbers
+
+    def _wants(self, taken_s: float) -> bool:
+        return self.active and self._buffer.wants(taken_s)
 
     def _on_observation(self, observation: Observation) -> None:
         if self.active:

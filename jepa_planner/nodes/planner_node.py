@@ -1,8 +1,9 @@
 """What the lifecycle nodes share: parameters, named failures of transitions, diagnostics."""
 
+import threading
 import time
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
@@ -39,6 +40,8 @@ class PlannerNode(LifecycleNode):
         self.parameters = Parameters(
             self, (AUTOSTART, *self.PARAMETERS), is_configured=lambda: self.configured, is_moving=self.is_moving
         )
+        self.going_down = threading.Event()
+        """Set when the process is to end: a transition that waits then gives up."""
         self.failure = ""
         """Why the last transition could not be made; empty when it could."""
         self._told: Status | None = None
@@ -76,11 +79,21 @@ class PlannerNode(LifecycleNode):
         return SIMULATED_LEAD_TOLERANCE_S if simulated else LEAD_TOLERANCE_S
 
     def nothing_came_on(self, subscriptions: Iterable[Subscription]) -> Status:
-        """Names the topics of subscriptions that heard nothing, and those that nobody publishes."""
+        """Names the topics of subscriptions that heard nothing, those that nobody publishes, and those that are
+        published as something else.
+        """
+        subscriptions = list(subscriptions)
         topics = [subscription.topic_name for subscription in subscriptions]
         unpublished = [topic for topic in topics if not self.count_publishers(topic)]
-        nobody = f"; nobody publishes {', '.join(unpublished)}" if unpublished else ""
-        return Status(StatusCode.NOTHING_CAME, f"nothing came on {', '.join(topics)}{nobody}")
+        text = f"nothing came on {', '.join(topics)}"
+        if unpublished:
+            text += f"; nobody publishes {', '.join(unpublished)}"
+        for subscription in subscriptions:
+            expected = _type_name(subscription.msg_type)
+            kinds = {publisher.topic_type for publisher in self.get_publishers_info_by_topic(subscription.topic_name)}
+            if kinds and expected not in kinds:
+                text += f"; {subscription.topic_name} carries {', '.join(sorted(kinds))}, expected {expected}"
+        return Status(StatusCode.NOTHING_CAME, text)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         outcome = self._transition(self.configure, state, super().on_configure)
@@ -135,6 +148,11 @@ class PlannerNode(LifecycleNode):
             return
         self._told, self._told_at_s = status, now_s
         self._diagnostics.publish(diagnostics(self, status, numbers))
+
+
+def _type_name(message: Any) -> str:
+    """As the graph has it, package/msg/Name."""
+    return f"{message.__module__.partition('.')[0]}/msg/{message.__name__}"
 
 
 def diagnostics(node: Node, status: Status, details: dict[str, object]) -> DiagnosticArray:

@@ -1,5 +1,6 @@
 """Qualities of service, one per kind of data."""
 
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 
@@ -11,6 +12,9 @@ SENSOR = _profile(1, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
 """How images, joint states, latents are heard: only the newest counts, a lost one is not sent again; any publisher will
 do.
 """
+
+SENSOR_RESENT = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+"""How images are heard where all who publish offer it: one travels in many parts, and is lost with any of them."""
 
 STREAM = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 """How they are published: subscribers of default quality hear nothing from a best-effort publisher."""
@@ -29,3 +33,11 @@ LATCHED = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOC
 
 TRANSFORMS = _profile(100, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 """On `/tf`; what stands on `/tf_static` is LATCHED."""
+
+
+def as_offered(node: Node, topic: str) -> QoSProfile | None:
+    """How to hear a topic from all who publish it now; None: nobody does."""
+    offered = {publisher.qos_profile.reliability for publisher in node.get_publishers_info_by_topic(topic)}
+    if not offered:
+        return None
+    return SENSOR_RESENT if offered == {ReliabilityPolicy.RELIABLE} else SENSOR

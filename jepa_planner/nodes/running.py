@@ -100,7 +100,10 @@ class Composition:
         sys.setswitchinterval(THREAD_SWITCH_S)
         try:
             _refuse_unknown_parameters(self.nodes)
-            start(node for node in self.nodes if isinstance(node, PlannerNode))
+            planner_nodes = [node for node in self.nodes if isinstance(node, PlannerNode)]
+            for planner_node in planner_nodes:
+                planner_node.going_down = self.ended
+            start(planner_nodes)
         except (RuntimeError, ValueError):
             for node in self.nodes:
                 node.destroy_node()

@@ -127,6 +127,12 @@ class StateBuffer:
             raise RuntimeError(f"nothing came from {IMAGE_SOURCE if self.observation is None else ARM_SOURCE} yet")
         return self.observation, self.arm
 
+    def rest(self) -> tuple[float, np.ndarray] | None:
+        """Since when the arm rests (s), and where its tcp is [3] (m); None while it does not."""
+        arm = self.arm
+        rests = arm is not None and arm.mode is Mode.HOLDING and not arm.moving
+        return (arm.rest_since_s, arm.pose[:3]) if arm is not None and rests else None
+
     def said(self, node: str) -> Status:
         """What keeps a node from its work, by its own word and with its name."""
         return self._said.get(node, OK)

@@ -50,22 +50,24 @@ class ViewPairing(Generic[Picture]):
 
     def _complete(self) -> list[Picture] | None:
         views = self._views
-        while all(view.waiting for view in views) and (spread_s := _spread(heads := self._stamps(views))) > (
-            self.tolerance_s
-        ):
+        while all(view.waiting for view in views):
+            oldest_s = self._oldest_s()
+            if (spread_s := _spread(oldest_s)) <= self.tolerance_s:
+                break
             self._rejected_s.append(spread_s)
-            views[heads.index(min(heads))].waiting.popleft()  # all others of the newest head's view are newer still
+            views[oldest_s.index(min(oldest_s))].waiting.popleft()  # in the view of the newest, all are newer still
         if not all(view.waiting for view in views) or (best := self._tightest()) is None:
             return None
         self._rejected_s.clear()
         return [view.use(number) for view, number in zip(views, best, strict=True)]
 
-    def _stamps(self, views: Sequence[_View[Picture]]) -> list[float]:
-        return [view.waiting[0][0] for view in views]
+    def _oldest_s(self) -> list[float]:
+        """Of each view, the stamp of its oldest picture that waits."""
+        return [view.waiting[0][0] for view in self._views]
 
     def _tightest(self) -> list[int] | None:
         """Which of each view's waiting pictures make the best set with the pivot; None while a better one may come."""
-        pivot_s = max(self._stamps(self._views))
+        pivot_s = max(self._oldest_s())
         numbers = [0] * len(self._views)
         best, best_from_s, best_to_s = numbers.copy(), -math.inf, math.inf
         while True:

@@ -59,7 +59,7 @@ def test_a_verb_that_stands_in_a_group_now_says_in_which(verb, group, capsys):
 
 
 def test_there_are_few_verbs_those_of_a_person_with_a_robot():
-    assert len(cli.verbs().modules()) <= 10
+    assert len(cli.verbs().modules()) <= 12
 
 
 def test_every_study_has_a_line_of_help_and_explains_itself(capsys):
@@ -151,8 +151,12 @@ def test_a_goal_for_a_namespace_that_is_none_is_refused(tmp_path, capsys):
 
 CALLS = {
     "bench": [],
+    "camera board": ["--out", "OUT"],
+    "camera calibrate": ["/nowhere", "--view", "front"],
+    "camera check": ["/nowhere.png", "--view", "front"],
     "collect": ["OUT"],
     "demo": [],
+    "doctor": ["--model", "/nowhere"],
     "eval": ["--task", "reach"],
     "model export": [],
     "model out-of-distribution": ["--data", "x"],
@@ -209,7 +213,8 @@ def test_every_verb_says_in_a_line_which_extra_it_needs(tmp_path):
     calls = [[*verb.split(), *(real.get(word, word) for word in CALLS[verb])] for verb in verbs]
     _, err = in_a_plain_installation(calls)
     cures = r"pip install 'jepa_planner\[\w+\]'|source a ROS 2 workspace"
-    for verb in verbs.keys() - {"model import", "model info", "robot"}:  # which need no extra
+    need_none = {"camera board", "camera calibrate", "camera check", "model import", "model info", "robot", "doctor"}
+    for verb in verbs.keys() - need_none:
         assert re.search(
             rf"^jepa-planner {verb}: .*(missing|not installed|needs).*({cures}).*\nended {verb}.* 2$", err, re.M
         )

@@ -39,8 +39,8 @@ def found() -> CameraCalibration:
 
 
 def test_what_is_saved_is_loaded_again(tmp_path):
-    save(tmp_path / "deep" / CAMERAS_FILE, found(), camera("side", optical_frame="side_lens"))
-    assert load_cameras(tmp_path / "deep") == {"front": found(), "side": camera("side", optical_frame="side_lens")}
+    save(tmp_path / "deep" / CAMERAS_FILE, found(), camera("side", samples=3))
+    assert load_cameras(tmp_path / "deep") == {"front": found(), "side": camera("side", samples=3)}
     assert [file.name for file in (tmp_path / "deep").iterdir()] == [CAMERAS_FILE]
 
 
@@ -67,7 +67,6 @@ def test_the_rotation_leads_from_the_optical_frame_to_the_base():
     assert np.allclose(camera().rotation @ [0, 0, 1], [0, 0, -1]) and np.allclose(
         camera().rotation @ [1, 0, 0], [1, 0, 0]
     )
-    assert camera().optical_frame == "front_camera_optical_frame"
 
 
 def test_pictures_made_smaller_are_seen_by_the_same_camera():
@@ -106,7 +105,7 @@ def test_a_camera_that_cannot_be_is_refused_by_field(change, says):
         ({"distortion_model": "fisheye"}, "front.distortion_model: expected one of 'plumb_bob'"),
         ({"board": {"columns": 7}}, "front.board: missing field rows"),
         ({"board": {"columns": 7, "rows": 5, "square_mm": 20, "marker_mm": 22, "dictionary": "D"}}, "marker_mm is 22"),
-        ({"board_pose": {"on": "table", "xyz_m": [0, 0, 0], "quaternion_xyzw": [1, 0, 0, 0]}}, "board_pose.on: expect"),
+        ({"board_pose": {"carrier": "hand", "xyz_m": [0, 0, 0], "quaternion_xyzw": [1, 0, 0, 0]}}, "carrier: expected"),
         ({"quaternion_xyzw": [0, 0, 0, 0]}, "quaternion_xyzw is .* length 0"),
     ],
 )  # fmt: skip

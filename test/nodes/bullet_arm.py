@@ -9,10 +9,10 @@ from pybullet_utils.bullet_client import BulletClient
 
 from jepa_planner.control.description_text import DescriptionText
 
-ENGINE_S = 0.005
+ENGINE_S = 0.01
 """A step of the engine."""
-STIFFNESS, DAMPING = 900.0, 60.0
-"""Of each joint (1/s2, 1/s), whose inertia the controller knows: errors are halved in 0.06 s."""
+STIFFNESS, DAMPING = 400.0, 40.0
+"""Of each joint (1/s2, 1/s), whose inertia the controller knows: errors are halved in 0.08 s."""
 
 
 class BulletArm:

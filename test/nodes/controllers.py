@@ -11,10 +11,12 @@ from control_msgs.action import FollowJointTrajectory, GripperCommand, ParallelG
 from harness import HOME_RAD, KINEMATICS, Robot
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from jepa_planner.nodes.conversions import seconds
 
+GoalEvent = rclpy_implementation.GoalEvent
 ARM_ACTION = "arm_controller/follow_joint_trajectory"
 GRIPPER_ACTION = "gripper_controller/gripper_cmd"
 
@@ -25,7 +27,7 @@ class Controller(ActionServer):
     def __init__(self, node: Node, action_type: Any, name: str) -> None:
         self.goals: list[Any] = []
         self.cancelled = 0
-        self.rejects = False
+        self.rejects, self.slow_s = False, 0.0
         self.running: ServerGoalHandle | None = None
         self._action = action_type
         super().__init__(
@@ -33,7 +35,7 @@ class Controller(ActionServer):
             action_type,
             name,
             lambda _: None,
-            goal_callback=lambda _: GoalResponse.REJECT if self.rejects else GoalResponse.ACCEPT,
+            goal_callback=self._judge,
             handle_accepted_callback=self._begin,
             cancel_callback=self._on_cancel,
         )
@@ -53,6 +55,15 @@ class Controller(ActionServer):
         if handle is not None:
             getattr(handle, how)()
             super().notify_execute(handle, lambda _: self._action.Result(**result))
+
+    def cancel_by_itself(self, **result: Any) -> None:
+        """Cancels what runs though nobody asked for it."""
+        self.running._update_state(GoalEvent.CANCEL_GOAL)
+        self.end("canceled", **result)
+
+    def _judge(self, _: Any) -> GoalResponse:
+        time.sleep(self.slow_s)
+        return GoalResponse.REJECT if self.rejects else GoalResponse.ACCEPT
 
     def _begin(self, handle: ServerGoalHandle) -> None:
         if self.running is not None:
@@ -134,11 +145,9 @@ class TrajectoryController(Controller):
 
     def sampled(self, period_s: float = 0.001) -> np.ndarray:
         """All that it did since its first goal, joint positions [times, joints]."""
-        ends_s = [curve.began_s for curve in self.curves[2:]]
-        last = self.curves[-1]
-        ends_s.append(last.began_s + last.times_s[-1] + 0.02)
-        times = zip(self.curves[1:], ends_s, strict=True)
-        return np.array([curve.at(t)[0] for curve, end_s in times for t in np.arange(curve.began_s, end_s, period_s)])
+        began_s, last = [curve.began_s for curve in self.curves], self.curves[-1]
+        times_s = np.arange(began_s[1], last.began_s + last.times_s[-1] + 0.02, period_s)
+        return np.array([self.curves[np.searchsorted(began_s, t, side="right") - 1].at(t)[0] for t in times_s])
 
 
 class GripperController(Controller):
@@ -175,6 +184,11 @@ class ActionRobot(Robot):
         super().__init__(namespace)
         self.arm: TrajectoryController | None = TrajectoryController(self)
         self.gripper: GripperController | None = GripperController(self, self.gripper_type)
+
+    def drop_arm(self) -> None:
+        """The arm's controller goes away."""
+        self.arm, arm = None, self.arm
+        arm.destroy()
 
     def _publish_joints(self) -> None:
         arm, gripper = getattr(self, "arm", None), getattr(self, "gripper", None)

@@ -7,6 +7,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from jepa_planner.msg import ArmState, GoalImage, Plan
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.duration import Duration
+from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
 from rclpy.time import Time
 from sensor_msgs.msg import Image, JointState
 from small_models import slot_encoder_config, small_contract, small_predictor
@@ -85,6 +88,8 @@ class Robot(Node):
         self.q_rad = HOME_RAD
         self.finger_m = 0.04
         self.joint_states_on = self.images_on = True
+        self.follows = self.grips = True
+        """Whether arm and gripper do what they are told."""
         self.views = [picture(1), picture(2)]
         self.image_stamp: Time | None = None
         self.arm_ahead_s, self.cameras_ahead_s = 0.0, [0.0, 0.0]
@@ -109,11 +114,13 @@ class Robot(Node):
 
     def _obey(self, message: JointTrajectory) -> None:
         self.commands.append(message)
-        self.q_rad = np.array(message.points[0].positions)
+        if self.follows:
+            self.q_rad = np.array(message.points[0].positions)
 
     def _grip(self, message: JointTrajectory) -> None:
         self.grippers.append(message)
-        self.finger_m = message.points[0].positions[0]
+        if self.grips:
+            self.finger_m = message.points[0].positions[0]
 
     def _publish_joints(self) -> None:
         if self.joint_states_on:
@@ -142,14 +149,19 @@ class Rig:
     def __init__(self, bundle: str) -> None:
         self.namespace = f"/t{os.getpid()}_{next(_numbers)}"
         self.bundle = bundle
+        self.encoder_parameters: dict[str, object] = {}
         self.robot = self.robot_class(self.namespace)
         self.threads = [NodeThread(self.robot, lambda: None)]
         self.reach = ActionClient(self.robot, ReachGoalImage, "reach_goal_image")
-        self.plans = self.robot.create_publisher(Plan, "plan", qos.COMMAND)
+
+    @cached_property
+    def plans(self) -> Publisher:
+        """For plans of a test's own; where there is one, the planner's are one too many."""
+        return self.robot.create_publisher(Plan, "plan", qos.COMMAND)
 
     def close(self) -> None:
         for thread in reversed(self.threads):
-            if thread.node is not self.robot:
+            if isinstance(thread.node, LifecycleNode):
                 thread.call(thread.node.trigger_shutdown)
             thread.stop()
         self.threads.clear()
@@ -171,15 +183,17 @@ class Rig:
         self.run(node)
         return node
 
-    def planner(self, composed: bool = True, **parameters: object) -> tuple[MpcNode, EncoderNode, PredictorNode]:
+    def planner(
+        self, composed: bool = True, arm: dict | None = None, **parameters: object
+    ) -> tuple[MpcNode, EncoderNode, PredictorNode]:
         """An arm node, and the planner around it with latents in this process or over topics."""
-        encoder = EncoderNode(**self.options(model=self.bundle))
+        encoder = EncoderNode(**self.options(model=self.bundle, **self.encoder_parameters))
         predictor = PredictorNode(**self.options(model=self.bundle))
         inside = {"encoder": encoder, "predictor": predictor} if composed else {}
         timeouts = {"image_timeout_s": STALE_S, "joint_state_timeout_s": STALE_S, "plan_valid_s": 5.0}
         mpc = MpcNode(**inside, **self.options(model=self.bundle, **{**timeouts, **parameters}))
         self.run(encoder, predictor, mpc)
-        self.arm()
+        self.arm(**(arm or {}))
         self.until(lambda: self.holding() and self.reach.server_is_ready())
         return mpc, encoder, predictor
 

@@ -102,7 +102,7 @@ ARM.header.frame_id = "panda_link0"
     [
         ({"goals": []}, "no goal image was given"),
         ({"goals": [goal_of(picture(1))]}, "goal image 1: image.views"),
-        ({"images": IMAGES[:1]}, "image.views: 1 given; this model needs 2"),
+        ({"images": IMAGES[:1]}, "1 images came; expected one for each of the model's views: front, side"),
         ({"images": IMAGES, "image_names": ["front"]}, "1 views are named (front), and 2 pictures given"),
         ({"images": IMAGES, "image_names": ["front", "wrist"]}, "'side' is needed"),
         ({"images": IMAGES, "robot_state": ArmState(header=ARM.header, mode=9)}, "mode is 9"),
@@ -118,7 +118,7 @@ def test_a_request_that_cannot_be_planned_for_is_refused_by_name(ready, fields, 
 def test_a_chunk_is_refused_while_a_goal_is_pursued_and_planned_after_it(ready, client):
     handle = under_way(ready)
     with pytest.raises(PlannerError, match="PREEMPTED: a goal is pursued: wait for its end, or cancel it"):
-        client.action_chunk([GOAL])
+        client.action_chunk([GOAL], timeout_s=5.0)
     ready.until(ready.ask(handle.cancel_goal_async).done)
     assert ready.result(handle).outcome is Outcome.CANCELLED
     assert client.action_chunk([GOAL]).poses

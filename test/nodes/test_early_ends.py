@@ -104,13 +104,13 @@ def test_an_energy_that_is_not_a_number_ends_the_goal_by_name(rig, monkeypatch):
 def test_a_latent_that_is_not_finite_ends_the_goal_by_name(rig, monkeypatch):
     _, encoder, _ = rig.planner()
     handle = under_way(rig)
-    encode = encoder.encode
+    observe = encoder._model.observe
 
-    def broken(images):
-        seen = encode(images)
+    def broken(pictures):
+        seen = observe(pictures)
         return replace(seen, latent=seen.latent * float("nan"))
 
-    monkeypatch.setattr(encoder, "encode", broken)
+    monkeypatch.setattr(encoder._model, "observe", broken)
     assert rig.result(handle).outcome is Outcome.INVALID_LATENT
     rig.assert_at_rest()
 

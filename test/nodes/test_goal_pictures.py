@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from harness import picture
 from jepa_planner.msg import GoalImage
+from jepa_planner.srv import Look
 from PIL import Image as Picture
 from sensor_msgs.msg import CompressedImage
 from small_models import small_contract
@@ -14,6 +15,7 @@ from jepa_planner.core.goal_library import GoalLibrary
 from jepa_planner.nodes.client import MAX_RAW_BYTES, goal_image, named_goal
 from jepa_planner.nodes.conversions import array_to_image, image_to_array, time_message
 from jepa_planner.nodes.goal_pictures import raw_goals
+from jepa_planner.nodes.looking import look
 
 CONTRACT = small_contract()
 VIEWS = CONTRACT.image.views
@@ -54,13 +56,15 @@ def test_a_compressed_picture_keeps_its_stamp_and_frame(library):
 
 def test_16_bits_and_exif_are_what_they_are_in_files(library):
     deep = file_of(np.full((32, 32), 168 * 257, np.uint16), "PNG")
-    turned = picture(1, 64)[:32]
+    turned = np.zeros((32, 64, 3), np.uint8)
+    turned[:, 48:] = 255
     exif = Picture.Exif()
     exif[0x0112] = 6
-    (raw,) = raw_goals([GoalImage(compressed_views=[deep, file_of(turned, "PNG", exif=exif)])], CONTRACT, library)
+    (raw,) = raw_goals([GoalImage(compressed_views=[deep, file_of(turned, "JPEG", exif=exif)])], CONTRACT, library)
     grey, upright = shown(raw)
     assert grey.shape == (32, 32, 3) and np.unique(grey).tolist() == [168]
-    np.testing.assert_array_equal(upright, np.rot90(turned, -1))
+    assert upright.shape == (64, 32, 3)
+    np.testing.assert_allclose(upright, np.rot90(turned, -1), atol=3)
 
 
 def test_pictures_that_name_their_views_are_put_in_the_models_order_and_others_left_out(library):
@@ -103,3 +107,31 @@ RAW = [array_to_image(picture(seed)) for seed in (1, 2)]
 def test_a_goal_image_that_is_not_clear_is_refused_by_its_number(library, goal, complaint):
     with pytest.raises(ValueError, match=f"goal image 2: .*{complaint}"):
         raw_goals([GoalImage(views=RAW), goal], CONTRACT, library)
+
+
+def test_a_look_at_compressed_topics_gives_and_keeps_what_they_show(library):
+    seen = [file_of(picture(seed), "PNG") for seed in (1, 2)]
+    for view in seen:
+        view.header.frame_id = "somewhere"
+    response = look(VIEWS, library, lambda: seen, Look.Request(save_as="cup"), Look.Response())
+    assert response.success, response.message
+    for given, back in zip((1, 2), library.load("cup").moments[0], strict=True):
+        np.testing.assert_array_equal(picture(given), back)
+    (raw,) = raw_goals([response.goal], CONTRACT, library)
+    np.testing.assert_array_equal(shown(raw)[1], picture(2))
+
+
+def test_a_look_at_what_cannot_be_decoded_names_the_view(library):
+    seen = [file_of(picture(1), "PNG"), CompressedImage(format="png", data=b"none")]
+    response = look(VIEWS, library, lambda: seen, Look.Request(save_as="cup"), Look.Response())
+    assert not response.success and response.message.startswith("view side: ")
+    assert library.names() == []
+
+
+def test_a_look_that_finds_no_room_says_so(library, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(library, "save", full)
+    response = look(VIEWS, library, lambda: RAW, Look.Request(save_as="cup"), Look.Response())
+    assert (response.success, response.message) == (False, "no space left on device")

@@ -50,8 +50,8 @@ class SlowEncoder:
     def __init__(self, encoder: EncoderNode, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
         self.began, self.go_on = threading.Event(), threading.Event()
-        self._encode = encoder.encode
-        monkeypatch.setattr(encoder, "encode", self)
+        self._encode = encoder.encode_goal
+        monkeypatch.setattr(encoder, "encode_goal", self)
 
     def __call__(self, images):
         self.count += 1

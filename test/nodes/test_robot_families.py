@@ -239,6 +239,7 @@ class Driver(Node):
         self.create_subscription(ArmState, "arm_state", self.arm_states.append, 50)
         for name in found.family.fingers:
             engine.hold(name, found.limits.gripper.open)
+            self.create_subscription(JointTrajectory, "gripper_command", self._grip, 50)
         self.create_timer(PERIOD_S, self._tick)
 
     def _obey(self, message: JointTrajectory) -> None:
@@ -247,6 +248,10 @@ class Driver(Node):
         point = message.points[0]
         self._engine.position = np.array(point.positions)[order]
         self._engine.velocity = np.array(point.velocities)[order]
+
+    def _grip(self, message: JointTrajectory) -> None:
+        [name] = message.joint_names
+        self._engine.hold(name.removeprefix(PREFIX), message.points[0].positions[0])
 
     def _tick(self) -> None:
         self._engine.step()
@@ -265,7 +270,7 @@ class DriverRig(Rig):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_driver_with_names_of_its_own_is_served_over_topics(ros, described, simulated, tmp_path, name):
-    found, engine = described(name), None
+    found = described(name)
     engine = simulated(found)
     by_topic = NAMES.index(name) % 2 == 0
     plain = yaml.safe_load(found.file.read_text()) | {"joint_prefix": PREFIX}
@@ -277,7 +282,8 @@ def test_a_driver_with_names_of_its_own_is_served_over_topics(ros, described, si
         rig.until(rig.holding)
         start_m = numbers(rig.state().commanded_pose.position)
         header = Header(frame_id=found.limits.base_frame, stamp=rig.robot.get_clock().now().to_msg())
-        plan = rig.send_plan(1, (0.02, 0.02, 0.02), header=header)
+        closure = 1.0 if found.family.fingers else 0.0
+        plan = rig.send_plan(1, (0.02, 0.02, 0.02), header=header, gripper_closure=[closure])
         rig.until(lambda: rig.state().plan_id == 1 and not rig.state().moving)
         rig.commands_settle()
         time.sleep(SETTLE_S)
@@ -285,5 +291,6 @@ def test_a_driver_with_names_of_its_own_is_served_over_topics(ros, described, si
         target_m = numbers(plan.poses[0].position)
         np.testing.assert_allclose(target_m - start_m, 0.02, atol=1e-6)
         rig.until(lambda: np.linalg.norm(numbers(rig.state().pose.position) - target_m) < REACHED_M)
+        rig.until(lambda: abs(rig.state().closure_measured - closure) < 0.05)
     finally:
         rig.close()

@@ -49,11 +49,11 @@ def pair_from_bag(
     States of the bag take the contract's channels and are checked to be in its frame. Raises PictureError naming the
     topic or the time, and ContractError.
     """
-    if (state is None) == (moments.state_topic is None):
-        raise PictureError("a bag's arm state comes from a topic of ArmState or is given: tell one of the two")
     now_state: npt.ArrayLike | None = state
     then_state: npt.ArrayLike | None = goal_state
     with _opened(folder) as bag:
+        if (state is None) == (moments.state_topic is None):
+            raise PictureError("a bag's arm state comes from a topic of ArmState or is given: tell one of the two")
         image, goal = (
             stack_views([_picture(bag, topic, at_s) for topic in moments.image_topics])
             for at_s in (moments.at_s, moments.goal_at_s)

@@ -54,6 +54,16 @@ PARAMETERS = (
         "gripper_commanded_fingers", 1, "So many of gripper_joints, from the first on, are commanded.", 1, 8
     ),
     Parameter("gripper_max_effort", 0.0, "Greatest effort (N or Nm) of gripper actions; 0: theirs.", 0.0, 1000.0),
+    Parameter("servo", "", "MoveIt Servo's node, to be switched to output twist or pose and unpaused; empty: none."),
+    Parameter(
+        "listener_timeout_s",
+        30.0,
+        "Longest wait of an activation for somebody who takes the commands, and for Servo.",
+        0.0,
+        600.0,
+    ),
+    Parameter("require_listener", True, "Take no plans while nobody takes the commands; false: only warn."),
+    Parameter("allow_other_publishers", False, "Take plans though others publish commands or plans too."),
 )  # fmt: skip
 
 

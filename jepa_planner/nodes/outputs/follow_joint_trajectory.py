@@ -20,9 +20,8 @@ ERRORS = (
 """Names of the action's error codes."""
 RESULT_LATE_S = 2.0
 """So long after a trajectory's last point its result is waited for."""
-BRAKE_AT_LEAST_S = 0.1
-BRAKE_UNANSWERED_S = 0.2
-"""Braking takes so long at least; more where it is not known how far the arm is on the way that it leaves."""
+REST_S = 0.2
+"""Coming to rest takes so long at least, also where the arm is thought to rest already."""
 
 
 class FollowJointTrajectoryOutput(ActionOutput):
@@ -72,8 +71,7 @@ class FollowJointTrajectoryOutput(ActionOutput):
         return [JointPoint((i + 1) * self._period_s, q_rad[i], dq_rad_s[i]) for i in range(len(way))]
 
     def _rest(self, way: Sequence[Setpoint]) -> JointPoint:
-        least_s = BRAKE_AT_LEAST_S if self.accepted else BRAKE_UNANSWERED_S
-        return JointPoint(max(len(way) * self._period_s, least_s), way[-1].q_rad, np.zeros_like(way[-1].q_rad))
+        return JointPoint(max(len(way) * self._period_s, REST_S), way[-1].q_rad, np.zeros_like(way[-1].q_rad))
 
     def _what_went_wrong(self, status: int, result: Any) -> str:
         kind = self._type.Result

@@ -17,7 +17,7 @@ from small_models import small_contract
 from tiny_vjepa2_ac import import_tiny
 
 from jepa_planner.cli.main import main
-from jepa_planner.learning.evaluation.bag_frames import COMPRESSED, PIXELS, BagMoments, pair_from_bag
+from jepa_planner.learning.evaluation.bag_frames import COMPRESSED, PIXELS, BagMoments, pair_from_bag, pictures_from_bag
 from jepa_planner.learning.evaluation.picture_pair import PictureError, PicturePair
 from jepa_planner.model.contract import ContractError
 
@@ -104,6 +104,20 @@ def read(
 ) -> PicturePair:
     state_topic = None if "state" in options else options.pop("state_topic", "/arm_state")
     return pair_from_bag(bag, BagMoments(topics, *at, state_topic), small_contract(), **options)
+
+
+def test_pictures_are_given_of_any_number_of_times(bag):
+    moments = pictures_from_bag(bag, ("/front", "/side"), (0.2, 0.7, 0.4))
+    assert [[int(picture[0, 0, 1]) for picture in moment] for moment in moments] == [[20, 25], [70, 75], [40, 45]]
+
+
+@pytest.mark.parametrize(
+    ("topic", "at_s", "words"),
+    [("/top", 0.2, "the bag has no topic /top"), ("/front", 9.0, r"the bag is 1\.90 s long")],
+)
+def test_a_picture_that_the_bag_has_not_is_named(bag, topic, at_s, words):
+    with pytest.raises(PictureError, match=words):
+        pictures_from_bag(bag, (topic,), (0.2, at_s))
 
 
 @pytest.mark.parametrize(

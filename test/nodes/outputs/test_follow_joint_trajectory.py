@@ -1,20 +1,17 @@
+import sys
+import types
+
 import numpy as np
 import pytest
-from controllers import ARM_ACTION, GRIPPER_ACTION, ActionRobot
-from harness import HOME_RAD, KINEMATICS, LIMITS, Rig
-from jepa_planner.msg import Plan
+from action_rig import ActionRig
+from controllers import ARM_ACTION
+from harness import HOME_RAD, KINEMATICS, LIMITS
+from jepa_planner.msg import ArmState, Plan
 from std_srvs.srv import Trigger
 
 from jepa_planner.nodes.conversions import numbers, seconds
-
-
-class ActionRig(Rig):
-    robot_class = ActionRobot
-
-    def arm(self, **parameters: object):
-        outputs = {"output": "follow_joint_trajectory", "gripper_output": "parallel_gripper_command"}
-        actions = {"arm_action": ARM_ACTION, "gripper_action": GRIPPER_ACTION}
-        return super().arm(**{**outputs, **actions, **parameters})
+from jepa_planner.nodes.outputs import action_output, follow_joint_trajectory
+from jepa_planner.nodes.outputs.packages import message_type
 
 
 @pytest.fixture
@@ -116,3 +113,75 @@ def test_a_brake_at_full_speed_keeps_to_the_limits(rig, arm):
     rig.plans.publish(Plan(kind=Plan.KIND_HOLD))
     rig.until(lambda: len(rig.robot.arm.goals) == 2 and not rig.state().moving)
     assert_within_limits(rig)
+
+
+def test_a_goal_that_is_rejected_moves_nothing_and_is_named(rig, arm):
+    rig.robot.arm.rejects = True
+    rig.send_plan(1)
+    rig.until(lambda: rig.state().fault)
+    assert rig.state().fault == ArmState.FAULT_ARM_NOT_FOLLOWING
+    assert f"action {rig.namespace}/{ARM_ACTION} rejected a goal" in rig.state().fault_reason
+    assert not rig.state().moving
+    rig.robot.arm.rejects = False
+    rig.send_plan(2)
+    rig.until(lambda: rig.state().refused_plan_id == 2)
+    rig.plans.publish(Plan(kind=Plan.KIND_HOLD))
+    rig.until(lambda: not rig.state().fault)
+    rig.send_plan(3)
+    rig.until(lambda: rig.state().plan_id == 3 and not rig.state().moving)
+    assert len(rig.robot.arm.goals) == 1
+
+
+def test_a_goal_that_is_aborted_ends_the_motion_where_the_arm_is_with_the_controllers_own_words(rig, moving):
+    rig.on_robot(rig.robot.arm.dropped)
+    rig.on_robot(lambda: rig.robot.arm.end("abort", error_code=-4, error_string="joint 4 is late"))
+    rig.until(lambda: rig.state().fault)
+    assert "error_code -4, PATH_TOLERANCE_VIOLATED: joint 4 is late" in rig.state().fault_reason
+    assert not rig.state().moving
+    rig.until(lambda: np.allclose(moving.executive.stream.q_rad, rig.robot.q_rad, atol=1e-9))
+    assert len(rig.robot.arm.goals) == 1
+
+
+def test_a_goal_that_another_client_takes_the_place_of_is_named(rig, moving):
+    rig.on_robot(lambda: rig.robot.arm.cancel_by_itself(error_string="new goal"))
+    rig.until(lambda: rig.state().fault == ArmState.FAULT_ARM_CONTESTED)
+    assert "cancelled a goal by itself (new goal)" in rig.state().fault_reason
+    assert len(rig.robot.arm.goals) == 1
+
+
+def test_a_goal_that_never_ends_is_cancelled_and_named(rig, arm, monkeypatch):
+    monkeypatch.setattr(follow_joint_trajectory, "RESULT_LATE_S", 0.2)
+    rig.robot.arm.ends_goals = False
+    rig.send_plan(1)
+    rig.until(lambda: rig.state().fault == ArmState.FAULT_ARM_NOT_FOLLOWING)
+    assert "did not end a goal within 0.2 s" in rig.state().fault_reason
+    rig.until(lambda: rig.robot.arm.cancelled == 1)
+
+
+def test_a_server_that_does_not_answer_is_named_and_what_it_takes_later_is_cancelled(rig, arm, monkeypatch):
+    monkeypatch.setattr(action_output, "ANSWER_TIMEOUT_S", 0.15)
+    monkeypatch.setattr(rig.robot.arm, "slow_s", 0.5)
+    rig.send_plan(1)
+    rig.until(lambda: rig.state().fault == ArmState.FAULT_ARM_NOT_FOLLOWING)
+    assert "did not answer a goal within 0.15 s" in rig.state().fault_reason
+    rig.until(lambda: rig.robot.arm.cancelled == 1)
+
+
+def test_a_server_that_goes_away_in_mid_motion_ends_it_and_is_named(rig, moving):
+    rig.on_robot(rig.robot.drop_arm)
+    rig.until(lambda: rig.state().fault == ArmState.FAULT_NOBODY_LISTENS)
+    assert f"action {rig.namespace}/{ARM_ACTION} has no server" in rig.state().fault_reason
+    assert not rig.state().moving
+
+
+def test_a_package_that_is_missing_is_named_at_configure(rig, monkeypatch, capfd):
+    monkeypatch.setitem(sys.modules, "control_msgs.action", None)
+    with pytest.raises(RuntimeError):
+        rig.arm()
+    assert "sudo apt install ros-$ROS_DISTRO-control-msgs" in capfd.readouterr().err
+
+
+def test_a_package_that_is_too_old_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "control_msgs.action", types.ModuleType("control_msgs.action"))
+    with pytest.raises(ValueError, match="too old to have ParallelGripperCommand: sudo apt install"):
+        message_type("control_msgs", "action", "ParallelGripperCommand")
