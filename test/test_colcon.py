@@ -138,4 +138,4 @@ def test_a_goal_sent_by_the_verb_on_the_path_is_reached_by_what_the_launch_file_
     ended = subprocess.run(command, cwd=workspace, env=environment(), capture_output=True, text=True, timeout=200)
     found, said = ended.stdout.split("\n", 1)
     assert Path(found) == workspace / "install" / "jepa_planner" / "bin" / "jepa-planner"
-    assert ended.returncode == 0 and "REACHED" in said, ended.stdout + ended.stderr
+    assert ended.returncode == 0 and "the last goal image is reached" in said, ended.stdout + ended.stderr

@@ -61,6 +61,13 @@ def test_package_xml_names_everything_that_the_code_imports_but_what_pip_brings(
     assert {"rclpy", "rcl_interfaces", "sensor_msgs", "launch", "launch_ros"} <= declared
 
 
+def test_package_xml_names_the_messages_for_which_tests_have_stand_ins():
+    declared = {
+        element.text for element in ElementTree.parse(ROOT / "package.xml").getroot() if "depend" in element.tag
+    }
+    assert {folder.name for folder in (ROOT / "test" / "interfaces").iterdir()} <= declared
+
+
 def test_what_pip_brings_on_a_ros_machine_is_listed_and_asks_for_no_numpy():
     lines = re.findall(r"^([\w-]+)(.*)", (ROOT / "tools" / "requirements-run.txt").read_text(), re.M)
     listed = {name.replace("-", "_"): versions for name, versions in lines}
