@@ -226,7 +226,8 @@ class ArmExecutive:
         now_s: by the clock of stamps, which may be set; steady_s: by one that cannot be, which paces the stream; the
         same if not given. begun, ended: whether the arm is known to have begun the motion, and to have ended it.
         """
-        steady_s, course = now_s if steady_s is None else steady_s, self.course
+        steady_s = now_s if steady_s is None else steady_s
+        course = self.course
         if now_s < self._last_now_s - CLOCK_TOLERANCE_S:
             self.joint_state.forget()
             self.joint_state.explain(Status(StatusCode.CLOCK_SET_BACK, "the clock jumped back"))

@@ -16,6 +16,10 @@ from jepa_planner.nodes.outputs.trajectories import trajectory
 
 RESULT_LATE_S = 2.0
 """So long after a trajectory's last point its result is waited for."""
+ERRORS = (
+    *("INVALID_GOAL", "INVALID_JOINTS", "OLD_HEADER_TIMESTAMP", "PATH_TOLERANCE_VIOLATED"),
+    "GOAL_TOLERANCE_VIOLATED",
+)
 REST_S = 0.2
 """Coming to rest takes so long at least, also where the arm is thought to rest already."""
 
@@ -73,8 +77,6 @@ class FollowJointTrajectoryOutput(ActionOutput):
         kind = self._type.Result
         if status == GoalStatus.STATUS_SUCCEEDED and result.error_code == kind.SUCCESSFUL:
             return ""
-        names = ("INVALID_GOAL", "INVALID_JOINTS", "OLD_HEADER_TIMESTAMP", "PATH_TOLERANCE_VIOLATED")
-        names = (*names, "GOAL_TOLERANCE_VIOLATED")
-        name = next((name for name in names if getattr(kind, name) == result.error_code), "no error")
+        name = next((name for name in ERRORS if getattr(kind, name) == result.error_code), "no error")
         because = f": {result.error_string}" if result.error_string else ""
         return f"ended a goal with error_code {result.error_code}, {name}{because}"
