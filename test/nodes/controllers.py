@@ -134,6 +134,11 @@ class TrajectoryController(Controller):
         q_rad, _ = self.curves[-1].at(time.monotonic())
         self.curves.append(Curve(time.monotonic(), np.zeros(1), q_rad[None], np.zeros((1, len(q_rad)))))
 
+    def give_up(self, **result: Any) -> None:
+        """Stands at once and aborts."""
+        self.dropped()
+        self.end("abort", **result)
+
     def turn(self) -> np.ndarray:
         """Where the joints are now; ends a goal that is done."""
         now_s, curve = time.monotonic(), self.curves[-1]

@@ -95,7 +95,7 @@ def test_a_parameter_of_another_node_is_refused(file):
         ("arm_node", "speed_scale", True, "a number from 0.05 to 1.0"),
         ("arm_node", "speed_scale", 10**400, "a number from 0.05 to 1.0"),
         ("arm_node", "speed_scale", "slow", "a number from 0.05 to 1.0"),
-        ("arm_node", "output", "twists", "one of joint_trajectory, twist, pose"),
+        ("arm_node", "output", "twists", "one of joint_trajectory, follow_joint_trajectory, twist, pose"),
         ("arm_node", "gripper_joints", [], "a list of names, one at least"),
         ("arm_node", "gripper_joints", "finger", "a list of names, one at least"),
         ("arm_node", "autostart", "yes please", "true or false"),

@@ -128,7 +128,7 @@ def test_topics_outside_of_namespaces_are_meant_in_one_too():
 
 def test_the_names_that_a_remap_is_compared_with_are_those_of_the_nodes():
     own = Path(start_module.__file__)
-    text = "".join(file.read_text() for file in own.parent.glob("*.py") if file != own)
+    text = "".join(file.read_text() for file in own.parent.glob("**/*.py") if file != own)
     text += Path(sim_node.__file__).read_text()
     assert all(f'"{name}"' in text or f'"/{name}"' in text for name in start_module.NAMES)
 

@@ -20,6 +20,10 @@ ERRORS = (
 """Names of the action's error codes."""
 RESULT_LATE_S = 2.0
 """So long after a trajectory's last point its result is waited for."""
+ERRORS = (
+    *("INVALID_GOAL", "INVALID_JOINTS", "OLD_HEADER_TIMESTAMP", "PATH_TOLERANCE_VIOLATED"),
+    "GOAL_TOLERANCE_VIOLATED",
+)
 REST_S = 0.2
 """Coming to rest takes so long at least, also where the arm is thought to rest already."""
 

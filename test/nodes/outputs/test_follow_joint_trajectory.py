@@ -133,8 +133,7 @@ def test_a_goal_that_is_rejected_moves_nothing_and_is_named(rig, arm):
 
 
 def test_a_goal_that_is_aborted_ends_the_motion_where_the_arm_is_with_the_controllers_own_words(rig, moving):
-    rig.on_robot(rig.robot.arm.dropped)
-    rig.on_robot(lambda: rig.robot.arm.end("abort", error_code=-4, error_string="joint 4 is late"))
+    rig.on_robot(lambda: rig.robot.arm.give_up(error_code=-4, error_string="joint 4 is late"))
     rig.until(lambda: rig.state().fault)
     assert "error_code -4, PATH_TOLERANCE_VIOLATED: joint 4 is late" in rig.state().fault_reason
     assert not rig.state().moving
