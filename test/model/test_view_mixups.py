@@ -12,7 +12,7 @@ third moment, and, in brackets, in which the monitor of single pictures tells it
 | front mirrored | 100 (86) | 83 (32) |
 | side mirrored | 100 (56) | 81 (4) |
 
-`test/soak/test_view_mixups.py` tries some of them anew.
+`test/soak/test_mixups_of_scenes.py` tries some of them anew.
 """
 
 import numpy as np

@@ -32,9 +32,9 @@ ANGLES = (
 OLDER_DEFINITION = "".join(
     (ANGLES if line.startswith("geometry_msgs/Pose pose") else line).replace("closure_", "closedness_")
     for line in DEFINITION.splitlines(keepends=True)
-    if not line.startswith("geometry_msgs/Pose commanded_pose")
+    if not line.startswith(("geometry_msgs/Pose commanded_pose", "uint8 fault", "string fault_reason"))
 )
-"""As bags were recorded whose arm states told angles."""
+"""As bags were recorded whose arm states told angles, and of no fault."""
 
 
 def store_of(definition: str) -> Typestore:
@@ -69,11 +69,11 @@ def arm_state(x_m: float, frame: str = "panda_link0", store: Typestore = STORE):
     point = types["geometry_msgs/msg/Point"](*place)
     if store is STORE:
         turned = types["geometry_msgs/msg/Quaternion"](*Rotation.from_euler("xyz", turn).as_quat())
-        where = [types["geometry_msgs/msg/Pose"](point, turned)] * 2
+        where, fault = [types["geometry_msgs/msg/Pose"](point, turned)] * 2, (0, "")
     else:
-        where = [point, types["geometry_msgs/msg/Vector3"](*turn)] * 2
+        where, fault = [point, types["geometry_msgs/msg/Vector3"](*turn)] * 2, ()
     never = types["builtin_interfaces/msg/Time"](0, 0)
-    return types[ARM_STATE](header(frame), *where, 0.25, 0.75, 1, False, never, 0, 0, "")
+    return types[ARM_STATE](header(frame), *where, 0.25, 0.75, 1, False, never, 0, 0, "", *fault)
 
 
 def write_bag(
