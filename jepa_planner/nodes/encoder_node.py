@@ -22,7 +22,14 @@ from jepa_planner.model.view_mixups import MixupCheck
 from jepa_planner.msg import ArmState, Latent
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import ConversionError, numbers, seconds
-from jepa_planner.nodes.image_input import IMAGE_PARAMETERS, TRANSPORTS, Picture, image_inputs, info_topic
+from jepa_planner.nodes.image_input import (
+    IMAGE_PARAMETERS,
+    TRANSPORTS,
+    Picture,
+    check_frames,
+    image_inputs,
+    info_topic,
+)
 from jepa_planner.nodes.latents import latent_message
 from jepa_planner.nodes.looking import look
 from jepa_planner.nodes.models import MODEL_PARAMETERS, goal_library, model_id, world_model
@@ -96,6 +103,7 @@ class EncoderNode(PlannerNode):
         self._pairing: ViewPairing[tuple[float, Picture]] = ViewPairing(len(views), parameters["sync_tolerance_s"])
         self._seen_sizes: list[Size] | None = None
         self._goal_sizes: list[Size] | None = None
+        self._goal_frames: list[str] = []
         self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.STREAM)
         self._transport = TRANSPORTS[parameters["image_transport"]]
         self._images = [self._hear(view, topic + self._transport[1]) for view, topic in enumerate(topics)]
@@ -232,7 +240,7 @@ class EncoderNode(PlannerNode):
         if self._seen_sizes is not None:
             self._check_same_cameras(self._seen_sizes, sizes)
         observation = self._model.observe(views[None])[0]
-        self._goal_sizes = sizes
+        self._goal_sizes, self._goal_frames = sizes, _frames(images)
         return observation
 
     def _check_same_cameras(self, image_sizes: Sequence[Size], goal_sizes: Sequence[Size]) -> None:
@@ -253,6 +261,7 @@ class EncoderNode(PlannerNode):
             return
         began_s = time.monotonic()
         try:
+            check_frames(self._views, _frames(group), self._goal_frames)
             views, self._seen_sizes = self._pictures(group)
             if self._goal_sizes is not None:
                 self._check_same_cameras(self._seen_sizes, self._goal_sizes)
@@ -279,6 +288,10 @@ class EncoderNode(PlannerNode):
         response.latent = latent_message(observation, self.model_id, request.views[0].header.stamp)
         response.success, response.message = True, f"encoded by {self.model_id}"
         return response
+
+
+def _frames(images: Sequence[Picture]) -> list[str]:
+    return [image.header.frame_id for image in images]
 
 
 def main() -> int:

@@ -43,8 +43,10 @@ def _raw(goal: GoalImage, number: int, contract: Contract, library: GoalLibrary)
         if not goal.name:
             yield _with(goal, picked(_pictures(goal), goal.view_names, contract))
             return
+        frames = [view.frame for view in library.notes(goal.name).views]
         for moment in library.load(goal.name).moments:
-            yield _with(goal, [array_to_image(pixels) for pixels in moment])
+            views = [array_to_image(pixels, None, frame) for pixels, frame in zip(moment, frames, strict=True)]
+            yield _with(goal, views)
     except ValueError as error:
         raise ValueError(f"goal image {number}: {error}") from error
 

@@ -114,3 +114,19 @@ def image_inputs(
 def info_topic(image_topic: str) -> str:
     """Where image_transport puts the camera_info of an image topic: beside it."""
     return f"{image_topic.rpartition('/')[0]}/camera_info"
+
+
+def check_frames(views: Sequence[str], frames: Sequence[str], of_goal: Sequence[str]) -> None:
+    """Raises ConversionError where the views' pictures have the frames of the goal's, but in another order.
+
+    Other names say nothing: a goal may come from a file, or from before frames were renamed.
+    """
+    if sorted(frames) == sorted(of_goal) and list(frames) != list(of_goal):
+        now, then = (
+            ", ".join(f"{view} in {frame}" for view, frame in zip(views, each, strict=True))
+            for each in (frames, of_goal)
+        )
+        raise ConversionError(
+            f"views are mixed up: the cameras show {now}, and the goal pictures {then}: correct image_topics, or the "
+            "order of the goal's pictures"
+        )

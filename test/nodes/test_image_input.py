@@ -1,6 +1,7 @@
 """Pictures on their way from a camera's topic to the model, over real DDS: what is taken, what is refused by name."""
 
 import array
+from contextlib import nullcontext
 
 import cv2
 import numpy as np
@@ -13,9 +14,10 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from jepa_planner.nodes import qos
-from jepa_planner.nodes.conversions import array_to_image, numbers
+from jepa_planner.nodes.conversions import ConversionError, array_to_image, numbers
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_executor import Outcome
+from jepa_planner.nodes.image_input import check_frames
 
 VIEWS = ("front", "side")
 SIZE = (64, 48)
@@ -262,3 +264,32 @@ def test_without_statistics_or_when_told_so_views_are_not_judged(rig):
     encoder, given = encoder_of(rig)
     rig.until(lambda: given)
     assert encoder._mixups is None
+
+
+@pytest.mark.parametrize(
+    ("frames", "of_goal", "is_refused"),
+    [
+        (["b", "a"], ["a", "b"], True),
+        (["a", "b"], ["a", "b"], False),
+        (["c", "a"], ["a", "b"], False),
+        (["b", "a"], [], False),
+        (["", ""], ["a", "b"], False),
+    ],
+)
+def test_views_whose_frames_the_goal_has_in_another_order_are_mixed_up(frames, of_goal, is_refused):
+    says = "the cameras show front in b, side in a, and the goal pictures front in a, side in b: correct image_topics"
+    with pytest.raises(ConversionError, match=says) if is_refused else nullcontext():
+        check_frames(VIEWS, frames, of_goal)
+
+
+def test_cameras_whose_topics_were_swapped_since_the_goal_was_seen_end_it_by_name(rig):
+    cameras = Cameras(rig)
+    cameras.messages = [array_to_image(picture(seed), None, f"{view}_frame") for seed, view in enumerate(VIEWS)]
+    plan_around(rig, True)
+    goal = goal_of(*FAR, budget=1, tolerance=1e-9)
+    for view, name in zip(goal.views, reversed(VIEWS), strict=True):
+        view.header.frame_id = f"{name}_frame"
+    result = rig.result(rig.send_goals(goal))
+    assert result.outcome is Outcome.STALE_IMAGE
+    assert "views are mixed up: the cameras show front in front_frame" in result.message
+    assert rig.commands_settle() == 0
