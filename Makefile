@@ -28,10 +28,11 @@ help: ## Say what each target does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
 
 # A file's tests stay in one process, which makes its bundles and worlds once. What computes has a process per core; the
-# nodes' tests wait most of the time, so more of them run at once. Robots of others run by the wall clock: one at a time.
+# nodes' tests wait most of the time, so more of them run at once. Robots of others run by the wall clock, one at a
+# time, and doctor looks at all that is there.
 PYTEST_ON_CORES := $(PY) -m pytest --dist loadfile --numprocesses 2 --ignore test/nodes --ignore test/strangers
-PYTEST_OF_NODES := $(PY) -m pytest --dist loadfile --numprocesses 4 test/nodes
-PYTEST_OF_ROBOTS := $(PY) -m pytest test/strangers
+PYTEST_OF_NODES := $(PY) -m pytest --dist loadfile --numprocesses 4 --ignore test/nodes/test_doctor.py test/nodes
+PYTEST_ALONE := $(PY) -m pytest test/nodes/test_doctor.py test/strangers
 
 setup: $(VENV)/.interfaces ## Make .venv with pinned dependencies, ROS 2 and the built interfaces
 
@@ -41,12 +42,12 @@ demo: setup ## Watch the simulated arm do what a picture says; writes out/demo/
 test: lint $(VENV)/.colcon $(VENV)/.test_interfaces $(VENV)/.robots ## Check the style and run every test; the wheel and a colcon workspace are among them
 	$(PYTEST_ON_CORES)
 	$(PYTEST_OF_NODES)
-	$(PYTEST_OF_ROBOTS)
+	$(PYTEST_ALONE)
 
 coverage: setup $(VENV)/.colcon $(VENV)/.test_interfaces $(VENV)/.robots ## Run every test and print which lines of which file none of them runs; processes of nodes do not count
 	$(PYTEST_ON_CORES) --cov --cov-report=
 	$(PYTEST_OF_NODES) --cov --cov-append --cov-report=
-	$(PYTEST_OF_ROBOTS) --cov --cov-append --cov-report=term-missing:skip-covered
+	$(PYTEST_ALONE) --cov --cov-append --cov-report=term-missing:skip-covered
 
 guards: setup $(VENV)/.test_interfaces ## Remove each safety guard in a copy, and show that its test then fails
 	$(PY) tools/check_guards.py
