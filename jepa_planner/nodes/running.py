@@ -101,8 +101,8 @@ class Composition:
         try:
             _refuse_unknown_parameters(self.nodes)
             planner_nodes = [node for node in self.nodes if isinstance(node, PlannerNode)]
-            for node in planner_nodes:
-                node.going_down = self.ended
+            for planner_node in planner_nodes:
+                planner_node.going_down = self.ended
             start(planner_nodes)
         except (RuntimeError, ValueError):
             for node in self.nodes:
