@@ -107,8 +107,8 @@ class Curve:
 class TrajectoryController(Controller):
     """Follows trajectories as joint_trajectory_controller does, by its own clock."""
 
-    def __init__(self, node: Node) -> None:
-        super().__init__(node, FollowJointTrajectory, ARM_ACTION)
+    def __init__(self, node: Node, name: str = ARM_ACTION) -> None:
+        super().__init__(node, FollowJointTrajectory, name)
         rest = np.zeros((1, len(HOME_RAD)))
         self.curves = [Curve(time.monotonic(), np.zeros(1), HOME_RAD[None], rest)]
         self.ends_goals, self.follows = True, True
@@ -189,11 +189,6 @@ class ActionRobot(Robot):
         super().__init__(namespace)
         self.arm: TrajectoryController | None = TrajectoryController(self)
         self.gripper: GripperController | None = GripperController(self, self.gripper_type)
-
-    def drop_arm(self) -> None:
-        """The arm's controller goes away."""
-        self.arm, arm = None, self.arm
-        arm.destroy()
 
     def _publish_joints(self) -> None:
         arm, gripper = getattr(self, "arm", None), getattr(self, "gripper", None)

@@ -26,14 +26,15 @@ def nobody_listens(node: LifecycleNode, outputs: Sequence[Output]) -> Status:
     for output in outputs:
         if not output.is_listened_to():
             lacks = "has no server" if output.is_action else "has no subscriber"
-            text = f"{output.goes_to} {lacks}: start the controller, or {_advice(node, output)}"
+            text = f"{output.goes_to} {lacks}: start the controller, or {_advice(node, output, outputs)}"
             return Status(StatusCode.NOBODY_LISTENS, text)
     return OK
 
 
-def _advice(node: LifecycleNode, output: Output) -> str:
+def _advice(node: LifecycleNode, output: Output, outputs: Sequence[Output]) -> str:
+    own = [each.name for each in outputs]
     found = get_action_names_and_types(node) if output.is_action else node.get_topic_names_and_types()
-    others = [name for name, types in found if output.type_name in types and name != output.name]
+    others = [name for name, types in found if output.type_name in types and name not in own]
     if output.is_action:
         return f"set the parameter {output.name_from} to {' or '.join(others) or 'the action that it offers'}"
     taken = [name for name in others if node.count_subscribers(name)]

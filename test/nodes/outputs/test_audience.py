@@ -83,6 +83,7 @@ def test_a_listener_that_goes_away_ends_the_goal_by_name(rig):
     result = rig.result(handle)
     assert result.outcome is Outcome.NOBODY_LISTENS
     assert f"topic {rig.namespace}/joint_trajectory has no subscriber" in result.message
+    assert "gripper_command" not in result.message
     rig.until(lambda: rig.state().fault == ArmState.FAULT_NOBODY_LISTENS)
     again = rig.result(rig.send_goals(ENDLESS))
     assert (again.outcome, again.steps) == (Outcome.NOBODY_LISTENS, 0)

@@ -4,14 +4,16 @@ import types
 import numpy as np
 import pytest
 from action_rig import ActionRig
-from controllers import ARM_ACTION
+from controllers import ARM_ACTION, TrajectoryController
 from harness import HOME_RAD, KINEMATICS, LIMITS
 from jepa_planner.msg import ArmState, Plan
+from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from jepa_planner.nodes.conversions import numbers, seconds
 from jepa_planner.nodes.outputs import action_output, follow_joint_trajectory
 from jepa_planner.nodes.outputs.packages import message_type
+from jepa_planner.nodes.running import NodeThread
 
 
 @pytest.fixture
@@ -166,10 +168,18 @@ def test_a_server_that_does_not_answer_is_named_and_what_it_takes_later_is_cance
     rig.until(lambda: rig.robot.arm.cancelled == 1)
 
 
-def test_a_server_that_goes_away_in_mid_motion_ends_it_and_is_named(rig, moving):
-    rig.on_robot(rig.robot.drop_arm)
+def test_a_server_that_goes_away_in_mid_motion_ends_it_and_is_named(rig):
+    node = Node("drives", namespace=rig.namespace)
+    drives = TrajectoryController(node, "drives/follow")
+    thread = NodeThread(node, lambda: None)
+    rig.arm(arm_action="drives/follow", speed_scale=0.1)
+    rig.until(rig.holding)
+    rig.send_plan(1, (0.08, 0.0, 0.0))
+    rig.until(lambda: drives.goals and rig.state().moving)
+    thread.stop()
+    drives.destroy()
     rig.until(lambda: rig.state().fault == ArmState.FAULT_NOBODY_LISTENS)
-    assert f"action {rig.namespace}/{ARM_ACTION} has no server" in rig.state().fault_reason
+    assert f"action {rig.namespace}/drives/follow has no server" in rig.state().fault_reason
     assert not rig.state().moving
 
 
