@@ -201,4 +201,4 @@ def test_peak_memory_stays_below_the_weights_kept(large_checkpoint, tmp_path, dt
     grown_bytes = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     kept_bytes = sum(file.stat().st_size for file in (tmp_path / "large").glob("*.safetensors"))
     assert kept_bytes > 50_000_000
-    assert grown_bytes < 1.5 * kept_bytes  # in bfloat16, half of what the checkpoint holds of them
+    assert grown_bytes < 1.2 * kept_bytes
