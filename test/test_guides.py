@@ -87,7 +87,7 @@ def test_every_parameter_is_named_with_its_default(node):
 
 def test_every_topic_and_service_is_named():
     text = "".join(
-        file.read_text() for file in [*ROOT.glob("jepa_planner/nodes/*_node.py"), *ROOT.glob("**/sim_node.py")]
+        file.read_text() for file in [*ROOT.glob("jepa_planner/nodes/*_node.py"), *ROOT.glob("sim/*/sim_node.py")]
     )
     names = set(re.findall(r'create_(?:\w+_)?(?:publisher|subscription|service)\(\s*\w+, f?"([^"]+)"', text))
     assert {"plan", "~/stop", "/clock"} <= names

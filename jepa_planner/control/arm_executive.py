@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 
 import numpy as np
 
+from jepa_planner.control.arm_settings import ArmSettings
 from jepa_planner.control.following import ArmFollowing, GripperFollowing
-from jepa_planner.control.kinematics import ArmKinematics, rotation_vector
+from jepa_planner.control.kinematics import ArmKinematics
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner.control.setpoint_stream import SetpointStream
-from jepa_planner.control.setpoints import Setpoint, Target
-from jepa_planner.control.watchdog import LEAD_TOLERANCE_S, Watchdog, clock_status
+from jepa_planner.control.setpoints import Setpoint
+from jepa_planner.control.step_checks import Measurement, Step, StepChecks
+from jepa_planner.control.watchdog import Watchdog
 from jepa_planner.core.status import OK, Status, StatusCode
 
-MAX_STEP_DURATION_S = 10.0
 CLOCK_TOLERANCE_S = 0.05
 MAX_SKIPPED_SETPOINTS = 1000
 BEGUN_BEFORE_ANSWER_S = 0.02
@@ -24,9 +25,6 @@ BRAKE_WHOLE_S = 0.2
 """A whole motion is braked so long at least, since it is not known to some 0.03 s how far the arm has got: a harder
 brake could ask for more than the limits. One that ends sooner by itself is not braked.
 """
-CLOSURE_TOLERANCE = 1e-6
-JOINT_TOLERANCE_RAD = 0.1
-"""How far beyond its limit a joint may be found; further, joint states are of another robot or in degrees."""
 RESYNC_ANGLE_RAD = 0.02
 """A resting arm with a joint further away than this was moved by others, though its tcp be in place."""
 _SNAP = 0.02
@@ -45,51 +43,6 @@ class Mode(IntEnum):
     MOVING = 2
     BRAKING = 3
     STOPPED = 4
-
-
-@dataclass(frozen=True)
-class ArmSettings:
-    """Times and distances by which the executive judges."""
-
-    joint_state_timeout_s: float = 0.25
-    """A joint state older than this brakes the arm; more than 0."""
-    observation_timeout_s: float = 5.0
-    """A plan from an observation older than this is refused; more than 0."""
-    motion_share: float = 0.88
-    """Share of a step's duration that its motion takes at least, in (0, 1]."""
-    max_tracking_error_m: float = 0.05
-    """The arm brakes when the tcp is further than this from its setpoint; more than 0."""
-    resync_distance_m: float = 0.01
-    """A resting arm whose tcp is further than this from its setpoint was moved by others; more than 0."""
-    lead_tolerance_s: float = LEAD_TOLERANCE_S
-    """How far a stamp may be ahead of its arrival, at least 0."""
-    takes_whole_motions: bool = False
-    """Whether each motion is handed over at its beginning: the arm then follows it though nothing more comes."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """The first step of a plan: a tcp target in the base frame (m, rotation [3, 3]) and what it was planned from."""
-
-    plan_id: int
-    planned_at_s: float
-    observed_at_s: float
-    valid_for_s: float
-    duration_s: float
-    xyz_m: np.ndarray
-    rotation: np.ndarray
-    closure: float
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """The newest joint state and the tcp pose that follows from it."""
-
-    stamp_s: float
-    q_rad: np.ndarray
-    xyz_m: np.ndarray
-    rotation: np.ndarray
-    closure: float
 
 
 class ArmExecutive:
@@ -117,6 +70,7 @@ class ArmExecutive:
         self.accepted_plan_id = 0
         self.refused_plan_id = 0
         self._kinematics = kinematics
+        self._step_checks = StepChecks(kinematics, limits, settings)
         timeout_s, lead_s = settings.joint_state_timeout_s, settings.lead_tolerance_s
         self.joint_state = Watchdog("joint state", timeout_s, lead_s, reader="arm_node")
         self._last_plan_id = 0
@@ -290,9 +244,9 @@ class ArmExecutive:
         if not (status := self._judge_step(now_s, step)).ok:
             return status
         target = self.stream.clip(step.xyz_m, step.rotation, step.closure)
-        if not (status := self._judge_target(step, target)).ok:
-            return status
         begins = self.stream.pose()
+        if not (status := self._step_checks.target(step, target, self._measurement, begins[0])).ok:
+            return status
         try:
             duration_s = step.duration_s * self.settings.motion_share
             self.stream.follow(target.xyz_m, target.rotation, target.closure, duration_s)
@@ -314,70 +268,15 @@ class ArmExecutive:
         if self.moving or self.mode is not Mode.HOLDING:
             motion = ", still in motion" if self.moving else ""
             return Status(StatusCode.NOT_AT_REST, f"the arm is {self.mode.name.lower()}{motion}")
-        numbers = (*step.xyz_m, *step.rotation.ravel(), step.closure, step.duration_s, step.valid_for_s)
-        if not np.all(np.isfinite(numbers)):
-            return Status(StatusCode.NOT_FINITE, "not every number in it is finite")
-        if not 0.0 < step.duration_s <= MAX_STEP_DURATION_S:
-            text = f"a step of {step.duration_s} s; expected more than 0 and at most {MAX_STEP_DURATION_S} s"
-            return Status(StatusCode.MALFORMED, text)
-        if not -CLOSURE_TOLERANCE <= step.closure <= 1.0 + CLOSURE_TOLERANCE:
-            text = f"closure is {step.closure:g}, expected 0 (open) to 1 (closed)"
-            return Status(StatusCode.MALFORMED, text)
-        return self._judge_age(now_s, step)
-
-    def _judge_age(self, now_s: float, step: Step) -> Status:
-        """Whether a step, and the observation it was planned from, are of now."""
-        age_s = now_s - step.planned_at_s
-        if age_s > step.valid_for_s:
-            late = f"late: planned {age_s:.2f} s ago, valid for {step.valid_for_s:.2f} s"
-            text = f"{late}, unless the clock of the planner's computer is behind this node's"
-            return Status(StatusCode.OVERDUE, text)
-        lead_s = max(step.planned_at_s, step.observed_at_s) - now_s
-        if not (clock := clock_status("it is stamped", lead_s, self.settings.lead_tolerance_s, "arm_node")).ok:
-            return clock
-        if step.observed_at_s < self.rest_since_s:
-            early_s = self.rest_since_s - step.observed_at_s
-            text = f"stale observation: from {early_s:.2f} s before the last motion ended"
-            return Status(StatusCode.OLD_OBSERVATION, text)
-        age_s = now_s - step.observed_at_s
-        if age_s > self.settings.observation_timeout_s:
-            text = f"stale observation: {age_s:.2f} s old, limit {self.settings.observation_timeout_s:.2f} s"
-            return Status(StatusCode.OLD_OBSERVATION, text)
-        return OK
+        if not (whole := self._step_checks.numbers(step)).ok:
+            return whole
+        return self._step_checks.age(now_s, step, self.rest_since_s)
 
     @property
     def _measurement(self) -> Measurement:
         if self.measurement is None:
             raise RuntimeError("no joint state has been measured yet")
         return self.measurement
-
-    def _judge_target(self, step: Step, target: Target) -> Status:
-        """Whether a target is followed; neither what was asked nor what the limits leave of it may be far off."""
-        for xyz_m, rotation in ((step.xyz_m, step.rotation), (target.xyz_m, target.rotation)):
-            distance_m = float(np.linalg.norm(xyz_m - self._measurement.xyz_m))
-            if distance_m > self.limits.max_step_m:
-                limit = f"limit {self.limits.max_step_m:.3f} m"
-                return Status(StatusCode.TOO_FAR, f"first target is {distance_m:.3f} m from the measured tcp, {limit}")
-            angle_rad = float(np.linalg.norm(rotation_vector(rotation @ self._measurement.rotation.T)))
-            limit_rad = self.limits.angular_velocity_rad_s * step.duration_s
-            if angle_rad > limit_rad:
-                limit = f"limit {limit_rad:.2f} rad"
-                return Status(
-                    StatusCode.TOO_FAR, f"first target is turned {angle_rad:.2f} rad from the measured tcp, {limit}"
-                )
-        worst = self._kinematics.nearest_limit(self._measurement.q_rad)
-        if worst.beyond_rad > worst.margin_rad + JOINT_TOLERANCE_RAD:
-            text = f"{worst}: jog it inward, or mend joint_states, which must be in rad and of the described robot"
-            return Status(StatusCode.JOINT_LIMIT, text)
-        outside_m, words = self.limits.outside_workspace(self.stream.pose()[0])
-        left_m, _ = self.limits.outside_workspace(target.xyz_m)
-        if left_m > self.settings.resync_distance_m and left_m >= outside_m:
-            return Status(
-                StatusCode.OUTSIDE_WORKSPACE,
-                f"the tcp is {words}, and this step does not bring it nearer: bring it in by hand, "
-                "or widen workspace_min_m and workspace_max_m in the limits file",
-            )
-        return OK
 
     def _judge_following(self, now_s: float, last_look: bool = False) -> None:
         """Notes a fault where what is measured at rest is not what was commanded."""

@@ -9,8 +9,10 @@ from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
-from jepa_planner.control.arm_executive import FAULTS, ArmExecutive, ArmSettings, Mode, Step
+from jepa_planner.control.arm_executive import FAULTS, ArmExecutive, Mode
+from jepa_planner.control.arm_settings import ArmSettings
 from jepa_planner.control.setpoints import Setpoint
+from jepa_planner.control.step_checks import Step
 from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.msg import ArmState, Plan
 from jepa_planner.nodes import description, qos

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Step
+from jepa_planner.control.arm_executive import ArmExecutive
+from jepa_planner.control.arm_settings import ArmSettings
 from jepa_planner.control.limits import SafetyLimits
+from jepa_planner.control.step_checks import Step
 
 PERIOD_S = 0.01
 LIMITS = SafetyLimits.panda()

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from arm_rig import HOME_RAD, KINEMATICS, LIMITS, PERIOD_S, RAISED_RAD, Rig
 
-from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Mode, Step
+from jepa_planner.control.arm_executive import ArmExecutive, Mode
+from jepa_planner.control.arm_settings import ArmSettings
 from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy
+from jepa_planner.control.step_checks import Step
 
 
 @pytest.fixture

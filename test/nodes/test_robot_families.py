@@ -18,10 +18,12 @@ from std_msgs.msg import Header, String
 from trajectory_msgs.msg import JointTrajectory
 
 from jepa_planner.cli.main import main
-from jepa_planner.control.arm_executive import ArmExecutive, ArmSettings, Step
+from jepa_planner.control.arm_executive import ArmExecutive
+from jepa_planner.control.arm_settings import ArmSettings
 from jepa_planner.control.kinematics import ArmKinematics, rotation_from_rpy, rotation_vector
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner.control.setpoints import Setpoint
+from jepa_planner.control.step_checks import Step
 from jepa_planner.nodes import qos
 
 PERIOD_S = 0.02
