@@ -169,7 +169,7 @@ def _found_gripper(tree: JointTree, last: Joint) -> Survey:
     guesses = [f"the gripper is open at {opened:g} {unit} of {', '.join(alike)}, closed at {closed:g}"]
     if rest := [joint.name for joint in drivers if joint.name not in alike]:
         guesses.append(f"{', '.join(rest)} are no part of the gripper")
-    return Survey("", "", False, Gripper(tuple(alike), opened, closed), mimic, tuple(guesses), _which_end(alike))
+    return Survey("", "", False, Gripper(opened, closed, tuple(alike)), mimic, tuple(guesses), _which_end(alike))
 
 
 def _which_end(joints: Iterable[str]) -> tuple[str, ...]:

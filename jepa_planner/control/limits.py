@@ -123,7 +123,7 @@ class SafetyLimits:
             return Gripper()
         if self.gripper_open is None or self.gripper_closed is None:
             raise ValueError("gripper_joints without gripper_open and gripper_closed, their position at both ends")
-        return Gripper(self.gripper_joints, self.gripper_open, self.gripper_closed)
+        return Gripper(self.gripper_open, self.gripper_closed, self.gripper_joints)
 
     @property
     def joint_names(self) -> JointNames:

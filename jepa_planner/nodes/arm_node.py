@@ -20,7 +20,6 @@ from jepa_planner.nodes.conversions import ConversionError, numbers, pose, rotat
 from jepa_planner.nodes.frames import PUBLISH_TF, TcpFrames
 from jepa_planner.nodes.outputs import audience, choice
 from jepa_planner.nodes.outputs.action_output import ActionClients
-from jepa_planner.nodes.outputs.gripper import Ends
 from jepa_planner.nodes.outputs.servo import Servo
 from jepa_planner.nodes.parameters import Change, Parameter
 from jepa_planner.nodes.planner_node import PlannerNode, wait_until
@@ -81,7 +80,7 @@ class ArmNode(PlannerNode):
         self._executive = ArmExecutive(arm.kinematics, arm.limits, parameters["rate_hz"], settings)
         self._arm_joints, self._fingers, self._base_frame = arm.joints, arm.gripper.joints, arm.base_frame
         self._is_fixed = parameters["gripper_output"] == choice.NO_GRIPPER or not self._fingers
-        self._ends = Ends(arm.gripper.open, arm.gripper.closed)
+        self._ends = arm.gripper
         if arm.loose:
             self.get_logger().warning(f"{', '.join(arm.loose)} turn behind the arm and are not commanded")
         self._published_state: tuple | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +97,8 @@ def _gripper(limits: SafetyLimits, parameters: Parameters | Mapping[str, Any]) -
     """The gripper by the driver's names: as the parameters say, where any of them was typed, else as the file does."""
     typed = any(parameters[name] != _SHIPPED[name] for name in _GRIPPER)
     if limits.gripper is None or typed:
-        return Gripper(tuple(parameters["gripper_joints"]), parameters["gripper_open"], parameters["gripper_closed"])
-    return Gripper(limits.joint_names.of(limits.gripper.joints), limits.gripper.open, limits.gripper.closed)
+        return Gripper(parameters["gripper_open"], parameters["gripper_closed"], tuple(parameters["gripper_joints"]))
+    return replace(limits.gripper, joints=limits.joint_names.of(limits.gripper.joints))
 
 
 def _base_frame(limits: SafetyLimits, kinematics: ArmKinematics, typed: str) -> str:

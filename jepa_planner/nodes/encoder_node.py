@@ -205,9 +205,16 @@ class EncoderNode(PlannerNode):
         self._rest = (seconds(message.rest_since), numbers(message.pose.position)) if rests else None
 
     def _check_views(self, views: np.ndarray, observation: Observation) -> None:
-        """Raises PictureError where views are mixed up; looks once each time that the arm has come to rest."""
+        """Raises PictureError where views are mixed up; looks once each time that the arm has come to rest, and then
+        again until they are not: cameras may be put right while it rests.
+        """
         rest = self._rest if self._at_rest is None else self._at_rest()
-        if self._mixups is not None and rest is not None and observation.stamp_s > rest[0] != self._judged_s:
+        if (
+            self._mixups is not None
+            and rest is not None
+            and observation.stamp_s > rest[0]
+            and (rest[0] != self._judged_s or self._mixed_up)
+        ):
             if self._seconds > SLOW_S:
                 return
             self._judged_s, self._mixed_up = rest[0], self._mixups.judge(views, observation.latent, rest[1])

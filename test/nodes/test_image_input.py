@@ -240,10 +240,11 @@ class Suspicion:
 
     def __init__(self) -> None:
         self.tcps_m: list[np.ndarray] = []
+        self.says = "front and side look swapped"
 
     def judge(self, pictures: np.ndarray, latent: object, tcp_m: np.ndarray) -> str:
         self.tcps_m.append(tcp_m)
-        return "front and side look swapped"
+        return self.says
 
 
 @pytest.mark.parametrize("composed", [True, False], ids=["composed", "apart"])
@@ -257,7 +258,18 @@ def test_views_that_look_mixed_up_end_the_goal_by_name_and_the_arm_is_judged_whe
     assert "encoder_node: front and side look swapped" in result.message
     assert rig.commands_settle() == 0
     np.testing.assert_allclose(suspicion.tcps_m[0], numbers(rig.state().pose.position), atol=1e-3)
-    assert len(suspicion.tcps_m) == 1
+
+
+def test_views_that_are_put_right_while_the_arm_rests_are_planned_on_and_judged_once(rig, monkeypatch):
+    suspicion = Suspicion()
+    monkeypatch.setattr(EncoderNode, "_mixup_check", lambda node: suspicion)
+    rig.planner(**START)
+    goal = goal_of(*rig.robot.views)
+    assert rig.result(rig.send_goals(goal)).outcome is Outcome.STALE_IMAGE
+    suspicion.says, judged_before = "", len(suspicion.tcps_m)
+    for _ in range(2):
+        assert rig.result(rig.send_goals(goal)).outcome is Outcome.REACHED
+    assert len(suspicion.tcps_m) == judged_before + 1
 
 
 def test_without_statistics_or_when_told_so_views_are_not_judged(rig):

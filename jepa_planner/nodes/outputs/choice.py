@@ -7,10 +7,11 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 
+from jepa_planner.control.gripper import Ends
 from jepa_planner.control.setpoint_stream import SetpointStream
 from jepa_planner.nodes.outputs.action_output import ActionClients
 from jepa_planner.nodes.outputs.follow_joint_trajectory import FollowJointTrajectoryOutput
-from jepa_planner.nodes.outputs.gripper import Ends, FixedGripper
+from jepa_planner.nodes.outputs.gripper import FixedGripper
 from jepa_planner.nodes.outputs.gripper_array import GripperArrayOutput
 from jepa_planner.nodes.outputs.gripper_command import GripperCommandOutput
 from jepa_planner.nodes.outputs.gripper_trajectory import GripperTrajectoryOutput

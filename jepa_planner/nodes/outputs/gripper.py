@@ -1,33 +1,11 @@
-"""A gripper's two ends, and what it is told between them."""
+"""What all ways of commanding a gripper share, and the one that commands none."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from jepa_planner.core.status import OK, Status
 
 SAME_CLOSURE = 1e-6
 """Plans and arm states carry closure as float32; what rounding makes of it is no command."""
-
-
-@dataclass(frozen=True)
-class Ends:
-    """Positions (m or rad) of an open and of a closed gripper."""
-
-    open: float
-    closed: float
-
-    def __post_init__(self) -> None:
-        if self.open == self.closed:
-            raise ValueError(f"a gripper is open and closed at {self.open:g} alike; expected two positions")
-
-    def position(self, closure: float) -> float:
-        """Where a gripper of this closure, 0 open to 1 closed, is."""
-        return self.open + closure * (self.closed - self.open)
-
-    def closure(self, position: float) -> float:
-        """How far a gripper that is there has closed; not bounded."""
-        return (position - self.open) / (self.closed - self.open)
 
 
 def is_news(closure: float, told: float | None) -> bool:

@@ -8,9 +8,10 @@ from typing import Any
 from action_msgs.msg import GoalStatus
 from rclpy.lifecycle import LifecycleNode
 
+from jepa_planner.control.gripper import Ends
 from jepa_planner.core.status import Status, StatusCode
 from jepa_planner.nodes.outputs.action_output import ActionClients, ActionOutput
-from jepa_planner.nodes.outputs.gripper import Ends, is_news
+from jepa_planner.nodes.outputs.gripper import is_news
 
 WAIT_S = 3.0
 """A motion lasts until the gripper has ended its own, but no longer than so long after that was sent."""

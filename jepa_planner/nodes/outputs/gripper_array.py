@@ -5,7 +5,8 @@ from __future__ import annotations
 from rclpy.lifecycle import LifecycleNode
 from std_msgs.msg import Float64MultiArray
 
-from jepa_planner.nodes.outputs.gripper import Ends, is_news
+from jepa_planner.control.gripper import Ends
+from jepa_planner.nodes.outputs.gripper import is_news
 from jepa_planner.nodes.outputs.output import TopicOutput
 
 

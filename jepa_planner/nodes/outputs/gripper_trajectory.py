@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rclpy.lifecycle import LifecycleNode
 from trajectory_msgs.msg import JointTrajectory
 
-from jepa_planner.nodes.outputs.gripper import Ends, is_news
+from jepa_planner.control.gripper import Ends
+from jepa_planner.nodes.outputs.gripper import is_news
 from jepa_planner.nodes.outputs.output import TopicOutput
 from jepa_planner.nodes.outputs.trajectories import position_only, trajectory
 

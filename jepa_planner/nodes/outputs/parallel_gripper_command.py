@@ -6,8 +6,8 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 
+from jepa_planner.control.gripper import Ends
 from jepa_planner.nodes.outputs.action_output import ActionClients
-from jepa_planner.nodes.outputs.gripper import Ends
 from jepa_planner.nodes.outputs.gripper_action import GripperActionOutput
 
 

@@ -7,9 +7,9 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
+from jepa_planner.control.gripper import Ends
 from jepa_planner.nodes.arm_node import ArmNode
 from jepa_planner.nodes.conversions import seconds
-from jepa_planner.nodes.outputs.gripper import Ends
 
 
 @pytest.fixture(params=[ActionRig, GripperCommandRig], ids=["parallel_gripper_command", "gripper_command"])
@@ -126,7 +126,7 @@ def test_more_commanded_fingers_than_there_are_are_refused(plain, capfd):
 
 
 def test_equal_ends_are_refused():
-    with pytest.raises(ValueError, match="is open and closed at"):
+    with pytest.raises(ValueError, match=r"gripper_open and gripper_closed are both 0\.8"):
         Ends(0.8, 0.8)
 
 
