@@ -12,6 +12,9 @@ A shard `episodes-000123.h5` holds E episodes of T actions each:
 | seeds | int [E] | a number of each episode; if absent, they are counted |
 | scenes | int [E] | the same for those that show the same table, light, cameras and things; if absent, each its own |
 | motions | int [E] | the same for those that show one motion on tables that look different; if absent, each its own |
+| lengths | int [E] | how many actions were recorded; what follows shows the last moment again, at rest; if absent, T |
+| success | int8 [E] | 1 done, 0 failed, -1 not told; if absent, -1 |
+| tasks | str [E] | what was to be done, in words; if absent, nothing |
 
 File attributes: `format` (FORMAT), `time_step_s`, `views`, `state_channels`, `action_channels`, `frame` and `tcp_frame`
 (what poses are given in and of), `vary` (what the scenes varied), `mix` (how behaviours were mixed). Older files, of
@@ -23,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -46,6 +50,10 @@ from jepa_planner.learning.data.shard_layout import (
     check_shard,
 )
 
+NOT_TOLD = -1
+"""Nobody said whether an episode's task was done."""
+_NUMBERED = ("seeds", "scenes", "motions", "lengths", "success")
+_TEXTS = ("behaviour", "tasks")
 UNNAMED_MIX = "exploration"
 """What shards hold that do not say how behaviours were mixed: they were collected before there was a choice."""
 
@@ -69,23 +77,33 @@ class Episodes:
     motions: np.ndarray = None  # type: ignore[assignment]  # likewise
     frame: str = ""
     tcp_frame: str = ""
+    lengths: np.ndarray = None  # type: ignore[assignment]  # likewise
+    success: np.ndarray = None  # type: ignore[assignment]  # likewise
+    tasks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.scenes is None:
             object.__setattr__(self, "scenes", np.asarray(self.seeds))
         if self.motions is None:
             object.__setattr__(self, "motions", np.arange(len(self.seeds)))
+        if self.lengths is None:
+            object.__setattr__(self, "lengths", np.full(len(self.seeds), self.actions.shape[1]))
+        if self.success is None:
+            object.__setattr__(self, "success", np.full(len(self.seeds), NOT_TOLD, np.int8))
+        if not self.tasks:
+            object.__setattr__(self, "tasks", ("",) * len(self.seeds))
 
     def __len__(self) -> int:
         return len(self.images)
 
     def part(self, episode_indices: np.ndarray) -> Episodes:
         """Some of them, by number, in that order."""
-        arrays = {
+        parts: dict[str, Any] = {
             name: getattr(self, name)[episode_indices]
-            for name in ("images", "states", "actions", "object_pose", "seeds", "scenes", "motions")
+            for name in ("images", "states", "actions", "object_pose", *_NUMBERED)
         }
-        return replace(self, **arrays, behaviour=tuple(self.behaviour[number] for number in episode_indices))
+        parts |= {name: tuple(getattr(self, name)[number] for number in episode_indices) for name in _TEXTS}
+        return replace(self, **parts)
 
 
 def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = (), mix: str = "") -> None:
@@ -96,11 +114,12 @@ def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = (), mix: s
     with open_to_write(path, most_bytes=episodes.images.nbytes + 2**20) as file:
         frame = episodes.images.shape[2:]
         write_checked(file, "images", episodes.images, chunks=(1, 1, *frame), compression="lzf")
-        for name in ("states", "actions", "object_pose", "seeds", "scenes", "motions"):
+        for name in ("states", "actions", "object_pose", *_NUMBERED):
             write_checked(file, name, getattr(episodes, name))
-        labels = [label.encode() for label in episodes.behaviour]
-        longest = max(1, *map(len, labels))
-        write_checked(file, "behaviour", np.array(labels, h5py.string_dtype("utf-8", longest)))
+        for name in _TEXTS:
+            texts = [text.encode() for text in getattr(episodes, name)]
+            longest = max(1, *map(len, texts))
+            write_checked(file, name, np.array(texts, h5py.string_dtype("utf-8", longest)))
         file.attrs["format"] = FORMAT
         file.attrs["time_step_s"] = episodes.time_step_s
         file.attrs["views"] = list(episodes.views)
@@ -164,6 +183,7 @@ def read_episodes(folders: str | Path | Sequence[Path], limit: int | None = None
         join("object_pose"), tuple(b for s in shards for b in s.behaviour), join("seeds"), first.views,
         first.time_step_s, join("scenes"), numbered_apart([shard.motions for shard in shards]),
         frame_of(paths, [shard.frame for shard in shards]), frame_of(paths, [shard.tcp_frame for shard in shards]),
+        join("lengths"), join("success"), tuple(task for s in shards for task in s.tasks),
     )  # fmt: skip
 
 
@@ -186,18 +206,23 @@ def _read_shard(path: Path, before: int, limit: int | None) -> Episodes:
         states, actions = (_floats(file, name, limit) for name in ("states", "actions"))
         poses = np.zeros((*states.shape[:2], 4), np.float32)
         seeds = _numbers(file, "seeds", limit)
-        own = {name: _numbers(file, name, limit) for name in ("scenes", "motions")}
+        own = {name: _numbers(file, name, limit) for name in ("scenes", "motions", "lengths", "success")}
         numbered = {name: values for name, values in own.items() if values is not None}
         frame, tcp_frame = (as_texts(file.attrs.get(name, ""), path)[0] for name in ("frame", "tcp_frame"))
         shard = Episodes(
             ImagesOnDisk.of_file(path, images.shape, version, count), states, actions,
             _floats(file, "object_pose", limit) if "object_pose" in file else poses,
-            as_texts(first_rows(file, "behaviour", limit), path) if "behaviour" in file else ("",) * count,
+            _texts(file, "behaviour", limit) if "behaviour" in file else ("",) * count,
             np.arange(before, before + count) if seeds is None else seeds, as_texts(file.attrs["views"], path),
-            float(file.attrs["time_step_s"]), frame=frame, tcp_frame=tcp_frame, **numbered,
+            float(file.attrs["time_step_s"]), frame=frame, tcp_frame=tcp_frame,
+            tasks=_texts(file, "tasks", limit) if "tasks" in file else (), **numbered,
         )  # fmt: skip
     check_shard(path, shard)
     return shard
+
+
+def _texts(file: h5py.File, name: str, limit: int | None) -> tuple[str, ...]:
+    return as_texts(first_rows(file, name, limit), Path(file.filename))
 
 
 def _floats(file: h5py.File, name: str, limit: int | None) -> np.ndarray:

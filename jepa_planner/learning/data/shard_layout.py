@@ -61,6 +61,12 @@ def check_shard(path: Path, shard: Shard) -> None:
     if not 0.0 < shard.time_step_s < math.inf:
         raise EpisodeError(f"{path}: time_step_s is {shard.time_step_s}; expected seconds from one action to the next")
     _check_shapes(path, shard)
+    most = shard.actions.shape[1]
+    if len(wrong := np.flatnonzero((shard.lengths < 1) | (shard.lengths > most))):
+        raise EpisodeError(
+            f"{path}: length of episode {wrong[0]} is {shard.lengths[wrong[0]]}; expected 1 to {most}, the actions "
+            "that there are"
+        )
     for name in ("states", "actions", "object_pose"):
         spoilt = np.argwhere(~np.isfinite(getattr(shard, name)))
         if len(spoilt):
@@ -84,6 +90,9 @@ def _check_shapes(path: Path, shard: Shard) -> None:
         ("seeds", (count,)),
         ("scenes", (count,)),
         ("motions", (count,)),
+        ("lengths", (count,)),
+        ("success", (count,)),
+        ("tasks", (count,)),
     ):
         if (given := np.shape(getattr(shard, name))) != expected:
             raise EpisodeError(

@@ -73,7 +73,7 @@ def train_encoder(
     sampler = WindowSampler(
         episodes.images[:last], episodes.states[:last], episodes.actions[:last], settings.window, settings.batch, seed,
         settings.per_scene, (episodes.motions if settings.of_variants else episodes.scenes)[:last],
-        settings.of_variants,
+        settings.of_variants, episodes.lengths[:last],
     )  # fmt: skip
 
     stills = None if layouts is None else LayoutBatches(layouts, settings.layout_scenes, seed)

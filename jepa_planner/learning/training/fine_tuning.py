@@ -146,7 +146,10 @@ def fine_tune(
     learned = encode_some_alone(
         encoder, episodes.images[:seen], latents[:seen], np.random.default_rng(settings.seed), views
     )
-    train_predictor(predictor, learned, states[:seen], episodes.actions[:seen], training, run_folder, settings.seed)
+    train_predictor(
+        predictor, learned, states[:seen], episodes.actions[:seen], training, run_folder, settings.seed,
+        lengths=episodes.lengths[:seen],
+    )  # fmt: skip
     contract = replace(contract, predictor=predictor.config)
     tuned = describe(contract, episodes, settings, anew=predictor is not old)
     band = settled_band(latents, episodes, parts.held_out, planner_settings.energy.kind)

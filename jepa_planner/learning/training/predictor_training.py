@@ -60,12 +60,14 @@ class Pictures:
 def train_predictor(
     predictor: Predictor, latents: np.ndarray, states: np.ndarray, actions: np.ndarray,
     settings: PredictorTraining, folder: Path, seed: int, pictures: Pictures | None = None,
+    lengths: np.ndarray | None = None,
 ) -> None:  # fmt: skip
     """Train in place, where the predictor is, on latents [E, T+1, N, D], states [E, T+1, S] and actions [E, T, A].
 
-    pictures: of the same frames, where the loss is that of pixels rather than of latents.
+    pictures: of the same frames, where the loss is that of pixels rather than of latents. lengths: how many actions
+    [E] of each episode were recorded; None: all.
     """
-    sampler = WindowSampler(latents, states, actions, settings.window, settings.batch, seed)
+    sampler = WindowSampler(latents, states, actions, settings.window, settings.batch, seed, lengths=lengths)
     device = predictor.device
 
     def losses_at(iteration: int) -> dict[str, Tensor]:

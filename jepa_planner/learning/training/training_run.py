@@ -176,7 +176,7 @@ def _train_world_model(
     pictures = None if decoder is None else Pictures(episodes.images[: len(train)], decoder)
     train_predictor(
         predictor, seen, episodes.states[train], episodes.actions[train],
-        predicting, run_folder, recipe.seed, pictures,
+        predicting, run_folder, recipe.seed, pictures, episodes.lengths[train],
     )  # fmt: skip
     predictor.eval()
     first = rank() == 0

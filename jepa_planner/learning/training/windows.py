@@ -20,7 +20,8 @@ class WindowSampler:
 
     scenes: a number [E] for each episode, the same for those of one scene; None: each has its own. at_once: windows of
     a scene begin at the same step and are of different episodes, as long as there are so many; with the numbers of
-    motions as scenes they are variants of the same moments.
+    motions as scenes they are variants of the same moments. lengths: how many actions [E] of each episode were
+    recorded, at which windows end where they can; None: all.
     """
 
     frames: Images
@@ -32,6 +33,7 @@ class WindowSampler:
     per_scene: int = 1
     scenes: np.ndarray | None = None
     at_once: bool = False
+    lengths: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.batch % self.per_scene:
@@ -46,7 +48,7 @@ class WindowSampler:
         rng = np.random.default_rng(draw_seed(self.seed, iteration))
         drawn = rng.integers(self.frames.shape[0], size=self.batch // self.per_scene)
         episode = self._of_the_same_scenes(drawn, rng)[:, None]
-        starts = rng.integers(self.frames.shape[1] - self.window + 1, size=self.batch)
+        starts = rng.integers(self._starts(episode[:, 0]), size=self.batch)
         if self.at_once:
             starts = starts[:: self.per_scene].repeat(self.per_scene)
         start = starts[:, None]
@@ -54,6 +56,13 @@ class WindowSampler:
         frames = torch.from_numpy(self.frames[episode, steps])
         states = torch.from_numpy(self.states[episode, steps])
         return frames, states, torch.from_numpy(self.actions[episode, steps[:, :-1]])
+
+    def _starts(self, episode: np.ndarray) -> int | np.ndarray:
+        """How many frames a window of each episode may begin at."""
+        in_all = self.frames.shape[1] - self.window + 1
+        if self.lengths is None or np.all(self.lengths == self.actions.shape[1]):
+            return in_all
+        return np.clip(self.lengths[episode] + 2 - self.window, 1, in_all)
 
     def _of_the_same_scenes(self, drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """`per_scene` episodes for each of those drawn, any that show its scene."""

@@ -39,12 +39,31 @@ def test_a_part_of_the_episodes_is_the_same_numbers_of_everything():
 
 
 def test_what_was_written_reads_back_the_same(tmp_path):
-    written = replace(episodes(3, 4), behaviour=("reach", "push", "grasp"), time_step_s=0.5)
+    written = replace(
+        episodes(3, 4), behaviour=("reach", "push", "grasp"), time_step_s=0.5, lengths=np.array([4, 2, 1]),
+        success=np.array([1, 0, -1], np.int8), tasks=("put it there", "", "schieben"),
+    )  # fmt: skip
     write_shard(tmp_path / "episodes-000000.h5", written)
     read = read_episodes(tmp_path)
     assert_same(read, written)
     assert read.images.dtype == np.uint8 and read.states.dtype == read.actions.dtype == np.float32
     assert len(read) == 3
+
+
+def test_what_a_file_does_not_tell_is_taken_as_whole_episodes_without_a_task(tmp_path):
+    path = shard(tmp_path)
+    with h5py.File(path, "a") as file:
+        for name in ("lengths", "success", "tasks"):
+            del file[name]
+    read = read_episodes(tmp_path)
+    assert (read.lengths.tolist(), read.success.tolist(), read.tasks) == ([4] * 3, [-1] * 3, ("",) * 3)
+
+
+@pytest.mark.parametrize("length", [0, 5])
+def test_an_episode_longer_than_what_is_there_or_without_an_action_is_refused(tmp_path, length):
+    shard(tmp_path, lengths=np.array([4, length, 4]))
+    with pytest.raises(EpisodeError, match=f"length of episode 1 is {length}; expected 1 to 4"):
+        read_episodes(tmp_path)
 
 
 def test_shards_are_joined_in_the_order_of_their_names(tmp_path):
@@ -108,10 +127,8 @@ def test_files_of_the_first_format_hold_their_numbers_as_attributes(tmp_path):
 
 
 def test_a_shard_holds_as_many_episodes_as_one_likes(tmp_path):
-    one = episodes(1, 1, size_px=8)
-    many = one.part(np.zeros(9000, int))
-    shard(tmp_path, **{name: getattr(many, name) for name in ("images", "states", "actions", "object_pose")},
-          behaviour=many.behaviour, seeds=np.arange(9000), scenes=np.arange(9000), motions=np.arange(9000))  # fmt: skip
+    many = episodes(1, 1, size_px=8).part(np.zeros(9000, int))
+    write_shard(tmp_path / "episodes-000000.h5", replace(many, seeds=np.arange(9000)))
     assert read_episodes(tmp_path).seeds[-1] == 8999
 
 

@@ -158,9 +158,9 @@ def test_a_run_cut_short_goes_on_to_the_same_weights(tmp_path, first, monkeypatc
     tune(tmp_path / "whole", first)
     fit = fine_tuning.train_predictor
 
-    def cut(*arguments):
+    def cut(*arguments, **rest):
         *most, settings, folder, seed = arguments
-        fit(*most, replace(settings, fit=replace(settings.fit, checkpoint_every=2)), folder, seed)
+        fit(*most, replace(settings, fit=replace(settings.fit, checkpoint_every=2)), folder, seed, **rest)
 
     class Cut(Exception):
         pass
@@ -317,7 +317,7 @@ def test_a_predictor_of_another_kind_begins_anew_and_is_compared_with_the_one_be
 def test_a_predictor_behind_an_encoder_for_any_view_learns_from_episodes_that_one_view_saw(tmp_path, monkeypatch):
     lone, learned = [], []
     monkeypatch.setattr(view_dropout, "LONE_VIEW_SHARE", 0.9)
-    monkeypatch.setattr(fine_tuning, "train_predictor", lambda model, latents, *_: learned.append(latents))
+    monkeypatch.setattr(fine_tuning, "train_predictor", lambda model, latents, *_, **__: learned.append(latents))
     encode = encoder_training.encode_episodes
     monkeypatch.setattr(
         encoder_training,

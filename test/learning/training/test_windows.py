@@ -40,6 +40,13 @@ def test_windows_come_from_every_place_of_every_episode():
     assert {tuple(start) for start in starts.tolist()} == {(e, t) for e in range(EPISODES) for t in range(STEPS - 2)}
 
 
+def test_windows_end_where_an_episode_did_unless_it_is_shorter_than_they_are():
+    sampler = replace(numbered_sampler(), lengths=np.array([9, 5, 3, 1, 9]))
+    starts = torch.cat([sampler.draw(iteration)[0][:, 0] for iteration in range(20)])
+    last = [int(starts[starts[:, 0] == episode, 1].max()) for episode in range(EPISODES)]
+    assert last == [6, 2, 0, 0, 6]
+
+
 def test_several_windows_in_a_row_are_of_one_episode_if_asked():
     frames, _, _ = numbered_sampler(per_scene=8).draw(0)
     episode, start = frames[:, 0, 0].reshape(8, 8), frames[:, 0, 1].reshape(8, 8)
