@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +17,11 @@ from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.data.episode_checks import check_episodes, check_length, heed
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes, shard_paths
 from jepa_planner.learning.data.reference_checks import check_in_distribution, frames_of
+from jepa_planner.learning.data.shown_work import folders_that_show_work
 from jepa_planner.learning.training.action_bounds import action_max, action_scale
 from jepa_planner.learning.training.add_latent_statistics import latent_statistics_noted
 from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals
+from jepa_planner.learning.training.add_verdict import NothingMoved, VerdictRun, add_verdict
 from jepa_planner.learning.training.collapse import measure_collapse
 from jepa_planner.learning.training.distributed import join_group, leave_group, own_device, rank, size
 from jepa_planner.learning.training.encoder_training import (
@@ -68,7 +71,8 @@ def run(
     """Train encoder, then predictor, probe both, measure what they know and write the bundle, once all is there;
     resumes from what `run_folder` holds. Returns the report.
 
-    demonstrations: folders of episodes from which the bundle then learns to imagine sub-goals. layouts: folders of
+    demonstrations: folders of episodes from which the bundle then learns to imagine sub-goals and to tell when the
+    work is done; none: those of the data that show work. layouts: folders of
     episodes in which only things move, which the objective "layouts" sees along. Of several processes
     (see `distributed`) all train encoder and predictor, and the first one does the rest; the others return {}.
     Raises EpisodeError for unusable data and Collapsed when the encoder is not worth a predictor.
@@ -82,6 +86,8 @@ def run(
         shard_paths(folder)
     if demonstrations:
         heed(check_episodes(read_episodes(demonstrations)), recipe.trust_data)  # not only after hours
+    else:
+        demonstrations = folders_that_show_work([data] if isinstance(data, Path) else data, recipe.episodes)
     join_group(recipe.device)
     started = Run("train", to_plain(recipe))
     recipe = replace(recipe, name=recipe.name or bundle.resolve().name)
@@ -97,12 +103,29 @@ def run(
         )
         started.note(new, trained.learned_from)
         if demonstrations:
-            settings = SubGoalRun(
-                recipe.seed, recipe.sub_goal_iterations, command=recipe.command, trust_data=recipe.trust_data,
-                checked=True,
-            )  # fmt: skip
-            report["sub_goals"] = add_sub_goals(demonstrations, new, new, run_folder / "sub_goals", settings)
+            report |= _heads(demonstrations, new, run_folder, recipe)
         _write_report(run_folder, report)
+    return report
+
+
+def _heads(demonstrations: Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str, Any]:
+    """Adds heads for sub-goals and for the verdict to a bundle; says what they are worth."""
+    common: dict[str, Any] = {
+        name: getattr(recipe, name)
+        for name in ("seed", "episodes", "command", "trust_data", "keypoints", "keypoints_of")
+    }
+    sub_goals = SubGoalRun(iterations=recipe.sub_goal_iterations, checked=True, **common)
+    report: dict[str, Any] = {
+        "sub_goals": add_sub_goals(demonstrations, bundle, bundle, run_folder / "sub_goals", sub_goals)
+    }
+    verdict = VerdictRun(
+        iterations=recipe.verdict_iterations, checked=True, arm_from_latents=recipe.keypoints, **common
+    )
+    try:
+        report["verdict"] = add_verdict(demonstrations, bundle, bundle, run_folder / "verdict", verdict)
+    except NothingMoved as error:
+        print(f"warning: {error}; the model will not say that the work is done", file=sys.stderr)
+        report["verdict"] = None
     return report
 
 
