@@ -9,6 +9,7 @@ import numpy as np
 
 from jepa_planner.learning.data.contact_segments import contact_segments
 from jepa_planner.learning.data.episodes import Episodes, read_episodes, shard_paths, shard_settings
+from jepa_planner.learning.data.hand_thresholds import hand_thresholds
 
 EXPLORING = ("exploration", "feints")
 """Mixes of behaviours with mistakes on purpose: what actions do is learned from them, and not what is to be done."""
@@ -29,8 +30,9 @@ def folders_that_show_work(folders: Sequence[Path], episodes: int | None = None)
 
 def share_at_work(episodes: Episodes) -> float:
     """Share of the episodes in which the hand takes or pushes something, as the arm's own states tell it."""
+    thresholds = hand_thresholds(episodes.states).contacts
     at_work = [
-        bool(contact_segments(states[: length + 1]))
+        bool(contact_segments(states[: length + 1], thresholds))
         for states, length in zip(episodes.states, episodes.lengths, strict=True)
     ]
     return float(np.mean(at_work))

@@ -136,7 +136,9 @@ def add_verdict(
     train_verdict_head(head, sampler, training, run_folder, settings.seed)
 
     planner_settings = PlannerSettings.load(init, contract)
-    rule = planner_settings.verdict or VerdictSettings()
+    rule = planner_settings.verdict or VerdictSettings(
+        holding=data.thresholds.holding, low_m=VerdictSettings.low_m + data.thresholds.table_m
+    )
     half = max(1, len(parts.held_out) // 2)
     calibrating, reporting = parts.held_out[:half], parts.held_out[-half:]
     judgements = judged(head, PairSampler(data, calibrating, edges_m, training, seed=0))

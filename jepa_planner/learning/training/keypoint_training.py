@@ -104,7 +104,9 @@ def picture_keyframes(
     sampler = KeyframeSampler(*data.part(episode_indices), settings.span, settings.batch, seed, settings.keyframe_share)
     first, last = int(episode_indices[0]), int(episode_indices[-1]) + 1
     segments = [
-        (number, *segment) for number, states in enumerate(sampler.states) for segment in contact_segments(states)
+        (number, *segment)
+        for number, states in enumerate(sampler.states)
+        for segment in contact_segments(states, data.thresholds.contacts)
     ]
     if data.images is None:
         raise ValueError("demonstrations without their pictures given; a head with keypoints learns from these")

@@ -125,7 +125,7 @@ class PairSampler:
         self._unreachable = None if out_of_reach is None else Unreachable(out_of_reach)
         self._scenes, self._views, self._size = data.scenes[first:last], list(data.views), data.image_size
         self.settings, self._seed = settings, seed
-        self.pairs = pairs = frame_pairs(data.arm_states[first:last])
+        self.pairs = pairs = frame_pairs(data.arm_states[first:last], data.thresholds.tracks)
         if not len(pairs.now):
             raise ValueError(
                 f"of no two frames of {len(episode_indices)} demonstrations is it known how far things went between"
