@@ -193,6 +193,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace, command: str) -> int:
+    from jepa_planner.learning.training.assessment import in_words
     from jepa_planner.learning.training.recipe import Recipe
     from jepa_planner.learning.training.training_run import Collapsed, run
 
@@ -229,6 +230,7 @@ def _train(args: argparse.Namespace, command: str) -> int:
         return 1
     if report:  # of several processes, the first one has it
         print(json.dumps(report, indent=1))
+        print(in_words(report))
         _warn(report["notes"])
         print(f"bundle written to {args.out}")
     return 0

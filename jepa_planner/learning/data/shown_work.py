@@ -38,6 +38,16 @@ def share_at_work(episodes: Episodes) -> float:
     return float(np.mean(at_work))
 
 
+def work_shown(episodes: Episodes) -> dict[str, float]:
+    """How much was recorded: hours, and how many times the hand took or pushed something."""
+    thresholds = hand_thresholds(episodes.states).contacts
+    contacts = sum(
+        len(contact_segments(states[: length + 1], thresholds))
+        for states, length in zip(episodes.states, episodes.lengths, strict=True)
+    )
+    return {"hours": round(float(episodes.lengths.sum()) * episodes.time_step_s / 3600, 3), "contacts": contacts}
+
+
 def not_failed(episodes: Episodes) -> Episodes:
     """Those that nobody called a failure; all where all failed, as nothing else is there to learn from."""
     kept = np.flatnonzero(episodes.success != FAILED)
