@@ -1,27 +1,18 @@
-"""Episodes of the teleoperated cell without ROS, for trying out what is learned from them: one file, many at once.
-
-    MUJOCO_GL=egl python examples/ur5e/record_directly.py out/ur5e --episodes 300 --seed 0
-
-The same pictures, states and steps come from `jepa-planner record` and `jepa-planner data from-bag`, in real time.
-"""
+"""What the teleoperated cell shows, a step at a time: as `record` and `data from-bag` bring it, without the hours."""
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import cv2
 import numpy as np
-from arm_motion import CartesianArm
-from cell import CUBE_HIGH_M, CUBE_LOW_M, FINGER_CLOSED_RAD, HIGH_M, LOW_M, VIEWS, Cell
+import torch
 from scipy.spatial.transform import Rotation
-from teleoperator import PERIOD_S, Teleoperator
+from ur5e_cell import CUBE_HIGH_M, CUBE_LOW_M, FINGER_CLOSED_RAD, HIGH_M, LOW_M, VIEWS, Cell
+from ur5e_motion import CartesianArm
+from ur5e_teleoperator import PERIOD_S, Teleoperator
 
 from jepa_planner.core.poses import action_between
-from jepa_planner.learning.data.episodes import Episodes, write_shard
 
 STEP_S = 0.25
-PER_SHARD = 50
 
 
 def state_of(cell: Cell, closure: float) -> np.ndarray:
@@ -52,8 +43,6 @@ def draw_start(arm: CartesianArm, rng: np.random.Generator) -> None:
 
 def episode(arm: CartesianArm, rng: np.random.Generator, steps: int, size_px: int) -> dict[str, np.ndarray]:
     """So many steps of work, seen once a step."""
-    import torch
-
     cell = arm.cell
     draw_start(arm, rng)
     operator = Teleoperator(lambda: (cell.tool_pose()[0], cell.cube_pose()[0]), rng).work()
@@ -72,30 +61,3 @@ def episode(arm: CartesianArm, rng: np.random.Generator, steps: int, size_px: in
         "images": np.array(images), "states": np.array(states), "actions": actions,
         "object_pose": np.array(cubes, np.float32),
     }  # fmt: skip
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--episodes", type=int, default=50)
-    parser.add_argument("--steps", type=int, default=44)
-    parser.add_argument("--size-px", type=int, default=64)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    arm = CartesianArm(Cell())
-    for first in range(given.seed, given.seed + given.episodes, PER_SHARD):
-        seeds = np.arange(first, min(first + PER_SHARD, given.seed + given.episodes))
-        made = [episode(arm, np.random.default_rng([seed, 1]), given.steps, given.size_px) for seed in seeds]
-        parts = {name: np.stack([one[name] for one in made]) for name in made[0]}
-        write_shard(
-            given.folder / f"episodes-{first:06d}.h5",
-            Episodes(
-                behaviour=("teleoperated",) * len(seeds), seeds=seeds, views=tuple(view.name for view in VIEWS),
-                time_step_s=STEP_S, frame="base_link", tcp_frame="grasp_point", **parts,
-            ),
-        )  # fmt: skip
-        print(f"{seeds[-1] + 1 - given.seed} of {given.episodes} episodes", flush=True)
-
-
-if __name__ == "__main__":
-    main()

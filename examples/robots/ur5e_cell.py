@@ -1,6 +1,6 @@
 """A UR5e with a Robotiq 2F-85 in MuJoCo, a table with a cube, and two cameras: what a stranger's cell does.
 
-It imports nothing of jepa_planner. Models and meshes are those of the package ogbench; the arm is drawn as its
+It imports nothing of the planner. Models and meshes are those of the package ogbench; the arm is drawn as its
 collision shapes, which a processor draws fast. Poses are in the frame of the arm's base, in m and rad.
 """
 
@@ -42,9 +42,13 @@ VIEWS = (
 )
 
 
-def cell_model() -> mujoco.MjModel:
-    """The whole cell; the arm's own names, the gripper's with the prefix `gripper_`."""
-    descriptions = Path(str(importlib.util.find_spec("ogbench").origin)).parent / "manipspace" / "descriptions"
+def cell_model(descriptions: Path | None = None) -> mujoco.MjModel:
+    """The whole cell; the arm's own names, the gripper's with the prefix `gripper_`.
+
+    descriptions: a folder that has universal_robots_ur5e and robotiq_2f85; None: that of the package ogbench.
+    """
+    if descriptions is None:  # the package itself needs much that its files do not
+        descriptions = Path(str(importlib.util.find_spec("ogbench").origin)).parent / "manipspace" / "descriptions"
     spec = mujoco.MjSpec.from_file(str(descriptions / "universal_robots_ur5e" / "ur5e.xml"))
     gripper = mujoco.MjSpec.from_file(str(descriptions / "robotiq_2f85" / "2f85.xml"))
     spec.option.cone, spec.option.impratio = gripper.option.cone, gripper.option.impratio
@@ -106,14 +110,14 @@ def _add_camera(world: mujoco.MjsBody, view: View) -> None:
 class Cell:
     """Physics of the cell; `cycle` goes on by CYCLE_S."""
 
-    def __init__(self) -> None:
-        self.model = cell_model()
+    def __init__(self, descriptions: Path | None = None) -> None:
+        self.model = cell_model(descriptions)
         self.data = mujoco.MjData(self.model)
         joints = [self.model.joint(name) for name in JOINTS]
         self.places = np.array([joint.qposadr[0] for joint in joints])
         self.speeds = np.array([joint.dofadr[0] for joint in joints])
         self._finger = self.model.joint("gripper_left_driver_joint").qposadr[0]
-        self._cube = self.model.joint("cube").qposadr[0]
+        self._cube, self._cube_speed = self.model.joint("cube").qposadr[0], self.model.joint("cube").dofadr[0]
         self._tip = self.model.site("gripper_pinch").id
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
         self._look = mujoco.MjvOption()
@@ -125,10 +129,27 @@ class Cell:
         """At rest, with open gripper."""
         mujoco.mj_resetData(self.model, self.data)
         self.data.qpos[self.places] = joints_rad
-        half = cube_yaw_rad / 2
-        self.data.qpos[self._cube : self._cube + 7] = (*cube_xy_m, CUBE_M / 2, np.cos(half), 0.0, 0.0, np.sin(half))
         self.data.ctrl[: len(JOINTS)] = joints_rad
+        self.put_cube(cube_xy_m, cube_yaw_rad)
+
+    def put_cube(self, xy_m: np.ndarray, yaw_rad: float) -> None:
+        """It lies still there."""
+        quaternion = (np.cos(yaw_rad / 2), 0.0, 0.0, np.sin(yaw_rad / 2))
+        self.data.qpos[self._cube : self._cube + 7] = (*xy_m, CUBE_M / 2, *quaternion)
+        self.data.qvel[self._cube_speed : self._cube_speed + 6] = 0.0
         mujoco.mj_forward(self.model, self.data)
+
+    def show(self, positions: np.ndarray) -> None:
+        """Everything stands as in the `qpos` of another cell."""
+        self.data.qpos[:] = positions
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+
+    def close(self) -> None:
+        """Lets go of what draws pictures, in the thread that drew them."""
+        for renderer in self._renderers.values():
+            renderer.close()
+        self._renderers = {}
 
     def cycle(self, joints_rad: np.ndarray, closure: float) -> None:
         """Follow commanded joints and closure (0 open, 1 closed) for CYCLE_S."""

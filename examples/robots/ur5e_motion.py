@@ -1,10 +1,10 @@
-"""Moves the cell's arm by poses of its tool, gripper down, as a Cartesian controller does; nothing of jepa_planner."""
+"""Moves the cell's arm by poses of its tool, gripper down, as a Cartesian controller does; nothing of the planner."""
 
 from __future__ import annotations
 
 import mujoco
 import numpy as np
-from cell import CYCLE_S, HIGH_M, LOW_M, READY_RAD, Cell
+from ur5e_cell import CYCLE_S, HIGH_M, LOW_M, READY_RAD, Cell
 
 DOWN = np.array(((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0)))
 """The tool's rotation at a yaw of 0: x along the base's x, z down."""

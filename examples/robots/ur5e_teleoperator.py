@@ -1,7 +1,7 @@
 """What a person with a joystick does in the cell: takes the cube and puts it elsewhere, pushes it, misses, mends it.
 
 A scripted stand-in: it sees where tool and cube are, as a person does, and says only how fast the tool is to move and
-how far the gripper is to close. It imports nothing of jepa_planner.
+how far the gripper is to close. It imports nothing of the planner.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from cell import CUBE_HIGH_M, CUBE_LOW_M, CUBE_M, HIGH_M, LOW_M
+from ur5e_cell import CUBE_HIGH_M, CUBE_LOW_M, CUBE_M, HIGH_M, LOW_M
 
 PERIOD_S = 0.05
 FASTEST_M_S = 0.22

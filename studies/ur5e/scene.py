@@ -1,4 +1,4 @@
-"""The UR5e's cell as scenes for trials without ROS: `jepa-planner eval --task scene:PickPlace`, from this folder."""
+"""The UR5e's cell as scenes for trials without ROS: `jepa-planner eval --task studies.ur5e.scene:PickPlace`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
-from arm_motion import CartesianArm
-from cell import CUBE_HIGH_M, CUBE_LOW_M, CUBE_M, CYCLE_S, HIGH_M, LOW_M, VIEWS, Cell
-from record_directly import draw_start, pictures_of, state_of
-from teleoperator import CLOSED, GRASP_M, OPEN, PUSH_M, STANDOFF_M
+from ur5e_cell import CUBE_HIGH_M, CUBE_LOW_M, CUBE_M, CYCLE_S, HIGH_M, LOW_M, VIEWS, Cell
+from ur5e_motion import CartesianArm
+from ur5e_teleoperator import CLOSED, GRASP_M, OPEN, PUSH_M, STANDOFF_M
 
 from jepa_planner.core.arm_layout import GRIPPER, XYZ, YAW
 from jepa_planner.learning.evaluation.scene_adapter import SceneAdapter
+from studies.ur5e.episodes import draw_start, pictures_of, state_of
 
 STEP_M, STEP_S, SETTLE_S = 0.05, 0.25, 0.1
 DRAWS = 100
