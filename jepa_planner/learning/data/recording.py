@@ -152,6 +152,8 @@ class Cuts:
     """Change of closure in a step, below which the gripper does not move."""
     least_steps: int = 4
     """A shorter piece is left out."""
+    most_steps: int = 240
+    """A longer one is parted into equal parts; at least as many as `least_steps`."""
     clock_offset_s: float = 0.5
     """Stamps that differ from the time of recording by more, in the middle, are of another clock: the time of recording
     counts in their place."""
@@ -161,6 +163,8 @@ class Cuts:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} is {value}, expected a finite number above 0")
+        if self.most_steps < self.least_steps:
+            raise ValueError(f"most_steps is {self.most_steps}, expected at least {self.least_steps}, the least_steps")
 
 
 @dataclass(frozen=True)
