@@ -1,4 +1,4 @@
-"""Bags whose truth is known: an arm that moves by a law, and pictures that show when they were taken, in their pixels."""
+"""Bags whose truth is known: an arm that moves by a law, and pictures whose pixels tell when they were taken."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ def truth_closure(at_s: float) -> float:
 def geometry_pose(at_m: np.ndarray, rpy: np.ndarray):
     quaternion = Rotation.from_euler("xyz", rpy).as_quat()
     return TYPES["geometry_msgs/msg/Pose"](
-        TYPES["geometry_msgs/msg/Point"](*map(float, at_m)), TYPES["geometry_msgs/msg/Quaternion"](*map(float, quaternion))
+        TYPES["geometry_msgs/msg/Point"](*map(float, at_m)),
+        TYPES["geometry_msgs/msg/Quaternion"](*map(float, quaternion)),
     )
 
 
@@ -119,10 +120,7 @@ def number(value: float):
 
 
 def mark(at_s: float, kind: int, name: str, task: str = "", success: int = -1):
-    constants = [1, 0, -1]
-    fields = dict(header=header(at_s), kind=kind, name=name, task=task, success=success)
-    del constants
-    return TYPES[MARK](**fields)
+    return TYPES[MARK](header=header(at_s), kind=kind, name=name, task=task, success=success)
 
 
 def every(period_s: float, begin_s: float, end_s: float, offset_s: float = 0.0) -> list[float]:

@@ -18,6 +18,8 @@ from jepa_planner.learning.data.bags.sqlite_file import UNFINISHED, SqliteFile
 STORAGES = (".mcap", ".db3")
 PACKED = (".zstd", ".zst")
 METADATA = "metadata.yaml"
+READ_BYTES = 1 << 20
+"""Of a packed file, what is unpacked at a time."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,15 @@ def _open(path: Path, stack: ExitStack) -> tuple[BagFile, str]:
 def _unpack(path: Path, folder: Path) -> tuple[Path, str]:
     """The file as it was before it was packed, as far as that can be told, and what could not."""
     zstd, out = zstd_module(), folder / path.stem
-    with zstd.open(path, "rb") as packed, out.open("wb") as file:
-        try:
-            shutil.copyfileobj(packed, file, 1 << 20)
-        except (EOFError, zstd.ZstdError) as error:
-            return out, f"cannot be unpacked to its end: {error}"
-    return out, ""
+    unpacker = zstd.ZstdDecompressor()
+    with path.open("rb") as packed, out.open("wb") as file:
+        while part := packed.read(READ_BYTES):
+            try:
+                while part:
+                    if unpacker.eof:  # files may be packed in several frames
+                        unpacker = zstd.ZstdDecompressor()
+                    file.write(unpacker.decompress(part))
+                    part = unpacker.unused_data if unpacker.eof else b""
+            except zstd.ZstdError as error:
+                return out, f"cannot be unpacked to its end: {error}"
+    return out, "" if unpacker.eof else "cannot be unpacked to its end: it was cut off"

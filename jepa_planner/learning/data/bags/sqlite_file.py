@@ -24,7 +24,7 @@ class SqliteFile:
             tables = {name for (name,) in self._file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if missing := {"topics", "messages"} - tables:
                 raise BagError(f"{path} is no bag: it has no table {' and '.join(sorted(missing))}")
-            rows = self._file.execute("SELECT id, name, type FROM topics").fetchall()
+            rows = self._file.execute("SELECT id, name, type FROM topics WHERE serialization_format = 'cdr'").fetchall()
             self._topics: dict[int, tuple[str, str]] = {number: (topic, kind) for number, topic, kind in rows}
             self.definitions: dict[str, Definition] = {}
             if "message_definitions" in tables:
