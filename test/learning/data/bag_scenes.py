@@ -14,7 +14,8 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from scipy.spatial.transform import Rotation
 
-from jepa_planner.learning.data.recording import Cuts, PoseArm, Recording, ViewSource
+from jepa_planner.learning.data.bags.made import Made, make_episodes
+from jepa_planner.learning.data.recording import GripperSource, PoseArm, Recording, ViewSource
 
 BEGIN_NS = 1_700_000_000_000_000_000
 WIDTH_PX, HEIGHT_PX = 16, 8
@@ -150,18 +151,17 @@ def recorded(
     return sorted(said, key=lambda one: one.at_s)
 
 
-def recording(views: Iterable[str] = ("front", "side"), **changes) -> Recording:
-    """What the recording file of such a bag says."""
-    from jepa_planner.learning.data.recording import GripperSource
-
+def recording(**changes) -> Recording:
+    """What the recording file of such a bag says; views may be names alone."""
     given = {
-        "views": {view: ViewSource(f"/{view}/image_raw") for view in views},
+        "views": ("front", "side"),
         "arm": PoseArm("/tcp_pose", "tool0"),
         "gripper": GripperSource("/gripper", open=0.08, closed=0.0),
         "picture_size_px": (WIDTH_PX, HEIGHT_PX),
-        "cuts": Cuts(),
-    }
-    return Recording(**{**given, **changes})
+    } | changes
+    if isinstance(given["views"], tuple):
+        given["views"] = {view: ViewSource(f"/{view}/image_raw") for view in given["views"]}
+    return Recording(**given)
 
 
 def write_bag(
@@ -247,3 +247,18 @@ class McapByHand:
 def at_other_times(said: Iterable[Said], later_s: Callable[[Said], float]) -> list[Said]:
     """The same, recorded later; the order stays."""
     return [replace(one, at_s=one.at_s + later_s(one)) for one in said]
+
+
+def made_of(folder: Path, said: Iterable[Said], **changes) -> Made:
+    """What is made of a bag with these messages, in folder/episodes; the bag lies in folder/run."""
+    bag, out = write_bag(folder / "run", said), folder / "episodes"
+    out.mkdir()
+    return make_episodes([bag], recording(**changes), out, print)
+
+
+def cuts_of(made: Made) -> list[tuple[str, float, float, str]]:
+    """Kind, from when to when (s from BEGIN_NS), why."""
+    return [
+        (cut.kind, round((cut.begin_ns - BEGIN_NS) * 1e-9, 3), round((cut.end_ns - BEGIN_NS) * 1e-9, 3), cut.why)
+        for _, _, cut in made.cuts
+    ]

@@ -101,7 +101,11 @@ def _without_gaps(tracks: Tracks, episode: MarkedEpisode, recording: Recording, 
         is_last = next_start == len(starts_ns)
         start_ns = end_ns if is_last else int(starts_ns[next_start])
         if start_ns - at_ns > (0 if kind == "gap" and not is_last else step_ns):
-            why = str(grid.reasons(np.array([at_ns]))[0])
+            first_ns = at_ns
+            if kind == "late start":  # what came last is what was late
+                before = every_ns[(every_ns >= at_ns) & (every_ns < start_ns)]
+                first_ns = int(before[-1]) if len(before) else at_ns
+            why = str(grid.reasons(np.array([first_ns]))[0])
             cuts.append(Cut("early end" if is_last and kind == "gap" else kind, at_ns, start_ns, why))
         if is_last:
             return
