@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from jepa_planner.learning.data.bags.marks import MarkedEpisode
+from jepa_planner.learning.data.bags.decoded import decode, frame_bytes
 from jepa_planner.learning.data.bags.message import BagError
-from jepa_planner.learning.data.bags.opened_bag import OpenedBag, find_bags, opened
+from jepa_planner.learning.data.bags.opened_bag import find_bags, opened
 from jepa_planner.learning.data.bags.plan import BagPlan, PlannedEpisode, plan_bag
-from jepa_planner.learning.data.bags.steps import RULE, Cut
-from jepa_planner.learning.data.episodes import Episodes, write_shard
+from jepa_planner.learning.data.bags.shards import ShardWriter
+from jepa_planner.learning.data.bags.steps import Cut
 from jepa_planner.learning.data.recording import Recording
 
-MOST_BYTES = 256 * 2**20
-"""Of pictures that are held at a time, if one episode has no more."""
-MIX = "recorded"
+MOST_BYTES = 128 * 2**20
+"""Of pictures that are decoded, and again of those that wait to be written, if one episode has no more."""
 
 
 @dataclass(frozen=True)
@@ -27,36 +26,53 @@ class MadeEpisode:
 
     bag: BagPlan
     planned: PlannedEpisode
-    shard: str
-    row: int
     examples: np.ndarray
 
 
 @dataclass
 class Made:
-    """All that was made of bags, and what was not; left_out: bags of which nothing could be read, and why."""
+    """All that was made of bags, and what was not; left_out: bags of which nothing could be read, and why.
+
+    places: the shard of each episode, and its number there.
+    """
 
     recording: Recording
     episodes: list[MadeEpisode] = field(default_factory=list)
+    places: list[tuple[str, int]] = field(default_factory=list)
     plans: list[BagPlan] = field(default_factory=list)
     cuts: list[tuple[BagPlan, str, Cut]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    _scenes: dict[int, int] = field(default_factory=dict)
-
-    def scene(self, marked: MarkedEpisode, number: int) -> int:
-        """Of an episode of this number: pieces of one marked episode show one scene; others may show any."""
-        return number if marked.begin_ns is None else self._scenes.setdefault(id(marked), number)
 
 
 def make_episodes(
     paths: Sequence[Path], recording: Recording, out: Path, say: Callable[[str], None], most_bytes: int = MOST_BYTES
 ) -> Made:
-    """Writes `episodes-000000.h5` and so on into `out`, each with the same number of steps, padded with rest.
+    """Writes shards into `out`, all with the same number of steps, padded with rest.
 
     Raises BagError where no bag can be read, naming what is wrong with the first.
     """
-    made = Made(recording)
-    errors: list[BagError] = []
+    made = _planned(paths, recording, say)
+    most_steps = max((len(one.piece) - 1 for plan in made.plans for one in plan.episodes), default=0)
+    writer = ShardWriter(out, recording, most_steps, most_bytes)
+    for plan in made.plans:
+        if not plan.episodes:
+            continue
+        with opened(plan.path) as bag:
+            for part in _parts(plan, most_bytes):
+                decoded, cuts = decode(bag, plan, part, recording.cuts.least_steps)
+                made.cuts += [(plan, name, cut) for name, cut in cuts]
+                for one in decoded:
+                    writer.add(one)
+                    examples = one.frames[[0, len(one.frames) // 2, len(one.frames) - 1]]
+                    made.episodes.append(MadeEpisode(plan, one.planned, examples))
+    writer.flush()
+    made.places = writer.places
+    return made
+
+
+def _planned(paths: Sequence[Path], recording: Recording, say: Callable[[str], None]) -> Made:
+    """All that is to be made; one bag at a time is open."""
+    made, errors = Made(recording), []
     for path in find_bags(paths):
         try:
             with opened(path) as bag:
@@ -72,12 +88,6 @@ def make_episodes(
         raise errors[0]
     made.left_out = [str(error) for error in errors]
     _check_together(made.plans)
-    most_steps = max((len(one.piece) - 1 for plan in made.plans for one in plan.episodes), default=0)
-    for plan in made.plans:
-        if plan.episodes:
-            with opened(plan.path) as bag:
-                for part in _parts(plan, most_steps, recording, most_bytes):
-                    _write_part(bag, plan, part, most_steps, made, out)
     return made
 
 
@@ -92,112 +102,14 @@ def _check_together(plans: Sequence[BagPlan]) -> None:
                 )
 
 
-def _parts(
-    plan: BagPlan, most_steps: int, recording: Recording, most_bytes: int
-) -> Iterator[tuple[PlannedEpisode, ...]]:
-    width, height = recording.picture_size_px
-    each = (most_steps + 1) * len(plan.views) * width * height * 3
-    count = max(1, most_bytes // each)
-    for first in range(0, len(plan.episodes), count):
-        yield plan.episodes[first : first + count]
-
-
-def _write_part(
-    bag: OpenedBag, plan: BagPlan, planned: Sequence[PlannedEpisode], most_steps: int, made: Made, out: Path
-) -> None:
-    """Decodes the pictures of some episodes and writes them as one shard; what cannot be decoded is cut out."""
-    width, height = made.recording.picture_size_px
-    images = np.zeros((len(planned), most_steps + 1, len(plan.views), height, width, 3), np.uint8)
-    spoilt = _fill(bag, plan, planned, images)
-    whole: list[tuple[PlannedEpisode, np.ndarray]] = []
-    for row, one in enumerate(planned):
-        for first, last, why in _runs(one, {step: why for (at, step), why in spoilt.items() if at == row}):
-            times = one.piece.steps_ns
-            if why:
-                made.cuts.append((plan, one.marked.name, Cut("picture", int(times[first]), int(times[last]), why)))
-            elif last - first < made.recording.cuts.least_steps:
-                why = f"only {last - first} steps are left there, fewer than {made.recording.cuts.least_steps}"
-                made.cuts.append((plan, one.marked.name, Cut("short", int(times[first]), int(times[last]), why)))
-            else:
-                steps = slice(first, last + 1)
-                actions = replace(one.actions, values=one.actions.values[first:last])
-                part = PlannedEpisode(one.marked, one.piece.part(steps), actions)
-                whole.append((part, images[row, steps]))
-    if not whole:
-        return
-    shard = out / f"episodes-{len({one.shard for one in made.episodes}):06d}.h5"
-    episodes = _padded(whole, plan, most_steps, made, images if len(whole) == len(planned) and not spoilt else None)
-    write_shard(
-        shard,
-        episodes,
-        mix=MIX,
-        notes={"recorded_rule": RULE, "recorded_actions": [one.actions.source for one, _ in whole]},
-    )
-    for row, (one, frames) in enumerate(whole):
-        examples = frames[[0, len(frames) // 2, len(frames) - 1]].copy()
-        made.episodes.append(MadeEpisode(plan, one, shard.name, row, examples))
-
-
-def _fill(
-    bag: OpenedBag, plan: BagPlan, planned: Sequence[PlannedEpisode], images: np.ndarray
-) -> dict[tuple[int, int], str]:
-    """Decodes pictures in the order in which files have them; returns why which steps [episode, step] have none."""
-    wanted: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for row, one in enumerate(planned):
-        for step, numbers in enumerate(one.piece.pictures):
-            for view, number in enumerate(map(int, numbers)):
-                wanted.setdefault((view, number), []).append((row, step))
-    spoilt: dict[tuple[int, int], str] = {}
-    for number, file in enumerate(bag.files):
-        ours = sorted((plan.places[key][1], key) for key in wanted if plan.places[key][0] == number)
-        for (_, key), data in zip(ours, file.read([place for place, _ in ours]), strict=True):
-            source = plan.views[key[0]]
-            try:
-                pixels = source.pixels(data, file.definitions)
-            except BagError as error:
-                spoilt |= dict.fromkeys(wanted[key], str(error))
-                continue
-            for row, step in wanted[key]:
-                images[row, step, key[0]] = pixels
-    return spoilt
-
-
-def _runs(one: PlannedEpisode, spoilt: dict[int, str]) -> Iterator[tuple[int, int, str]]:
-    """First and last steps of what is whole, with no reason, and of what is not, with the first one's."""
-    first = 0
-    for step in range(1, len(one.piece) + 1):
-        if step == len(one.piece) or (step in spoilt) != (first in spoilt):
-            yield first, step - 1, spoilt.get(first, "")
-            first = step
-
-
-def _padded(
-    whole: Sequence[tuple[PlannedEpisode, np.ndarray]], plan: BagPlan, most_steps: int, made: Made,
-    images: np.ndarray | None,
-) -> Episodes:  # fmt: skip
-    """Episodes of one length: what is missing shows the last step again, with actions of zero.
-
-    images: of the right size, with each episode's at its place already; None: to be made.
-    """
-    count, before = len(whole), len(made.episodes)
-    if images is None:
-        images = np.zeros((count, most_steps + 1, *whole[0][1].shape[1:]), np.uint8)
-    states = np.zeros((count, most_steps + 1, whole[0][0].piece.states.shape[1]), np.float32)
-    actions = np.zeros((count, most_steps, whole[0][0].actions.values.shape[1]), np.float32)
-    for row, (one, frames) in enumerate(whole):
-        steps = len(one.piece)
-        images[row, :steps], images[row, steps:] = frames, frames[-1]
-        states[row, :steps], states[row, steps:] = one.piece.states, one.piece.states[-1]
-        actions[row, : steps - 1] = one.actions.values
-    tasks = tuple(one.marked.task or made.recording.task for one, _ in whole)
-    numbers = np.arange(before, before + count)
-    scenes = [made.scene(one.marked, number) for number, (one, _) in enumerate(whole, before)]
-    return Episodes(
-        images, states, actions, np.zeros((count, most_steps + 1, 4), np.float32),
-        tuple(f"{plan.path.name}/{one.marked.name}" for one, _ in whole), numbers,
-        tuple(view.view for view in plan.views), made.recording.time_step_s, scenes=np.array(scenes),
-        motions=numbers, frame=plan.frame, tcp_frame=plan.tcp_frame,
-        lengths=np.array([len(one.piece) - 1 for one, _ in whole]),
-        success=np.array([one.success for one, _ in whole], np.int8),
-        tasks=tasks,
-    )  # fmt: skip
+def _parts(plan: BagPlan, most_bytes: int) -> Iterator[list[PlannedEpisode]]:
+    """Episodes that are decoded together."""
+    part: list[PlannedEpisode] = []
+    steps = 0
+    for one in plan.episodes:
+        if part and (steps + len(one.piece)) * frame_bytes(plan) > most_bytes:
+            yield part
+            part, steps = [], 0
+        part.append(one)
+        steps += len(one.piece)
+    yield part

@@ -30,6 +30,11 @@ class OpenedBag:
     files: tuple[BagFile, ...]
     notes: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Of the folder, or of the file without what tells its storage."""
+        return self.path.name if self.path.is_dir() else self.path.name.split(".", 1)[0]
+
 
 def find_bags(paths: Sequence[Path]) -> list[Path]:
     """What is meant by paths: bags themselves, or the bags in a folder of them, in the order of names.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,15 @@ from typing import Any
 import numpy as np
 
 from jepa_planner.learning.data.bags.actions import Actions, actions_of
-from jepa_planner.learning.data.bags.arm_tracks import ARM_STATE, arm_track
-from jepa_planner.learning.data.bags.clocks import TopicTimes, times_of
-from jepa_planner.learning.data.bags.command_track import CommandTrack
-from jepa_planner.learning.data.bags.gripper_tracks import GripperTrack, gripper_tracks
-from jepa_planner.learning.data.bags.heard import HeardTopic, Taker, hear
-from jepa_planner.learning.data.bags.marks import MarkedEpisode, Marks
-from jepa_planner.learning.data.bags.message import BagError
+from jepa_planner.learning.data.bags.clocks import TopicTimes
+from jepa_planner.learning.data.bags.heard import HeardTopic
+from jepa_planner.learning.data.bags.listeners import ToldByBag, listen
+from jepa_planner.learning.data.bags.marks import MarkedEpisode
 from jepa_planner.learning.data.bags.opened_bag import OpenedBag
-from jepa_planner.learning.data.bags.pictures import CameraInfos, ViewPictures
-from jepa_planner.learning.data.bags.steps import Cut, Piece, Tracks, pieces_of
+from jepa_planner.learning.data.bags.pictures import ViewPictures
+from jepa_planner.learning.data.bags.steps import Cut, Piece, pieces_of
 from jepa_planner.learning.data.episodes import NOT_TOLD
-from jepa_planner.learning.data.recording import EPISODE_MARKS, Recording, full_name
+from jepa_planner.learning.data.recording import EPISODE_MARKS, Recording
 
 
 @dataclass(frozen=True)
@@ -42,17 +39,18 @@ class PlannedEpisode:
 class BagPlan:
     """Of one bag. places: of each picture that is needed, by view and number, its file and where it stands there.
 
-    begin_ns: of the bag, from which times in reports count.
+    begin_ns: of the bag, from which times in reports count. cuts: by the episode's name.
     """
 
     path: Path
+    name: str
     begin_ns: int
     end_ns: int
     episodes: tuple[PlannedEpisode, ...]
     cuts: tuple[tuple[str, Cut], ...]
     views: tuple[ViewPictures, ...]
-    places: dict[tuple[int, int], tuple[int, Any]]
-    topics: dict[str, TopicTimes]
+    places: Mapping[tuple[int, int], tuple[int, Any]]
+    topics: Mapping[str, TopicTimes]
     marked: tuple[MarkedEpisode, ...]
     frame: str
     tcp_frame: str
@@ -61,79 +59,45 @@ class BagPlan:
 
 def plan_bag(bag: OpenedBag, recording: Recording) -> BagPlan:
     """Reads a bag once. Raises BagError naming the topic that is missing, of another type, or tells nothing."""
-    arm_topic = full_name(recording.arm.topic)
-    arm = arm_track(recording.arm, arm_topic)
-    measured, asked = gripper_tracks(recording, arm_topic)
-    commands = None if recording.commands is None else CommandTrack(recording.commands, recording.arm, arm)
-    marks, infos = Marks(), {view: CameraInfos() for view in recording.views}
-    takers: dict[str, list[Taker]] = {EPISODE_MARKS: [marks]}
-    for topic, taker in (
-        *arm.topics().items(),
-        *((track.topic, track) for track in (measured, asked, commands) if track is not None),
-        *((source.info_topic, infos[view]) for view, source in recording.views.items() if source.rectify),
-    ):
-        takers.setdefault(topic, []).append(taker)
-    heard = hear(bag, takers, [name for view in recording.views.values() for name in _names(full_name(view.topic))])
-    present = {topic: kind for file in bag.files for topic, kind in file.types.items()}
-    times = {name: times_of(topic, recording.cuts.clock_offset_s) for name, topic in heard.items()}
-
-    pictures = {
-        view: _picture_topic(view, full_name(source.topic), heard, present) for view, source in recording.views.items()
-    }
-    views = tuple(
-        ViewPictures(
-            view, pictures[view].topic, pictures[view].msgtype, source, recording.picture_size_px, recording.resize,
-            infos[view].first,
-        )
-        for view, source in recording.views.items()
-    )  # fmt: skip
-    _check_there(arm_topic, heard, present)
-    arm.settle(times, heard[arm_topic].complaint)
-    if heard[arm_topic].msgtype != ARM_STATE:
-        measured, asked = (None if track is not None and track.may_be_absent else track for track in (measured, asked))
-    for track in (measured, asked):
-        if track is not None and _is_there(track, heard, present):
-            track.settle(times[track.topic], heard[track.topic].complaint)
-    if commands is not None:
-        if commands.topic in heard:
-            commands.settle(times[commands.topic])
-        elif recording.actions == "commands":
-            _check_there(commands.topic, heard, present)
-
-    usable = {view: times[topic.topic].usable() for view, topic in pictures.items()}
-    if bare := [view for view, (times_ns, _) in usable.items() if not len(times_ns)]:
-        raise BagError(f"view {bare[0]}: topic {pictures[bare[0]].topic} has no picture with a stamp that counts")
-    tracks = Tracks({view: times_ns for view, (times_ns, _) in usable.items()}, arm, measured, asked)
-    marked = marks.episodes(times.get(EPISODE_MARKS), bag.path.stem)
-    episodes, cuts = _episodes(tracks, marked, commands, recording)
-    logs = [topic.times()[1] for topic in heard.values() if len(topic)]
-    notes = [*bag.notes, *(f"{file.path.name}: {file.damage}" for file in bag.files if file.damage)]
-    if commands is not None and commands.topic not in heard:
-        notes.append(f"nothing was recorded on {commands.topic}: actions are made of the arm's states")
-    return BagPlan(
-        bag.path, min(int(each.min()) for each in logs), max(int(each.max()) for each in logs), tuple(episodes),
-        tuple(cuts), views, _places(episodes, [(pictures[view], order) for view, (_, order) in usable.items()]),
-        times, tuple(marked), arm.frame, arm.tcp_frame, tuple(notes),
-    )  # fmt: skip
-
-
-def _episodes(
-    tracks: Tracks, marked: Sequence[MarkedEpisode], commands: CommandTrack | None, recording: Recording
-) -> tuple[list[PlannedEpisode], list[tuple[str, Cut]]]:
-    episodes, cuts = [], []
+    told = listen(bag, recording)
+    marked = told.marks.episodes(told.times.get(EPISODE_MARKS), bag.name)
+    episodes: list[PlannedEpisode] = []
+    cuts: list[tuple[str, Cut]] = []
     for one in marked:
-        if one.is_thrown_away:
-            why = one.note or "it was marked so"
-            cuts.append((one.name, Cut("thrown away", one.begin_ns or 0, one.end_ns or one.begin_ns or 0, why)))
-            continue
-        pieces, of_one = pieces_of(tracks, one, recording)
+        planned, of_one = _planned(one, told, recording)
+        episodes += planned
         cuts += [(one.name, cut) for cut in of_one]
-        for piece in pieces:
-            if (actions := actions_of(piece, commands, recording)) is None:
-                why = "actions are to be made of commands, and none were recorded"
-                cuts.append((one.name, Cut("no command", int(piece.steps_ns[0]), int(piece.steps_ns[-1]), why)))
-            else:
-                episodes.append(PlannedEpisode(one, piece, actions))
+    logs = [topic.times()[1] for topic in told.heard.values() if len(topic)]
+    return BagPlan(
+        path=bag.path,
+        name=bag.name,
+        begin_ns=min(int(each.min()) for each in logs),
+        end_ns=max(int(each.max()) for each in logs),
+        episodes=tuple(episodes),
+        cuts=tuple(cuts),
+        views=told.views,
+        places=_places(episodes, told.pictures),
+        topics=told.times,
+        marked=tuple(marked),
+        frame=told.tracks.arm.frame,
+        tcp_frame=told.tracks.arm.tcp_frame,
+        notes=told.notes,
+    )
+
+
+def _planned(marked: MarkedEpisode, told: ToldByBag, recording: Recording) -> tuple[list[PlannedEpisode], list[Cut]]:
+    begin_ns = marked.begin_ns or 0
+    if marked.is_thrown_away:
+        return [], [Cut("thrown away", begin_ns, marked.end_ns or begin_ns, marked.note or "it was marked so")]
+    pieces, cuts = pieces_of(told.tracks, marked, recording)
+    episodes = []
+    for piece in pieces:
+        actions = actions_of(piece, told.commands, recording)
+        if actions is None:
+            why = "actions are to be made of commands, and none were recorded"
+            cuts.append(Cut("no command", int(piece.steps_ns[0]), int(piece.steps_ns[-1]), why))
+        else:
+            episodes.append(PlannedEpisode(marked, piece, actions))
     return episodes, cuts
 
 
@@ -147,35 +111,3 @@ def _places(
         for view, (topic, order) in enumerate(views)
         for number in map(int, episode.piece.pictures[:, view])
     }
-
-
-def _names(topic: str) -> tuple[str, ...]:
-    """Where a view's pictures may stand."""
-    return topic, f"{topic}/compressed"
-
-
-def _picture_topic(view: str, topic: str, heard: dict[str, HeardTopic], present: dict[str, str]) -> HeardTopic:
-    found = next((heard[name] for name in _names(topic) if name in heard), None)
-    if found is None:
-        others = sorted(
-            name for name, kind in present.items() if kind.rpartition("/")[2] in ("Image", "CompressedImage")
-        )
-        has = f"it has pictures on {', '.join(others)}" if others else f"it has no pictures, only {_listed(present)}"
-        raise BagError(f"view {view}: the bag has no topic {topic} with messages; {has}")
-    return found
-
-
-def _check_there(topic: str, heard: dict[str, HeardTopic], present: dict[str, str]) -> None:
-    if topic not in heard:
-        raise BagError(f"the bag has no topic {topic} with messages; it has {_listed(present)}")
-
-
-def _is_there(track: GripperTrack, heard: dict[str, HeardTopic], present: dict[str, str]) -> bool:
-    """Whether there is something to hear; a measured gripper must be there, commands need not."""
-    if not track.is_asked:
-        _check_there(track.topic, heard, present)
-    return track.topic in heard
-
-
-def _listed(present: dict[str, str]) -> str:
-    return ", ".join(sorted(present)) or "none"

@@ -60,7 +60,7 @@ def report(made: Made) -> dict[str, Any]:
         "cut_out": kinds,
         "bags": [_of_bag(made, plan) for plan in made.plans],
         "bags_left_out": made.left_out,
-        "made": [_of_episode(one) for one in made.episodes],
+        "made": [_of_episode(one, *place) for one, place in zip(made.episodes, made.places, strict=True)],
     }
 
 
@@ -85,12 +85,12 @@ def _of_bag(made: Made, plan: BagPlan) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _of_episode(one: MadeEpisode) -> dict[str, Any]:
+def _of_episode(one: MadeEpisode, shard: str, row: int) -> dict[str, Any]:
     piece, marked = one.planned.piece, one.planned.marked
     ages_s = (piece.steps_ns - piece.stamps_ns) * 1e-9
     return {
-        "shard": one.shard,
-        "row": one.row,
+        "shard": shard,
+        "row": row,
         "bag": str(one.bag.path),
         "name": marked.name,
         "task": marked.task,

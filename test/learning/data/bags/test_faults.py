@@ -252,7 +252,7 @@ def test_several_bags_are_made_into_one_folder_and_one_that_is_spoilt_is_left_ou
     (tmp_path / "episodes").mkdir()
     made = make_episodes([tmp_path / "bags"], recording(), tmp_path / "episodes", said.append)
     episodes = read(tmp_path)
-    assert episodes.behaviour == ("a/a", "c/c")
+    assert episodes.behaviour == ("a", "c")
     assert episodes.lengths.tolist() == [10, 22] or episodes.lengths.tolist() == [11, 23]
     assert len(made.left_out) == 1 and "run.mcap is empty" in made.left_out[0]
 
