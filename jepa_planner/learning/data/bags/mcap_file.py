@@ -5,6 +5,7 @@ After https://mcap.dev/spec. What is damaged is passed over as far as lengths of
 
 from __future__ import annotations
 
+import importlib
 import struct
 from binascii import crc32
 from collections.abc import Callable, Iterator, Sequence
@@ -150,9 +151,7 @@ class McapFile:
             if compression == "zstd":
                 return zstd_module().ZstdDecompressor().decompress(packed)
             if compression == "lz4":
-                from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped]
-
-                return LZ4FrameDecompressor().decompress(packed)
+                return importlib.import_module("lz4.frame").LZ4FrameDecompressor().decompress(packed)
         except (zstd_module().ZstdError, RuntimeError, ValueError, EOFError) as error:
             self._damaged(f"the chunk at byte {begin} cannot be unpacked: {error}")
             return b""

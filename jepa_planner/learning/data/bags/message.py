@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import struct
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -55,13 +57,8 @@ class BagFile(Protocol):
 
 
 def zstd_module() -> Any:
-    """The module for Zstandard, which rosbags brings where Python has none; raises ModuleNotFoundError for rosbags."""
-    try:
-        from compression import zstd  # type: ignore[import-not-found]  # from Python 3.14 on
-    except ModuleNotFoundError:
-        import rosbags.rosbag2  # noqa: F401  # who lacks it is told to install it
-        from backports import zstd
-    return zstd
+    """The module for Zstandard, which rosbags brings where Python has none; raises ModuleNotFoundError."""
+    return importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 
 
 def inflated(data: bytes) -> bytes:
