@@ -29,7 +29,7 @@ from jepa_planner.nodes.recording.bag import BagTopic, is_cut_short, make_whole
 from jepa_planner.nodes.recording.episodes import Episodes, Mark, Phase, RefusedError, Success, checked_name
 from jepa_planner.nodes.recording.message_types import definition_of, has_header, stamp_ns
 from jepa_planner.nodes.recording.stream_counts import Counts
-from jepa_planner.nodes.recording.topics import HeardTopic, Topics, of_recording, of_the_planner
+from jepa_planner.nodes.recording.topics import HeardTopic, Topics, of_recording, of_the_planner, offered_qos
 from jepa_planner.nodes.recording.writing import GIGABYTE, Writing
 
 LOOK_PERIOD_S = 0.25
@@ -265,7 +265,8 @@ class _Bags:
 
     def __init__(self, node: RecordNode, writing: Writing, publisher: Publisher, topics: Topics) -> None:
         self._node, self._writing, self._publisher, self._topics = node, writing, publisher, topics
-        self._topic = BagTopic(publisher.topic_name, MARK_TYPE, definition_of(MARK_TYPE))
+        offered = offered_qos([publisher.qos_profile])
+        self._topic = BagTopic(publisher.topic_name, MARK_TYPE, definition_of(MARK_TYPE), offered_qos=offered)
 
     def begin(self, folder: Path) -> None:
         if full := self._writing.full():

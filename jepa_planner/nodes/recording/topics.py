@@ -37,9 +37,9 @@ def of_recording(recording: Recording) -> tuple[str, ...]:
     return tuple(name for name in (*recording.recorded_topics(), *OF_EVERY_ROBOT) if name != EPISODE_MARKS)
 
 
-def offered_qos(publishers: Sequence[TopicEndpointInfo]) -> str:
+def offered_qos(profiles: Iterable[QoSProfile]) -> str:
     """Qualities of service as rosbag2 writes them into a bag, so that what was latched is latched when played."""
-    return yaml.safe_dump([_plain(publisher.qos_profile) for publisher in publishers], sort_keys=False)
+    return yaml.safe_dump([_plain(profile) for profile in profiles], sort_keys=False)
 
 
 def heard_with(publishers: Sequence[TopicEndpointInfo]) -> QoSProfile:
@@ -143,7 +143,8 @@ class Topics:
         except UnknownTypeError as error:
             self.unheard[name] = str(error)
             return
-        described = BagTopic(name, type_name, definition_of(type_name), _hash(publishers[0]), offered_qos(publishers))
+        offered = offered_qos(publisher.qos_profile for publisher in publishers)
+        described = BagTopic(name, type_name, definition_of(type_name), _hash(publishers[0]), offered)
         counts = StreamCounts(self._late_s) if known is None else known.counts
         if known is not None:
             self._node.destroy_subscription(known.subscription)
