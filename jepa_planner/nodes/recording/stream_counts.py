@@ -8,9 +8,11 @@ from dataclasses import dataclass
 STEPS_KEPT = 40
 STEPS_NEEDED = 8
 """So many steps between stamps must be known before their period is."""
-SHORT_QUANTILE = 0.25
-"""A topic's own period is this quantile of its steps: with half of its messages lost, it is still one period."""
+SHORT, LONG = 0.25, 0.75
+"""A topic's own period is the short quantile of its steps: with half of its messages lost, it is still one period."""
 LOST_FROM_PERIODS = 1.6
+UNEVEN = 1.25
+"""A topic whose long quantile is so many times the short one comes as things change, not periodically."""
 PAUSE_S = 1.0
 """A longer gap is a pause, as of commands while nobody moves the arm; `longest_gap_s` tells it."""
 OTHER_CLOCK_S = 10.0
@@ -38,9 +40,11 @@ class Counts:
 class StreamCounts:
     """Counts one topic; a few microseconds for each message."""
 
-    def __init__(self, late_s: float) -> None:
-        """late_s: a message that arrives longer than this after its stamp is late."""
-        self._late_s = late_s
+    def __init__(self, late_s: float, is_periodic: bool = False) -> None:
+        """late_s: a message that arrives longer than this after its stamp is late; is_periodic: as pictures come, so
+        that steps of all lengths are losses.
+        """
+        self._late_s, self._is_periodic = late_s, is_periodic
         self._steps_s: deque[float] = deque(maxlen=STEPS_KEPT)
         self._period_s = 0.0
         self._newest_s = 0.0
@@ -90,6 +94,7 @@ class StreamCounts:
             return
         if not self._period_s or self._messages % STEPS_NEEDED == 0:
             ordered = sorted(self._steps_s)
-            self._period_s = ordered[int(SHORT_QUANTILE * len(ordered))]
-        if LOST_FROM_PERIODS * self._period_s < step_s < PAUSE_S:
+            short_s, long_s = (ordered[int(quantile * len(ordered))] for quantile in (SHORT, LONG))
+            self._period_s = short_s if self._is_periodic or long_s < UNEVEN * short_s else 0.0
+        if self._period_s and LOST_FROM_PERIODS * self._period_s < step_s < PAUSE_S:
             self._dropped += round(step_s / self._period_s) - 1

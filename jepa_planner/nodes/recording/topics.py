@@ -23,6 +23,7 @@ NOBODY = "nobody publishes it"
 OF_EVERY_ROBOT = ("robot_description", "/tf", "/tf_static", "/clock")
 OF_THE_PLANNER = ("joint_states", "arm_state", "joint_trajectory", "gripper_command", "plan", *OF_EVERY_ROBOT)
 """What its nodes hear and say by default, pictures aside."""
+PERIODIC = tuple(f"sensor_msgs/msg/{name}" for name in ("Image", "CompressedImage", "CameraInfo", "JointState"))
 COMPRESSED = TRANSPORTS["compressed"][1]
 
 
@@ -145,7 +146,8 @@ class Topics:
             return
         offered = offered_qos(publisher.qos_profile for publisher in publishers)
         described = BagTopic(name, type_name, definition_of(type_name), _hash(publishers[0]), offered)
-        counts = StreamCounts(self._late_s) if known is None else known.counts
+        is_periodic = type_name in PERIODIC
+        counts = StreamCounts(self._late_s, is_periodic) if known is None else known.counts
         if known is not None:
             self._node.destroy_subscription(known.subscription)
 

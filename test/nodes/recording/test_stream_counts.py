@@ -6,10 +6,10 @@ from jepa_planner.nodes.recording.stream_counts import StreamCounts
 PERIOD_S = 1 / 30
 
 
-def counted(stamps_s, delay_s=0.01, late_s=0.2, at_s=None):
+def counted(stamps_s, delay_s=0.01, late_s=0.2, at_s=None, is_periodic=True):
     """Counts of messages with these stamps, which arrive that much later, in their order."""
     delays = np.broadcast_to(delay_s, len(stamps_s))
-    counts = StreamCounts(late_s)
+    counts = StreamCounts(late_s, is_periodic)
     for stamp_s, own_delay_s in zip(stamps_s, delays, strict=True):
         counts.came(stamp_s + own_delay_s, stamp_s, stamp_s + own_delay_s)
     return counts.now(stamps_s[-1] + delays[-1] if at_s is None else at_s)
@@ -34,6 +34,20 @@ def test_as_many_as_are_missing_are_counted_though_most_be(share):
     kept[:20] = kept[-1] = True
     counts = counted(stamps[kept])
     assert counts.dropped == pytest.approx(np.sum(~kept), rel=0.05)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1])
+def test_of_what_comes_regularly_by_itself_losses_are_counted_too(share):
+    generator = np.random.default_rng(0)
+    kept = generator.random(2000) > share
+    kept[:20] = kept[-1] = True
+    counts = counted(regular(2000)[kept], is_periodic=False)
+    assert counts.dropped == pytest.approx(np.sum(~kept), rel=0.05)
+
+
+def test_what_comes_as_it_changes_has_no_losses():
+    steps_s = np.random.default_rng(0).uniform(0.01, 0.1, 2000)
+    assert counted(1000.0 + np.cumsum(steps_s), is_periodic=False).dropped == 0
 
 
 def test_jitter_of_a_camera_is_not_taken_for_loss():
