@@ -155,8 +155,8 @@ class Cuts:
     most_steps: int = 240
     """A longer one is parted into equal parts; at least as many as `least_steps`."""
     clock_offset_s: float = 0.5
-    """Stamps that differ from the time of recording by more, in the middle, are of another clock: the time of recording
-    counts in their place."""
+    """Stamps that differ by more from the clock that most topics agree with (that of recording, or that of a
+    simulation), in the middle, are of another: the time of recording counts in their place."""
 
     def __post_init__(self) -> None:
         for name in (one.name for one in fields(self)):

@@ -53,7 +53,7 @@ def listen(bag: OpenedBag, recording: Recording) -> ToldByBag:
         takers.setdefault(topic, []).append(taker)
     heard = hear(bag, takers, [name for view in recording.views.values() for name in _names(full_name(view.topic))])
     present = {topic: kind for file in bag.files for topic, kind in file.types.items()}
-    times = {name: times_of(topic, recording.cuts.clock_offset_s) for name, topic in heard.items()}
+    times, of_clock = times_of(heard, recording.cuts.clock_offset_s)
 
     topics = {view: _picture_topic(view, source.topic, heard, present) for view, source in recording.views.items()}
     views = tuple(
@@ -70,7 +70,11 @@ def listen(bag: OpenedBag, recording: Recording) -> ToldByBag:
         None if track is None or (track.may_be_absent and not tells_gripper) else _settled(track, heard, times, present)
         for track in grippers
     )
-    notes = [*bag.notes, *(f"{file.path.name}: {file.damage}" for file in bag.files if file.damage)]
+    notes = [
+        *([of_clock] if of_clock else []),
+        *bag.notes,
+        *(f"{file.path.name}: {file.damage}" for file in bag.files if file.damage),
+    ]
     if commands is not None and commands.topic in heard:
         commands.settle(times[commands.topic])
     elif commands is not None:

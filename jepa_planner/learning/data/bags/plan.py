@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jepa_planner.learning.data.bags.actions import Actions, actions_of
-from jepa_planner.learning.data.bags.clocks import TopicTimes
+from jepa_planner.learning.data.bags.clocks import NEVER_CHANGES, TopicTimes
 from jepa_planner.learning.data.bags.heard import HeardTopic
 from jepa_planner.learning.data.bags.listeners import ToldByBag, listen
 from jepa_planner.learning.data.bags.marks import MarkedEpisode
@@ -67,12 +67,13 @@ def plan_bag(bag: OpenedBag, recording: Recording) -> BagPlan:
         planned, of_one = _planned(one, told, recording)
         episodes += planned
         cuts += [(one.name, cut) for cut in of_one]
-    logs = [topic.times()[1] for topic in told.heard.values() if len(topic)]
+    times = [topic.times_ns[topic.valid] for name, topic in told.times.items() if name not in NEVER_CHANGES]
+    times = [of_topic for of_topic in times if len(of_topic)]
     return BagPlan(
         path=bag.path,
         name=bag.name,
-        begin_ns=min(int(each.min()) for each in logs),
-        end_ns=max(int(each.max()) for each in logs),
+        begin_ns=min(int(of_topic.min()) for of_topic in times),
+        end_ns=max(int(of_topic.max()) for of_topic in times),
         episodes=tuple(episodes),
         cuts=tuple(cuts),
         views=told.views,

@@ -288,3 +288,18 @@ def test_a_part_of_pictures_at_a_time_makes_the_same_episodes(tmp_path):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
     for row in range(2):
         np.testing.assert_array_equal(np.asarray(whole.images[row]), np.asarray(parts.images[row]))
+
+
+@pytest.mark.parametrize("pace", [1.0, 0.4])
+def test_where_all_stamps_are_of_another_clock_as_in_a_simulation_that_one_counts(tmp_path, pace):
+    """Recorded days after its stamps, and slower than these run."""
+    begin_s = 300_000.0
+    said = [replace(one, at_s=begin_s + one.at_s / pace) for one in recorded(delay_s=0.0)]
+    made = made_of(tmp_path, said)
+    assert "their clock counts, that of /" in made.plans[0].notes[0]
+    assert len(made.episodes) == 1 and cuts_of(made) == []
+    states = read(tmp_path).states[0]
+    stamps_s = (made.episodes[0].planned.piece.stamps_ns - BEGIN_NS) * 1e-9
+    assert stamps_s[0] == pytest.approx(0.1)
+    np.testing.assert_allclose(states[: len(stamps_s), 0], 0.4 + 0.02 * stamps_s, atol=1e-6)
+    np.testing.assert_allclose(states[: len(stamps_s), 7], 0.1 + 0.05 * stamps_s, atol=1e-4)  # of no stamps of its own
