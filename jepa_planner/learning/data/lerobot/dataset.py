@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jepa_planner.learning.data.lerobot.layout import DATA, TASKS, DatasetError, Info, read_info
@@ -133,12 +134,11 @@ def _array(path: Path, key: str, column: pa.ChunkedArray) -> np.ndarray:
     if column.null_count:
         raise DatasetError(f"{path}: {key} is missing in {column.null_count} rows")
     if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind) or pa.types.is_large_list(kind):
-        widths = {len(row) for row in column}
-        if len(widths) > 1:
+        widths = pc.unique(pc.list_value_length(column)).to_pylist()
+        if len(widths) != 1:
             raise DatasetError(f"{path}: {key} has rows of {sorted(widths)} numbers, expected one length")
-        width, column, kind = next(iter(widths), 0), pa.chunked_array(
-            [chunk.flatten() for chunk in column.chunks], kind.value_type
-        ), kind.value_type  # fmt: skip
+        width, kind = widths[0], kind.value_type
+        column = pa.chunked_array([chunk.flatten() for chunk in column.chunks], kind)
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         raise DatasetError(f"{path}: {key} holds {kind}, expected numbers")
     if column.null_count:

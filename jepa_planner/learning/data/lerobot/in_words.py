@@ -8,7 +8,11 @@ import numpy as np
 
 from jepa_planner.learning.data.lerobot.dataset import Dataset
 from jepa_planner.learning.data.lerobot.mapping import ActionChannels, ArmChannels, DatasetMapping
+from jepa_planner.learning.data.lerobot.steps import missed_share
 from jepa_planner.learning.data.lerobot.to_episodes import Steps
+
+MISSED = 0.25
+"""Of a step, what an arm that follows its commands does not miss them by."""
 
 
 def in_words(dataset: Dataset, mapping: DatasetMapping, steps: Sequence[Steps], time_step_s: float, left: int) -> str:
@@ -27,7 +31,7 @@ def in_words(dataset: Dataset, mapping: DatasetMapping, steps: Sequence[Steps], 
         "views": ", ".join(f"{view} from {key}" for view, key in mapping.views.items()),
         "state": _arm(mapping.state),
         "closure commanded": mapping.state.gripper_commanded or _commanded(mapping.action),
-        "actions": _actions(mapping.action),
+        "actions": _actions(mapping.action, steps),
         "success": f"{(done == 1).sum()} yes, {(done == 0).sum()} no, {(done < 0).sum()} not told",
         "tasks": f"{len(tasks)}: {'; '.join(tasks[:3])}{' ...' if len(tasks) > 3 else ''}" if tasks else "none told",
         "frames": f"{mapping.tcp_frame or 'not told (--tcp-frame)'} in {mapping.frame or 'not told (--base-frame)'}",
@@ -55,8 +59,14 @@ def _commanded(action: ActionChannels | None) -> str:
     return "as measured" if action is None or action.gripper is None else f"what {action.gripper} told before"
 
 
-def _actions(action: ActionChannels | None) -> str:
+def _actions(action: ActionChannels | None, steps: Sequence[Steps]) -> str:
     if action is None:
         return "the changes from one state to the next"
     what = "targets, of which the changes are taken" if action.values == "absolute" else "changes, added up"
-    return f"{', '.join(action.joints or action.position)} and others: {what}"
+    missed = np.array([missed_share(one.states, one.actions) for one in steps])
+    often = float(np.median(missed[np.isfinite(missed)])) if np.isfinite(missed).any() else 0.0
+    advice = "; it hardly follows them, so try --actions states" if often > MISSED else ""
+    return (
+        f"{', '.join(action.joints or action.position)} and others: {what}; in the middle the arm missed them by "
+        f"{often:.0%} of a step{advice}"
+    )

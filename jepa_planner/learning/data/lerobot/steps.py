@@ -21,6 +21,8 @@ EARLY = 0.01
 """Of a step, by how much a row may come after its time and still be of that time: stamps are rounded."""
 TELLS_APART = 0.3
 """Of two readings of actions, the one is believed that leaves so much less than the other unexplained."""
+STILL_M = 1e-3
+"""Who moves less in a step rests."""
 GAIN = (0.5, 2.0)
 """Of changes that followed, how large changes that were asked for may be."""
 
@@ -93,6 +95,17 @@ def found_values(arms: list[ArmRows]) -> Values:
         f"are {gain:.2g} times: neither targets nor changes in m along the base's axes. Tell --actions absolute or "
         "--actions delta if they are, or --actions states to take the changes of the state"
     )
+
+
+def missed_share(states: np.ndarray, actions: np.ndarray) -> float:
+    """How far from what was asked for steps ended, of how far they went, in the middle of those that moved; states
+    [K, 8], actions [K-1, 7], one episode after the other or one. Not a number where nothing moved.
+    """
+    moved_m = np.diff(states[:, XYZ], axis=0)
+    went_m = np.linalg.norm(moved_m, axis=1)
+    moving = went_m > STILL_M
+    missed_m = np.linalg.norm(actions[:, XYZ] - moved_m, axis=1)
+    return float(np.median(missed_m[moving] / went_m[moving])) if moving.any() else float("nan")
 
 
 def with_told_as(arm: ArmRows, told_is: Values) -> ArmRows:

@@ -48,7 +48,8 @@ def test_each_step_shows_the_last_row_before_it_and_never_one_after(tmp_path, ca
     )
     assert read(root, *STEP, "--gripper", "80", "0") == 0
     said = capsys.readouterr().out
-    assert "last before it, up to 50 ms old" in said and "targets, of which the changes are taken" in said
+    assert "last before it, up to 50 ms old" in said
+    assert "targets, of which the changes are taken; in the middle the arm missed them by 0% of a step\n" in said
     got = read_episodes(tmp_path / "episodes")
     rows = np.array([0, 2, 5, 7, 10, 12, 15])
     assert got.lengths.tolist() == [4, 6] and got.tasks == ("push", "lift") and got.success.tolist() == [-1, -1]
@@ -74,6 +75,15 @@ def test_changes_of_targets_are_the_actions_and_lead_from_state_to_state(tmp_pat
     np.testing.assert_allclose(got.states[1, :, 7], closed, atol=1e-6)
     np.testing.assert_allclose(got.states[1, :, 6], closed, atol=1e-6)  # told in the row before, done in this one
     np.testing.assert_allclose(got.actions[1, :, 6], np.diff(closed), atol=1e-6)
+
+
+def test_an_arm_that_does_not_follow_what_it_is_told_is_told_of(tmp_path, capsys):
+    episodes = absolute()
+    for episode in episodes:  # as where a table stops it
+        episode[ACTION][::2, 2] -= 0.03
+    root = write_foreign(tmp_path / "set", episodes, {STATE: NAMES, ACTION: NAMES})
+    assert read(root, *STEP, "--gripper", "80", "0") == 0
+    assert "it hardly follows them, so try --actions states" in capsys.readouterr().out
 
 
 def test_small_changes_add_up_to_the_one_of_a_step(tmp_path, capsys):
