@@ -24,6 +24,9 @@ GOES_WITH = {
         "name",
         "demonstrations",
         "sub_goal_iterations",
+        "verdict_iterations",
+        "keypoints",
+        "keypoints_of",
         "device",
         "any_view",
         "augmented",
@@ -129,16 +132,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sub_goals = parser.add_argument_group("sub-goals imagined on the way to a goal picture")
     sub_goals.add_argument(
         "--demonstrations", type=Path, nargs="+", metavar="DIR",
-        help="learn them, after the predictor, from the episodes of `jepa-planner collect --behaviour demonstration` "
-        "in these folders; or, with --verdict-only, when the work is done",
+        help="learn them and when the work is done, after the predictor, from these folders of episodes, as of "
+        "`jepa-planner collect --behaviour demonstration` (default: from those of --data that show work)",
     )  # fmt: skip
     sub_goals.add_argument(
         "--sub-goals-only", action="store_true", help="add them to --init, whose encoder and predictor stay"
     )
     sub_goals.add_argument(
         "--keypoints", "--seeing", action="store_const", const=True,
-        help="with --sub-goals-only or --verdict-only: learn it from what lies where in the pictures, too, not from "
-        "latents alone",
+        help="sub-goals and verdict are learned from what lies where in the pictures, too, not from latents alone",
     )  # fmt: skip
     sub_goals.add_argument(
         "--keypoints-of",
@@ -191,6 +193,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace, command: str) -> int:
+    from jepa_planner.learning.training.assessment import in_words
     from jepa_planner.learning.training.recipe import Recipe
     from jepa_planner.learning.training.training_run import Collapsed, run
 
@@ -205,6 +208,9 @@ def _train(args: argparse.Namespace, command: str) -> int:
             "predictor",
             "predictor_iterations",
             "sub_goal_iterations",
+            "verdict_iterations",
+            "keypoints",
+            "keypoints_of",
             "name",
             "device",
             "any_view",
@@ -224,6 +230,7 @@ def _train(args: argparse.Namespace, command: str) -> int:
         return 1
     if report:  # of several processes, the first one has it
         print(json.dumps(report, indent=1))
+        print(in_words(report))
         _warn(report["notes"])
         print(f"bundle written to {args.out}")
     return 0
