@@ -155,6 +155,8 @@ CALLS = {
     "camera calibrate": ["/nowhere", "--view", "front"],
     "camera check": ["/nowhere.png", "--view", "front"],
     "collect": ["OUT"],
+    "data from-lerobot": ["/nowhere", "--out", "OUT"],
+    "data to-lerobot": ["/nowhere", "--out", "OUT"],
     "demo": [],
     "doctor": ["--model", "/nowhere"],
     "eval": ["--task", "reach"],
