@@ -91,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--predictor-iterations", type=at_least(1), help="default: 1500")
     parser.add_argument("--episodes", type=at_least(1), default=None, help="use only the first so many")
-    parser.add_argument("--device", help="where the model is trained, for example cuda (default: cpu)")
+    parser.add_argument("--device", help="where the model is trained, for example cpu (default: a GPU if there is one)")
     parser.add_argument("--name", help="of the model (default: that of --out, or the first model's with -tuned)")
     parser.add_argument(
         "--base-frame", metavar="NAME", help="what poses are given in, where episodes do not say it: the robot's name"
@@ -119,7 +119,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the encoder sees scenes as turned, shifted and recoloured, which makes more tables of few",
     )  # fmt: skip
     parser.add_argument(
-        "--init", type=Path, metavar="BUNDLE", help="begin with its weights (of encoder and predictor, or see below)"
+        "--init",
+        type=Path,
+        metavar="BUNDLE",
+        help="begin with its weights (of encoder and predictor, or see below); a folder, or the "
+        "name of a shipped one, as panda-varied",
     )
     only = parser.add_argument_group("going on from --init, its encoder frozen")
     only.add_argument(
@@ -180,9 +184,16 @@ def main(args: argparse.Namespace) -> int:
     """Train, report, write the bundle."""
     from jepa_planner.core.this_process import use_all_cores
     from jepa_planner.learning.training.run_folder import check_can_write
+    from jepa_planner.model.bundle import model_folder
+    from jepa_planner.model.device import best_device
 
     use_all_cores()
     mode = _mode(args)
+    for bundle in ("init", "keypoints_of"):
+        if getattr(args, bundle) is not None:
+            setattr(args, bundle, model_folder(getattr(args, bundle)))
+    if "device" in GOES_WITH[mode]:
+        args.device = args.device or best_device()
     for folder in (args.out, _run_folder(args, KINDS[mode])):
         check_can_write(folder)
     command = shlex.join(["jepa-planner", *sys.argv[1:]])
