@@ -13,6 +13,7 @@ from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
 from jepa_planner.learning.data.bags.message import BagError
 from jepa_planner.learning.data.bags.opened_bag import find_bags, opened
+from jepa_planner.nodes.recording.bag import Bag, BagTopic
 
 SAID = recorded(seconds=1.0)
 TOPICS = (
@@ -129,7 +130,25 @@ def as_rosbags(storage: StoragePlugin, compression: CompressionMode, version: in
     return write
 
 
+def as_our_recorder(ended: bool) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        bag = Bag(folder)
+        for one in SAID:
+            definition, _ = STORE.generate_msgdef(one.msgtype, ros_version=2)
+            bag.write(BagTopic(one.topic, one.msgtype, definition), one.log_ns, one.data)
+        if ended:
+            bag.close()
+        else:
+            bag.flush()
+            bag.abandon()
+        return folder
+
+    return write
+
+
 LAYOUTS = {
+    "as jepa-planner record writes": as_our_recorder(True),
+    "as jepa-planner record leaves when it dies": as_our_recorder(False),
     "mcap": as_rosbags(StoragePlugin.MCAP, CompressionMode.NONE),
     "mcap, version 8": as_rosbags(StoragePlugin.MCAP, CompressionMode.NONE, 8),
     "mcap, chunks packed": as_rosbags(StoragePlugin.MCAP, CompressionMode.STORAGE),
