@@ -45,7 +45,7 @@ class Operator(Node):
 
     def work(self, seconds: float, piece_s: float) -> None:
         """Pieces of work for so long, by the robot's clock."""
-        self._until(lambda: len(self._seen) == 2)
+        self._until(lambda: len(self._seen) == 2 and self._now_s() > 0.0)  # a clock may not have come yet
         end_s, pieces = self._now_s() + seconds, 0
         while self._now_s() < end_s:
             cube_m = self._seen["cube"]
