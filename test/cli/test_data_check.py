@@ -42,7 +42,7 @@ def test_episodes_that_train_refuses_are_wrong(tmp_path, capsys):
     states[..., :3] *= 1000.0
     write_shard(tmp_path / "episodes-000000.h5", replace(good, states=states))
     assert main(["data", "check", str(tmp_path), "--page", str(tmp_path / "page")]) == 2
-    assert "is it in millimetres?" in capsys.readouterr().out
+    assert "expected at most 3 m from the base: is it in" in capsys.readouterr().out
 
 
 def test_actions_that_are_all_zero_are_wrong_and_not_an_accident(tmp_path, capsys):
