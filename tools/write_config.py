@@ -23,11 +23,20 @@ def tables() -> dict[str, Iterable[Parameter]]:
     from jepa_planner.nodes.arm_node import ArmNode
     from jepa_planner.nodes.encoder_node import EncoderNode
     from jepa_planner.nodes.mpc_node import MpcNode
-    from jepa_planner.nodes.planner_node import AUTOSTART
+    from jepa_planner.nodes.planner_node import AUTOSTART, PlannerNode
     from jepa_planner.nodes.predictor_node import PredictorNode
+    from jepa_planner.nodes.record_node import RecordNode
+    from jepa_planner.nodes.teleop_node import TeleopNode
     from jepa_planner_sim import sim_node
 
-    nodes = {"encoder_node": EncoderNode, "predictor_node": PredictorNode, "mpc_node": MpcNode, "arm_node": ArmNode}
+    nodes: dict[str, type[PlannerNode]] = {
+        "encoder_node": EncoderNode,
+        "predictor_node": PredictorNode,
+        "mpc_node": MpcNode,
+        "arm_node": ArmNode,
+        "record_node": RecordNode,
+        "teleop_node": TeleopNode,
+    }
     return {
         **{name: (AUTOSTART, *node.PARAMETERS) for name, node in nodes.items()},
         "sim_node": sim_node.PARAMETERS,

@@ -28,7 +28,8 @@ _EXTRA_OF = {
     **dict.fromkeys(("h5py", "matplotlib"), "train"),
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "onnx"),
     **dict.fromkeys(("dask", "distributed"), "cluster"),
-    "rosbags": "bag",
+    **dict.fromkeys(("rosbags", "backports", "lz4"), "bag"),
+    **dict.fromkeys(("av", "pyarrow"), "lerobot"),
     **dict.fromkeys(("panda_gym", "transformers"), "dev"),
 }
 """The extra of pyproject.toml that brings a module which no plain installation has."""

@@ -24,6 +24,9 @@ GOES_WITH = {
         "name",
         "demonstrations",
         "sub_goal_iterations",
+        "verdict_iterations",
+        "keypoints",
+        "keypoints_of",
         "device",
         "any_view",
         "augmented",
@@ -88,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--predictor-iterations", type=at_least(1), help="default: 1500")
     parser.add_argument("--episodes", type=at_least(1), default=None, help="use only the first so many")
-    parser.add_argument("--device", help="where the model is trained, for example cuda (default: cpu)")
+    parser.add_argument("--device", help="where the model is trained, for example cpu (default: a GPU if there is one)")
     parser.add_argument("--name", help="of the model (default: that of --out, or the first model's with -tuned)")
     parser.add_argument(
         "--base-frame", metavar="NAME", help="what poses are given in, where episodes do not say it: the robot's name"
@@ -116,7 +119,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the encoder sees scenes as turned, shifted and recoloured, which makes more tables of few",
     )  # fmt: skip
     parser.add_argument(
-        "--init", type=Path, metavar="BUNDLE", help="begin with its weights (of encoder and predictor, or see below)"
+        "--init",
+        type=Path,
+        metavar="BUNDLE",
+        help="begin with its weights (of encoder and predictor, or see below); a folder, or the "
+        "name of a shipped one, as panda-varied",
     )
     only = parser.add_argument_group("going on from --init, its encoder frozen")
     only.add_argument(
@@ -129,16 +136,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sub_goals = parser.add_argument_group("sub-goals imagined on the way to a goal picture")
     sub_goals.add_argument(
         "--demonstrations", type=Path, nargs="+", metavar="DIR",
-        help="learn them, after the predictor, from the episodes of `jepa-planner collect --behaviour demonstration` "
-        "in these folders; or, with --verdict-only, when the work is done",
+        help="learn them and when the work is done, after the predictor, from these folders of episodes, as of "
+        "`jepa-planner collect --behaviour demonstration` (default: from those of --data that show work)",
     )  # fmt: skip
     sub_goals.add_argument(
         "--sub-goals-only", action="store_true", help="add them to --init, whose encoder and predictor stay"
     )
     sub_goals.add_argument(
         "--keypoints", "--seeing", action="store_const", const=True,
-        help="with --sub-goals-only or --verdict-only: learn it from what lies where in the pictures, too, not from "
-        "latents alone",
+        help="sub-goals and verdict are learned from what lies where in the pictures, too, not from latents alone",
     )  # fmt: skip
     sub_goals.add_argument(
         "--keypoints-of",
@@ -178,9 +184,16 @@ def main(args: argparse.Namespace) -> int:
     """Train, report, write the bundle."""
     from jepa_planner.core.this_process import use_all_cores
     from jepa_planner.learning.training.run_folder import check_can_write
+    from jepa_planner.model.bundle import model_folder
+    from jepa_planner.model.device import best_device
 
     use_all_cores()
     mode = _mode(args)
+    for bundle in ("init", "keypoints_of"):
+        if getattr(args, bundle) is not None:
+            setattr(args, bundle, model_folder(getattr(args, bundle)))
+    if "device" in GOES_WITH[mode]:
+        args.device = args.device or best_device()
     for folder in (args.out, _run_folder(args, KINDS[mode])):
         check_can_write(folder)
     command = shlex.join(["jepa-planner", *sys.argv[1:]])
@@ -191,6 +204,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace, command: str) -> int:
+    from jepa_planner.learning.training.assessment import in_words
     from jepa_planner.learning.training.recipe import Recipe
     from jepa_planner.learning.training.training_run import Collapsed, run
 
@@ -205,6 +219,9 @@ def _train(args: argparse.Namespace, command: str) -> int:
             "predictor",
             "predictor_iterations",
             "sub_goal_iterations",
+            "verdict_iterations",
+            "keypoints",
+            "keypoints_of",
             "name",
             "device",
             "any_view",
@@ -224,6 +241,7 @@ def _train(args: argparse.Namespace, command: str) -> int:
         return 1
     if report:  # of several processes, the first one has it
         print(json.dumps(report, indent=1))
+        print(in_words(report))
         _warn(report["notes"])
         print(f"bundle written to {args.out}")
     return 0

@@ -5,6 +5,8 @@ robot base frame; an action is a change of it. States may have more channels tha
 unchanged.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -53,6 +55,18 @@ def action_between(start: Tensor, end: Tensor) -> Tensor:
     turn = rotation_matrix(end[..., RPY]) @ rotation_matrix(start[..., RPY]).transpose(-1, -2)
     parts = [end[..., XYZ] - start[..., XYZ], roll_pitch_yaw(turn), end[..., GRIPPER:AXES] - start[..., GRIPPER:AXES]]
     return torch.cat(parts, dim=-1)
+
+
+def state_difference(one: Tensor, other: Tensor) -> Tensor:
+    """one - other of states [.., S >= 6], angles the short way round: 179 and -179 degrees are 2 apart."""
+    difference = one - other
+    turns = short_way(difference[..., RPY])
+    return torch.cat([difference[..., XYZ], turns, difference[..., GRIPPER:]], dim=-1)
+
+
+def short_way(turns: Tensor) -> Tensor:
+    """The same turns (rad) as angles of at most half a turn."""
+    return torch.where(turns.abs() > math.pi, turns - math.tau * torch.round(turns / math.tau), turns)
 
 
 def rollout_states(state: Tensor, actions: Tensor) -> Tensor:

@@ -308,12 +308,18 @@ def _add_head(init: Path, folder: Path, contract: Contract, name: str, head: nn.
 
 
 def model_folder(chosen: str | Path = "") -> Path:
-    """The folder of a bundle: the given one, else that of DEFAULT_MODEL, which ships.
+    """The folder of a bundle: the given one, or the one that ships under that name; else that of DEFAULT_MODEL.
 
     Raises BundleError when none was given and it is not there.
     """
     if chosen:
-        return Path(chosen).expanduser()
+        folder = Path(chosen).expanduser()
+        if folder.exists() or len(folder.parts) != 1:
+            return folder
+        try:
+            return shipped(f"models/{folder}")
+        except FileNotFoundError:
+            return folder
     try:
         return shipped(f"models/{DEFAULT_MODEL}")
     except FileNotFoundError as error:

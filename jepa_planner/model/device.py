@@ -3,6 +3,11 @@
 import torch
 
 
+def best_device() -> str:
+    """The name of a GPU if there is one, else cpu."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def usable_device(device: str | torch.device) -> torch.device:
     """The device of a name; raises ValueError where there is no such name or no such device."""
     try:

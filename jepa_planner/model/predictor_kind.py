@@ -9,6 +9,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from jepa_planner.core.poses import state_difference
+
 
 @dataclass(frozen=True, kw_only=True)
 class PredictorSizes:
@@ -73,10 +75,16 @@ class Predictor(nn.Module, ABC, Generic[C]):
 
     @torch.no_grad()
     def set_scaling(self, state_mean: Tensor, state_std: Tensor, action_std: Tensor) -> None:
-        """States enter as (state - mean) / std and actions as action / std; stored with the weights."""
+        """States enter as (state - mean) / std and actions as action / std; stored with the weights. Angles are told
+        the short way from their mean: a tool that points down is at a roll of pi and of -pi.
+        """
         self.state_mean.copy_(state_mean)
         self.state_std.copy_(state_std)
         self.action_std.copy_(action_std)
+
+    def scaled_states(self, states: Tensor) -> Tensor:
+        """States [.., S] in units, see `set_scaling`."""
+        return state_difference(states, self.state_mean) / self.state_std
 
     @abstractmethod
     def forward(self, latents: Tensor, actions: Tensor, states: Tensor) -> Tensor:
@@ -116,4 +124,4 @@ class Predictor(nn.Module, ABC, Generic[C]):
         ):
             if tuple(given.shape) != batch + channels:
                 raise ValueError(f"{name} are {list(given.shape)}; expected {[*batch, *channels]}")
-        return actions / self.action_std, (states - self.state_mean) / self.state_std
+        return actions / self.action_std, self.scaled_states(states)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from jepa_planner.core.arm_layout import YAW, X, Y, Z
 from jepa_planner.core.observation import Observation
+from jepa_planner.core.poses import state_difference
 from jepa_planner.model.keypoints import KeypointConfig, SpatialSoftmaxKeypoints
 
 MAX_LATENT_NUMBERS = 8192
@@ -108,7 +109,9 @@ class SubGoalHead(nn.Module):
 
     @torch.no_grad()
     def set_scaling(self, state_mean: Tensor, state_std: Tensor) -> None:
-        """States enter and leave as (state - mean) / std inside; stored with the weights."""
+        """States enter and leave as (state - mean) / std inside, angles the short way from their mean; stored with the
+        weights.
+        """
         self.state_mean.copy_(state_mean)
         self.state_std.copy_(state_std)
 
@@ -121,7 +124,7 @@ class SubGoalHead(nn.Module):
         ends to act.
         """
         config, latents, states = self.config, now.latent, now.arm_state
-        scaled = (states - self.state_mean) / self.state_std
+        scaled = state_difference(states, self.state_mean) / self.state_std
         x, poses = self.embed(torch.cat([latents.flatten(1), scaled, goal.latent.flatten(1)], dim=-1)), None
         if config.scene is not None:
             seen = torch.cat([self.scene(now.images, goal.images), scaled], dim=-1)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from jepa_planner.core.observation import Observation
+from jepa_planner.core.poses import state_difference
 from jepa_planner.model.keypoints import KeypointConfig, SpatialSoftmaxKeypoints
 from jepa_planner.model.sub_goal_head import MAX_LATENT_NUMBERS, residual_blocks
 
@@ -116,7 +117,9 @@ class VerdictHead(nn.Module):
 
     @torch.no_grad()
     def set_scaling(self, state_mean: Tensor, state_std: Tensor) -> None:
-        """States enter and leave as (state - mean) / std inside; stored with the weights."""
+        """States enter and leave as (state - mean) / std inside, angles the short way from their mean; stored with the
+        weights.
+        """
         self.state_mean.copy_(state_mean)
         self.state_std.copy_(state_std)
 
@@ -128,7 +131,7 @@ class VerdictHead(nn.Module):
     def forward(self, now: Observation, goal: Observation) -> Opinion:
         """Observations [B], `now` with arm states, and with images where the head sees -> an opinion [B]."""
         seen, shown_latent = now.latent.flatten(1), goal.latent.flatten(1)
-        scaled = (now.arm_state - self.state_mean) / self.state_std
+        scaled = state_difference(now.arm_state, self.state_mean) / self.state_std
         x = self.embed(torch.cat([seen, shown_latent - seen, scaled], dim=-1))
         if self.config.scene is not None:
             x = x + self.embed_scene(self.scene(now.images, goal.images))

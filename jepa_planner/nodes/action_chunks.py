@@ -17,7 +17,8 @@ from jepa_planner.nodes.goal_preparation import GoalPreparation
 from jepa_planner.nodes.goal_server import GoalIsPursued, GoalServer
 from jepa_planner.nodes.late_service import Give, LateService
 from jepa_planner.nodes.local_model import LocalEncoder
-from jepa_planner.nodes.plan_sink import actions_of, poses_and_closures, tcp_path
+from jepa_planner.nodes.plan_publisher import poses_and_closures, tcp_path
+from jepa_planner.nodes.plan_sink import actions_of
 from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.nodes.remote_model import RemoteEncoder
 from jepa_planner.nodes.state_buffer import ArmReport, StateBuffer

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-import cv2
 import numpy as np
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from jepa_planner.core.framing import Framing, framings
 from jepa_planner.core.image_message import ConversionError
-from jepa_planner.core.rectification import Lens
+from jepa_planner.core.seen_picture import SeenPicture, lens_of
 from jepa_planner.nodes.conversions import picture_to_array
 from jepa_planner.nodes.parameters import Parameter, Parameters
 
@@ -47,37 +46,23 @@ class ImageInput:
     def __init__(self, view: str, framing: Framing, info_topic: str = "") -> None:
         """info_topic: where the camera's calibration comes from; empty: pictures are not rectified."""
         self.view = view
-        self._framing, self._info_topic = framing, info_topic
-        self._lens: Lens | None = None
-        self._maps: tuple[Lens, tuple[int, int], cv2.typing.MatLike, cv2.typing.MatLike] | None = None
+        self._info_topic = info_topic
+        self._seen = SeenPicture(framing)
 
     @property
     def needs_whole_size(self) -> bool:
         """Whether pixels stand for places in the camera's own picture, so that one of another size will not do."""
-        return bool(self._info_topic) or self._framing.crop is not None
+        return bool(self._info_topic) or self._seen.framing.crop is not None
 
     @property
     def lacking(self) -> str:
         """What has not come yet without which no picture can be used; empty where all is there."""
-        missing = self._info_topic and self._lens is None
+        missing = self._info_topic and self._seen.lens is None
         return f"view {self.view}: nothing came on {self._info_topic}, which rectify needs" if missing else ""
 
     def take_camera_info(self, message: CameraInfo) -> None:
         """Takes the camera's calibration, by which pictures are rectified from now on."""
-        roi = message.roi
-        d, k, r, p = (tuple(map(float, numbers)) for numbers in (message.d, message.k, message.r, message.p))
-        self._lens = Lens(
-            width_px=message.width,
-            height_px=message.height,
-            distortion_model=message.distortion_model,
-            distortion=d,
-            camera_matrix=k,
-            rotation=r,
-            projection=p,
-            binning=(max(1, message.binning_x), max(1, message.binning_y)),
-            offset_px=(roi.x_offset, roi.y_offset),
-            crop_px=(roi.width, roi.height),
-        )
+        self._seen.lens = lens_of(message)
 
     def pixels(self, message: Picture) -> tuple[np.ndarray, tuple[int, int]]:
         """uint8 RGB [H, W, 3] as the model is to see it, and width and height of the picture as it came.
@@ -88,18 +73,9 @@ class ImageInput:
             raise ConversionError(self.lacking)
         try:
             came = picture_to_array(message)
-            size_px = came.shape[1], came.shape[0]
-            return self._seen(came, size_px), size_px
+            return self._seen.of(came), (came.shape[1], came.shape[0])
         except ConversionError as error:
             raise ConversionError(f"view {self.view}: {error}") from error
-
-    def _seen(self, came: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-        if (lens := self._lens) is None:
-            return self._framing.of(came)
-        if (maps := self._maps) is None or maps[:2] != (lens, size_px):
-            x, y = (np.ascontiguousarray(self._framing.of(axis)) for axis in lens.maps(size_px))
-            self._maps = maps = (lens, size_px, *cv2.convertMaps(x, y, cv2.CV_16SC2))
-        return cv2.remap(came, maps[2], maps[3], cv2.INTER_LINEAR)
 
 
 def image_inputs(

@@ -31,7 +31,7 @@ from jepa_planner.nodes.latents import observation_from
 from jepa_planner.nodes.local_model import LocalCost, LocalEncoder
 from jepa_planner.nodes.models import VIEWS, contract_of, model_id
 from jepa_planner.nodes.parameters import Change, Parameter
-from jepa_planner.nodes.plan_sink import PlanPublisher, PlanSink
+from jepa_planner.nodes.plan_sink import PlannerPublisher, PlanSink
 from jepa_planner.nodes.planner_node import PlannerNode, statuses
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.remote_model import RemoteCost, RemoteEncoder, ServiceTimeouts
@@ -145,7 +145,7 @@ class MpcNode(PlannerNode):
             parameters["image_timeout_s"], parameters["joint_state_timeout_s"], self.now_s, self.lead_tolerance_s()
         )
         time_step_s = self._contract.action.time_step_s
-        self._plans = PlanPublisher(self, parameters["base_frame"], time_step_s, parameters["plan_valid_s"])
+        self._plans = PlannerPublisher(self, parameters["base_frame"], time_step_s, parameters["plan_valid_s"])
         self._cameras = CameraFrames(self, parameters["base_frame"], parameters["publish_tf"])
         self._cameras.tell(self._placed_cameras(bundle), self.get_clock().now().to_msg())
         self._subscriptions_ = [
@@ -178,8 +178,7 @@ class MpcNode(PlannerNode):
         self._chunks.destroy()
         for subscription in self._subscriptions_:
             self.destroy_subscription(subscription)
-        for publisher in self._plans.entities:
-            self.destroy_lifecycle_publisher(publisher)
+        self._plans.destroy()
         self._cameras.destroy()
         for remote in (self._encoder, self._cost):
             remote.destroy()

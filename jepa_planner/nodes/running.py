@@ -141,10 +141,12 @@ def run(
     make_nodes: Callable[[], Sequence[Node]],
     arguments: Sequence[str] | None = None,
     still_wanted: Callable[[], bool] = lambda: True,
+    work: Callable[[Sequence[Node], threading.Event], None] | None = None,
 ) -> int:
     """Runs nodes until a signal or until no longer wanted; returns an exit status.
 
-    Arguments are those of ROS (`--ros-args ...`).
+    Arguments are those of ROS (`--ros-args ...`). work: what the main thread does meanwhile, with the nodes and an
+    event that is set when it has to return; the nodes end with it.
     """
     keep_freed_memory()
     try:
@@ -163,11 +165,17 @@ def run(
         rclpy.logging.get_logger("jepa_planner").fatal(str(error))
         rclpy.shutdown()
         return 1
-    while not ended.wait(1.0) and still_wanted():
-        pass
-    wanted = still_wanted()
-    healthy = composition.stop()
-    rclpy.shutdown()
+    healthy = wanted = False
+    try:
+        if work is not None:
+            work(composition.nodes, ended)
+        else:
+            while not ended.wait(1.0) and still_wanted():
+                pass
+        wanted = still_wanted()
+    finally:  # whatever work came to, the arm is brought to rest
+        healthy = composition.stop()
+        rclpy.shutdown()
     return 0 if healthy and wanted else 1
 
 

@@ -61,14 +61,15 @@ class Start:
         remaps: Sequence[str] = (),
         log_level: str = "",
         within: str = "",
+        nodes: Sequence[str] = PLANNER_NODES,
     ) -> Start:
         """Checks all and raises ValueError naming what is wrong.
 
         sim: with the simulated robot, whose time then is the default. typed: values for all nodes that have such a
         parameter; scene: values for sim_node alone, whose seed is not the search's. remaps: FROM:=TO. within: a
-        namespace that others put before the given one.
+        namespace that others put before the given one. nodes: what is started beside the simulated robot.
         """
-        nodes = (*PLANNER_NODES, SIM_NODE) if sim else PLANNER_NODES
+        nodes = (*nodes, SIM_NODE) if sim else tuple(nodes)
         namespace = checked_namespace(namespace)
         full_namespace = "/".join(part for part in (within.strip("/"), namespace) if part)
         if scene and not sim:

@@ -9,6 +9,7 @@ from jepa_planner.core.poses import (
     roll_pitch_yaw,
     rollout_states,
     rotation_matrix,
+    state_difference,
 )
 
 
@@ -60,6 +61,13 @@ def test_closure_is_clipped(change, after):
 def test_channels_beyond_the_pose_are_carried_unchanged():
     eight = state(closure=(0.5, 0.123))
     assert apply_action(eight, torch.full((7,), 0.1))[7] == eight[7]
+
+
+def test_states_differ_the_short_way_round():
+    one, other = torch.zeros(8), torch.zeros(8)
+    one[:6], other[:6] = torch.tensor([4.0, 0, 0, math.pi, 0.1, -3.0]), torch.tensor([-1.0, 0, 0, -math.pi, 0.3, 3.0])
+    expected = torch.tensor([5.0, 0, 0, 0, -0.2, 2 * math.pi - 6.0, 0, 0])
+    assert torch.allclose(state_difference(one, other), expected, atol=1e-6)
 
 
 def test_imagined_states_are_those_before_each_action():

@@ -226,6 +226,14 @@ def test_a_model_of_ones_own_beside_the_shipped_one_does_not_become_the_default(
         model_folder()
 
 
+def test_a_model_that_ships_may_be_named_unless_a_folder_is_called_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert (model_folder("panda-tabletop") / "model.yaml").is_file()
+    assert model_folder("nowhere") == Path("nowhere")
+    (tmp_path / "panda-tabletop").mkdir()
+    assert model_folder("panda-tabletop") == Path("panda-tabletop")
+
+
 @pytest.mark.parametrize(
     "text", ["[1, 2]", "a: [", "\x00", "!!python/object/apply:os.system ['true']", "", "format: 2\nformat: 2"]
 )

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from small_models import CHANNELS, PREDICTOR_CONFIGS, SLOTS, mlp_predictor_config, small_predictor
@@ -109,8 +111,11 @@ def test_scaling_equals_scaled_inputs_and_is_stored_with_the_weights(kind):
     mean, std, action_std = torch.randn(8), torch.rand(8) + 0.5, torch.rand(7) + 0.5
     scaled.set_scaling(mean, std, action_std)
     latents, actions, states = inputs()
+    states = mean + 0.5 * states.tanh()
     expected = plain(latents, actions / action_std, (states - mean) / std)
     assert torch.allclose(scaled(latents, actions, states), expected, atol=1e-5)
+    states[..., 3:6] += 2 * math.pi
+    assert torch.allclose(scaled(latents, actions, states), expected, atol=1e-4)
     assert {"state_mean", "state_std", "action_std"} <= scaled.state_dict().keys()
 
 

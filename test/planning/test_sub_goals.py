@@ -1,5 +1,6 @@
 """Which imagined sub-goal is planned for, with a head that says what the test wants it to say."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -221,6 +222,13 @@ def test_actions_that_bring_the_arm_to_where_it_is_imagined_have_less_energy():
     assert stays - turns == pytest.approx(2 * YAW_M**2)
     assert stays - closes == pytest.approx(2 * GRIPPER_M**2)
     assert some_sub_goal(arm_weight=0.0).arm_energy(torch.zeros(8), actions).tolist() == [0.0] * 4
+
+
+def test_a_wrist_that_goes_past_half_a_turn_is_as_near_as_it_is():
+    goal, state = some_sub_goal(), torch.tensor([0.1, 0.0, 0.0, 0.0, 0.0, 3.0, 1.0, 1.0])
+    goal.state[5] = -3.0
+    (stays,) = goal.arm_energy(state, torch.zeros(1, 1, 7)).tolist()
+    assert stays == pytest.approx((YAW_M * (2 * math.pi - 6.0)) ** 2, rel=1e-4)
 
 
 def test_a_gripper_cannot_be_more_than_closed():

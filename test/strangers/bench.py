@@ -24,7 +24,7 @@ from jepa_planner.nodes.conversions import seconds
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.nodes.running import NodeThread
 
-ROBOTS = Path(__file__).parent / "robots"
+ROBOTS = Path(__file__).parents[2] / "examples" / "robots"
 BIG_PICTURES = Path(__file__).parent / "big_pictures.xml"
 """Room for a whole picture where it arrives: with the 0.2 MB of Linux, most of one is lost while its receiver waits for
 its core.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROBOTS = Path(__file__).parent / "robots"
+ROBOTS = Path(__file__).parents[2] / "examples" / "robots"
 sys.path.append(str(ROBOTS))
 
 import joint_trajectory as jt  # noqa: E402

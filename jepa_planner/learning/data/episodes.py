@@ -23,7 +23,7 @@ format 1, hold seeds, scenes and motions as attributes, which HDF5 allows few of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -106,10 +106,12 @@ class Episodes:
         return replace(self, **parts)
 
 
-def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = (), mix: str = "") -> None:
+def write_shard(
+    path: Path, episodes: Episodes, vary: Iterable[str] = (), mix: str = "", notes: Mapping[str, Any] | None = None
+) -> None:
     """Write one shard; a crash leaves either the whole file or none. Raises EpisodeError where there is no room.
 
-    `vary` names what the scenes varied, `mix` how behaviours were mixed.
+    `vary` names what the scenes varied, `mix` how behaviours were mixed. notes: further attributes, for people.
     """
     with open_to_write(path, most_bytes=episodes.images.nbytes + 2**20) as file:
         frame = episodes.images.shape[2:]
@@ -129,6 +131,7 @@ def write_shard(path: Path, episodes: Episodes, vary: Iterable[str] = (), mix: s
         file.attrs["tcp_frame"] = episodes.tcp_frame
         file.attrs["vary"] = sorted(vary)
         file.attrs["mix"] = mix
+        file.attrs.update(notes or {})
 
 
 def shard_settings(path: Path) -> dict[str, object]:

@@ -95,6 +95,11 @@ def frame_pairs(states: np.ndarray, thresholds: TrackThresholds | None = None) -
     return FramePairs(*(np.concatenate(parts) for parts in zip(*pairs, strict=True)))
 
 
+def held(states: np.ndarray, thresholds: TrackThresholds | None = None) -> np.ndarray:
+    """Whether the hand holds something at each frame: states [T+1, S] -> bool [T+1]."""
+    return _doing(states, thresholds or TrackThresholds()) == _HOLDS
+
+
 def object_track(states: np.ndarray, thresholds: TrackThresholds | None = None) -> ObjectTrack:
     """Follows the object that the hand acts on: states [T+1, S], channels as in STATE_CHANNELS."""
     limits = thresholds or TrackThresholds()

@@ -15,8 +15,8 @@ from jepa_planner.planning.planner_settings import PlannerSettings
 
 SHARE_WITHIN = 0.999
 """Of the actions that move a channel, so many lie within its bound: a single slip does not widen it."""
-STILL = 1e-4
-"""A channel whose actions (m, rad, closure) are all smaller is never moved."""
+STILL = (5e-4,) * 3 + (5e-3,) * 3 + (0.02,)
+"""A channel whose actions (m, rad, closure) are all smaller is never moved: joints are measured with noise."""
 SPREAD = 2.0 / 3.0
 """First candidates spread over so much of a bound, for axes that had none."""
 
@@ -27,7 +27,7 @@ def action_max(actions: np.ndarray) -> tuple[float, ...]:
     Raises EpisodeError where none moves.
     """
     sizes = np.abs(actions.reshape(-1, actions.shape[-1]))
-    bounds = tuple(_bound(sizes[:, channel]) for channel in range(sizes.shape[1]))
+    bounds = tuple(_bound(sizes[:, channel], still) for channel, still in enumerate(STILL))
     if not any(bounds):
         raise EpisodeError("the actions are all 0: there is nothing to plan with")
     return bounds
@@ -66,6 +66,6 @@ def as_far(steps: int, before: Sequence[float], bounds: Sequence[float]) -> int:
     return math.ceil(round(steps * max(1.0, old / new), 6)) if new else steps
 
 
-def _bound(sizes: np.ndarray) -> float:
-    moved = sizes[sizes > STILL]
+def _bound(sizes: np.ndarray, still: float) -> float:
+    moved = sizes[sizes > still]
     return float(f"{np.quantile(moved, SHARE_WITHIN, method='higher'):.3g}") if len(moved) else 0.0

@@ -14,6 +14,7 @@ from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.data.episode_checks import check_episodes, heed
 from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
+from jepa_planner.learning.data.shown_work import not_failed
 from jepa_planner.learning.training.action_bounds import as_far
 from jepa_planner.learning.training.demonstrations import Demonstrations, encoded_demonstrations
 from jepa_planner.learning.training.fit import FitSettings
@@ -81,7 +82,7 @@ def add_sub_goals(
     run = Run("sub_goals", to_plain(settings))
     model = WorldModel.load(init)
     contract = model.contract
-    episodes = read_episodes(demonstrations, settings.episodes)
+    episodes = not_failed(read_episodes(demonstrations, settings.episodes))
     if not settings.checked:
         heed(check_episodes(episodes), settings.trust_data)
     check_frames(episodes, contract)

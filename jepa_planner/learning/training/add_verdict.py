@@ -14,6 +14,7 @@ from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.data.episode_checks import check_episodes, heed
 from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
+from jepa_planner.learning.data.shown_work import not_failed
 from jepa_planner.learning.training.add_sub_goals import LEAST_SPREAD, keypoints_of, present
 from jepa_planner.learning.training.demonstrations import encoded_demonstrations
 from jepa_planner.learning.training.fit import FitSettings
@@ -70,6 +71,12 @@ class VerdictRun:
     """Folders of episodes with a thing where no hand can bring it or take it from, or without it, of scenes that
     demonstrations show too: learned is to say so.
     """
+    checked: bool = False
+    """Whether what is wrong with episodes was said before, so that it need not be again."""
+
+
+class NothingMoved(ValueError):
+    """Demonstrations in which the hand moves nothing, from which no verdict can be learned."""
 
 
 @torch.random.fork_rng(devices=[])
@@ -84,8 +91,9 @@ def add_verdict(
     run = Run("verdict", to_plain(settings))
     model = WorldModel.load(init)
     contract = model.contract
-    episodes = read_episodes(demonstrations, settings.episodes)
-    heed(check_episodes(episodes), settings.trust_data)
+    episodes = not_failed(read_episodes(demonstrations, settings.episodes))
+    if not settings.checked:
+        heed(check_episodes(episodes), settings.trust_data)
     check_frames(episodes, contract)
     data = encoded_demonstrations(episodes, model, run_folder, keep_images=settings.keypoints)
     learned_from, away = {"demonstrations": episodes}, None
@@ -121,14 +129,16 @@ def add_verdict(
     edges_m = head.config.edges_m
     sampler = PairSampler(data, parts.train, edges_m, training, settings.seed, shown_away)
     if not (sampler.pairs.off_m > edges_m[0]).any():
-        raise ValueError(
+        raise NothingMoved(
             f"in none of {len(parts.train)} demonstrations does the hand move anything: what tells whether things lie "
             "as they should learns from how they are taken and put down, or pushed; show that"
         )
     train_verdict_head(head, sampler, training, run_folder, settings.seed)
 
     planner_settings = PlannerSettings.load(init, contract)
-    rule = planner_settings.verdict or VerdictSettings()
+    rule = planner_settings.verdict or VerdictSettings(
+        holding=data.thresholds.holding, low_m=VerdictSettings.low_m + data.thresholds.table_m
+    )
     half = max(1, len(parts.held_out) // 2)
     calibrating, reporting = parts.held_out[:half], parts.held_out[-half:]
     judgements = judged(head, PairSampler(data, calibrating, edges_m, training, seed=0))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jepa_planner.learning.data.episodes import Episodes, seeds_in_words
+from jepa_planner.learning.data.hand_thresholds import HandThresholds, hand_thresholds
 from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.data.keyframes import keyframes, next_keyframes
 from jepa_planner.learning.training.latent_cache import cached_latents
@@ -27,6 +28,7 @@ class Demonstrations:
     channels, arm_states [E, T+1, 8] in STATE_CHANNELS, next_keyframes int [E, T+1], actions [E, T, A]; scenes int [E]:
     a number, the same for those that show the same things. images uint8 [E, T+1, V, H, W, 3] where they were to be
     kept, with views, where the model's stand in V, and image_size, rows and columns as the model sees them.
+    thresholds: what counts as holding and being low.
     """
 
     latents: np.ndarray
@@ -41,6 +43,7 @@ class Demonstrations:
     images: Images | None = None
     views: tuple[int, ...] = ()
     image_size: tuple[int, int] = (0, 0)
+    thresholds: HandThresholds = field(default_factory=HandThresholds)
 
     def only(self, episode_indices: np.ndarray) -> Demonstrations:
         """What there is of consecutive episodes."""
@@ -89,4 +92,5 @@ def encoded_demonstrations(
         images=episodes.images if keep_images else None,
         views=tuple(views),
         image_size=contract.encoder.image_size,
+        thresholds=hand_thresholds(episodes.states),
     )

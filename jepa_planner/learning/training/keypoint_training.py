@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.arm_layout import YAW
+from jepa_planner.core.poses import short_way
 from jepa_planner.learning.data.contact_segments import contact_segments
 from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.training.augmentation import augment
@@ -102,7 +104,9 @@ def picture_keyframes(
     sampler = KeyframeSampler(*data.part(episode_indices), settings.span, settings.batch, seed, settings.keyframe_share)
     first, last = int(episode_indices[0]), int(episode_indices[-1]) + 1
     segments = [
-        (number, *segment) for number, states in enumerate(sampler.states) for segment in contact_segments(states)
+        (number, *segment)
+        for number, states in enumerate(sampler.states)
+        for segment in contact_segments(states, data.thresholds.contacts)
     ]
     if data.images is None:
         raise ValueError("demonstrations without their pictures given; a head with keypoints learns from these")
@@ -143,7 +147,9 @@ def train_keypoint_head(
             losses = hypothesis_losses(guesses, keyframes, head.state_std, settings)
         if poses is None:
             raise ValueError("a head without keypoints given; expected one that says where the hand acts")
-        scaled = (seen.poses - head.state_mean[list(POSE)]) / head.state_std[list(POSE)]
+        off_mean = seen.poses - head.state_mean[list(POSE)]
+        off_mean[..., POSE.index(YAW)] = short_way(off_mean[..., POSE.index(YAW)])
+        scaled = off_mean / head.state_std[list(POSE)]
         off = (poses.float() - scaled).square().mean(dim=-1)
         losses["contacts"] = (off * seen.known).sum() / seen.known.sum().clamp(min=1.0)
         losses["total"] = losses["total"] + CONTACT_WEIGHT * losses["contacts"]

@@ -11,6 +11,7 @@ from torch import nn
 
 from jepa_planner.core.arm_layout import STATE_CHANNELS, XYZ
 from jepa_planner.learning.data.episodes import Episodes
+from jepa_planner.learning.data.object_tracks import held
 from jepa_planner.learning.training.predictor_training import (
     Difference,
     rollout_errors,
@@ -84,12 +85,14 @@ def probe_latents(
 def try_readers(
     readers: dict[str, Reader], latents: np.ndarray, episodes: Episodes, split: Split
 ) -> dict[str, Readout]:
-    """Errors of trained read-outs on the held-out episodes."""
-    held_out = split.held_out
+    """Errors of trained read-outs on the held-out episodes, of what these know."""
+    held_out, unknown = split.held_out, () if knows_objects(episodes) else ("object", "object_yaw")
     x = _flat(latents[held_out].reshape(len(held_out), latents.shape[1], -1))
     facts = facts_of(episodes.states[held_out], episodes.object_pose[held_out])
     report = {}
     for name, reader in readers.items():
+        if name in unknown:
+            continue
         constant, linear, mlp = (
             error_of(name, read(x), _flat(facts[name])) for read in (reader.constant, reader.linear, reader.mlp)
         )
@@ -161,11 +164,24 @@ def imagined_position_error(
 
 
 def object_moves(episodes: Episodes, episode_indices: np.ndarray, context: int, horizon: int) -> np.ndarray:
-    """Whether the object moves after the context, bool [E, windows], in windows as `rollout_errors` takes them."""
+    """Whether the object moves after the context, bool [E, windows], in windows as `rollout_errors` takes them; where
+    nobody says where it is, whether the hand moves what it holds.
+    """
     window = context + horizon
     starts = np.array(window_starts(episodes.states.shape[1], window))
-    places = episodes.object_pose[episode_indices][:, starts[:, None] + np.arange(context - 1, window), :3]
-    return np.linalg.norm(places - places[:, :, :1], axis=-1).max(axis=2) > MOVED_M
+    frames = starts[:, None] + np.arange(context - 1, window)
+    known, states = episodes.object_pose[episode_indices][..., :3], episodes.states[episode_indices]
+    places = (known if knows_objects(episodes) else states[..., XYZ])[:, frames]
+    moves = np.linalg.norm(places - places[:, :, :1], axis=-1).max(axis=2) > MOVED_M
+    if knows_objects(episodes):
+        return moves
+    holds = np.stack([held(episode) for episode in states])[:, frames]
+    return moves & holds.all(axis=2)
+
+
+def knows_objects(episodes: Episodes) -> bool:
+    """Whether episodes say where the object is, as those of a simulator do."""
+    return bool(np.any(episodes.object_pose))
 
 
 def error_of(fact: str, predicted: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -68,6 +68,12 @@ class Recipe:
     """Iterations of the second stage."""
     sub_goal_iterations: int = 6000
     """Iterations of the third stage, where there are demonstrations."""
+    verdict_iterations: int | None = None
+    """Iterations of the fourth stage, likewise; None: as many as its head needs."""
+    keypoints: bool = False
+    """Whether the heads of these two stages look at the pictures themselves."""
+    keypoints_of: Path | None = None
+    """A bundle with whose keypoints they begin."""
     episodes: int | None = None
     """Only the first so many are learned from, at least 1; None: all."""
     device: str = "cpu"

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from jepa_planner.core.arm_layout import XYZ
 from jepa_planner.core.observation import Observation
+from jepa_planner.core.poses import state_difference
 from jepa_planner.learning.training.fit import FitSettings, fit
 from jepa_planner.model.sub_goal_head import Hypotheses, SubGoalHead
 
@@ -125,7 +126,7 @@ def hypothesis_losses(
 ) -> dict[str, Tensor]:
     """See `sub_goal_losses`; state_std [S]: the spread of arm states, in whose units they count."""
     errors = (guesses.latents - keyframes.next_latents[:, None]).square().mean((-1, -2))
-    of_states = (guesses.states - keyframes.next_states[:, None]) / state_std
+    of_states = state_difference(guesses.states, keyframes.next_states[:, None]) / state_std
     errors = errors + settings.state_weight * of_states.square().mean(-1)
     shares = torch.softmax(-errors.detach() / settings.temperature, dim=-1)
     losses = {

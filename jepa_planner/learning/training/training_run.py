@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +17,11 @@ from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.data.episode_checks import check_episodes, check_length, heed
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes, shard_paths
 from jepa_planner.learning.data.reference_checks import check_in_distribution, frames_of
+from jepa_planner.learning.data.shown_work import folders_that_show_work, work_shown
 from jepa_planner.learning.training.action_bounds import action_max, action_scale
 from jepa_planner.learning.training.add_latent_statistics import latent_statistics_noted
 from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals
+from jepa_planner.learning.training.add_verdict import NothingMoved, VerdictRun, add_verdict
 from jepa_planner.learning.training.collapse import measure_collapse
 from jepa_planner.learning.training.distributed import join_group, leave_group, own_device, rank, size
 from jepa_planner.learning.training.encoder_training import (
@@ -45,13 +48,14 @@ from jepa_planner.learning.training.recipe import (
 from jepa_planner.learning.training.run_folder import check_same_run, content_hash, write_whole
 from jepa_planner.learning.training.settled_band import settled_band
 from jepa_planner.learning.training.shortcomings import notes_on_training
+from jepa_planner.learning.training.warm_start import warm_start
 from jepa_planner.learning.training.windows import split, state_scaling
-from jepa_planner.model.bundle import load_bundle, load_contract, load_latent_statistics, save_bundle
-from jepa_planner.model.contract import Contract, ContractError
-from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.model.bundle import load_contract, load_latent_statistics, save_bundle
+from jepa_planner.model.contract import Contract
+from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.model.predictor_kind import Predictor
-from jepa_planner.model.predictors import AnyPredictorConfig, make_predictor
+from jepa_planner.model.predictors import make_predictor
 from jepa_planner.model.whole_bundle import whole_bundle
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
@@ -68,7 +72,8 @@ def run(
     """Train encoder, then predictor, probe both, measure what they know and write the bundle, once all is there;
     resumes from what `run_folder` holds. Returns the report.
 
-    demonstrations: folders of episodes from which the bundle then learns to imagine sub-goals. layouts: folders of
+    demonstrations: folders of episodes from which the bundle then learns to imagine sub-goals and to tell when the
+    work is done; none: those of the data that show work. layouts: folders of
     episodes in which only things move, which the objective "layouts" sees along. Of several processes
     (see `distributed`) all train encoder and predictor, and the first one does the rest; the others return {}.
     Raises EpisodeError for unusable data and Collapsed when the encoder is not worth a predictor.
@@ -82,6 +87,8 @@ def run(
         shard_paths(folder)
     if demonstrations:
         heed(check_episodes(read_episodes(demonstrations)), recipe.trust_data)  # not only after hours
+    else:
+        demonstrations = folders_that_show_work([data] if isinstance(data, Path) else data, recipe.episodes)
     join_group(recipe.device)
     started = Run("train", to_plain(recipe))
     recipe = replace(recipe, name=recipe.name or bundle.resolve().name)
@@ -97,12 +104,29 @@ def run(
         )
         started.note(new, trained.learned_from)
         if demonstrations:
-            settings = SubGoalRun(
-                recipe.seed, recipe.sub_goal_iterations, command=recipe.command, trust_data=recipe.trust_data,
-                checked=True,
-            )  # fmt: skip
-            report["sub_goals"] = add_sub_goals(demonstrations, new, new, run_folder / "sub_goals", settings)
+            report |= _heads(demonstrations, new, run_folder, recipe)
         _write_report(run_folder, report)
+    return report
+
+
+def _heads(demonstrations: Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str, Any]:
+    """Adds heads for sub-goals and for the verdict to a bundle; says what they are worth."""
+    common: dict[str, Any] = {
+        name: getattr(recipe, name)
+        for name in ("seed", "episodes", "command", "trust_data", "keypoints", "keypoints_of")
+    }
+    sub_goals = SubGoalRun(iterations=recipe.sub_goal_iterations, checked=True, **common)
+    report: dict[str, Any] = {
+        "sub_goals": add_sub_goals(demonstrations, bundle, bundle, run_folder / "sub_goals", sub_goals)
+    }
+    verdict = VerdictRun(
+        iterations=recipe.verdict_iterations, checked=True, arm_from_latents=recipe.keypoints, **common
+    )
+    try:
+        report["verdict"] = add_verdict(demonstrations, bundle, bundle, run_folder / "verdict", verdict)
+    except NothingMoved as error:
+        print(f"warning: {error}; the model will not say that the work is done", file=sys.stderr)
+        report["verdict"] = None
     return report
 
 
@@ -133,8 +157,12 @@ def _train_world_model(
     beside_encoder = shipped_predictor(encoder_config, "transformer")
     begin: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
     if recipe.init is not None:
-        beside_encoder, of_encoder, of_predictor = _to_begin_with(recipe.init, encoder_config)
-        begin = of_encoder, of_predictor
+        kinds = {kind: shipped_predictor(encoder_config, kind) for kind in PREDICTOR_KINDS}
+        torch.manual_seed(recipe.seed)
+        start = warm_start(recipe.init, encoder_config, kinds)
+        beside_encoder, begin = start.predictor_config, (start.encoder, start.predictor)
+        if start.fresh:
+            print(f"begins with {recipe.init}, but for {', '.join(start.fresh)}")
     action_std = action_scale(action_max(episodes.actions))
     training = EncoderTraining(
         FitSettings(recipe.encoder_iterations), objective=recipe.objective, device=device, augmented=recipe.augmented,
@@ -160,6 +188,7 @@ def _train_world_model(
     readouts = probe_latents(latents, episodes, parts)
     report: dict[str, Any] = {
         "episodes": len(episodes),
+        "work": work_shown(episodes),
         "objective": recipe.objective,
         "collapse": dataclasses.asdict(collapse),
         "readouts": {name: dataclasses.asdict(readout) for name, readout in readouts.items()},
@@ -209,14 +238,12 @@ def _checked_episodes(data: Path | Sequence[Path], recipe: Recipe, predicted_fra
     seen_frames = batches_of(recipe).get("window", EncoderTraining.window)
     check_length(episodes.images.shape[1], max(seen_frames, predicted_frames))
     findings = check_episodes(episodes)
-    init = None
     if recipe.init is not None:
         model = WorldModel.load(recipe.init)
-        init = model.contract
-        if init.image.views == episodes.views:
+        if model.contract.image.views == episodes.views:
             findings += check_in_distribution(model, load_latent_statistics(recipe.init), episodes.images)
     heed(findings, recipe.trust_data)
-    frame, tcp_frame = frames_of(episodes, (recipe.frame, recipe.tcp_frame), init)
+    frame, tcp_frame = frames_of(episodes, (recipe.frame, recipe.tcp_frame))
     return replace(episodes, frame=frame, tcp_frame=tcp_frame)
 
 
@@ -234,22 +261,6 @@ def _check_run(run_folder: Path, recipe: Recipe, content: str, layouts: Episodes
     predictor = {**encoder, "predictor": recipe.predictor, "predictor_iterations": recipe.predictor_iterations}
     for stage, about in (("encoder", encoder), ("predictor", predictor)):
         check_same_run(run_folder / f"{stage}.json", run_folder / f"{stage}.ckpt", about)
-
-
-def _to_begin_with(
-    bundle: Path, expected: EncoderConfig
-) -> tuple[AnyPredictorConfig, dict[str, Tensor], dict[str, Tensor]]:
-    """Sizes of a bundle's predictor, and weights of its encoder and predictor. Raises ContractError where they have
-    other sizes than are trained.
-    """
-    encoder, predictor, given = load_bundle(bundle)
-    predictors = [shipped_predictor(expected, kind) for kind in PREDICTOR_KINDS]
-    if replace(given.encoder, any_view=expected.any_view) != expected or given.predictor not in predictors:
-        raise ContractError(
-            f"{bundle} cannot be begun with: it holds {given.encoder} and {given.predictor}, expected {expected} and "
-            f"{' or '.join(map(str, predictors))}"
-        )
-    return given.predictor, encoder.state_dict(), predictor.state_dict()
 
 
 def _write_report(folder: Path, report: dict[str, Any]) -> None:

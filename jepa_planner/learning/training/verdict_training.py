@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from jepa_planner.core.observation import Observation
+from jepa_planner.core.poses import state_difference
 from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.data.object_tracks import FREE, FramePairs, frame_pairs
 from jepa_planner.learning.training.augmentation import augment
@@ -124,7 +125,7 @@ class PairSampler:
         self._unreachable = None if out_of_reach is None else Unreachable(out_of_reach)
         self._scenes, self._views, self._size = data.scenes[first:last], list(data.views), data.image_size
         self.settings, self._seed = settings, seed
-        self.pairs = pairs = frame_pairs(data.arm_states[first:last])
+        self.pairs = pairs = frame_pairs(data.arm_states[first:last], data.thresholds.tracks)
         if not len(pairs.now):
             raise ValueError(
                 f"of no two frames of {len(episode_indices)} demonstrations is it known how far things went between"
@@ -218,7 +219,8 @@ def verdict_losses(
     """
     chances = chances_of(batch, head.config.edges_m, settings.label_m)
     off = -(chances * opinion.logits.float().log_softmax(dim=-1)).sum(dim=-1).mean()
-    arm = smooth_l1_loss(opinion.goal_states / head.state_std, batch.goal_states / head.state_std, beta=SMALL)
+    arm_off = state_difference(opinion.goal_states, batch.goal_states) / head.state_std
+    arm = smooth_l1_loss(arm_off, torch.zeros_like(arm_off), beta=SMALL)
     return {"off": off, "arm": arm, "total": off + settings.state_weight * arm}
 
 

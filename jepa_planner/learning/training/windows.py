@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.arm_layout import RPY
 from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.training.distributed import draw_seed
 
@@ -92,7 +93,12 @@ def split(episodes: Sized, held_out_share: float = 0.05) -> Split:
 
 
 def state_scaling(states: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation [S] over episodes; constant channels get a deviation of 1."""
+    """Mean and standard deviation [S] over episodes, of angles about the mean of their directions; constant channels
+    get a deviation of 1.
+    """
     flat = states.reshape(-1, states.shape[-1])
-    std = flat.std(axis=0)
-    return torch.from_numpy(flat.mean(axis=0)).float(), torch.from_numpy(np.where(std < 1e-3, 1.0, std)).float()
+    directions = np.arctan2(np.sin(flat[:, RPY]).mean(axis=0), np.cos(flat[:, RPY]).mean(axis=0))
+    around = flat.copy()
+    around[:, RPY] -= 2 * np.pi * np.round((flat[:, RPY] - directions) / (2 * np.pi))
+    std = around.std(axis=0)
+    return torch.from_numpy(around.mean(axis=0)).float(), torch.from_numpy(np.where(std < 1e-3, 1.0, std)).float()

@@ -61,7 +61,7 @@ class MlpNetwork(StepNetwork[SeenLatents]):
         memory.latents[: len(action), step] = now
         change = now - memory.latents[: len(now), max(step - 1, 0)]  # at the first step: from itself
         into, *inside, out = self.parts
-        acting = torch.cat([action / p.action_std, (state - p.state_mean) / p.state_std], dim=-1)
+        acting = torch.cat([action / p.action_std, p.scaled_states(state)], dim=-1)
         x = into(torch.cat([now, change], dim=-1)[:, None], step).float() + self._embed_arm(acting)[:, None].float()
         for norm, fc1, fc2 in zip(self._norms, inside[::2], inside[1::2], strict=True):
             x = x.add_(fc2(F.gelu(fc1(norm(x), step)), step))

@@ -60,7 +60,7 @@ def plain_forward(predictor: ActionConditionedPredictor, latents: Tensor, action
     if config.slot_embedding:
         tokens = tokens + predictor.slot_embed
     action = predictor.action_encoder(actions / predictor.action_std)[:, :, None]
-    state = predictor.state_encoder((states - predictor.state_mean) / predictor.state_std)[:, :, None]
+    state = predictor.state_encoder(predictor.scaled_states(states))[:, :, None]
     x = torch.cat([action, state, tokens], dim=2).flatten(1, 2)
     mask = torch.zeros(steps * per_step, steps * per_step, dtype=torch.bool, device=x.device)
     for t in range(steps):

@@ -95,7 +95,7 @@ class TransformerNetwork(StepNetwork[LayerMemories]):
         if self.config.slot_embedding:
             tokens = tokens + p.slot_embed
         acting = self._embed_action(action / p.action_std)[:, None].float()
-        arm = self._embed_state((state - p.state_mean) / p.state_std)[:, None].float()
+        arm = self._embed_state(p.scaled_states(state))[:, None].float()
         return torch.cat([acting, arm, tokens.expand(len(action), -1, -1)], dim=1)
 
     def _run(self, x: Tensor, step: int, layers: list[LayerMemory]) -> Tensor:

@@ -17,6 +17,12 @@ def test_bounds_are_those_of_the_data_and_0_where_nothing_ever_moves():
     assert action_max(drawn(*TUNED_FOR)) == TUNED_FOR
 
 
+def test_what_joints_are_measured_to_turn_by_noise_is_no_motion_to_plan():
+    actions = np.zeros((4, 5, 7), np.float32)
+    actions[..., 0], actions[..., 3:6], actions[..., 6] = 0.05, 0.002, 0.01
+    assert action_max(actions) == (0.05, 0, 0, 0, 0, 0, 0)
+
+
 def test_a_single_slip_does_not_widen_a_bound():
     slipped = drawn(0.016, 0.016, 0.016, 0.0, 0.0, 0.0, 1.0)
     slipped[3, 7, 0] = 0.4

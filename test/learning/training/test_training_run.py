@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from added_heads import acting
 from tiny_training import ENCODER, MLP, PREDICTOR, episodes, tiny_predictor
 
 from jepa_planner.core.yaml_text import read_yaml
@@ -277,17 +278,30 @@ def test_a_collapsed_encoder_stops_the_run_before_the_predictor_and_says_so(tmp_
     assert report["collapse"]["effective_rank"] < 4 and report["readouts"]["object"]["mlp_median"] > 0
 
 
-def test_demonstrations_teach_the_bundle_to_imagine_sub_goals(tmp_path):
+def test_demonstrations_teach_the_bundle_to_imagine_sub_goals(tmp_path, capsys):
     write_shard(tmp_path / "demonstrations" / "episodes-000000.h5", episodes(count=4, steps=6, seed=1))
     settings, paths = replace(SHORT, sub_goal_iterations=3), [tmp_path / name for name in ("data", "bundle", "run")]
     plain = run(tmp_path)
     report = training_run.run(*paths, settings, [tmp_path / "demonstrations"])
     assert report == json.loads((tmp_path / "run" / "report.json").read_text())
-    assert report.keys() - plain.keys() == {"sub_goals"} and report["sub_goals"]["demonstrations"] == 4
+    assert report.keys() - plain.keys() == {"sub_goals", "verdict"} and report["sub_goals"]["demonstrations"] == 4
+    assert report["verdict"] is None and "will not say that the work is done" in capsys.readouterr().err
     spec = WorldModel.load(tmp_path / "bundle").contract.sub_goals
     assert (spec.training.command, spec.training.seeds) == ("jepa-planner train tiny", (3,))
     assert spec.training.steps == {"sub_goals": 3}
     assert load_sub_goal_head(tmp_path / "bundle") is not None
+
+
+def test_data_that_show_work_teach_sub_goals_and_verdict_too_unless_they_were_collected_to_explore(tmp_path):
+    work = acting(episodes(count=8, steps=10))
+    settings = replace(SHORT, sub_goal_iterations=3, verdict_iterations=3, trust_data=True)
+    report = run(tmp_path / "shown", work, settings=settings)
+    assert report["sub_goals"]["demonstrations"] == report["verdict"]["demonstrations"] == 8
+    contract = WorldModel.load(tmp_path / "shown" / "bundle").contract
+    assert contract.sub_goals is not None and contract.verdict is not None
+    paths = [tmp_path / "explored" / name for name in ("data", "bundle", "run")]
+    write_shard(paths[0] / "episodes-000000.h5", work, mix="exploration")
+    assert "sub_goals" not in training_run.run(*paths, settings)
 
 
 def test_demonstrations_that_are_not_there_are_missed_at_once_and_not_after_hours(tmp_path):

@@ -138,10 +138,10 @@ def test_the_loss_is_the_cross_entropy_of_the_distance_and_the_error_of_the_arm_
 
 def test_a_head_with_keypoints_tells_how_the_arm_of_the_goal_stands_from_how_it_stands_now():
     head = VerdictHead(replace(CONFIG, scene=KeypointConfig(image_size=(8, 8), views=1, channels=4))).eval()
-    head.set_scaling(torch.full((8,), 3.0), torch.full((8,), 0.5))
+    head.set_scaling(torch.full((8,), 0.3), torch.full((8,), 0.5))
     torch.nn.init.zeros_(head.state_change.weight)
     torch.nn.init.constant_(head.state_change.bias, 0.2)
-    images, latents, states = torch.randn(2, 2, 1, 3, 8, 8), torch.randn(2, 2, 1, 3), torch.randn(2, 8)
+    images, latents, states = torch.randn(2, 2, 1, 3, 8, 8), torch.randn(2, 2, 1, 3), torch.rand(2, 8)
     now, goal = Observation(latents[0], images[0], states), Observation(latents[1], images[1])
     torch.testing.assert_close(head(now, goal).goal_states, states + 0.1)
 

@@ -99,7 +99,7 @@ def test_a_single_episode_cannot_be_split():
 
 
 def test_scaling_standardises_what_varies_and_leaves_what_does_not():
-    states = np.random.default_rng(0).normal(3.0, 2.0, (20, 30, 8)).astype(np.float32)
+    states = np.random.default_rng(0).normal(0.3, 0.2, (20, 30, 8)).astype(np.float32)
     states[..., 4] = 0.5
     mean, std = state_scaling(states)
     scaled = (torch.from_numpy(states) - mean) / std
@@ -107,3 +107,13 @@ def test_scaling_standardises_what_varies_and_leaves_what_does_not():
     assert std[4] == 1.0
     torch.testing.assert_close(scaled[..., :4].std(dim=(0, 1)), torch.ones(4), atol=0.01, rtol=0.0)
     torch.testing.assert_close(scaled.mean(dim=(0, 1)), torch.zeros(8), atol=1e-4, rtol=0.0)
+
+
+def test_a_tool_that_points_down_hardly_turns_where_its_roll_is_told_as_pi_and_as_minus_pi():
+    states = np.zeros((2, 50, 8), np.float32)
+    states[..., 3] = np.where(np.arange(50) % 2, np.pi - 0.01, -np.pi + 0.01)
+    states[..., 5] = np.linspace(2.5, 3.5, 50, dtype=np.float32)
+    states[..., 5] = np.where(states[..., 5] > np.pi, states[..., 5] - 2 * np.pi, states[..., 5])
+    mean, std = state_scaling(states)
+    assert abs(abs(mean[3]) - np.pi) < 1e-3 and abs(std[3] - 0.01) < 1e-3
+    assert abs(mean[5] - 3.0) < 1e-3 and abs(std[5] - 0.294) < 1e-2

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
+from jepa_planner.core.poses import state_difference
 from jepa_planner.learning.training.objectives.appearance_invariance import AppearanceInvariance
 from jepa_planner.learning.training.objectives.arm_terms import InverseDynamics, StateReadout
 from jepa_planner.learning.training.objectives.barlow_twins import BarlowTwins
@@ -131,6 +132,5 @@ class JointObjective(nn.Module):
 
     def _arm(self, states: Tensor) -> tuple[Tensor, Tensor]:
         channels = list(ARM_CHANNELS)
-        arm = states[..., channels]
-        standard = (arm - self.predictor.state_mean[channels]) / self.predictor.state_std[channels]
-        return standard, (arm[:, 1:] - arm[:, :-1]) / self.change_scale
+        change = state_difference(states[:, 1:], states[:, :-1])[..., channels]
+        return self.predictor.scaled_states(states)[..., channels], change / self.change_scale
