@@ -171,8 +171,10 @@ CALLS = {
     ],
     "check plan": ["--bag", "x", "--image-topic", "t", "--at", "0", "--goal-at", "1"],
     "data from-bag": ["x", "--recording", "PICTURE", "--out", "OUT"],
+    "record": ["--out", "OUT"],
     "robot": ["/nowhere.urdf"],
     "run": ["--sim"],
+    "teleop": [],
     "train": ["--data", "x", "--out", "OUT"],
 }
 PLAIN = """
