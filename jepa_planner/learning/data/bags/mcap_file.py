@@ -65,12 +65,8 @@ class McapFile:
             if kind == CHUNK:
                 content = self._chunk(begin, min(length, self._size - begin))
                 yield from self._of_chunk(content, begin, wanted)
-            elif is_whole and kind == MESSAGE:
-                channel = self._channels.get(struct.unpack("<H", self._bytes(begin, 2))[0])
-                if channel is not None and wanted(channel[0]):
-                    yield self._message(channel, memoryview(self._bytes(begin, length)), Place(TOP, begin))
-            elif is_whole and kind in (SCHEMA, CHANNEL):
-                self._learn(kind, memoryview(self._bytes(begin, length)))
+            elif is_whole and kind in (MESSAGE, SCHEMA, CHANNEL):
+                yield from self._of_record(kind, memoryview(self._bytes(begin, length)), Place(TOP, begin), wanted)
             if not is_whole:
                 break
         self._damaged(f"it ends within a record: its writer did not close it, or it was cut off at byte {self._size}")
@@ -96,16 +92,26 @@ class McapFile:
             if at > len(view):
                 self._damaged(f"the chunk at byte {chunk} ends within a record")
                 return
-            if kind == MESSAGE:
-                channel = self._channels.get(struct.unpack_from("<H", view, begin)[0])
-                if channel is not None and wanted(channel[0]):
-                    yield self._message(channel, view[begin:at], Place(chunk, begin))
-            elif kind in (SCHEMA, CHANNEL):
-                self._learn(kind, view[begin:at])
+            if kind in (MESSAGE, SCHEMA, CHANNEL):
+                yield from self._of_record(kind, view[begin:at], Place(chunk, begin), wanted)
 
-    def _message(self, channel: tuple[str, str], record: memoryview, place: Place) -> Message:
-        log_ns = MESSAGE_HEAD.unpack_from(record)[2]
-        return Message(*channel, log_ns, place, inflated(bytes(record[MESSAGE_HEAD.size :])))
+    def _of_record(
+        self, kind: int, record: memoryview, place: Place, wanted: Callable[[str], bool]
+    ) -> Iterator[Message]:
+        """The message, if it is one that is wanted; schemas and channels are learned."""
+        try:
+            if kind != MESSAGE:
+                self._learn(kind, record)
+                return
+            number, _, log_ns, _ = MESSAGE_HEAD.unpack_from(record)
+            channel = self._channels.get(number)
+            if channel is None or not wanted(channel[0]):
+                return
+            message = Message(*channel, log_ns, place, inflated(bytes(record[MESSAGE_HEAD.size :])))
+        except (struct.error, BagError) as error:
+            self._damaged(f"a record at byte {place.offset} cannot be read: {error}")
+            return
+        yield message
 
     def _learn(self, kind: int, record: memoryview) -> None:
         """Takes a schema or a channel."""
@@ -133,8 +139,12 @@ class McapFile:
             self._damaged(f"the chunk at byte {begin} is cut off")
             return b""
         *_, size, checksum = CHUNK_HEAD.unpack_from(record)
-        compression, at = _text(memoryview(record), CHUNK_HEAD.size)
-        (packed_size,) = struct.unpack_from("<Q", record, at)
+        try:
+            compression, at = _text(memoryview(record), CHUNK_HEAD.size)
+            (packed_size,) = struct.unpack_from("<Q", record, at)
+        except struct.error as error:
+            self._damaged(f"the chunk at byte {begin} cannot be read: {error}")
+            return b""
         packed = record[at + 8 : at + 8 + packed_size]
         content = self._unpacked(packed, compression, begin)
         if len(content) != size or (checksum and crc32(content) != checksum):
@@ -155,7 +165,8 @@ class McapFile:
         except (zstd_module().ZstdError, RuntimeError, ValueError, EOFError) as error:
             self._damaged(f"the chunk at byte {begin} cannot be unpacked: {error}")
             return b""
-        raise BagError(f"{self.path}: chunks are compressed as {compression!r}, expected zstd or lz4")
+        self._damaged(f"the chunk at byte {begin} is compressed as {compression!r}, expected zstd or lz4")
+        return b""
 
     def _bytes(self, at: int, length: int) -> bytes:
         self._file.seek(at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -27,7 +28,7 @@ def reader_of(msgtype: str, definitions: Mapping[str, Definition]) -> Callable[[
     def read(data: bytes) -> Any:
         try:
             return store.deserialize_cdr(data, msgtype)
-        except (SerdeError, ValueError, IndexError, KeyError) as error:
+        except (SerdeError, ValueError, LookupError, TypeError, OverflowError, struct.error) as error:
             raise BagError(f"a message of {msgtype} does not hold what its type promises: {error}") from error
 
     return read
@@ -51,7 +52,7 @@ def _store(msgtype: str, definition: Definition | None) -> Any:
             parts = [part.split("\n", 1)[1] for part in definition.text.split(IDL_RULER)[1:]] or [definition.text]
             types = {name: fields for part in parts for name, fields in get_types_from_idl(part).items()}
         store.register(types if whole else {**common.fielddefs, **types})
-    except TypesysError as error:
+    except (TypesysError, ValueError, LookupError) as error:
         raise BagError(f"the bag's definition of {msgtype} cannot be read: {error}") from error
     return store
 

@@ -25,13 +25,19 @@ class SqliteFile:
             if missing := {"topics", "messages"} - tables:
                 raise BagError(f"{path} is no bag: it has no table {' and '.join(sorted(missing))}")
             rows = self._file.execute("SELECT id, name, type FROM topics WHERE serialization_format = 'cdr'").fetchall()
-            self._topics: dict[int, tuple[str, str]] = {number: (topic, kind) for number, topic, kind in rows}
+            self._topics: dict[int, tuple[str, str]] = {
+                number: (topic, kind)
+                for number, topic, kind in rows
+                if isinstance(topic, str) and isinstance(kind, str)
+            }
             self.definitions: dict[str, Definition] = {}
             if "message_definitions" in tables:
                 told = self._file.execute(
                     "SELECT topic_type, encoding, encoded_message_definition FROM message_definitions"
                 )
-                self.definitions = {kind: Definition(encoding, text) for kind, encoding, text in told if text}
+                self.definitions = {
+                    kind: Definition(encoding, text) for kind, encoding, text in told if isinstance(text, str) and text
+                }
         except sqlite3.Error as error:
             raise BagError(f"{path} cannot be read as a bag: {error}") from error
         self.types = dict(self._topics.values())
@@ -47,11 +53,20 @@ class SqliteFile:
                 f"SELECT id, topic_id, timestamp, data FROM messages WHERE topic_id IN {those} ORDER BY id"
             )
             for place, number, log_ns, data in rows:
-                yield Message(*self._topics[number], log_ns, place, inflated(data))
+                try:
+                    message = Message(*self._topics[number], int(log_ns), place, inflated(bytes(data)))
+                except (BagError, TypeError, ValueError) as error:
+                    self.damage = self.damage or f"message {place} cannot be read: {error}"
+                    continue
+                yield message
         except sqlite3.Error as error:
             self.damage = f"what follows cannot be read: {error}"
 
     def read(self, places: Sequence[int]) -> Iterator[bytes]:
         for place in places:
-            ((data,),) = self._file.execute("SELECT data FROM messages WHERE id = ?", (place,))
-            yield inflated(data)
+            try:
+                row = self._file.execute("SELECT data FROM messages WHERE id = ?", (place,)).fetchone()
+                data = inflated(bytes(row[0])) if row else b""
+            except (sqlite3.Error, BagError):
+                data = b""  # of a damaged file; no message is that short
+            yield data

@@ -323,3 +323,35 @@ def test_records_of_other_peoples_own_are_passed_over(tmp_path):
     head = text.index(b"\x03", 30)
     (tmp_path / "run.mcap").write_bytes(text[:head] + mcap_record(0x90, b"mine") + text[head:])
     assert told(tmp_path) == meant(SAID)
+
+
+def test_a_packed_message_that_is_damaged_is_passed_over_and_told(tmp_path):
+    folder = LAYOUTS["mcap, messages packed, no metadata"](tmp_path / "run")
+    path = folder / "run.mcap"
+    whole = bytearray(path.read_bytes())
+    at = whole.index(b"\x28\xb5\x2f\xfd", len(whole) // 3)
+    whole[at + 4 : at + 12] = b"\xff" * 8
+    path.write_bytes(bytes(whole))
+    with opened(folder) as bag:
+        messages = list(bag.files[0].messages(lambda _: True))
+        assert len(SAID) - 1 <= len(messages) <= len(SAID)
+        assert bag.files[0].damage
+
+
+@pytest.mark.parametrize("name", ["mcap", "mcap without index, zstd", "sqlite3"])
+def test_files_that_are_damaged_anywhere_are_read_or_refused(tmp_path, name):
+    draws = np.random.default_rng(0)
+    folder = LAYOUTS[name](tmp_path / "run")
+    (path,) = (file for file in folder.iterdir() if file.suffix in (".mcap", ".db3"))
+    whole = path.read_bytes()
+    for _ in range(12):
+        spoilt = bytearray(whole)
+        begin = int(draws.integers(len(spoilt)))
+        spoilt[begin : begin + 200] = draws.bytes(len(spoilt[begin : begin + 200]))
+        path.write_bytes(bytes(spoilt))
+        try:
+            with opened(path) as bag:
+                messages = list(bag.files[0].messages(lambda _: True))
+                assert len(list(bag.files[0].read([message.place for message in messages]))) == len(messages)
+        except BagError as refusal:
+            assert path.name in str(refusal)
