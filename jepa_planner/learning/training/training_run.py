@@ -157,7 +157,7 @@ def _train_world_model(
     beside_encoder = shipped_predictor(encoder_config, "transformer")
     begin: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
     if recipe.init is not None:
-        kinds = {kind: shipped_predictor(encoder_config, kind) for kind in PREDICTOR_KINDS}
+        kinds = [shipped_predictor(encoder_config, kind) for kind in PREDICTOR_KINDS]
         torch.manual_seed(recipe.seed)
         start = warm_start(recipe.init, encoder_config, kinds)
         beside_encoder, begin = start.predictor_config, (start.encoder, start.predictor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,21 +30,22 @@ class WarmStart:
     fresh: tuple[str, ...]
 
 
-def warm_start(bundle: Path, encoder: EncoderConfig, predictors: dict[str, AnyPredictorConfig]) -> WarmStart:
-    """Weights of a bundle for an encoder, and for the predictor of its kind among those expected.
+def warm_start(bundle: Path, encoder: EncoderConfig, predictors: Sequence[AnyPredictorConfig]) -> WarmStart:
+    """Weights of a bundle for an encoder, and for the predictor of its kind among those expected, one of each kind.
 
     Convolutions and attention know nothing of how large pictures are; a camera that is new begins as one of those that
     were there. Raises ContractError where blocks or latents have other sizes.
     """
     old_encoder, old_predictor, given = load_bundle(bundle)
-    wanted = predictors.get(given.predictor.kind) if given.predictor is not None else None
+    old = given.predictor
+    wanted = next((config for config in predictors if old is not None and config.kind == old.kind), None)
     seen = replace(
         given.encoder, any_view=encoder.any_view, views=encoder.views, image_size=encoder.image_size
     ) if given.encoder.slots else given.encoder  # fmt: skip
-    if seen != encoder or wanted is None or replace(given.predictor, state_dim=wanted.state_dim) != wanted:
+    if seen != encoder or old is None or wanted is None or replace(old, state_dim=wanted.state_dim) != wanted:
         raise ContractError(
             f"{bundle} cannot be begun with: it holds {given.encoder} and {given.predictor}, expected {encoder} and "
-            f"{' or '.join(map(str, predictors.values()))}"
+            f"{' or '.join(map(str, predictors))}"
         )
     weights = dict(old_encoder.state_dict())
     if OF_VIEWS in weights:

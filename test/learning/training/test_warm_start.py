@@ -17,7 +17,7 @@ def weights_of(bundle: Path) -> dict[str, torch.Tensor]:
 
 
 def test_all_weights_are_taken_where_sizes_are_the_same(headless):
-    start = warm_start(headless, ENCODER, PREDICTORS)
+    start = warm_start(headless, ENCODER, list(PREDICTORS.values()))
     assert start.fresh == ()
     assert all(torch.equal(start.encoder[name], weight) for name, weight in weights_of(headless).items())
 
@@ -27,7 +27,7 @@ def test_all_weights_are_taken_where_sizes_are_the_same(headless):
 )
 def test_other_cameras_and_picture_sizes_begin_with_what_was_learned(headless, changes):
     config = replace(ENCODER, **changes)
-    start, old = warm_start(headless, config, PREDICTORS), weights_of(headless)
+    start, old = warm_start(headless, config, list(PREDICTORS.values())), weights_of(headless)
     encoder = VideoEncoder(config)
     encoder.load_state_dict(start.encoder)
     assert start.fresh == ()
@@ -39,13 +39,13 @@ def test_other_cameras_and_picture_sizes_begin_with_what_was_learned(headless, c
 
 
 def test_one_camera_of_two_is_an_encoder_without_cameras_to_tell_apart(headless):
-    start = warm_start(headless, replace(ENCODER, views=1), PREDICTORS)
+    start = warm_start(headless, replace(ENCODER, views=1), list(PREDICTORS.values()))
     assert OF_VIEWS not in start.encoder and start.fresh == ()
     VideoEncoder(replace(ENCODER, views=1)).load_state_dict(start.encoder)
 
 
 def test_of_an_arm_with_another_state_only_what_reads_it_begins_anew(headless):
-    predictors = {kind: replace(config, state_dim=7) for kind, config in PREDICTORS.items()}
+    predictors = [replace(config, state_dim=7) for config in PREDICTORS.values()]
     start = warm_start(headless, ENCODER, predictors)
     assert start.fresh and all("state" in name or "arm" in name for name in start.fresh)
     make_predictor(start.predictor_config).load_state_dict(start.predictor)
@@ -54,10 +54,10 @@ def test_of_an_arm_with_another_state_only_what_reads_it_begins_anew(headless):
 @pytest.mark.parametrize("changes", [{"width": 36}, {"slots": 5}, {"slot_channels": 4}])
 def test_encoders_of_other_blocks_or_latents_are_refused(headless, changes):
     with pytest.raises(ContractError, match=r"cannot be begun with: it holds EncoderConfig.*, expected"):
-        warm_start(headless, replace(ENCODER, **changes), PREDICTORS)
+        warm_start(headless, replace(ENCODER, **changes), list(PREDICTORS.values()))
 
 
 def test_a_predictor_of_other_blocks_is_refused(headless):
     kind = load_bundle(headless)[2].predictor.kind
     with pytest.raises(ContractError, match="cannot be begun with"):
-        warm_start(headless, ENCODER, {kind: replace(PREDICTORS[kind], width=48)})
+        warm_start(headless, ENCODER, [replace(PREDICTORS[kind], width=48)])
