@@ -60,7 +60,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _reference(bundle: Path) -> Reference:
     from jepa_planner.learning.data.inspection.inspection import Reference
-    from jepa_planner.model.bundle import load_latent_statistics
+    from jepa_planner.model.bundle import load_latent_statistics, model_folder
     from jepa_planner.model.world_model import WorldModel
 
-    return Reference(WorldModel.load(bundle), load_latent_statistics(bundle))
+    folder = model_folder(str(bundle))
+    return Reference(WorldModel.load(folder), load_latent_statistics(folder))
