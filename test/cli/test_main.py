@@ -170,6 +170,7 @@ CALLS = {
         *("--state", "0.5", "0", "0.2", "3.14", "0", "0", "0", "0", "--out", "OUT"),
     ],
     "check plan": ["--bag", "x", "--image-topic", "t", "--at", "0", "--goal-at", "1"],
+    "data check": ["/nowhere"],
     "data from-bag": ["x", "--recording", "PICTURE", "--out", "OUT"],
     "record": ["--out", "OUT"],
     "robot": ["/nowhere.urdf"],

@@ -17,6 +17,8 @@ SHARE_WITHIN = 0.999
 """Of the actions that move a channel, so many lie within its bound: a single slip does not widen it."""
 STILL = (5e-4,) * 3 + (5e-3,) * 3 + (0.02,)
 """A channel whose actions (m, rad, closure) are all smaller is never moved: joints are measured with noise."""
+PART_OF_A_STROKE, FULL_SHARE = 0.1, 0.85
+"""A gripper acts where it is told to change by more; so large a share of all strokes are full, or they are not."""
 SPREAD = 2.0 / 3.0
 """First candidates spread over so much of a bound, for axes that had none."""
 
@@ -36,6 +38,16 @@ def action_max(actions: np.ndarray) -> tuple[float, ...]:
 def action_scale(bounds: Sequence[float]) -> Tensor:
     """Typical actions [A], by which a new predictor divides what it is given: half of the bounds."""
     return tensor([bound / 2 if bound else 1.0 for bound in bounds])
+
+
+def strokes_are_full(states: np.ndarray, actions: np.ndarray) -> bool:
+    """Whether a gripper was only ever opened or closed wholly, in states [E, T+1, S] and actions [E, T, A]: of others
+    nothing was learned.
+    """
+    before, after = states[:, :-1, GRIPPER], states[:, 1:, GRIPPER]
+    acts = np.abs(actions[..., GRIPPER]) > PART_OF_A_STROKE
+    full = np.abs(after - before) > 1.0 - PART_OF_A_STROKE
+    return bool(acts.any() and full[acts].mean() >= FULL_SHARE)
 
 
 def planned_within(settings: PlannerSettings, before: Sequence[float], bounds: Sequence[float]) -> PlannerSettings:

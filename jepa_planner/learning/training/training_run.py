@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jepa_planner.core.arm_layout import GRIPPER
 from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.data.episode_checks import check_episodes, check_length, heed
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes, shard_paths
 from jepa_planner.learning.data.reference_checks import check_in_distribution, frames_of
 from jepa_planner.learning.data.shown_work import folders_that_show_work, work_shown
-from jepa_planner.learning.training.action_bounds import action_max, action_scale
+from jepa_planner.learning.training.action_bounds import action_max, action_scale, strokes_are_full
 from jepa_planner.learning.training.add_latent_statistics import latent_statistics_noted
 from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals
 from jepa_planner.learning.training.add_verdict import NothingMoved, VerdictRun, add_verdict
@@ -219,6 +220,8 @@ def _train_world_model(
     _write_report(run_folder, report)
     described = contract(encoder, predictor, episodes, recipe, shown)
     planner_settings = new_planner_settings(described, latents)
+    if described.action.max_abs[GRIPPER] >= 1.0 and strokes_are_full(episodes.states, episodes.actions):
+        planner_settings = replace(planner_settings, gripper_full_strokes=True)
     if decoder is not None:
         planner_settings = planned_in_pixels(planner_settings, described, episodes)
     else:

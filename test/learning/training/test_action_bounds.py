@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from jepa_planner.learning.data.episodes import EpisodeError
-from jepa_planner.learning.training.action_bounds import action_max, action_scale, as_far, planned_within
+from jepa_planner.learning.training.action_bounds import (
+    action_max,
+    action_scale,
+    as_far,
+    planned_within,
+    strokes_are_full,
+)
 from jepa_planner.learning.training.recipe import SHIPPED_PLANNING, TUNED_FOR
 
 
@@ -21,6 +27,18 @@ def test_what_joints_are_measured_to_turn_by_noise_is_no_motion_to_plan():
     actions = np.zeros((4, 5, 7), np.float32)
     actions[..., 0], actions[..., 3:6], actions[..., 6] = 0.05, 0.002, 0.01
     assert action_max(actions) == (0.05, 0, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("partly", "full"), [(0, True), (1, True), (4, False)])
+def test_a_gripper_that_was_only_ever_opened_and_closed_wholly_is_planned_so(partly, full):
+    actions, states = np.zeros((8, 3, 7), np.float32), np.zeros((8, 4, 8), np.float32)
+    actions[:, 1, 6], states[:, 2:, 6] = 1.0, 1.0
+    actions[:partly, 1, 6], states[:partly, 2:, 6] = 0.4, 0.4
+    assert strokes_are_full(states, actions) == full
+
+
+def test_a_gripper_that_never_acts_has_no_strokes():
+    assert not strokes_are_full(np.zeros((2, 4, 8)), np.zeros((2, 3, 7)))
 
 
 def test_a_single_slip_does_not_widen_a_bound():
