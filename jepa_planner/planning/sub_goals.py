@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from jepa_planner.core.arm_layout import GRIPPER, XYZ, YAW
-from jepa_planner.core.poses import state_difference
+from jepa_planner.core.poses import short_way
 from jepa_planner.core.ranges import Count, CountOrZero, NotNegative, check_ranges
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class SubGoal:
         """
         ahead = actions.cumsum(dim=1)
         tcp = tcp_off_m2(state, actions, self.state[XYZ])
-        yaw = YAW_M * (state_difference(state, self.state)[YAW] + ahead[..., YAW])
+        yaw = YAW_M * short_way(state[YAW] + ahead[..., YAW] - self.state[YAW])
         gripper = GRIPPER_M * ((state[GRIPPER] + ahead[..., GRIPPER]).clamp(0.0, 1.0) - self.state[GRIPPER])
         return self.arm_weight * (tcp + yaw.square() + gripper.square()).sum(dim=1)
 
