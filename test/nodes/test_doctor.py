@@ -119,7 +119,7 @@ def joint_states_elsewhere(rig) -> None:
 FAULTS = [
     (with_a_prefix, "joints", "they all begin with fr3_joint where the description says panda_joint"),
     (in_degrees, "joints", "in degrees? -> the driver must publish radians"),
-    (one_camera_behind, "pairs", "stamps differ by 0.050 s, sync_tolerance_s is 0.03"),
+    (one_camera_behind, "pairs", " s, sync_tolerance_s is 0.03 -> trigger the cameras together"),
     (in_depths, "front/image_raw", "image encoding is '32FC1', expected one of rgb8"),
     (of_two_shapes, "views", "they are 32 x 32 and 64 x 64 pixels"),
     (gripper_in_millimetres, "gripper", "at 40; gripper_open is 0.04, gripper_closed 0"),
