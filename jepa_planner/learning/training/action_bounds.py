@@ -13,6 +13,8 @@ from jepa_planner.core.arm_layout import GRIPPER, XYZ
 from jepa_planner.learning.data.episodes import EpisodeError
 from jepa_planner.planning.planner_settings import PlannerSettings
 
+SLIPS_SHARE = 0.005
+"""A channel that moves in no more of the actions is never moved on purpose."""
 SHARE_WITHIN = 0.999
 """Of the actions that move a channel, so many lie within its bound: a single slip does not widen it."""
 STILL = (5e-4,) * 3 + (5e-3,) * 3 + (0.02,)
@@ -80,4 +82,6 @@ def as_far(steps: int, before: Sequence[float], bounds: Sequence[float]) -> int:
 
 def _bound(sizes: np.ndarray, still: float) -> float:
     moved = sizes[sizes > still]
-    return float(f"{np.quantile(moved, SHARE_WITHIN, method='higher'):.3g}") if len(moved) else 0.0
+    if len(moved) <= SLIPS_SHARE * len(sizes):
+        return 0.0
+    return float(f"{np.quantile(moved, SHARE_WITHIN, method='higher'):.3g}")

@@ -27,6 +27,9 @@ def test_what_joints_are_measured_to_turn_by_noise_is_no_motion_to_plan():
     actions = np.zeros((4, 5, 7), np.float32)
     actions[..., 0], actions[..., 3:6], actions[..., 6] = 0.05, 0.002, 0.01
     assert action_max(actions) == (0.05, 0, 0, 0, 0, 0, 0)
+    many = np.tile(actions, (20, 1, 1))
+    many[3, 2, 4] = 0.03  # bumped into the table
+    assert action_max(many) == (0.05, 0, 0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(("partly", "full"), [(0, True), (1, True), (4, False)])
