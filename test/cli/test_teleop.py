@@ -22,6 +22,7 @@ def robot(ros):
 def test_keys_move_the_arm_and_the_end_of_the_program_leaves_it_at_rest(robot):
     with Terminal("teleop", "--namespace", "at_keys") as terminal:
         terminal.until(r"x 0\.\d+ .* holding")
+        assert wait_until(lambda: robot.arm_states, TIMEOUT_S)
         begins_m = robot.arm_states[-1].pose.position.z
         terminal.type("r")
         assert wait_until(lambda: robot.arm_states[-1].pose.position.z > begins_m + 0.009, TIMEOUT_S)
