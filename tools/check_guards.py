@@ -17,7 +17,7 @@ import yaml
 
 SOURCE = Path(__file__).resolve().parent.parent
 LIST = SOURCE / "test" / "guards.yaml"
-COPIED = ("jepa_planner", "sim", "studies", "test", "config", "pyproject.toml", "launch", "tools")
+COPIED = ("jepa_planner", "sim", "studies", "test", "config", "pyproject.toml", "launch", "tools", "msg", "examples")
 PASSED, FAILED = 0, 1
 """Exit statuses of pytest; others are mistakes in the list."""
 
