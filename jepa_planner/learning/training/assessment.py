@@ -48,7 +48,7 @@ def _foreseen_tcp(report: Report) -> float:
 SHOW_MORE = "record more episodes in which things are taken, carried and put down all over the workspace"
 SEE = "see that the workspace fills the pictures and things are at least 5 pixels wide, and train the encoder longer"
 MEASURES = (
-    Measure("data", "things taken or pushed", lambda r: r["work"]["contacts"], 1900, 150, True, SHOW_MORE),
+    Measure("data", "things taken or pushed", lambda r: r["work"]["contacts"], 4935, 150, True, SHOW_MORE),
     Measure(
         "encoder", "effective rank of latents", lambda r: r["collapse"]["effective_rank"], 23.4, 8.0, True,
         "record more that differs: places, heights, the gripper open and closed",
@@ -59,13 +59,13 @@ MEASURES = (
         "encoder", "fingers read from latents, off by cm of 8", lambda r: r["readouts"]["gripper_width"]["mlp_median"],
         0.09, 0.8, False, "let the gripper act more often, in view of a camera",
     ),
-    Measure("predictor", "imagined beside copied, things move", _ratio("object_moves"), 0.04, 0.35, False, SHOW_MORE),
+    Measure("predictor", "imagined beside copied, things move", _ratio("object_moves"), 0.038, 0.35, False, SHOW_MORE),
     Measure(
-        "predictor", "imagined beside copied, only the arm moves", _ratio("arm_only"), 0.03, 0.3, False,
+        "predictor", "imagined beside copied, only the arm moves", _ratio("arm_only"), 0.032, 0.3, False,
         "see `jepa-planner data check` on delays between camera and arm, and train longer",
     ),
     Measure(
-        "sub-goals", "next moment's tcp, beside that now", _foreseen_tcp, 0.2, 0.55, False,
+        "sub-goals", "next moment's tcp, beside that now", _foreseen_tcp, 0.2, 0.4, False,
         "record one way of doing things, without pauses and detours",
     ),
     Measure(
@@ -76,9 +76,11 @@ MEASURES = (
         "verdict", "called done beyond 5 cm", lambda r: r["verdict"]["called_done"]["beyond"], 0.001, 0.05, False,
         SHOW_MORE,
     ),
-    Measure("verdict", "displacement off by cm", lambda r: r["verdict"]["off_error_cm"], 0.5, 1.5, False, SEE),
+    Measure("verdict", "displacement off by cm", lambda r: r["verdict"]["off_error_cm"], 0.47, 1.5, False, SEE),
 )  # fmt: skip
-"""Limits stand between models that work, the shipped ones, and such as were left half trained or given few episodes."""
+"""That of the sub-goals stands between models that pick and place (at most 0.28) and such as do not (0.47 and more, see
+docs/reports/2026-11-30-recordings.md). The others are guesses, on the side of models that work.
+"""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _conclusion(judgements: list[Judgement]) -> list[str]:
     if not short:
         return [
             *lines,
-            "What was learned is worth as much as in models that work. Try it: jepa-planner check landscape.",
+            "No part is short of what models have that work: try jepa-planner check landscape.",
         ]
     parts = ", ".join(dict.fromkeys(measure.part for measure in short))
     lines.append(f"This bundle will hardly work yet. Short: {parts}.")
