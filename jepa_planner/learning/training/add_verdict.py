@@ -27,7 +27,12 @@ from jepa_planner.learning.training.verdict_calibration import (
     met_temperature,
     verdict_report,
 )
-from jepa_planner.learning.training.verdict_training import PairSampler, VerdictTraining, train_verdict_head
+from jepa_planner.learning.training.verdict_training import (
+    NothingMoved,
+    PairSampler,
+    VerdictTraining,
+    train_verdict_head,
+)
 from jepa_planner.learning.training.windows import split, state_scaling
 from jepa_planner.model.bundle import add_verdict_head, load_verdict_head
 from jepa_planner.model.bundle_files import ENCODER_FILE, VERDICT_FILE
@@ -73,10 +78,6 @@ class VerdictRun:
     """
     checked: bool = False
     """Whether what is wrong with episodes was said before, so that it need not be again."""
-
-
-class NothingMoved(ValueError):
-    """Demonstrations in which the hand moves nothing, from which no verdict can be learned."""
 
 
 @torch.random.fork_rng(devices=[])

@@ -18,11 +18,11 @@ from jepa_planner.core.strict_fields import to_plain
 from jepa_planner.learning.data.episode_checks import check_episodes, check_length, heed
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes, shard_paths
 from jepa_planner.learning.data.reference_checks import check_in_distribution, frames_of
-from jepa_planner.learning.data.shown_work import folders_that_show_work, work_shown
+from jepa_planner.learning.data.shown_work import folders_that_show_work, share_at_work, work_shown
 from jepa_planner.learning.training.action_bounds import action_max, action_scale, strokes_are_full
 from jepa_planner.learning.training.add_latent_statistics import latent_statistics_noted
 from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals
-from jepa_planner.learning.training.add_verdict import NothingMoved, VerdictRun, add_verdict
+from jepa_planner.learning.training.add_verdict import VerdictRun, add_verdict
 from jepa_planner.learning.training.collapse import measure_collapse
 from jepa_planner.learning.training.distributed import join_group, leave_group, own_device, rank, size
 from jepa_planner.learning.training.encoder_training import (
@@ -49,6 +49,7 @@ from jepa_planner.learning.training.recipe import (
 from jepa_planner.learning.training.run_folder import check_same_run, content_hash, write_whole
 from jepa_planner.learning.training.settled_band import settled_band
 from jepa_planner.learning.training.shortcomings import notes_on_training
+from jepa_planner.learning.training.verdict_training import NothingMoved
 from jepa_planner.learning.training.warm_start import warm_start
 from jepa_planner.learning.training.windows import split, state_scaling
 from jepa_planner.model.bundle import load_contract, load_latent_statistics, save_bundle
@@ -90,6 +91,13 @@ def run(
         heed(check_episodes(read_episodes(demonstrations)), recipe.trust_data)  # not only after hours
     else:
         demonstrations = folders_that_show_work([data] if isinstance(data, Path) else data, recipe.episodes)
+    if (recipe.keypoints or recipe.keypoints_of) and not any(
+        share_at_work(read_episodes(folder, recipe.episodes)) for folder in demonstrations
+    ):
+        raise EpisodeError(
+            "keypoints are learned from episodes in which the hand takes or pushes something, and none of these show "
+            "that: record such, or leave out --keypoints and --keypoints-of"
+        )
     join_group(recipe.device)
     started = Run("train", to_plain(recipe))
     recipe = replace(recipe, name=recipe.name or bundle.resolve().name)

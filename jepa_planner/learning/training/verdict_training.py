@@ -37,6 +37,10 @@ HANDS = 9
 """Ways in which the hand may stand at present and in the goal."""
 
 
+class NothingMoved(ValueError):
+    """Demonstrations in which it is not known of anything that the hand moved it: no verdict can be learned of them."""
+
+
 @dataclass(frozen=True)
 class VerdictTraining:
     """Settings of the head's training and of its calibration."""
@@ -108,7 +112,7 @@ class _Frames(NamedTuple):
 class PairSampler:
     """Draws pairs evenly from the classes between edges_m, and within each rare ways of the hand more than their share.
 
-    Of consecutive demonstrations, by number, and of episodes with a thing out of reach; raises ValueError where the
+    Of consecutive demonstrations, by number, and of episodes with a thing out of reach; raises NothingMoved where the
     former hold no pairs.
     """
 
@@ -127,7 +131,7 @@ class PairSampler:
         self.settings, self._seed = settings, seed
         self.pairs = pairs = frame_pairs(data.arm_states[first:last], data.thresholds.tracks)
         if not len(pairs.now):
-            raise ValueError(
+            raise NothingMoved(
                 f"of no two frames of {len(episode_indices)} demonstrations is it known how far things went between"
             )
         kinds = np.searchsorted(edges_m, pairs.off_m) * HANDS + 3 * pairs.hand + pairs.goal_hand

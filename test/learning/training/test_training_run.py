@@ -304,6 +304,12 @@ def test_data_that_show_work_teach_sub_goals_and_verdict_too_unless_they_were_co
     assert "sub_goals" not in training_run.run(*paths, settings)
 
 
+def test_keypoints_without_any_work_to_learn_them_from_are_refused_before_anything_is_trained(tmp_path):
+    with pytest.raises(EpisodeError, match=r"none of these show that.*leave out --keypoints"):
+        run(tmp_path, settings=replace(SHORT, keypoints=True))
+    assert not (tmp_path / "run").exists()
+
+
 def test_demonstrations_that_are_not_there_are_missed_at_once_and_not_after_hours(tmp_path):
     write_shard(tmp_path / "data" / "episodes-000000.h5", SOME)
     paths = [tmp_path / name for name in ("data", "bundle", "run")]
