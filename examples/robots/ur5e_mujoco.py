@@ -168,9 +168,14 @@ class Driver(Node):
             return np.array([*points, self.cell.tool_pose()[0]])
 
     def _on_timer(self) -> None:
-        """Cycles that are due; after a long pause those that were missed are left out."""
+        """Cycles that are due; after a long pause those that were missed are left out.
+
+        A clock of its own stands still until the cameras have drawn, so that a busy machine loses no picture.
+        """
         self._due_s = max(self._due_s, time.monotonic() - 0.1)
         while self._due_s <= time.monotonic():
+            if self._clock_out is not None and self.film is not None and self.film.is_behind(self.now_s()):
+                return
             self._due_s += CYCLE_S / self._speed
             with self.lock:
                 self._cycle()
@@ -297,6 +302,7 @@ class Film:
     def __init__(self, driver: Driver, rate_hz: float) -> None:
         self._driver, self._period_s, self._next_s = driver, 1.0 / rate_hz, 0.0
         self._exposed: tuple[float, np.ndarray] | None = None
+        self._draws = False
         self._woken = threading.Condition()
         reliable = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
         self._images = {
@@ -305,6 +311,11 @@ class Film:
             )
             for view in VIEWS
         }
+
+    def is_behind(self, now_s: float) -> bool:
+        """Whether pictures are due while those before are still being drawn."""
+        with self._woken:
+            return now_s >= self._next_s and (self._draws or self._exposed is not None)
 
     def expose(self, now_s: float) -> None:
         """Called in each cycle; what the cameras did not come to is left out."""
@@ -322,11 +333,14 @@ class Film:
                 if self._exposed is None:
                     self._woken.wait(0.1)
                 exposed, self._exposed = self._exposed, None
+                self._draws = exposed is not None
             if exposed is not None:
                 stamp = self._driver.stamp(exposed[0])
                 cell.show(exposed[1])
                 for view in VIEWS:
                     self._publish(view.name, cell.picture(view.name, WIDTH_PX, HEIGHT_PX), stamp)
+                with self._woken:
+                    self._draws = False
         cell.close()
 
     def _publish(self, view: str, picture: np.ndarray, stamp: Time) -> None:

@@ -30,8 +30,9 @@ NEAR_REGION_M = 0.02
 class Operator(Node):
     """Sees, commands, and presses keys."""
 
-    def __init__(self, seed: int, recorder: str) -> None:
+    def __init__(self, seed: int, recorder: str, push_share: float = 0.0) -> None:
         super().__init__("operator")
+        self._push_share = push_share
         self._rng = np.random.default_rng(seed)
         self._seen: dict[str, np.ndarray] = {}
         for name in ("tool", "cube"):
@@ -46,6 +47,9 @@ class Operator(Node):
     def work(self, seconds: float, piece_s: float) -> None:
         """Pieces of work for so long, by the robot's clock."""
         self._until(lambda: len(self._seen) == 2 and self._now_s() > 0.0)  # a clock may not have come yet
+        self._is_recorded = all(client.wait_for_service(3.0) for client in self._keys.values())
+        if not self._is_recorded:
+            print("no recorder answers: nothing is recorded", flush=True)
         end_s, pieces = self._now_s() + seconds, 0
         while self._now_s() < end_s:
             cube_m = self._seen["cube"]
@@ -61,7 +65,7 @@ class Operator(Node):
             print(f"{pieces} pieces of work, {left_min:.1f} minutes left", flush=True)
 
     def _piece(self, seconds: float) -> None:
-        operator = Teleoperator(lambda: (self._seen["tool"], self._seen["cube"]), self._rng)
+        operator = Teleoperator(lambda: (self._seen["tool"], self._seen["cube"]), self._rng, self._push_share)
         due_s = self._now_s()
         for wish in islice(operator.work(), round(seconds / PERIOD_S)):
             twist = TwistStamped()
@@ -76,7 +80,7 @@ class Operator(Node):
         self._wait(0.5)
 
     def _key(self, key: str) -> None:
-        if self._keys[key].service_is_ready():
+        if self._is_recorded:
             answer = self._call(self._keys[key])
             if not answer.success:
                 raise SystemExit(f"{key}: {answer.message}")
@@ -111,12 +115,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--piece-s", type=float, default=12.0, help="how long an episode is")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--push-share", type=float, default=0.0, help="of the work that is pushing the cube")
     parser.add_argument("--recorder", default="/record_node")
     parser.add_argument("--sim-time", action="store_true", help="go by /clock, as of a robot with --speed")
     given = parser.parse_args()
     rclpy.init()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    operator = Operator(given.seed, given.recorder)
+    operator = Operator(given.seed, given.recorder, given.push_share)
     operator.set_parameters([Parameter("use_sim_time", value=given.sim_time)])
     try:
         operator.work(60.0 * given.minutes, given.piece_s)

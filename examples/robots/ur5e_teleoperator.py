@@ -1,4 +1,4 @@
-"""What a person with a joystick does in the cell: takes the cube and puts it elsewhere, pushes it, misses, mends it.
+"""What a person with a joystick does in the cell: takes the cube and puts it elsewhere, misses, mends it, and may push it.
 
 A scripted stand-in: it sees where tool and cube are, as a person does, and says only how fast the tool is to move and
 how far the gripper is to close. It imports nothing of the planner.
@@ -20,6 +20,8 @@ CARRY_M = (0.08, 0.2)
 PUSH_M = 0.025
 STANDOFF_M = 0.065
 OPEN, CLOSED = 0.0, 1.0
+SHARES = {"place": 0.44, "near": 0.27, "reach": 0.07, "lift": 0.10, "wander": 0.12}
+"""Of pieces of work that are no pushes."""
 Sight = Callable[[], tuple[np.ndarray, np.ndarray]]
 """Tells where tool [3] and cube [3] are."""
 
@@ -35,8 +37,8 @@ class Wish:
 class Teleoperator:
     """Yields wishes without end; the caller carries out each before it asks for the next."""
 
-    def __init__(self, see: Sight, rng: np.random.Generator) -> None:
-        self._see, self._rng = see, rng
+    def __init__(self, see: Sight, rng: np.random.Generator, push_share: float = 0.0) -> None:
+        self._see, self._rng, self._push_share = see, rng, push_share
         self._closure = OPEN
         self._calm = float(rng.choice((0.0, 0.01, 0.025)))
         self._hurry = float(rng.uniform(0.6, 1.0))
@@ -45,8 +47,9 @@ class Teleoperator:
         """One thing after the other; the first may be named: place, near, push, reach, lift or wander."""
         doing = first
         while True:
-            names = ("place", "near", "push", "reach", "lift", "wander")
-            doing = doing or str(self._rng.choice(names, p=(0.36, 0.22, 0.18, 0.06, 0.08, 0.10)))
+            if doing is None and self._rng.random() < self._push_share:
+                doing = "push"
+            doing = doing or str(self._rng.choice(tuple(SHARES), p=tuple(SHARES.values())))
             yield from getattr(self, f"_{doing}")()
             doing = None
 
