@@ -207,4 +207,4 @@ def test_five_joints_that_would_turn_the_tool_out_of_its_bounds_do_not_go_there(
     yaw_rad = rpy_from_rotation(rotation)[2]
     stream = streamed(arm, tilted, workspace_yaw_rad=(yaw_rad - 0.002, yaw_rad + 0.002))
     with pytest.raises(UnreachableError, match=r"rad beyond workspace_yaw_rad: widen it"):
-        stream.follow(start + [0.0, 0.06, 0.0], rotation, 0.0)
+        stream.follow(start + np.array([0.0, 0.06, 0.0]), rotation, 0.0)
