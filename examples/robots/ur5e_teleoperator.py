@@ -1,4 +1,4 @@
-"""What a person with a joystick does in the cell: takes the cube and puts it elsewhere, misses, mends it, and may push it.
+"""What a person with a joystick does in the cell: takes the cube, puts it elsewhere, misses, mends it, may push it.
 
 A scripted stand-in: it sees where tool and cube are, as a person does, and says only how fast the tool is to move and
 how far the gripper is to close. It imports nothing of the planner.

@@ -195,9 +195,9 @@ def _head(contract: Contract, init: Path, settings: VerdictRun) -> VerdictHead:
         return present(load_verdict_head(init), init).train().requires_grad_(True)
     head = VerdictHead(config)
     if settings.keypoints_of is not None:
-        head.scene.load_state_dict(keypoints_of(settings.keypoints_of, scene).scene.state_dict())
+        head.scene.begin_with(keypoints_of(settings.keypoints_of, scene).scene)
     elif settings.keypoints and contract.sub_goals is not None and contract.sub_goals.head.scene == scene:
-        head.scene.load_state_dict(keypoints_of(init, scene).scene.state_dict())
+        head.scene.begin_with(keypoints_of(init, scene).scene)
     return head
 
 
