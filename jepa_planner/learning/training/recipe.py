@@ -32,6 +32,7 @@ from jepa_planner.model.predictors import AnyPredictorConfig
 from jepa_planner.model.preprocess import preprocess
 from jepa_planner.planning.energy import PIXELS
 from jepa_planner.planning.planner_settings import EnergySettings, PlannerSettings
+from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.planning.solvers.cem import CemSettings
 from jepa_planner.planning.solvers.mppi import MppiSettings
 
@@ -45,7 +46,7 @@ SHIPPED_PLANNING = PlannerSettings(
         horizon=3, samples=128, iterations=3, elites=16, answer="best", noise_correlation=0.8, use_warm_start=True,
         mean_as_candidate=True, kept_elites=4, seeded_candidates=("noop", "open", "close"),
     ),
-    solver="mppi", mppi=MppiSettings(horizon=2, samples=32, iterations=6),
+    solver="mppi", mppi=MppiSettings(horizon=2, samples=32, iterations=6), progress=ProgressSettings(patience=18),
 )  # fmt: skip
 """Settings of the search that did best on scenes kept for tuning (seeds from 1,500,000 on)."""
 ITERATIONS, GOING_ON = 2200, 700
