@@ -34,7 +34,7 @@ from jepa_planner.planning.planner_settings import PlannerSettings
 
 HEADROOM = 1.15
 """Limits are so many times the largest value in held-out episodes."""
-LEAST_SURPRISE = 0.25
+LEAST_SURPRISE = 0.5
 """Share of the energy of unrelated frames that an outcome must be off by to be a surprise. Few episodes of a calm hand
 show no error as large as a search makes that goes where no hand went.
 """

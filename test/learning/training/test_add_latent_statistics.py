@@ -52,7 +52,7 @@ def test_limits_are_a_little_above_what_the_end_of_the_last_folder_shows(tmp_pat
     assert (run["stage"], [each["episodes"] for each in run["episodes"]["data"]]) == ("out_of_distribution", [12, 12])
 
 
-@pytest.mark.parametrize(("largest", "limit"), [(0.01, 0.25), (0.8, 0.8 * HEADROOM)], ids=["calm", "wild"])
+@pytest.mark.parametrize(("largest", "limit"), [(0.01, 0.5), (3.0, 3.0 * HEADROOM)], ids=["calm", "wild"])
 def test_few_calm_episodes_do_not_make_each_outcome_a_surprise(largest, limit, tmp_path, data, monkeypatch):
     monkeypatch.setattr(stage, "surprises", lambda *_: torch.full((1, 6), largest))
     folder = bundle(tmp_path / "bundle")
