@@ -143,7 +143,7 @@ def test_the_same_picture_twice_needs_no_plan(folder, capsys):
         (["--frames", "frames.npz"], "leave out --image, --goal, --state"),
         (["--bag", "bag"], "leave out --image, --goal"),
         (["--at", "1.0"], "without --bag: leave out --at"),
-        (["--from", "0", "--to", "3"], "without --frames: leave out --from, --to"),
+        (["--from", "0", "--to", "3"], "without --frames or --episodes: leave out --from, --to"),
         (["--goal", "nowhere.png"], "cannot read the picture"),
         (["--state", "0.5", "0.1"], "state.channels: 2 given; this model needs 7: x_m"),
         (["--state", "a"], "invalid float value: 'a'"),
@@ -178,4 +178,4 @@ def test_a_grid_that_makes_no_sense_is_refused_in_words(more, says, folder, tmp_
 def test_what_is_missing_is_named(folder, capsys):
     model = ["--model", str(folder / "tiny")]
     said = refusal(capsys, "check", "plan", *model, "--image", str(folder / "a.png"))
-    assert "--goal, --state missing; or give --frames or --bag" in said
+    assert "--goal, --state missing; or give --frames, --episodes or --bag" in said
