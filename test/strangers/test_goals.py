@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-import studies.ur5e  # noqa: F401  (finds the cell)
 from studies.ur5e_goals.tasks import TASKS, draw
 
 CUBE_M = 0.045
