@@ -17,6 +17,7 @@ from jepa_planner.learning.training.add_latent_statistics import HEADROOM, add_l
 from jepa_planner.learning.training.recipe import Recipe, contract
 from jepa_planner.model.bundle import load_contract, load_latent_statistics, save_bundle
 from jepa_planner.model.encoder import VideoEncoder
+from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.model.world_model import WorldModel
 
 SOME, OTHERS = episodes(count=12, steps=6), episodes(count=12, steps=6, seed=1)
@@ -49,6 +50,18 @@ def test_limits_are_a_little_above_what_the_end_of_the_last_folder_shows(tmp_pat
     assert spec.latent_distance == pytest.approx(HEADROOM * float(distance.max()), 0.01)
     (run,) = read_yaml((folder / "manifest.yaml").read_text())["runs"]
     assert (run["stage"], [each["episodes"] for each in run["episodes"]["data"]]) == ("out_of_distribution", [12, 12])
+
+
+@pytest.mark.parametrize("largest", [0.001, 3.0], ids=["calm", "wild"])
+def test_few_calm_episodes_make_no_limits_at_which_all_else_is_out_of_distribution(
+    largest, tmp_path, data, monkeypatch
+):
+    monkeypatch.setattr(stage, "surprises", lambda *_: torch.full((1, 6), largest))
+    monkeypatch.setattr(LatentStatistics, "arm_error_m", lambda *_: torch.full((1, 7), largest))
+    folder = bundle(tmp_path / "bundle")
+    scale, spec = small_planner().energy.scale, add_latent_statistics(data, folder)
+    assert spec.surprise == pytest.approx(max(0.5 * scale, HEADROOM * largest))
+    assert spec.arm_error_m == pytest.approx(max(0.05, HEADROOM * largest))
 
 
 def test_an_encoder_for_any_view_sees_some_episodes_by_one_as_in_training(tmp_path, monkeypatch):
