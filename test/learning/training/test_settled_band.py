@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_planner import small_planner
 from tiny_training import episodes
 
 from jepa_planner.learning.data.episodes import Episodes
@@ -72,3 +73,13 @@ def test_a_band_says_how_often_it_is_right_and_wrong():
     assert said == (
         "settled at energy 0.015: 95.0 % of 918 pairs of moments that are alike lie within, 0.04 % of 30412 others do"
     )
+
+
+def test_pictures_on_the_way_are_reached_within_the_band_and_never_less_closely_asked_for_than_before():
+    settings = small_planner()
+    wide, narrow, unknown = (
+        SettledBand(energy, 30, 30).noted_in(settings)
+        for energy in (2.0 * settings.reached_energy, 0.5 * settings.reached_energy, None)
+    )
+    assert wide.reached_energy == wide.progress.settled_energy == 2.0 * settings.reached_energy
+    assert narrow.reached_energy == unknown.reached_energy == settings.reached_energy
