@@ -227,6 +227,7 @@ def test_a_topic_that_carries_another_kind_of_message_is_named_with_what_was_exp
     camera = Node("camera", namespace=rig.namespace, context=another)
     for view in VIEWS:
         camera.create_publisher(CompressedImage, f"cell/{view}", qos.STREAM)
+    rig.until(lambda: all(rig.robot.count_publishers(f"cell/{view}") for view in VIEWS))
     result = rig.result(rig.send_goals(ENDLESS))
     camera.destroy_node()
     rclpy.shutdown(context=another)
