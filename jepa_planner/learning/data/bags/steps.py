@@ -1,7 +1,9 @@
 """The steps of an episode: at a regular grid, where pictures and arm are known, without gaps, jumps and long pauses.
 
 At each step stands, of each view, the last picture that was taken before it or just then, never after, if it is no
-older than the bound; and the arm's state at the stamp of the oldest of them. The grid begins anew after each gap.
+older than the bound; and the arm's state at the stamp of the oldest of them. The grid begins anew after each gap, a
+little after a picture: where the step is a multiple of the camera's period, stamps that tremble would else give now a
+picture just taken, now the one before.
 """
 
 from __future__ import annotations
@@ -109,7 +111,8 @@ def _without_gaps(tracks: Tracks, episode: MarkedEpisode, recording: Recording, 
             cuts.append(Cut("early end" if is_last and kind == "gap" else kind, at_ns, start_ns, why))
         if is_last:
             return
-        steps_ns = np.arange(start_ns, end_ns + 1, step_ns)
+        lead_ns = _lead_ns(every_ns, start_ns)
+        steps_ns = np.arange(start_ns, end_ns + 1, step_ns) + lead_ns
         bad = np.flatnonzero(grid.reasons(steps_ns) != "")
         count = int(bad[0]) if len(bad) else len(steps_ns)
         at_end = end_ns - int(steps_ns[count - 1]) < 2 * step_ns
@@ -117,6 +120,14 @@ def _without_gaps(tracks: Tracks, episode: MarkedEpisode, recording: Recording, 
         if not len(bad):
             return
         at_ns, kind = int(steps_ns[count]), "gap"
+
+
+def _lead_ns(pictures_ns: np.ndarray, start_ns: int) -> int:
+    """How long after the picture of `start_ns` its step is: a quarter of the time to the next picture of any view, so
+    that steps of any half of a period keep away from pictures.
+    """
+    later_ns = pictures_ns[np.searchsorted(pictures_ns, start_ns, "right") :]
+    return int(later_ns[0] - start_ns) // 4 if len(later_ns) else 0
 
 
 class _Grid:

@@ -172,7 +172,7 @@ def test_a_picture_of_another_aspect_in_the_midst_is_cut_out(tmp_path):
     )  # fmt: skip
     made = made_of(tmp_path, said)
     ((kind, begin_s, end_s, why),) = cuts_of(made)
-    assert (kind, begin_s, end_s) == ("picture", 3.13, 3.38)
+    assert (kind, begin_s, end_s) == ("picture", 3.148, 3.398)
     assert "64 x 64 px, and the first one 16 x 8" in why
     assert len(made.episodes) == 2
 
@@ -186,7 +186,7 @@ def test_pictures_that_cannot_be_decoded_are_cut_out(tmp_path):
 
     made = made_of(tmp_path, changed(recorded(), "/front/image_raw", spoil))
     ((kind, begin_s, end_s, why),) = cuts_of(made)
-    assert kind == "picture" and begin_s == end_s == 3.13 and "/front/image_raw" in why
+    assert kind == "picture" and begin_s == end_s == 3.148 and "/front/image_raw" in why
     episodes = read(tmp_path)
     assert len(episodes) == 2
     assert shown_s(np.asarray(episodes.images[1])[0, 0]) == 3.3

@@ -68,12 +68,26 @@ def test_at_each_step_stands_the_last_picture_before_it_and_the_state_at_its_sta
     assert len(episodes) == 1
     taken = {0: every(picture_s, 0.1, 5.9), 1: every(picture_s, 0.1, 5.9, 0.03)}
     piece = made.episodes[0].planned.piece
-    steps_s = (piece.steps_ns - piece.steps_ns[0]) * 1e-9 + 0.13  # where the second view begins
+    next_s = min(at_s for at_s in taken[0] + taken[1] if at_s > 0.13)
+    begins_s = 0.13 + (next_s - 0.13) / 4  # soon after the second view begins
+    steps_s = (piece.steps_ns - piece.steps_ns[0]) * 1e-9 + begins_s
     np.testing.assert_allclose(np.diff(steps_s), 0.25, atol=1e-9)
     for view in (0, 1):
         expected = [max(at_s for at_s in taken[view] if at_s <= step_s + 1e-9) for step_s in steps_s]
         assert shown(episodes, 0, view) == expected
     check_truth(episodes, 0)
+
+
+@pytest.mark.parametrize("picture_s", [0.25, 0.125, 1 / 30])
+def test_pictures_whose_stamps_tremble_stand_as_evenly_as_their_camera_allows(tmp_path, picture_s):
+    rng = np.random.default_rng(0)
+    taken = np.array(every(picture_s, 0.1, 11.8)) + rng.uniform(-0.002, 0.002, len(every(picture_s, 0.1, 11.8)))
+    said = [one for one in recorded(seconds=12.0) if not one.topic.endswith("image_raw")]
+    said += [Said("/front/image_raw", IMAGE, float(at_s), image(float(at_s))) for at_s in taken]
+    made_of(tmp_path, sorted(said, key=lambda one: one.at_s), views=("front",))
+    apart_s = np.diff(shown(read(tmp_path), 0, 0))[:-1]  # after the last picture of a view there is none to take
+    uneven_s = 0.25 % picture_s if picture_s < 0.1 else 0.0  # 7.5 periods are 7 and 8 in turn
+    assert len(apart_s) > 40 and np.abs(apart_s - 0.25).max() < uneven_s + 0.01
 
 
 def test_an_action_is_the_turn_from_one_state_to_the_next_though_yaw_goes_round(tmp_path):
@@ -106,8 +120,8 @@ def test_a_gap_in_pictures_parts_an_episode_and_is_told(tmp_path):
     made = made_of(tmp_path, without(recorded(), "/side/image_raw", 2.0, 3.5))
     episodes = read(tmp_path)
     assert len(episodes) == 2
-    assert cuts_of(made) == [("gap", 2.13, 3.53, "no picture of side")]
-    assert shown(episodes, 0, 1)[-1] == 1.83  # at the step 1.88; the one at 2.13 would have a picture of 1.93
+    assert cuts_of(made) == [("gap", 2.147, 3.53, "no picture of side")]
+    assert shown(episodes, 0, 1)[-1] == 1.83  # at the step 1.897; the one at 2.147 would have a picture of 1.93
     assert shown(episodes, 1, 1)[0] == 3.53
     for row in (0, 1):
         check_truth(episodes, row)
