@@ -54,10 +54,12 @@ class Teleoperator:
             doing = None
 
     def play(self) -> Iterator[Wish]:
-        """What shows how things behave, and not what is to be done: the cube is dragged, shaken, dropped and nudged."""
+        """What shows how things behave, and not what is to be done: the cube is dragged, shaken, dropped and nudged, and
+        the tool goes everywhere, also low and into corners.
+        """
         while True:
-            if self._rng.random() < 0.25:
-                yield from self._push() if self._rng.random() < 0.5 else self._wander()
+            if self._rng.random() < 0.35:
+                yield from (self._push, self._wander, self._roam)[int(self._rng.integers(3))]()
                 continue
             yield from self._take(lift=False)
             for _ in range(int(self._rng.integers(1, 4))):
@@ -123,6 +125,10 @@ class Teleoperator:
 
     def _reach(self) -> Iterator[Wish]:
         yield from self._to(self._rng.uniform(np.add(LOW_M, (0.0, 0.0, 0.05)), HIGH_M))
+
+    def _roam(self) -> Iterator[Wish]:
+        for _ in range(3):
+            yield from self._to(self._rng.uniform(LOW_M, HIGH_M))
 
     def _wander(self) -> Iterator[Wish]:
         velocity, closure = np.zeros(3), self._closure

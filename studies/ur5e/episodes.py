@@ -23,13 +23,14 @@ def state_of(cell: Cell, closure: float) -> np.ndarray:
 
 
 def pictures_of(cell: Cell, size_px: int) -> np.ndarray:
-    """What both cameras see, cut to a square and made small, uint8 [2, size_px, size_px, 3]."""
-    wide = [cell.picture(view.name, 2 * size_px * 4 // 3, 2 * size_px) for view in VIEWS]
-    edge = (wide[0].shape[1] - wide[0].shape[0]) // 2
-    return np.stack([
-        cv2.resize(picture[:, edge : edge + picture.shape[0]], (size_px, size_px), interpolation=cv2.INTER_AREA)
-        for picture in wide
-    ])  # fmt: skip
+    """What both cameras see, as a model gets it that runs on them, uint8 [2, size_px, size_px, 3]."""
+    pictures = []
+    for view in VIEWS:
+        wide = cell.picture(view.name)
+        edge = (wide.shape[1] - wide.shape[0]) // 2
+        middle = wide[:, edge : edge + wide.shape[0]]
+        pictures.append(cv2.resize(middle, (size_px, size_px), interpolation=cv2.INTER_LINEAR))
+    return np.stack(pictures)
 
 
 def draw_start(arm: CartesianArm, rng: np.random.Generator) -> None:
