@@ -17,18 +17,14 @@ parameter `cube`, or somewhere.
 from __future__ import annotations
 
 import argparse
-import array
 import json
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from xml.etree import ElementTree
 
 import cv2
-import mujoco
 import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
@@ -39,11 +35,11 @@ from joint_trajectory import Follower
 from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from real_time import be_served_as_others, be_served_first
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CompressedImage, JointState
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import Trigger
 from ur5e_cell import (
@@ -51,77 +47,25 @@ from ur5e_cell import (
     CUBE_LOW_M,
     CYCLE_S,
     FINGER_CLOSED_RAD,
-    HIGH_M,
     JOINTS,
-    LOW_M,
     READY_RAD,
-    VIEWS,
     Cell,
 )
-from ur5e_motion import CartesianArm
+from ur5e_description import described
+from ur5e_film import Film
+from ur5e_velocity import CartesianVelocity
 
 CYCLES_PER_PLACE = 25
 CYCLES_PER_JOINT_STATE = 5
 TIMER_S = 0.004
 TOLD = ("elbow_joint", "shoulder_lift_joint", "shoulder_pan_joint", "wrist_1_joint", "wrist_2_joint", "wrist_3_joint")
 FINGER = "robotiq_85_left_knuckle_joint"
-FASTEST_RAD_S = np.pi
-TWIST_TIMEOUT_S = 0.2
 PUT_ASIDE_M = np.array((0.5, -0.55))
 """Where the cube is when there is no work for it."""
 CAMERAS = (
     Camera("/cam_front/color", (1.6, 0.0, 0.9), (0.3, 0.0, 0.3), 45.0, 0.030),
     Camera("/cam_side/color", (0.4, -1.5, 0.8), (0.4, 0.0, 0.3), 45.0, 0.065),
 )
-
-
-def described(model: mujoco.MjModel, prefix: str) -> str:
-    """The arm as URDF, from the base to the point between the fingers."""
-    robot = ElementTree.Element("robot", name="ur5e_robotiq")
-    above = f"{prefix}base_link"
-    ElementTree.SubElement(robot, "link", name=above)
-    for name in JOINTS:
-        joint = model.joint(name)
-        body = model.body(joint.bodyid[0])
-        below = prefix + body.name
-        _joint(robot, prefix + name, "revolute", above, below, body.pos, body.quat, joint.axis, joint.range)
-        above = below
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    wrist, tip = data.body(above.removeprefix(prefix)), data.site("gripper_pinch")
-    rotation = wrist.xmat.reshape(3, 3).T
-    quat = np.zeros(4)
-    mujoco.mju_mat2Quat(quat, (rotation @ tip.xmat.reshape(3, 3)).flatten())
-    _joint(
-        robot, f"{prefix}grasp_joint", "fixed", above, f"{prefix}grasp_point", rotation @ (tip.xpos - wrist.xpos), quat
-    )
-    return ElementTree.tostring(robot, encoding="unicode")
-
-
-def _joint(robot, name, kind, above, below, xyz, quat, axis=None, limits=None) -> None:
-    ElementTree.SubElement(robot, "link", name=below)
-    joint = ElementTree.SubElement(robot, "joint", name=name, type=kind)
-    matrix = np.zeros(9)
-    mujoco.mju_quat2Mat(matrix, quat / np.linalg.norm(quat))
-    r = matrix.reshape(3, 3)
-    pitch = np.arctan2(-r[2, 0], np.hypot(r[0, 0], r[1, 0]))
-    if np.hypot(r[0, 0], r[1, 0]) > 1e-9:
-        roll, yaw = np.arctan2(r[2, 1], r[2, 2]), np.arctan2(r[1, 0], r[0, 0])
-    else:
-        roll, yaw = 0.0, np.arctan2(-r[0, 1], r[1, 1])
-    ElementTree.SubElement(joint, "origin", xyz=_text(xyz), rpy=_text((roll, pitch, yaw)))
-    ElementTree.SubElement(joint, "parent", link=above)
-    ElementTree.SubElement(joint, "child", link=below)
-    if axis is not None:
-        ElementTree.SubElement(joint, "axis", xyz=_text(axis))
-        ElementTree.SubElement(
-            joint, "limit", lower=repr(float(limits[0])), upper=repr(float(limits[1])),
-            velocity=repr(FASTEST_RAD_S), effort="150",
-        )  # fmt: skip
-
-
-def _text(numbers) -> str:
-    return " ".join(repr(float(number)) for number in numbers)
 
 
 class Driver(Node):
@@ -263,97 +207,6 @@ class Driver(Node):
         self._forget()
         response.success, response.message = True, json.dumps(told)
         return response
-
-
-class CartesianVelocity:
-    """Moves the tool as a TwistStamped asks, within the cell's bounds, until none came for TWIST_TIMEOUT_S."""
-
-    CYCLES = 5
-    """Joints are sought anew after so many cycles, and go there evenly."""
-
-    def __init__(self, cell: Cell) -> None:
-        self._motion = CartesianArm(cell)
-        self._asked_s = -np.inf
-        self._moves = False
-
-    def ask(self, velocity_m_s: np.ndarray, turn_rad_s: float, now_s: float) -> None:
-        """From now on."""
-        self._velocity_m_s, self._turn_rad_s, self._asked_s = velocity_m_s, turn_rad_s, now_s
-
-    def goes_on(self, now_s: float) -> bool:
-        """Whether the arm is to be moved so."""
-        asked = now_s - self._asked_s < TWIST_TIMEOUT_S
-        if asked and not self._moves:
-            self._motion.begin()
-            self._from = self._to = self._motion.joints_rad
-        self._moves = asked
-        return asked
-
-    def update(self, cycle: int) -> np.ndarray:
-        """The joints to command in a cycle."""
-        step = cycle % self.CYCLES
-        if step == 0 or self._to is self._from:
-            motion, seconds = self._motion, self.CYCLES * CYCLE_S
-            target_m = np.clip(motion.target_m + self._velocity_m_s * seconds, LOW_M, HIGH_M)
-            yaw_rad = motion.yaw_rad + self._turn_rad_s * seconds
-            self._from = self._to
-            self._to = motion.solve(target_m, yaw_rad, 2)
-            motion.joints_rad, motion.target_m, motion.yaw_rad = self._to, target_m, yaw_rad
-        return self._from + (self._to - self._from) * (step + 1) / self.CYCLES
-
-
-class Film:
-    """The cell's cameras: pictures of one moment, drawn beside the physics and stamped with when they were taken."""
-
-    def __init__(self, driver: Driver, rate_hz: float) -> None:
-        self._driver, self._period_s, self._next_s = driver, 1.0 / rate_hz, 0.0
-        self._exposed: tuple[float, np.ndarray] | None = None
-        self._draws = False
-        self._woken = threading.Condition()
-        reliable = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
-        self._images = {
-            view.name: driver.create_publisher(
-                CompressedImage, f"/cam_{view.name}/color/image_raw/compressed", reliable
-            )
-            for view in VIEWS
-        }
-
-    def is_behind(self, now_s: float) -> bool:
-        """Whether pictures are due while those before are still being drawn."""
-        with self._woken:
-            return now_s >= self._next_s and (self._draws or self._exposed is not None)
-
-    def expose(self, now_s: float) -> None:
-        """Called in each cycle; what the cameras did not come to is left out."""
-        if now_s >= self._next_s:
-            self._next_s = max(self._next_s + self._period_s, now_s - self._period_s)
-            with self._woken:
-                self._exposed = now_s, self._driver.cell.data.qpos.copy()
-                self._woken.notify()
-
-    def run(self, going: Callable[[], bool]) -> None:
-        """Draws and publishes, in a thread of its own, until `going` says no."""
-        cell = Cell()
-        while going():
-            with self._woken:
-                if self._exposed is None:
-                    self._woken.wait(0.1)
-                exposed, self._exposed = self._exposed, None
-                self._draws = exposed is not None
-            if exposed is not None:
-                stamp = self._driver.stamp(exposed[0])
-                cell.show(exposed[1])
-                for view in VIEWS:
-                    self._publish(view.name, cell.picture(view.name, WIDTH_PX, HEIGHT_PX), stamp)
-                with self._woken:
-                    self._draws = False
-        cell.close()
-
-    def _publish(self, view: str, picture: np.ndarray, stamp: Time) -> None:
-        data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
-        message = CompressedImage(format="bgr8; jpeg compressed bgr8", data=array.array("B", data))
-        message.header.stamp, message.header.frame_id = stamp, f"cam_{view}_optical_frame"
-        self._images[view].publish(message)
 
 
 def drawing(camera: Camera, points: np.ndarray) -> np.ndarray:

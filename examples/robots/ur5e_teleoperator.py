@@ -54,8 +54,9 @@ class Teleoperator:
             doing = None
 
     def play(self) -> Iterator[Wish]:
-        """What shows how things behave, and not what is to be done: the cube is dragged, shaken, dropped and nudged, and
-        the tool goes everywhere, also low and into corners.
+        """What shows how things behave, and not what is to be done: the cube is dragged, shaken, dropped, nudged.
+
+        Now and then the tool goes anywhere, also low and into corners.
         """
         while True:
             if self._rng.random() < 0.35:

@@ -28,6 +28,12 @@ class KeyframeThresholds:
     """A measured closure that changes less has settled."""
     setting_off_m: float = 0.012
     """An arm that moves by so much in a step ends the wait for fingers to settle."""
+    arrived_m: float = 0.01
+    """From a keyframe that is nearer to the tcp, with the gripper alike, nothing is left to be done: the one after it
+    comes next, as it does for a planner that pursues them.
+    """
+    same_closure: float = 0.3
+    """Closures that differ by less are alike."""
 
 
 def keyframes(states: np.ndarray, thresholds: KeyframeThresholds | None = None) -> np.ndarray:
@@ -48,15 +54,17 @@ def keyframes(states: np.ndarray, thresholds: KeyframeThresholds | None = None) 
     return is_keyframe
 
 
-def next_keyframes(is_keyframe: np.ndarray) -> np.ndarray:
-    """The frame of the first keyframe after each frame of an episode: bool [T+1] -> int [T+1].
+def next_keyframes(states: np.ndarray, thresholds: KeyframeThresholds | None = None) -> np.ndarray:
+    """The first keyframe after each frame of an episode that is still to be gone to: states [T+1, S] -> int [T+1].
 
     Where there is none it is T+1, one past the last frame.
     """
-    frames = len(is_keyframe)
-    places = np.flatnonzero(is_keyframe)
-    after = np.searchsorted(places, np.arange(frames), side="right")
-    return np.append(places, frames)[after]
+    limits = thresholds or KeyframeThresholds()
+    places, frames = np.flatnonzero(keyframes(states, limits)), np.arange(len(states))
+    away_m = np.linalg.norm(states[places][None, :, XYZ] - states[:, None, XYZ], axis=-1)
+    closures = np.abs(states[places][None, :, [GRIPPER, MEASURED]] - states[:, None, [GRIPPER, MEASURED]]).max(axis=-1)
+    ahead = (places > frames[:, None]) & ((away_m > limits.arrived_m) | (closures > limits.same_closure))
+    return np.append(places, len(states))[np.append(ahead, np.ones((len(states), 1), bool), axis=1).argmax(axis=1)]
 
 
 def _settled(frame: int, closure: np.ndarray, lengths_m: np.ndarray, limits: KeyframeThresholds) -> int:

@@ -78,15 +78,15 @@ def encoded_demonstrations(
 
     latents = cached_latents(encode, episodes.images, views, key, run_folder, FRAMES_AT_ONCE)
     count, steps = episodes.actions.shape[:2]
-    at_keyframes = [keyframes(states) for states in episodes.states]
+    in_each = [np.sum(keyframes(states)) for states in episodes.states]
     return Demonstrations(
         latents=latents,
         states=episodes.states[..., contract.state.columns],
         arm_states=episodes.states,
-        next_keyframes=np.stack([next_keyframes(frames) for frames in at_keyframes]),
+        next_keyframes=np.stack([next_keyframes(states) for states in episodes.states]),
         actions=episodes.actions,
         scenes=episodes.scenes,
-        keyframes_per_episode=float(np.mean(np.sum(at_keyframes, axis=1))),
+        keyframes_per_episode=float(np.mean(in_each)),
         content=content,
         in_words=f"{count} episodes of {steps} steps, seeds {seeds_in_words(episodes.seeds)}",
         images=episodes.images if keep_images else None,

@@ -87,7 +87,15 @@ def test_the_thresholds_decide():
 def test_the_next_keyframe_lies_after_a_frame_and_is_one_past_the_end_where_there_is_none():
     states = trajectory([*straight(2, axis=0), *straight(3, axis=2), *straight(2, axis=1)])
     assert keyframe_numbers(states) == [2, 5]
-    assert next_keyframes(keyframes(states)).tolist() == [2, 2, 5, 5, 5, 8, 8, 8]
+    assert next_keyframes(states).tolist() == [2, 2, 5, 5, 5, 8, 8, 8]
+
+
+def test_a_keyframe_at_which_the_arm_stands_already_is_not_next_unless_the_gripper_acts_there():
+    closure = [(0, 0), (0, 0), (0, 0), (1, 0.6), (1, 1), (1, 1), (1, 1)]
+    slow = trajectory([*straight(1), *straight(1, length_m=0.007), *straight(4, length_m=0.0)], closure)
+    assert keyframe_numbers(slow) == [2, 4]
+    assert next_keyframes(slow).tolist() == [2, 4, 4, 4, 7, 7, 7]
+    assert next_keyframes(slow, replace(KeyframeThresholds(), arrived_m=0.005)).tolist() == [2, 2, 4, 4, 7, 7, 7]
 
 
 def test_neither_object_nor_rotation_is_looked_at():

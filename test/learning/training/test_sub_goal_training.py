@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from jepa_planner.core.observation import Observation
-from jepa_planner.learning.data.keyframes import keyframes, next_keyframes
+from jepa_planner.learning.data.keyframes import next_keyframes
 from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.sub_goal_training import (
     KeyframeBatch,
@@ -33,7 +33,7 @@ def world(episodes: int = 40, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np
     states[..., 0] = 0.1 * sides * np.minimum(steps, CORNER)
     states[..., 2] = 0.1 * np.maximum(steps - CORNER, 0)
     latents = 4.0 * states[:, :, None, [0, 2]]
-    return latents, states, np.stack([next_keyframes(keyframes(episode)) for episode in states])
+    return latents, states, np.stack([next_keyframes(episode) for episode in states])
 
 
 def trained(folder, seed: int = 0, settings: SubGoalTraining = SETTINGS) -> SubGoalHead:
