@@ -128,7 +128,7 @@ class PairSampler:
             self._parts.append(_Frames(out_of_reach.latents, out_of_reach.states, out_of_reach.images))
         self._unreachable = None if out_of_reach is None else Unreachable(out_of_reach)
         self._scenes, self._views, self._size = data.scenes[first:last], list(data.views), data.image_size
-        self.settings, self._seed = settings, seed
+        self.settings, self._seed, self._warps = settings, seed, data.warps
         self.pairs = pairs = frame_pairs(data.arm_states[first:last], data.thresholds.tracks)
         if not len(pairs.now):
             raise NothingMoved(
@@ -177,7 +177,8 @@ class PairSampler:
         )
         pixels = None
         if images is not None:
-            pixels = preprocess(torch.from_numpy(images.swapaxes(0, 1)[:, :, self._views]), self._size)
+            seen = torch.from_numpy(images.swapaxes(0, 1)[:, :, self._views])
+            pixels = preprocess(seen, self._size, warps=self._warps)
         return VerdictBatch._make([*(torch.from_numpy(np.asarray(part)) for part in parts), pixels])
 
     def _seen(
