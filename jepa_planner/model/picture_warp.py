@@ -23,7 +23,7 @@ CORNERS = ((-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0))
 
 
 def check_warp(warp: Sequence[float]) -> None:
-    """Raises ValueError unless a warp is finite, mirrors nothing, and takes each corner to a place before the camera."""
+    """Raises ValueError unless a warp is finite, mirrors nothing, and takes each corner to what a camera could see."""
     a, b, c, d, e, f, g, h = warp
     determinant = a * (e - f * h) - b * (d - f * g) + c * (d * h - e * g)
     depths = [1.0 + g * x + h * y for x, y in CORNERS]

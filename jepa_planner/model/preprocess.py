@@ -24,8 +24,9 @@ def preprocess(
     """Centre crop, bilinear resize without antialiasing, and normalisation.
 
     images: uint8 RGB [.., H, W, 3]; size: (height, width) in pixels; crop_aspect: width over height of the crop, that
-    of `size` by default. warps: of each view, where images are [.., V, H, W, 3]; none: they stay as they are. Returns float32 [.., 3, height, width] of (pixel - 255*mean) / (255*std), as V-JEPA 2-AC does
-    at run time. Raises ValueError for any other input.
+    of `size` by default. warps: of each view, where images are [.., V, H, W, 3]; none: they stay as they are. Returns
+    float32 [.., 3, height, width] of (pixel - 255*mean) / (255*std), as V-JEPA 2-AC does at run time. Raises ValueError
+    for any other input.
     """
     if images.dtype != torch.uint8 or images.ndim < 3 or images.shape[-1] != 3:
         raise ValueError(f"images are {images.dtype} {list(images.shape)}; expected uint8 RGB [.., H, W, 3]")

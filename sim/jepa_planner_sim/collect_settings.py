@@ -94,8 +94,8 @@ class CollectSettings:
             )
         if self.setup is not None and (self.setup < 0 or self.vary in ({VARIED}, frozenset()) or self.per_scene > 1):
             raise ValueError(
-                f"setup {self.setup}: expected a number from 0 up, and what varies in it by its names; all episodes then "
-                "share a scene, so leave out how many do"
+                f"setup {self.setup}: expected a number from 0 up, and what varies in it by its names; all episodes "
+                "then share a scene, so leave out how many do"
             )
         if unseen := sorted(self.vary & set(UNSEEN)):
             raise ValueError(f"{', '.join(unseen)} cannot be collected: it shows what a model does with the unseen")

@@ -37,10 +37,10 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
 
     One step is 0.25 s. The reward is 1.0 in the step that solves the task, which ends the episode, else 0.0. `info`
     has `success`, `holds` (the task's condition, which a grasp must meet for some steps) and `distance_m`; that of
-    `reset` also `draws`: scenes drawn until the expert solves one. Reset
-    options: `vary` (names of PERTURBATIONS), `strength`, `setup` (a number: what varies is drawn by it alone, so that it
-    is the same in all scenes but for where things stand), and `goal_images` ("dense", "one" or a count), which draws
-    them at once: they then stand in `goal_images`. `unreachable` makes them such as no planner can reach.
+    `reset` also `draws`: scenes drawn until the expert solves one. Reset options: `vary` (names of PERTURBATIONS),
+    `strength`, `setup` (a number by which alone what varies is drawn, the same in all scenes but for where things
+    stand), and `goal_images` ("dense", "one" or a count), which draws them at once: they then stand in `goal_images`.
+    `unreachable` makes them such as no planner can reach.
     """
 
     instead = ANOTHER_ENV

@@ -101,8 +101,8 @@ def sample_scene(
 
 
 def setup_generator(setup: int) -> np.random.Generator:
-    """What draws the appearance of all scenes of one setup, a fresh one for each of them: the same table, light, cameras
-    and things, whose places only the scenes' own generators say.
+    """What draws the appearance of a scene of a setup, anew for each of them: so they have the same table, light,
+    cameras and things, and where these stand is drawn by the scene's own generator.
     """
     return np.random.default_rng([setup, SETUP])
 

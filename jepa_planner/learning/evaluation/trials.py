@@ -46,7 +46,7 @@ class TrialSettings:
     unreachable: str = ""
     """The goals are made such, as UNREACHABLE tells; empty: they are not."""
     setup: int | None = None
-    """What varies is drawn by this number alone, at least 0, and is the same in all scenes; None: each draws its own."""
+    """What varies is drawn by this number alone, at least 0, and is the same in all scenes; None: by each anew."""
 
     def __post_init__(self) -> None:
         own = ":" in self.task
@@ -59,8 +59,8 @@ class TrialSettings:
             )
         if self.setup is not None and (self.setup < 0 or not self.vary):
             raise ValueError(
-                f"setup {self.setup} of scenes that vary {', '.join(sorted(self.vary)) or 'nothing'}: expected a number "
-                "from 0 up, and something that varies"
+                f"setup {self.setup} of scenes that vary {', '.join(sorted(self.vary)) or 'nothing'}: expected a "
+                "number from 0 up, and something that varies"
             )
         if self.episodes < 1 or self.seed < 0:
             raise ValueError(f"expected at least 1 episode and a seed from 0 up, got {self.episodes} and {self.seed}")

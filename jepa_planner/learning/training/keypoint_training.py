@@ -94,10 +94,9 @@ class PictureKeyframeSampler:
         known[rows, kind, 0], known[rows, kind, 1] = in_contact & ~begun, in_contact
         ends = np.stack([begin, end], axis=1)
         poses = np.repeat(sampler.states[episode[:, None], ends][:, None][..., POSE], CONTACT_KINDS, axis=1)
-        return PictureKeyframes(
-            sampler.at(Drawn._make([*chosen, then])), preprocess(torch.from_numpy(pictures), self.size, warps=self.warps),
-            torch.from_numpy(poses), torch.from_numpy(known),
-        )  # fmt: skip
+        pixels = preprocess(torch.from_numpy(pictures), self.size, warps=self.warps)
+        keyframes = sampler.at(Drawn._make([*chosen, then]))
+        return PictureKeyframes(keyframes, pixels, torch.from_numpy(poses), torch.from_numpy(known))
 
 
 def picture_keyframes(

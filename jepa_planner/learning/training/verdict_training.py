@@ -224,9 +224,16 @@ def verdict_losses(
     """
     chances = chances_of(batch, head.config.edges_m, settings.label_m)
     off = -(chances * opinion.logits.float().log_softmax(dim=-1)).sum(dim=-1).mean()
-    arm_off = state_difference(opinion.goal_states, batch.goal_states) / head.state_std
-    arm = smooth_l1_loss(arm_off, torch.zeros_like(arm_off), beta=SMALL)
+    arm = arm_reading_loss(head, opinion.goal_states, batch.goal_states)
     return {"off": off, "arm": arm, "total": off + settings.state_weight * arm}
+
+
+def arm_reading_loss(head: VerdictHead, read: Tensor, true: Tensor) -> Tensor:
+    """Error of where the arm stands in goals, read and true states [B, S], in spreads of the head's states: squared
+    where it is small, and as it is where it is larger.
+    """
+    off = state_difference(read, true) / head.state_std
+    return smooth_l1_loss(off, torch.zeros_like(off), beta=SMALL)
 
 
 def train_verdict_head(
