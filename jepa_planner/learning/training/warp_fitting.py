@@ -7,7 +7,7 @@ are known of every episode. So no calibration, no old picture and no label is ne
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from jepa_planner.learning.training.verdict_training import arm_reading_loss
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.latent_statistics import LatentStatistics
-from jepa_planner.model.picture_warp import UNMOVED, Warp, matrices, warped
+from jepa_planner.model.picture_warp import Warp, matrices, warped
 from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.model.verdict_head import VerdictHead
 
@@ -32,6 +32,7 @@ latents, and how the arm is read, see `arm_reading_loss`.
 """
 TCP_M = 0.05
 """Without a head that reads the arm, so large an error of the linear read-out counts as much as a spread."""
+JUDGED, JUDGED_AT_ONCE = 240, 40
 SHIFTS, SIZES = (-0.6, -0.3, 0.0, 0.3, 0.6), (0.87, 1.0, 1.15)
 """Where the search begins: shifts along each side, in half pictures, and sizes."""
 
@@ -97,6 +98,12 @@ class FrozenModel:
     statistics: LatentStatistics | None
     verdict: VerdictHead | None
 
+    def frozen(self) -> FrozenModel:
+        """The same, as it must be."""
+        for module in filter(None, (self.encoder, self.predictor, self.verdict)):
+            module.eval().requires_grad_(False)
+        return self
+
     def of_view(self, view: int) -> FrozenModel:
         """The same where a single view is there."""
         verdict = None if self.verdict is None else self.verdict.of_views([view])
@@ -127,16 +134,18 @@ def see(pixels: Tensor, warps: Tensor) -> Tensor:
     return torch.stack(views, dim=1).reshape(pixels.shape)
 
 
-def fit_warps(model: FrozenModel, sampler: MomentSampler, settings: WarpFitting) -> tuple[Warp, ...]:
-    """One for each of the model's views: each sought by itself, by the view alone where the model can do with any, and
-    then all refined together.
+def fit_warps(
+    model: FrozenModel, sampler: MomentSampler, begin: Sequence[Warp], settings: WarpFitting
+) -> tuple[Warp, ...]:
+    """One for each of the model's views, where they were as in `begin`: each sought by itself, by the view alone where
+    the model can do with any, and then all refined together.
     """
-    warps, step = torch.tensor([UNMOVED] * model.encoder.config.views), 0
+    warps, step = torch.tensor(begin), 0
     for view in range(len(warps)):
         losses = _losses_of_view(model, warps, view)
         moments = sampler.draw(step, 2 * settings.moments)
         with torch.inference_mode():
-            starts = sorted(_starts(), key=lambda warp: float(losses(moments, warp)))[: settings.starts]
+            starts = sorted(_starts(warps[view]), key=lambda warp: float(losses(moments, warp)))[: settings.starts]
         refined = [_refined(losses, warp, sampler, settings, step + 1, settings.alone) for warp in starts]
         step += 1 + settings.alone
         moments = sampler.draw(step, 4 * settings.moments)
@@ -146,6 +155,14 @@ def fit_warps(model: FrozenModel, sampler: MomentSampler, settings: WarpFitting)
         lambda moments, warps: model.losses(moments, warps)["total"], warps, sampler, settings, step, settings.together
     )
     return tuple(_as_warp(warp) for warp in together)
+
+
+@torch.inference_mode()
+def judge_warps(model: FrozenModel, sampler: MomentSampler, warps: Sequence[Warp]) -> float:
+    """The total loss with warps of all views, over JUDGED moments."""
+    numbers, batches = torch.tensor(warps), range(JUDGED // JUDGED_AT_ONCE)
+    totals = [model.losses(sampler.draw(number, JUDGED_AT_ONCE), numbers)["total"] for number in batches]
+    return float(torch.stack(totals).mean())
 
 
 Loss = Callable[[Moments, Tensor], Tensor]
@@ -161,7 +178,8 @@ def _losses_of_view(model: FrozenModel, warps: Tensor, view: int) -> Loss:
     return lambda moments, warp: model.losses(moments, torch.cat([before, warp[None], after]))["total"]
 
 
-def _starts() -> Iterator[Tensor]:
+def _starts(begin: Tensor) -> Iterator[Tensor]:
+    yield begin.clone()
     for size, x, y in product(SIZES, SHIFTS, SHIFTS):
         yield torch.tensor([size, 0.0, x, 0.0, size, y, 0.0, 0.0])
 
