@@ -77,6 +77,7 @@ def adapt_verdict_head(
     training = replace(training, fit=settings.fit, batch=settings.batch)
     edges_m = head.config.edges_m
     sampler = PairSampler(data, parts.train, edges_m, training, seed)
+    sampler.check_moved(edges_m[0])
     held_out = PairSampler(data, parts.held_out, edges_m, replace(training, batch=HELD_OUT_BATCH), seed)
     new = copy.deepcopy(head).requires_grad_(True)
     before = _verdict_loss(head, held_out)

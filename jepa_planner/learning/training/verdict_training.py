@@ -142,6 +142,14 @@ class PairSampler:
         chances = share / of_class * np.where(found < HANDS, STILL_WEIGHT, 1.0)
         self._chances = chances / chances.sum()
 
+    def check_moved(self, least_m: float) -> None:
+        """Raises NothingMoved unless the hand moves something by more than that."""
+        if not (self.pairs.off_m > least_m).any():
+            raise NothingMoved(
+                f"in none of {len(self._scenes)} demonstrations does the hand move anything: what tells whether things "
+                "lie as they should learns from how they are taken and put down, or pushed; show that"
+            )
+
     def draw(self, iteration: int) -> VerdictBatch:
         """The same iteration gives the same batch."""
         rng = np.random.default_rng([self._seed, iteration])

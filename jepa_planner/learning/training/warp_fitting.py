@@ -83,7 +83,7 @@ class MomentSampler:
         last = episodes.lengths[episode]
         now = rng.integers(last)
         frames = np.stack([now, now + 1, rng.integers(last + 1)], axis=1)
-        seen = torch.from_numpy(episodes.images[episode[:, None], frames][:, :, :, views])
+        seen = torch.from_numpy(episodes.images[episode[:, None], frames][:, :, views])
         states = episodes.states[episode[:, None], frames][..., self.contract.state.columns]
         image = replace(self.contract.image, warps=())
         return Moments(image.pixels(seen), torch.from_numpy(states), torch.from_numpy(episodes.actions[episode, now]))

@@ -18,6 +18,7 @@ from jepa_planner.learning.training.warp_fitting import (
 )
 from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.model.picture_warp import UNMOVED, check_warp
+from jepa_planner.model.preprocess import preprocess
 
 SOME = episodes(count=6, steps=8)
 MADE = contract(encoder(), predictor(), SOME, Recipe())
@@ -98,6 +99,8 @@ def test_moments_are_an_action_apart_and_of_frames_that_were_recorded():
     episode, step = np.divmod(np.array(rows).reshape(-1, 2), 4)
     assert np.all(step[:, 1] == step[:, 0] + 1) and np.all(episode[:, 0] == episode[:, 1])
     np.testing.assert_allclose(moments.actions.numpy(), SOME.actions[episode[:, 0], step[:, 0]])
+    shown = torch.from_numpy(SOME.images[episode[:, 0], step[:, 0]])
+    torch.testing.assert_close(moments.pixels[:, 0], preprocess(shown, (32, 32)))
     again, other = sampler().draw(1, 4), sampler().draw(2, 4)
     assert torch.equal(sampler().draw(1, 4).pixels, again.pixels) and not torch.equal(again.pixels, other.pixels)
 
