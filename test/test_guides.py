@@ -61,7 +61,7 @@ def test_every_arm_mode_is_explained(name, code):
     assert f"- **{code} `{name}`**: " in section(guide("troubleshooting"), "Arm modes")
 
 
-HEADINGS = ["Stalled", "Pictures", "Joint states", "Commands that go astray", "Arm modes", "Refused plans"]
+HEADINGS = ["By symptom", "Pictures", "Joint states", "Commands that go astray", "Arm modes", "Refused plans"]
 
 
 @pytest.mark.parametrize("heading", HEADINGS)

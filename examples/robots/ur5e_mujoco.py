@@ -10,7 +10,8 @@ TwistStamped of the tool in the base's frame, which stops where none comes. Grip
 `/gripper_position_controller/commands`, Float64MultiArray. Cameras: `/cam_front/color/image_raw/compressed`, and the
 same of `cam_side`, 640 x 480: the arm as a drawing of sticks, or with `--table` the cell as it looks.
 For who tries it out: `/bench/measured` says, as JSON, the extremes of what the physics did since it was called last;
-`/bench/cube` and `/bench/tool` say where these are, and `/bench/put_cube` puts the cube somewhere else.
+`/bench/cube` and `/bench/tool` say where these are, and `/bench/put_cube` puts the cube to x, y and yaw of the
+parameter `cube`, or somewhere.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from joint_trajectory import Follower
 from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from real_time import be_served_as_others, be_served_first
@@ -147,6 +149,7 @@ class Driver(Node):
         self.create_subscription(Float64MultiArray, "/gripper_position_controller/commands", self._on_gripper, 1)
         self.create_service(Trigger, "/bench/measured", self._on_measured)
         self.create_service(Trigger, "/bench/put_cube", self._on_put_cube)
+        self.declare_parameter("cube", Parameter.Type.DOUBLE_ARRAY)
         self._forget()
         self.lock = threading.Lock()
         self.film: Film | None = None
@@ -228,14 +231,17 @@ class Driver(Node):
             self._gripper.target = float(message.data[0])
 
     def _on_put_cube(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        """Somewhere on the table where the tool is not."""
+        """Where the parameter `cube` says; without it somewhere on the table where the tool is not."""
+        asked = self.get_parameter_or("cube").value
         with self.lock:
             tool_m = self.cell.tool_pose()[0]
-            while True:
+            while not asked:
                 place_m = self._rng.uniform(CUBE_LOW_M, CUBE_HIGH_M)
                 if np.linalg.norm(place_m - tool_m[:2]) > 0.1:
                     break
-            self.cell.put_cube(place_m, self._rng.uniform(-0.35, 0.35))
+            else:
+                place_m = np.array(asked[:2])
+            self.cell.put_cube(place_m, asked[2] if asked else self._rng.uniform(-0.35, 0.35))
         response.success, response.message = True, json.dumps(place_m.tolist())
         return response
 

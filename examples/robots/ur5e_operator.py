@@ -30,9 +30,9 @@ NEAR_REGION_M = 0.02
 class Operator(Node):
     """Sees, commands, and presses keys."""
 
-    def __init__(self, seed: int, recorder: str, push_share: float = 0.0) -> None:
+    def __init__(self, seed: int, recorder: str, push_share: float = 0.0, plays: bool = False) -> None:
         super().__init__("operator")
-        self._push_share = push_share
+        self._push_share, self._plays = push_share, plays
         self._rng = np.random.default_rng(seed)
         self._seen: dict[str, np.ndarray] = {}
         for name in ("tool", "cube"):
@@ -67,7 +67,8 @@ class Operator(Node):
     def _piece(self, seconds: float) -> None:
         operator = Teleoperator(lambda: (self._seen["tool"], self._seen["cube"]), self._rng, self._push_share)
         due_s = self._now_s()
-        for wish in islice(operator.work(), round(seconds / PERIOD_S)):
+        wishes = operator.play() if self._plays else operator.work()
+        for wish in islice(wishes, round(seconds / PERIOD_S)):
             twist = TwistStamped()
             twist.header.stamp, twist.header.frame_id = self.get_clock().now().to_msg(), "base_link"
             linear = twist.twist.linear
@@ -116,12 +117,13 @@ def main() -> None:
     parser.add_argument("--piece-s", type=float, default=12.0, help="how long an episode is")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--push-share", type=float, default=0.0, help="of the work that is pushing the cube")
+    parser.add_argument("--play", action="store_true", help="drag, shake and drop the cube instead of working")
     parser.add_argument("--recorder", default="/record_node")
     parser.add_argument("--sim-time", action="store_true", help="go by /clock, as of a robot with --speed")
     given = parser.parse_args()
     rclpy.init()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    operator = Operator(given.seed, given.recorder, given.push_share)
+    operator = Operator(given.seed, given.recorder, given.push_share, given.play)
     operator.set_parameters([Parameter("use_sim_time", value=given.sim_time)])
     try:
         operator.work(60.0 * given.minutes, given.piece_s)

@@ -1,4 +1,4 @@
-"""What a person with a joystick does in the cell: takes the cube and puts it elsewhere, misses, mends it, and may push it.
+"""What a person with a joystick does in the cell: takes the cube, puts it elsewhere, misses, mends it, may push it.
 
 A scripted stand-in: it sees where tool and cube are, as a person does, and says only how fast the tool is to move and
 how far the gripper is to close. It imports nothing of the planner.
@@ -52,6 +52,31 @@ class Teleoperator:
             doing = doing or str(self._rng.choice(tuple(SHARES), p=tuple(SHARES.values())))
             yield from getattr(self, f"_{doing}")()
             doing = None
+
+    def play(self) -> Iterator[Wish]:
+        """What shows how things behave, and not what is to be done: the cube is dragged, shaken, dropped and nudged."""
+        while True:
+            if self._rng.random() < 0.25:
+                yield from self._push() if self._rng.random() < 0.5 else self._wander()
+                continue
+            yield from self._take(lift=False)
+            for _ in range(int(self._rng.integers(1, 4))):
+                yield from self._fumble(low=True)
+            if self._rng.random() < 0.7:
+                yield from self._to(np.array((*self._spot(), self._rng.uniform(0.04, CARRY_M[1]))))
+                yield from self._fumble(low=False)
+            if self._rng.random() < 0.6:
+                yield from self._to(np.array((*self._see()[0][:2], GRASP_M + self._rng.uniform(0.0, 0.03))))
+            yield from self._grip(OPEN)
+            yield from self._fumble(low=True)
+            yield from self._up()
+
+    def _fumble(self, low: bool) -> Iterator[Wish]:
+        """To and fro, fast, with whatever is in the hand; along the table if low."""
+        velocity = np.zeros(3)
+        for _ in range(int(self._rng.integers(15, 45))):
+            velocity = 0.7 * velocity + self._rng.normal(0.0, 0.1, 3) * (1.0, 1.0, 0.25 if low else 1.0)
+            yield self._wish(velocity, self._closure)
 
     def _place(self, near_m: float | None = None) -> Iterator[Wish]:
         target_m = self._spot() if near_m is None else self._spot_near(near_m)
@@ -109,7 +134,7 @@ class Teleoperator:
         yield from self._up()
         yield from self._grip(OPEN)
 
-    def _take(self, careful: bool = False) -> Iterator[Wish]:
+    def _take(self, careful: bool = False, lift: bool = True) -> Iterator[Wish]:
         """Down onto the cube; not always well, and sometimes mended on the way."""
         error_m = np.zeros(2)
         if not careful and self._rng.random() < 0.25:
@@ -125,7 +150,8 @@ class Teleoperator:
             yield from self._to(np.array((*(cube_m[:2] + error_m), 0.07)), 0.006)
         yield from self._to(np.array((*(cube_m[:2] + error_m), GRASP_M)), 0.006)
         yield from self._grip(CLOSED)
-        yield from self._up()
+        if lift:
+            yield from self._up()
 
     def _leave(self) -> Iterator[Wish]:
         """Up, and out of the way more often than not."""

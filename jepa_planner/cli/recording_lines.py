@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from jepa_planner.core.stream_counts import Counts
     from jepa_planner.nodes.record_node import Recorded
-    from jepa_planner.nodes.recording.stream_counts import Counts
 
 MEGABYTE = 1e6
 GIGABYTE = 1e9

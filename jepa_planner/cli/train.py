@@ -109,7 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trust-data", action="store_const", const=True, help="only warn of what is surely wrong with episodes"
     )
     whole = parser.add_argument_group("training encoder and predictor")
-    whole.add_argument("--encoder-iterations", type=at_least(1), help="default: 2200")
+    whole.add_argument("--encoder-iterations", type=at_least(1), help="default: 2200, with --init 700")
     whole.add_argument(
         "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, scene_sigreg, appearance, "
         "layouts, vicreg, barlow_twins, info_nce, ema, inverse, state, or none, which collapses; pixels: a baseline "
@@ -156,17 +156,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sub-goals-only", action="store_true", help="add them to --init, whose encoder and predictor stay"
     )
     sub_goals.add_argument(
-        "--keypoints", "--seeing", action="store_const", const=True,
-        help="sub-goals and verdict are learned from what lies where in the pictures, too, not from latents alone",
+        "--keypoints", "--seeing", action=argparse.BooleanOptionalAction,
+        help="sub-goals and verdict are learned from what lies where in the pictures, too, not from latents alone "
+        "(default: with --data, where episodes show work)",
     )  # fmt: skip
     sub_goals.add_argument(
         "--keypoints-of",
         "--eyes-of",
         type=Path,
         metavar="BUNDLE",
-        help="with --keypoints: begin with the keypoints of another bundle's head",
+        help="with --keypoints: begin with the keypoints of another bundle's head (default: with --data, of --init)",
     )
-    sub_goals.add_argument("--sub-goal-iterations", type=at_least(1), metavar="N", help="default: 6000")
+    sub_goals.add_argument(
+        "--sub-goal-iterations", type=at_least(1), metavar="N", help="default: 6000, with --keypoints 2000"
+    )
     verdict = parser.add_argument_group("telling when the work is done")
     verdict.add_argument(
         "--verdict-only", action="store_true",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +39,10 @@ class KeypointConfig:
         """Numbers that all views give: of each keypoint its column, its row, and what is seen there."""
         return self.views * self.keypoints * (2 + self.values)
 
+    def is_alike(self, other: KeypointConfig) -> bool:
+        """Whether weights of the other serve: pictures may be larger, and there may be more of them or fewer."""
+        return replace(other, image_size=self.image_size, views=self.views) == self
+
 
 class SpatialSoftmaxKeypoints(nn.Module):
     """Convolutions over the present and the goal picture at once, and keypoints: an attention over places for each,
@@ -64,6 +68,13 @@ class SpatialSoftmaxKeypoints(nn.Module):
             one, other = now[:, number], goal[:, number]
             seen[view] = self.eyes[view](torch.cat([one, other, one - other], dim=1))
         return torch.cat(seen, dim=-1)
+
+    def begin_with(self, other: SpatialSoftmaxKeypoints) -> None:
+        """Takes the weights of another that is alike; a view that it does not have begins as one that it has."""
+        for number, (eye, unseen) in enumerate(zip(self.eyes, self.unseen, strict=True)):
+            eye.load_state_dict(other.eyes[number % other.config.views].state_dict())
+            with torch.no_grad():
+                unseen.copy_(other.unseen[number % other.config.views])
 
     def of_views(self, views: Sequence[int]) -> SpatialSoftmaxKeypoints:
         """The same, weights shared, for pictures of some views alone, by number."""

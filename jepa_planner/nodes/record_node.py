@@ -17,8 +17,10 @@ from rclpy.publisher import Publisher
 from rclpy.serialization import serialize_message
 from std_srvs.srv import Trigger
 
-from jepa_planner.core.mcap_file import McapError
+from jepa_planner.core.message_types import EPISODE_MARK, header_stamp_ns
 from jepa_planner.core.status import OK, Status, StatusCode
+from jepa_planner.core.stream_counts import LATE_S, Counts
+from jepa_planner.learning.data.bags.message import BagError
 from jepa_planner.learning.data.recording import Recording
 from jepa_planner.msg import EpisodeMark
 from jepa_planner.nodes import qos
@@ -27,15 +29,13 @@ from jepa_planner.nodes.parameters import Change, Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.nodes.recording.bag import BagTopic, is_cut_short, make_whole
 from jepa_planner.nodes.recording.episodes import Episodes, Mark, Phase, RefusedError, Success, checked_name
-from jepa_planner.nodes.recording.message_types import definition_of, has_header, stamp_ns
-from jepa_planner.nodes.recording.stream_counts import Counts
+from jepa_planner.nodes.recording.installed_types import definition_of, has_header
 from jepa_planner.nodes.recording.topics import HeardTopic, Topics, of_recording, of_the_planner, offered_qos
 from jepa_planner.nodes.recording.writing import GIGABYTE, Writing
 
 LOOK_PERIOD_S = 0.25
 LOCK = ".recording"
 """A file that says that somebody records into its folder."""
-MARK_TYPE = "jepa_planner/msg/EpisodeMark"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,9 @@ class RecordNode(PlannerNode):
         Parameter("task", "", "What is to be done in the next episode, as a sentence.", change=Change.ANY_TIME),
         Parameter("keep_free_gb", 2.0, "Stop before less than this is left on the disk (GB).", 0.05, 100_000.0),
         Parameter("queue_mb", 512.0, "Memory for what the disk has not taken yet; what exceeds it is lost.", 1.0, 1e5),
-        Parameter("late_s", 0.2, "A message that comes longer than this after its stamp counts as late.", 0.001, 10.0),
+        Parameter(
+            "late_s", LATE_S, "A message that comes longer than this after its stamp counts as late.", 0.001, 10.0
+        ),
     )
 
     def __init__(self, **options) -> None:
@@ -216,7 +218,7 @@ class RecordNode(PlannerNode):
             try:
                 messages = make_whole(bag)
                 self.get_logger().warning(f"{bag} was cut short; it is whole now, with {messages} messages")
-            except (McapError, OSError) as error:
+            except (BagError, OSError) as error:
                 self.get_logger().error(f"{bag} was cut short and cannot be mended: {error}")
 
     def _start(self) -> str:
@@ -242,7 +244,7 @@ class RecordNode(PlannerNode):
 
     def _on_message(self, heard: HeardTopic, data: bytes) -> None:
         topic = heard.bag_topic
-        stamp_s = stamp_ns(data) * 1e-9 if has_header(topic.type_name) else 0.0
+        stamp_s = (header_stamp_ns(data) or 0) * 1e-9 if has_header(topic.type_name) else 0.0
         heard.counts.came(time.monotonic(), stamp_s, self.now_s())
         if heard.is_latched:
             heard.keep(data)
@@ -266,7 +268,7 @@ class _Bags:
     def __init__(self, node: RecordNode, writing: Writing, publisher: Publisher, topics: Topics) -> None:
         self._node, self._writing, self._publisher, self._topics = node, writing, publisher, topics
         offered = offered_qos([publisher.qos_profile])
-        self._topic = BagTopic(publisher.topic_name, MARK_TYPE, definition_of(MARK_TYPE), offered_qos=offered)
+        self._topic = BagTopic(publisher.topic_name, EPISODE_MARK, definition_of(EPISODE_MARK), offered_qos=offered)
 
     def begin(self, folder: Path) -> None:
         if full := self._writing.full():

@@ -69,6 +69,13 @@ def test_the_file_of_frames_says_the_true_action_and_the_grid_reaches_around_it(
     assert "outside of the action limits, y +0.080 m (limit 0.05): 2 steps" in capsys.readouterr().out
 
 
+def test_the_grid_lies_along_the_axes_that_truly_moved_unless_others_are_asked_for(folder, tmp_path):
+    for action, axes in (("0 0 0", "xy"), ("0.01 0 0.03", "xz"), ("0 0.01 -0.03", "yz"), ("0.02 0.02 0", "xy")):
+        true_action = [*action.split(), "0", "0", "0", "0"]
+        found = landscape(folder, tmp_path, *given(folder, "--true-action", *true_action))
+        assert [axis["name"] for axis in found["axes"]] == list(axes)
+
+
 def test_frames_may_be_chosen(folder, tmp_path):
     chosen = ["--frames", str(folder / "frames.npz"), "--from", "2", "--to", "1", "--axes", "y"]
     found = landscape(folder, tmp_path, "--model", str(folder / "tiny"), *chosen)
@@ -143,7 +150,7 @@ def test_the_same_picture_twice_needs_no_plan(folder, capsys):
         (["--frames", "frames.npz"], "leave out --image, --goal, --state"),
         (["--bag", "bag"], "leave out --image, --goal"),
         (["--at", "1.0"], "without --bag: leave out --at"),
-        (["--from", "0", "--to", "3"], "without --frames: leave out --from, --to"),
+        (["--from", "0", "--to", "3"], "without --frames or --episodes: leave out --from, --to"),
         (["--goal", "nowhere.png"], "cannot read the picture"),
         (["--state", "0.5", "0.1"], "state.channels: 2 given; this model needs 7: x_m"),
         (["--state", "a"], "invalid float value: 'a'"),
@@ -178,4 +185,4 @@ def test_a_grid_that_makes_no_sense_is_refused_in_words(more, says, folder, tmp_
 def test_what_is_missing_is_named(folder, capsys):
     model = ["--model", str(folder / "tiny")]
     said = refusal(capsys, "check", "plan", *model, "--image", str(folder / "a.png"))
-    assert "--goal, --state missing; or give --frames or --bag" in said
+    assert "--goal, --state missing; or give --frames, --episodes or --bag" in said

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from small_models import KEYPOINTS, small_keypoints
 
-from jepa_planner.model.keypoints import KeypointConfig
+from jepa_planner.model.keypoints import KeypointConfig, SpatialSoftmaxKeypoints
 
 
 def pictures(seed: int = 1, count: int = 3) -> torch.Tensor:
@@ -52,3 +54,13 @@ def test_of_a_view_that_is_not_there_nothing_is_invented(view):
 def test_impossible_sizes_are_refused(changes, says):
     with pytest.raises(ValueError, match=says):
         KeypointConfig(**{"image_size": (32, 32), "views": 2, **changes})
+
+
+def test_keypoints_of_other_views_and_sizes_begin_with_those_that_are_alike():
+    given = small_keypoints()
+    other = SpatialSoftmaxKeypoints(replace(KEYPOINTS, views=3, image_size=(64, 64)))
+    assert KEYPOINTS.is_alike(other.config) and not KEYPOINTS.is_alike(replace(KEYPOINTS, values=5))
+    other.begin_with(given)
+    for number, eye in enumerate(other.eyes):
+        assert torch.equal(eye.where.weight, given.eyes[number % 2].where.weight)
+        assert torch.equal(other.unseen[number], given.unseen[number % 2])

@@ -46,7 +46,8 @@ def work(arm: CartesianArm, what: str, seconds: float, seed: int = 3) -> np.ndar
     """Where the cube was, every PERIOD_S."""
     cell, cubes = arm.cell, []
     sticks = Teleoperator(lambda: (cell.tool_pose()[0], cell.cube_pose()[0]), np.random.default_rng(seed))
-    for wish in islice(sticks.work(what), round(seconds / PERIOD_S)):
+    wishes = sticks.play() if what == "play" else sticks.work(what)
+    for wish in islice(wishes, round(seconds / PERIOD_S)):
         assert np.abs(wish.velocity_m_s).max() <= FASTEST_M_S and 0.0 <= wish.closure <= 1.0
         arm.glide(arm.target_m + wish.velocity_m_s * PERIOD_S, 0.0, wish.closure, PERIOD_S)
         cubes.append(cell.cube_pose()[0])
@@ -63,3 +64,10 @@ def test_a_person_at_the_sticks_takes_the_cube_and_puts_it_elsewhere(arm):
 def test_a_person_at_the_sticks_pushes_the_cube_along_the_table(arm):
     cubes = work(arm, "push", 6.0, seed=1)
     assert np.linalg.norm(cubes[-1, :2] - CUBE_XY_M) > 0.02 and cubes[:, 2].max() < CUBE_M / 2 + 0.01
+
+
+def test_a_person_who_plays_drags_the_cube_about(arm):
+    cubes = work(arm, "play", 12.0)
+    low = cubes[1:, 2] < CUBE_M / 2 + 0.005
+    dragged_m = np.linalg.norm(np.diff(cubes[:, :2], axis=0), axis=1)[low].sum()
+    assert dragged_m > 0.1

@@ -32,8 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     truth.add_argument("--goal-state", nargs="+", type=float, metavar="N", help="arm state at B, as --state")
     grid = parser.add_argument_group("grid")
     grid.add_argument(
-        "--axes", nargs="+", default=["x", "y"], metavar="AXIS", help="one or two of x y z roll pitch yaw gripper"
-    )
+        "--axes", nargs="+", metavar="AXIS", help="one or two of x y z roll pitch yaw gripper (default: of x, y and z "
+        "the two along which the arm truly moved most, where that is known, else x y)",
+    )  # fmt: skip
     grid.add_argument(
         "--range", nargs="+", type=float, metavar="R", help="largest action in m or rad, for all axes or one for each"
     )
@@ -107,11 +108,12 @@ def _grid(
     from jepa_planner.core.arm_layout import AXIS_NAMES, GRIPPER
     from jepa_planner.planning.landscape import grid_axis
 
-    if args.range is not None and len(args.range) not in (1, len(args.axes)):
-        raise ValueError(f"{len(args.range)} ranges given for {len(args.axes)} axes; expected one, or one for each")
+    names = args.axes or _most_moved(true_action)
+    if args.range is not None and len(args.range) not in (1, len(names)):
+        raise ValueError(f"{len(args.range)} ranges given for {len(names)} axes; expected one, or one for each")
     contract.check_state_values(state)
     axes = []
-    for number, name in enumerate(args.axes):
+    for number, name in enumerate(names):
         channel = AXIS_NAMES.index(name) if name in AXIS_NAMES else 0  # grid_axis refuses the name
         limit = contract.action.max_abs[channel]
         reach = limit or HELD_AXIS_RANGE
@@ -121,6 +123,16 @@ def _grid(
             reach = args.range[number % len(args.range)]
         axes.append(grid_axis(name, reach, args.points, float(state[GRIPPER])))
     return axes
+
+
+def _most_moved(true_action: np.ndarray | None) -> list[str]:
+    """Two of x, y and z: what moves and is not in the grid is sought along its axes in vain."""
+    from jepa_planner.core.arm_layout import AXIS_NAMES, XYZ
+
+    if true_action is None:
+        return list(AXIS_NAMES[:2])
+    least = int(abs(true_action[XYZ])[::-1].argmin())  # of equal ones z
+    return [name for number, name in enumerate(AXIS_NAMES[:3]) if number != 2 - least]
 
 
 def _energy_of(cost, context, goal, action: np.ndarray) -> float:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import struct
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,10 +26,12 @@ from std_msgs.msg import String
 
 from jepa_planner.cli.doctor.heard import Arrival, Controller, Endpoint, Heard, RunningNode, Said, Stream, Topic, Use
 from jepa_planner.cli.doctor.names import DESCRIPTION
+from jepa_planner.core.message_types import CAMERA_INFO, PICTURES, header_stamp_ns
 from jepa_planner.nodes import parameter_files, qos
 from jepa_planner.nodes.conversions import seconds
-from jepa_planner.nodes.image_input import TRANSPORTS, info_topic
+from jepa_planner.nodes.image_input import info_topic
 from jepa_planner.nodes.planner_node import CODE, wait_until
+from jepa_planner.nodes.recording.installed_types import message_class
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.nodes.start import PLANNER_NODES
 
@@ -39,7 +40,7 @@ LEAST_S, QUIET_S, MOST_S = 1.0, 0.4, 3.0
 and where nobody is found, nobody is there after the third.
 """
 ANSWER_S = 1.5
-CLOCK_TYPE, CAMERA_INFO = "rosgraph_msgs/msg/Clock", "sensor_msgs/msg/CameraInfo"
+CLOCK_TYPE = "rosgraph_msgs/msg/Clock"
 LIST_CONTROLLERS = "controller_manager_msgs/srv/ListControllers"
 _KEPT = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=20, reliability=ReliabilityPolicy.BEST_EFFORT,
@@ -57,10 +58,9 @@ class _Recorder:
         self.newest: dict[int, bytes] = {}
 
     def __call__(self, message: bytes) -> None:
-        """Notes a message; its stamp stands first, behind the four bytes that tell the order of bytes."""
-        order = "<" if message[1] & 1 else ">"
-        sec, nanosec = struct.unpack_from(f"{order}iI", message, 4)
-        self.arrivals.append(Arrival(sec + nanosec * 1e-9, self._now_s(), time.monotonic(), len(message)))
+        """Notes a message of a type that begins with a stamp."""
+        stamp_s = (header_stamp_ns(message) or 0) * 1e-9
+        self.arrivals.append(Arrival(stamp_s, self._now_s(), time.monotonic(), len(message)))
         self.newest[len(message)] = message
 
     def stream(self) -> Stream:
@@ -209,7 +209,7 @@ class Listener:
 
     def _topics(self, uses: Iterable[Use]) -> dict[str, Topic]:
         """Who is at either end of the planner's names, and of all others of the same types."""
-        kinds = {use.type for use in uses} | {f"sensor_msgs/msg/{kind.__name__}" for kind, _ in TRANSPORTS.values()}
+        kinds = {use.type for use in uses} | set(PICTURES)
         names = {use.topic for use in uses} | {"/clock"}
         names |= {topic for topic, types in self.node.get_topic_names_and_types() if kinds & set(types)}
         return {
@@ -283,9 +283,3 @@ class Listener:
 def full(name: str, namespace: str) -> str:
     """A node's full name."""
     return f"{namespace.rstrip('/')}/{name}"
-
-
-def message_class(kind: str) -> type:
-    """The class of a message by its type, as PACKAGE/msg/NAME."""
-    package, group, name = kind.split("/")
-    return getattr(importlib.import_module(f"{package}.{group}"), name)

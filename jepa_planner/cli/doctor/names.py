@@ -6,21 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from jepa_planner.cli.doctor.heard import Settings, Use
+from jepa_planner.core.message_types import ARM_STATE, JOINT_STATE, JOINT_TRAJECTORY, PLAN, POSE_STAMPED, TWIST_STAMPED
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.image_input import TRANSPORTS
 
 Remaps = Iterable[tuple[str, str]]
 DESCRIPTION = "robot_description"
-TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
 ARM = {
-    "joint_trajectory": ("joint_trajectory", TRAJECTORY),
+    "joint_trajectory": ("joint_trajectory", JOINT_TRAJECTORY),
     "follow_joint_trajectory": ("arm_action", "control_msgs/action/FollowJointTrajectory"),
-    "twist": ("twist_command", "geometry_msgs/msg/TwistStamped"),
-    "pose": ("pose_command", "geometry_msgs/msg/PoseStamped"),
+    "twist": ("twist_command", TWIST_STAMPED),
+    "pose": ("pose_command", POSE_STAMPED),
 }
 """What arm_node sends by its parameter `output`: the topic, or the parameter that names the action, and the type."""
 GRIPPER = {
-    "joint_trajectory": ("gripper_command", TRAJECTORY),
+    "joint_trajectory": ("gripper_command", JOINT_TRAJECTORY),
     "float64_multi_array": ("gripper_command", "std_msgs/msg/Float64MultiArray"),
     "gripper_command": ("gripper_action", "control_msgs/action/GripperCommand"),
     "parallel_gripper_command": ("gripper_action", "control_msgs/action/ParallelGripperCommand"),
@@ -75,11 +75,11 @@ def uses(
     by_topic = () if described else (("arm_node", DESCRIPTION, "std_msgs/msg/String", False, qos.LATCHED, ""),)
     table = (
         *(("encoder_node", topic, pictures, False, qos.SENSOR, ending) for topic in topics),
-        ("arm_node", "joint_states", "sensor_msgs/msg/JointState", False, qos.SENSOR, ""),
+        ("arm_node", "joint_states", JOINT_STATE, False, qos.SENSOR, ""),
         *by_topic,
         *(("arm_node", key, commands, True, qos.COMMAND, "") for key, commands in sent),
-        ("arm_node", "arm_state", "jepa_planner/msg/ArmState", True, qos.STATE, ""),
-        ("mpc_node", "plan", "jepa_planner/msg/Plan", True, qos.COMMAND, ""),
+        ("arm_node", "arm_state", ARM_STATE, True, qos.STATE, ""),
+        ("mpc_node", "plan", PLAN, True, qos.COMMAND, ""),
     )
     found = []
     for node, key, kind, sends, quality, ending in table:

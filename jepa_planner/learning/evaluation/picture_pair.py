@@ -18,8 +18,10 @@ from jepa_planner.core.context import Context
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.picture_file import PictureError, read_picture
 from jepa_planner.core.poses import action_between
+from jepa_planner.learning.data.episodes import read_episodes
 
 if TYPE_CHECKING:
+    from jepa_planner.model.contract import Contract
     from jepa_planner.model.world_model import WorldModel
 
 
@@ -86,6 +88,28 @@ def pair_from_frames(path: Path, first: int = 0, last: int = -1) -> PicturePair:
         image, goal = image[None], goal[None]
     now, then = (states[0, number].astype(np.float32) for number in (first, last))
     return PicturePair(image, goal, now, change_of_state(now, then))
+
+
+def pair_from_episodes(
+    folder: Path, contract: Contract, episode: int = 0, first: int = 0, last: int = 1
+) -> PicturePair:
+    """A pair from two frames of an episode in a folder, counted from 0, in the views and channels of a model.
+
+    Raises EpisodeError for a folder without episodes, ContractError for views that are not the model's, PictureError
+    for a frame that is not there.
+    """
+    episodes = read_episodes(folder)
+    count = len(episodes)
+    if not 0 <= episode < count:
+        raise PictureError(f"{folder}: episode {episode} was asked for; it has {count}, counted from 0")
+    frames = int(episodes.lengths[episode]) + 1
+    for number in (first, last):
+        if not 0 <= number < frames:
+            raise PictureError(f"{folder}: frame {number} was asked for; episode {episode} has {frames}, from 0 on")
+    views = list(contract.pick_views(episodes.views))
+    now, then = (episodes.states[episode, number] for number in (first, last))
+    image, goal = (np.asarray(episodes.images[episode, number])[views] for number in (first, last))
+    return PicturePair(image, goal, now[contract.state.columns], change_of_state(now, then))
 
 
 def observed_pair(model: WorldModel, pair: PicturePair) -> tuple[Observation, Observation]:

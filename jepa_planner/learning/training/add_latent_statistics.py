@@ -34,6 +34,10 @@ from jepa_planner.planning.planner_settings import PlannerSettings
 
 HEADROOM = 1.15
 """Limits are so many times the largest value in held-out episodes."""
+LEAST_SURPRISE = 0.5
+"""Share of the energy of unrelated frames that an outcome must be off by to be a surprise. Few episodes of a calm hand
+show no error as large as a search makes that goes where no hand went.
+"""
 
 
 class TooLittleToTell(ValueError):
@@ -91,15 +95,19 @@ def learn_latent_statistics(
     held_out = Examples(
         torch.from_numpy(latents[parts.held_out]), states[parts.held_out], actions[parts.held_out].float()
     )
-    energy = energy_of(PlannerSettings.load(folder, contract).energy.kind, model.decoder)
+    measured = PlannerSettings.load(folder, contract).energy
+    energy = energy_of(measured.kind, model.decoder)
     largest = {
         "latent_distance": latent_statistics.distance(held_out.latents).max(),
         "arm_error_m": latent_statistics.arm_error_m(held_out.latents, held_out.states).max(),
         "surprise": surprises(model, energy, held_out).max(),
     }
     shown = f"{len(episodes)} episodes, seeds {seeds_in_words(episodes.seeds)}"
+    limits = {name: HEADROOM * float(value) for name, value in largest.items()}
+    if limits["surprise"] > 0.0:
+        limits["surprise"] = max(limits["surprise"], LEAST_SURPRISE * measured.scale)
     try:
-        spec = OutOfDistributionSpec(**{name: HEADROOM * float(value) for name, value in largest.items()}, data=shown)
+        spec = OutOfDistributionSpec(**limits, data=shown)
     except ValueError as error:
         raise TooLittleToTell(f"what the model knows cannot be told from {shown}: {error}") from error
     write_latent_statistics(folder, latent_statistics, spec)

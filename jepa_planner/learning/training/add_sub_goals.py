@@ -29,7 +29,7 @@ from jepa_planner.learning.training.recipe import TUNED_FOR
 from jepa_planner.learning.training.run_folder import check_same_run, write_whole
 from jepa_planner.learning.training.sub_goal_training import SubGoalTraining, foresight, train_sub_goal_head
 from jepa_planner.learning.training.windows import Split, split, state_scaling
-from jepa_planner.model.bundle import add_sub_goal_head, load_sub_goal_head
+from jepa_planner.model.bundle import add_sub_goal_head, load_contract, load_sub_goal_head
 from jepa_planner.model.bundle_files import ENCODER_FILE
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import SubGoalSpec, TrainingSpec
@@ -45,6 +45,11 @@ LEAST_SPREAD = 0.02
 """Of a state channel (m, rad, closure), for a head whose arm states count: a hand that stays upright rolls by a few
 milliradians and at times by thirty times its spread, which nothing foresees and would outweigh where the arm is.
 """
+ITERATIONS, KEYPOINT_ITERATIONS = 6000, 2000
+KEYPOINT_PLANNING = SubGoalSettings(
+    arrived_distance=0.002, back_distance=0.02, back_m=0.04, goal_distance=0.0, near_goal=0.3, arm_weight=200.0
+)
+"""How is pursued what a head with keypoints imagines: it knows well where the arm is to stand, so that counts."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,8 @@ class SubGoalRun:
 
     seed: int = 0
     """Seed of all random numbers."""
-    iterations: int = 6000
-    """Batches to learn from, at least 1."""
+    iterations: int | None = None
+    """Batches to learn from, at least 1; None: as many as such a head needs."""
     keypoints: bool = False
     """Whether the head looks at the pictures themselves."""
     keypoints_of: Path | None = None
@@ -87,7 +92,8 @@ def add_sub_goals(
         heed(check_episodes(episodes), settings.trust_data)
     check_frames(episodes, contract)
     data = encoded_demonstrations(episodes, model, run_folder, keep_images=settings.keypoints)
-    about = {"seed": settings.seed, "iterations": settings.iterations, "encoder": contract.files[ENCODER_FILE]}
+    training = sub_goal_training(settings.keypoints, settings.iterations)
+    about = {"seed": settings.seed, "iterations": training.fit.iterations, "encoder": contract.files[ENCODER_FILE]}
     about |= {"data": data.content} | ({"keypoints": True} if settings.keypoints else {})
     about |= {"keypoints_of": str(settings.keypoints_of)} if settings.keypoints_of is not None else {}
     check_same_run(run_folder / "sub_goals.json", run_folder / "sub_goals.ckpt", about)
@@ -97,20 +103,22 @@ def add_sub_goals(
     if settings.keypoints:
         if settings.keypoints_of is not None:
             _copy_keypoints(head, settings.keypoints_of)
-        training = keypoint_training(settings.iterations)
         sampler = picture_keyframes(data, parts.train, training, settings.seed)
         train_keypoint_head(head, sampler, training, run_folder, settings.seed)
     else:
-        train_sub_goal_head(
-            head, *data.part(parts.train), sub_goal_training(settings.iterations), run_folder, settings.seed
-        )
+        train_sub_goal_head(head, *data.part(parts.train), training, run_folder, settings.seed)
     trained = TrainingSpec(
-        data=data.in_words, command=settings.command, seeds=(settings.seed,), steps={"sub_goals": settings.iterations}
+        data=data.in_words,
+        command=settings.command,
+        seeds=(settings.seed,),
+        steps={"sub_goals": training.fit.iterations},
     )
     planner_settings = PlannerSettings.load(init, contract)
-    sub_goal_settings = planner_settings.sub_goals or SubGoalSettings(
-        steps=as_far(SubGoalSettings.steps, TUNED_FOR, contract.action.max_abs)
-    )
+    sub_goal_settings = planner_settings.sub_goals
+    had_keypoints = contract.sub_goals is not None and contract.sub_goals.head.scene is not None
+    if sub_goal_settings is None or settings.keypoints != had_keypoints:
+        steps = as_far(SubGoalSettings.steps, TUNED_FOR, contract.action.max_abs)
+        sub_goal_settings = replace(KEYPOINT_PLANNING if settings.keypoints else SubGoalSettings(), steps=steps)
     with whole_bundle(bundle) as new:
         add_sub_goal_head(init, new, head, SubGoalSpec(head=head.config, training=trained))
         changed = replace(planner_settings, sub_goals=sub_goal_settings).save(new)
@@ -139,10 +147,11 @@ def _head(contract: Contract, data: Demonstrations, parts: Split, keypoints: boo
 
 
 def _copy_keypoints(head: SubGoalHead, bundle: Path) -> None:
-    """Begin with what the head of another bundle has learned to see, and to say of where the hand acts."""
+    """Begin with what another bundle's head has learned to see and, with as many views, to say where the hand acts."""
     other = keypoints_of(bundle, head.config.scene)
-    head.scene.load_state_dict(other.scene.state_dict())
-    head.acts.load_state_dict(other.acts.state_dict())
+    head.scene.begin_with(other.scene)
+    if head.acts[0].weight.shape == other.acts[0].weight.shape:
+        head.acts.load_state_dict(other.acts.state_dict())
 
 
 def present(head: H | None, bundle: Path) -> H:
@@ -152,10 +161,16 @@ def present(head: H | None, bundle: Path) -> H:
     return head
 
 
+def has_keypoints(bundle: Path) -> bool:
+    """Whether the head of a bundle has keypoints with which another may begin."""
+    sub_goals = load_contract(bundle).sub_goals
+    return sub_goals is not None and sub_goals.head.scene is not None
+
+
 def keypoints_of(bundle: Path, scene: KeypointConfig | None) -> SubGoalHead:
-    """The head of a bundle whose keypoints fit; raises ValueError where it has none."""
+    """The head of a bundle, whose keypoints are of the same sizes; raises ValueError where it has none."""
     head = load_sub_goal_head(bundle)
-    if scene is None or head is None or head.config.scene != scene:
+    if scene is None or head is None or head.config.scene is None or not head.config.scene.is_alike(scene):
         raise ValueError(f"{bundle} has no head with keypoints of the same sizes: leave out --keypoints-of")
     return head
 
@@ -165,23 +180,19 @@ def _foresight(bundle: Path, data: Demonstrations, held_out: np.ndarray) -> dict
     head = present(load_sub_goal_head(bundle), bundle)
     if head.config.scene is None:
         return foresight(head, *data.part(held_out), SubGoalTraining.span)
-    training = replace(keypoint_training(1), batch=FORESIGHT_BATCH)
+    training = replace(sub_goal_training(keypoints=True), batch=FORESIGHT_BATCH)
     return keypoint_foresight(head, picture_keyframes(data, held_out, training, seed=0))
 
 
-def sub_goal_training(iterations: int) -> SubGoalTraining:
-    """Settings of a head that reads latents alone, for so many iterations."""
-    return SubGoalTraining(
-        FitSettings(iterations, learning_rate=1.5e-3, weight_decay=0.05, warm_up=max(1, iterations // 20))
+def sub_goal_training(keypoints: bool, iterations: int | None = None) -> SubGoalTraining:
+    """Settings of a head that reads latents alone or has keypoints, for so many iterations."""
+    iterations = iterations or (KEYPOINT_ITERATIONS if keypoints else ITERATIONS)
+    fit = FitSettings(iterations, learning_rate=1.5e-3, weight_decay=0.05, warm_up=max(1, iterations // 20))
+    return (
+        SubGoalTraining(fit, batch=128, span=44, temperature=0.2, state_weight=6.0, keyframe_share=0.5)
+        if keypoints
+        else SubGoalTraining(fit)
     )
-
-
-def keypoint_training(iterations: int) -> SubGoalTraining:
-    """Settings of a head with keypoints, for so many iterations."""
-    return SubGoalTraining(
-        FitSettings(iterations, learning_rate=1.5e-3, weight_decay=0.05, warm_up=max(1, iterations // 20)),
-        batch=128, span=44, temperature=0.2, state_weight=6.0, keyframe_share=0.5,
-    )  # fmt: skip
 
 
 def in_words(report: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from jepa_planner.learning.data.episode_checks import check_episodes, heed
 from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
 from jepa_planner.learning.data.shown_work import not_failed
+from jepa_planner.learning.data.way_back import way_back
 from jepa_planner.learning.training.add_sub_goals import LEAST_SPREAD, keypoints_of, present
 from jepa_planner.learning.training.demonstrations import encoded_demonstrations
 from jepa_planner.learning.training.fit import FitSettings
@@ -133,8 +134,9 @@ def add_verdict(
 
     planner_settings = PlannerSettings.load(init, contract)
     rule = planner_settings.verdict or VerdictSettings(
-        holding=data.thresholds.holding, low_m=VerdictSettings.low_m + data.thresholds.table_m
-    )
+        holding=data.thresholds.holding, low_m=VerdictSettings.low_m + data.thresholds.table_m,
+        back=way_back(data.arm_states, data.thresholds.contacts),
+    )  # fmt: skip
     half = max(1, len(parts.held_out) // 2)
     calibrating, reporting = parts.held_out[:half], parts.held_out[-half:]
     judgements = judged(head, PairSampler(data, calibrating, edges_m, training, seed=0))
@@ -190,9 +192,9 @@ def _head(contract: Contract, init: Path, settings: VerdictRun) -> VerdictHead:
         return present(load_verdict_head(init), init).train().requires_grad_(True)
     head = VerdictHead(config)
     if settings.keypoints_of is not None:
-        head.scene.load_state_dict(keypoints_of(settings.keypoints_of, scene).scene.state_dict())
+        head.scene.begin_with(keypoints_of(settings.keypoints_of, scene).scene)
     elif settings.keypoints and contract.sub_goals is not None and contract.sub_goals.head.scene == scene:
-        head.scene.load_state_dict(keypoints_of(init, scene).scene.state_dict())
+        head.scene.begin_with(keypoints_of(init, scene).scene)
     return head
 
 

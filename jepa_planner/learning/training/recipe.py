@@ -32,6 +32,7 @@ from jepa_planner.model.predictors import AnyPredictorConfig
 from jepa_planner.model.preprocess import preprocess
 from jepa_planner.planning.energy import PIXELS
 from jepa_planner.planning.planner_settings import EnergySettings, PlannerSettings
+from jepa_planner.planning.progress import ProgressSettings
 from jepa_planner.planning.solvers.cem import CemSettings
 from jepa_planner.planning.solvers.mppi import MppiSettings
 
@@ -45,9 +46,11 @@ SHIPPED_PLANNING = PlannerSettings(
         horizon=3, samples=128, iterations=3, elites=16, answer="best", noise_correlation=0.8, use_warm_start=True,
         mean_as_candidate=True, kept_elites=4, seeded_candidates=("noop", "open", "close"),
     ),
-    solver="mppi", mppi=MppiSettings(horizon=2, samples=32, iterations=6),
+    solver="mppi", mppi=MppiSettings(horizon=2, samples=32, iterations=6), progress=ProgressSettings(patience=18),
 )  # fmt: skip
 """Settings of the search that did best on scenes kept for tuning (seeds from 1,500,000 on)."""
+ITERATIONS, GOING_ON = 2200, 700
+"""Of the encoder, from random weights and from those of a model that sees well already."""
 
 
 @dataclass(frozen=True)
@@ -58,22 +61,22 @@ class Recipe:
     """Seed of all random numbers."""
     objective: str = SHIPPED
     """Names of terms of the first stage, see `JointObjective`."""
-    encoder_iterations: int = 2200
-    """Iterations of the first stage."""
+    encoder_iterations: int | None = None
+    """Iterations of the first stage; None: ITERATIONS, or GOING_ON where it begins with another bundle's weights."""
     encoder_batch: int = 48
     """Windows per iteration of the first stage, where the objective does not ask for more (see `batches_of`)."""
     predictor: PredictorKind | None = None
     """The kind that is planned with; None: the usual one of such latents."""
     predictor_iterations: int = 1500
     """Iterations of the second stage."""
-    sub_goal_iterations: int = 6000
-    """Iterations of the third stage, where there are demonstrations."""
+    sub_goal_iterations: int | None = None
+    """Iterations of the third stage, where there are demonstrations; None: as many as its head needs."""
     verdict_iterations: int | None = None
     """Iterations of the fourth stage, likewise; None: as many as its head needs."""
-    keypoints: bool = False
-    """Whether the heads of these two stages look at the pictures themselves."""
+    keypoints: bool | None = None
+    """Whether the heads of these two stages look at the pictures themselves; None: where episodes teach it."""
     keypoints_of: Path | None = None
-    """A bundle with whose keypoints they begin."""
+    """A bundle with whose keypoints they begin; None: `init`, if it has some."""
     episodes: int | None = None
     """Only the first so many are learned from, at least 1; None: all."""
     device: str = "cpu"
@@ -97,6 +100,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         names_in(self.objective)
+
+    @property
+    def first_stage_iterations(self) -> int:
+        """How many there are."""
+        if self.encoder_iterations is not None:
+            return self.encoder_iterations
+        return ITERATIONS if self.init is None else GOING_ON
 
 
 def batches_of(recipe: Recipe) -> dict[str, Any]:
@@ -161,7 +171,7 @@ def contract(
         action=ActionSpec(max_abs=bounds, time_step_s=episodes.time_step_s),
         training=TrainingSpec(
             data=data, command=recipe.command, seeds=(recipe.seed,),
-            steps={"encoder": recipe.encoder_iterations, "predictor": recipe.predictor_iterations},
+            steps={"encoder": recipe.first_stage_iterations, "predictor": recipe.predictor_iterations},
         ),
         encoder=encoder.config, predictor=predictor.config, context_frames=2,
     )  # fmt: skip

@@ -47,8 +47,12 @@ class SettledBand:
         )
 
     def noted_in(self, settings: PlannerSettings) -> PlannerSettings:
-        """The settings of a model that is planned with this band."""
-        return replace(settings, progress=replace(settings.progress, settled_energy=self.energy))
+        """The settings of a model that is planned with this band: no goal picture on the way is asked for more closely
+        than moments that are alike are to each other.
+        """
+        reached_energy = max(settings.reached_energy, self.energy or 0.0)
+        progress = replace(settings.progress, settled_energy=self.energy)
+        return replace(settings, progress=progress, reached_energy=reached_energy)
 
 
 def settled_band(latents: np.ndarray, episodes: Episodes, episode_indices: np.ndarray, energy_kind: str) -> SettledBand:

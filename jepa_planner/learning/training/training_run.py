@@ -21,7 +21,7 @@ from jepa_planner.learning.data.reference_checks import check_in_distribution, f
 from jepa_planner.learning.data.shown_work import folders_that_show_work, share_at_work, work_shown
 from jepa_planner.learning.training.action_bounds import action_max, action_scale, strokes_are_full
 from jepa_planner.learning.training.add_latent_statistics import latent_statistics_noted
-from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals
+from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals, has_keypoints
 from jepa_planner.learning.training.add_verdict import VerdictRun, add_verdict
 from jepa_planner.learning.training.collapse import measure_collapse
 from jepa_planner.learning.training.distributed import join_group, leave_group, own_device, rank, size
@@ -91,13 +91,7 @@ def run(
         heed(check_episodes(read_episodes(demonstrations)), recipe.trust_data)  # not only after hours
     else:
         demonstrations = folders_that_show_work([data] if isinstance(data, Path) else data, recipe.episodes)
-    if (recipe.keypoints or recipe.keypoints_of) and not any(
-        share_at_work(read_episodes(folder, recipe.episodes)) for folder in demonstrations
-    ):
-        raise EpisodeError(
-            "keypoints are learned from episodes in which the hand takes or pushes something, and none of these show "
-            "that: record such, or leave out --keypoints and --keypoints-of"
-        )
+    recipe = _with_keypoints(recipe, demonstrations)
     join_group(recipe.device)
     started = Run("train", to_plain(recipe))
     recipe = replace(recipe, name=recipe.name or bundle.resolve().name)
@@ -116,6 +110,21 @@ def run(
             report |= _heads(demonstrations, new, run_folder, recipe)
         _write_report(run_folder, report)
     return report
+
+
+def _with_keypoints(recipe: Recipe, demonstrations: Sequence[Path]) -> Recipe:
+    """The recipe with what was left open decided: heads have keypoints where demonstrations teach them."""
+    taught = any(share_at_work(read_episodes(folder, recipe.episodes)) for folder in demonstrations)
+    if (recipe.keypoints or recipe.keypoints_of) and not taught:
+        raise EpisodeError(
+            "keypoints are learned from episodes in which the hand takes or pushes something, and none of these show "
+            "that: record such, or leave out --keypoints and --keypoints-of"
+        )
+    keypoints = taught if recipe.keypoints is None else recipe.keypoints
+    begun_with = recipe.keypoints_of
+    if keypoints and begun_with is None and recipe.init is not None and has_keypoints(recipe.init):
+        begun_with = recipe.init
+    return replace(recipe, keypoints=keypoints, keypoints_of=begun_with)
 
 
 def _heads(demonstrations: Sequence[Path], bundle: Path, run_folder: Path, recipe: Recipe) -> dict[str, Any]:
@@ -174,8 +183,8 @@ def _train_world_model(
             print(f"begins with {recipe.init}, but for {', '.join(start.fresh)}")
     action_std = action_scale(action_max(episodes.actions))
     training = EncoderTraining(
-        FitSettings(recipe.encoder_iterations), objective=recipe.objective, device=device, augmented=recipe.augmented,
-        **batches_of(recipe),
+        FitSettings(recipe.first_stage_iterations), objective=recipe.objective, device=device,
+        augmented=recipe.augmented, **batches_of(recipe),
     )  # fmt: skip
     if "appearance" in names_in(recipe.objective) and len(np.unique(episodes.motions)) == len(episodes):
         raise EpisodeError(
@@ -261,10 +270,10 @@ def _checked_episodes(data: Path | Sequence[Path], recipe: Recipe, predicted_fra
 def _check_run(run_folder: Path, recipe: Recipe, content: str, layouts: Episodes | None) -> None:
     """Raises RunFolderError where a stage's checkpoint is of another run; the predictor's rests on the encoder's."""
     encoder: dict[str, Any] = {
-        name: getattr(recipe, name)
-        for name in ("seed", "objective", "encoder_iterations", "encoder_batch", "any_view", "augmented")
+        name: getattr(recipe, name) for name in ("seed", "objective", "encoder_batch", "any_view", "augmented")
     }
     encoder |= {
+        "encoder_iterations": recipe.first_stage_iterations,
         "init": None if recipe.init is None else load_contract(recipe.init).files,
         "data": content, "layouts": None if layouts is None else content_hash(layouts),
         "processes": size(),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from jepa_planner.core.mcap_file import McapFile, whole_messages
+from jepa_planner.learning.data.bags.mcap_file import McapFile
+from jepa_planner.learning.data.bags.message import Message
+from jepa_planner.nodes.recording.mcap_writer import McapWriter
 
 METADATA = "metadata.yaml"
 VERSION = 5
@@ -36,7 +39,7 @@ class Bag:
         folder.mkdir(parents=True)
         self.folder = folder
         self._name = f"{folder.name}_0.mcap"
-        self._file = McapFile(folder / self._name)
+        self._file = McapWriter(folder / self._name)
         self._channels: dict[BagTopic, int] = {}
 
     @property
@@ -106,7 +109,7 @@ def is_cut_short(folder: Path) -> bool:
 def make_whole(folder: Path) -> int:
     """Ends a bag that was cut short; returns how many messages it has. What was not written whole is not in it.
 
-    Raises McapError where its file is none, OSError where the disk has no room for it twice.
+    Raises BagError where its file is none, OSError where the disk has no room for it twice.
     """
     name = f"{folder.name}_0.mcap"
     beside = folder / "made_whole" / folder.name  # left by a process that was killed over this, it is made anew
@@ -115,20 +118,23 @@ def make_whole(folder: Path) -> int:
     if beside.is_dir():
         beside.rmdir()
     bag, messages = Bag(beside), 0
-    for topic, time_ns, data in whole_messages(folder / name):
-        said: Mapping[str, str] = topic.metadata
-        bag.write(
-            BagTopic(topic.name, topic.type_name, topic.definition, said.get(_HASH, ""), said.get(_QOS, "")),
-            time_ns,
-            data,
-        )
-        messages += 1
+    with closing(McapFile(folder / name)) as file:
+        for message in file.messages(lambda _: True):
+            bag.write(_described(message, file), message.log_ns, message.data)
+            messages += 1
     bag.close()
     (beside / name).replace(folder / name)
     (beside / METADATA).replace(folder / METADATA)
     beside.rmdir()
     beside.parent.rmdir()
     return messages
+
+
+def _described(message: Message, file: McapFile) -> BagTopic:
+    """The topic of a message, as its file has it."""
+    said, definition = file.metadata[message.topic], file.definitions.get(message.msgtype)
+    text = "" if definition is None else definition.text
+    return BagTopic(message.topic, message.msgtype, text, said.get(_HASH, ""), said.get(_QOS, ""))
 
 
 def _yaml(content: Mapping[str, object]) -> str:

@@ -11,11 +11,12 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+from jepa_planner.core.message_types import PERIODIC
+from jepa_planner.core.stream_counts import StreamCounts
 from jepa_planner.learning.data.recording import EPISODE_MARKS, Recording
 from jepa_planner.nodes.image_input import TRANSPORTS
 from jepa_planner.nodes.recording.bag import BagTopic
-from jepa_planner.nodes.recording.message_types import UnknownTypeError, definition_of, message_class
-from jepa_planner.nodes.recording.stream_counts import StreamCounts
+from jepa_planner.nodes.recording.installed_types import UnknownTypeError, definition_of, message_class
 
 DEPTH = 50
 """Messages of a topic that may wait for this process: half a second of joint states."""
@@ -23,7 +24,6 @@ NOBODY = "nobody publishes it"
 OF_EVERY_ROBOT = ("robot_description", "/tf", "/tf_static", "/clock")
 OF_THE_PLANNER = ("joint_states", "arm_state", "joint_trajectory", "gripper_command", "plan", *OF_EVERY_ROBOT)
 """What its nodes hear and say by default, pictures aside."""
-PERIODIC = tuple(f"sensor_msgs/msg/{name}" for name in ("Image", "CompressedImage", "CameraInfo", "JointState"))
 COMPRESSED = TRANSPORTS["compressed"][1]
 
 

@@ -17,11 +17,11 @@ from small_models import small_contract
 from tiny_vjepa2_ac import import_tiny
 
 from jepa_planner.cli.main import main
-from jepa_planner.learning.evaluation.bag_frames import COMPRESSED, PIXELS, BagMoments, pair_from_bag, pictures_from_bag
+from jepa_planner.core.message_types import ARM_STATE, COMPRESSED_IMAGE, IMAGE
+from jepa_planner.learning.evaluation.bag_frames import BagMoments, pair_from_bag, pictures_from_bag
 from jepa_planner.learning.evaluation.picture_pair import PictureError, PicturePair
 from jepa_planner.model.contract import ContractError
 
-ARM_STATE = "jepa_planner/msg/ArmState"
 HEIGHT_PX, WIDTH_PX = 64, 80
 START_NS = 1_700_000_000_000_000_000
 DEFINITION = (Path(__file__).parents[3] / "msg" / "ArmState.msg").read_text()
@@ -183,14 +183,14 @@ def pictures(bag: Path) -> np.ndarray:
 @pytest.mark.parametrize("order", ["<u2", ">u2"])
 def test_sixteen_bits_in_a_bag_are_scaled_in_the_order_of_bytes_that_the_message_tells(order, tmp_path):
     values = np.array([[127 * 257 + 5, 0x8001]], order)
-    message = TYPES[PIXELS](header(), 1, 2, "mono16", int(order[0] == ">"), 4, values.view(np.uint8)[0])
+    message = TYPES[IMAGE](header(), 1, 2, "mono16", int(order[0] == ">"), 4, values.view(np.uint8)[0])
     assert pictures(write_pictures(tmp_path / "bag", message))[0].tolist() == [[127] * 3, [128] * 3]
 
 
 def compressed_file(made: Image.Image, form: str = "PNG", says: str = "", **options):
     file = BytesIO()
     made.save(file, form, **options)
-    return TYPES[COMPRESSED](header(), says or form.lower(), np.frombuffer(file.getvalue(), np.uint8))
+    return TYPES[COMPRESSED_IMAGE](header(), says or form.lower(), np.frombuffer(file.getvalue(), np.uint8))
 
 
 def test_compressed_pictures_in_a_bag_are_read_as_picture_files_are(tmp_path):
@@ -206,9 +206,9 @@ def test_compressed_pictures_in_a_bag_are_read_as_picture_files_are(tmp_path):
 @pytest.mark.parametrize(
     ("message", "says"),
     [
-        (TYPES[PIXELS](header(), 1, 1, "16UC1", 0, 2, np.zeros(2, np.uint8)), "topic /camera: .*'16UC1'"),
+        (TYPES[IMAGE](header(), 1, 1, "16UC1", 0, 2, np.zeros(2, np.uint8)), "topic /camera: .*'16UC1'"),
         (compressed_file(Image.new("L", (4, 3)), says="16UC1; compressedDepth png"), "topic /camera: .*'16UC1'"),
-        (TYPES[COMPRESSED](header(), "jpeg", np.zeros(9, np.uint8)), "on /camera at 0 s"),
+        (TYPES[COMPRESSED_IMAGE](header(), "jpeg", np.zeros(9, np.uint8)), "on /camera at 0 s"),
     ],
 )
 def test_pictures_in_a_bag_that_show_no_colours_are_refused_by_topic(message, says, tmp_path):

@@ -5,14 +5,18 @@ import pytest
 import torch
 from PIL import Image
 from small_models import small_world_model
+from tiny_training import encoder, episodes, predictor
 
+from jepa_planner.learning.data.episodes import write_shard
 from jepa_planner.learning.evaluation.picture_pair import (
     PictureError,
     PicturePair,
     context_and_goal,
+    pair_from_episodes,
     pair_from_files,
     pair_from_frames,
 )
+from jepa_planner.learning.training.recipe import Recipe, contract
 from jepa_planner.model.contract import ContractError
 
 STATE = [0.5, 0.1, 0.2, 3.0, 0.0, 0.5, 0.25]
@@ -148,3 +152,21 @@ def test_what_does_not_fit_the_model_is_refused_by_name(views, size, channels, s
     picture = np.zeros((views, size, size, 3), np.uint8)
     with pytest.raises(ContractError, match=says):
         context_and_goal(small_world_model(), PicturePair(picture, picture, np.zeros(channels, np.float32)))
+
+
+def test_a_step_of_an_episode_is_a_pair_whose_action_is_known(tmp_path):
+    some = episodes(count=2, steps=6)
+    write_shard(tmp_path / "episodes-000000.h5", some)
+    pair = pair_from_episodes(tmp_path, contract_of_two_views(), episode=1, first=2, last=4)
+    np.testing.assert_array_equal(pair.image, some.images[1, 2])
+    np.testing.assert_array_equal(pair.goal, some.images[1, 4])
+    np.testing.assert_allclose(pair.state, some.states[1, 2])
+    np.testing.assert_allclose(pair.true_action[:3], some.states[1, 4, :3] - some.states[1, 2, :3], atol=1e-6)
+    with pytest.raises(PictureError, match="episode 2 was asked for; it has 2, counted from 0"):
+        pair_from_episodes(tmp_path, contract_of_two_views(), episode=2)
+    with pytest.raises(PictureError, match="frame 7 was asked for; episode 0 has 7, from 0 on"):
+        pair_from_episodes(tmp_path, contract_of_two_views(), last=7)
+
+
+def contract_of_two_views():
+    return contract(encoder(), predictor(), episodes(count=2, steps=6), Recipe())

@@ -18,6 +18,7 @@ from jepa_planner.learning.training.recipe import Recipe, contract
 from jepa_planner.model.bundle import load_contract, load_latent_statistics, save_bundle
 from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 
 SOME, OTHERS = episodes(count=12, steps=6), episodes(count=12, steps=6, seed=1)
 
@@ -49,6 +50,15 @@ def test_limits_are_a_little_above_what_the_end_of_the_last_folder_shows(tmp_pat
     assert spec.latent_distance == pytest.approx(HEADROOM * float(distance.max()), 0.01)
     (run,) = read_yaml((folder / "manifest.yaml").read_text())["runs"]
     assert (run["stage"], [each["episodes"] for each in run["episodes"]["data"]]) == ("out_of_distribution", [12, 12])
+
+
+@pytest.mark.parametrize(("largest", "limit"), [(0.01, 0.5), (3.0, 3.0 * HEADROOM)], ids=["calm", "wild"])
+def test_few_calm_episodes_do_not_make_each_outcome_a_surprise(largest, limit, tmp_path, data, monkeypatch):
+    monkeypatch.setattr(stage, "surprises", lambda *_: torch.full((1, 6), largest))
+    folder = bundle(tmp_path / "bundle")
+    scale = PlannerSettings.load(folder, load_contract(folder)).energy.scale
+    limit = limit * scale if largest < 0.1 else limit
+    assert add_latent_statistics(data, folder).surprise == pytest.approx(limit)
 
 
 def test_an_encoder_for_any_view_sees_some_episodes_by_one_as_in_training(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from tiny_training import episodes
 
 from jepa_planner.core.observation import Observation
 from jepa_planner.learning.data.episodes import write_shard
-from jepa_planner.learning.training.add_sub_goals import add_sub_goals, in_words
+from jepa_planner.learning.training.add_sub_goals import KEYPOINT_PLANNING, add_sub_goals, in_words
 from jepa_planner.learning.training.fine_tuning import FineTuning, fine_tune
 from jepa_planner.model.bundle import (
     load_bundle,
@@ -143,6 +143,23 @@ def test_a_head_may_begin_with_the_keypoints_of_another_bundle(tmp_path, headles
     given, own, taken = (load_sub_goal_head(tmp_path / name / "bundle") for name in ("eyes", "own", "taken"))
     off = [(head.scene.eyes[0].where.weight - given.scene.eyes[0].where.weight).abs().max() for head in (own, taken)]
     assert off[1] < 0.01 < off[0]
+
+
+def test_what_a_head_with_keypoints_imagines_is_pursued_with_the_arm_too_and_a_user_s_way_stays(tmp_path, headless):
+    bundles = [headless, *(tmp_path / name / "bundle" for name in ("latents", "keypoints", "again"))]
+
+    def planned(bundle):
+        return PlannerSettings.load(bundle, load_contract(bundle))
+
+    learn(tmp_path / "latents", bundles[0], SHORT, acting())
+    assert planned(bundles[1]).sub_goals.arm_weight == 0.0
+    learn(tmp_path / "keypoints", bundles[1], SEEING, acting())
+    found = planned(bundles[2])
+    assert found.sub_goals == replace(KEYPOINT_PLANNING, steps=found.sub_goals.steps)
+    own = replace(found.sub_goals, arm_weight=70.0)
+    replace(found, sub_goals=own).save(bundles[2])
+    learn(tmp_path / "again", bundles[2], SEEING, acting())
+    assert planned(bundles[3]).sub_goals == own
 
 
 @pytest.mark.parametrize("blind", [False, True], ids=["no head", "a head that does not see"])

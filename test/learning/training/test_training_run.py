@@ -304,6 +304,23 @@ def test_data_that_show_work_teach_sub_goals_and_verdict_too_unless_they_were_co
     assert "sub_goals" not in training_run.run(*paths, settings)
 
 
+def test_work_teaches_keypoints_beginning_with_those_of_the_first_model_unless_they_are_not_wanted(tmp_path):
+    settings = replace(SHORT, sub_goal_iterations=2, verdict_iterations=2, trust_data=True)
+    work, first = acting(episodes(count=8, steps=10)), tmp_path / "first" / "bundle"
+    run(tmp_path / "first", work, settings=settings)
+    for name, chosen in (("second", replace(settings, init=first)), ("without", replace(settings, keypoints=False))):
+        run(tmp_path / name, work, settings=chosen)
+    heads = [load_sub_goal_head(tmp_path / name / "bundle") for name in ("first", "second", "without")]
+    assert heads[2].config.scene is None
+    given, taken = (head.scene.eyes[0].where.weight for head in heads[:2])
+    assert (given - taken).abs().max() < 0.01, "two iterations change little"
+
+
+def test_an_encoder_that_begins_with_another_goes_on_for_a_shorter_time():
+    assert Recipe().first_stage_iterations == 2200 and Recipe(init=Path("some")).first_stage_iterations == 700
+    assert Recipe(init=Path("some"), encoder_iterations=9).first_stage_iterations == 9
+
+
 def test_keypoints_without_any_work_to_learn_them_from_are_refused_before_anything_is_trained(tmp_path):
     with pytest.raises(EpisodeError, match=r"none of these show that.*leave out --keypoints"):
         run(tmp_path, settings=replace(SHORT, keypoints=True))

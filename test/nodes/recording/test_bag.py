@@ -5,9 +5,9 @@ from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader
 from std_msgs.msg import String
 
-from jepa_planner.core.mcap_file import McapError
+from jepa_planner.learning.data.bags.message import BagError
 from jepa_planner.nodes.recording.bag import Bag, BagTopic, is_cut_short, make_whole
-from jepa_planner.nodes.recording.message_types import definition_of
+from jepa_planner.nodes.recording.installed_types import definition_of
 
 LATCHED = """- history: 1
   depth: 1
@@ -102,7 +102,7 @@ def test_what_is_no_bag_is_refused_and_stays_as_it_is(tmp_path):
     folder = tmp_path / "bag"
     folder.mkdir()
     (folder / "bag_0.mcap").write_bytes(b"something else")
-    with pytest.raises(McapError, match=r"bag_0\.mcap"):
+    with pytest.raises(BagError, match=r"bag_0\.mcap"):
         make_whole(folder)
     assert (folder / "bag_0.mcap").read_bytes() == b"something else"
 

@@ -11,15 +11,14 @@ import numpy as np
 
 from jepa_planner.control.kinematics import QUATERNION_SLACK, ArmKinematics
 from jepa_planner.control.limits import SafetyLimits
+from jepa_planner.core.message_types import ARM_STATE, JOINT_STATE, POSE_STAMPED, TF
 from jepa_planner.learning.data.bags.clocks import TopicTimes
-from jepa_planner.learning.data.bags.heard import TF
 from jepa_planner.learning.data.bags.interpolation import Neighbours
 from jepa_planner.learning.data.bags.message import BagError
 from jepa_planner.learning.data.recording import JointArm, PoseArm
 
-JOINT_STATE, ARM_STATE = "sensor_msgs/msg/JointState", "jepa_planner/msg/ArmState"
 POSES = {
-    "geometry_msgs/msg/PoseStamped": "pose",
+    POSE_STAMPED: "pose",
     "geometry_msgs/msg/PoseWithCovarianceStamped": "pose.pose",
     "geometry_msgs/msg/Pose": "",
     "geometry_msgs/msg/TransformStamped": "transform",

@@ -9,13 +9,12 @@ from scipy.spatial.transform import Rotation
 
 from jepa_planner.control.kinematics import ArmKinematics, rotation_from_quaternion
 from jepa_planner.control.limits import SafetyLimits
+from jepa_planner.core.message_types import JOINT_TRAJECTORY, PLAN, POSE_STAMPED, TWIST_STAMPED
 from jepa_planner.learning.data.bags.arm_tracks import ArmTrack, Poses
 from jepa_planner.learning.data.bags.clocks import TopicTimes
-from jepa_planner.learning.data.bags.gripper_tracks import TRAJECTORY
 from jepa_planner.learning.data.bags.message import BagError
 from jepa_planner.learning.data.recording import Commands, JointArm, PoseArm, full_name
 
-TWIST, POSE, PLAN = "geometry_msgs/msg/TwistStamped", "geometry_msgs/msg/PoseStamped", "jepa_planner/msg/Plan"
 TWIST_HOLDS_S = 0.25
 """A twist holds until the next one, but no longer than this: whoever follows twists stops when none comes."""
 STILL_NEEDED_S = 1.0
@@ -27,7 +26,7 @@ MOVE = 0
 class CommandTrack:
     """Commands of one topic over time; each holds until the next."""
 
-    types = (TWIST, POSE, TRAJECTORY, PLAN)
+    types = (TWIST_STAMPED, POSE_STAMPED, JOINT_TRAJECTORY, PLAN)
 
     def __init__(self, commands: Commands, source: JointArm | PoseArm, arm: ArmTrack) -> None:
         self.topic = full_name(commands.topic)
@@ -46,20 +45,20 @@ class CommandTrack:
     def take(self, number: int, message: Any, log_ns: int) -> None:
         self._kind = message.__msgtype__
         taken: Any
-        if self._kind == TRAJECTORY:
+        if self._kind == JOINT_TRAJECTORY:
             taken = self._trajectory(message)
             if self._commands and log_ns >= self._last_ns:
                 times_s, positions = self._commands[-1]
                 needed = 1 + int(np.searchsorted(times_s, (log_ns - self._last_ns) * 1e-9 + STILL_NEEDED_S))
                 self._commands[-1] = times_s[:needed].copy(), positions[:needed].copy()
             self._last_ns = log_ns
-        elif self._kind == TWIST:
+        elif self._kind == TWIST_STAMPED:
             taken = self._twist(message)
         else:
             if self._kind == PLAN and (message.kind != MOVE or not len(message.poses)):
                 return
             self._check_frame(message.header.frame_id, "poses", (self._arm.frame,))
-            pose = message.pose if self._kind == POSE else message.poses[0]
+            pose = message.pose if self._kind == POSE_STAMPED else message.poses[0]
             place, turn = pose.position, pose.orientation
             try:
                 taken = (
@@ -82,11 +81,11 @@ class CommandTrack:
         known = last >= 0
         for step in np.flatnonzero(known):
             command = self._commands[last[step]]
-            if self._kind == TWIST:
+            if self._kind == TWIST_STAMPED:
                 pose = self._moved(
                     xyz_m[step], rotations[step], int(begin_ns[step]), int(end_ns[step]), int(last[step])
                 )
-            elif self._kind == TRAJECTORY:
+            elif self._kind == JOINT_TRAJECTORY:
                 pose = self._sampled(command, (end_ns[step] - self.times_ns[last[step]]) * 1e-9)
             else:
                 pose = command

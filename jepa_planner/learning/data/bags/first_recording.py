@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jepa_planner.learning.data.bags.arm_tracks import ARM_STATE, JOINT_STATE, POSES
+from jepa_planner.core.message_types import ARM_STATE, JOINT_STATE, PICTURES, TF
+from jepa_planner.learning.data.bags.arm_tracks import POSES
 from jepa_planner.learning.data.bags.command_track import CommandTrack
 from jepa_planner.learning.data.bags.gripper_tracks import FIELDS
-from jepa_planner.learning.data.bags.heard import TF
 from jepa_planner.learning.data.bags.message import BagError, BagFile
-from jepa_planner.learning.data.bags.message_types import reader_of
+from jepa_planner.learning.data.bags.message_reader import reader_of
 from jepa_planner.learning.data.bags.opened_bag import find_bags, opened
-from jepa_planner.learning.data.bags.pictures import COMPRESSED, PIXELS
 
 SAYS_NOTHING = {
     "image", "image_raw", "image_color", "image_rect", "image_rect_color", "color", "rgb", "compressed",
@@ -77,7 +76,7 @@ def _read(msgtype: str, file: BagFile, data: bytes) -> Any:
 
 
 def _views(types: dict[str, str], guesses: list[str]) -> list[str]:
-    pictures = sorted(topic for topic, kind in types.items() if kind in (PIXELS, COMPRESSED) and "depth" not in topic)
+    pictures = sorted(topic for topic, kind in types.items() if kind in PICTURES and "depth" not in topic)
     pictures = [
         topic for topic in pictures if topic.removesuffix("/compressed") not in pictures or topic.endswith("raw")
     ]

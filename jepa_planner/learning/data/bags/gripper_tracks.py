@@ -10,13 +10,12 @@ import numpy as np
 
 from jepa_planner.control.gripper import Ends
 from jepa_planner.control.limits import SafetyLimits
-from jepa_planner.learning.data.bags.arm_tracks import ARM_STATE, JOINT_STATE
+from jepa_planner.core.message_types import ARM_STATE, JOINT_STATE, JOINT_TRAJECTORY
 from jepa_planner.learning.data.bags.clocks import TopicTimes
 from jepa_planner.learning.data.bags.interpolation import Neighbours
 from jepa_planner.learning.data.bags.message import BagError
 from jepa_planner.learning.data.recording import GripperSource, JointArm, Recording, full_name
 
-TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
 FIELDS = {
     f"{package}/msg/{name}": field
     for package, names, field in (
@@ -98,7 +97,7 @@ class GripperTrack:
             return _number(message, self._source.field, kind)
         if kind == JOINT_STATE:
             return self._of_joints(message.name, message.position)
-        if kind == TRAJECTORY:
+        if kind == JOINT_TRAJECTORY:
             return self._of_joints(message.joint_names, message.points[-1].positions) if len(message.points) else None
         if kind == ARM_STATE:
             which = "commanded" if self.is_asked else "measured"

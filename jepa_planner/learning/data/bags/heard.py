@@ -12,11 +12,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from jepa_planner.learning.data.bags.message import BagError, Message, header_stamp_ns
-from jepa_planner.learning.data.bags.message_types import reader_of
+from jepa_planner.core.message_types import TF, header_stamp_ns
+from jepa_planner.learning.data.bags.message import BagError, Message
+from jepa_planner.learning.data.bags.message_reader import begins_with_header, reader_of
 from jepa_planner.learning.data.bags.opened_bag import OpenedBag
-
-TF = "tf2_msgs/msg/TFMessage"
 
 
 class Taker(Protocol):
@@ -55,21 +54,27 @@ class HeardTopic:
         return np.array(self.stamps_ns, np.int64), np.array(self.logs_ns, np.int64)
 
 
-def hear(bag: OpenedBag, takers: Mapping[str, Iterable[Taker]], pictures: Iterable[str]) -> dict[str, HeardTopic]:
+def hear(
+    bag: OpenedBag, takers: Mapping[str, Iterable[Taker]], pictures: Iterable[str], every: bool = False
+) -> dict[str, HeardTopic]:
     """Reads the topics that somebody takes or that hold pictures; returns those that the bag has.
 
+    every: also all others, of which only the times are told.
     Raises BagError naming a topic whose type is not what is expected, or that nobody can read.
     """
     pictures = frozenset(pictures)
     heard: dict[str, HeardTopic] = {}
     for number, file in enumerate(bag.files):
         readers: dict[str, Callable[[bytes], Any]] = {}
-        for message in file.messages(lambda topic: topic in takers or topic in pictures):
+        for message in file.messages(lambda topic: every or topic in takers or topic in pictures):
             topic = heard.setdefault(message.topic, HeardTopic(message.topic, message.msgtype))
             if topic.msgtype != message.msgtype:
                 raise BagError(f"topic {topic.topic} is of {topic.msgtype} and of {message.msgtype}; expected one type")
             if message.topic in pictures:
                 _keep(topic, message, number)
+                continue
+            if message.topic not in takers:
+                _note(topic, message, begins_with_header(message.msgtype, file.definitions))
                 continue
             if message.topic not in readers:
                 _check_type(topic, takers[message.topic])
@@ -79,14 +84,18 @@ def hear(bag: OpenedBag, takers: Mapping[str, Iterable[Taker]], pictures: Iterab
 
 
 def _keep(topic: HeardTopic, message: Message, file: int) -> None:
-    try:
-        stamp_ns = header_stamp_ns(message.data)
-    except BagError as error:
-        _complain(topic, error)
+    stamp_ns = header_stamp_ns(message.data)
+    if stamp_ns is None:
+        _complain(topic, BagError(f"a message has {len(message.data)} bytes, too few for a header"))
         return
     topic.stamps_ns.append(stamp_ns)
     topic.logs_ns.append(message.log_ns)
     topic.places.append((file, message.place))
+
+
+def _note(topic: HeardTopic, message: Message, has_stamp: bool) -> None:
+    topic.stamps_ns.append((header_stamp_ns(message.data) or 0) if has_stamp else 0)
+    topic.logs_ns.append(message.log_ns)
 
 
 def _take(topic: HeardTopic, message: Message, read: Callable[[bytes], Any], takers: Iterable[Taker]) -> None:

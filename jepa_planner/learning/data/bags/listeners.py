@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jepa_planner.learning.data.bags.arm_tracks import ARM_STATE, arm_track
+from jepa_planner.core.message_types import ARM_STATE
+from jepa_planner.learning.data.bags.arm_tracks import arm_track
 from jepa_planner.learning.data.bags.clocks import TopicTimes, times_of
 from jepa_planner.learning.data.bags.command_track import CommandTrack
 from jepa_planner.learning.data.bags.gripper_tracks import GripperTrack, gripper_tracks
@@ -27,6 +28,7 @@ class ToldByBag:
     notes: what is strange, in words.
     """
 
+    arm_topic: str
     tracks: Tracks
     commands: CommandTrack | None
     marks: Marks
@@ -37,8 +39,11 @@ class ToldByBag:
     notes: tuple[str, ...]
 
 
-def listen(bag: OpenedBag, recording: Recording) -> ToldByBag:
-    """Reads a bag once. Raises BagError naming the topic that is missing, of another type, or tells nothing."""
+def listen(bag: OpenedBag, recording: Recording, every: bool = False) -> ToldByBag:
+    """Reads a bag once; every: `heard` has all its topics, also those that nothing is made of.
+
+    Raises BagError naming the topic that is missing, of another type, or tells nothing.
+    """
     arm_topic = full_name(recording.arm.topic)
     arm = arm_track(recording.arm, arm_topic)
     grippers = gripper_tracks(recording, arm_topic)
@@ -51,9 +56,11 @@ def listen(bag: OpenedBag, recording: Recording) -> ToldByBag:
         *((source.info_topic, infos[view]) for view, source in recording.views.items() if source.rectify),
     ):
         takers.setdefault(topic, []).append(taker)
-    heard = hear(bag, takers, [name for view in recording.views.values() for name in _names(full_name(view.topic))])
+    pictures_on = [name for view in recording.views.values() for name in _names(full_name(view.topic))]
+    heard = hear(bag, takers, pictures_on, every)
     present = {topic: kind for file in bag.files for topic, kind in file.types.items()}
-    times, of_clock = times_of(heard, recording.cuts.clock_offset_s)
+    used = {name: topic for name, topic in heard.items() if name in takers or name in pictures_on}
+    times, of_clock = times_of(used, recording.cuts.clock_offset_s)
 
     topics = {view: _picture_topic(view, source.topic, heard, present) for view, source in recording.views.items()}
     views = tuple(
@@ -86,7 +93,7 @@ def listen(bag: OpenedBag, recording: Recording) -> ToldByBag:
         raise BagError(f"view {bare[0]}: topic {topics[bare[0]].topic} has no picture with a stamp that counts")
     tracks = Tracks({view: times_ns for view, (times_ns, _) in usable.items()}, arm, measured, asked)
     pictures = tuple((topics[view], order) for view, (_, order) in usable.items())
-    return ToldByBag(tracks, commands, marks, views, pictures, heard, times, tuple(notes))
+    return ToldByBag(arm_topic, tracks, commands, marks, views, pictures, heard, times, tuple(notes))
 
 
 def _names(topic: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from jepa_planner.core.message_types import EPISODE_MARK
 from jepa_planner.learning.data.bags.clocks import TopicTimes
 from jepa_planner.learning.data.bags.message import BagError
 from jepa_planner.learning.data.episodes import NOT_TOLD
@@ -38,7 +39,7 @@ class _Take:
 class Marks:
     """Takes the marks, and tells the episodes."""
 
-    types: tuple[str, ...] = ("jepa_planner/msg/EpisodeMark",)
+    types: tuple[str, ...] = (EPISODE_MARK,)
     _heard: list[tuple[int, Any]] = field(default_factory=list)
 
     def take(self, number: int, message: Any, log_ns: int) -> None:

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from jepa_planner.learning.data.bags.message import BagError, Definition, Message, inflated, zstd_module
 
 MAGIC = b"\x89MCAP0\r\n"
-FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK, DATA_END = 0x02, 0x03, 0x04, 0x05, 0x06, 0x0F
-HIGHEST_OF_SPECIFICATION = 0x0F
+HEADER, FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK, MESSAGE_INDEX, CHUNK_INDEX = range(1, 9)
+STATISTICS, METADATA, METADATA_INDEX, SUMMARY_OFFSET, DATA_END = range(0x0B, 0x10)
+HIGHEST_OF_SPECIFICATION = DATA_END
 """Records from 0x80 on are other people's own and passed over; those between are damage, as is 0."""
 FIRST_OWN = 0x80
 RECORD_HEAD = struct.Struct("<BQ")
@@ -40,6 +41,8 @@ class McapFile:
         self.path, self.damage = path, ""
         self.types: dict[str, str] = {}
         self.definitions: dict[str, Definition] = {}
+        self.metadata: dict[str, dict[str, str]] = {}
+        """What the file says of each topic beside its type."""
         self._schemas: dict[int, tuple[str, Definition]] = {}
         self._channels: dict[int, tuple[str, str]] = {}
         self._file = path.open("rb")
@@ -123,12 +126,13 @@ class McapFile:
             return
         number, schema = struct.unpack_from("<HH", record)
         topic, at = _text(record, 4)
-        encoding, _ = _text(record, at)
+        encoding, at = _text(record, at)
         if schema not in self._schemas or encoding != "cdr":
             return  # not of ROS 2
         msgtype, definition = self._schemas[schema]
         self._channels[number] = topic, msgtype
         self.types[topic] = msgtype
+        self.metadata[topic] = _texts(record, at)
         if definition.text:
             self.definitions[msgtype] = definition
 
@@ -181,3 +185,13 @@ def _text(record: memoryview, at: int) -> tuple[str, int]:
     """A text that stands there, and where it ends."""
     (length,) = struct.unpack_from("<I", record, at)
     return bytes(record[at + 4 : at + 4 + length]).decode(errors="replace"), at + 4 + length
+
+
+def _texts(record: memoryview, at: int) -> dict[str, str]:
+    """Keys and values that stand there."""
+    (length,) = struct.unpack_from("<I", record, at)
+    texts, at, end = {}, at + 4, at + 4 + length
+    while at < end:
+        key, at = _text(record, at)
+        texts[key], at = _text(record, at)
+    return texts

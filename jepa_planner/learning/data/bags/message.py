@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,8 +10,6 @@ from typing import Any, NamedTuple, Protocol
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 """What compressed data begins with; a message in CDR begins with a byte 0."""
-STAMP_AT = 4
-"""Where in CDR the first field stands; of a message with a header that is its stamp."""
 
 
 class BagError(ValueError):
@@ -70,11 +67,3 @@ def inflated(data: bytes) -> bytes:
         return zstd.decompress(data)
     except zstd.ZstdError as error:
         raise BagError(f"a compressed message is damaged: {error}") from error
-
-
-def header_stamp_ns(data: bytes) -> int:
-    """The stamp (ns) of a message whose first field is a header; raises BagError for one that is too short."""
-    if len(data) < STAMP_AT + 8:
-        raise BagError(f"a message has {len(data)} bytes, too few for a header")
-    seconds, nanoseconds = struct.unpack_from("<iI" if data[1] & 1 else ">iI", data, STAMP_AT)
-    return seconds * 1_000_000_000 + nanoseconds

@@ -12,14 +12,12 @@ import numpy as np
 from jepa_planner.core.aspect import Size, same_aspect
 from jepa_planner.core.compressed_picture import compressed_pixels
 from jepa_planner.core.image_message import ConversionError, rgb_pixels
+from jepa_planner.core.message_types import CAMERA_INFO, COMPRESSED_IMAGE, PICTURES
 from jepa_planner.core.seen_picture import SeenPicture, lens_of
 from jepa_planner.learning.data.bags.message import BagError, Definition
-from jepa_planner.learning.data.bags.message_types import reader_of
+from jepa_planner.learning.data.bags.message_reader import reader_of
 from jepa_planner.learning.data.recording import ViewSource
 
-PIXELS, COMPRESSED, CAMERA_INFO = (
-    "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/CameraInfo",
-)  # fmt: skip
 INTERPOLATIONS = {"linear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA}
 
 
@@ -51,9 +49,9 @@ class ViewPictures:
     _seen: SeenPicture = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.msgtype not in (PIXELS, COMPRESSED):
+        if self.msgtype not in PICTURES:
             raise BagError(
-                f"view {self.view}: topic {self.topic} is of {self.msgtype}; expected {PIXELS} or {COMPRESSED}"
+                f"view {self.view}: topic {self.topic} is of {self.msgtype}; expected {' or '.join(PICTURES)}"
             )
         self._seen = SeenPicture(self.source.framing)
         if self.source.rectify:
@@ -67,7 +65,7 @@ class ViewPictures:
         """uint8 RGB [height, width, 3] of a message's data; raises BagError saying what is wrong with it."""
         message = reader_of(self.msgtype, definitions)(data)
         try:
-            came = self._decoded(message)
+            came = pixels_of(message, f"on {self.topic}")
             size_px = came.shape[1], came.shape[0]
             self.came_px = self.came_px or size_px
             if not same_aspect(size_px, self.came_px):
@@ -79,13 +77,6 @@ class ViewPictures:
         except ConversionError as error:
             raise BagError(f"topic {self.topic}: {error}") from error
 
-    def _decoded(self, message: Any) -> np.ndarray:
-        if self.msgtype == COMPRESSED:
-            return compressed_pixels(message.format, message.data, f"on {self.topic}")
-        return rgb_pixels(
-            message.encoding, message.height, message.width, message.step, message.data, bool(message.is_bigendian)
-        )
-
     def _small(self, pixels: np.ndarray) -> np.ndarray:
         """The middle in the aspect that is wanted, in the size that is; as `model.preprocess` cuts."""
         width, height = self.size_px
@@ -96,3 +87,12 @@ class ViewPictures:
         if (rows, columns) == (height, width):
             return middle
         return cv2.resize(middle, self.size_px, interpolation=INTERPOLATIONS[self.resize])
+
+
+def pixels_of(message: Any, where: str) -> np.ndarray:
+    """uint8 RGB [H, W, 3] of an Image or CompressedImage; where: for errors. Raises ConversionError."""
+    if message.__msgtype__ == COMPRESSED_IMAGE:
+        return compressed_pixels(message.format, message.data, where)
+    return rgb_pixels(
+        message.encoding, message.height, message.width, message.step, message.data, bool(message.is_bigendian)
+    )

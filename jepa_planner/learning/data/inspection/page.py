@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from jepa_planner.learning.data.episodes import Episodes
-from jepa_planner.learning.data.inspection.inspection import Inspection
+from matplotlib.figure import Figure
+
 from jepa_planner.learning.data.inspection.judgement import Judgement
-from jepa_planner.learning.data.inspection.plots import figures
 
 STYLE = """
 body { font: 15px/1.45 sans-serif; max-width: 1000px; margin: 2em auto; color: #222 }
@@ -17,17 +17,21 @@ td { padding: .35em .7em; vertical-align: top; border-top: 1px solid #ddd } img 
 """
 
 
-def write_page(folder: Path, episodes: Episodes, inspection: Inspection) -> Path:
-    """Writes index.html and its pictures into a folder, which is made; returns the page."""
+def write_page(
+    folder: Path, title: str, judgements: Sequence[Judgement], figures: Iterable[tuple[str, str, Figure]]
+) -> Path:
+    """Writes index.html and its pictures into a folder, which is made; returns the page.
+
+    figures: name, caption and figure of each.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     parts = []
-    for name, caption, figure in figures(episodes, inspection):
+    for name, caption, figure in figures:
         figure.savefig(folder / f"{name}.png", dpi=110)
         caption = escape(caption)
         parts.append(f'<figure><img src="{name}.png" alt="{name}"><figcaption>{caption}</figcaption></figure>')
-    worst_first = sorted(inspection.judgements, key=lambda judgement: -judgement.level)
+    worst_first = sorted(judgements, key=lambda judgement: -judgement.level)
     rows = "\n".join(_row(judgement) for judgement in worst_first)
-    title = f"{len(episodes)} episodes: {inspection.level.name.lower()}"
     page = folder / "index.html"
     page.write_text(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'

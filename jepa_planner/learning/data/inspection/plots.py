@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from jepa_planner.core.arm_layout import ACTION_CHANNELS, GRIPPER, MEASURED, X, Y, Z
+from jepa_planner.core.message_types import PERIODIC
 from jepa_planner.learning.data.episodes import Episodes
+from jepa_planner.learning.data.inspection.bag_inspection import BagInspection
+from jepa_planner.learning.data.inspection.camera_delay import Delay
 from jepa_planner.learning.data.inspection.inspection import Inspection
 from jepa_planner.learning.data.inspection.recorded import recorded_frames, recorded_steps
+from jepa_planner.learning.data.inspection.topic_flow import TopicFlow
 
 SAMPLES, TIMELINES = 8, 24
 
@@ -26,7 +30,16 @@ def figures(episodes: Episodes, inspection: Inspection) -> Iterator[tuple[str, s
     yield "gripper", "Commanded closure over time, a row for each episode: dark is closed.", _closures(episodes)
     yield "actions", "Actions of each channel that moves.", _actions(episodes)
     if inspection.delays:
-        yield "delay", "How well what changes in pictures goes with the arm's motion, by delay.", _delays(inspection)
+        yield _delays(inspection.delays)
+
+
+def bag_figures(inspection: BagInspection) -> Iterator[tuple[str, str, Figure]]:
+    """Name, caption and figure of each."""
+    flows = [flow for flow in inspection.flows.values() if flow.msgtype in PERIODIC and flow.messages > 1]
+    if flows:
+        yield "steps", "From one message to the next; what stands far to the right are gaps.", _steps(flows)
+    if inspection.delays:
+        yield _delays(inspection.delays)
 
 
 def _pictures(inspection: Inspection) -> Figure:
@@ -80,14 +93,25 @@ def _actions(episodes: Episodes) -> Figure:
     return figure
 
 
-def _delays(inspection: Inspection) -> Figure:
+def _steps(flows: Sequence[TopicFlow]) -> Figure:
+    figure = Figure(figsize=(8, 1.6 * len(flows)), layout="constrained")
+    for axes, flow in zip(figure.subplots(len(flows), squeeze=False)[:, 0], flows, strict=True):
+        steps_ms = 1000.0 * np.concatenate(flow.steps_s)
+        axes.hist(np.maximum(steps_ms, 0.1), bins=np.geomspace(0.1, max(10.0, steps_ms.max()) * 1.1, 100))
+        axes.set_xscale("log")
+        axes.set_yscale("symlog")
+        axes.set_title(f"{flow.topic} (ms)", fontsize=9)
+    return figure
+
+
+def _delays(found: Mapping[str, Delay]) -> tuple[str, str, Figure]:
     figure = Figure(figsize=(8, 3), layout="constrained")
     axes = figure.subplots()
-    for name, delay in (inspection.delays or {}).items():
+    for name, delay in found.items():
         (line,) = axes.plot(1000 * delay.candidates_s, delay.curve, label=name)
         axes.axvspan(1000 * delay.low_s, 1000 * delay.high_s, alpha=0.15, color=line.get_color())
     axes.axvline(0.0, color="black", linewidth=0.5)
     axes.set_xlabel("pictures late by (ms)")
     axes.set_ylabel("r")
     axes.legend()
-    return figure
+    return "delay", "How well what changes in pictures goes with the arm's motion, by delay.", figure

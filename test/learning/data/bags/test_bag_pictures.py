@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from bag_scenes import IMAGE, STORE, TYPES, header
+from bag_scenes import COMPRESSED, IMAGE, STORE, TYPES, header
 
 from jepa_planner.core.rectification import Lens
 from jepa_planner.core.seen_picture import SeenPicture
 from jepa_planner.learning.data.bags.message import BagError
-from jepa_planner.learning.data.bags.pictures import COMPRESSED, ViewPictures
+from jepa_planner.learning.data.bags.pictures import ViewPictures
 from jepa_planner.learning.data.recording import ViewSource
 from jepa_planner.model.preprocess import preprocess
 

@@ -16,6 +16,8 @@ UNEVEN = 1.25
 PAUSE_S = 1.0
 """A longer gap is a pause, as of commands while nobody moves the arm; `longest_gap_s` tells it."""
 OTHER_CLOCK_S = 10.0
+LATE_S = 0.2
+"""A message that comes longer than this after its stamp is late, unless somebody says otherwise."""
 
 
 @dataclass(frozen=True)

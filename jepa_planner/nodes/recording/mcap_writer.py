@@ -1,4 +1,4 @@
-"""MCAP files of ROS 2 messages, written chunk by chunk as rosbag2 writes them; one that was cut short is made whole.
+"""MCAP files of ROS 2 messages, written chunk by chunk as rosbag2 writes them.
 
 The format: https://mcap.dev/spec. Chunks are not compressed; schemas and channels stand in the first chunk that needs
 them, and again at the end. A process that is killed loses the chunk that it had not written yet.
@@ -7,22 +7,31 @@ them, and again at the end. A process that is killed loses the chunk that it had
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-MAGIC = b"\x89MCAP0\r\n"
+from jepa_planner.learning.data.bags.mcap_file import (
+    CHANNEL,
+    CHUNK,
+    CHUNK_INDEX,
+    DATA_END,
+    FOOTER,
+    HEADER,
+    MAGIC,
+    MESSAGE,
+    MESSAGE_INDEX,
+    METADATA,
+    METADATA_INDEX,
+    RECORD_HEAD,
+    SCHEMA,
+    STATISTICS,
+    SUMMARY_OFFSET,
+)  # fmt: skip
+
 CHUNK_BYTES = 2**20
-HEADER, FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK, MESSAGE_INDEX, CHUNK_INDEX = range(1, 9)
-STATISTICS, METADATA, METADATA_INDEX, SUMMARY_OFFSET, DATA_END = range(0x0B, 0x10)
 _LATEST_NS = 2**63 - 1
 _MESSAGE_HEAD = struct.Struct("<BQHIQQ")
-_MESSAGE_FIELDS = struct.Struct("<HIQQ")
-_RECORD_HEAD = struct.Struct("<BQ")
-
-
-class McapError(ValueError):
-    """A file that is no MCAP file of ROS 2; the message names it."""
 
 
 @dataclass
@@ -40,7 +49,7 @@ class _Chunk:
         self.places.setdefault(channel, []).append((time_ns, place))
 
 
-class McapFile:
+class McapWriter:
     """Writes one file. Nothing is written over: a path that is there is refused with FileExistsError.
 
     Methods raise OSError where the disk does not take what is written; what was written before stays whole.
@@ -92,7 +101,7 @@ class McapFile:
         if not chunk.data:
             return
         head = struct.pack("<QQQI", chunk.first_ns, chunk.last_ns, len(chunk.data), 0) + _text("")
-        head = _RECORD_HEAD.pack(CHUNK, len(head) + 8 + len(chunk.data)) + head + struct.pack("<Q", len(chunk.data))
+        head = RECORD_HEAD.pack(CHUNK, len(head) + 8 + len(chunk.data)) + head + struct.pack("<Q", len(chunk.data))
         begins, length = self._whole_bytes, len(head) + len(chunk.data)
         index, offsets = bytearray(), b""
         for channel, places in chunk.places.items():
@@ -159,63 +168,8 @@ class McapFile:
         self._whole_bytes += sum(map(len, parts))
 
 
-@dataclass(frozen=True)
-class Topic:
-    """What a file says of a topic: its messages' type with its definition, and the channel's metadata."""
-
-    name: str
-    type_name: str
-    definition: str
-    metadata: Mapping[str, str]
-
-
-def whole_messages(path: Path) -> Iterator[tuple[Topic, int, bytes]]:
-    """The messages of a file's whole, uncompressed chunks, with their times (ns), though its end be missing.
-
-    Raises McapError where it is no such file, or its chunks are compressed.
-    """
-    with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise McapError(f"{path}: expected an MCAP file, which begins with its name")
-        schemas: dict[int, tuple[str, str]] = {}
-        topics: dict[int, Topic] = {}
-        size = path.stat().st_size
-        while file.tell() + _RECORD_HEAD.size <= size:
-            opcode, length = _RECORD_HEAD.unpack(file.read(_RECORD_HEAD.size))
-            if opcode == DATA_END or file.tell() + length > size:
-                return
-            if opcode != CHUNK:
-                file.seek(length, 1)
-                continue
-            *_, compression_bytes = struct.unpack("<QQQII", file.read(32))
-            if compression_bytes:
-                raise McapError(f"{path}: its chunks are compressed; expected one that `jepa-planner record` wrote")
-            (length,) = struct.unpack("<Q", file.read(8))
-            for inner, body in _records(memoryview(file.read(length))):
-                if inner == SCHEMA:
-                    name, place = _read_text(body, 2)
-                    _, place = _read_text(body, place)
-                    schemas[struct.unpack_from("<H", body)[0]] = name, _read_text(body, place)[0]
-                elif inner == CHANNEL:
-                    number, schema = struct.unpack_from("<HH", body)
-                    topic, place = _read_text(body, 4)
-                    _, place = _read_text(body, place)
-                    topics[number] = Topic(topic, *schemas[schema], _read_texts(body, place))
-                elif inner == MESSAGE:
-                    number, _, time_ns, _ = _MESSAGE_FIELDS.unpack_from(body)
-                    yield topics[number], time_ns, bytes(body[_MESSAGE_FIELDS.size :])
-
-
-def _records(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    place = 0
-    while place < len(data):
-        opcode, length = _RECORD_HEAD.unpack_from(data, place)
-        place += _RECORD_HEAD.size + length
-        yield opcode, data[place - length : place]
-
-
 def _record(opcode: int, body: bytes) -> bytes:
-    return _RECORD_HEAD.pack(opcode, len(body)) + body
+    return RECORD_HEAD.pack(opcode, len(body)) + body
 
 
 def _text(text: str) -> bytes:
@@ -226,18 +180,3 @@ def _text(text: str) -> bytes:
 def _texts(texts: Mapping[str, str]) -> bytes:
     data = b"".join(_text(key) + _text(value) for key, value in texts.items())
     return struct.pack("<I", len(data)) + data
-
-
-def _read_text(body: memoryview, place: int) -> tuple[str, int]:
-    """A text and the place behind it."""
-    (length,) = struct.unpack_from("<I", body, place)
-    return str(body[place + 4 : place + 4 + length], "utf-8"), place + 4 + length
-
-
-def _read_texts(body: memoryview, place: int) -> dict[str, str]:
-    (length,) = struct.unpack_from("<I", body, place)
-    texts, place, end = {}, place + 4, place + 4 + length
-    while place < end:
-        key, place = _read_text(body, place)
-        texts[key], place = _read_text(body, place)
-    return texts

@@ -1,10 +1,9 @@
-"""Types of messages by their names: their classes, the texts that define them, and stamps read without decoding."""
+"""Types of messages that are installed here, by their names: their classes, and the texts that define them."""
 
 from __future__ import annotations
 
 import importlib
 import re
-import struct
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,6 @@ _BUILTIN = {
     "uint64", "string", "wstring",
 }  # fmt: skip
 _FIELD = re.compile(r"^\s*([A-Za-z]\w*(?:/\w+)*)(?:<=\d+)?(?:\[[^\]]*\])?\s+[A-Za-z]\w*\s*(?!\s*=)(?:[^=\s].*)?$")
-_LITTLE_ENDIAN = 1
-_STAMP = {True: struct.Struct("<iI"), False: struct.Struct(">iI")}
 
 
 class UnknownTypeError(LookupError):
@@ -37,14 +34,6 @@ def message_class(type_name: str) -> Any:
 def has_header(type_name: str) -> bool:
     """Whether messages begin with a std_msgs/Header, and so with a stamp."""
     return next(iter(message_class(type_name).get_fields_and_field_types().values()), "") == "std_msgs/Header"
-
-
-def stamp_ns(data: bytes) -> int:
-    """The stamp of a serialized message that begins with a header; 0 where it is too short to have one."""
-    if len(data) < 12:
-        return 0
-    seconds, nanoseconds = _STAMP[bool(data[1] & _LITTLE_ENDIAN)].unpack_from(data, 4)
-    return seconds * 10**9 + nanoseconds
 
 
 @cache

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jepa_planner.nodes.recording.stream_counts import StreamCounts
+from jepa_planner.core.stream_counts import StreamCounts
 
 PERIOD_S = 1 / 30
 

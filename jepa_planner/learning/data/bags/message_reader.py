@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from jepa_planner.core.message_types import OWN
 from jepa_planner.core.shipped import shipped
 from jepa_planner.learning.data.bags.message import BagError, Definition
 
+HEADER = "std_msgs/msg/Header"
 IDL_RULER = "=" * 80 + "\n"
-OWN = "jepa_planner/msg/"
 
 
 def reader_of(msgtype: str, definitions: Mapping[str, Definition]) -> Callable[[bytes], Any]:
@@ -32,6 +33,15 @@ def reader_of(msgtype: str, definitions: Mapping[str, Definition]) -> Callable[[
             raise BagError(f"a message of {msgtype} does not hold what its type promises: {error}") from error
 
     return read
+
+
+def begins_with_header(msgtype: str, definitions: Mapping[str, Definition]) -> bool:
+    """Whether messages of a type begin with a std_msgs/Header, and so with a stamp; False where nobody knows it."""
+    try:
+        _, members = _store(msgtype, definitions.get(msgtype)).fielddefs[msgtype]
+    except BagError:
+        return False
+    return bool(members) and members[0][1][1] == HEADER
 
 
 @lru_cache(maxsize=256)
