@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from jepa_planner.learning.training.add_sub_goals import keypoint_training, sub_goal_training
+from jepa_planner.learning.training.add_sub_goals import sub_goal_training
 from jepa_planner.learning.training.add_verdict import verdict_training
 from jepa_planner.learning.training.change import Change
 from jepa_planner.learning.training.demonstrations import Demonstrations
@@ -56,12 +56,12 @@ def adapt_sub_goal_head(
     """
     new = copy.deepcopy(head).requires_grad_(True)
     before = _foresight_cm(head, data, parts.held_out)
-    if head.config.scene is None:
-        training = replace(sub_goal_training(settings.iterations), fit=settings.fit, batch=settings.batch)
-        train_sub_goal_head(new, *data.part(parts.train), training, folder, seed)
-    else:
-        training = replace(keypoint_training(settings.iterations), fit=settings.fit, batch=settings.batch)
+    sees = head.config.scene is not None
+    training = replace(sub_goal_training(sees, settings.iterations), fit=settings.fit, batch=settings.batch)
+    if sees:
         train_keypoint_head(new, picture_keyframes(data, parts.train, training, seed), training, folder, seed)
+    else:
+        train_sub_goal_head(new, *data.part(parts.train), training, folder, seed)
     change = Change("next moment foreseen, tcp off by cm", before, _foresight_cm(new, data, parts.held_out))
     return (new if change.better else head).eval(), change
 
@@ -87,10 +87,13 @@ def adapt_verdict_head(
 
 
 def _foresight_cm(head: SubGoalHead, data: Demonstrations, held_out: np.ndarray) -> float:
+    training = sub_goal_training(head.config.scene is not None)
     if head.config.scene is None:
-        return foresight(head, *data.part(held_out), sub_goal_training(1).span)["most_probable_tcp_cm"]
-    training = replace(keypoint_training(1), batch=HELD_OUT_BATCH)
-    return keypoint_foresight(head, picture_keyframes(data, held_out, training, seed=0))["most_probable_tcp_cm"]
+        errors = foresight(head, *data.part(held_out), training.span)
+    else:
+        sampler = picture_keyframes(data, held_out, replace(training, batch=HELD_OUT_BATCH), seed=0)
+        errors = keypoint_foresight(head, sampler)
+    return errors["most_probable_tcp_cm"]
 
 
 @torch.inference_mode()
