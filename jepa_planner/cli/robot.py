@@ -1,4 +1,4 @@
-"""Writes a limits file for an arm of 6 or 7 joints from its robot description."""
+"""Writes a limits file for an arm of 5 to 7 joints from its robot description."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from jepa_planner.control.description_text import DescriptionText, RobotDescriptionError
 from jepa_planner.control.gripper import Gripper
 from jepa_planner.control.joint_tree import MOVING, Joint, JointTree
+from jepa_planner.control.kinematics import FEWEST_JOINTS, MOST_JOINTS
 
 TCP_NAMES = (
     r"(.*_)?tcp(_link|_frame)?", r"(.*_)?grasp_?(target|frame|link)(_hand)?",
@@ -19,7 +20,6 @@ TCP_NAMES = (
 BASE_NAMES = r"(.*_)?(base_link|link_?base|link_?0|base)"
 NO_TCP = r".*(camera|optical|lens|sensor|ft_|screw|cable|marker).*"
 FINGER_NAMES = r".*(finger|knuckle|gripper|jaw|thumb|drive_joint).*"
-FEWEST, MOST = 6, 7
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Survey:
 def survey(source: DescriptionText, tcp_frame: str | None = None, base_frame: str | None = None) -> Survey:
     """Finds the arm; frames that are given are taken as they are.
 
-    Raises RobotDescriptionError where there is no arm of 6 or 7 turning joints.
+    Raises RobotDescriptionError where there is no arm of 5 to 7 turning joints.
     """
     tree = JointTree(source)
     guesses: list[str] = []
@@ -53,7 +53,7 @@ def survey(source: DescriptionText, tcp_frame: str | None = None, base_frame: st
     if not arm:
         raise RobotDescriptionError(f"{source}: no joint turns before {tcp_frame!r}: choose another link as tcp")
     if base_frame is None:
-        base_frame, words = _guessed_base(tree, arm[-min(len(arm), MOST)])
+        base_frame, words = _guessed_base(tree, arm[-min(len(arm), MOST_JOINTS)])
         guesses.append(words)
     found = _found_gripper(tree, arm[-1])
     grasps = any(re.fullmatch(pattern, tcp_frame, re.IGNORECASE) for pattern in TCP_NAMES[:2])
@@ -81,12 +81,17 @@ def _guessed_tcp(tree: JointTree, base_frame: str | None) -> tuple[str, str]:
             carried = set(map(id, tree.chain(base_frame)))
             chain = [part for part in chain if id(part) not in carried]
         arm = _turning_end(chain)
-        if arm and arm[-1] is joint and FEWEST <= len(arm) <= MOST and not any(_is_finger(tree, part) for part in arm):
+        if (
+            arm
+            and arm[-1] is joint
+            and FEWEST_JOINTS <= len(arm) <= MOST_JOINTS
+            and not any(_is_finger(tree, part) for part in arm)
+        ):
             tips[joint.child] = arm
     if not tips:
         raise RobotDescriptionError(
-            f"{tree.source}: found no chain of {FEWEST} or {MOST} joints that turn; name its end with --tcp, "
-            "and where it begins with --base"
+            f"{tree.source}: found no chain of {FEWEST_JOINTS} to {MOST_JOINTS} joints that turn; name its end with "
+            "--tcp, and where it begins with --base"
         )
     most = max(map(len, tips.values()))
     ends = [link for link, arm in tips.items() if len(arm) == most]

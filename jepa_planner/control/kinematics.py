@@ -14,6 +14,12 @@ from jepa_planner.control.robot_description import Offset, read_arm
 
 POSTURE_SHARE = 0.02
 """Of the way to the posture, what one step of the inverse moves the null space."""
+FEWEST_JOINTS, MOST_JOINTS = 5, 7
+DAMPING = 1e-6
+PLACE_FIRST = np.array([100.0] * 3 + [1.0] * 3)
+"""What errors (m, rad) of an arm of five joints weigh."""
+SETTLING_STEPS, SETTLED_RAD = 30, 1e-9
+"""So many steps of the inverse are enough to come to rest, which is when joints turn by less."""
 QUATERNION_SLACK = 1e-3
 """How far from 1 the length of a rotation's quaternion may be."""
 
@@ -41,7 +47,8 @@ class ArmKinematics:
     Rotations are matrices [3, 3] from tcp to base. The inverse is damped least squares, where `posture_rad` [joints] is
     given with a pull of the null space toward it (Siciliano et al., Robotics, 3.5), which converges in one or two steps
     when poses follow each other closely. Limits are those of the description less the margin; continuous joints have
-    infinite ones.
+    infinite ones. An arm of five joints goes to the place, and turns its tcp as far as it then can: see
+    `nearest_rotation`.
     """
 
     def __init__(
@@ -56,11 +63,12 @@ class ArmKinematics:
             robot_description = DescriptionText.read(robot_description)
         self.description = arm = read_arm(robot_description, tcp_frame, joint_margin_rad, base_frame)
         self.joint_names, self.loose_joints = arm.joint_names, arm.loose_joints
-        if (count := len(self.joint_names)) not in (6, 7):
+        if not FEWEST_JOINTS <= (count := len(self.joint_names)) <= MOST_JOINTS:
             root = "its root" if base_frame is None else "base_frame"
             raise RobotDescriptionError(
-                f"{robot_description} has {count} movable joints; expected an arm of 6 or 7 between {root} "
-                f"{arm.base_links[0]!r} and tcp_frame {tcp_frame!r}, found {', '.join(self.joint_names) or 'none'}"
+                f"{robot_description} has {count} movable joints; expected an arm of {FEWEST_JOINTS} to {MOST_JOINTS} "
+                f"between {root} {arm.base_links[0]!r} and tcp_frame {tcp_frame!r}, "
+                f"found {', '.join(self.joint_names) or 'none'}"
             )
         try:
             self._model = pin.buildModelFromXML(arm.urdf)
@@ -153,8 +161,10 @@ class ArmKinematics:
         pose = self._data.oMf[self._frame]
         error = np.concatenate([xyz_m - pose.translation, pin.log3(rotation @ pose.rotation.T)])
         gram = jacobian @ jacobian.T
-        gram.flat[::7] += 1e-6
-        if self._posture_rad is None:
+        gram.flat[::7] += DAMPING
+        if jacobian.shape[1] < len(error):
+            step = _place_first(jacobian, error)
+        elif self._posture_rad is None:
             step = jacobian.T @ np.linalg.solve(gram, error)
         else:
             pull = POSTURE_SHARE * self.turn_rad(q_rad, self._posture_rad)
@@ -165,6 +175,19 @@ class ArmKinematics:
             step = task + min(1.0, max(0.0, float(np.min(room)))) * posture
         within = np.clip(q_rad + step, np.minimum(self.lower_rad, q_rad), np.maximum(self.upper_rad, q_rad))
         return within, float(np.linalg.norm(error))
+
+    def nearest_rotation(self, xyz_m: np.ndarray, rotation: np.ndarray, q_rad: np.ndarray) -> np.ndarray:
+        """The rotation [3, 3] next to one that is asked for which the tcp can have at a place, coming from `q_rad`.
+
+        It is the same but for an arm of five joints, which lacks one direction to turn its tcp in.
+        """
+        if len(self.joint_names) > FEWEST_JOINTS:
+            return rotation
+        for _ in range(SETTLING_STEPS):
+            before_rad, (q_rad, _) = q_rad, self.inverse_step(xyz_m, rotation, q_rad)
+            if np.max(np.abs(q_rad - before_rad)) < SETTLED_RAD:
+                break
+        return self.tcp_pose(q_rad)[1]
 
     def distance_to_singularity(self, q_rad: np.ndarray) -> float:
         """Smallest singular value of the Jacobian (m and rad mixed): 0 where some motion of the tcp is impossible."""
@@ -202,6 +225,12 @@ class ArmKinematics:
             f"no joint positions within limits reach tcp {np.round(xyz_m, 3)}: "
             f"still {error:.4f} (m, rad) away after {max_steps} steps"
         )
+
+
+def _place_first(jacobian: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """The joints' step [joints] to a place, and within what that leaves free toward a rotation: error [6] (m, rad)."""
+    weighed = PLACE_FIRST[:, None] * jacobian
+    return weighed.T @ np.linalg.solve(weighed @ weighed.T + DAMPING * np.eye(len(error)), PLACE_FIRST * error)
 
 
 def _placement(offsets: Sequence[Offset]) -> pin.SE3:

@@ -13,7 +13,7 @@ from jepa_planner.control.kinematics import (
 )
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner.control.setpoints import JointPoint, Setpoint, Target
-from jepa_planner.control.trajectory_validation import TrajectoryValidation, lags
+from jepa_planner.control.trajectory_validation import LAG_RAD, TrajectoryValidation, UnreachableError, lags
 from jepa_planner.core.arm_layout import GRIPPER, RPY, XYZ
 
 VALIDATED_POINTS = 100
@@ -81,7 +81,7 @@ class SetpointStream:
         self.brake()
 
     def clip(self, xyz_m: np.ndarray, rotation: np.ndarray, closure: float) -> Target:
-        """What `follow` makes of a target: what was asked where the limits allow it, else as much of it as they do.
+        """What `follow` makes of a target: what was asked where limits and joints allow it, else as much as they do.
 
         From the present setpoint on no axis moves further than was asked, nor the other way, nor further out of bounds.
         What was clipped is not changed by clipping it again. Raises ValueError and RuntimeError as `follow`.
@@ -95,6 +95,7 @@ class SetpointStream:
             raise ValueError(f"target must be finite, got xyz {xyz_m}, closure {closure}")
         now_m, now = self.pose()
         xyz_m, rotation = self.limits.clip_to_workspace(xyz_m, now_m), self.limits.clip_yaw(rotation, now)
+        rotation = self._kinematics.nearest_rotation(xyz_m, rotation, self._q_rad)
         return Target(xyz_m, rotation, float(np.clip(closure, 0.0, 1.0)))
 
     def follow(self, xyz_m: np.ndarray, rotation: np.ndarray, closure: float, min_duration_s: float = 0.0) -> None:
@@ -106,6 +107,7 @@ class SetpointStream:
         """
         target = self.clip(xyz_m, rotation, closure)
         current_xyz, current_rotation = self.pose()
+        self._check_yaw(target, current_rotation)
         motion = self._new_input(from_rest=False)
         motion.current_position = [*current_xyz, 0.0, 0.0, 0.0]
         motion.control_interface = ruckig.ControlInterface.Position
@@ -228,6 +230,15 @@ class SetpointStream:
             JointPoint(float(time_s), q_rad, dq_rad_s)
             for time_s, q_rad, dq_rad_s in zip(times_s, positions[1:], [*pace, 0.0 * self._q_rad], strict=True)
         ]
+
+    def _check_yaw(self, target: Target, now: np.ndarray) -> None:
+        """Raises UnreachableError where a tcp that cannot be turned at will would leave the bounds of its yaw."""
+        beyond = rotation_vector(self.limits.clip_yaw(target.rotation, now) @ target.rotation.T)
+        if np.linalg.norm(beyond) > LAG_RAD:
+            raise UnreachableError(
+                f"at {np.round(target.xyz_m, 3).tolist()} the joints turn the tcp {np.linalg.norm(beyond):.2f} rad "
+                "beyond workspace_yaw_rad: widen it, or let the tool point down"
+            )
 
     def _stretch(self, motion: ruckig.InputParameter, reference: np.ndarray) -> None:
         """Gives a motion the time that its joints need. Raises UnreachableError."""

@@ -206,7 +206,7 @@ class Judge:
     def _arm_missing(self, state: Tensor, shown: Tensor) -> str:
         """What the arm has yet to do where objects lie as shown, in words: its state [S], and the one that is shown."""
         settings = self.settings
-        if self._shows_held(shown):
+        if self._shows_held(shown) and not self._holds_elsewhere(state, shown):
             pushes = state[GRIPPER] > CLOSED and max(state[Z], shown[Z]) <= settings.low_m
             if self.holds(state) or not pushes:  # a hand that pushes is read roughly, and looks like one that holds
                 return NOTHING if self.holds(state) else HOLD
@@ -251,6 +251,13 @@ class Judge:
         if len(shown) == MEASURED_ALONE:
             return self.holds(shown)
         return bool(shown[GRIPPER] > CLOSED and shown[MEASURED] <= self.settings.holding)
+
+    def _holds_elsewhere(self, state: Tensor, shown: Tensor) -> bool:
+        """Whether the hand holds what lies as shown, farther from where the hand is shown than both can be read: then
+        the picture shows that as let go, however closed its fingers look.
+        """
+        away_m = float((state[XYZ] - shown[XYZ]).norm())
+        return self.holds(state) and away_m > self.settings.within_m + self.settings.clear_m
 
     def _grips(self, state: Tensor, shown: Tensor) -> bool:
         """Whether something is in the hand, or was and its fingers are not yet as open as shown."""

@@ -111,13 +111,13 @@ def test_names_that_yaml_takes_for_something_else_are_written_as_names(robot):
     [
         (PANDA, ["--tcp", "nothing"], "has no frame 'nothing'; its frames are panda_link0"),
         (PANDA, ["--base", "nothing"], "has no frame 'nothing'; its frames are panda_link0"),
-        (PANDA, ["--base", "panda_link7"], "found no chain of 6 or 7 joints that turn"),
-        (PANDA, ["--tcp", "panda_link3"], "has 3 movable joints; expected an arm of 6 or 7"),
+        (PANDA, ["--base", "panda_link7"], "found no chain of 5 to 7 joints that turn"),
+        (PANDA, ["--tcp", "panda_link3"], "has 3 movable joints; expected an arm of 5 to 7"),
         (PANDA, ["--xacro-argument", "a:=b"], "arm.urdf is no xacro file: it takes no a"),
         (PANDA, ["--xacro-argument", "a=b"], "a=b: expected NAME:=VALUE"),
         (PANDA.replace('velocity="2.61"', 'velocity="0"'), [], "panda_joint5 has the velocity limit 0 rad/s"),
         (PANDA.replace('rpy="3.14159265358979 0 0"', 'rpy="0 1.5708 0"'), [], "tcp has a pitch of"),
-        ("<robot/>", [], "found no chain of 6 or 7 joints that turn; name its end with --tcp"),
+        ("<robot/>", [], "found no chain of 5 to 7 joints that turn; name its end with --tcp"),
         ("<robot", [], "cannot read the robot description"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Arms and frames that are not the shipped ones: the flange of a Panda, and an arm of six joints."""
+"""Arms and frames that are not the shipped ones: the flange of a Panda, arms of five and six joints."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,9 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jepa_planner.control.kinematics import ArmKinematics, rpy_from_rotation
+from jepa_planner.control.kinematics import (
+    ArmKinematics,
+    rotation_from_rpy,
+    rotation_from_vector,
+    rotation_vector,
+    rpy_from_rotation,
+)
 from jepa_planner.control.limits import SafetyLimits, shipped_config
 from jepa_planner.control.setpoint_stream import SetpointStream
+from jepa_planner.control.trajectory_validation import UnreachableError
 
 POSTURE_RAD = np.array(SafetyLimits.panda().posture_rad)
 FINGER_TIPS_M = 0.1034
@@ -104,6 +111,100 @@ def test_a_posture_that_is_none_of_this_arm_is_refused(tmp_path, posture, words)
         seven_joints(tmp_path, posture)
 
 
-def test_an_arm_of_other_than_six_or_seven_joints_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="has 4 movable joints; expected an arm of 6 or 7"):
+def test_an_arm_of_too_few_joints_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="has 4 movable joints; expected an arm of 5 to 7"):
         ArmKinematics(arm_of(tmp_path, 4), "link4")
+
+
+DOWN_RAD = np.array([0.2, 0.5, 1.4, np.pi - 1.9, -2.5])
+"""Of the arm of five joints: its tool points down."""
+
+
+def five_joints(tmp_path: Path) -> ArmKinematics:
+    """A turning base, three joints in one vertical plane, and a wrist that turns the tool about its own axis."""
+    joints = (("0 0 0.1", "0 0 1"), ("0 0 0.05", "0 1 0"), ("0 0 0.25", "0 1 0"), ("0 0 0.25", "0 1 0"),
+              ("0 0 0.06", "0 0 1"))  # fmt: skip
+    lines = ['<robot name="five"><link name="link0"/>']
+    for number, (xyz, axis) in enumerate(joints, start=1):
+        lines.append(
+            f'<link name="link{number}"/><joint name="joint{number}" type="revolute"><origin xyz="{xyz}"/>'
+            f'<parent link="link{number - 1}"/><child link="link{number}"/><axis xyz="{axis}"/>'
+            '<limit lower="-3.1" upper="3.1" velocity="3.14" effort="50"/></joint>'
+        )
+    lines.append(
+        '<link name="tool0"/><joint name="tool" type="fixed"><origin xyz="0 0 0.08"/><parent link="link5"/>'
+        '<child link="tool0"/></joint></robot>'
+    )
+    (tmp_path / "five.urdf").write_text("\n".join(lines))
+    return ArmKinematics(tmp_path / "five.urdf", "tool0")
+
+
+def streamed(arm: ArmKinematics, q_rad: np.ndarray, **changes) -> SetpointStream:
+    start, _ = arm.tcp_pose(q_rad)
+    box = {"workspace_min_m": tuple(start - 0.3), "workspace_max_m": tuple(start + 0.3)}
+    limits = replace(SafetyLimits.panda(), **{**box, "workspace_yaw_rad": (-np.pi, np.pi), **changes})
+    stream = SetpointStream(arm, limits)
+    stream.reset(q_rad, 0.0)
+    return stream
+
+
+def at_rest(stream: SetpointStream) -> np.ndarray:
+    """Where the joints come to rest, their speeds within limits on the way."""
+    setpoints = stream.way()
+    limit = stream._kinematics.velocity_rad_s * stream.limits.joint_velocity_scale
+    assert all(np.all(np.abs(setpoint.dq_rad_s) <= limit + 1e-9) for setpoint in setpoints)
+    assert not setpoints[-1].moving
+    return setpoints[-1].q_rad
+
+
+def test_an_arm_of_five_joints_whose_tool_points_down_goes_anywhere_and_turns_about_the_vertical(tmp_path):
+    arm = five_joints(tmp_path)
+    start, rotation = arm.tcp_pose(DOWN_RAD)
+    assert rotation[2, 2] < -0.9999
+    turned = rotation_from_rpy(np.array([0.0, 0.0, 0.3])) @ rotation
+    stream = streamed(arm, DOWN_RAD)
+    stream.follow(start + STEP_M, turned, 0.0)
+    reached_m, reached = arm.tcp_pose(at_rest(stream))
+    np.testing.assert_allclose(reached_m, start + STEP_M, atol=1e-4)
+    np.testing.assert_allclose(reached, turned, atol=1e-3)
+
+
+def test_a_tilt_that_five_joints_cannot_give_is_not_commanded(tmp_path):
+    arm = five_joints(tmp_path)
+    start, rotation = arm.tcp_pose(DOWN_RAD)
+    outward = np.array([np.cos(DOWN_RAD[0]), np.sin(DOWN_RAD[0]), 0.0])
+    stream = streamed(arm, DOWN_RAD)
+    stream.follow(start + STEP_M * [0, 0, 1], rotation_from_vector(0.2 * outward) @ rotation, 0.0)
+    reached_m, reached = arm.tcp_pose(at_rest(stream))
+    np.testing.assert_allclose(reached_m, start + STEP_M * [0, 0, 1], atol=1e-4)
+    np.testing.assert_allclose(reached, rotation, atol=5e-3)
+
+
+@pytest.mark.parametrize("way_m", [(0.0, 0.06, 0.0), (0.04, -0.05, 0.03)])
+def test_a_tilted_tool_on_five_joints_turns_with_the_arm_and_arrives_where_it_was_told_to(tmp_path, way_m):
+    arm, tilted = five_joints(tmp_path), DOWN_RAD - [0, 0, 0, 0.35, 0]
+    start, rotation = arm.tcp_pose(tilted)
+    stream = streamed(arm, tilted)
+    target = stream.clip(start + way_m, rotation, 0.0)
+    again = stream.clip(target.xyz_m, target.rotation, 0.0)
+    np.testing.assert_allclose(again.rotation, target.rotation, atol=1e-5)
+    stream.follow(start + way_m, rotation, 0.0)
+    reached_m, reached = arm.tcp_pose(at_rest(stream))
+    np.testing.assert_allclose(reached_m, start + way_m, atol=1e-4)
+    np.testing.assert_allclose(reached, target.rotation, atol=2e-3)
+    assert 0.01 < np.linalg.norm(rotation_vector(target.rotation @ rotation.T)) < 0.1
+
+
+def test_arms_of_more_joints_are_asked_for_what_was_asked(tmp_path):
+    arm = ArmKinematics(arm_of(tmp_path, 6), "link6")
+    start, rotation = arm.tcp_pose(BENT_RAD)
+    assert arm.nearest_rotation(start, rotation, BENT_RAD) is rotation
+
+
+def test_five_joints_that_would_turn_the_tool_out_of_its_bounds_do_not_go_there(tmp_path):
+    arm, tilted = five_joints(tmp_path), DOWN_RAD - [0, 0, 0, 0.7, 0]
+    start, rotation = arm.tcp_pose(tilted)
+    yaw_rad = rpy_from_rotation(rotation)[2]
+    stream = streamed(arm, tilted, workspace_yaw_rad=(yaw_rad - 0.002, yaw_rad + 0.002))
+    with pytest.raises(UnreachableError, match=r"rad beyond workspace_yaw_rad: widen it"):
+        stream.follow(start + np.array([0.0, 0.06, 0.0]), rotation, 0.0)

@@ -84,7 +84,7 @@ def test_a_joint_that_cannot_be_driven_is_refused_by_name_with_what_was_found(tm
             "XacroException: unknown macro name: xacro:arm",
         ),
         ('<robot name="none"/>', "has no frame 'tcp'"),
-        ('<robot name="none"><link name="tcp"/></robot>', "has 0 movable joints; expected an arm of 6 or 7"),
+        ('<robot name="none"><link name="tcp"/></robot>', "has 0 movable joints; expected an arm of 5 to 7"),
     ],
 )
 def test_a_file_that_describes_no_arm_is_refused(tmp_path, text, words):
@@ -135,9 +135,9 @@ def test_fingers_beside_the_tcp_are_no_joints_of_the_arm(tmp_path, hand):
     ("hand", "tcp_frame", "words"),
     [
         (FINGERS, "left_finger", "joint left before tcp_frame 'left_finger' is prismatic"),
-        (KNUCKLE, "finger", "has 8 movable joints; expected an arm of 6 or 7 between its root 'panda_link0' and"),
+        (KNUCKLE, "finger", "has 8 movable joints; expected an arm of 5 to 7 between its root 'panda_link0' and"),
         ("</robot>", "panda_joint7", "tcp_frame 'panda_joint7' is a joint; expected a link, as 'panda_link7'"),
-        ("</robot>", "panda_link5", "has 5 movable joints; expected an arm of 6 or 7"),
+        ("</robot>", "panda_link4", "has 4 movable joints; expected an arm of 5 to 7"),
     ],
 )
 def test_a_tcp_that_no_arm_carries_is_refused(tmp_path, hand, tcp_frame, words):

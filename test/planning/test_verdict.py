@@ -54,6 +54,12 @@ def test_a_hand_about_a_thing_on_the_table_is_not_taken_for_one_that_holds_it():
     assert work.observe(0.005, arm(0.5, LOW, **HOLDING)).missing == "the gripper should let go"
 
 
+def test_what_is_held_far_from_where_the_hand_is_shown_is_shown_as_let_go_however_closed_that_looks():
+    work = carried(shown=arm(0.7, 0.15, **HOLDING))
+    assert work.observe(0.005, arm(0.5, LOW, **HOLDING)).missing == "the gripper should let go"
+    assert work.observe(0.005, arm(0.66, 0.14, **HOLDING)).done, "where it is shown it is held as shown"
+
+
 @pytest.mark.parametrize("shown", [AWAY, arm(0.5, 0.2, **HOLDING)], ids=["left", "held there"])
 def test_what_was_in_the_air_at_the_first_observation_is_not_let_go_there(shown):
     work = Work(shown)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jepa_planner.core.arm_layout import GRIPPER, MEASURED, Z
+from jepa_planner.learning.data.strokes import LEAST_STROKE, strokes
 
 GRASP, PUSH = 0, 1
 
@@ -21,7 +22,7 @@ GRASP, PUSH = 0, 1
 class ContactThresholds:
     """What counts as gripping, holding and pushing; closures are 0 open to 1 closed."""
 
-    command_change: float = 0.3
+    command_change: float = LEAST_STROKE
     """The gripper acts where the commanded closure changes by more."""
     holding: float = 0.75
     """Fingers that are measured at most so far closed settle_steps after a command to close hold something."""
@@ -63,14 +64,12 @@ def contact_segments(states: np.ndarray, thresholds: ContactThresholds | None = 
 
 def _grasps(states: np.ndarray, limits: ContactThresholds) -> list[tuple[int, int, int]]:
     """From the frame after a command to close that met something to the last one before the command to open."""
-    change = np.diff(states[:, GRIPPER])
-    commands = np.flatnonzero(np.abs(change) > limits.command_change)
     grasps = []
-    for close, opening in pairwise(commands):
-        settled = min(close + 1 + limits.settle_steps, len(states) - 1)
-        holds = change[close] > 0 and states[settled, MEASURED] <= limits.holding
-        if holds and change[opening] < 0 and opening - close >= limits.shortest_steps:
-            grasps.append((GRASP, int(close) + 1, int(opening)))
+    for closing, opening in pairwise(strokes(states[:, GRIPPER], limits.command_change)):
+        settled = min(closing.end + limits.settle_steps, len(states) - 1)
+        holds = closing.change > 0 and states[settled, MEASURED] <= limits.holding
+        if holds and opening.change < 0 and opening.begin - closing.end + 1 >= limits.shortest_steps:
+            grasps.append((GRASP, closing.end, opening.begin))
     return grasps
 
 

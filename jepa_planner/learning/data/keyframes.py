@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jepa_planner.core.arm_layout import GRIPPER, MEASURED, XYZ
+from jepa_planner.learning.data.strokes import LEAST_STROKE, strokes
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class KeyframeThresholds:
     """A tcp that moves less rests."""
     turn_cos: float = 0.64
     """Cosine between consecutive displacements below which the arm turned (0.64 is 50 degrees)."""
-    command_change: float = 0.3
+    command_change: float = LEAST_STROKE
     """The gripper acts where the commanded closure changes by more."""
     settled_change: float = 0.03
     """A measured closure that changes less has settled."""
@@ -42,9 +43,8 @@ def keyframes(states: np.ndarray, thresholds: KeyframeThresholds | None = None) 
     cosines = (steps[:-1] * steps[1:]).sum(axis=1) / np.maximum(lengths_m[:-1] * lengths_m[1:], 1e-12)
     is_keyframe = np.zeros(len(states), bool)
     is_keyframe[1:-1] = moves[:-1] & (~moves[1:] | (cosines < limits.turn_cos))
-    acts = np.flatnonzero(np.abs(np.diff(states[:, GRIPPER])) > limits.command_change)
-    is_keyframe[acts] = True
-    is_keyframe[[_settled(frame + 1, states[:, MEASURED], lengths_m, limits) for frame in acts]] = True
+    for stroke in strokes(states[:, GRIPPER], limits.command_change):
+        is_keyframe[[stroke.begin, _settled(stroke.end, states[:, MEASURED], lengths_m, limits)]] = True
     return is_keyframe
 
 

@@ -138,7 +138,7 @@ def _heads(demonstrations: Sequence[Path], bundle: Path, run_folder: Path, recip
         "sub_goals": add_sub_goals(demonstrations, bundle, bundle, run_folder / "sub_goals", sub_goals)
     }
     verdict = VerdictRun(
-        iterations=recipe.verdict_iterations, checked=True, arm_from_latents=recipe.keypoints, **common
+        iterations=recipe.verdict_iterations, checked=True, arm_from_latents=bool(recipe.keypoints), **common
     )
     try:
         report["verdict"] = add_verdict(demonstrations, bundle, bundle, run_folder / "verdict", verdict)

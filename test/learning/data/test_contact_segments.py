@@ -34,6 +34,19 @@ def test_what_is_taken_and_let_go_is_a_contact_segment_from_the_closed_hand_to_t
     assert contact_segments(taking()) == [ContactSegment(GRASP, earliest=0, begin=5, end=12, latest=19)]
 
 
+def test_a_hand_that_closes_and_opens_little_by_little_has_taken_it_once_it_is_closed():
+    arm = taking(close=7, opening=13)
+    arm[4:9, 6] = np.linspace(0.0, 1.0, 5)
+    arm[13:18, 6] = np.linspace(1.0, 0.0, 5)
+    assert contact_segments(arm) == [ContactSegment(GRASP, earliest=0, begin=8, end=13, latest=19)]
+
+
+def test_of_a_gripper_whose_commands_nobody_told_the_fingers_tell_it():
+    arm = taking()
+    arm[:, 6] = arm[:, 7]
+    assert contact_segments(arm) == contact_segments(taking())
+
+
 def test_a_hand_that_closes_on_nothing_takes_nothing():
     assert contact_segments(taking(width=1.0)) == []
 

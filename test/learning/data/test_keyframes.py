@@ -57,6 +57,11 @@ def test_before_the_gripper_acts_and_when_the_fingers_have_settled_are_keyframes
     assert keyframe_numbers(trajectory(straight(5, length_m=0.0), closure)) == [1, 3]
 
 
+def test_a_gripper_that_acts_little_by_little_acts_once():
+    closure = [(0, 0), (0, 0), (0.25, 0.2), (0.5, 0.4), (0.75, 0.5), (1, 0.52), (1, 0.52)]
+    assert keyframe_numbers(trajectory(straight(6, length_m=0.0), closure)) == [1, 5]
+
+
 def test_an_arm_that_sets_off_does_not_wait_for_its_fingers():
     closure = [(0, 0), (0, 0), (1, 0.2), (1, 0.5), (1, 0.8), (1, 1.0)]
     waiting = trajectory(straight(5, length_m=0.0), closure)
@@ -69,8 +74,8 @@ def test_fingers_that_have_not_settled_at_the_end_have_their_keyframe_there():
     assert keyframe_numbers(trajectory(straight(2, length_m=0.0), [(0, 0), (0, 0), (1, 0.5)])) == [1, 2]
 
 
-def test_small_commands_to_the_gripper_are_no_keyframes():
-    assert keyframe_numbers(trajectory(straight(3, length_m=0.0), [(0, 0), (0.2, 0.2), (0.4, 0.4), (0.6, 0.6)])) == []
+def test_small_commands_to_the_gripper_that_lead_nowhere_are_no_keyframes():
+    assert keyframe_numbers(trajectory(straight(3, length_m=0.0), [(0, 0), (0.2, 0.2), (0.1, 0.1), (0.3, 0.3)])) == []
 
 
 def test_the_thresholds_decide():

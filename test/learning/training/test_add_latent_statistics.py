@@ -17,8 +17,8 @@ from jepa_planner.learning.training.add_latent_statistics import HEADROOM, add_l
 from jepa_planner.learning.training.recipe import Recipe, contract
 from jepa_planner.model.bundle import load_contract, load_latent_statistics, save_bundle
 from jepa_planner.model.encoder import VideoEncoder
+from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.model.world_model import WorldModel
-from jepa_planner.planning.planner_settings import PlannerSettings
 
 SOME, OTHERS = episodes(count=12, steps=6), episodes(count=12, steps=6, seed=1)
 
@@ -52,13 +52,16 @@ def test_limits_are_a_little_above_what_the_end_of_the_last_folder_shows(tmp_pat
     assert (run["stage"], [each["episodes"] for each in run["episodes"]["data"]]) == ("out_of_distribution", [12, 12])
 
 
-@pytest.mark.parametrize(("largest", "limit"), [(0.01, 0.5), (3.0, 3.0 * HEADROOM)], ids=["calm", "wild"])
-def test_few_calm_episodes_do_not_make_each_outcome_a_surprise(largest, limit, tmp_path, data, monkeypatch):
+@pytest.mark.parametrize("largest", [0.001, 3.0], ids=["calm", "wild"])
+def test_few_calm_episodes_make_no_limits_at_which_all_else_is_out_of_distribution(
+    largest, tmp_path, data, monkeypatch
+):
     monkeypatch.setattr(stage, "surprises", lambda *_: torch.full((1, 6), largest))
+    monkeypatch.setattr(LatentStatistics, "arm_error_m", lambda *_: torch.full((1, 7), largest))
     folder = bundle(tmp_path / "bundle")
-    scale = PlannerSettings.load(folder, load_contract(folder)).energy.scale
-    limit = limit * scale if largest < 0.1 else limit
-    assert add_latent_statistics(data, folder).surprise == pytest.approx(limit)
+    scale, spec = small_planner().energy.scale, add_latent_statistics(data, folder)
+    assert spec.surprise == pytest.approx(max(0.5 * scale, HEADROOM * largest))
+    assert spec.arm_error_m == pytest.approx(max(0.05, HEADROOM * largest))
 
 
 def test_an_encoder_for_any_view_sees_some_episodes_by_one_as_in_training(tmp_path, monkeypatch):

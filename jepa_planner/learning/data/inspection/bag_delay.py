@@ -29,7 +29,7 @@ def stretches_of(bag: OpenedBag, told: ToldByBag, most: int, state_gap_s: float)
         stretches = found.setdefault(view, [])
         for part in _parts(len(times_ns), most):
             arm_ns = _arm_times(told, int(times_ns[part[0]]), int(times_ns[part[-1]]))
-            shown = list(_pictures(bag, told, number, part))
+            shown = list(_pictures(bag, told, number, part.tolist()))
             if len(shown) < 2:
                 continue
             stamps_s = (times_ns[[each for each, _ in shown]] - begin_ns) * 1e-9

@@ -89,6 +89,10 @@ def closing_little_by_little(states):
     states[:, 22:27, GRIPPER] = np.linspace(1.0, 0.0, 5)
 
 
+def fingers_alone(states):
+    states[..., GRIPPER] = states[..., MEASURED]
+
+
 def a_slip(states):
     states[::2, 20:, 0] += 0.4
 
@@ -115,6 +119,12 @@ def test_nothing_is_found_in_sound_episodes():
     assert {topic: found for topic, found in judged(SOUND).items() if found[0] is not Level.GOOD} == {}
 
 
+def test_a_gripper_that_closes_little_by_little_takes_as_much():
+    before, after = GripperUse.of(SOUND), GripperUse.of(with_states(closing_little_by_little))
+    assert after.grasps.tolist() == before.grasps.tolist() and after.grasps.sum() == len(SOUND)
+    assert judge_gripper(after).level is Level.GOOD
+
+
 @pytest.mark.parametrize(
     ("change", "topic", "says"),
     [
@@ -123,7 +133,7 @@ def test_nothing_is_found_in_sound_episodes():
         (resting, "dead time", "learns mostly that nothing happens"),
         (never_closing, "gripper", "grasps are not learned from so few"),
         (closing_on_nothing, "gripper", "it mostly closes on nothing"),
-        (closing_little_by_little, "gripper", "little by little"),
+        (fingers_alone, "gripper", "who closes it just so far holds without force"),
         (a_slip, "actions dx_m", "that of a few slips"),
     ],
 )
