@@ -78,8 +78,8 @@ MEASURES = (
     ),
     Measure("verdict", "displacement off by cm", lambda r: r["verdict"]["off_error_cm"], 0.47, 1.5, False, SEE),
 )  # fmt: skip
-"""That of the sub-goals stands between models of which half of the goals came true (0.4 and 0.6) and one of which a third
-did (1.1), see docs/reports/2026-11-30-recordings.md. The others are guesses, on the side of models that work.
+"""That of the sub-goals stands between models of which half of the goals came true (0.4 and 0.6) and one of which a
+third did (1.1), see docs/reports/2026-11-30-recordings.md. The others are guesses, on the side of models that work.
 """
 
 
