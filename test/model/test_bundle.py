@@ -200,8 +200,8 @@ def test_a_bundle_of_a_newer_format_is_refused_as_such_whatever_else_it_holds(bu
     edit(bundle, lambda contract: contract.update(format=FORMAT + 1, feelings="mixed"))
     with pytest.raises(BundleError) as refused:
         load_contract(bundle)
-    path = bundle / "model.yaml"
-    assert str(refused.value) == f"{path}: made by a newer jepa_planner (format {FORMAT + 1}, this one reads up to {FORMAT}): update"
+    path, newer = bundle / "model.yaml", f"format {FORMAT + 1}, this one reads up to {FORMAT}"
+    assert str(refused.value) == f"{path}: made by a newer jepa_planner ({newer}): update"
 
 
 def test_a_bundle_of_an_older_format_is_read_and_written_as_the_present_one(bundle):

@@ -7,7 +7,6 @@ as it was where held-out episodes show that it did not get better. How to plan w
 from __future__ import annotations
 
 import copy
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -22,7 +21,7 @@ from jepa_planner.learning.data.episode_checks import check_episodes, check_leng
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
 from jepa_planner.learning.data.shown_work import not_failed
-from jepa_planner.learning.training.add_latent_statistics import HEADROOM, Examples, surprises
+from jepa_planner.learning.training.adapted_bundle import Stage, widen_limits, write_adapted
 from jepa_planner.learning.training.change import Change
 from jepa_planner.learning.training.demonstrations import Demonstrations, encoded_demonstrations
 from jepa_planner.learning.training.encoder_training import encode_some_alone
@@ -33,34 +32,16 @@ from jepa_planner.learning.training.predictor_training import PredictorTraining,
 from jepa_planner.learning.training.run_folder import check_same_run, content_hash, write_whole
 from jepa_planner.learning.training.warp_fitting import FrozenModel, MomentSampler, WarpFitting, fit_warps, judge_warps
 from jepa_planner.learning.training.windows import Split, split
-from jepa_planner.model.bundle import (
-    copy_planner,
-    load_bundle,
-    load_latent_statistics,
-    load_sub_goal_head,
-    load_verdict_head,
-    write_bundle,
-)
-from jepa_planner.model.bundle_files import (
-    ENCODER_FILE,
-    PREDICTOR_FILE,
-    STATISTICS_FILE,
-    SUB_GOALS_FILE,
-    VERDICT_FILE,
-    inside,
-)
+from jepa_planner.model.bundle import load_bundle, load_latent_statistics, load_sub_goal_head, load_verdict_head
+from jepa_planner.model.bundle_files import PREDICTOR_FILE, SUB_GOALS_FILE, VERDICT_FILE
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import ImageSpec
 from jepa_planner.model.encoder import VideoEncoder
-from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.model.picture_warp import UNMOVED
-from jepa_planner.model.weights_file import stored_dtype
 from jepa_planner.model.whole_bundle import whole_bundle
 from jepa_planner.model.world_model import WorldModel
-from jepa_planner.planning.energy import energy_of
 from jepa_planner.planning.planner_settings import PlannerSettings
 
-BUNDLE_FILES = (ENCODER_FILE, PREDICTOR_FILE, STATISTICS_FILE, SUB_GOALS_FILE, VERDICT_FILE)
 FAR = 0.5
 """A view that is shifted by more, in half pictures, leaves out a quarter of what it showed."""
 FEWEST_EPISODES = 8
@@ -87,16 +68,6 @@ class Adaptation:
     """Batches from which the predictor goes on learning, at least 1."""
     heads: HeadAdaptation = field(default_factory=HeadAdaptation)
     """How the heads go on."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of a bundle: its name and file, its weights as they are now, and what it was and is worth."""
-
-    part: str
-    file: str
-    module: torch.nn.Module
-    change: Change
 
 
 @torch.random.fork_rng(devices=[])
@@ -134,9 +105,9 @@ def adapt(
         seen = encoded_demonstrations(shown, model, run_folder / "shown", keep_images=True)
     stages += _heads_go_on(init, seen, run_folder, settings)
     with whole_bundle(bundle) as new:
-        _write(new, init, model.contract, stages, episodes, settings)
+        write_adapted(new, init, _noted(model.contract, episodes, settings), stages)
         if statistics is not None:
-            _widen_limits(new, statistics, seen)
+            widen_limits(new, statistics, seen)
         run.note(new, {"data": episodes}, init)
     report: dict[str, Any] = {
         "episodes": len(episodes), "held_out_episodes": len(parts.held_out),
@@ -250,42 +221,11 @@ def _heads_go_on(init: Path, seen: Demonstrations, folder: Path, settings: Adapt
     return stages
 
 
-def _write(
-    folder: Path, init: Path, contract: Contract, stages: Sequence[Stage], episodes: Episodes, settings: Adaptation
-) -> None:
-    """The bundle with what changed, its other files byte by byte; what was exported of it before is left out."""
-    changed = {stage.file: stage.module for stage in stages if stage.change.better}
-    kept = [name for name in BUNDLE_FILES if name in contract.files]
-    for name in kept:
-        shutil.copyfile(inside(init, name), folder / name)
-    copy_planner(init, folder)
+def _noted(contract: Contract, episodes: Episodes, settings: Adaptation) -> Contract:
+    """The contract under its new name, with what it was adapted to."""
     count, steps = episodes.actions.shape[:2]
     training = replace(
         contract.training, command=settings.command,
         data=f"{contract.name} ({contract.training.data}), then adapted to {count} episodes of {steps} steps",
     )  # fmt: skip
-    contract = replace(
-        contract, name=settings.name or f"{contract.name}-adapted", training=training, files=dict.fromkeys(kept, "")
-    )
-    weights = {
-        name: {key: (tensor,) for key, tensor in module.state_dict().items()} for name, module in changed.items()
-    }
-    write_bundle(folder, contract, weights, stored_dtype(folder / ENCODER_FILE))
-
-
-def _widen_limits(folder: Path, statistics: LatentStatistics, seen: Demonstrations) -> None:
-    """What the episodes show is known from now on: limits of what is not reach beyond it."""
-    model = WorldModel.load(folder)
-    contract, limits = model.contract, model.contract.out_of_distribution
-    if limits is None:
-        return
-    shown = Examples(*(torch.from_numpy(np.array(part)) for part in (seen.latents, seen.states, seen.actions)))
-    energy = energy_of(PlannerSettings.load(folder, contract).energy.kind, model.decoder)
-    largest = {
-        "latent_distance": statistics.distance(shown.latents).max(),
-        "arm_error_m": statistics.arm_error_m(shown.latents, shown.states).max(),
-        "surprise": surprises(model, energy, shown).max(),
-    }
-    wider = {name: max(getattr(limits, name), HEADROOM * float(value)) for name, value in largest.items()}
-    spec = replace(limits, **wider, data=f"{limits.data}; widened to {len(seen.states)} episodes")
-    write_bundle(folder, replace(contract, out_of_distribution=spec), {}, torch.float32)
+    return replace(contract, name=settings.name or f"{contract.name}-adapted", training=training)
