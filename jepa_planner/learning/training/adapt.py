@@ -1,7 +1,7 @@
 """A bundle made good again for cameras that were moved, or another table: some twenty episodes, minutes of training.
 
-Cheapest first: each view is warped to what it was; then predictor and heads go on from their weights. Every part stays
-as it was where held-out episodes show that it did not get better. How to plan with the bundle stays, too.
+Cheapest first: each view is warped to what it was; then encoder, predictor and heads go on from their weights. Every
+part stays as it was where held-out episodes show that it did not get better. How to plan with the bundle stays, too.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from jepa_planner.learning.data.shown_work import not_failed
 from jepa_planner.learning.training.adapted_bundle import Stage, widen_limits, write_adapted
 from jepa_planner.learning.training.change import Change
 from jepa_planner.learning.training.demonstrations import Demonstrations, encoded_demonstrations
+from jepa_planner.learning.training.encoder_adaptation import EncoderAdaptation, adapt_encoder, weights_hash
 from jepa_planner.learning.training.encoder_training import encode_some_alone
 from jepa_planner.learning.training.fine_tuning import FineTuning, FineTuningError, training_settings
 from jepa_planner.learning.training.head_adaptation import HeadAdaptation, adapt_sub_goal_head, adapt_verdict_head
@@ -33,11 +34,11 @@ from jepa_planner.learning.training.run_folder import check_same_run, content_ha
 from jepa_planner.learning.training.warp_fitting import FrozenModel, MomentSampler, WarpFitting, fit_warps, judge_warps
 from jepa_planner.learning.training.windows import Split, split
 from jepa_planner.model.bundle import load_bundle, load_latent_statistics, load_sub_goal_head, load_verdict_head
-from jepa_planner.model.bundle_files import PREDICTOR_FILE, SUB_GOALS_FILE, VERDICT_FILE
+from jepa_planner.model.bundle_files import ENCODER_FILE, PREDICTOR_FILE, SUB_GOALS_FILE, VERDICT_FILE
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import ImageSpec
 from jepa_planner.model.encoder import VideoEncoder
-from jepa_planner.model.picture_warp import UNMOVED
+from jepa_planner.model.picture_warp import UNMOVED, Warp
 from jepa_planner.model.whole_bundle import whole_bundle
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
@@ -64,6 +65,8 @@ class Adaptation:
     """Whether what is surely wrong with episodes is only said."""
     warps: WarpFitting = field(default_factory=WarpFitting)
     """How warps are sought."""
+    encoder: EncoderAdaptation = field(default_factory=EncoderAdaptation)
+    """How the encoder goes on."""
     predictor_iterations: int = 400
     """Batches from which the predictor goes on learning, at least 1."""
     heads: HeadAdaptation = field(default_factory=HeadAdaptation)
@@ -95,11 +98,18 @@ def adapt(
     parts, statistics = split(episodes, HELD_OUT_SHARE), load_latent_statistics(init)
 
     frozen = FrozenModel(encoder, predictor, statistics, load_verdict_head(init)).frozen()
-    image, looks = _seen_again(frozen, episodes, contract, parts, settings)
-    model = WorldModel(replace(contract, image=image), encoder, predictor)
-    _check_run(run_folder, model.contract, episodes, settings)
+    train, held_out = (MomentSampler(episodes, contract, some, settings.seed) for some in (parts.train, parts.held_out))
+    image, looks = _seen_again(frozen, contract, train, held_out, settings)
+    contract, stages = replace(contract, image=image), []
+    _check_run(run_folder, contract, episodes, settings)
+    warps = image.warps or _unmoved(image)
+    if adapted := adapt_encoder(frozen, train, held_out, warps, settings.encoder, run_folder):
+        encoder, change = adapted
+        stages.append(Stage("encoder", ENCODER_FILE, encoder, change))
+        contract = replace(contract, files={**contract.files, ENCODER_FILE: weights_hash(encoder)})
+    model = WorldModel(contract, encoder, predictor)
     seen = encoded_demonstrations(episodes, model, run_folder, keep_images=True)
-    stages = [_predictor_goes_on(model, seen, episodes, parts, training, run_folder, settings.seed)]
+    stages.append(_predictor_goes_on(model, seen, episodes, parts, training, run_folder, settings.seed))
     shown = not_failed(episodes)
     if shown is not episodes:
         seen = encoded_demonstrations(shown, model, run_folder / "shown", keep_images=True)
@@ -159,17 +169,17 @@ def _check_run(run_folder: Path, contract: Contract, episodes: Episodes, setting
     """Raises RunFolderError where a checkpoint is of another run."""
     about = {"seed": settings.seed, "init": contract.files, "data": content_hash(episodes)}
     about |= {"warps": contract.image.warps, "predictor": settings.predictor_iterations, **asdict(settings.heads)}
-    for stage in ("predictor", "sub_goals", "verdict"):
+    about |= {"encoder": asdict(settings.encoder)}
+    for stage in ("encoder", "predictor", "sub_goals", "verdict"):
         check_same_run(run_folder / f"{stage}.json", run_folder / f"{stage}.ckpt", about)
 
 
 def _seen_again(
-    model: FrozenModel, episodes: Episodes, contract: Contract, parts: Split, settings: Adaptation
+    model: FrozenModel, contract: Contract, train: MomentSampler, held_out: MomentSampler, settings: Adaptation
 ) -> tuple[ImageSpec, Change]:
     """How pictures are to be seen: through warps, where the model then knows its arm better."""
-    begin = contract.image.warps or (UNMOVED,) * len(contract.image.views)
-    found = fit_warps(model, MomentSampler(episodes, contract, parts.train, settings.seed), begin, settings.warps)
-    held_out = MomentSampler(episodes, contract, parts.held_out, settings.seed)
+    begin = contract.image.warps or _unmoved(contract.image)
+    found = fit_warps(model, train, begin, settings.warps)
     before, after = (judge_warps(model, held_out, warps) for warps in (begin, found))
     change = Change("how well the model knows its own arm: loss", before, after)
     if not change.better:
@@ -180,6 +190,11 @@ def _seen_again(
         raise FineTuningError(
             f"no camera can have been moved so: {error}; are the views those of the model?"
         ) from error
+
+
+def _unmoved(image: ImageSpec) -> tuple[Warp, ...]:
+    """Warps through which views are seen as they come."""
+    return (UNMOVED,) * len(image.views)
 
 
 def _predictor_goes_on(

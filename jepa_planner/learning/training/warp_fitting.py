@@ -26,12 +26,13 @@ from jepa_planner.model.picture_warp import Warp, matrices, warped
 from jepa_planner.model.predictor_kind import Predictor
 from jepa_planner.model.verdict_head import VerdictHead
 
-DISTANCE, PREDICTION, ARM = 0.5, 5.0, 1.0
-"""Weights of the terms: squared distance from the latents of training (about 1 there), squared error of predicted
-latents, and how the arm is read, see `arm_reading_loss`.
+PREDICTION, DISTANCE, LATENTS, ARM = 5.0, 2.0, 1.0, 1.0
+"""Weights of the terms: squared error of predicted latents, squared distance beyond NEAR from the latents of training,
+error of the tcp that is read from latents, in units of TCP_M, and how a head reads the arm, see `arm_reading_loss`.
 """
+NEAR = 0.75
+"""Latents that are less distant than that are as those of training are: to be nearer yet is to tell less."""
 TCP_M = 0.05
-"""Without a head that reads the arm, so large an error of the linear read-out counts as much as a spread."""
 JUDGED, JUDGED_AT_ONCE = 240, 40
 SHIFTS, SIZES = (-0.6, -0.3, 0.0, 0.3, 0.6), (0.87, 1.0, 1.15)
 """Where the search begins: shifts along each side, in half pictures, and sizes."""
@@ -111,19 +112,22 @@ class FrozenModel:
 
     def losses(self, moments: Moments, warps: Tensor) -> dict[str, Tensor]:
         """How badly the model knows its arm in pictures that are warped by warps [V, 8]; "total" among the terms."""
-        pixels, states = see(moments.pixels, warps), moments.states
-        latents = self.encoder(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+        pixels = see(moments.pixels, warps)
+        return self.losses_of(moments, pixels, self.encoder(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2]))
+
+    def losses_of(self, moments: Moments, pixels: Tensor, latents: Tensor) -> dict[str, Tensor]:
+        """The same of latents [B, 3, N, D], whatever made them of the pixels."""
+        states = moments.states
         cache = self.predictor.new_cache()
         foreseen = self.predictor.step(latents[:, 0], moments.actions, states[:, 0], cache)
         losses = {"prediction": (self.predictor.normalise_output(foreseen) - latents[:, 1]).square().mean()}
         if self.statistics is not None:
-            losses["distance"] = self.statistics.distance(latents).square().mean()
+            losses["distance"] = (self.statistics.distance(latents) - NEAR).relu().square().mean()
+            losses["latents"] = self.statistics.arm_error_m(latents, states).mean() / TCP_M
         if self.verdict is not None:
             now, goal = (Observation(latents[:, time], pixels[:, time], states[:, time]) for time in (0, 2))
             losses["arm"] = arm_reading_loss(self.verdict, self.verdict(now, goal).goal_states, states[:, 2])
-        elif self.statistics is not None:
-            losses["arm"] = (self.statistics.arm_error_m(latents, states) / TCP_M).square().mean()
-        weights = {"prediction": PREDICTION, "distance": DISTANCE, "arm": ARM}
+        weights = {"prediction": PREDICTION, "distance": DISTANCE, "latents": LATENTS, "arm": ARM}
         return losses | {"total": torch.stack([weights[name] * value for name, value in losses.items()]).sum()}
 
 

@@ -10,6 +10,7 @@ from jepa_planner.learning.training import adapt as adapting
 from jepa_planner.learning.training import verdict_calibration
 from jepa_planner.learning.training.adapt import Adaptation, adapt, in_words
 from jepa_planner.learning.training.add_latent_statistics import add_latent_statistics
+from jepa_planner.learning.training.encoder_adaptation import EncoderAdaptation
 from jepa_planner.learning.training.fine_tuning import FineTuningError
 from jepa_planner.learning.training.head_adaptation import HeadAdaptation
 from jepa_planner.learning.training.run_folder import RunFolderError
@@ -22,7 +23,8 @@ from jepa_planner.model.world_model import WorldModel
 SOME = acting(episodes(count=10, steps=10, seed=3))
 QUICK = Adaptation(
     seed=1, command="jepa-planner train --adapt", warps=WarpFitting(starts=1, moments=4, alone=2, together=2),
-    predictor_iterations=5, heads=HeadAdaptation(iterations=3, batch=8),
+    encoder=EncoderAdaptation(iterations=3, moments=4), predictor_iterations=5,
+    heads=HeadAdaptation(iterations=3, batch=8),
 )  # fmt: skip
 ASIDE = (1.0, 0.0, 0.2, 0.0, 1.0, 0.0, 0.0, 0.0)
 FILES = ("encoder", "predictor", "sub_goals", "verdict")
@@ -52,11 +54,10 @@ def test_a_bundle_is_adapted_and_how_it_is_planned_with_stays(tmp_path, init):
     assert (new.name, new.action, new.state) == (f"{old.name}-adapted", old.action, old.state)
     assert new.training.data.endswith("then adapted to 10 episodes of 10 steps")
     assert (tmp_path / "new" / "planner.yaml").read_bytes() == (init / "planner.yaml").read_bytes()
-    assert list(report["changes"]) == ["pictures", "predictor", "sub-goals", "verdict"]
-    for part, file in (("", "encoder"), ("predictor", "predictor"), ("sub-goals", "sub_goals"), ("verdict", "verdict")):
-        change = report["changes"].get(part)
-        learned = change is not None and change["after"] < change["before"]
-        name = f"{file}.safetensors"
+    assert list(report["changes"]) == ["pictures", "encoder", "predictor", "sub-goals", "verdict"]
+    for part in ("encoder", "predictor", "sub-goals", "verdict"):
+        change, name = report["changes"][part], f"{part.replace('-', '_')}.safetensors"
+        learned = change["after"] < change["before"]
         assert (new.files[name] != old.files[name]) == learned
     assert load_sub_goal_head(tmp_path / "new") is not None
     assert "3 held-out" not in in_words(report) and "on 2 held-out episodes of 10" in in_words(report)

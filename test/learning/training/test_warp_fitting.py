@@ -111,7 +111,7 @@ def test_a_model_without_statistics_or_head_goes_by_its_predictions_alone():
     latents = torch.randn(50, 4, 3, generator=torch.Generator().manual_seed(0))
     known = LatentStatistics.of(latents, torch.from_numpy(SOME.states.reshape(-1, 8)[:50]))
     terms = frozen(statistics=known).losses(moments, torch.tensor([UNMOVED] * 2))
-    assert set(terms) == {"prediction", "distance", "arm", "total"}
+    assert set(terms) == {"prediction", "distance", "latents", "total"}
 
 
 def test_gradients_reach_the_warps_and_leave_the_model_alone():
