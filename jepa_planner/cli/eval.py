@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jepa_planner.cli.compute_arguments import add_compute_arguments
-from jepa_planner.cli.number_arguments import not_negative, positive
+from jepa_planner.cli.number_arguments import at_least, not_negative, positive
 from jepa_planner.cli.parallel_arguments import add_parallel_arguments
 from jepa_planner.cli.search_arguments import add_planning_arguments, add_search_arguments, chosen_search
 
@@ -53,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "unseen_colour, or a moving background: flicker moving_texture",
     )  # fmt: skip
     parser.add_argument("--strength", type=not_negative, default=1.0, help="scale of the perturbations' ranges")
+    parser.add_argument(
+        "--setup", type=at_least(0), metavar="N",
+        help="a number by which what varies is drawn once, the same for all scenes: one table, one set of cameras",
+    )  # fmt: skip
     parser.add_argument(
         "--goal-images", default="dense", metavar="dense|K|one", help="how many pictures the planner is given"
     )
@@ -147,6 +151,7 @@ def main(args: argparse.Namespace) -> int:
             args.strength,
             args.stop_at_success,
             args.unreachable,
+            args.setup,
         )
         folder = model_folder(args.model or "") if args.baseline == "none" else None
     except ValueError as error:

@@ -61,15 +61,23 @@ GOES_WITH = {
         "trust_data",
         "out_of_reach",
     ),
+    "adapt": ("data", "init", "name", "trust_data"),
 }
 NEEDS = {
     "": ("data",),
     "predictor_only": ("data", "init"),
     "sub_goals_only": ("init", "demonstrations"),
     "verdict_only": ("init", "demonstrations"),
+    "adapt": ("data", "init"),
 }
 
-KINDS = {"": "train", "predictor_only": "fine-tune", "sub_goals_only": "sub-goals", "verdict_only": "verdict"}
+KINDS = {
+    "": "train",
+    "predictor_only": "fine-tune",
+    "sub_goals_only": "sub-goals",
+    "verdict_only": "verdict",
+    "adapt": "adapt",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run", type=Path, metavar="DIR",
         help="logs and checkpoints; the same run resumes in the same folder (default: the name of --out in out/train, "
-        "out/fine-tune, out/sub-goals or out/verdict)",
+        "out/fine-tune, out/sub-goals, out/verdict or out/adapt)",
     )  # fmt: skip
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument(
@@ -133,6 +141,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     only.add_argument("--view", nargs="+", metavar="NAME", help="the data's cameras, in the order of the model's")
     only.add_argument("--learning-rate", type=positive, help="default: 1e-4")
     only.add_argument("--batch", type=at_least(1), help="windows per iteration (default: 32)")
+    only.add_argument(
+        "--adapt", action="store_true",
+        help="make --init good again where cameras were moved or the table is another: some twenty episodes of work, "
+        "minutes; how to plan with it stays",
+    )  # fmt: skip
     sub_goals = parser.add_argument_group("sub-goals imagined on the way to a goal picture")
     sub_goals.add_argument(
         "--demonstrations", type=Path, nargs="+", metavar="DIR",
@@ -202,6 +215,7 @@ def main(args: argparse.Namespace) -> int:
     command = shlex.join(["jepa-planner", *sys.argv[1:]])
     train = {
         "": _train, "predictor_only": _fine_tune, "sub_goals_only": _add_sub_goals, "verdict_only": _add_verdict,
+        "adapt": _adapt,
     }[mode]  # fmt: skip
     return train(args, command)
 
@@ -314,6 +328,18 @@ def _add_verdict(args: argparse.Namespace, command: str) -> int:
     )
     run_folder = _run_folder(args, KINDS["verdict_only"])
     report = add_verdict(args.demonstrations, args.init, args.out, run_folder, settings)
+    print(in_words(report))
+    print(f"bundle written to {args.out}")
+    return 0
+
+
+def _adapt(args: argparse.Namespace, command: str) -> int:
+    from jepa_planner.learning.training.adapt import Adaptation, adapt, in_words
+
+    settings = Adaptation(
+        seed=args.seed, episodes=args.episodes, command=command, **_given(args, "name", "trust_data")
+    )  # fmt: skip
+    report = adapt(args.data, args.init, args.out, _run_folder(args, KINDS["adapt"]), settings)
     print(in_words(report))
     print(f"bundle written to {args.out}")
     return 0

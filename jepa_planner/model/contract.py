@@ -25,7 +25,7 @@ from jepa_planner.model.predictors import AnyPredictorConfig
 from jepa_planner.model.sub_goal_head import SubGoalHeadConfig
 from jepa_planner.model.verdict_head import VerdictHeadConfig
 
-FORMAT = 5
+FORMAT = 6
 """Of what is written; older ones are read, as each field that was added says with its default what it was without.
 
 1: image, latent, state, action, energy, planning with cem, training, encoder, predictor, context_frames.
@@ -35,6 +35,7 @@ FORMAT = 5
 3: verdict, planning with progress, a predictor of any kind.
 4: energy, planning, and how sub-goals and the verdict are used stand in planner.yaml, no longer here.
 5: what planner.yaml called optimiser is its solver; other names, see older_names.py.
+6: image.warps.
 """
 SHORTCOMINGS = ("predictions: ", "latents: ")
 """How notes begin which say that training found the model wanting."""
@@ -191,7 +192,8 @@ class Contract:
             return self
         if not self.encoder.any_view:
             raise ContractError(f"image.views: {', '.join(kept)} given; this model needs all of {', '.join(names)}")
-        return replace(self, image=replace(self.image, views=kept), encoder=replace(self.encoder, views=len(kept)))
+        image = self.image.of_views([names.index(name) for name in kept])
+        return replace(self, image=image, encoder=replace(self.encoder, views=len(kept)))
 
     def view_numbers(self, views: Sequence[str]) -> list[int]:
         """Where those of this model's views that are there stand among all of them; see `of_views`."""

@@ -1,11 +1,15 @@
 """The sections of a model's contract, as they stand in `model.yaml`."""
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from torch import Tensor
+
 from jepa_planner.core.arm_layout import ACTION_CHANNELS, STATE_CHANNELS
-from jepa_planner.model.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from jepa_planner.model.picture_warp import Warp, check_warp
+from jepa_planner.model.preprocess import IMAGENET_MEAN, IMAGENET_STD, preprocess
 from jepa_planner.model.sub_goal_head import SubGoalHeadConfig
 from jepa_planner.model.verdict_head import VerdictHeadConfig
 
@@ -30,6 +34,27 @@ class ImageSpec:
     """Of red, green and blue, each 0 to 1; it is subtracted."""
     std: tuple[float, float, float] = IMAGENET_STD
     """Of red, green and blue, each in that unit; what is left is divided by it."""
+    warps: tuple[Warp, ...] = ()
+    """For each view a homography from what the model sees to the crop, where the camera stands elsewhere than the one
+    it learned from: see model/picture_warp.py. None at all: pictures are seen as they come.
+    """
+
+    def __post_init__(self) -> None:
+        if self.warps and len(self.warps) != len(self.views):
+            raise ValueError(
+                f"warps: {len(self.warps)} given; expected one for each of {', '.join(self.views)}, or none"
+            )
+        for warp in self.warps:
+            check_warp(warp)
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """Pictures uint8 RGB [.., views, H, W, 3] as encoder and heads take them, [.., views, 3, height, width]."""
+        return preprocess(images, (self.height, self.width), self.mean, self.std, self.crop_aspect, self.warps)
+
+    def of_views(self, numbers: Sequence[int]) -> "ImageSpec":
+        """That of some of the views, by number."""
+        warps = tuple(self.warps[number] for number in numbers) if self.warps else ()
+        return replace(self, views=tuple(self.views[number] for number in numbers), warps=warps)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,6 @@ from jepa_planner.model.device import usable_device
 from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.model.predictor_kind import Predictor
-from jepa_planner.model.preprocess import preprocess
 from jepa_planner.model.rollout.differentiable import differentiable_rollout
 from jepa_planner.model.rollout.engine import Rollouts, Score
 from jepa_planner.model.rollout.precision import checked_engine, matrix_dtype, resolve_dtype
@@ -156,9 +155,7 @@ class WorldModel:
         if images.dtype != torch.uint8:
             raise ContractError(f"image: {images.dtype} given; expected uint8 RGB")
         self.contract.check_images(images.shape)
-        image = self.contract.image
-        size = (image.height, image.width)
-        return preprocess(images.to(self.device), size, image.mean, image.std, image.crop_aspect)
+        return self.contract.image.pixels(images.to(self.device))
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)

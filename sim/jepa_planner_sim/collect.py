@@ -71,6 +71,8 @@ def _check_kept(path: Path, settings: CollectSettings, index: int) -> None:
         "scenes": _scenes_in(settings, index).tolist(),
         "motions": _motions_in(settings, index).tolist(),
         "behaviour": settings.adapter or settings.behaviour,
+        "strength": settings.strength,
+        "setup": settings.setup,
     }
     if not settings.adapter:
         expected["views"] = list(settings.views)
@@ -106,5 +108,6 @@ def _collect_shard(path: Path, settings: CollectSettings, index: int) -> int:
         images, states, actions, poses, tuple(r[4] for r in records for _ in range(each)), seeds.repeat(each),
         views, time_step_s, _scenes_in(settings, index), _motions_in(settings, index), *frames,
     )  # fmt: skip
-    write_shard(path, episodes, settings.vary, settings.adapter or settings.behaviour)
+    drawn = {"strength": settings.strength} | ({} if settings.setup is None else {"setup": settings.setup})
+    write_shard(path, episodes, settings.vary, settings.adapter or settings.behaviour, drawn)
     return len(seeds)

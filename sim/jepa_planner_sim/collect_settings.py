@@ -50,6 +50,10 @@ class CollectSettings:
     """Variants are cut into episodes of so many steps, each of which looks different again; a divisor of steps, 0: not
     cut.
     """
+    strength: float = 1.0
+    """Scale of the ranges in which scenes vary, at least 0; VARIED has its own."""
+    setup: int | None = None
+    """What varies is drawn by this number alone, at least 0, as trials with that number draw it; None: it is not."""
 
     def __post_init__(self) -> None:
         cameras_named(self.views)
@@ -84,6 +88,15 @@ class CollectSettings:
                 f"{self.per_scene} episodes per scene: only scenes that vary can be shared, standard ones are all the "
                 "same and an adapter draws its own; leave it out, or say what varies"
             )
+        if self.strength < 0.0 or (self.strength != 1.0 and self.vary in ({VARIED}, frozenset())):
+            raise ValueError(
+                f"strength {self.strength:g}: expected 0 or more, of what is said to vary; varied scenes have their own"
+            )
+        if self.setup is not None and (self.setup < 0 or self.vary in ({VARIED}, frozenset()) or self.per_scene > 1):
+            raise ValueError(
+                f"setup {self.setup}: expected a number from 0 up, and what varies in it by its names; all episodes "
+                "then share a scene, so leave out how many do"
+            )
         if unseen := sorted(self.vary & set(UNSEEN)):
             raise ValueError(f"{', '.join(unseen)} cannot be collected: it shows what a model does with the unseen")
         if self.vary != {VARIED}:
@@ -105,7 +118,11 @@ class CollectSettings:
         return self.variants * self.steps // self.cut_steps
 
     def scene_of(self, seed: int) -> int:
-        """The first seed of the episodes that share a scene with this one; STANDARD_SCENE where nothing varies."""
+        """The first seed of the episodes that share a scene with this one, or the number of their setup; STANDARD_SCENE
+        where nothing varies.
+        """
         if not (self.vary or self.adapter):
             return STANDARD_SCENE
+        if self.setup is not None:
+            return self.setup
         return seed - (seed - self.seed) % self.per_scene

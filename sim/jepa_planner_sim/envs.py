@@ -13,7 +13,7 @@ from jepa_planner.core.uncopyable import ANOTHER_ENV, Uncopyable
 from jepa_planner_sim.arm_driver import ACTION_MAX, ArmDriver, action_max
 from jepa_planner_sim.cameras import STANDARD_CAMERAS, cameras_named
 from jepa_planner_sim.expert import ScriptedExpert
-from jepa_planner_sim.scene_draws import sample_scene
+from jepa_planner_sim.scene_draws import sample_scene, setup_generator
 from jepa_planner_sim.tasks import HOLD_STEPS, TASKS, achieved_now, distance_m, sample_plan, script, shown_m
 from jepa_planner_sim.unreachable import set_up_unreachable
 from jepa_planner_sim.world import BASE_FRAME, World
@@ -21,6 +21,9 @@ from jepa_planner_sim.world import BASE_FRAME, World
 
 class GoalImageError(ValueError):
     """A request for goal images that the task does not have."""
+
+
+RESET_OPTIONS = ("vary", "strength", "setup", "goal_images", "unreachable")
 
 
 class PandaTaskEnv(Uncopyable, gymnasium.Env):
@@ -34,9 +37,10 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
 
     One step is 0.25 s. The reward is 1.0 in the step that solves the task, which ends the episode, else 0.0. `info`
     has `success`, `holds` (the task's condition, which a grasp must meet for some steps) and `distance_m`; that of
-    `reset` also `draws`: scenes drawn until the expert solves one. Reset
-    options: `vary` (names of PERTURBATIONS), `strength`, and `goal_images` ("dense", "one" or a count), which draws
-    them at once: they then stand in `goal_images`. `unreachable` makes them such as no planner can reach.
+    `reset` also `draws`: scenes drawn until the expert solves one. Reset options: `vary` (names of PERTURBATIONS),
+    `strength`, `setup` (a number by which alone what varies is drawn, the same in all scenes but for where things
+    stand), and `goal_images` ("dense", "one" or a count), which draws them at once: they then stand in `goal_images`.
+    `unreachable` makes them such as no planner can reach.
     """
 
     instead = ANOTHER_ENV
@@ -74,19 +78,18 @@ class PandaTaskEnv(Uncopyable, gymnasium.Env):
         """
         super().reset(seed=seed)
         options = options or {}
-        if unknown := set(options) - {"vary", "strength", "goal_images", "unreachable"}:
-            raise ValueError(
-                f"unknown reset option {', '.join(sorted(unknown))}; known are vary, strength, goal_images, unreachable"
-            )
+        if unknown := set(options) - set(RESET_OPTIONS):
+            raise ValueError(f"unknown reset option {', '.join(sorted(unknown))}; known are {', '.join(RESET_OPTIONS)}")
         if kind := options.get("unreachable", ""):
             others = {name: value for name, value in options.items() if name != "unreachable"}
             observation, info, self.goal_images = set_up_unreachable(self, kind, others, seed)
             return observation, info
-        vary = frozenset(options.get("vary", ()))
+        vary, setup = frozenset(options.get("vary", ())), options.get("setup")
         self.action_max = action_max(vary)
         self._draws = 0
         while True:  # a draw in which the expert fails, or ends near to where it started, is no task
-            scene = sample_scene(self.np_random, vary, options.get("strength", 1.0), self.task.cubes)
+            appearance = self.np_random if setup is None else setup_generator(setup)
+            scene = sample_scene(appearance, vary, options.get("strength", 1.0), self.task.cubes, self.np_random)
             self.world.build(scene)
             plan = sample_plan(self.task, scene, self.np_random)
             if plan is None:

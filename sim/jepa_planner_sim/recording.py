@@ -13,7 +13,7 @@ from jepa_planner_sim.behaviours import MIXES, behave
 from jepa_planner_sim.collect_settings import LAYOUTS, CollectSettings
 from jepa_planner_sim.layouts import layouts
 from jepa_planner_sim.out_of_reach import put_out_of_reach
-from jepa_planner_sim.scene_draws import VARIED, sample_scene, sample_training_scene
+from jepa_planner_sim.scene_draws import VARIED, sample_scene, sample_training_scene, setup_generator
 from jepa_planner_sim.tasks import REACH_MAX_M, REACH_MIN_M, START_MIN_M
 from jepa_planner_sim.world import World
 
@@ -65,7 +65,9 @@ def record_episode(
     if settings.vary == {VARIED}:
         scene = sample_training_scene(appearance, places=rng)
     else:
-        scene = sample_scene(appearance, settings.vary, places=rng)
+        if settings.setup is not None:
+            appearance = setup_generator(settings.setup)
+        scene = sample_scene(appearance, settings.vary, settings.strength, places=rng)
     world.build(scene)
     driver = ArmDriver(world)
     driver.place_tcp(

@@ -40,6 +40,8 @@ TRAINING_CUBES = (0.6, 0.2, 0.2)
 EDGE_RANGE_M = 0.015
 COMPANION_COLOURS = ((0.10, 0.55, 0.20), (0.10, 0.30, 0.80))
 """Of the second and the third cube, where a task has so many."""
+SETUP = 2
+"""Tells the generator of a setup's appearance from those of scenes."""
 APART_M = 0.09
 """Least distance between the centres of two objects when a scene is drawn."""
 UNSEEN_HUES = (0.72, 0.86)
@@ -96,6 +98,13 @@ def sample_scene(
         seed = int(rng.spawn(1)[0].integers(2**31))
         scene = replace(scene, motion=BackgroundMotion(flicker, texture, seed))
     return scene
+
+
+def setup_generator(setup: int) -> np.random.Generator:
+    """What draws the appearance of a scene of a setup, anew for each of them: so they have the same table, light,
+    cameras and things, and where these stand is drawn by the scene's own generator.
+    """
+    return np.random.default_rng([setup, SETUP])
 
 
 def sample_training_scene(rng: np.random.Generator, places: np.random.Generator | None = None) -> Scene:

@@ -47,6 +47,7 @@ def main(args: argparse.Namespace) -> int:
         frozenset(said["vary"]),
         said["strength"],
         said["stop_at_success"],
+        setup=said.get("setup"),
     )
     if said["unreachable"]:
         raise ValueError(

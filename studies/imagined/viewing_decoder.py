@@ -14,7 +14,6 @@ from jepa_planner.learning.training.fit import FitSettings, fit
 from jepa_planner.learning.training.run_folder import check_same_run, content_hash
 from jepa_planner.learning.training.windows import WindowSampler
 from jepa_planner.model.pixel_decoder import PixelDecoder
-from jepa_planner.model.preprocess import preprocess
 
 if TYPE_CHECKING:
     from jepa_planner.learning.data.episodes import Episodes
@@ -45,7 +44,7 @@ def train_viewing_decoder(
 
     def losses_at(iteration: int) -> dict[str, Tensor]:
         seen = replace(sampler, frames=images).draw(iteration)[0]  # the same frames
-        true = preprocess(seen, (image.height, image.width), image.mean, image.std, image.crop_aspect)
+        true = image.pixels(seen)
         return {"total": (decoder(sampler.draw(iteration)[0]) - true).square().mean()}
 
     fit(NAME, decoder, losses_at, settings, folder)

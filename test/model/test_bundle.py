@@ -187,7 +187,7 @@ def test_a_path_that_leaves_the_folder_is_refused(bundle, kind):
         (lambda c: c["image"].update(height="tall"), "image.height: expected int, got 'tall'"),
         (lambda c: c["image"].update(crop="squeeze"), "image.crop: expected one of 'centre'"),
         (lambda c: c.update(format="two"), "format: expected int, got 'two'"),
-        (lambda c: c.update(format=0), "format: must lie in 1 to 5"),
+        (lambda c: c.update(format=0), f"format: must lie in 1 to {FORMAT}"),
     ],
 )
 def test_a_bad_field_of_the_contract_is_named(bundle, change, message):
@@ -197,11 +197,11 @@ def test_a_bad_field_of_the_contract_is_named(bundle, change, message):
 
 
 def test_a_bundle_of_a_newer_format_is_refused_as_such_whatever_else_it_holds(bundle):
-    edit(bundle, lambda contract: contract.update(format=6, feelings="mixed"))
+    edit(bundle, lambda contract: contract.update(format=FORMAT + 1, feelings="mixed"))
     with pytest.raises(BundleError) as refused:
         load_contract(bundle)
-    path = bundle / "model.yaml"
-    assert str(refused.value) == f"{path}: made by a newer jepa_planner (format 6, this one reads up to 5): update"
+    path, newer = bundle / "model.yaml", f"format {FORMAT + 1}, this one reads up to {FORMAT}"
+    assert str(refused.value) == f"{path}: made by a newer jepa_planner ({newer}): update"
 
 
 def test_a_bundle_of_an_older_format_is_read_and_written_as_the_present_one(bundle):

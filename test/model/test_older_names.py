@@ -8,6 +8,7 @@ import yaml
 from jepa_planner.core.shipped import shipped
 from jepa_planner.model.bundle import load_bundle, load_contract, load_latent_statistics, read_planner, write_bundle
 from jepa_planner.model.bundle_files import BundleError
+from jepa_planner.model.contract import FORMAT
 from jepa_planner.model.older_names import OLDER_FILES, present_model, present_planner
 
 OLD_WORDS = {
@@ -56,7 +57,7 @@ def test_a_bundle_with_the_names_of_before_is_written_anew_with_those_of_now(old
     contract = load_contract(older)
     write_bundle(older, contract, {}, next(load_bundle(older)[0].parameters()).dtype)
     assert "familiarity" not in yaml.safe_load((older / "model.yaml").read_text())
-    assert load_contract(older).format == 5 and load_contract(older).files == contract.files
+    assert load_contract(older).format == FORMAT and load_contract(older).files == contract.files
 
 
 def test_a_field_under_both_names_is_refused(older):

@@ -93,6 +93,36 @@ def test_episodes_of_a_scene_have_the_same_things_and_cameras_and_these_stand_el
         collect(tmp_path, replace(settings, per_scene=2), processes=1)
 
 
+def test_episodes_of_a_setup_are_seen_by_the_cameras_that_trials_of_that_setup_have(world, env_of):
+    moved = {"vary": frozenset({"camera"}), "strength": 2.6, "setup": 3}
+    env = env_of("reach")
+    scenes = []
+    for seed in (7, 8):
+        record(world, seed, **moved)
+        env.reset(seed=1_000_000 + seed, options=moved)
+        scenes += [world.scene, env.world.scene]
+    assert all(scene.camera_shifts == scenes[0].camera_shifts for scene in scenes)
+    assert len({scene.objects[0].xy_m for scene in scenes}) == 4
+    record(world, 7, **{**moved, "setup": 4})
+    assert world.scene.camera_shifts != scenes[0].camera_shifts
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"setup": 1},
+        {"setup": -1, "vary": frozenset({"camera"})},
+        {"setup": 1, "vary": frozenset({VARIED})},
+        {"setup": 1, "vary": frozenset({"camera"}), "per_scene": 2},
+        {"strength": 2.0},
+        {"strength": -1.0, "vary": frozenset({"camera"})},
+    ],
+)
+def test_a_setup_of_nothing_or_a_strength_of_nothing_is_refused(changes):
+    with pytest.raises(ValueError, match=r"setup -?1|strength -?\d"):
+        replace(SMALL, **changes)
+
+
 def test_standard_episodes_all_show_one_scene_whatever_their_seeds(collected):
     assert read_episodes(collected).scenes.tolist() == [STANDARD_SCENE] * 3
 
@@ -160,8 +190,9 @@ def test_an_interruption_ends_the_workers_at_once_and_keeps_what_is_done(collect
         ({"image_size_px": 96}, "image size 64, not 96"),
         ({"vary": frozenset({"light"})}, r"vary \[\], not \['light'\]"),
         ({"behaviour": "demonstration"}, "behaviour exploration, not demonstration"),
+        ({"vary": frozenset({"light"}), "setup": 1}, r"vary \[\], not \['light'\]"),
     ],
-    ids=["seed", "steps", "image size", "vary", "behaviour"],
+    ids=["seed", "steps", "image size", "vary", "behaviour", "setup"],
 )
 def test_a_folder_collected_with_other_settings_is_refused_and_kept(collected, change, says):
     before = {path.name: path.stat().st_mtime_ns for path in collected.iterdir()}

@@ -116,10 +116,9 @@ def run_ros_trials(
     whether the task was solved at some moment.
     """
     contract = contract_of(model)
-    options = {"vary": sorted(settings.vary), "strength": settings.strength}
     for episode in range(settings.episodes):
         seed = settings.scene_seed(episode)
-        task = client.set_up_task(settings.task, seed, settings.goal_images, options)
+        task = client.set_up_task(settings.task, seed, settings.goal_images, settings.scene_options)
         keep_views(task.goals, contract)
         start_m = client.task_status().distance_m
         seconds_of_step: dict[int, float] = {}

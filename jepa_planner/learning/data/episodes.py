@@ -17,8 +17,9 @@ A shard `episodes-000123.h5` holds E episodes of T actions each:
 | tasks | str [E] | what was to be done, in words; if absent, nothing |
 
 File attributes: `format` (FORMAT), `time_step_s`, `views`, `state_channels`, `action_channels`, `frame` and `tcp_frame`
-(what poses are given in and of), `vary` (what the scenes varied), `mix` (how behaviours were mixed). Older files, of
-format 1, hold seeds, scenes and motions as attributes, which HDF5 allows few of.
+(what poses are given in and of), `vary` (what the scenes varied), `strength` (how much) and `setup` (by which number),
+`mix` (how behaviours were mixed). Older files, of format 1, hold seeds, scenes and motions as attributes, which HDF5
+allows few of.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def write_shard(
 
 def shard_settings(path: Path) -> dict[str, object]:
     """How a shard was collected: seeds, steps, image size (px), scenes and motions (None: it does not say), vary,
-    behaviour, views.
+    behaviour, views, strength, setup.
 
     Raises EpisodeError where it cannot be read.
     """
@@ -149,6 +150,8 @@ def shard_settings(path: Path) -> dict[str, object]:
             "vary": list(as_texts(file.attrs.get("vary", ()), path)),
             "behaviour": as_texts(file.attrs.get("mix", UNNAMED_MIX), path)[0],
             "views": list(as_texts(file.attrs["views"], path)),
+            "strength": float(file.attrs.get("strength", 1.0)),
+            "setup": int(file.attrs["setup"]) if "setup" in file.attrs else None,
         }
 
 

@@ -22,7 +22,7 @@ from jepa_planner.learning.evaluation.camera_report import (
 )
 from jepa_planner.learning.evaluation.picture_pair import PicturePair
 from jepa_planner.model.contract import Contract
-from jepa_planner.model.preprocess import preprocess
+from jepa_planner.model.preprocess import as_pictures
 from jepa_planner.planning.landscape import Landscape
 from jepa_planner.planning.planner_settings import PlannerSettings
 
@@ -108,9 +108,10 @@ def draw(result: LandscapeResult, path: Path) -> None:
     (_draw_map if len(result.landscape.axes) == 2 else _draw_curve)(plot, result)
     plot.set_title(f"{result.contract.name}: energy of one action", fontsize=11)
     frames = right.subplots(len(views), 2, squeeze=False)
-    for row, name in enumerate(views):
-        for column, (title, picture) in enumerate((("now", result.pair.image), ("goal", result.pair.goal))):
-            frames[row, column].imshow(_as_seen(picture[row], result.contract))
+    shown = {"now": result.pair.image, "goal": result.pair.goal}
+    for column, (title, pictures) in enumerate(shown.items()):
+        for row, (name, picture) in enumerate(zip(views, _as_seen(pictures, result.contract), strict=True)):
+            frames[row, column].imshow(picture)
             frames[row, column].set_title(f"{title} ({name})", fontsize=9)
             frames[row, column].set_axis_off()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,9 +150,7 @@ def _draw_curve(plot: Axes, result: LandscapeResult) -> None:
     plot.legend(fontsize=8)
 
 
-def _as_seen(picture: np.ndarray, contract: Contract) -> np.ndarray:
-    """What is left of a picture [H, W, 3] after crop and resize, as 0..1."""
+def _as_seen(pictures: np.ndarray, contract: Contract) -> np.ndarray:
+    """What is left of pictures [V, H, W, 3] before they are normalised."""
     image = contract.image
-    size, black, white = (image.height, image.width), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    pixels = preprocess(torch.from_numpy(picture.copy()), size, black, white, image.crop_aspect)
-    return pixels.permute(1, 2, 0).clip(0.0, 1.0).numpy()
+    return as_pictures(image.pixels(torch.from_numpy(pictures.copy())), image.mean, image.std).numpy()

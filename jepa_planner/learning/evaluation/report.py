@@ -54,6 +54,7 @@ def summarise(
         "goal_images": settings.goal_images,
         "vary": sorted(settings.vary),
         "strength": settings.strength,
+        "setup": settings.setup,
         "stop_at_success": settings.stop_at_success,
         "unreachable": settings.unreachable,
         "ros": ros,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,8 @@ class TrialSettings:
     """
     unreachable: str = ""
     """The goals are made such, as UNREACHABLE tells; empty: they are not."""
+    setup: int | None = None
+    """What varies is drawn by this number alone, at least 0, and is the same in all scenes; None: by each anew."""
 
     def __post_init__(self) -> None:
         own = ":" in self.task
@@ -54,8 +57,19 @@ class TrialSettings:
                 f"unreachable {self.unreachable!r} of {self.task!r}, stop_at_success {self.stop_at_success}: expected "
                 f"one of {', '.join(UNREACHABLE)}, a task of the simulator, and trials that the planner ends"
             )
+        if self.setup is not None and (self.setup < 0 or not self.vary):
+            raise ValueError(
+                f"setup {self.setup} of scenes that vary {', '.join(sorted(self.vary)) or 'nothing'}: expected a "
+                "number from 0 up, and something that varies"
+            )
         if self.episodes < 1 or self.seed < 0:
             raise ValueError(f"expected at least 1 episode and a seed from 0 up, got {self.episodes} and {self.seed}")
+
+    @property
+    def scene_options(self) -> dict[str, Any]:
+        """What scenes are told of what they vary."""
+        options: dict[str, Any] = {"vary": sorted(self.vary), "strength": self.strength}
+        return options if self.setup is None else {**options, "setup": self.setup}
 
     def scene_seed(self, episode: int) -> int:
         """Seed of a trial's scene, beyond those of training."""
@@ -140,7 +154,7 @@ def run_trial(
     holds at the end counts; with `stop_at_success`, what held at some moment, which ends the trial at once. A goal that
     cannot be reached is never true: it is a success to end as STALLED or as out of distribution within WITHIN_STEPS.
     """
-    options = {"goal_images": settings.goal_images, "vary": settings.vary, "strength": settings.strength}
+    options = {"goal_images": settings.goal_images, **settings.scene_options}
     if settings.unreachable:
         options["unreachable"] = settings.unreachable
     observation, info = env.reset(seed=seed, options=options)

@@ -135,7 +135,8 @@ def encoded(
     latents = cached_latents(lambda x: model.encode(x).cpu().numpy(), episodes.images, views, key, run_folder)
     if not isinstance(model.encoder, VideoEncoder):
         raise TypeError(f"the encoder is a {type(model.encoder).__name__}; expected that of backend torch")
-    return encode_some_alone(model.encoder, episodes.images[:, :, views], latents, np.random.default_rng(0))
+    seen, rng = episodes.images[:, :, views], np.random.default_rng(0)
+    return encode_some_alone(model.encoder, seen, latents, rng, warps=model.contract.image.warps)
 
 
 def surprises(model: WorldModel, energy: Energy, examples: Examples) -> Tensor:

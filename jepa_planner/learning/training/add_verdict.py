@@ -29,7 +29,6 @@ from jepa_planner.learning.training.verdict_calibration import (
     verdict_report,
 )
 from jepa_planner.learning.training.verdict_training import (
-    NothingMoved,
     PairSampler,
     VerdictTraining,
     train_verdict_head,
@@ -130,11 +129,7 @@ def add_verdict(
         head.set_scaling(mean, spread.clamp(min=LEAST_SPREAD))
     edges_m = head.config.edges_m
     sampler = PairSampler(data, parts.train, edges_m, training, settings.seed, shown_away)
-    if not (sampler.pairs.off_m > edges_m[0]).any():
-        raise NothingMoved(
-            f"in none of {len(parts.train)} demonstrations does the hand move anything: what tells whether things lie "
-            "as they should learns from how they are taken and put down, or pushed; show that"
-        )
+    sampler.check_moved(edges_m[0])
     train_verdict_head(head, sampler, training, run_folder, settings.seed)
 
     planner_settings = PlannerSettings.load(init, contract)

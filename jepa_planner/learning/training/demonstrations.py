@@ -16,6 +16,7 @@ from jepa_planner.learning.training.latent_cache import cached_latents
 from jepa_planner.learning.training.mixed_precision import mixed_precision
 from jepa_planner.learning.training.run_folder import content_hash
 from jepa_planner.model.bundle_files import ENCODER_FILE
+from jepa_planner.model.picture_warp import Warp
 from jepa_planner.model.world_model import WorldModel
 
 FRAMES_AT_ONCE = 64
@@ -27,7 +28,8 @@ class Demonstrations:
     """What is left of episodes once they are encoded: latents [E, T+1, N, D], states [E, T+1, S] in the model's
     channels, arm_states [E, T+1, 8] in STATE_CHANNELS, next_keyframes int [E, T+1], actions [E, T, A]; scenes int [E]:
     a number, the same for those that show the same things. images uint8 [E, T+1, V, H, W, 3] where they were to be
-    kept, with views, where the model's stand in V, and image_size, rows and columns as the model sees them.
+    kept, with views, where the model's stand in V, and image_size, rows and columns as the model sees them, and warps,
+    see `ImageSpec`.
     thresholds: what counts as holding and being low.
     """
 
@@ -43,6 +45,7 @@ class Demonstrations:
     images: Images | None = None
     views: tuple[int, ...] = ()
     image_size: tuple[int, int] = (0, 0)
+    warps: tuple[Warp, ...] = ()
     thresholds: HandThresholds = field(default_factory=HandThresholds)
 
     def only(self, episode_indices: np.ndarray) -> Demonstrations:
@@ -92,5 +95,6 @@ def encoded_demonstrations(
         images=episodes.images if keep_images else None,
         views=tuple(views),
         image_size=contract.encoder.image_size,
+        warps=contract.image.warps,
         thresholds=hand_thresholds(episodes.states),
     )

@@ -22,6 +22,7 @@ from jepa_planner.learning.training.objectives.prediction import NextPicture
 from jepa_planner.learning.training.view_dropout import draw_lone_views
 from jepa_planner.learning.training.windows import Split, WindowSampler, state_scaling
 from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.model.picture_warp import Warp
 from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.model.predictors import AnyPredictorConfig, make_predictor
 from jepa_planner.model.preprocess import preprocess
@@ -98,10 +99,10 @@ def train_encoder(
 
 def encode_some_alone(
     encoder: VideoEncoder, images: Images, latents: np.ndarray, rng: np.random.Generator,
-    views: Sequence[int] | None = None,
+    views: Sequence[int] | None = None, warps: Sequence[Warp] = (),
 ) -> np.ndarray:  # fmt: skip
     """The latents [E, T+1, N, D] of episodes, some of them as a single view shows them where the encoder can do with
-    any. views: where those of the encoder stand in the images; None: they are all there is.
+    any. views: where those of the encoder stand in the images; None: they are all there is. warps: see `ImageSpec`.
     """
     if not encoder.config.any_view:
         return latents
@@ -110,18 +111,19 @@ def encode_some_alone(
         chosen = np.flatnonzero(lone == view)
         if len(chosen):
             shown = view if views is None else views[view]
-            latents[chosen] = encode_episodes(encoder.of_views([view]), images[chosen][:, :, [shown]])
+            alone, its = encoder.of_views([view]), warps[view : view + 1]
+            latents[chosen] = encode_episodes(alone, images[chosen][:, :, [shown]], warps=its)
     return latents
 
 
 @torch.inference_mode()
-def encode_episodes(encoder: VideoEncoder, images: Images, batch: int = 256) -> np.ndarray:
-    """Latents float32 [E, T+1, N, D] of images uint8 [E, T+1, V, H, W, 3]."""
+def encode_episodes(encoder: VideoEncoder, images: Images, batch: int = 256, warps: Sequence[Warp] = ()) -> np.ndarray:
+    """Latents float32 [E, T+1, N, D] of images uint8 [E, T+1, V, H, W, 3]; warps: see `ImageSpec`."""
     frames = np.arange(images.shape[0] * images.shape[1])
     device, parts = next(encoder.parameters()).device, []
     for start in tqdm(range(0, len(frames), batch), desc="encode", unit_scale=batch, unit="frame"):
         shown = torch.from_numpy(frames_at(images, frames[start : start + batch]))
-        pixels = preprocess(shown.to(device), encoder.config.image_size)
+        pixels = preprocess(shown.to(device), encoder.config.image_size, warps=warps)
         with mixed_precision(device):  # rounds latents by a thousandth of what a step changes
             parts.append(encoder(pixels).cpu().numpy())
     return np.concatenate(parts).reshape(*images.shape[:2], *parts[0].shape[1:])

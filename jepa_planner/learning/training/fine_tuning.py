@@ -144,8 +144,9 @@ def fine_tune(
     before, copied = _errors(old, held_out, training)
     predictor = _to_train(old, contract, states[:seen], episodes.actions[:seen], settings)
     learned = encode_some_alone(
-        encoder, episodes.images[:seen], latents[:seen], np.random.default_rng(settings.seed), views
-    )
+        encoder, episodes.images[:seen], latents[:seen], np.random.default_rng(settings.seed), views,
+        contract.image.warps,
+    )  # fmt: skip
     train_predictor(
         predictor, learned, states[:seen], episodes.actions[:seen], training, run_folder, settings.seed,
         lengths=episodes.lengths[:seen],

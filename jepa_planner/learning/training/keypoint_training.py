@@ -34,6 +34,7 @@ from jepa_planner.learning.training.sub_goal_training import (
     hypothesis_losses,
 )
 from jepa_planner.learning.training.view_dropout import LONE_VIEW_SHARE
+from jepa_planner.model.picture_warp import Warp
 from jepa_planner.model.preprocess import preprocess
 from jepa_planner.model.sub_goal_head import CONTACT_KINDS, POSE, SubGoalHead
 
@@ -60,7 +61,8 @@ class PictureKeyframes(NamedTuple):
 @dataclass(frozen=True)
 class PictureKeyframeSampler:
     """Draws keyframes with their pictures, of images uint8 [E, T+1, V, H, W, 3]; segments int [A, 6]: the number of an
-    episode and a `ContactSegment` in it; views: where the model's stand in V; size: rows and columns as it sees them.
+    episode and a `ContactSegment` in it; views: where the model's stand in V; size: rows and columns as it sees them;
+    warps: see `ImageSpec`.
     """
 
     keyframes: KeyframeSampler
@@ -68,6 +70,7 @@ class PictureKeyframeSampler:
     segments: np.ndarray
     views: list[int]
     size: tuple[int, int]
+    warps: tuple[Warp, ...] = ()
 
     def draw(self, iteration: int) -> PictureKeyframes:
         """The same iteration gives the same batch."""
@@ -91,10 +94,9 @@ class PictureKeyframeSampler:
         known[rows, kind, 0], known[rows, kind, 1] = in_contact & ~begun, in_contact
         ends = np.stack([begin, end], axis=1)
         poses = np.repeat(sampler.states[episode[:, None], ends][:, None][..., POSE], CONTACT_KINDS, axis=1)
-        return PictureKeyframes(
-            sampler.at(Drawn._make([*chosen, then])), preprocess(torch.from_numpy(pictures), self.size),
-            torch.from_numpy(poses), torch.from_numpy(known),
-        )  # fmt: skip
+        pixels = preprocess(torch.from_numpy(pictures), self.size, warps=self.warps)
+        keyframes = sampler.at(Drawn._make([*chosen, then]))
+        return PictureKeyframes(keyframes, pixels, torch.from_numpy(poses), torch.from_numpy(known))
 
 
 def picture_keyframes(
@@ -117,7 +119,7 @@ def picture_keyframes(
             "keypoints learns from that; show it, or leave out --keypoints"
         )
     return PictureKeyframeSampler(
-        sampler, data.images[first:last], np.array(segments), list(data.views), data.image_size
+        sampler, data.images[first:last], np.array(segments), list(data.views), data.image_size, data.warps
     )
 
 

@@ -128,7 +128,7 @@ class PairSampler:
             self._parts.append(_Frames(out_of_reach.latents, out_of_reach.states, out_of_reach.images))
         self._unreachable = None if out_of_reach is None else Unreachable(out_of_reach)
         self._scenes, self._views, self._size = data.scenes[first:last], list(data.views), data.image_size
-        self.settings, self._seed = settings, seed
+        self.settings, self._seed, self._warps = settings, seed, data.warps
         self.pairs = pairs = frame_pairs(data.arm_states[first:last], data.thresholds.tracks)
         if not len(pairs.now):
             raise NothingMoved(
@@ -141,6 +141,14 @@ class PairSampler:
         of_class = np.bincount(found // HANDS, share)[found // HANDS]
         chances = share / of_class * np.where(found < HANDS, STILL_WEIGHT, 1.0)
         self._chances = chances / chances.sum()
+
+    def check_moved(self, least_m: float) -> None:
+        """Raises NothingMoved unless the hand moves something by more than that."""
+        if not (self.pairs.off_m > least_m).any():
+            raise NothingMoved(
+                f"in none of {len(self._scenes)} demonstrations does the hand move anything: what tells whether things "
+                "lie as they should learns from how they are taken and put down, or pushed; show that"
+            )
 
     def draw(self, iteration: int) -> VerdictBatch:
         """The same iteration gives the same batch."""
@@ -177,7 +185,8 @@ class PairSampler:
         )
         pixels = None
         if images is not None:
-            pixels = preprocess(torch.from_numpy(images.swapaxes(0, 1)[:, :, self._views]), self._size)
+            seen = torch.from_numpy(images.swapaxes(0, 1)[:, :, self._views])
+            pixels = preprocess(seen, self._size, warps=self._warps)
         return VerdictBatch._make([*(torch.from_numpy(np.asarray(part)) for part in parts), pixels])
 
     def _seen(
@@ -223,9 +232,16 @@ def verdict_losses(
     """
     chances = chances_of(batch, head.config.edges_m, settings.label_m)
     off = -(chances * opinion.logits.float().log_softmax(dim=-1)).sum(dim=-1).mean()
-    arm_off = state_difference(opinion.goal_states, batch.goal_states) / head.state_std
-    arm = smooth_l1_loss(arm_off, torch.zeros_like(arm_off), beta=SMALL)
+    arm = arm_reading_loss(head, opinion.goal_states, batch.goal_states)
     return {"off": off, "arm": arm, "total": off + settings.state_weight * arm}
+
+
+def arm_reading_loss(head: VerdictHead, read: Tensor, true: Tensor) -> Tensor:
+    """Error of where the arm stands in goals, read and true states [B, S], in spreads of the head's states: squared
+    where it is small, and as it is where it is larger.
+    """
+    off = state_difference(read, true) / head.state_std
+    return smooth_l1_loss(off, torch.zeros_like(off), beta=SMALL)
 
 
 def train_verdict_head(

@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from jepa_planner.cli.number_arguments import at_least
+from jepa_planner.cli.number_arguments import at_least, not_negative
 from jepa_planner.cli.parallel_arguments import add_parallel_arguments
 from jepa_planner.core.image_message import MAX_IMAGE_SIDE_PX
 
@@ -40,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="cut variants into episodes of so many steps, each looking different again (default: not cut)",
     )  # fmt: skip
     parser.add_argument("--vary", nargs="*", default=[], metavar="WHAT", help="as `eval --perturb`")
+    parser.add_argument("--strength", type=not_negative, default=1.0, help="as `eval --strength`, of what --vary names")
+    parser.add_argument("--setup", type=at_least(0), metavar="N", help="as `eval --setup`, of what --vary names")
     parser.add_argument(
         "--behaviour", default="exploration",
         choices=["exploration", "feints", "demonstration", "adjustments", "placement", "out_of_reach", "layouts"],
@@ -76,6 +78,8 @@ def main(args: argparse.Namespace) -> int:
         views=tuple(args.views),
         variants=args.variants,
         variant_steps=args.variant_steps,
+        strength=args.strength,
+        setup=args.setup,
     )
     written = collect(args.folder, settings, args.processes, args.cluster)
     print(f"{settings.episodes} episodes of {settings.steps} steps in {args.folder} ({written} shards newly written)")

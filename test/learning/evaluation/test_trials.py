@@ -119,6 +119,15 @@ def test_scenes_are_varied_as_asked_and_only_then():
     assert len(start_of_a_trial("reach").scene.objects) == 1
 
 
+def test_a_setup_is_the_same_in_all_scenes_and_another_number_another():
+    one, same, other = (
+        start_of_a_trial("reach", vary=frozenset({"camera", "table"}), setup=setup, seed=seed).scene
+        for setup, seed in ((1, 0), (1, 5), (2, 0))
+    )
+    assert (one.camera_shifts, one.table_colour) == (same.camera_shifts, same.table_colour)
+    assert one.objects != same.objects and other.camera_shifts != one.camera_shifts
+
+
 def test_the_environment_is_closed_when_a_policy_fails():
     assert not start_of_a_trial("reach").env.world._bullet.isConnected()
 
@@ -137,6 +146,8 @@ def test_the_environment_is_closed_when_nobody_asks_for_more_trials():
         ({"task": "juggle"}, r"unknown task 'juggle'; known are reach, grasp, push, pick_place"),
         ({"episodes": 0}, "at least 1 episode and a seed from 0 up, got 0"),
         ({"seed": -1}, "at least 1 episode and a seed from 0 up"),
+        ({"setup": 1}, "setup 1 of scenes that vary nothing"),
+        ({"setup": -1, "vary": frozenset({"camera"})}, "setup -1 of scenes that vary camera: expected a number from 0"),
     ],
 )
 def test_wrong_settings_are_refused(changes, message):
