@@ -3,56 +3,25 @@
 import json
 import subprocess
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from added_heads import acting
-from tiny_training import ENCODER, MLP, PREDICTOR, episodes, tiny_predictor
+from short_training import HEALTHY, SHORT, SOME, run, small_and_quick  # noqa: F401, a fixture
+from tiny_training import ENCODER, MLP, PREDICTOR, episodes
 
 from jepa_planner.core.yaml_text import read_yaml
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, write_shard
 from jepa_planner.learning.training import training_run
 from jepa_planner.learning.training.add_latent_statistics import add_latent_statistics
 from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals
-from jepa_planner.learning.training.collapse import CollapseReport, measure_collapse
-from jepa_planner.learning.training.predictor_training import PredictorTraining
-from jepa_planner.learning.training.probes import probe_latents
-from jepa_planner.learning.training.recipe import Recipe
-from jepa_planner.learning.training.run_folder import RunFolderError
+from jepa_planner.learning.training.collapse import measure_collapse
 from jepa_planner.learning.training.training_run import Collapsed
-from jepa_planner.model.bundle import load_contract, load_decoder, load_encoder, load_sub_goal_head
+from jepa_planner.model.bundle import load_contract, load_decoder, load_encoder
 from jepa_planner.model.contract import ContractError
 from jepa_planner.model.world_model import Context, WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
-
-SOME = episodes(count=8, steps=8)
-HEALTHY = CollapseReport(12, effective_rank=9.0, std_mean=1.0, std_min=0.8, dead_share=0.0, neighbour_ratio=0.3)
-SHORT = Recipe(
-    seed=3,
-    encoder_iterations=4,
-    encoder_batch=6,
-    predictor_iterations=4,
-    name="tiny",
-    command="jepa-planner train tiny",
-)
-
-
-@pytest.fixture(autouse=True)
-def small_and_quick(monkeypatch):
-    """Four iterations leave any encoder all but collapsed, so the verdict is given here; one test takes it as it is."""
-    monkeypatch.setattr(training_run, "shipped_encoder", lambda episodes: ENCODER)
-    monkeypatch.setattr(training_run, "shipped_predictor", tiny_predictor)
-    monkeypatch.setattr(training_run, "PredictorTraining", partial(PredictorTraining, batch=6))
-    monkeypatch.setattr(training_run, "probe_latents", partial(probe_latents, iterations=5))
-    monkeypatch.setattr(training_run, "measure_collapse", lambda *_: HEALTHY)
-
-
-def run(folder: Path, some: Episodes = SOME, settings: Recipe = SHORT) -> dict:
-    write_shard(folder / "data" / "episodes-000000.h5", some)
-    return training_run.run(folder / "data", folder / "bundle", folder / "run", settings)
 
 
 def test_episodes_go_in_and_a_bundle_comes_out_that_loads_and_imagines(tmp_path):
@@ -233,23 +202,6 @@ def test_the_same_recipe_gives_the_same_weights_and_another_seed_gives_others(tm
     assert bundles[0].keys() == bundles[2].keys() and not bundles[0].items() & bundles[2].items()
 
 
-def test_a_run_cut_short_after_the_encoder_goes_on_from_there_to_the_same_bundle(tmp_path, monkeypatch):
-    run(tmp_path / "whole")
-
-    def power_cut(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training_run, "train_predictor", power_cut)
-        run(tmp_path / "cut")
-    assert not (tmp_path / "cut" / "bundle").exists()
-    encoder_log = (tmp_path / "cut" / "run" / "encoder.jsonl").read_text()
-    run(tmp_path / "cut")
-    assert (tmp_path / "cut" / "run" / "encoder.jsonl").read_text() == encoder_log
-    files = [WorldModel.load(tmp_path / name / "bundle").contract.files for name in ("whole", "cut")]
-    assert files[0] == files[1]
-
-
 def test_the_objective_pixels_gives_a_bundle_that_is_planned_in_pixels(tmp_path, monkeypatch):
     run(tmp_path, settings=replace(SHORT, objective="pixels"))
     contract = WorldModel.load(tmp_path / "bundle").contract
@@ -276,177 +228,6 @@ def test_a_collapsed_encoder_stops_the_run_before_the_predictor_and_says_so(tmp_
     assert not (tmp_path / "bundle").exists() and not (tmp_path / "run" / "predictor.ckpt").exists()
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["collapse"]["effective_rank"] < 4 and report["readouts"]["object"]["mlp_median"] > 0
-
-
-def test_demonstrations_teach_the_bundle_to_imagine_sub_goals(tmp_path, capsys):
-    write_shard(tmp_path / "demonstrations" / "episodes-000000.h5", episodes(count=4, steps=6, seed=1))
-    settings, paths = replace(SHORT, sub_goal_iterations=3), [tmp_path / name for name in ("data", "bundle", "run")]
-    plain = run(tmp_path)
-    report = training_run.run(*paths, settings, [tmp_path / "demonstrations"])
-    assert report == json.loads((tmp_path / "run" / "report.json").read_text())
-    assert report.keys() - plain.keys() == {"sub_goals", "verdict"} and report["sub_goals"]["demonstrations"] == 4
-    assert report["verdict"] is None and "will not say that the work is done" in capsys.readouterr().err
-    spec = WorldModel.load(tmp_path / "bundle").contract.sub_goals
-    assert (spec.training.command, spec.training.seeds) == ("jepa-planner train tiny", (3,))
-    assert spec.training.steps == {"sub_goals": 3}
-    assert load_sub_goal_head(tmp_path / "bundle") is not None
-
-
-def test_data_that_show_work_teach_sub_goals_and_verdict_too_unless_they_were_collected_to_explore(tmp_path):
-    work = acting(episodes(count=8, steps=10))
-    settings = replace(SHORT, sub_goal_iterations=3, verdict_iterations=3, trust_data=True)
-    report = run(tmp_path / "shown", work, settings=settings)
-    assert report["sub_goals"]["demonstrations"] == report["verdict"]["demonstrations"] == 8
-    contract = WorldModel.load(tmp_path / "shown" / "bundle").contract
-    assert contract.sub_goals is not None and contract.verdict is not None
-    paths = [tmp_path / "explored" / name for name in ("data", "bundle", "run")]
-    write_shard(paths[0] / "episodes-000000.h5", work, mix="exploration")
-    assert "sub_goals" not in training_run.run(*paths, settings)
-
-
-def test_work_teaches_keypoints_beginning_with_those_of_the_first_model_unless_they_are_not_wanted(tmp_path):
-    settings = replace(SHORT, sub_goal_iterations=2, verdict_iterations=2, trust_data=True)
-    work, first = acting(episodes(count=8, steps=10)), tmp_path / "first" / "bundle"
-    run(tmp_path / "first", work, settings=settings)
-    for name, chosen in (("second", replace(settings, init=first)), ("without", replace(settings, keypoints=False))):
-        run(tmp_path / name, work, settings=chosen)
-    heads = [load_sub_goal_head(tmp_path / name / "bundle") for name in ("first", "second", "without")]
-    assert heads[2].config.scene is None
-    given, taken = (head.scene.eyes[0].where.weight for head in heads[:2])
-    assert (given - taken).abs().max() < 0.01, "two iterations change little"
-
-
-def test_an_encoder_that_begins_with_another_goes_on_for_a_shorter_time():
-    assert Recipe().first_stage_iterations == 2200 and Recipe(init=Path("some")).first_stage_iterations == 700
-    assert Recipe(init=Path("some"), encoder_iterations=9).first_stage_iterations == 9
-
-
-def test_keypoints_without_any_work_to_learn_them_from_are_refused_before_anything_is_trained(tmp_path):
-    with pytest.raises(EpisodeError, match=r"none of these show that.*leave out --keypoints"):
-        run(tmp_path, settings=replace(SHORT, keypoints=True))
-    assert not (tmp_path / "run").exists()
-
-
-def test_demonstrations_that_are_not_there_are_missed_at_once_and_not_after_hours(tmp_path):
-    write_shard(tmp_path / "data" / "episodes-000000.h5", SOME)
-    paths = [tmp_path / name for name in ("data", "bundle", "run")]
-    with pytest.raises(EpisodeError, match=r"no episodes-\*\.h5 in .*nowhere"):
-        training_run.run(*paths, SHORT, [tmp_path / "data", tmp_path / "nowhere"])
-    assert not (tmp_path / "run").exists()
-
-
-def test_only_as_many_episodes_are_used_as_were_asked_for(tmp_path):
-    assert run(tmp_path, settings=replace(SHORT, episodes=5))["episodes"] == 5
-
-
-def test_a_folder_without_episodes_is_named(tmp_path):
-    with pytest.raises(EpisodeError, match=r"no episodes-\*\.h5 in .*nowhere"):
-        training_run.run(tmp_path / "nowhere", tmp_path / "bundle", tmp_path / "run", SHORT)
-
-
-def test_a_run_folder_of_other_sizes_is_refused_by_name(tmp_path, monkeypatch):
-    run(tmp_path)
-    monkeypatch.setattr(training_run, "shipped_encoder", lambda episodes: replace(ENCODER, width=36))
-    with pytest.raises(ValueError, match=r"encoder\.ckpt is of a run with other settings"):
-        run(tmp_path)
-
-
-def test_a_stage_that_was_trained_is_said_to_go_on_from_there(tmp_path, capsys):
-    run(tmp_path)
-    assert "going on from there" not in capsys.readouterr().out
-    run(tmp_path)
-    assert "encoder.ckpt holds 4 of 4 iterations; going on from there" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"seed": 9}, "encoder.ckpt is of a run with other seed"),
-        ({"objective": "vicreg"}, "encoder.ckpt is of a run with other objective"),
-        ({"encoder_iterations": 2}, "encoder.ckpt is of a run with other encoder_iterations"),
-        ({"encoder_batch": 3}, "encoder.ckpt is of a run with other encoder_batch"),
-        ({"any_view": True}, "encoder.ckpt is of a run with other any_view"),
-        ({"augmented": True}, "encoder.ckpt is of a run with other augmented"),
-        ({"episodes": 7}, "encoder.ckpt is of a run with other data"),
-        ({"predictor": "transformer"}, "predictor.ckpt is of a run with other predictor"),
-        ({"predictor_iterations": 2}, "predictor.ckpt is of a run with other predictor_iterations"),
-    ],
-)
-def test_a_checkpoint_of_another_run_is_never_taken_for_this_ones(change, named, tmp_path):
-    run(tmp_path)
-    before = (tmp_path / "bundle" / "model.yaml").read_bytes()
-    with pytest.raises(RunFolderError, match=f"{named}: use another --run"):
-        run(tmp_path, settings=replace(SHORT, **change))
-    assert (tmp_path / "bundle" / "model.yaml").read_bytes() == before
-
-
-def test_other_episodes_are_not_taken_for_those_of_the_checkpoint(tmp_path):
-    run(tmp_path)
-    other = replace(SOME, actions=SOME.actions * 0.9)
-    with pytest.raises(RunFolderError, match="other data"):
-        run(tmp_path, other)
-
-
-def test_another_first_model_is_not_taken_for_that_of_the_checkpoint(tmp_path):
-    run(tmp_path / "first")
-    run(tmp_path)
-    with pytest.raises(RunFolderError, match="other init"):
-        run(tmp_path, settings=replace(SHORT, init=tmp_path / "first" / "bundle"))
-
-
-def test_a_checkpoint_without_a_note_of_its_run_is_not_resumed(tmp_path):
-    run(tmp_path)
-    (tmp_path / "run" / "encoder.json").unlink()
-    with pytest.raises(RunFolderError, match=r"encoder\.ckpt is of a run that nothing is known of \(encoder\.json"):
-        run(tmp_path)
-
-
-def test_the_contract_of_another_robots_episodes_is_that_robots(tmp_path):
-    theirs = replace(SOME, actions=SOME.actions * [1, 2, 1, 0, 0, 0, 1], frame="ur5_base", tcp_frame="tool0")
-    theirs.actions[..., 5] = np.random.default_rng(0).uniform(-0.5, 0.5, SOME.actions.shape[:2])
-    states = theirs.states.copy()
-    states[:, 1:, :3] = states[:, :1, :3] + np.cumsum(theirs.actions[..., :3], axis=1)
-    states[:, 1:, 5] = states[:, :1, 5] + np.cumsum(theirs.actions[..., 5], axis=1)
-    run(tmp_path, replace(theirs, states=states, actions=theirs.actions.astype(np.float32)), replace(SHORT, name=""))
-    contract = WorldModel.load(tmp_path / "bundle").contract
-    largest = np.abs(theirs.actions).max((0, 1))
-    assert contract.action.max_abs == pytest.approx(largest, rel=0.01) and contract.action.max_abs[3:5] == (0.0, 0.0)
-    assert (contract.state.frame, contract.state.tcp_frame, contract.name) == ("ur5_base", "tool0", "bundle")
-    saved = torch.load(tmp_path / "run" / "predictor.ckpt", weights_only=True)["module"]
-    assert saved["action_std"][5].item() == pytest.approx(largest[5] / 2, rel=0.01)
-
-
-def test_frames_that_no_file_names_are_asked_for_before_anything_is_trained(tmp_path):
-    with pytest.raises(EpisodeError, match="name it with --base-frame"):
-        run(tmp_path, replace(SOME, frame="", tcp_frame=""))
-    assert not (tmp_path / "run").exists()
-    run(tmp_path, replace(SOME, frame="", tcp_frame=""), replace(SHORT, frame="base_link", tcp_frame="tool0"))
-    assert WorldModel.load(tmp_path / "bundle").contract.state.frame == "base_link"
-
-
-def test_wrong_episodes_are_refused_before_anything_is_trained_unless_they_are_to_be_trusted(tmp_path, capsys):
-    in_mm = replace(SOME, states=SOME.states * np.float32([1000] * 3 + [1] * 5))
-    with pytest.raises(EpisodeError, match="is it in millimetres"):
-        run(tmp_path, in_mm)
-    assert not (tmp_path / "run").exists()
-    run(tmp_path, in_mm, replace(SHORT, trust_data=True))
-    assert "warning: states: x 6" in capsys.readouterr().err
-
-
-def test_wrong_demonstrations_are_refused_before_anything_is_trained(tmp_path):
-    wrong = episodes(count=4, steps=6, seed=1)
-    wrong.images[:] = 0
-    write_shard(tmp_path / "demonstrations" / "episodes-000000.h5", wrong)
-    write_shard(tmp_path / "data" / "episodes-000000.h5", SOME)
-    paths = [tmp_path / name for name in ("data", "bundle", "run")]
-    with pytest.raises(EpisodeError, match="pictures are black"):
-        training_run.run(*paths, SHORT, [tmp_path / "demonstrations"])
-    assert not (tmp_path / "run").exists()
-
-
-def test_episodes_that_are_too_short_are_refused_with_what_is_needed(tmp_path):
-    with pytest.raises(EpisodeError, match="episodes have 2 frames, at least 6 are needed"):
-        run(tmp_path, episodes(count=8, steps=1))
 
 
 def test_a_model_that_predicts_no_better_than_a_copy_says_so_in_its_contract_and_report(tmp_path, monkeypatch):
