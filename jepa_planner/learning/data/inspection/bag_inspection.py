@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from jepa_planner.learning.data.bags.heard import HeardTopic, hear
 from jepa_planner.learning.data.bags.listeners import ToldByBag, listen
 from jepa_planner.learning.data.bags.message import BagError
@@ -14,6 +16,7 @@ from jepa_planner.learning.data.inspection.bag_delay import MOST_PICTURES, MOST_
 from jepa_planner.learning.data.inspection.camera_delay import Delay, Stretch, find_delay
 from jepa_planner.learning.data.inspection.episode_delay import judge_delays
 from jepa_planner.learning.data.inspection.judgement import Judgement, Level
+from jepa_planner.learning.data.inspection.step_evenness import judge_evenness
 from jepa_planner.learning.data.inspection.topic_flow import TopicFlow, flows_of, judge_flows
 from jepa_planner.learning.data.recording import Recording
 
@@ -36,6 +39,7 @@ def inspect_bags(paths: Sequence[Path], recording: Recording | None) -> BagInspe
     found = find_bags(paths)
     heard: list[list[HeardTopic]] = []
     stretches: dict[str, list[Stretch]] = {}
+    pictures: dict[str, list[np.ndarray]] = {}
     notes: list[Judgement] = []
     for path in found:
         try:
@@ -43,6 +47,8 @@ def inspect_bags(paths: Sequence[Path], recording: Recording | None) -> BagInspe
                 told = None if recording is None else _told(bag, recording, notes)
                 heard.append(_all_topics(bag, told, notes))
                 if told is not None and recording is not None:
+                    for view, times_ns in told.tracks.views.items():
+                        pictures.setdefault(view, []).append(times_ns)
                     most, gap_s = MOST_PICTURES // len(found), recording.cuts.state_gap_s
                     for view, each in stretches_of(bag, told, most, gap_s).items():
                         stretches.setdefault(view, []).extend(each)
@@ -55,7 +61,7 @@ def inspect_bags(paths: Sequence[Path], recording: Recording | None) -> BagInspe
         says = "not looked for: only a recording file tells which topic is a view and which the arm"
         judgements.append(Judgement("delay of cameras", Level.GOOD, says, "give --recording FILE"))
     else:
-        judgements += judge_delays(delays, recording.time_step_s)
+        judgements += [*judge_evenness(pictures, recording.time_step_s), *judge_delays(delays, recording.time_step_s)]
     return BagInspection(len(found), tuple(judgements), flows, delays)
 
 
