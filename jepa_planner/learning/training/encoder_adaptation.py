@@ -1,7 +1,8 @@
 """An encoder that goes on learning until its latents mean again what a frozen predictor and read-outs take them for.
 
 Latents keep their meaning, so all that was learned from them before stays of use: where the linear read-out of the
-statistics and the verdict head read the arm is where its joints say it is, and what the predictor foresees comes.
+statistics and the verdict head read the arm is where its joints say it is, and what the predictor foresees comes. They
+keep their measure as well, as tolerances of energies are in it: moments are as far apart as before.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ from jepa_planner.learning.training.warp_fitting import JUDGED, JUDGED_AT_ONCE, 
 from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.latent_statistics import LatentStatistics
 from jepa_planner.model.picture_warp import Warp
+
+APART = 0.5
+"""Weight of how far apart moments are, beside the terms of `FrozenModel.losses`."""
+LEAST_APART = 1e-3
+"""Mean squared difference of latents of moments that are hardly apart."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,17 @@ def adapt_encoder(
         learning.encoder.eval()  # few pictures tell BatchNorm nothing
         moments = train.draw(iteration, settings.moments)
         pixels, generator = see(moments.pixels, numbers), torch.Generator().manual_seed(iteration)
-        return learning.losses_of(moments, pixels, encode_windows(learning.encoder, pixels, generator))
+        latents = encode_windows(learning.encoder, pixels, generator)
+        losses = learning.losses_of(moments, pixels, latents)
+        with torch.no_grad():
+            before = model.encoder(pixels.flatten(0, 1))
+        losses["apart"] = apart_loss(latents.flatten(0, 1), before)
+        return losses | {"total": losses["total"] + APART * losses["apart"]}
 
-    before = _arm_off_cm(model.encoder, model.statistics, held_out, numbers)
+    off_cm = _arm_off_cm(model.encoder, model.statistics, held_out, numbers)
     fit("encoder", learning.encoder, losses_at, settings.fit, folder)
     new = learning.encoder.requires_grad_(False)
-    change = Change("arm read from latents, off by cm", before, _arm_off_cm(new, model.statistics, held_out, numbers))
+    change = Change("arm read from latents, off by cm", off_cm, _arm_off_cm(new, model.statistics, held_out, numbers))
     return (new if change.better else model.encoder), change
 
 
@@ -74,6 +85,17 @@ def weights_hash(module: torch.nn.Module) -> str:
         digest.update(name.encode())
         digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def apart_loss(latents: Tensor, before: Tensor) -> Tensor:
+    """Squared logarithm of how much farther moments are from each other than before, latents [M, N, D] both."""
+    return (_apart(latents) / _apart(before)).log().square().mean()
+
+
+def _apart(latents: Tensor) -> Tensor:
+    """How far apart moments [M, N, D] are from each other, [M, M]: mean squared differences, and LEAST_APART."""
+    flat = latents.flatten(1)
+    return (flat[:, None] - flat).square().mean(dim=-1) + LEAST_APART
 
 
 @torch.inference_mode()

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 import torch
 from tiny_training import encoder, episodes, predictor
 
-from jepa_planner.learning.training.encoder_adaptation import EncoderAdaptation, adapt_encoder, weights_hash
+from jepa_planner.learning.training.encoder_adaptation import EncoderAdaptation, adapt_encoder, apart_loss, weights_hash
 from jepa_planner.learning.training.recipe import Recipe, contract
 from jepa_planner.learning.training.warp_fitting import FrozenModel, MomentSampler
 from jepa_planner.model.latent_statistics import LatentStatistics
@@ -32,16 +33,29 @@ def adapted(model: FrozenModel, folder, settings=QUICK):
     return adapt_encoder(model, train, held_out, (UNMOVED,) * len(made.image.views), settings, folder)
 
 
-def test_an_encoder_learns_to_show_the_arm_where_the_frozen_read_out_finds_it(model, tmp_path):
-    before = weights_hash(model.encoder)
-    new, change = adapted(model, tmp_path)
+@pytest.fixture(scope="module")
+def learned(model, tmp_path_factory):
+    """The folder of a run, and what it gave."""
+    folder = tmp_path_factory.mktemp("run")
+    return folder, *adapted(model, folder)
+
+
+def test_an_encoder_learns_to_show_the_arm_where_the_frozen_read_out_finds_it(model, learned):
+    _, new, change = learned
     assert change.better and change.after < 0.9 * change.before
-    assert weights_hash(model.encoder) == before != weights_hash(new)
+    assert weights_hash(new) != weights_hash(model.encoder) == weights_hash(encoder())
     assert not any(parameter.requires_grad for parameter in new.parameters())
 
 
-def test_what_it_learned_of_the_spread_of_pictures_stays(model, tmp_path):
-    new, _ = adapted(model, tmp_path)
+def test_moments_are_to_stay_as_far_apart_as_they_were_wherever_they_come_to_lie():
+    before = torch.randn(12, 4, 3, generator=torch.Generator().manual_seed(0))
+    assert apart_loss(before + 3.0, before) < 1e-6
+    assert float(apart_loss(0.5 * before, before)) == pytest.approx(math.log(4.0) ** 2 * 11 / 12, rel=0.02)
+    assert apart_loss(2.0 * before, before) > 1.0
+
+
+def test_what_it_learned_of_the_spread_of_pictures_stays(model, learned):
+    new = learned[1]
     old = dict(model.encoder.named_buffers())
     assert all(buffer.equal(old[name]) for name, buffer in new.named_buffers())
 
@@ -51,9 +65,10 @@ def test_an_encoder_that_does_not_get_better_stays(model, tmp_path):
     assert not change.better and same is model.encoder
 
 
-def test_the_same_run_goes_on_to_the_same_weights(model, tmp_path):
-    first, _ = adapted(model, tmp_path)
-    assert weights_hash(adapted(model, tmp_path)[0]) == weights_hash(first)
+def test_a_run_that_is_over_gives_the_same_again(model, learned):
+    folder, new, change = learned
+    again, same = adapted(model, folder)
+    assert weights_hash(again) == weights_hash(new) and same == change
 
 
 def test_without_statistics_nothing_says_what_latents_mean_and_the_encoder_stays(model, tmp_path):

@@ -322,7 +322,7 @@ def test_a_predictor_behind_an_encoder_for_any_view_learns_from_episodes_that_on
     monkeypatch.setattr(
         encoder_training,
         "encode_episodes",
-        lambda seeing, images, **how: lone.append(images.shape[2]) or encode(seeing, images, **how),
+        lambda seeing, images, **more: lone.append(images.shape[2]) or encode(seeing, images, **more),
     )
     some = episodes(count=6, steps=8)
     tune(tmp_path, of_slots(tmp_path / "slots", any_view=True), replace(SHORT, views=()), some=some)
