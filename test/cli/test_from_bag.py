@@ -47,7 +47,7 @@ def test_a_bag_becomes_episodes_with_a_report(bag, capsys):
     topics = report["bags"][0]["topics"]
     assert topics["/front/image_raw"]["delay_s"] == [0.004, 0.004, 0.004]
     assert topics["/tcp_pose"]["longest_gap_s"] == pytest.approx(0.02)
-    assert report["made"][0]["from_s"] == pytest.approx(1.03)
+    assert report["made"][0]["from_s"] == pytest.approx(1.048)
     assert report["made"][0]["oldest_picture_s"] < 0.125
     page = (bag.parent / "episodes" / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 6  # first, middle and last of two views
