@@ -182,7 +182,7 @@ def test_an_unknown_task_is_named_with_the_known_ones():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"light": True}, r"unknown reset option light; known are vary, strength, goal_images"),
+        ({"light": True}, r"unknown reset option light; known are vary, strength, setup, goal_images"),
         ({"vary": ["gravity"]}, r"unknown perturbation gravity; known are camera, light, colour"),
         ({"goal_images": "many"}, r"goal images of reach are 'dense', 'one' or a count of 1 to 1, got 'many'"),
     ],

@@ -6,16 +6,19 @@ can be taught what lies where, without a label. A closed gripper whose fingers d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from jepa_planner.core.arm_layout import GRIPPER, MEASURED, Z
+from jepa_planner.core.arm_layout import GRIPPER, MEASURED, XYZ, Z
 from jepa_planner.learning.data.strokes import LEAST_STROKE, strokes
 
 GRASP, PUSH = 0, 1
+LEFT_M = 0.06
+"""A hand that is farther from where it let go has left."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,28 @@ def contact_segments(states: np.ndarray, thresholds: ContactThresholds | None = 
         if earliest < begin < end < latest:
             segments.append(ContactSegment(kind, earliest, begin, end, latest))
     return segments
+
+
+def last_goals(states: np.ndarray, segments: Sequence[ContactSegment]) -> np.ndarray:
+    """Up to which frame an episode goes straight to what it shows, from each of its frames: states [T+1, S] -> [T+1].
+
+    From before a contact up to the next one. A hand that has just let go and not left yet goes up before it takes the
+    same thing again, which nobody would do who sees both pictures: from there up to that next contact.
+    """
+    bounds = np.full(len(states), len(states) - 1)
+    for number, segment in enumerate(segments):
+        begin = left(states, segments[number - 1], segment) if number else 0
+        bounds[begin : segment.latest + 1] = segment.latest
+    if segments:
+        bounds[segments[-1].latest :] = len(states) - 1
+    return bounds
+
+
+def left(states: np.ndarray, before: ContactSegment, segment: ContactSegment) -> int:
+    """The first frame between two contacts at which the tcp has gone LEFT_M from where the first one ended."""
+    between = states[before.end : segment.begin, XYZ]
+    away = np.linalg.norm(between - between[0], axis=1) > LEFT_M
+    return before.end + int(away.argmax()) if away.any() else segment.begin - 1
 
 
 def _grasps(states: np.ndarray, limits: ContactThresholds) -> list[tuple[int, int, int]]:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from jepa_planner.core.arm_layout import YAW
 from jepa_planner.core.poses import short_way
-from jepa_planner.learning.data.contact_segments import contact_segments
+from jepa_planner.learning.data.contact_segments import contact_segments, last_goals, left
 from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.training.augmentation import augment
 from jepa_planner.learning.training.demonstrations import Demonstrations
@@ -103,12 +103,18 @@ def picture_keyframes(
     data: Demonstrations, episode_indices: np.ndarray, settings: SubGoalTraining, seed: int
 ) -> PictureKeyframeSampler:
     """Those of consecutive demonstrations, whose pictures were kept; raises ValueError where no hand acts in them."""
-    sampler = KeyframeSampler(*data.part(episode_indices), settings.span, settings.batch, seed, settings.keyframe_share)
     first, last = int(episode_indices[0]), int(episode_indices[-1]) + 1
+    of_each = [contact_segments(states, data.thresholds.contacts) for states in data.arm_states[first:last]]
+    straight = np.stack([
+        last_goals(states, segments) for states, segments in zip(data.arm_states[first:last], of_each, strict=True)
+    ])  # fmt: skip
+    sampler = KeyframeSampler(
+        *data.part(episode_indices), settings.span, settings.batch, seed, settings.keyframe_share, straight
+    )
     segments = [
-        (number, *segment)
-        for number, states in enumerate(sampler.states)
-        for segment in contact_segments(states, data.thresholds.contacts)
+        (number, *segment._replace(earliest=segment.earliest if not before else left(states, before[-1], segment)))
+        for number, (states, found) in enumerate(zip(data.arm_states[first:last], of_each, strict=True))
+        for before, segment in ((found[:at], each) for at, each in enumerate(found))
     ]
     if data.images is None:
         raise ValueError("demonstrations without their pictures given; a head with keypoints learns from these")

@@ -74,7 +74,10 @@ class KeyframeBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class KeyframeSampler:
-    """Draws frames and hindsight goals from latents [E, T+1, N, D], states [E, T+1, S], next_keyframes int [E, T+1]."""
+    """Draws frames and hindsight goals from latents [E, T+1, N, D], states [E, T+1, S], next_keyframes int [E, T+1].
+
+    last_goals int [E, T+1]: up to which frame goals are drawn from each, None: to the end.
+    """
 
     latents: np.ndarray
     states: np.ndarray
@@ -83,6 +86,7 @@ class KeyframeSampler:
     batch: int
     seed: int
     keyframe_share: float = 0.0
+    last_goals: np.ndarray | None = None
 
     def draw(self, iteration: int) -> KeyframeBatch:
         """The same iteration gives the same batch."""
@@ -95,6 +99,8 @@ class KeyframeSampler:
         episode = rng.integers(episodes, size=self.batch)
         now = rng.integers(frames - 1, size=self.batch)
         last = np.minimum(now + self.span, frames - 1)
+        if self.last_goals is not None:
+            last = np.minimum(last, np.maximum(self.last_goals[episode, now], now + 1))
         goal = rng.integers(now + 1, last + 1)
         if self.keyframe_share:
             at_keyframe = rng.random(self.batch) < self.keyframe_share

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from jepa_planner.learning.data.contact_segments import GRASP, PUSH, ContactSegment, contact_segments
+from jepa_planner.learning.data.contact_segments import (
+    GRASP,
+    PUSH,
+    ContactSegment,
+    contact_segments,
+    last_goals,
+    left,
+)
 
 
 def states(frames: int = 20) -> np.ndarray:
@@ -73,3 +80,41 @@ def test_between_acts_pictures_belong_to_the_one_before_or_the_one_after():
 
 def test_an_act_after_which_nothing_was_seen_teaches_nothing():
     assert contact_segments(taking(opening=18)[:19]) == []
+
+
+def taking_twice() -> np.ndarray:
+    """Takes something, puts it down elsewhere, goes up and aside, and takes it again."""
+    arm = states(40)
+    for close, opening in ((3, 10), (24, 32)):
+        arm[close + 1 : opening + 1, 6] = 1.0
+        arm[close + 1 : opening + 1, 7] = 0.45
+    arm[11:16, 2] = 0.15 + 0.025 * np.arange(5)
+    arm[16:, 2] = 0.25
+    return arm
+
+
+def test_from_before_a_contact_an_episode_goes_straight_up_to_the_next_one():
+    arm = taking_twice()
+    segments = contact_segments(arm)
+    assert [(each.begin, each.end, each.latest) for each in segments] == [(4, 10, 24), (25, 32, 39)]
+    bounds = last_goals(arm, segments)
+    assert set(bounds[:11]) == {24} and set(bounds[25:]) == {39}
+
+
+def test_a_hand_that_has_let_go_and_not_left_yet_is_on_no_way_to_what_comes_after_the_next_contact():
+    arm = taking_twice()
+    segments = contact_segments(arm)
+    gone = left(arm, *segments)
+    assert gone == 14  # 7.5 cm up
+    bounds = last_goals(arm, segments)
+    assert set(bounds[11:gone]) == {24} and set(bounds[gone:25]) == {39}
+
+
+def test_a_hand_that_never_leaves_is_free_the_moment_before_it_takes_again():
+    arm = taking_twice()
+    arm[:, 2] = 0.15
+    assert left(arm, *contact_segments(arm)) == 24
+
+
+def test_an_episode_without_contacts_goes_straight_to_its_end():
+    assert set(last_goals(states(), [])) == {19}
