@@ -181,7 +181,7 @@ def _foresight(bundle: Path, data: Demonstrations, held_out: np.ndarray) -> dict
     if head.config.scene is None:
         return foresight(head, *data.part(held_out), SubGoalTraining.span)
     training = replace(sub_goal_training(keypoints=True), batch=FORESIGHT_BATCH)
-    return keypoint_foresight(head, picture_keyframes(data, held_out, training, seed=0))
+    return keypoint_foresight(head, picture_keyframes(data, held_out, training, seed=0, across=False))
 
 
 def sub_goal_training(keypoints: bool, iterations: int | None = None) -> SubGoalTraining:

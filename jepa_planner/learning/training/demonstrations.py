@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jepa_planner.learning.data.alike_scenes import alike_scenes
 from jepa_planner.learning.data.episodes import Episodes, seeds_in_words
 from jepa_planner.learning.data.hand_thresholds import HandThresholds, hand_thresholds
 from jepa_planner.learning.data.images_on_disk import Images
@@ -27,9 +28,9 @@ FRAMES_AT_ONCE = 64
 class Demonstrations:
     """What is left of episodes once they are encoded: latents [E, T+1, N, D], states [E, T+1, S] in the model's
     channels, arm_states [E, T+1, 8] in STATE_CHANNELS, next_keyframes int [E, T+1], actions [E, T, A]; scenes int [E]:
-    a number, the same for those that show the same things. images uint8 [E, T+1, V, H, W, 3] where they were to be
-    kept, with views, where the model's stand in V, and image_size, rows and columns as the model sees them, and warps,
-    see `ImageSpec`.
+    a number, the same for those of which it is told that they show the same things. images uint8 [E, T+1, V, H, W, 3]
+    where they were to be kept, with views, where the model's stand in V, and image_size, rows and columns as the model
+    sees them, and warps, see `ImageSpec`; alike int [E]: as scenes, but found in these pictures, see `alike_scenes`.
     thresholds: what counts as holding and being low.
     """
 
@@ -43,6 +44,7 @@ class Demonstrations:
     content: str
     in_words: str
     images: Images | None = None
+    alike: np.ndarray | None = None
     views: tuple[int, ...] = ()
     image_size: tuple[int, int] = (0, 0)
     warps: tuple[Warp, ...] = ()
@@ -51,7 +53,7 @@ class Demonstrations:
     def only(self, episode_indices: np.ndarray) -> Demonstrations:
         """What there is of consecutive episodes."""
         chosen = slice(int(episode_indices[0]), int(episode_indices[-1]) + 1)
-        parts = ("latents", "states", "arm_states", "next_keyframes", "actions", "scenes", "images")
+        parts = ("latents", "states", "arm_states", "next_keyframes", "actions", "scenes", "images", "alike")
         whole = {name: getattr(self, name) for name in parts}
         values: dict[str, Any] = {name: None if value is None else value[chosen] for name, value in whole.items()}
         return replace(self, **values)
@@ -93,6 +95,7 @@ def encoded_demonstrations(
         content=content,
         in_words=f"{count} episodes of {steps} steps, seeds {seeds_in_words(episodes.seeds)}",
         images=episodes.images if keep_images else None,
+        alike=alike_scenes(episodes.images) if keep_images else None,
         views=tuple(views),
         image_size=contract.encoder.image_size,
         warps=contract.image.warps,

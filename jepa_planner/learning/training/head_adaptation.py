@@ -91,7 +91,7 @@ def _foresight_cm(head: SubGoalHead, data: Demonstrations, held_out: np.ndarray)
     if head.config.scene is None:
         errors = foresight(head, *data.part(held_out), training.span)
     else:
-        sampler = picture_keyframes(data, held_out, replace(training, batch=HELD_OUT_BATCH), seed=0)
+        sampler = picture_keyframes(data, held_out, replace(training, batch=HELD_OUT_BATCH), seed=0, across=False)
         errors = keypoint_foresight(head, sampler)
     return errors["most_probable_tcp_cm"]
 

@@ -4,6 +4,9 @@ themselves.
 As in `sub_goal_training`, and most keyframes are drawn from before a contact segment, their goals from after it: there
 the pictures differ by what the contact did, and where it begins and ends (`contact_segments`) is a further answer to be
 learned. That is what teaches the head quickly where things are; the next keyframe alone teaches it slowly.
+
+A thing that is to be brought elsewhere is taken in the same way wherever that is. So goals of hands that are about to
+take it are drawn from other episodes of the same scene, too: from few episodes come many pairs.
 """
 
 from __future__ import annotations
@@ -16,9 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jepa_planner.core.arm_layout import YAW
+from jepa_planner.core.arm_layout import YAW, X, Y
 from jepa_planner.core.poses import short_way
-from jepa_planner.learning.data.contact_segments import contact_segments, last_goals, left
+from jepa_planner.learning.data.contact_segments import GRASP, contact_segments, last_goals, left
 from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.training.augmentation import augment
 from jepa_planner.learning.training.demonstrations import Demonstrations
@@ -43,8 +46,40 @@ CONTACT_SHARE = 0.75
 """Of keyframes drawn from before a contact segment and goals from after it."""
 BEGUN_SHARE = 0.3
 """Of those, the share in which the segment has begun already."""
+ACROSS_SHARE = 0.5
+"""Of those that have not begun and will grasp, the share whose goals are of other episodes of the same scene."""
+HELD = -1
+ELSEWHERE_M = 0.03
+"""A thing that is nearer to where it is wanted might be left there."""
 CONTACT_WEIGHT = 2.0
 FORESIGHT_BATCH = 250
+
+
+class GoalsAcross:
+    """Frames of episodes in which a hand holds a thing, or it is known where the thing lies, by the scene they show.
+
+    segments int [A, 6] as in `PictureKeyframeSampler`, scenes int [E].
+    """
+
+    def __init__(self, segments: np.ndarray, scenes: np.ndarray) -> None:
+        frames = [
+            (scenes[episode], episode, frame, lies)
+            for episode, kind, earliest, begin, end, latest in segments.tolist()
+            if kind == GRASP
+            for first, last, lies in ((earliest, begin, begin), (begin, end + 1, HELD), (end + 1, latest + 1, end))
+            for frame in range(first, last)
+        ]
+        rows = np.array(frames, int).reshape(-1, 4)
+        self._rows = rows[np.argsort(rows[:, 0], kind="stable")]
+        self._scenes = scenes
+
+    def draw(self, episodes: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For each of episodes [B] another one of its scene, a frame of it, and one at which the hand is where the
+        thing lies in that frame, or HELD. Of a scene without grasps they are any.
+        """
+        first, end = (np.searchsorted(self._rows[:, 0], self._scenes[episodes], side) for side in ("left", "right"))
+        chosen = rng.integers(first, np.maximum(end, first + 1)).clip(max=len(self._rows) - 1)
+        return self._rows[chosen, 1], self._rows[chosen, 2], self._rows[chosen, 3]
 
 
 class PictureKeyframes(NamedTuple):
@@ -62,7 +97,7 @@ class PictureKeyframes(NamedTuple):
 class PictureKeyframeSampler:
     """Draws keyframes with their pictures, of images uint8 [E, T+1, V, H, W, 3]; segments int [A, 6]: the number of an
     episode and a `ContactSegment` in it; views: where the model's stand in V; size: rows and columns as it sees them;
-    warps: see `ImageSpec`.
+    warps: see `ImageSpec`; goals: those of other episodes, if any are to be drawn.
     """
 
     keyframes: KeyframeSampler
@@ -71,38 +106,48 @@ class PictureKeyframeSampler:
     views: list[int]
     size: tuple[int, int]
     warps: tuple[Warp, ...] = ()
+    goals: GoalsAcross | None = None
 
     def draw(self, iteration: int) -> PictureKeyframes:
         """The same iteration gives the same batch."""
-        sampler = self.keyframes
+        sampler, batch = self.keyframes, self.keyframes.batch
         rng = np.random.default_rng([sampler.seed, iteration, 1])
-        anyhow, segments = (
-            sampler.numbers(iteration),
-            self.segments[rng.integers(len(self.segments), size=sampler.batch)],
-        )
-        episode, kind, earliest, begin, end, latest = segments.T
-        begun = rng.random(sampler.batch) < BEGUN_SHARE
+        anyhow = sampler.numbers(iteration)
+        episode, kind, earliest, begin, end, latest = self.segments[rng.integers(len(self.segments), size=batch)].T
+        begun = rng.random(batch) < BEGUN_SHARE
         now = np.where(begun, rng.integers(begin, end), rng.integers(earliest, begin))
-        goal = rng.integers(end + 1, latest + 1)
-        in_contact = rng.random(sampler.batch) < CONTACT_SHARE
-        chosen = [np.where(in_contact, *both) for both in zip((episode, now, goal), anyhow[:3], strict=True)]
-        then = np.minimum(sampler.next_keyframes[chosen[0], chosen[1]], chosen[2])
-        frames = np.stack(chosen[1:], axis=1)
-        pictures = self.images[chosen[0][:, None], frames][:, :, self.views]
-        known = np.zeros((sampler.batch, CONTACT_KINDS, 2), np.float32)
-        rows = np.arange(sampler.batch)
-        known[rows, kind, 0], known[rows, kind, 1] = in_contact & ~begun, in_contact
-        ends = np.stack([begin, end], axis=1)
-        poses = np.repeat(sampler.states[episode[:, None], ends][:, None][..., POSE], CONTACT_KINDS, axis=1)
+        goal_episode, goal, lies = episode, rng.integers(end + 1, latest + 1), end
+        then = np.minimum(sampler.next_keyframes[episode, now], goal)
+        if self.goals is not None:
+            other = self.goals.draw(episode, rng)
+            way_m = sampler.states[other[0], other[2]] - sampler.states[episode, begin]
+            elsewhere = (other[2] == HELD) | (np.linalg.norm(way_m[:, [X, Y]], axis=1) > ELSEWHERE_M)
+            across = ~begun & (kind == GRASP) & elsewhere & (rng.random(batch) < ACROSS_SHARE)
+            then = np.where(across, np.minimum(sampler.next_keyframes[episode, now], end), then)
+            goal_episode, goal, lies = (
+                np.where(across, *both) for both in zip(other, (episode, goal, lies), strict=True)
+            )
+        in_contact = rng.random(batch) < CONTACT_SHARE
+        drawn = Drawn(episode, now, then, goal_episode, goal)
+        chosen = Drawn._make(np.where(in_contact, *both) for both in zip(drawn, anyhow, strict=True))
+        episodes = np.stack([chosen.episode, chosen.goal_episode], axis=1)
+        pictures = self.images[episodes, np.stack([chosen.now, chosen.goal], axis=1)][:, :, self.views]
+        known = np.zeros((batch, CONTACT_KINDS, 2), np.float32)
+        rows = np.arange(batch)
+        known[rows, kind, 0], known[rows, kind, 1] = in_contact & ~begun, in_contact & (lies != HELD)
+        at = np.stack([sampler.states[episode, begin], sampler.states[goal_episode, lies]], axis=1)
+        poses = np.repeat(at[:, None][..., POSE], CONTACT_KINDS, axis=1)
         pixels = preprocess(torch.from_numpy(pictures), self.size, warps=self.warps)
-        keyframes = sampler.at(Drawn._make([*chosen, then]))
-        return PictureKeyframes(keyframes, pixels, torch.from_numpy(poses), torch.from_numpy(known))
+        return PictureKeyframes(sampler.at(chosen), pixels, torch.from_numpy(poses), torch.from_numpy(known))
 
 
 def picture_keyframes(
-    data: Demonstrations, episode_indices: np.ndarray, settings: SubGoalTraining, seed: int
+    data: Demonstrations, episode_indices: np.ndarray, settings: SubGoalTraining, seed: int, across: bool = True
 ) -> PictureKeyframeSampler:
-    """Those of consecutive demonstrations, whose pictures were kept; raises ValueError where no hand acts in them."""
+    """Those of consecutive demonstrations, whose pictures were kept; raises ValueError where no hand acts in them.
+
+    across: whether goals are drawn from other episodes, too.
+    """
     first, last = int(episode_indices[0]), int(episode_indices[-1]) + 1
     of_each = [contact_segments(states, data.thresholds.contacts) for states in data.arm_states[first:last]]
     straight = np.stack([
@@ -116,7 +161,7 @@ def picture_keyframes(
         for number, (states, found) in enumerate(zip(data.arm_states[first:last], of_each, strict=True))
         for before, segment in ((found[:at], each) for at, each in enumerate(found))
     ]
-    if data.images is None:
+    if data.images is None or data.alike is None:
         raise ValueError("demonstrations without their pictures given; a head with keypoints learns from these")
     if not segments:
         raise ValueError(
@@ -124,8 +169,10 @@ def picture_keyframes(
             f"with "
             "keypoints learns from that; show it, or leave out --keypoints"
         )
+    acted = np.array(segments)
+    goals = GoalsAcross(acted, data.alike[first:last]) if across and (acted[:, 1] == GRASP).any() else None
     return PictureKeyframeSampler(
-        sampler, data.images[first:last], np.array(segments), list(data.views), data.image_size, data.warps
+        sampler, data.images[first:last], acted, list(data.views), data.image_size, data.warps, goals
     )
 
 

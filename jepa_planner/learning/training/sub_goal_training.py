@@ -49,12 +49,13 @@ class SubGoalTraining:
 
 
 class Drawn(NamedTuple):
-    """Which frames of which episodes a batch is made of, int [B] each."""
+    """Which frames of which episodes a batch is made of, int [B] each; the goal may be of another episode."""
 
     episode: np.ndarray
     now: np.ndarray
-    goal: np.ndarray
     then: np.ndarray
+    goal_episode: np.ndarray
+    goal: np.ndarray
 
 
 class KeyframeBatch(NamedTuple):
@@ -106,13 +107,13 @@ class KeyframeSampler:
             at_keyframe = rng.random(self.batch) < self.keyframe_share
             key = self.next_keyframes[episode, goal - 1]  # the goal itself where it is one, else the first after it
             goal = np.where(at_keyframe & (key <= last), key, goal)
-        return Drawn(episode, now, goal, np.minimum(self.next_keyframes[episode, now], goal))
+        return Drawn(episode, now, np.minimum(self.next_keyframes[episode, now], goal), episode, goal)
 
     def at(self, drawn: Drawn) -> KeyframeBatch:
         """What is seen at those frames."""
-        episode, now, goal, then = drawn
+        episode, now, then, goal_episode, goal = drawn
         latents, states = self.latents, self.states
-        parts = (latents[episode, now], states[episode, now], latents[episode, goal], latents[episode, then],
+        parts = (latents[episode, now], states[episode, now], latents[goal_episode, goal], latents[episode, then],
                  states[episode, then])  # fmt: skip
         return KeyframeBatch(*(torch.from_numpy(np.asarray(part)) for part in parts))
 

@@ -56,7 +56,7 @@ class VerdictTraining:
     state_weight: float = 1.0
     """Weight of how the arm stands in the goal, beside how far things are off; at least 0."""
     strangers: float = 0.0
-    """Share of pairs of two scenes, which show other things; in [0, 1]."""
+    """Share of pairs of two scenes, which show other things: where pictures are alike there are none; in [0, 1]."""
     unreachable: float = 0.15
     """Share of pairs in one of which a thing is out of reach or gone, where such episodes are given; in [0, 1]."""
     refusals: float = 0.002
@@ -128,6 +128,7 @@ class PairSampler:
             self._parts.append(_Frames(out_of_reach.latents, out_of_reach.states, out_of_reach.images))
         self._unreachable = None if out_of_reach is None else Unreachable(out_of_reach)
         self._scenes, self._views, self._size = data.scenes[first:last], list(data.views), data.image_size
+        self._alike = self._scenes if data.alike is None else data.alike[first:last]
         self.settings, self._seed, self._warps = settings, seed, data.warps
         self.pairs = pairs = frame_pairs(data.arm_states[first:last], data.thresholds.tracks)
         if not len(pairs.now):
@@ -160,7 +161,7 @@ class PairSampler:
         goal_episode = np.where(
             rng.random(batch) < self.settings.strangers, rng.integers(len(self._scenes), size=batch), drawn.episode
         )
-        stranger = self._scenes[goal_episode] != self._scenes[drawn.episode]
+        stranger = self._alike[goal_episode] != self._alike[drawn.episode]
         goal_episode = np.where(stranger, goal_episode, drawn.episode)
         off_m, uncertainty_m = np.where(stranger, np.float32(np.inf), drawn.off_m), drawn.uncertainty_m
         part: np.ndarray = np.zeros((2, batch), int)

@@ -84,6 +84,12 @@ def test_pairs_of_two_scenes_show_different_things_and_those_of_one_scene_do_not
     assert not same.draw(0).off_m.isinf().any()
 
 
+def test_episodes_that_were_told_apart_but_look_alike_show_the_same_things():
+    seen = replace(world(), alike=np.repeat([0, 7], 40))
+    pairs = PairSampler(seen, np.arange(80), EDGES_M, replace(SETTINGS, strangers=1.0), seed=0)
+    assert pairs.draw(0).off_m.isinf().float().mean().item() == pytest.approx(0.5, abs=0.15)
+
+
 def away(episodes: int = 5, frames: int = 4) -> Demonstrations:
     """Of the scenes of the first ones in `world`: the object far beyond where any goes there."""
     some = world(episodes, seed=9)
