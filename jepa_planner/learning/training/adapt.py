@@ -21,6 +21,7 @@ from jepa_planner.learning.data.episode_checks import check_episodes, check_leng
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes
 from jepa_planner.learning.data.reference_checks import check_frames
 from jepa_planner.learning.data.shown_work import not_failed
+from jepa_planner.learning.data.unseen_motion import check_sees_the_arm
 from jepa_planner.learning.training.adapted_bundle import Stage, widen_limits, write_adapted
 from jepa_planner.learning.training.change import Change
 from jepa_planner.learning.training.demonstrations import Demonstrations, encoded_demonstrations
@@ -160,7 +161,7 @@ def usable(episodes: Episodes, contract: Contract, trust_data: bool) -> Episodes
             f"a step of the episodes is {episodes.time_step_s:g} s, of {contract.name} {contract.action.time_step_s:g} "
             "s; expected the same: record so, or train --predictor-only"
         )
-    heed(check_episodes(episodes), trust_data)
+    heed([*check_episodes(episodes), *check_sees_the_arm(episodes)], trust_data)
     check_frames(episodes, contract)
     return episodes
 
