@@ -27,7 +27,12 @@ from jepa_planner.learning.training.keypoint_training import (
 from jepa_planner.learning.training.manifest import Run
 from jepa_planner.learning.training.recipe import TUNED_FOR
 from jepa_planner.learning.training.run_folder import check_same_run, write_whole
-from jepa_planner.learning.training.sub_goal_training import SubGoalTraining, foresight, train_sub_goal_head
+from jepa_planner.learning.training.sub_goal_training import (
+    SubGoalTraining,
+    foresight,
+    keyframe_sampler,
+    train_sub_goal_head,
+)
 from jepa_planner.learning.training.windows import Split, split, state_scaling
 from jepa_planner.model.bundle import add_sub_goal_head, load_contract, load_sub_goal_head
 from jepa_planner.model.bundle_files import ENCODER_FILE
@@ -106,7 +111,8 @@ def add_sub_goals(
         sampler = picture_keyframes(data, parts.train, training, settings.seed)
         train_keypoint_head(head, sampler, training, run_folder, settings.seed)
     else:
-        train_sub_goal_head(head, *data.part(parts.train), training, run_folder, settings.seed)
+        sampled = keyframe_sampler(data, parts.train, training, settings.seed)
+        train_sub_goal_head(head, sampled, training, run_folder, settings.seed)
     trained = TrainingSpec(
         data=data.in_words,
         command=settings.command,
@@ -179,7 +185,7 @@ def _foresight(bundle: Path, data: Demonstrations, held_out: np.ndarray) -> dict
     """How well the head of a bundle, as it is on disk, foresees the next keyframes of held-out episodes."""
     head = present(load_sub_goal_head(bundle), bundle)
     if head.config.scene is None:
-        return foresight(head, *data.part(held_out), SubGoalTraining.span)
+        return foresight(head, keyframe_sampler(data, held_out, sub_goal_training(keypoints=False), seed=0))
     training = replace(sub_goal_training(keypoints=True), batch=FORESIGHT_BATCH)
     return keypoint_foresight(head, picture_keyframes(data, held_out, training, seed=0, across=False))
 

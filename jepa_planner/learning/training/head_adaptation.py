@@ -15,7 +15,7 @@ from jepa_planner.learning.training.change import Change
 from jepa_planner.learning.training.demonstrations import Demonstrations
 from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.keypoint_training import keypoint_foresight, picture_keyframes, train_keypoint_head
-from jepa_planner.learning.training.sub_goal_training import foresight, train_sub_goal_head
+from jepa_planner.learning.training.sub_goal_training import foresight, keyframe_sampler, train_sub_goal_head
 from jepa_planner.learning.training.verdict_training import (
     PairSampler,
     opinion_of,
@@ -61,7 +61,7 @@ def adapt_sub_goal_head(
     if sees:
         train_keypoint_head(new, picture_keyframes(data, parts.train, training, seed), training, folder, seed)
     else:
-        train_sub_goal_head(new, *data.part(parts.train), training, folder, seed)
+        train_sub_goal_head(new, keyframe_sampler(data, parts.train, training, seed), training, folder, seed)
     change = Change("next moment foreseen, tcp off by cm", before, _foresight_cm(new, data, parts.held_out))
     return (new if change.better else head).eval(), change
 
@@ -89,7 +89,7 @@ def adapt_verdict_head(
 def _foresight_cm(head: SubGoalHead, data: Demonstrations, held_out: np.ndarray) -> float:
     training = sub_goal_training(head.config.scene is not None)
     if head.config.scene is None:
-        errors = foresight(head, *data.part(held_out), training.span)
+        errors = foresight(head, keyframe_sampler(data, held_out, training, seed=0))
     else:
         sampler = picture_keyframes(data, held_out, replace(training, batch=HELD_OUT_BATCH), seed=0, across=False)
         errors = keypoint_foresight(head, sampler)

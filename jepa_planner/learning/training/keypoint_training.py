@@ -21,7 +21,7 @@ from torch import Tensor
 
 from jepa_planner.core.arm_layout import YAW, X, Y
 from jepa_planner.core.poses import short_way
-from jepa_planner.learning.data.contact_segments import GRASP, contact_segments, last_goals, left
+from jepa_planner.learning.data.contact_segments import GRASP, contact_segments, left
 from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.training.augmentation import augment
 from jepa_planner.learning.training.demonstrations import Demonstrations
@@ -35,6 +35,7 @@ from jepa_planner.learning.training.sub_goal_training import (
     SubGoalTraining,
     foresight_errors,
     hypothesis_losses,
+    keyframe_sampler,
 )
 from jepa_planner.learning.training.view_dropout import LONE_VIEW_SHARE
 from jepa_planner.model.picture_warp import Warp
@@ -150,12 +151,7 @@ def picture_keyframes(
     """
     first, last = int(episode_indices[0]), int(episode_indices[-1]) + 1
     of_each = [contact_segments(states, data.thresholds.contacts) for states in data.arm_states[first:last]]
-    straight = np.stack([
-        last_goals(states, segments) for states, segments in zip(data.arm_states[first:last], of_each, strict=True)
-    ])  # fmt: skip
-    sampler = KeyframeSampler(
-        *data.part(episode_indices), settings.span, settings.batch, seed, settings.keyframe_share, straight
-    )
+    sampler = keyframe_sampler(data, episode_indices, settings, seed)
     segments = [
         (number, *segment._replace(earliest=segment.earliest if not before else left(states, before[-1], segment)))
         for number, (states, found) in enumerate(zip(data.arm_states[first:last], of_each, strict=True))

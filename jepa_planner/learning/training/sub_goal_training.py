@@ -1,13 +1,13 @@
 """Third stage: the head that imagines sub-goals, trained on what came next on the way to where episodes led.
 
-Goals are set in hindsight: any later frame of an episode is a goal that it reached. What is learned is the next key
-keyframe on the way there, or the goal itself where that comes first.
+Goals are set in hindsight: a later frame of an episode is a goal that it reached, as long as it went there straight
+(`last_goals`). What is learned is the next keyframe on the way there, or the goal itself where that comes first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ from torch import Tensor
 from jepa_planner.core.arm_layout import XYZ
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.poses import state_difference
+from jepa_planner.learning.data.contact_segments import contact_segments, last_goals
+from jepa_planner.learning.training.demonstrations import Demonstrations
 from jepa_planner.learning.training.fit import FitSettings, fit
 from jepa_planner.model.sub_goal_head import Hypotheses, SubGoalHead
 
@@ -118,6 +120,18 @@ class KeyframeSampler:
         return KeyframeBatch(*(torch.from_numpy(np.asarray(part)) for part in parts))
 
 
+def keyframe_sampler(
+    data: Demonstrations, episode_indices: np.ndarray, settings: SubGoalTraining, seed: int
+) -> KeyframeSampler:
+    """Of consecutive demonstrations, by number."""
+    first, last = int(episode_indices[0]), int(episode_indices[-1]) + 1
+    contacts = data.thresholds.contacts
+    straight = [last_goals(states, contact_segments(states, contacts)) for states in data.arm_states[first:last]]
+    return KeyframeSampler(
+        *data.part(episode_indices), settings.span, settings.batch, seed, settings.keyframe_share, np.stack(straight)
+    )
+
+
 def sub_goal_losses(head: SubGoalHead, keyframes: KeyframeBatch, settings: SubGoalTraining) -> dict[str, Tensor]:
     """Soft winner-takes-all: each hypothesis learns from a keyframe as much as it is the one that foresaw it.
 
@@ -146,11 +160,9 @@ def hypothesis_losses(
 
 
 def train_sub_goal_head(
-    head: SubGoalHead, latents: np.ndarray, states: np.ndarray, next_keyframes: np.ndarray, settings: SubGoalTraining,
-    folder: Path, seed: int,
-) -> None:  # fmt: skip
-    """Train in place; shapes as in `KeyframeSampler`. `folder` receives log and checkpoints."""
-    sampler = KeyframeSampler(latents, states, next_keyframes, settings.span, settings.batch, seed)
+    head: SubGoalHead, sampler: KeyframeSampler, settings: SubGoalTraining, folder: Path, seed: int
+) -> None:
+    """Train in place. `folder` receives log and checkpoints."""
 
     def losses_at(iteration: int) -> dict[str, Tensor]:
         keyframes = sampler.draw(iteration)
@@ -164,15 +176,13 @@ def train_sub_goal_head(
 
 
 @torch.inference_mode()
-def foresight(
-    head: SubGoalHead, latents: np.ndarray, states: np.ndarray, next_keyframes: np.ndarray, span: int, seed: int = 0
-) -> dict[str, float]:
-    """How well the next keyframe is foreseen in episodes (shapes as in `KeyframeSampler`), best on held-out ones.
+def foresight(head: SubGoalHead, sampler: KeyframeSampler) -> dict[str, float]:
+    """How well the next keyframe is foreseen, best of held-out episodes.
 
     Mean squared error of latents for the best hypothesis, the most probable one, and copying the present latent; and
     the median error of the tcp's position (cm) of each.
     """
-    keyframes = KeyframeSampler(latents, states, next_keyframes, span, HELD_OUT_DRAWS, seed).draw(0)
+    keyframes = replace(sampler, batch=HELD_OUT_DRAWS).draw(0)
     return foresight_errors([(keyframes, head.eval()(*keyframes.observations()))])
 
 

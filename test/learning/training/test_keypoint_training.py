@@ -17,7 +17,7 @@ from jepa_planner.learning.training.keypoint_training import (
     PictureKeyframes,
     picture_keyframes,
 )
-from jepa_planner.learning.training.sub_goal_training import SubGoalTraining
+from jepa_planner.learning.training.sub_goal_training import SubGoalTraining, keyframe_sampler
 
 EPISODES, FRAMES, TAKEN, LEFT = 12, 20, 6, 12
 SETTINGS = SubGoalTraining(FitSettings(10), batch=400, span=44, latent_noise=0.0)
@@ -94,6 +94,14 @@ def test_pictures_are_those_of_the_frames_that_were_drawn():
     order = batch.pixels[:, :, 0, 0, 0, 0].argsort(dim=1, stable=True)[:, 1].numpy()
     now, goal = episodes_of(batch)
     np.testing.assert_array_equal(order[now != goal] == 1, (goal > now)[now != goal])
+
+
+def test_goals_lie_no_farther_ahead_than_the_next_time_that_something_is_taken():
+    twice = shown()
+    twice.states[:, LEFT + 3 : LEFT + 7, 6], twice.states[:, LEFT + 3 : LEFT + 7, 7] = 1.0, 0.5
+    numbers = keyframe_sampler(twice, np.arange(EPISODES), SETTINGS, 0).numbers(0)
+    assert numbers.goal[numbers.now < TAKEN].max() == LEFT + 2
+    assert numbers.goal.max() == FRAMES - 1
 
 
 def test_demonstrations_without_pictures_are_refused():
