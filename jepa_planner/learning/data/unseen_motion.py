@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,21 +18,40 @@ MOVED_M = 0.01
 CHANGED, SEEN_SHARE = 15, 1e-3
 """Levels of 255 that are no noise, and the share of pixels that change so where an arm is seen to move."""
 UNSEEN_SHARE = 0.1
-"""Of the steps in which the arm moves, the share that a view may miss."""
+"""Of the steps in which the arm moves, the share that a view may miss where all views are wanted."""
+BLIND_SHARE = 0.5
+"""A view that misses more is of no use."""
+
+
+def unseen_shares(episodes: Episodes) -> dict[str, float]:
+    """Of the steps in which the arm moves, the share that each view misses; empty where it hardly moves."""
+    moves = np.linalg.norm(np.diff(episodes.states[..., XYZ], axis=1), axis=-1) > MOVED_M
+    if moves.sum() < LEAST_STEPS:
+        return {}
+    missed = np.sum([_unseen(seen)[moving].sum(axis=0) for seen, moving in zip(episodes.images, moves, strict=True)], 0)
+    return dict(zip(episodes.views, (missed / moves.sum()).tolist(), strict=True))
 
 
 def check_sees_the_arm(episodes: Episodes) -> Iterator[Finding]:
     """Refuses views in which the arm is out of the picture, or behind something, for too much of its work."""
-    moves = np.linalg.norm(np.diff(episodes.states[..., XYZ], axis=1), axis=-1) > MOVED_M
-    if (count := int(moves.sum())) < LEAST_STEPS:
-        return
-    unseen = sum(_unseen(images)[moving].sum(axis=0) for images, moving in zip(episodes.images, moves, strict=True))
-    for name, missed in zip(episodes.views, np.atleast_1d(unseen).tolist(), strict=True):
-        if missed > UNSEEN_SHARE * count:
+    for name, share in unseen_shares(episodes).items():
+        if share > UNSEEN_SHARE:
             yield refused(
-                f"view {name}: in {missed} of {count} steps the arm moves and this camera does not see it, expected "
-                f"{UNSEEN_SHARE:.0%} at most: turn the camera to where the arm works, and record again"
+                f"view {name}: in {share:.0%} of the steps in which the arm moves this camera does not see it, "
+                f"expected {UNSEEN_SHARE:.0%} at most: turn the camera to where the arm works, and record again"
             )
+
+
+def without_blind_views(episodes: Episodes) -> Episodes:
+    """The episodes without views that hardly ever see the arm move, where another one does; says so on stderr."""
+    shares = unseen_shares(episodes)
+    seeing = [name for name in episodes.views if shares.get(name, 0.0) <= BLIND_SHARE]
+    if not seeing or len(seeing) == len(episodes.views):
+        return episodes
+    for name in set(episodes.views) - set(seeing):
+        print(f"warning: view {name} is left out: it misses {shares[name]:.0%} of the arm's motion", file=sys.stderr)
+    chosen = [episodes.views.index(name) for name in seeing]
+    return replace(episodes, views=tuple(seeing), images=episodes.images[:, :, chosen])
 
 
 def _unseen(pictures: np.ndarray) -> np.ndarray:

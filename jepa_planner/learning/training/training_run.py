@@ -19,6 +19,7 @@ from jepa_planner.learning.data.episode_checks import check_episodes, check_leng
 from jepa_planner.learning.data.episodes import EpisodeError, Episodes, read_episodes, shard_paths
 from jepa_planner.learning.data.reference_checks import check_in_distribution, frames_of
 from jepa_planner.learning.data.shown_work import folders_that_show_work, share_at_work, work_shown
+from jepa_planner.learning.data.unseen_motion import without_blind_views
 from jepa_planner.learning.training.action_bounds import action_max, action_scale, strokes_are_full
 from jepa_planner.learning.training.add_latent_statistics import latent_statistics_noted
 from jepa_planner.learning.training.add_sub_goals import SubGoalRun, add_sub_goals, has_keypoints
@@ -253,7 +254,7 @@ def _train_world_model(
 
 
 def _checked_episodes(data: Path | Sequence[Path], recipe: Recipe, predicted_frames: int) -> Episodes:
-    """The episodes, once they were looked at, with their frames named."""
+    """The episodes, once they were looked at, with their frames named, without views that are of no use."""
     episodes = read_episodes(data, recipe.episodes)
     seen_frames = batches_of(recipe).get("window", EncoderTraining.window)
     check_length(episodes.images.shape[1], max(seen_frames, predicted_frames))
@@ -264,7 +265,7 @@ def _checked_episodes(data: Path | Sequence[Path], recipe: Recipe, predicted_fra
             findings += check_in_distribution(model, load_latent_statistics(recipe.init), episodes.images)
     heed(findings, recipe.trust_data)
     frame, tcp_frame = frames_of(episodes, (recipe.frame, recipe.tcp_frame))
-    return replace(episodes, frame=frame, tcp_frame=tcp_frame)
+    return replace(without_blind_views(episodes), frame=frame, tcp_frame=tcp_frame)
 
 
 def _check_run(run_folder: Path, recipe: Recipe, content: str, layouts: Episodes | None) -> None:
