@@ -1,7 +1,8 @@
 """A bundle made good again for cameras that were moved, or another table: some twenty episodes, minutes of training.
 
 Cheapest first: each view is warped to what it was; then encoder, predictor and heads go on from their weights. Every
-part stays as it was where held-out episodes show that it did not get better. How to plan with the bundle stays, too.
+part stays as it was where held-out episodes show that it did not get better. How to plan with the bundle stays, too;
+but a verdict that takes what the episodes show for out of reach says so of nothing any more.
 """
 
 from __future__ import annotations
@@ -28,10 +29,16 @@ from jepa_planner.learning.training.demonstrations import Demonstrations, encode
 from jepa_planner.learning.training.encoder_adaptation import EncoderAdaptation, adapt_encoder, weights_hash
 from jepa_planner.learning.training.encoder_training import encode_some_alone
 from jepa_planner.learning.training.fine_tuning import FineTuning, FineTuningError, training_settings
-from jepa_planner.learning.training.head_adaptation import HeadAdaptation, adapt_sub_goal_head, adapt_verdict_head
+from jepa_planner.learning.training.head_adaptation import (
+    HeadAdaptation,
+    adapt_sub_goal_head,
+    adapt_verdict_head,
+    share_refused,
+)
 from jepa_planner.learning.training.manifest import Run
 from jepa_planner.learning.training.predictor_training import PredictorTraining, rollout_errors, train_predictor
 from jepa_planner.learning.training.run_folder import check_same_run, content_hash, write_whole
+from jepa_planner.learning.training.verdict_training import VerdictTraining
 from jepa_planner.learning.training.warp_fitting import FrozenModel, MomentSampler, WarpFitting, fit_warps, judge_warps
 from jepa_planner.learning.training.windows import Split, split
 from jepa_planner.model.bundle import load_bundle, load_latent_statistics, load_sub_goal_head, load_verdict_head
@@ -40,6 +47,7 @@ from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import ImageSpec
 from jepa_planner.model.encoder import VideoEncoder
 from jepa_planner.model.picture_warp import UNMOVED, Warp
+from jepa_planner.model.verdict_head import VerdictHead
 from jepa_planner.model.whole_bundle import whole_bundle
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
@@ -115,14 +123,18 @@ def adapt(
     if shown is not episodes:
         seen = encoded_demonstrations(shown, model, run_folder / "shown", keep_images=True)
     stages += _heads_go_on(init, seen, run_folder, settings)
+    refused = _share_refused(stages, seen, planner_settings, settings.seed)
     with whole_bundle(bundle) as new:
         write_adapted(new, init, _noted(model.contract, episodes, settings), stages)
+        if refused > VerdictTraining.refusals and planner_settings.verdict is not None:
+            replace(planner_settings, verdict=replace(planner_settings.verdict, unreachable=None)).save(new)
         if statistics is not None:
             widen_limits(new, statistics, seen)
         run.note(new, {"data": episodes}, init)
     report: dict[str, Any] = {
         "episodes": len(episodes), "held_out_episodes": len(parts.held_out),
         "warps": dict(zip(image.views, map(list, image.warps), strict=False)),
+        "refused": refused,
         "changes": {"pictures": asdict(looks), **{stage.part: asdict(stage.change) for stage in stages}},
     }  # fmt: skip
     write_whole(run_folder / "report.json", report)
@@ -143,6 +155,11 @@ def in_words(report: dict[str, Any]) -> str:
         lines.append(f"{part:11s}{change['measure']:55s}{change['before']:9.3g}{change['after']:9.3g}{mark}")
     for view, (_, _, x, _, _, y, _, _) in report["warps"].items():
         lines.append(f"view {view}: what lay in the middle now lies {50 * x:+.0f} % to the right, {50 * y:+.0f} % down")
+    if report["refused"] > VerdictTraining.refusals:
+        lines.append(
+            f"{report['refused']:.1%} of what a hand brought to its place in these episodes would be called out of "
+            "reach: the new model says that of nothing any more (verdict.unreachable in planner.yaml)."
+        )
     if any(max(abs(warp[2]), abs(warp[5])) > FAR for warp in report["warps"].values()):
         lines.append("A view looks so far aside that part of the work is not in its picture: turn that camera back.")
     if len(kept) == len(report["changes"]):
@@ -235,6 +252,14 @@ def _heads_go_on(init: Path, seen: Demonstrations, folder: Path, settings: Adapt
     except ValueError as error:  # no hand acts in them, or nothing was moved
         print(f"warning: {error}; the heads that were not adapted stay as they are", file=sys.stderr)
     return stages
+
+
+def _share_refused(stages: Sequence[Stage], seen: Demonstrations, planned: PlannerSettings, seed: int) -> float:
+    """What a verdict head, as it is now, would call out of reach of what the episodes show."""
+    heads = [stage.module for stage in stages if isinstance(stage.module, VerdictHead)]
+    if not heads or planned.verdict is None:
+        return 0.0
+    return share_refused(heads[0], seen, planned.verdict, seed)
 
 
 def _noted(contract: Contract, episodes: Episodes, settings: Adaptation) -> Contract:

@@ -16,6 +16,7 @@ from jepa_planner.learning.training.demonstrations import Demonstrations
 from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.keypoint_training import keypoint_foresight, picture_keyframes, train_keypoint_head
 from jepa_planner.learning.training.sub_goal_training import foresight, keyframe_sampler, train_sub_goal_head
+from jepa_planner.learning.training.verdict_calibration import judged
 from jepa_planner.learning.training.verdict_training import (
     PairSampler,
     opinion_of,
@@ -25,6 +26,7 @@ from jepa_planner.learning.training.verdict_training import (
 from jepa_planner.learning.training.windows import Split
 from jepa_planner.model.sub_goal_head import SubGoalHead
 from jepa_planner.model.verdict_head import VerdictHead
+from jepa_planner.planning.verdict import VerdictSettings
 
 HELD_OUT_BATCH, HELD_OUT_BATCHES = 100, 6
 """Pairs of held-out moments by which heads are compared."""
@@ -84,6 +86,15 @@ def adapt_verdict_head(
     train_verdict_head(new, sampler, training, folder, seed)
     change = Change("how far things are off, and the arm in goals: loss", before, _verdict_loss(new, held_out))
     return (new if change.better else head).eval(), change
+
+
+def share_refused(head: VerdictHead, data: Demonstrations, rule: VerdictSettings, seed: int) -> float:
+    """Of pairs of moments, which all show what a hand did, the share that is said to be out of reach."""
+    if rule.unreachable is None:
+        return 0.0
+    training = replace(verdict_training(head.config.scene is not None), batch=HELD_OUT_BATCH, strangers=0.0)
+    pairs = PairSampler(data, np.arange(len(data.states)), head.config.edges_m, training, seed)
+    return float((judged(head, pairs).unreachable(float(head.temperature)) >= rule.unreachable).float().mean())
 
 
 def _foresight_cm(head: SubGoalHead, data: Demonstrations, held_out: np.ndarray) -> float:

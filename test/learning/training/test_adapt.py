@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from jepa_planner.model.bundle import load_bundle, load_contract, load_sub_goal_
 from jepa_planner.model.contract import ContractError
 from jepa_planner.model.picture_warp import UNMOVED
 from jepa_planner.model.world_model import WorldModel
+from jepa_planner.planning.planner_settings import PlannerSettings
 
 SOME = acting(episodes(count=10, steps=10, seed=3))
 QUICK = Adaptation(
@@ -92,6 +94,22 @@ def test_limits_of_what_the_model_knows_only_grow(tmp_path, init):
     old, new = (load_contract(folder).out_of_distribution for folder in (init, tmp_path / "new"))
     assert old is not None and new is not None and new != old
     assert all(getattr(new, name) >= getattr(old, name) for name in ("latent_distance", "arm_error_m", "surprise"))
+
+
+@pytest.mark.parametrize(("chance", "kept"), [(1e-6, None), (1.0, 1.0)])
+def test_a_verdict_that_takes_what_the_episodes_show_for_out_of_reach_says_so_no_more(tmp_path, init, chance, kept):
+    wary = tmp_path / "wary"
+    shutil.copytree(init, wary)
+    contract = load_contract(wary)
+    planned = PlannerSettings.load(wary, contract)
+    assert planned.verdict is not None
+    replace(planned, verdict=replace(planned.verdict, unreachable=chance)).save(wary)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verdict_calibration, "DRAWS", 300)
+        report = run(tmp_path, wary)
+    new = PlannerSettings.load(tmp_path / "new", contract).verdict
+    assert new is not None and new.unreachable == kept
+    assert (report["refused"] > 0.0) == (kept is None) == ("says that of nothing any more" in in_words(report))
 
 
 def test_a_bundle_without_heads_and_statistics_is_adapted_as_far_as_it_goes(tmp_path, headless):
