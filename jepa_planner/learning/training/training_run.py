@@ -35,6 +35,7 @@ from jepa_planner.learning.training.encoder_training import (
 from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.manifest import Run
 from jepa_planner.learning.training.objectives.joint import names_in
+from jepa_planner.learning.training.planned_ahead import planned_ahead
 from jepa_planner.learning.training.predictor_sizes import PREDICTOR_KINDS
 from jepa_planner.learning.training.predictor_training import Pictures, PredictorTraining, train_predictor
 from jepa_planner.learning.training.probes import prediction_error, probe_latents
@@ -237,7 +238,7 @@ def _train_world_model(
     report["notes"] = list(notes_on_training(report["prediction_error"], readouts["tcp"]))
     _write_report(run_folder, report)
     described = contract(encoder, predictor, episodes, recipe, shown)
-    planner_settings = new_planner_settings(described, latents)
+    planner_settings = planned_ahead(new_planner_settings(described, latents), report["prediction_error"])
     if described.action.max_abs[GRIPPER] >= 1.0 and strokes_are_full(episodes.states, episodes.actions):
         planner_settings = replace(planner_settings, gripper_full_strokes=True)
     if decoder is not None:
