@@ -26,6 +26,7 @@ from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.training.augmentation import augment
 from jepa_planner.learning.training.demonstrations import Demonstrations
 from jepa_planner.learning.training.fit import fit
+from jepa_planner.learning.training.goals_across import HELD, GoalsAcross
 from jepa_planner.learning.training.mixed_precision import mixed_precision
 from jepa_planner.learning.training.sub_goal_training import (
     HELD_OUT_DRAWS,
@@ -49,38 +50,10 @@ BEGUN_SHARE = 0.3
 """Of those, the share in which the segment has begun already."""
 ACROSS_SHARE = 0.5
 """Of those that have not begun and will grasp, the share whose goals are of other episodes of the same scene."""
-HELD = -1
 ELSEWHERE_M = 0.03
 """A thing that is nearer to where it is wanted might be left there."""
 CONTACT_WEIGHT = 2.0
 FORESIGHT_BATCH = 250
-
-
-class GoalsAcross:
-    """Frames of episodes in which a hand holds a thing, or it is known where the thing lies, by the scene they show.
-
-    segments int [A, 6] as in `PictureKeyframeSampler`, scenes int [E].
-    """
-
-    def __init__(self, segments: np.ndarray, scenes: np.ndarray) -> None:
-        frames = [
-            (scenes[episode], episode, frame, lies)
-            for episode, kind, earliest, begin, end, latest in segments.tolist()
-            if kind == GRASP
-            for first, last, lies in ((earliest, begin, begin), (begin, end + 1, HELD), (end + 1, latest + 1, end))
-            for frame in range(first, last)
-        ]
-        rows = np.array(frames, int).reshape(-1, 4)
-        self._rows = rows[np.argsort(rows[:, 0], kind="stable")]
-        self._scenes = scenes
-
-    def draw(self, episodes: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """For each of episodes [B] another one of its scene, a frame of it, and one at which the hand is where the
-        thing lies in that frame, or HELD. Of a scene without grasps they are any.
-        """
-        first, end = (np.searchsorted(self._rows[:, 0], self._scenes[episodes], side) for side in ("left", "right"))
-        chosen = rng.integers(first, np.maximum(end, first + 1)).clip(max=len(self._rows) - 1)
-        return self._rows[chosen, 1], self._rows[chosen, 2], self._rows[chosen, 3]
 
 
 class PictureKeyframes(NamedTuple):
