@@ -1,4 +1,4 @@
-"""Goals of other episodes of the same scene: where a thing lies in them is told by the hands that took it or left it."""
+"""Goals of other episodes of the same scene: hands that took a thing, or left it, tell where it lies in them."""
 
 from __future__ import annotations
 
