@@ -76,7 +76,7 @@ class Adaptation:
     """How warps are sought."""
     encoder: EncoderAdaptation = field(default_factory=EncoderAdaptation)
     """How the encoder goes on."""
-    predictor_iterations: int = 400
+    predictor_iterations: int = 600
     """Batches from which the predictor goes on learning, at least 1."""
     heads: HeadAdaptation = field(default_factory=HeadAdaptation)
     """How the heads go on."""

@@ -36,9 +36,9 @@ HELD_OUT_BATCH, HELD_OUT_BATCHES = 100, 6
 class HeadAdaptation:
     """How long heads go on, and how fast."""
 
-    iterations: int = 120
+    iterations: int = 250
     """Batches to learn from, at least 1."""
-    learning_rate: float = 2e-4
+    learning_rate: float = 3e-4
     """Where the warm-up ends, more than 0: a fraction of that of training from nothing."""
     batch: int = 64
     """Pairs of moments in each, at least 1."""
