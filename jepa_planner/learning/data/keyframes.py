@@ -67,6 +67,15 @@ def next_keyframes(states: np.ndarray, thresholds: KeyframeThresholds | None = N
     return np.append(places, len(states))[np.append(ahead, np.ones((len(states), 1), bool), axis=1).argmax(axis=1)]
 
 
+def is_there(state: np.ndarray, keyframe: np.ndarray, thresholds: KeyframeThresholds | None = None) -> bool:
+    """Whether nothing is left to be done to come from a state [S] to that of a keyframe [S]."""
+    limits = thresholds or KeyframeThresholds()
+    apart = np.abs(state - keyframe)
+    return bool(
+        np.linalg.norm(apart[XYZ]) <= limits.arrived_m and max(apart[[GRIPPER, MEASURED]]) <= limits.same_closure
+    )
+
+
 def _settled(frame: int, closure: np.ndarray, lengths_m: np.ndarray, limits: KeyframeThresholds) -> int:
     """The first frame from `frame` on where the fingers rest, the arm sets off, or the episode ends."""
     while (

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from jepa_planner.learning.data.alike_scenes import alike_scenes
+from jepa_planner.learning.data.contact_segments import contact_segments
 from jepa_planner.learning.data.episodes import Episodes, seeds_in_words
 from jepa_planner.learning.data.hand_thresholds import HandThresholds, hand_thresholds
 from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.data.keyframes import keyframes, next_keyframes
+from jepa_planner.learning.data.straight_ways import without_detours
 from jepa_planner.learning.training.latent_cache import cached_latents
 from jepa_planner.learning.training.mixed_precision import mixed_precision
 from jepa_planner.learning.training.run_folder import content_hash
@@ -84,11 +86,17 @@ def encoded_demonstrations(
     latents = cached_latents(encode, episodes.images, views, key, run_folder, FRAMES_AT_ONCE)
     count, steps = episodes.actions.shape[:2]
     in_each = [np.sum(keyframes(states)) for states in episodes.states]
+    thresholds = hand_thresholds(episodes.states)
     return Demonstrations(
         latents=latents,
         states=episodes.states[..., contract.state.columns],
         arm_states=episodes.states,
-        next_keyframes=np.stack([next_keyframes(states) for states in episodes.states]),
+        next_keyframes=np.stack(
+            [
+                without_detours(next_keyframes(states), states, contact_segments(states, thresholds.contacts))
+                for states in episodes.states
+            ]
+        ),
         actions=episodes.actions,
         scenes=episodes.scenes,
         keyframes_per_episode=float(np.mean(in_each)),
@@ -99,5 +107,5 @@ def encoded_demonstrations(
         views=tuple(views),
         image_size=contract.encoder.image_size,
         warps=contract.image.warps,
-        thresholds=hand_thresholds(episodes.states),
+        thresholds=thresholds,
     )
