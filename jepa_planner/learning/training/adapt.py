@@ -161,7 +161,7 @@ def in_words(report: dict[str, Any]) -> str:
             "reach: the new model says that of nothing any more (verdict.unreachable in planner.yaml)."
         )
     if any(max(abs(warp[2]), abs(warp[5])) > FAR for warp in report["warps"].values()):
-        lines.append("A view looks so far aside that part of the work is not in its picture: turn that camera back.")
+        lines.append("A view no longer shows a quarter of what it did: if work lies there, turn that camera back.")
     if len(kept) == len(report["changes"]):
         lines.append("Nothing got better: the model knows these pictures, or needs more episodes.")
     return "\n".join(lines)
