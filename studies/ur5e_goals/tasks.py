@@ -56,18 +56,25 @@ class Scene:
             return task.few
         raise ValueError(f"goal images are 'one', 'dense' or {len(task.few)} for {self.task}, got {goal_images!r}")
 
-    def holds(self, tool_m: np.ndarray, cubes_m: np.ndarray, shown_cube_m: np.ndarray) -> bool:
-        """Whether it is done: where the tool is, where the cube was in the last second [N, 3], and where it was when
-        the goal was shown.
+    def off_m(self, tool_m: np.ndarray, cubes_m: np.ndarray, shown_cube_m: np.ndarray) -> float:
+        """How far the tool, or the cube along the table, is from where it was to be, or by how much the cube is held too
+        low: where the tool is, where the cube was in the last second [N, 3], and where it was when the goal was shown.
         """
         if self.task == "reach":
-            return bool(np.linalg.norm(tool_m - self.goal_m) < REACHED_M)
-        height_m = cubes_m[:, 2] - CUBE_M / 2
+            return float(np.linalg.norm(tool_m - self.goal_m))
         if self.task == "grasp":
-            return bool(height_m.min() > HELD_M)
-        off_m = np.linalg.norm(cubes_m[-1, :2] - shown_cube_m[:2])
+            return max(0.0, HELD_M - float(cubes_m[:, 2].min() - CUBE_M / 2))
+        return float(np.linalg.norm(cubes_m[-1, :2] - shown_cube_m[:2]))
+
+    def holds(self, tool_m: np.ndarray, cubes_m: np.ndarray, shown_cube_m: np.ndarray) -> bool:
+        """Whether it is done; of what `off_m` is given."""
+        off_m = self.off_m(tool_m, cubes_m, shown_cube_m)
+        if self.task == "reach":
+            return off_m < REACHED_M
+        if self.task == "grasp":
+            return off_m == 0.0
         rests = np.ptp(cubes_m, axis=0).max() < 0.001
-        return bool(off_m < NEAR_M and height_m[-1] < 0.01 and rests)
+        return bool(off_m < NEAR_M and cubes_m[-1, 2] - CUBE_M / 2 < 0.01 and rests)
 
 
 def draw(task: str, rng: np.random.Generator) -> Scene:

@@ -54,11 +54,13 @@ def main(args: argparse.Namespace) -> int:
                 said, steps, message = result.outcome.name, result.steps, result.message
             except PlannerError as error:
                 said, steps, message = "ERROR", 0, str(error)
-            true = scene.holds(person.tool_m, person.watch(1.0), shown_cube_m)
-            rows.append({"seed": args.seed + number, "said": said, "true": true, "steps": steps, "message": message})
-            print(
-                f"{args.seed + number}: {said}, {'true' if true else 'not true'}, {steps} steps; {message}", flush=True
-            )
+            seen = person.watch(1.0)
+            at_end = person.tool_m, seen, shown_cube_m
+            true, off_m = scene.holds(*at_end), scene.off_m(*at_end)
+            row = {"seed": args.seed + number, "said": said, "true": true, "off_m": off_m, "steps": steps}
+            rows.append(row | {"message": message})
+            truth = "true" if true else f"not true, {100 * off_m:.1f} cm off"
+            print(f"{args.seed + number}: {said}, {truth}, {steps} steps; {message}", flush=True)
         person.close()
     rclpy.shutdown()
     reached = Outcome.REACHED.name

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def inspect_bags(paths: Sequence[Path], recording: Recording | None) -> BagInspe
             notes.append(_left_out(path.name, error))
     flows = flows_of(heard)
     delays = {view: find_delay(each, MOST_S) for view, each in stretches.items()}
-    judgements = [*notes, *judge_flows(flows.values())]
+    judgements = [*_one_of_each_kind(notes), *judge_flows(flows.values())]
     if recording is None:
         says = "not looked for: only a recording file tells which topic is a view and which the arm"
         judgements.append(Judgement("delay of cameras", Level.GOOD, says, "give --recording FILE"))
@@ -85,6 +86,22 @@ def _all_topics(bag: OpenedBag, told: ToldByBag | None, notes: list[Judgement]) 
     advice = "look at it: from-bag goes on with what is left"
     notes += [Judgement(f"bag {bag.name}", Level.WARNING, note, advice) for note in strange]
     return list(heard.values())
+
+
+def _one_of_each_kind(notes: Sequence[Judgement]) -> list[Judgement]:
+    """What many bags have in common, but for numbers, is said once, of the first of them."""
+    kinds: dict[tuple[Level, str], list[Judgement]] = {}
+    for note in notes:
+        kinds.setdefault((note.level, re.sub(r"\d+(\.\d+)?", "#", note.says)), []).append(note)
+    return [
+        alike[0]
+        if len(alike) == 1
+        else replace(
+            alike[0], topic=f"{len(alike)} bags, the first {alike[0].topic}",
+            numbers={"bags": [note.topic.removeprefix("bag ") for note in alike]},
+        )
+        for alike in kinds.values()
+    ]  # fmt: skip
 
 
 def _left_out(bag: str, error: BagError) -> Judgement:

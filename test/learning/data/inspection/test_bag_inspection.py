@@ -139,6 +139,17 @@ def test_a_bag_that_was_cut_off_is_a_warning(tmp_path):
     assert found.level is Level.WARNING and "ends within a record" in found.says
 
 
+def test_what_many_bags_have_in_common_is_said_once_of_the_first_of_them(tmp_path):
+    bags = [as_recorded(tmp_path / f"bag{number}", filmed(seed=number, seconds=6.0)) for number in range(3)]
+    for bag in bags[1:]:
+        (file,) = bag.glob("*.mcap")
+        file.write_bytes(file.read_bytes()[:-3000])
+    found = inspect_bags(bags, RECORDING).judgements
+    (cut,) = [judgement for judgement in found if "ends within a record" in judgement.says]
+    assert cut.topic == "2 bags, the first bag bag1"
+    assert cut.numbers["bags"] == ["bag1", "bag2"]
+
+
 def test_pictures_that_nobody_can_decode_tell_no_delay(tmp_path):
     broken = of_pictures(lambda n, one: replace(one, message=replace(one.message, data=np.zeros(5, np.uint8))))
     assert not inspect_bags([as_recorded(tmp_path / "bag", broken)], RECORDING).delays["front"].known
