@@ -57,8 +57,9 @@ class Scene:
         raise ValueError(f"goal images are 'one', 'dense' or {len(task.few)} for {self.task}, got {goal_images!r}")
 
     def off_m(self, tool_m: np.ndarray, cubes_m: np.ndarray, shown_cube_m: np.ndarray) -> float:
-        """How far the tool, or the cube along the table, is from where it was to be, or by how much the cube is held too
-        low: where the tool is, where the cube was in the last second [N, 3], and where it was when the goal was shown.
+        """How far the tool, or the cube along the table, is from where it was to be, or by how much the cube is held
+        too low: where the tool is, where the cube was in the last second [N, 3], and where it was when the goal was
+        shown.
         """
         if self.task == "reach":
             return float(np.linalg.norm(tool_m - self.goal_m))
