@@ -61,19 +61,16 @@ def next_keyframes(states: np.ndarray, thresholds: KeyframeThresholds | None = N
     """
     limits = thresholds or KeyframeThresholds()
     places, frames = np.flatnonzero(keyframes(states, limits)), np.arange(len(states))
-    away_m = np.linalg.norm(states[places][None, :, XYZ] - states[:, None, XYZ], axis=-1)
-    closures = np.abs(states[places][None, :, [GRIPPER, MEASURED]] - states[:, None, [GRIPPER, MEASURED]]).max(axis=-1)
-    ahead = (places > frames[:, None]) & ((away_m > limits.arrived_m) | (closures > limits.same_closure))
+    ahead = (places > frames[:, None]) & ~is_there(states[:, None], states[places][None], limits)
     return np.append(places, len(states))[np.append(ahead, np.ones((len(states), 1), bool), axis=1).argmax(axis=1)]
 
 
-def is_there(state: np.ndarray, keyframe: np.ndarray, thresholds: KeyframeThresholds | None = None) -> bool:
-    """Whether nothing is left to be done to come from a state [S] to that of a keyframe [S]."""
-    limits = thresholds or KeyframeThresholds()
-    apart = np.abs(state - keyframe)
-    return bool(
-        np.linalg.norm(apart[XYZ]) <= limits.arrived_m and max(apart[[GRIPPER, MEASURED]]) <= limits.same_closure
-    )
+def is_there(states: np.ndarray, targets: np.ndarray, limits: KeyframeThresholds | None = None) -> np.ndarray:
+    """Whether nothing is left to be done to come from states [.., S] to those of targets [.., S]: bool [..]."""
+    limits = limits or KeyframeThresholds()
+    apart = np.abs(states - targets)
+    near = np.linalg.norm(apart[..., XYZ], axis=-1) <= limits.arrived_m
+    return near & (apart[..., [GRIPPER, MEASURED]].max(axis=-1) <= limits.same_closure)
 
 
 def _settled(frame: int, closure: np.ndarray, lengths_m: np.ndarray, limits: KeyframeThresholds) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jepa_planner.learning.data.alike_scenes import alike_scenes
-from jepa_planner.learning.data.contact_segments import contact_segments
+from jepa_planner.learning.data.contact_segments import ContactSegment, contact_segments
 from jepa_planner.learning.data.episodes import Episodes, seeds_in_words
 from jepa_planner.learning.data.hand_thresholds import HandThresholds, hand_thresholds
 from jepa_planner.learning.data.images_on_disk import Images
@@ -64,6 +64,11 @@ class Demonstrations:
         """Latents, states and next keyframes of consecutive episodes: views, not copies."""
         first, last = int(episode_indices[0]), int(episode_indices[-1]) + 1
         return self.latents[first:last], self.states[first:last], self.next_keyframes[first:last]
+
+    def contacts(self, episode_indices: np.ndarray) -> list[list[ContactSegment]]:
+        """The contact segments of each of consecutive episodes."""
+        first, last = int(episode_indices[0]), int(episode_indices[-1]) + 1
+        return [contact_segments(states, self.thresholds.contacts) for states in self.arm_states[first:last]]
 
 
 def encoded_demonstrations(

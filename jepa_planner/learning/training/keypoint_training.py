@@ -21,7 +21,7 @@ from torch import Tensor
 
 from jepa_planner.core.arm_layout import YAW, X, Y
 from jepa_planner.core.poses import short_way
-from jepa_planner.learning.data.contact_segments import GRASP, contact_segments, left
+from jepa_planner.learning.data.contact_segments import GRASP, left
 from jepa_planner.learning.data.images_on_disk import Images
 from jepa_planner.learning.training.augmentation import augment
 from jepa_planner.learning.training.demonstrations import Demonstrations
@@ -123,7 +123,7 @@ def picture_keyframes(
     across: whether goals are drawn from other episodes, too.
     """
     first, last = int(episode_indices[0]), int(episode_indices[-1]) + 1
-    of_each = [contact_segments(states, data.thresholds.contacts) for states in data.arm_states[first:last]]
+    of_each = data.contacts(episode_indices)
     sampler = keyframe_sampler(data, episode_indices, settings, seed)
     segments = [
         (number, *segment._replace(earliest=segment.earliest if not before else left(states, before[-1], segment)))

@@ -18,7 +18,7 @@ from torch import Tensor
 from jepa_planner.core.arm_layout import XYZ
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.poses import state_difference
-from jepa_planner.learning.data.contact_segments import contact_segments, last_goals
+from jepa_planner.learning.data.contact_segments import last_goals
 from jepa_planner.learning.training.demonstrations import Demonstrations
 from jepa_planner.learning.training.fit import FitSettings, fit
 from jepa_planner.model.sub_goal_head import Hypotheses, SubGoalHead
@@ -125,8 +125,8 @@ def keyframe_sampler(
 ) -> KeyframeSampler:
     """Of consecutive demonstrations, by number."""
     first, last = int(episode_indices[0]), int(episode_indices[-1]) + 1
-    contacts = data.thresholds.contacts
-    straight = [last_goals(states, contact_segments(states, contacts)) for states in data.arm_states[first:last]]
+    of_each = zip(data.arm_states[first:last], data.contacts(episode_indices), strict=True)
+    straight = [last_goals(states, segments) for states, segments in of_each]
     return KeyframeSampler(
         *data.part(episode_indices), settings.span, settings.batch, seed, settings.keyframe_share, np.stack(straight)
     )

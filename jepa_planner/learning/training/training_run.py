@@ -238,7 +238,10 @@ def _train_world_model(
     report["notes"] = list(notes_on_training(report["prediction_error"], readouts["tcp"]))
     _write_report(run_folder, report)
     described = contract(encoder, predictor, episodes, recipe, shown)
-    planner_settings = planned_ahead(new_planner_settings(described, latents), report["prediction_error"])
+    usual = new_planner_settings(described, latents)
+    planner_settings = planned_ahead(usual, report["prediction_error"])
+    if (ahead := planner_settings.search().horizon) < usual.search().horizon:
+        print(f"plans {ahead} steps ahead: what is imagined beyond is worth little on held-out episodes")
     if described.action.max_abs[GRIPPER] >= 1.0 and strokes_are_full(episodes.states, episodes.actions):
         planner_settings = replace(planner_settings, gripper_full_strokes=True)
     if decoder is not None:

@@ -128,7 +128,7 @@ class PairSampler:
             self._parts.append(_Frames(out_of_reach.latents, out_of_reach.states, out_of_reach.images))
         self._unreachable = None if out_of_reach is None else Unreachable(out_of_reach)
         self._scenes, self._views, self._size = data.scenes[first:last], list(data.views), data.image_size
-        self._alike = self._scenes if data.alike is None else data.alike[first:last]
+        self._alike = None if data.alike is None else data.alike[first:last]
         self.settings, self._seed, self._warps = settings, seed, data.warps
         self.pairs = pairs = frame_pairs(data.arm_states[first:last], data.thresholds.tracks)
         if not len(pairs.now):
@@ -161,7 +161,9 @@ class PairSampler:
         goal_episode = np.where(
             rng.random(batch) < self.settings.strangers, rng.integers(len(self._scenes), size=batch), drawn.episode
         )
-        stranger = self._alike[goal_episode] != self._alike[drawn.episode]
+        stranger = self._scenes[goal_episode] != self._scenes[drawn.episode]
+        if self._alike is not None:  # what a file calls one scene is one, and what looks alike is, too
+            stranger &= self._alike[goal_episode] != self._alike[drawn.episode]
         goal_episode = np.where(stranger, goal_episode, drawn.episode)
         off_m, uncertainty_m = np.where(stranger, np.float32(np.inf), drawn.off_m), drawn.uncertainty_m
         part: np.ndarray = np.zeros((2, batch), int)

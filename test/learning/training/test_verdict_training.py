@@ -90,6 +90,12 @@ def test_episodes_that_were_told_apart_but_look_alike_show_the_same_things():
     assert pairs.draw(0).off_m.isinf().float().mean().item() == pytest.approx(0.5, abs=0.15)
 
 
+def test_episodes_that_are_told_to_show_one_scene_show_the_same_things_though_they_look_otherwise():
+    seen = replace(world(), scenes=np.zeros(80, int), alike=np.arange(80))
+    pairs = PairSampler(seen, np.arange(80), EDGES_M, replace(SETTINGS, strangers=1.0), seed=0)
+    assert not pairs.draw(0).off_m.isinf().any()
+
+
 def away(episodes: int = 5, frames: int = 4) -> Demonstrations:
     """Of the scenes of the first ones in `world`: the object far beyond where any goes there."""
     some = world(episodes, seed=9)
