@@ -95,6 +95,8 @@ class ArmExecutive:
         xyz, rotation = self._kinematics.tcp_pose(q_rad)
         self.measurement = Measurement(stamp_s, np.array(q_rad, dtype=float), xyz, rotation, float(closure))
         if not self.moving:
+            if self.stream.ready and self._gripper_following.was_moved(self.stream.closure, closure):
+                self.stream.reset(self.stream.q_rad, _snap(closure))
             self._judge_following(now_s)
             if not self.stream.ready:
                 self.stream.reset(q_rad, _snap(closure))
@@ -148,25 +150,19 @@ class ArmExecutive:
         if not self.moving:
             return
         self.moving, self._is_adrift, self.rest_since_s, self._last = False, True, now_s, None
-        self.stream.reset(self._measurement.q_rad, self.stream.closure)
+        self.stream.reset(self._measurement.q_rad, self._closure_kept())
         if self.mode in (Mode.MOVING, Mode.BRAKING):
             self._enter(Mode.HOLDING, why.text)
 
     def reset(self, now_s: float) -> Status:
-        """Leaves a stop and takes the measured joints as the starting point, or says why it cannot.
-
-        A gripper that was stopped short of its command, and is not open, holds something: it keeps its command, because
-        its measured width would let go.
-        """
+        """Leaves a stop and takes the measured joints and gripper as the starting point, or says why it cannot."""
         if self.moving:
             return Status(StatusCode.NOT_AT_REST, "the arm is still moving; try again when it rests")
         if not (joint_state := self.joint_state.status(now_s)).ok:
             if self.mode is Mode.STOPPED:
                 self._explain(f"cannot reset: {joint_state.text}")
             return joint_state
-        measured, commanded = _snap(self._measurement.closure), self.stream.closure
-        holds = 0.0 < measured < commanded
-        self.stream.reset(self._measurement.q_rad, commanded if holds else measured)
+        self.stream.reset(self._measurement.q_rad, self._closure_kept())
         self.fault = OK
         self._enter(Mode.HOLDING, "reset")
         return OK
@@ -253,6 +249,7 @@ class ArmExecutive:
         except ValueError as error:
             return Status(StatusCode.UNREACHABLE, str(error))
         self._arm_following.begin((self._measurement.xyz_m, self._measurement.rotation), begins)
+        self._gripper_following.begin()
         return OK
 
     def _judge_step(self, now_s: float, step: Step) -> Status:
@@ -288,6 +285,15 @@ class ArmExecutive:
         ):
             if not status.ok and self.fault.ok:
                 self.fault = status
+
+    def _closure_kept(self) -> float:
+        """The closure from which the gripper goes on after a stop: the measured one.
+
+        But where it was stopped short of its command, and is not open, it holds something: it keeps its command,
+        because its measured width would let go.
+        """
+        measured, commanded = _snap(self._measurement.closure), self.stream.closure
+        return commanded if 0.0 < measured < commanded else measured
 
     def _was_moved(self) -> bool:
         """Whether a resting arm is not where it was told to be: moved by hand, or by another controller."""

@@ -28,6 +28,8 @@ OPEN_CLOSURE = 0.03
 """A gripper that is told to close is judged only where it is as good as open: elsewhere it may hold something."""
 STILL_CLOSURE, STILL_S = 0.02, 1.0
 """It has not moved at all when its closure has stayed within that for so long."""
+MOVED_CLOSURE = 0.1
+"""A resting gripper that goes so much further away from where it is told to be was moved by others."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,31 @@ class GripperFollowing:
     def __init__(self) -> None:
         self._since_s: float | None = None
         self._at = 0.0
+        self._nearest: float | None = None
+
+    def begin(self) -> None:
+        """Notes that a motion begins, in which the gripper may go anywhere."""
+        self._nearest = None
+
+    def was_moved(self, told: float, measured: float) -> bool:
+        """Looks at closures of a gripper at rest: has it been where it is told to be, and then gone away from there?
+
+        One that has not come there does not follow, which is for `judge` to say. What gives way between the fingers
+        lets them go on to where they are told to be.
+        """
+        off = abs(measured - told)
+        if self._nearest is None:
+            self._nearest = None if _is_far(told, measured) else off
+            return False
+        if off > self._nearest + MOVED_CLOSURE:
+            self._nearest = None
+            return True
+        self._nearest = min(self._nearest, off)
+        return False
 
     def judge(self, now_s: float, told: float, measured: float) -> Status:
         """Looks at closures, 0 open to 1 closed; not OK once, and again after a further while."""
-        far = measured - told > STROKE_SHARE or (told - measured > STROKE_SHARE and measured < OPEN_CLOSURE)
-        if not far:
+        if not _is_far(told, measured):
             self._since_s = None
             return OK
         if self._since_s is None or abs(measured - self._at) > STILL_CLOSURE or now_s < self._since_s:
@@ -116,3 +138,8 @@ class GripperFollowing:
         at = f"told to close to {told:.2f}, it stays at {max(0.0, measured):.2f} (0 open, 1 closed)"
         text = f"the gripper does not move: {at}"
         return Status(StatusCode.GRIPPER_NOT_FOLLOWING, f"{text}; is its controller active?")
+
+
+def _is_far(told: float, measured: float) -> bool:
+    """Whether a gripper is a good part of its stroke from where it is told to be, and holds nothing."""
+    return measured - told > STROKE_SHARE or (told - measured > STROKE_SHARE and measured < OPEN_CLOSURE)

@@ -248,9 +248,9 @@ def test_an_invalid_joint_state_does_not_count_as_an_arrival(rig):
 
 def test_a_reset_keeps_the_grip_on_what_the_gripper_holds(rig):
     rig.offer(closure=1.0)
-    rig.tick(40)
-    rig.closure = 0.45  # as far as the fingers get around an object
-    rig.tick(2)
+    for _ in range(40):
+        rig.tick()
+        rig.closure = min(rig.closure, 0.45)  # as far as the fingers get around an object
     rig.executive.stop("button")
     rig.tick(5)
     rig.closure = 0.45

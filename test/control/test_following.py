@@ -125,3 +125,41 @@ def test_a_fault_of_the_gripper_brakes_no_resting_arm_and_refuses_the_next_step(
         rig.closure = 0.0
     assert rig.executive.fault.code is StatusCode.GRIPPER_NOT_FOLLOWING
     assert "told to close to 1.00, it stays at 0.00" in rig.offer(2)
+
+
+@pytest.mark.parametrize(
+    ("told", "at", "moved_at"),
+    [
+        (1.0, [1.0, 1.0, 0.5, 0.0], [2]),  # opened though it was told to close, and closed
+        (1.0, [0.2, 0.45, 0.45, 0.0], [3]),  # opened though it held a thing
+        (0.0, [0.5, 0.02, 0.0, 0.3], [3]),  # closed on a thing
+        (1.0, [0.2, 0.45, 0.45, 1.0], []),  # the thing slipped away
+        (1.0, [0.45, 0.44, 0.46, 0.43], []),  # the thing gives way a little
+        (0.0, [1.0, 0.8, 0.9, 1.0], []),  # has not come there yet
+        (1.0, [0.0] * 4, []),  # does not follow at all
+    ],
+)
+def test_a_resting_gripper_that_others_move_is_told_from_one_that_does_not_follow(told, at, moved_at):
+    gripper = GripperFollowing()
+    assert [number for number, closure in enumerate(at) if gripper.was_moved(told, closure)][:1] == moved_at
+
+
+def test_a_gripper_that_was_on_its_way_as_a_motion_began_was_not_moved_by_others():
+    gripper = GripperFollowing()
+    assert not gripper.was_moved(0.0, 0.0)
+    gripper.begin()
+    assert not gripper.was_moved(0.0, 0.3)
+
+
+@pytest.mark.parametrize(("closes", "moved_to"), [(1.0, 0.0), (0.0, 1.0), (0.0, 0.45)])
+def test_a_gripper_that_somebody_moved_while_it_rested_goes_on_from_where_it_is(rig, closes, moved_to):
+    rig.offer(1, closure=closes)
+    rig.tick(60)
+    rig.closure = moved_to
+    rig.tick(2 * int(STILL_S / 0.01))
+    assert rig.executive.fault.ok
+    rig.sent.clear()
+    assert rig.offer(2, closure=closes) == ""
+    rig.tick(60)
+    assert abs(rig.sent[0].closure - moved_to) < 0.1
+    assert rig.sent[-1].closure == closes
