@@ -9,6 +9,7 @@ from tiny_training import episodes
 
 from jepa_planner.learning.data.episodes import Episodes
 from jepa_planner.learning.data.picture_checks import check_pictures
+from jepa_planner.learning.data.picture_measures import exchanged
 
 SOUND = episodes(count=6, steps=12)
 SOUND.images[:, :, 1] //= 2  # the second camera has a darker background
@@ -90,6 +91,20 @@ def test_some_pictures_that_are_wrong_are_named(change, says):
     found = list(check_pictures(pictures(change)))
     assert [finding for finding in found if not finding.certain and finding.says.startswith(says)], found
     assert not any(finding.certain for finding in found)
+
+
+def plain_table(*arms: slice) -> np.ndarray:
+    """Two views [2, 16, 16, 3] of a plain table, in each of which an arm covers some rows."""
+    views = np.full((2, 16, 16, 3), 100.0, np.float32)
+    for view, rows in zip(views, arms, strict=True):
+        view[rows] = 200.0
+    return views
+
+
+def test_an_arm_that_makes_one_view_like_the_other_was_exchanges_none():
+    before, after = plain_table(slice(0, 8), slice(0, 6)), plain_table(slice(12, 16), slice(0, 8))
+    assert not exchanged(before, after)
+    assert exchanged(before, before[::-1])
 
 
 def test_episodes_in_which_cameras_have_changed_places_are_named():
