@@ -45,6 +45,10 @@ class EncoderConfig:
     """Numbers that each slot is read out to; 0 without slots."""
     any_view: bool = False
     """Whether it has learned to do with any one of its views; needs slots."""
+    rotary: Literal["tiled", "paired"] = "tiled"
+    """How angles of rotary positions are laid out over channels, see `rotary_tables`; paired in V-JEPA 2.1."""
+    rotary_grid: int = 0
+    """Rotary positions are stretched, as if a side of the picture were so many patches; 0: they count patches."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_size", tuple(self.image_size))
@@ -52,6 +56,10 @@ class EncoderConfig:
             raise ValueError(f"image_size is {self.image_size}; expected multiples of {self.patch_size}")
         if self.stem not in ("patch", "conv"):
             raise ValueError(f"stem is {self.stem!r}; it must be 'patch' or 'conv'")
+        if self.rotary not in ("tiled", "paired") or self.rotary_grid < 0:
+            raise ValueError(
+                f"rotary is {self.rotary!r} over {self.rotary_grid} patches; expected 'tiled' or 'paired', 0 or more"
+            )
         if self.stem == "conv" and self.patch_size != 2 ** (len(CONV_STEM_CHANNELS) + 1):
             raise ValueError(f"patch_size is {self.patch_size}; the conv stem has a stride of 16")
         if (self.slots > 0) != (self.slot_channels > 0):
@@ -153,9 +161,12 @@ class VideoEncoder(nn.Module):
             nn.init.trunc_normal_(self.slot_readout.weight, std=config.width**-0.5)
 
         # Slots stand at position 0 on every axis, which leaves them unrotated.
-        patches = grid_positions(0, *config.grid).repeat(config.views, 1)
+        patches = grid_positions(0, *config.grid).repeat(config.views, 1).double()
+        if config.rotary_grid:
+            farthest = torch.tensor([1, *config.grid], device="cpu").sub(1).clamp(min=1)
+            patches = patches * (config.rotary_grid - 1) / farthest
         positions = torch.cat([patches, patches.new_zeros(config.slots, 3)])
-        cosine, sine = rotary_tables(positions, config.width // config.heads)
+        cosine, sine = rotary_tables(positions, config.width // config.heads, config.rotary == "paired")
         self.register_buffer("rotary_cosine", cosine, persistent=False)
         self.register_buffer("rotary_sine", sine, persistent=False)
 

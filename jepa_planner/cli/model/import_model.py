@@ -31,7 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a V-JEPA 2 checkpoint, or Hugging Face: a folder with config.json and model.safetensors, or that file",
     )
     alone.add_argument(
-        "--key", choices=["encoder", "target_encoder"], help="which one of a V-JEPA 2 checkpoint (default: encoder)"
+        "--key",
+        choices=["encoder", "target_encoder", "ema_encoder"],
+        help="which one of a checkpoint (default: encoder; of V-JEPA 2.1 ema_encoder, or else target_encoder)",
+    )
+    alone.add_argument(
+        "--embedding",
+        choices=["picture", "video"],
+        help="V-JEPA 2.1 alone: see a camera's frame as a picture, or as a video that stands still (default: picture)",
     )
     for kind in (whole, alone):
         kind.add_argument("out", type=Path, metavar="OUT_DIR", help="where the bundle is written")
@@ -43,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--image-size",
             type=at_least(1, MAX_IMAGE_SIDE_PX),
             metavar="PX",
-            help="width and height (default: that of config.json, or 256)",
+            help="width and height (default: that of config.json, or 256; of V-JEPA 2.1 384)",
         )
         sizes.add_argument("--encoder-head-width", type=at_least(1), metavar="N", help="default: 80 for ViT-H, else 64")
         meaning = kind.add_argument_group(
@@ -111,10 +118,11 @@ def _find(args: argparse.Namespace) -> FoundModel:
     if args.kind == "vjepa2-ac":
         return find_vjepa2_ac(args.file, size or (256, 256), args.encoder_head_width, args.predictor_head_width)
     if is_folder or args.file.suffix == ".safetensors":
-        if args.key:
-            raise ValueError("--key chooses within a V-JEPA 2 checkpoint; safetensors hold one encoder: leave it out")
+        if args.key or args.embedding:
+            option = "--key" if args.key else "--embedding"
+            raise ValueError(f"{option} chooses within a checkpoint; safetensors hold one encoder: leave it out")
         return find_hf_encoder(args.file, size, args.encoder_head_width)
-    return find_vjepa2_encoder(args.file, size or (256, 256), args.encoder_head_width, args.key or "encoder")
+    return find_vjepa2_encoder(args.file, size, args.encoder_head_width, args.key, args.embedding)
 
 
 def _in_words(source_model: FoundModel, args: argparse.Namespace) -> str:

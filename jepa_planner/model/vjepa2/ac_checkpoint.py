@@ -18,6 +18,15 @@ from jepa_planner.model.vjepa2.foreign_weights import (
     infer_encoder,
     infer_predictor,
 )
+from jepa_planner.model.vjepa2.version_2_1 import (
+    IMAGE_SIZE,
+    KEYS,
+    Embedding,
+    as_version_2,
+    is_version_2_1,
+    with_its_positions,
+)
+from jepa_planner.model.weights_file import Weights
 
 PREFIXES = ("module.", "backbone.")
 IGNORED = ("pos_embed",)  # older files carry a position table that rotary models never use
@@ -34,7 +43,8 @@ def find_vjepa2_ac(
     The file is mapped, not read: optimizer state never enters memory. Raises CheckpointError naming every missing,
     unexpected or misshapen tensor, and for a file that would run code when unpickled.
     """
-    encoder, predictor = _parts(path, "encoder", "predictor")
+    content = _content(path)
+    encoder, predictor = (_part(path, content, name) for name in ("encoder", "predictor"))
     try:
         encoder_config = infer_encoder(encoder, image_size, encoder_head_width)
         predictor_config = infer_predictor(predictor, encoder_config.grid, predictor_head_width)
@@ -53,12 +63,27 @@ def find_vjepa2_ac(
 
 
 def find_vjepa2_encoder(
-    path: Path, image_size: tuple[int, int] = (256, 256), head_width: int | None = None, key: str = "encoder"
-) -> FoundModel:
-    """The encoder of a V-JEPA 2 or V-JEPA 2-AC file, as `find_vjepa2_ac`; key: "encoder" or "target_encoder"."""
-    (encoder,) = _parts(path, key)
+    path: Path, image_size: tuple[int, int] | None = None, head_width: int | None = None, key: str | None = None,
+    embedding: Embedding | None = None,
+) -> FoundModel:  # fmt: skip
+    """The encoder of a V-JEPA 2, 2.1 or 2-AC file, as `find_vjepa2_ac`.
+
+    key: where it stands in the file; None: "encoder", and in one of V-JEPA 2.1 where its makers look for it.
+    embedding: see `as_version_2`; of V-JEPA 2.1 alone. image_size defaults to (256, 256), and 384 for V-JEPA 2.1.
+    """
+    content = _content(path)
+    if key is None:
+        newer = (name for name in KEYS if name in content and is_version_2_1(_part(path, content, name)))
+        key = next(newer, "encoder")
+    encoder: Weights = _part(path, content, key)
     try:
-        config = infer_encoder(encoder, image_size, head_width, key)
+        if is_version_2_1(encoder):
+            encoder = as_version_2(encoder, embedding or "picture")
+            config = with_its_positions(infer_encoder(encoder, image_size or IMAGE_SIZE, head_width, key))
+        elif embedding is not None:
+            raise ValueError(f"{key} has one patch embedding; only V-JEPA 2.1 has one for each of picture and video")
+        else:
+            config = infer_encoder(encoder, image_size or (256, 256), head_width, key)
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
     check_encoder(f"{path}: {key}", config, encoder)
@@ -76,15 +101,20 @@ def strip_prefixes(weights: Mapping[str, Tensor]) -> dict[str, tuple[Tensor]]:
     return stripped
 
 
-def _parts(path: Path, *names: str) -> list[dict[str, tuple[Tensor]]]:
-    """Views of the named parts of a file, prefixes stripped; nothing else of it is looked at."""
+def _content(path: Path) -> Mapping[str, object]:
+    """A file's parts by name, none of them looked at."""
     content = _map(path)
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path}: holds a {type(content).__name__}; expected a dict")
-    for name in names:
-        if not isinstance(content.get(name), Mapping):
-            raise CheckpointError(f"{path}: has no {name!r}; it holds {', '.join(map(str, content))}")
-    return [strip_prefixes(as_tensors(f"{path}: {name}", content[name])) for name in names]
+    return content
+
+
+def _part(path: Path, content: Mapping[str, object], name: str) -> dict[str, tuple[Tensor]]:
+    """Views of a named part of a file, prefixes stripped."""
+    part = content.get(name)
+    if not isinstance(part, Mapping):
+        raise CheckpointError(f"{path}: has no {name!r}; it holds {', '.join(map(str, content))}")
+    return strip_prefixes(as_tensors(f"{path}: {name}", part))
 
 
 def _map(path: Path) -> object:
