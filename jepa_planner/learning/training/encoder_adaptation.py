@@ -34,7 +34,7 @@ LEAST_APART = 1e-3
 class EncoderAdaptation:
     """How long the encoder goes on, and how fast."""
 
-    iterations: int = 250
+    iterations: int = 500
     """Batches to learn from, at least 1."""
     learning_rate: float = 3e-4
     """Where the warm-up ends, more than 0: half of that of training from nothing."""
