@@ -26,6 +26,8 @@ from jepa_planner.planning.sub_goals import SubGoals, tcp_off_m2
 from jepa_planner.planning.verdict import LEAVE, LET_GO, NOTHING, Judge, NonFiniteVerdictError, Verdict
 
 BOUND_SLACK = 1e-5
+ELSEWHERE_M = 0.05
+"""Objects that are thought to be farther from where a goal image shows them lie elsewhere, however small the energy."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,11 @@ class RecedingHorizonController:
             return None
         return torch.tensor(verdict.shown_m)
 
+    def _objects_lie_elsewhere(self) -> bool:
+        """Whether the verdict is that objects lie far from where the pursued, last goal image shows them."""
+        verdict, is_last = self._verdict, self._sub_goal == len(self._goals) - 1
+        return is_last and verdict is not None and not verdict.objects_hold and verdict.off_m > ELSEWHERE_M
+
     def _go_to_last(self) -> str:
         """Passes over the goal images on the way, which have not been reached, and says how many those are."""
         passed_over = len(self._goals) - 1 - self._sub_goal
@@ -248,7 +255,7 @@ class RecedingHorizonController:
         target, imagined, place_m = goal.latent, None, self._place_of_arm_m()
         arm_weight = 0.0 if self._judge is None else self._judge.settings.arm_weight
         if place_m is None and self._sub_goals is not None and not self._finishes():
-            imagined = self._sub_goals.target(self._observed[-1], goal.shown)
+            imagined = self._sub_goals.target(self._observed[-1], goal.shown, self._objects_lie_elsewhere())
             target, news = imagined.latent, f"; {imagined}{news}"
 
         contrast = Contrast()

@@ -166,8 +166,12 @@ class SubGoals:
         self._observations -= 1
 
     @torch.no_grad()
-    def target(self, now: Observation, shown: Observation) -> SubGoal:
-        """What to plan for now: an observation with the arm's state, and what the goal picture shows."""
+    def target(self, now: Observation, shown: Observation, elsewhere: bool = False) -> SubGoal:
+        """What to plan for now: an observation with the arm's state, and what the goal picture shows.
+
+        elsewhere: things lie far from where it shows them, so that it is neither next nor near, whatever latents say:
+        they may weigh the arm alone.
+        """
         settings, latent, state, goal = self.settings, now.latent, now.arm_state, shown.latent
         guesses = self._head(now[None], shown[None])
         latents, states = guesses.latents[0], guesses.states[0]
@@ -178,7 +182,7 @@ class SubGoals:
         ):
             self._number, self._observations = self._number + 1, 0
             self._before.append((latent, state))
-            if self._goal_is_next:
+            if self._goal_is_next and not elsewhere:
                 unlikely = guesses.logits[0].softmax(-1) < LIKELY
                 chosen = int(_distance(latents, goal).masked_fill(unlikely, torch.inf).argmin())
             else:
@@ -188,7 +192,7 @@ class SubGoals:
         self._observations += 1
         there = states[chosen]
         self._held = latents[chosen], there
-        is_near = float(_distance(latent, goal)) <= settings.near_goal
+        is_near = not elsewhere and float(_distance(latent, goal)) <= settings.near_goal
         is_goal = is_near or float(_distance(latents[chosen], goal)) <= settings.goal_distance
         target = goal if is_goal else latents[chosen]
         return SubGoal(

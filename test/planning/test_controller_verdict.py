@@ -56,6 +56,12 @@ def test_an_energy_within_the_tolerance_does_not_end_the_work_while_objects_lie_
     assert work.observe(math.inf, SHOWN).kind is DecisionKind.MOVE
 
 
+@pytest.mark.parametrize(("off_m", "imagined"), [(math.inf, True), (0.12, True), (0.04, False)])
+def test_a_small_energy_does_not_end_imagining_while_objects_lie_elsewhere(off_m, imagined):
+    work = Judged([goal(0.0, 0.0, 0.0)], sub_goals=around_the_corner(near_goal=0.3))
+    assert (not work.observe(off_m, SHOWN).imagined.is_goal) == imagined
+
+
 def test_an_energy_within_the_tolerance_ends_it_where_objects_lie_as_shown():
     work = Judged([goal(0.0, 0.0, 0.0)])
     work.observe(0.15, arm(0.4))

@@ -139,6 +139,15 @@ def test_near_the_goal_picture_guesses_do_not_count():
     assert close_by.is_goal and place_of(close_by) == 9.0
 
 
+@pytest.mark.parametrize("goals", [1, 4])
+def test_where_things_lie_elsewhere_the_picture_is_neither_near_nor_next_whatever_latents_say(goals):
+    near = replace(SETTINGS, near_goal=1.0, sparse_goal_images=3)
+    sub_goals = SubGoals(ScriptedHead([(5.0, 1.0), (8.9, 0.0)]), near, goals)
+    seen = Observation(torch.full((1, 2), 8.5), state=torch.zeros(8))
+    target = sub_goals.target(seen, Observation(GOAL), elsewhere=True)
+    assert not target.is_goal and place_of(target) == 5.0
+
+
 def test_another_goal_picture_begins_anew():
     sub_goals = SubGoals(ScriptedHead([(1.0, 1.0), (2.0, 0.0)], [(1.0, 0.0), (2.0, 1.0)]), SETTINGS)
     observe(sub_goals, 0.0)
