@@ -120,6 +120,7 @@ class RecordNode(PlannerNode):
         self.episodes = Episodes(folder, _Bags(self, self._writing, self._marks, self._topics), name)
         self._goals = GoalEpisodes(self.episodes, self._start)
         self._goal_events = self.resolve_topic_name(GOAL_EVENTS) if parameters["goals"] else ""
+        self._said_ready = False
         self._began_s = 0.0
         self._services_ = (
             self.create_service(Trigger, "~/start", self._serve("start")),
@@ -283,6 +284,9 @@ class RecordNode(PlannerNode):
             if self._writing.trouble and self.episodes.phase is Phase.RECORDING:
                 self._say(f"{self.episodes.stop()}. {self._writing.trouble}")
             if self._goal_events:
+                if not self._said_ready and self._goal_events in self._topics.heard:
+                    self._said_ready = True
+                    self._say(f"goals are recorded into {self.episodes.folder} from now on")
                 self._say(self._goals.look(time.monotonic(), self.count_publishers(self._goal_events) > 0))
 
     def _say(self, said: str) -> None:
