@@ -6,13 +6,17 @@ import argparse
 import importlib
 import signal
 import threading
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from jepa_planner.cli.compute_arguments import add_compute_arguments
 
 if TYPE_CHECKING:
+    from rclpy.node import Node
+
     from jepa_planner.nodes.graph import Processes
 
+AS_PARAMETERS_SAY = object()
 HELP = "start the planner's nodes, with the simulated robot or for a real one"
 
 
@@ -38,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", help="simulated scene at the start: reach, grasp, push, pick_place (default) ...")
     parser.add_argument("--seed", type=int, help="seed of that scene")
     parser.add_argument("--speed", type=float, help="simulated seconds per second (default 1)")
+    parser.add_argument(
+        "--record",
+        nargs="?",
+        const=AS_PARAMETERS_SAY,
+        metavar="DIR",
+        help="record each goal that is pursued, into a bag of its own in DIR (default: recordings)",
+    )
     parser.add_argument("--namespace", default="", help="put all names under this one")
     parser.add_argument(
         "--remap", action="append", default=[], metavar="FROM:=TO", help="another name for a topic; may be repeated"
@@ -48,12 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Starts the nodes and waits for their end; returns the exit status."""
-    from jepa_planner.nodes.graph import PLANNER_MODULES, SIM_MODULE, Processes, composed
-    from jepa_planner.nodes.running import run
+    from jepa_planner.nodes.graph import RECORD_MODULE, SIM_MODULE, Processes
     from jepa_planner.nodes.start import Start
 
     if args.separate == "sim" and not args.sim:
         raise ValueError("--separate sim: there is no simulator to keep apart; add --sim")
+    _given(args, "record")  # refuses an empty one
     start = Start.of(
         args.sim,
         typed=_given(args, "model", "dtype", "threads", "imagine_sub_goals"),
@@ -62,14 +73,30 @@ def main(args: argparse.Namespace) -> int:
         namespace=args.namespace,
         remaps=args.remap,
         log_level=args.log_level,
+        record="" if args.record is AS_PARAMETERS_SAY else args.record,
     )
     arguments = start.ros_arguments()
     sim_modules = SIM_MODULE if args.sim else {}
     # what a simulator lacks is said here, and not by a process that ends
     simulators = [importlib.import_module(module).SimNode for module in sim_modules.values()]
-    if args.separate == "all":
+    # the planner goes on without its recorder, which ends after it and so hears how the last goal ended
+    recorder = Processes({} if args.record is None else RECORD_MODULE, arguments)
+    try:
+        code = _run(args.separate, sim_modules, simulators, arguments)
+    finally:
+        recorded = recorder.stop()
+    return code if recorded else 1
+
+
+def _run(
+    separate: str | None, sim_modules: dict[str, str], simulators: Sequence[Callable[[], Node]], arguments: list[str]
+) -> int:
+    from jepa_planner.nodes.graph import PLANNER_MODULES, Processes, composed
+    from jepa_planner.nodes.running import run
+
+    if separate == "all":
         return _wait(Processes({**PLANNER_MODULES, **sim_modules}, arguments))
-    if args.separate is None:
+    if separate is None:
         return run(lambda: composed(*simulators), arguments)
     simulator = Processes(sim_modules, arguments)
     code = run(composed, arguments, lambda: not simulator.dead())

@@ -14,7 +14,8 @@ POSE_STAMPED, TWIST_STAMPED = "geometry_msgs/msg/PoseStamped", "geometry_msgs/ms
 JOINT_TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
 TF = "tf2_msgs/msg/TFMessage"
 OWN = "jepa_planner/msg/"
-ARM_STATE, PLAN, EPISODE_MARK = (f"{OWN}{name}" for name in ("ArmState", "Plan", "EpisodeMark"))
+ARM_STATE, PLAN = f"{OWN}ArmState", f"{OWN}Plan"
+EPISODE_MARK, GOAL_EVENT = f"{OWN}EpisodeMark", f"{OWN}GoalEvent"
 _STAMP_AT = 4
 """Where in CDR the first field stands; of a message with a header that is its stamp."""
 _STAMP = {True: struct.Struct("<iI"), False: struct.Struct(">iI")}

@@ -12,6 +12,7 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
 
 from jepa_planner.action import ReachGoalImage
+from jepa_planner.nodes.goal_events import GoalEvents
 from jepa_planner.nodes.goal_executor import Ended, GoalExecutor, Outcome
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.nodes.verdicts import verdict_numbers
@@ -30,7 +31,7 @@ class GoalServer:
     """Serves goals for a node; a newer one ends those before it, and begins when they have come to their end.
 
     judge: raises ValueError for a goal that can never be pursued. executor_of: makes the executor of an accepted goal.
-    All but the execution itself happens in the node's own thread.
+    All but the execution itself, and what `~/goal_events` tells of it, happens in the node's own thread.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class GoalServer:
             cancel_callback=self._cancel,
             result_timeout=RESULT_KEPT_S,
         )
+        self._events = GoalEvents(node)
         threading.Thread(target=self._execute_goals, name="goal_executor", daemon=True).start()
 
     @property
@@ -123,7 +125,9 @@ class GoalServer:
             self._work.task_done()
 
     def _pursue(self, handle: ServerGoalHandle, executor: GoalExecutor) -> None:
+        self._events.began(handle)
         end = executor.run()
+        self._events.ended(handle, partial(_result_of, executor, end))
         if (ros_executor := self._node.executor) is not None:  # else the node is going down
             self._server.finish(handle, partial(self._result, executor, end))
             ros_executor.wake()
@@ -138,15 +142,19 @@ class GoalServer:
             handle.canceled()
         else:
             handle.abort()
-        last = executor.last
-        return ReachGoalImage.Result(
-            code=int(end.outcome),
-            message=end.message,
-            steps=executor.steps,
-            sub_goals_reached=0 if last is None else last.sub_goals_reached,
-            final_energy=float("nan") if last is None else last.energy,
-            **verdict_numbers(None if last is None else last.verdict),
-        )
+        return _result_of(executor, end)
+
+
+def _result_of(executor: GoalExecutor, end: Ended) -> ReachGoalImage.Result:
+    last = executor.last
+    return ReachGoalImage.Result(
+        code=int(end.outcome),
+        message=end.message,
+        steps=executor.steps,
+        sub_goals_reached=0 if last is None else last.sub_goals_reached,
+        final_energy=float("nan") if last is None else last.energy,
+        **verdict_numbers(None if last is None else last.verdict),
+    )
 
 
 class _DeferringActionServer(ActionServer):

@@ -11,10 +11,11 @@ from typing import Any
 
 from rclpy.node import Node
 
-from jepa_planner.nodes.start import PLANNER_NODES, SIM_NODE, Start
+from jepa_planner.nodes.start import PLANNER_NODES, RECORD_NODE, SIM_NODE, Start
 
 PLANNER_MODULES = {node: f"jepa_planner.nodes.{node}" for node in PLANNER_NODES}
 SIM_MODULE = {SIM_NODE: f"jepa_planner_sim.{SIM_NODE}"}
+RECORD_MODULE = {RECORD_NODE: f"jepa_planner.nodes.{RECORD_NODE}"}
 STOP_TIMEOUT_S = 10.0
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 

@@ -11,11 +11,12 @@ from launch_ros.actions import Node
 from jepa_planner.core.shipped import shipped
 from jepa_planner.nodes.parameter_files import known
 from jepa_planner.nodes.parameters import Parameter, Value, misspelt
-from jepa_planner.nodes.start import SIM_NODE, Start
+from jepa_planner.nodes.start import RECORD_NODE, SIM_NODE, Start
 from launch import LaunchDescription  # type: ignore[attr-defined]  # mypy takes the folder launch/ for the package
 
 PACKAGE = "jepa_planner"
 COMPOSED = Parameter("composed", True, "All nodes in one process, or one process each.")
+RECORD = Parameter("record", False, "Record each goal.")
 USUAL = {
     "namespace": "Put all names under this one.",
     "use_sim_time": "Take the time from /clock: true or false.",
@@ -24,6 +25,8 @@ USUAL = {
     "remap": "Other names of topics: FROM:=TO, separated by spaces.",
     "composed": "All nodes in one process, or one process each: true (default) or false.",
     "log_level": "debug, info (default), warn, error or fatal.",
+    "record": "Record each goal that is pursued, into a bag of its own: true or false (default).",
+    "record_out": "Folder for these bags (default: recordings).",
 }
 SCENE = {
     "task": "Scene at the start: reach, grasp, push, pick_place (default), stack or rearrange.",
@@ -52,6 +55,9 @@ def launch_description(sim: bool) -> LaunchDescription:
 
 def nodes(sim: bool, arguments: dict[str, str], within: str = "") -> list[Node]:
     """The nodes for what was typed; raises ValueError naming what is wrong. within: see `Start.of`."""
+    records = RECORD.read(arguments.get("record", "false"))
+    if "record_out" in arguments and not records:
+        raise ValueError(f"record_out is {arguments['record_out']!r}, and nothing is recorded; add record:=true")
     start = Start.of(
         sim,
         typed=_values("encoder_node", ("model", "use_sim_time"), arguments),
@@ -61,6 +67,7 @@ def nodes(sim: bool, arguments: dict[str, str], within: str = "") -> list[Node]:
         remaps=arguments.get("remap", "").split(),
         log_level=arguments.get("log_level", ""),
         within=within,
+        record=arguments.get("record_out", "") if records else None,
     )
     common = {
         "package": PACKAGE,
@@ -72,6 +79,7 @@ def nodes(sim: bool, arguments: dict[str, str], within: str = "") -> list[Node]:
     }
     if COMPOSED.read(arguments.get("composed", "true")):
         processes = [Node(executable="planner_and_sim_nodes" if sim else "planner_nodes", **common)]
+        processes += [Node(executable=RECORD_NODE, name=RECORD_NODE, **common)] if records else []
     else:
         processes = [Node(executable=node, name=node, **common) for node in start.settings]
     return [*processes, *_link_publisher(start)] if sim else processes

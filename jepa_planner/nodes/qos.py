@@ -25,6 +25,9 @@ COMMAND = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 STATE = _profile(5, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 """Arm state, statistics."""
 
+EVENTS = _profile(100, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+"""Begin and end of goals: each counts, and none takes the place of another."""
+
 DIAGNOSTICS = _profile(100, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 """What all nodes of all robots say of themselves, on one topic."""
 

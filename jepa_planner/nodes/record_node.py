@@ -14,23 +14,32 @@ from typing import IO
 from rclpy.clock import Clock, ClockType
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.publisher import Publisher
-from rclpy.serialization import serialize_message
+from rclpy.serialization import deserialize_message, serialize_message
 from std_srvs.srv import Trigger
 
-from jepa_planner.core.message_types import EPISODE_MARK, header_stamp_ns
+from jepa_planner.action import ReachGoalImage
+from jepa_planner.core.message_types import EPISODE_MARK, GOAL_EVENT, header_stamp_ns
 from jepa_planner.core.status import OK, Status, StatusCode
 from jepa_planner.core.stream_counts import LATE_S, Counts
 from jepa_planner.learning.data.bags.message import BagError
 from jepa_planner.learning.data.recording import Recording
-from jepa_planner.msg import EpisodeMark
+from jepa_planner.msg import EpisodeMark, GoalEvent
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.image_input import TRANSPORTS
 from jepa_planner.nodes.parameters import Change, Parameter
 from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.nodes.recording.bag import BagTopic, is_cut_short, make_whole
 from jepa_planner.nodes.recording.episodes import Episodes, Mark, Phase, RefusedError, Success, checked_name
+from jepa_planner.nodes.recording.goals import GoalEpisodes
 from jepa_planner.nodes.recording.installed_types import definition_of, has_header
-from jepa_planner.nodes.recording.topics import HeardTopic, Topics, of_recording, of_the_planner, offered_qos
+from jepa_planner.nodes.recording.topics import (
+    GOAL_EVENTS,
+    HeardTopic,
+    Topics,
+    of_recording,
+    of_the_planner,
+    offered_qos,
+)
 from jepa_planner.nodes.recording.writing import GIGABYTE, Writing
 
 LOOK_PERIOD_S = 0.25
@@ -60,13 +69,17 @@ class Recorded:
 class RecordNode(PlannerNode):
     """Hears topics as they are published and writes them, undecoded, while an episode is recorded.
 
-    Services and a keyboard say when; what happens to episodes is told on `episode_marks` and stands in their bags.
+    Services and a keyboard say when, and where asked for the goals of mpc_node; what happens to episodes is told on
+    `episode_marks` and stands in their bags.
     """
 
     PARAMETERS = (
         Parameter("out", "recordings", "Folder for the bags, one for each episode."),
         Parameter("recording", "", "A recording.yaml, whose topics are recorded; empty: `topics`."),
         Parameter("topics", [""], "Topics to record; empty: what the planner's nodes hear and say by default."),
+        Parameter("goals", False, "Record each goal that mpc_node pursues, as an episode of its own."),
+        Parameter("model", "", "Bundle whose views are recorded by default; empty: the one that ships."),
+        Parameter("views", [""], "Of its views, those that there are cameras for; empty: all of them."),
         Parameter(
             "image_transport",
             "compressed",
@@ -105,6 +118,9 @@ class RecordNode(PlannerNode):
         transport = parameters["image_transport"]
         self._topics = Topics(self, topics, transport, parameters["late_s"], self._on_message)
         self.episodes = Episodes(folder, _Bags(self, self._writing, self._marks, self._topics), name)
+        self._goals = GoalEpisodes(self.episodes, self._start)
+        self._goal_events = self.resolve_topic_name(GOAL_EVENTS) if parameters["goals"] else ""
+        self._said_ready = False
         self._began_s = 0.0
         self._services_ = (
             self.create_service(Trigger, "~/start", self._serve("start")),
@@ -118,7 +134,7 @@ class RecordNode(PlannerNode):
         self._look()
 
     def deactivate(self) -> None:
-        """Ends an episode that is under way; it is kept, its success not told."""
+        """Ends an episode that is under way; it is kept."""
         self.finish()
 
     def cleanup(self) -> None:
@@ -173,10 +189,10 @@ class RecordNode(PlannerNode):
             return said
 
     def finish(self) -> None:
-        """Ends an episode that is under way; it is kept, its success not told."""
+        """Ends an episode that is under way; it is kept, its success not told unless its goal has ended."""
         with self._busy:
-            if said := self.episodes.close():
-                self._say(said)
+            self._say(self._goals.close())
+            self._say(self.episodes.close())
 
     def name_next(self, name: str = "", task: str = "") -> None:
         """What the names of the next episodes begin with, and their task, where given; raises RefusedError."""
@@ -199,19 +215,20 @@ class RecordNode(PlannerNode):
             unheard=dict(self._topics.unheard),
             kept=dict(episodes.kept),
             thrown_away=tuple(episodes.thrown_away),
-            trouble=writing.trouble,
+            trouble=writing.trouble or self._goals.trouble,
         )
 
     def _wanted(self) -> tuple[str, ...]:
         """Topics to record; raises ValueError where a file or a bundle that names them is none."""
         parameters, topics = self.parameters, [topic for topic in self.parameters["topics"] if topic]
+        of_goals = [GOAL_EVENTS] if parameters["goals"] else []
         if parameters["recording"]:
-            return (*of_recording(Recording.load(parameters["recording"])), *topics)
+            return (*of_recording(Recording.load(parameters["recording"])), *topics, *of_goals)
         if topics:
-            return tuple(topics)
+            return (*topics, *of_goals)
         from jepa_planner.nodes.models import contract_of  # takes seconds, which most recordings need not wait for
 
-        return of_the_planner(contract_of().image.views)
+        return of_the_planner(contract_of(parameters["model"], parameters["views"]).image.views)
 
     def _end_cut_bags(self, folder: Path) -> None:
         for bag in sorted(filter(is_cut_short, folder.iterdir())):
@@ -248,18 +265,34 @@ class RecordNode(PlannerNode):
         heard.counts.came(time.monotonic(), stamp_s, self.now_s())
         if heard.is_latched:
             heard.keep(data)
+        if topic.name == self._goal_events and topic.type_name == GOAL_EVENT and self.active:
+            self._on_goal_event(deserialize_message(data, GoalEvent))  # the bag that a goal begins has its event, too
         if self.episodes.phase is Phase.RECORDING:
             self._writing.message(topic, data)
+
+    def _on_goal_event(self, event: GoalEvent) -> None:
+        with self._busy:
+            if event.kind == GoalEvent.BEGAN:
+                self._say(self._goals.began(event.goal_id))
+            else:
+                reached = event.code == ReachGoalImage.Result.REACHED
+                self._goals.ended(event.goal_id, reached, time.monotonic())
 
     def _look(self) -> None:
         self._topics.look()
         with self._busy:
             if self._writing.trouble and self.episodes.phase is Phase.RECORDING:
                 self._say(f"{self.episodes.stop()}. {self._writing.trouble}")
+            if self._goal_events:
+                if not self._said_ready and self._goal_events in self._topics.heard:
+                    self._said_ready = True
+                    self._say(f"goals are recorded into {self.episodes.folder} from now on")
+                self._say(self._goals.look(time.monotonic(), self.count_publishers(self._goal_events) > 0))
 
     def _say(self, said: str) -> None:
-        self.said.append(said)
-        self.get_logger().info(said)
+        if said:
+            self.said.append(said)
+            self.get_logger().info(said)
 
 
 class _Bags:

@@ -24,6 +24,8 @@ from jepa_planner.nodes.parameters import misspelt
 PLANNER_NODES = ("mpc_node", "arm_node", "predictor_node", "encoder_node")
 """In the order in which they are brought down: first who decides, then who moves."""
 SIM_NODE = "sim_node"
+RECORD_NODE = "record_node"
+"""Always a process of its own: what is written to a disk shares no interpreter with who moves the arm."""
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 NAMES = (
     *("joint_trajectory", "twist_command", "pose_command", "gripper_command", "joint_states", "arm_state", "plan"),
@@ -62,14 +64,16 @@ class Start:
         log_level: str = "",
         within: str = "",
         nodes: Sequence[str] = PLANNER_NODES,
+        record: str | None = None,
     ) -> Start:
         """Checks all and raises ValueError naming what is wrong.
 
         sim: with the simulated robot, whose time then is the default. typed: values for all nodes that have such a
         parameter; scene: values for sim_node alone, whose seed is not the search's. remaps: FROM:=TO. within: a
-        namespace that others put before the given one. nodes: what is started beside the simulated robot.
+        namespace that others put before the given one. nodes: what is started beside the simulated robot. record:
+        folder into which each goal is recorded; empty: as the parameters say; None: there is no record_node.
         """
-        nodes = (*nodes, SIM_NODE) if sim else tuple(nodes)
+        nodes = (*nodes, *[SIM_NODE] * sim, *[RECORD_NODE] * (record is not None))
         namespace = checked_namespace(namespace)
         full_namespace = "/".join(part for part in (within.strip("/"), namespace) if part)
         if scene and not sim:
@@ -79,9 +83,12 @@ class Start:
             *(read(file, full_namespace) for file in params_files),
             spread(typed or {}, nodes),
             spread(scene or {}, [SIM_NODE]),
+            spread({"goals": True, **({"out": record} if record else {})}, [RECORD_NODE]) if record is not None else {},
         )
         settings = resolve(nodes, layers)
         _check_files(settings)
+        if record is not None:
+            _check_folder(settings)
         return cls(settings, namespace, tuple(map(checked_remap, remaps)), checked_log_level(log_level))
 
     def parameter_file(self) -> Path:
@@ -145,6 +152,16 @@ def _check_files(settings: Settings) -> None:
                     raise ValueError(f"{name} of {node}: {path}: no such file; {expected}")
                 if name == "limits_file":
                     _check_description(path)
+
+
+def _check_folder(settings: Settings) -> None:
+    """Raises ValueError where the folder for recordings is none, or cannot be made."""
+    out = str(settings[RECORD_NODE]["out"])
+    folder = Path(out).expanduser().absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        what = "cannot be written" if there.is_dir() else "is a file"
+        raise ValueError(f"out of {RECORD_NODE}: {out}: {there} {what}; expected a folder for recordings")
 
 
 def _check_description(limits_file: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from geometry_msgs.msg import Pose
 from jepa_planner.action import ReachGoalImage
-from jepa_planner.msg import ArmState, GoalImage, Plan
+from jepa_planner.msg import ArmState, GoalEvent, GoalImage, Plan
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.duration import Duration
@@ -103,12 +103,14 @@ class Robot(Node):
         self.grippers: list[JointTrajectory] = []
         self.arm_states: list[ArmState] = []
         self.plans: list[Plan] = []
+        self.goal_events: list[GoalEvent] = []
         self._joints = self.create_publisher(JointState, "joint_states", qos.SENSOR)
         self._cameras = [self.create_publisher(Image, f"{view}/image_raw", qos.SENSOR) for view in ("front", "side")]
         self.create_subscription(JointTrajectory, "joint_trajectory", self._obey, 50)
         self.create_subscription(JointTrajectory, "gripper_command", self._grip, 50)
         self.create_subscription(ArmState, "arm_state", self.arm_states.append, 50)
         self.create_subscription(Plan, "plan", self.plans.append, 50)
+        self.create_subscription(GoalEvent, "mpc_node/goal_events", self.goal_events.append, qos.EVENTS)
         self.create_timer(0.01, self._publish_joints)
         self.create_timer(0.04, self._publish_images)
 
@@ -150,6 +152,8 @@ class Rig:
         self.namespace = f"/t{os.getpid()}_{next(_numbers)}"
         self.bundle = bundle
         self.encoder_parameters: dict[str, object] = {}
+        self.hears_goals = False
+        """Whether all events of goals are heard: each then begins once and ends once, one after the other."""
         self.robot = self.robot_class(self.namespace)
         self.threads = [NodeThread(self.robot, lambda: None)]
         self.reach = ActionClient(self.robot, ReachGoalImage, "reach_goal_image")
@@ -165,6 +169,7 @@ class Rig:
                 thread.call(thread.node.trigger_shutdown)
             thread.stop()
         self.threads.clear()
+        self._assert_goals_begin_and_end_in_turn()
         gc.collect()  # DDS services end with their node's memory: hundreds at once hold the interpreter for seconds
 
     def run(self, *nodes: Node) -> None:
@@ -194,8 +199,14 @@ class Rig:
         mpc = MpcNode(**inside, **self.options(model=self.bundle, **{**timeouts, **parameters}))
         self.run(encoder, predictor, mpc)
         self.arm(**(arm or {}))
-        self.until(lambda: self.holding() and self.reach.server_is_ready())
+        self.ready(mpc)
         return mpc, encoder, predictor
+
+    def ready(self, mpc: MpcNode) -> None:
+        """Waits until goals can be sent, and all that is told of them is heard."""
+        events = mpc._goals._events._publisher
+        self.until(lambda: self.holding() and self.reach.server_is_ready() and events.get_subscription_count() > 0)
+        self.hears_goals = True
 
     def until(self, condition: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
         assert wait_until(condition, timeout_s), f"did not happen within {timeout_s} s"
@@ -236,7 +247,23 @@ class Rig:
         assert handle.accepted
         ended = self.ask(handle.get_result_async)
         self.until(ended.done)
-        return GoalResult.of(ended.result().result)
+        result = ended.result().result
+        if self.hears_goals:
+            self.until(lambda: self.told(handle)[-1:] and self.told(handle)[-1].kind == GoalEvent.ENDED)
+            assert (self.told(handle)[-1].code, self.told(handle)[-1].message) == (result.code, result.message)
+        return GoalResult.of(result)
+
+    def told(self, handle) -> list[GoalEvent]:
+        """The events of a goal so far."""
+        return [event for event in list(self.robot.goal_events) if event.goal_id == bytes(handle.goal_id.uuid).hex()]
+
+    def _assert_goals_begin_and_end_in_turn(self) -> None:
+        events = self.robot.goal_events if self.hears_goals else []
+        assert [event.kind for event in events] == [GoalEvent.BEGAN, GoalEvent.ENDED] * (len(events) // 2) + [
+            GoalEvent.BEGAN
+        ] * (len(events) % 2)
+        assert all(begun.goal_id == ended.goal_id for begun, ended in zip(events[::2], events[1::2], strict=False))
+        assert len({event.goal_id for event in events[::2]}) == len(events[::2])
 
     def commands_settle(self, quiet_s: float = 0.4) -> int:
         """Waits until no more commands come and returns how many there were."""

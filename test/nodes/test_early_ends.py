@@ -128,8 +128,8 @@ def test_a_predictor_that_does_not_answer_ends_the_goal_by_name(rig):
 
 def test_a_goal_waits_for_an_encoder_that_is_still_starting(rig):
     rig.arm()
-    rig.run(MpcNode(**rig.options(model=rig.bundle, encoder_timeout_s=STALE_S, start_timeout_s=TIMEOUT_S)))
-    rig.until(lambda: rig.holding() and rig.reach.server_is_ready())
+    rig.run(mpc := MpcNode(**rig.options(model=rig.bundle, encoder_timeout_s=STALE_S, start_timeout_s=TIMEOUT_S)))
+    rig.ready(mpc)
     handle = rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9))
     seen = len(rig.robot.arm_states)
     rig.until(lambda: len(rig.robot.arm_states) > seen + 2 * STALE_S / STATE_PERIOD_S)
@@ -139,8 +139,8 @@ def test_a_goal_waits_for_an_encoder_that_is_still_starting(rig):
 
 def test_an_encoder_that_never_starts_ends_the_goal_by_name(rig):
     rig.arm()
-    rig.run(MpcNode(**rig.options(model=rig.bundle, start_timeout_s=STALE_S)))
-    rig.until(lambda: rig.holding() and rig.reach.server_is_ready())
+    rig.run(mpc := MpcNode(**rig.options(model=rig.bundle, start_timeout_s=STALE_S)))
+    rig.ready(mpc)
     result = rig.result(rig.send_goals(ENDLESS))
     assert result.outcome is Outcome.ENCODER_FAILED
     assert "encode is not there after" in result.message

@@ -9,10 +9,12 @@ import pytest
 from action_msgs.msg import GoalStatus
 from harness import ENDLESS, FAR, Rig, goal_of, moves, under_way
 from jepa_planner.action import ReachGoalImage
+from jepa_planner.msg import GoalEvent
 from rclpy.executors import SingleThreadedExecutor
 
 from jepa_planner.nodes import running
 from jepa_planner.nodes.client import PlannerClient, PlannerError
+from jepa_planner.nodes.conversions import seconds
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.mpc_node import MpcNode
@@ -151,6 +153,8 @@ def test_who_sent_a_goal_hears_of_its_end_when_the_planner_goes_down(rig, monkey
     rig.until(ended.done)
     assert ended.result().result.code == Outcome.DEACTIVATED
     assert ended.result().result.message == "the planner was deactivated"
+    rig.until(lambda: [event.kind for event in rig.told(handle)] == [GoalEvent.BEGAN, GoalEvent.ENDED])
+    assert rig.told(handle)[-1].code == Outcome.DEACTIVATED
 
 
 def test_a_goal_that_waits_for_its_turn_ends_with_the_planners_deactivation(rig, monkeypatch):
@@ -174,3 +178,22 @@ def test_a_goal_that_its_planner_lost_is_not_taken_for_reached(rig, monkeypatch)
         client.wait_for_planner()
         with pytest.raises(PlannerError, match="lost the goal"):
             client.reach([goal_of(*FAR, budget=1, tolerance=1e-9)])
+
+
+def test_the_event_of_a_beginning_holds_the_goal_as_asked_for_and_that_of_its_end_the_result(rig):
+    rig.planner()
+    asked = [goal_of(*FAR, budget=1, tolerance=2.0**-30), goal_of(*FAR, budget=1, tolerance=2.0**-31)]
+    handle = rig.send_goals(*asked)
+    result = rig.result(handle)
+    began, ended = rig.told(handle)
+    assert list(began.goals) == asked and list(ended.goals) == []
+    assert (ended.code, ended.steps) == (result.outcome, result.steps) == (Outcome.BUDGET_SPENT, 2)
+    assert ended.final_energy == pytest.approx(result.final_energy)
+    assert 0.0 < seconds(began.header.stamp) < seconds(ended.header.stamp)
+
+
+def test_an_event_that_cannot_be_told_leaves_the_goal_alone(rig, monkeypatch):
+    mpc, _, _ = rig.planner()
+    monkeypatch.setattr(mpc._goals._events._publisher, "publish", lambda _: 1 / 0)
+    rig.hears_goals = False
+    assert rig.result(rig.send_goals(goal_of(*FAR, budget=1, tolerance=1e-9))).outcome is Outcome.BUDGET_SPENT

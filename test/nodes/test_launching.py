@@ -10,7 +10,7 @@ from launched import Process, carried_out, installed
 from jepa_planner.model.bundle import model_folder
 from jepa_planner.nodes.launching import SCENE, USUAL
 from jepa_planner.nodes.parameter_files import resolve
-from jepa_planner.nodes.start import LOG_LEVELS, PLANNER_NODES, SIM_NODE
+from jepa_planner.nodes.start import LOG_LEVELS, PLANNER_NODES, RECORD_NODE, SIM_NODE
 
 LAUNCH = Path(__file__).resolve().parents[2] / "launch"
 FILES = ("planner.launch.py", "sim.launch.py")
@@ -20,7 +20,8 @@ FILES = ("planner.launch.py", "sim.launch.py")
 def prefix(tmp_path, monkeypatch) -> Path:
     """The only install space."""
     installed(
-        tmp_path / "prefix", {"jepa_planner": ("planner_nodes", "planner_and_sim_nodes", *PLANNER_NODES, SIM_NODE)}
+        tmp_path / "prefix",
+        {"jepa_planner": ("planner_nodes", "planner_and_sim_nodes", *PLANNER_NODES, SIM_NODE, RECORD_NODE)},
     )
     monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path / "prefix"))
     return tmp_path / "prefix"
@@ -59,6 +60,31 @@ def test_each_node_runs_in_its_own_process_where_that_is_asked_for(launch):
     assert all(node.namespace == "/left" for node in nodes)
     assert all(node.remappings == [("plan", "/plan"), ("latent", "seen")] for node in nodes)
     assert [node.executable for node in launch("sim.launch.py", "composed:=false")] == [*PLANNER_NODES, SIM_NODE]
+
+
+@pytest.mark.parametrize("composed", ["true", "false"])
+@pytest.mark.parametrize("file", FILES)
+def test_who_records_goals_has_a_process_of_its_own(launch, tmp_path, file, composed):
+    out = str(tmp_path / "bags")
+    *others, recorder = launch(file, "record:=true", f"record_out:={out}", "namespace:=left", f"composed:={composed}")
+    assert RECORD_NODE not in [process.executable for process in others]
+    assert (recorder.executable, recorder.name, recorder.namespace) == (RECORD_NODE, RECORD_NODE, "/left")
+    values = recorder.parameters[RECORD_NODE]
+    assert (values["goals"], values["out"]) == (True, out)
+    assert values.get("use_sim_time", False) is (file == "sim.launch.py")
+
+
+@pytest.mark.parametrize("typed", [(), ("record:=false",)])
+def test_nothing_is_recorded_where_nobody_asks_for_it(launch, typed):
+    [process] = launch("planner.launch.py", *typed)
+    assert RECORD_NODE not in process.parameters
+
+
+def test_goals_are_recorded_where_the_parameters_say_unless_a_folder_is_typed(launch, tmp_path):
+    file = tmp_path / "user.yaml"
+    file.write_text(f"record_node: {{ros__parameters: {{out: {tmp_path}/mine}}}}")
+    *_, recorder = launch("planner.launch.py", "record:=true", f"params_file:={file}")
+    assert recorder.parameters[RECORD_NODE]["out"] == f"{tmp_path}/mine"
 
 
 @pytest.mark.parametrize("composed", ["true", "false"])
@@ -101,6 +127,9 @@ def test_a_launch_files_defaults_leave_a_parameter_file_alone_and_what_is_typed_
         ("namespace:=bad name", "namespace is 'bad name'"),
         ("remap:=plan", "remap plan: expected FROM:=TO"),
         ("model:=/nope", "/nope/model.yaml: no such file; a model bundle is a folder with model.yaml and weights"),
+        ("record:=yes", "record is 'yes'; expected true or false"),
+        ("record_out:=/bags", "record_out is '/bags', and nothing is recorded; add record:=true"),
+        ("record_out:=", "record_out is empty; leave it out, or give a value"),
         ("params_file:=", "params_file is empty; leave it out, or give a value"),
         ("compsed:=false", "no launch argument is called compsed; did you mean composed?"),
         ("param_file:=mine.yaml", "no launch argument is called param_file; did you mean params_file?"),

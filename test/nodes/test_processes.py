@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 from harness import STALE_S, picture
+from jepa_planner.msg import GoalEvent
 from PIL import Image
+from rosbags.highlevel import AnyReader
 
+from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.graph import ros_arguments
 
 COMMAND = [sys.executable, "-c", "import sys; from jepa_planner.cli.main import main; sys.exit(main())"]
@@ -30,6 +33,17 @@ def end(process: subprocess.Popen, with_signal: int) -> int:
         process.kill()
 
 
+def endings(folder: Path) -> list[list[Outcome]]:
+    """How the goals of each bag ended."""
+    found = []
+    for bag in sorted(folder.glob("episode_*")):
+        with AnyReader([bag]) as reader:
+            kind = "jepa_planner/msg/GoalEvent"
+            told = [reader.deserialize(data, kind) for one, _, data in reader.messages() if one.msgtype == kind]
+        found.append([Outcome(event.code) for event in told if event.kind == GoalEvent.ENDED])
+    return found
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "separate", [[], ["--separate"], ["--separate", "sim"]], ids=["composed", "separate", "simulator apart"]
@@ -37,10 +51,14 @@ def end(process: subprocess.Popen, with_signal: int) -> int:
 def test_run_and_goal_work_from_the_command_line(bundle, tmp_path, separate):
     log = tmp_path / "run.log"
     namespace = ["--namespace", f"cli{os.getpid()}{len(separate)}"]
-    run = begin(*COMMAND, "run", "--sim", "--task", "reach", "--model", bundle, *namespace, *separate, log=log)
+    recorded = ["--record", str(tmp_path / "bags")]
+    run = begin(
+        *COMMAND, "run", "--sim", "--task", "reach", "--model", bundle, *namespace, *separate, *recorded, log=log
+    )
     try:
         for name, seed in (("front.png", 1), ("side.png", 2)):
             Image.fromarray(picture(seed, 64)).save(tmp_path / name)
+        wait_for(lambda: "goals are recorded into" in log.read_text())
         pictures = [str(tmp_path / "front.png"), "--second-view", str(tmp_path / "side.png")]
         goal = subprocess.run(
             [
@@ -80,6 +98,7 @@ def test_run_and_goal_work_from_the_command_line(bundle, tmp_path, separate):
         code = end(run, signal.SIGINT)
     assert code == 0, log.read_text()
     assert "terminate called" not in log.read_text()
+    assert endings(tmp_path / "bags") == [[Outcome.BUDGET_SPENT], [Outcome.CANCELLED]], log.read_text()
 
 
 def test_a_goal_that_waits_for_a_planner_ends_at_once_when_interrupted(rig, tmp_path):
@@ -150,6 +169,39 @@ def test_run_starts_nothing_when_its_parameter_file_is_not_there(separate):
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
     assert ended.stderr == "jepa-planner run: parameter file /nope.yaml: No such file or directory\n"
+
+
+def test_a_folder_for_recordings_that_cannot_be_meant_starts_nothing(tmp_path):
+    (tmp_path / "file").write_text("")
+    for given, words in ((str(tmp_path / "file"), "is a file; expected a folder"), ("", "--record is empty")):
+        ended = subprocess.run([*COMMAND, "run", "--record", given], capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 2 and words in ended.stderr
+
+
+def test_a_recorder_that_cannot_begin_leaves_the_planner_to_its_work(bundle, tmp_path):
+    (tmp_path / "bags").mkdir()
+    file, log = tmp_path / "user.yaml", tmp_path / "run.log"
+    file.write_text("/**/record_node: {ros__parameters: {name: a/b}}")
+    namespace = f"alone{os.getpid()}"
+    typed = [
+        "--model",
+        bundle,
+        "--namespace",
+        namespace,
+        "--params-file",
+        str(file),
+        "--record",
+        str(tmp_path / "bags"),
+    ]
+    run = begin(*COMMAND, "run", *typed, log=log)
+    try:
+        wait_for(lambda: "record_node could not start" in log.read_text())
+        wait_for(lambda: "mpc_node]" in log.read_text())
+        assert run.poll() is None
+    finally:
+        code = end(run, signal.SIGINT)
+    assert code == 1, log.read_text()  # what was asked for was not recorded
+    assert "name is 'a/b'" in log.read_text()
 
 
 def wait_for(condition) -> None:

@@ -20,6 +20,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import Float64, String
 from std_srvs.srv import Trigger
 
+from jepa_planner.model.bundle import model_folder
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import array_to_image, time_message
 from jepa_planner.nodes.planner_node import start, wait_until
@@ -342,6 +343,13 @@ def test_by_default_the_planners_topics_are_recorded(cell):
     cell.record()
     wanted = {name.removeprefix(f"{cell.node.get_namespace()}") for name in cell.recorder.now().unheard}
     assert {"/front/image_raw", "/side/camera_info", "/joint_states", "/arm_state", "/plan", "/tf"} <= wanted
+    assert {"/mpc_node/stats", "/mpc_node/goal_events"} <= wanted
+
+
+def test_by_default_the_pictures_of_the_models_views_are_recorded(cell):
+    cell.record(model=str(model_folder().parent / "panda-varied"), views=["side"])
+    wanted = {name.rpartition("/")[0].rpartition("/")[2] for name in cell.recorder.now().unheard if "image_raw" in name}
+    assert wanted == {"side"}
 
 
 def test_an_episode_under_way_is_kept_when_the_node_ends(cell):

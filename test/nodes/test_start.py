@@ -9,8 +9,8 @@ import yaml
 
 from jepa_planner.model.bundle import model_folder
 from jepa_planner.nodes import start as start_module
-from jepa_planner.nodes.graph import PLANNER_MODULES, SIM_MODULE
-from jepa_planner.nodes.start import PLANNER_NODES, SIM_NODE, Start
+from jepa_planner.nodes.graph import PLANNER_MODULES, RECORD_MODULE, SIM_MODULE
+from jepa_planner.nodes.start import PLANNER_NODES, RECORD_NODE, SIM_NODE, Start
 from jepa_planner_sim import sim_node
 
 
@@ -42,6 +42,25 @@ def test_what_a_user_wrote_wins_over_defaults_and_what_was_typed_over_the_file(u
 def test_the_simulators_time_is_the_default_with_it_and_not_without():
     assert all(values["use_sim_time"] is True for values in Start.of(sim=True).settings.values())
     assert not any(values.get("use_sim_time") for values in Start.of(sim=False).settings.values())
+
+
+def test_who_records_goals_is_started_where_asked_for_with_the_planners_model_and_time(user_file, tmp_path):
+    assert RECORD_NODE not in Start.of(sim=True).settings
+    model = str(model_folder().parent / "panda-varied")
+    file = user_file(record_node={"out": str(tmp_path / "mine"), "goals": False})
+    values = Start.of(sim=True, typed={"model": model}, params_files=[file], record="").settings[RECORD_NODE]
+    assert (values["goals"], values["model"], values["use_sim_time"]) == (True, model, True)
+    assert values["out"] == str(tmp_path / "mine")
+    other = Start.of(sim=True, params_files=[file], record=str(tmp_path / "other")).settings[RECORD_NODE]
+    assert other["out"] == str(tmp_path / "other")
+
+
+@pytest.mark.parametrize("below", ["", "/bags"])
+def test_a_folder_for_recordings_that_is_a_file_is_refused(tmp_path, below):
+    (tmp_path / "file").write_text("")
+    out = f"{tmp_path}/file{below}"
+    with pytest.raises(ValueError, match=f"out of record_node: {out}: .*file is a file; expected a folder"):
+        Start.of(sim=False, record=out)
 
 
 def test_the_scenes_seed_is_not_that_of_the_search(user_file):
@@ -146,6 +165,7 @@ def test_a_process_gets_one_file_with_all_parameters():
 
 def test_every_node_has_its_module():
     assert tuple(PLANNER_MODULES) == PLANNER_NODES and tuple(SIM_MODULE) == (SIM_NODE,)
+    assert tuple(RECORD_MODULE) == (RECORD_NODE,)
 
 
 def test_checks_need_no_pytorch():

@@ -22,7 +22,11 @@ DEPTH = 50
 """Messages of a topic that may wait for this process: half a second of joint states."""
 NOBODY = "nobody publishes it"
 OF_EVERY_ROBOT = ("robot_description", "/tf", "/tf_static", "/clock")
-OF_THE_PLANNER = ("joint_states", "arm_state", "joint_trajectory", "gripper_command", "plan", *OF_EVERY_ROBOT)
+GOAL_EVENTS = "mpc_node/goal_events"
+OF_THE_PLANNER = (
+    *("joint_states", "arm_state", "joint_trajectory", "gripper_command", "plan", "mpc_node/stats", GOAL_EVENTS),
+    *OF_EVERY_ROBOT,
+)
 """What its nodes hear and say by default, pictures aside."""
 COMPRESSED = TRANSPORTS["compressed"][1]
 

@@ -1,5 +1,5 @@
 import pytest
-from jepa_planner.msg import EpisodeMark, GoalImages
+from jepa_planner.msg import EpisodeMark, GoalEvent, GoalImages
 from rclpy.serialization import serialize_message
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from sensor_msgs.msg import CameraInfo, JointState
@@ -19,7 +19,7 @@ def name_of(kind) -> str:
     return f"{kind.__module__.partition('.')[0]}/msg/{kind.__name__}"
 
 
-@pytest.mark.parametrize("kind", [EpisodeMark, JointState, CameraInfo, MarkerArray, GoalImages, Float64])
+@pytest.mark.parametrize("kind", [EpisodeMark, JointState, CameraInfo, MarkerArray, GoalImages, GoalEvent, Float64])
 def test_a_definition_tells_those_who_know_nothing_how_to_read(kind):
     text, *others = definition_of(name_of(kind)).split(f"{SEPARATOR}\n")
     types = get_types_from_msg(text, name_of(kind))
