@@ -8,7 +8,7 @@ from enum import IntEnum
 import numpy as np
 
 from jepa_planner.control.arm_settings import ArmSettings
-from jepa_planner.control.following import ArmFollowing, GripperFollowing
+from jepa_planner.control.following import OPEN_CLOSURE, ArmFollowing, GripperFollowing
 from jepa_planner.control.kinematics import ArmKinematics
 from jepa_planner.control.limits import SafetyLimits
 from jepa_planner.control.setpoint_stream import SetpointStream
@@ -96,7 +96,7 @@ class ArmExecutive:
         self.measurement = Measurement(stamp_s, np.array(q_rad, dtype=float), xyz, rotation, float(closure))
         if not self.moving:
             if self.stream.ready and self._gripper_following.was_moved(self.stream.closure, closure):
-                self.stream.reset(self.stream.q_rad, _snap(closure))
+                self.stream.reset(self.stream.q_rad, self._closure_kept())
             self._judge_following(now_s)
             if not self.stream.ready:
                 self.stream.reset(q_rad, _snap(closure))
@@ -150,7 +150,7 @@ class ArmExecutive:
         if not self.moving:
             return
         self.moving, self._is_adrift, self.rest_since_s, self._last = False, True, now_s, None
-        self.stream.reset(self._measurement.q_rad, self._closure_kept())
+        self.stream.reset(self._measurement.q_rad, self.stream.closure)
         if self.mode in (Mode.MOVING, Mode.BRAKING):
             self._enter(Mode.HOLDING, why.text)
 
@@ -287,13 +287,13 @@ class ArmExecutive:
                 self.fault = status
 
     def _closure_kept(self) -> float:
-        """The closure from which the gripper goes on after a stop: the measured one.
+        """The closure from which the gripper goes on after a stop, or after others moved it: the measured one.
 
-        But where it was stopped short of its command, and is not open, it holds something: it keeps its command,
-        because its measured width would let go.
+        But where it is short of its command, and not open, it may hold something: it keeps its command, because its
+        measured width would let go.
         """
         measured, commanded = _snap(self._measurement.closure), self.stream.closure
-        return commanded if 0.0 < measured < commanded else measured
+        return commanded if OPEN_CLOSURE < measured < commanded else measured
 
     def _was_moved(self) -> bool:
         """Whether a resting arm is not where it was told to be: moved by hand, or by another controller."""

@@ -151,7 +151,17 @@ def test_a_gripper_that_was_on_its_way_as_a_motion_began_was_not_moved_by_others
     assert not gripper.was_moved(0.0, 0.3)
 
 
-@pytest.mark.parametrize(("closes", "moved_to"), [(1.0, 0.0), (0.0, 1.0), (0.0, 0.45)])
+def test_a_thing_that_pushes_resting_fingers_apart_is_not_let_go(rig):
+    rig.offer(1, closure=1.0)
+    for _ in range(60):
+        rig.tick()
+        rig.closure = min(rig.closure, 0.45)
+    rig.closure = 0.3
+    rig.tick(2)
+    assert rig.executive.stream.closure == 1.0
+
+
+@pytest.mark.parametrize(("closes", "moved_to"), [(1.0, 0.0), (1.0, 0.025), (0.0, 1.0), (0.0, 0.45)])
 def test_a_gripper_that_somebody_moved_while_it_rested_goes_on_from_where_it_is(rig, closes, moved_to):
     rig.offer(1, closure=closes)
     rig.tick(60)
