@@ -18,6 +18,7 @@ from jepa_planner.msg import ArmState
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import compressed_to_array, image_to_array, numbers, rotation_from, seconds
 from jepa_planner.nodes.image_input import TRANSPORTS, Picture, info_topic
+from jepa_planner.nodes.picture_stream import PictureStream
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.nodes.running import NodeThread
 
@@ -45,7 +46,7 @@ class CameraListener:
         self._pose: np.ndarray | None = None
         self._lock = threading.Lock()
         kind, ending = TRANSPORTS[image_transport]
-        self._images = self.node.create_subscription(kind, f"{image_topic}{ending}", self._on_image, qos.SENSOR)
+        self._images = PictureStream(self.node, kind, f"{image_topic}{ending}", self._on_image)
         self.node.create_subscription(CameraInfo, info_topic(image_topic), self._on_info, qos.SENSOR)
         self._states = self.node.create_subscription(ArmState, "arm_state", self._on_state, qos.STATE)
         self._thread = NodeThread(self.node, lambda: None)
@@ -64,7 +65,7 @@ class CameraListener:
         """Until a picture came, and a state of the arm; raises ListenerError naming the topic on which nothing did."""
         wait_until(lambda: self._image is not None and (self._pose is not None or not with_arm), timeout_s)
         for there, topic, who in (
-            (self._image, self._images.topic_name, "the camera's driver, or --image-topic"),
+            (self._image, self._images.subscription.topic_name, "the camera's driver, or --image-topic"),
             (self._pose if with_arm else self, self._states.topic_name, "arm_node, `jepa-planner run`"),
         ):
             if there is None:

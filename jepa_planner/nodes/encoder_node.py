@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -34,6 +33,7 @@ from jepa_planner.nodes.latents import latent_message
 from jepa_planner.nodes.looking import look
 from jepa_planner.nodes.models import MODEL_PARAMETERS, goal_library, model_id, world_model
 from jepa_planner.nodes.parameters import Parameter
+from jepa_planner.nodes.picture_stream import PictureStream
 from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.nodes.view_pairing import ViewPairing
 from jepa_planner.srv import EncodeImages, Look
@@ -105,8 +105,11 @@ class EncoderNode(PlannerNode):
         self._goal_sizes: list[Size] | None = None
         self._goal_frames: list[str] = []
         self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.STREAM)
-        self._transport = TRANSPORTS[parameters["image_transport"]]
-        self._images = [self._hear(view, topic + self._transport[1]) for view, topic in enumerate(topics)]
+        kind, ending = TRANSPORTS[parameters["image_transport"]]
+        self._images = [
+            PictureStream(self, kind, topic + ending, partial(self._on_image, view))
+            for view, topic in enumerate(topics)
+        ]
         self._infos: list[Subscription] = [
             self.create_subscription(CameraInfo, info_topic(topic), image_input.take_camera_info, qos.SENSOR)
             for topic, image_input in zip(topics, self._inputs, strict=True)
@@ -118,7 +121,7 @@ class EncoderNode(PlannerNode):
         if self._mixups is not None and self._at_rest is None:
             self._arm_states = [self.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.SENSOR)]
         self._watchdogs = [
-            Watchdog(f"image on {images.topic_name}", SILENCE_S, self.lead_tolerance_s(), "encoder_node")
+            Watchdog(f"image on {images.subscription.topic_name}", SILENCE_S, self.lead_tolerance_s(), "encoder_node")
             for images in self._images
         ]
         self._moment: Sequence[Picture] = ()
@@ -129,14 +132,15 @@ class EncoderNode(PlannerNode):
         )
 
     def cleanup(self) -> None:
-        for subscription in (*self._images, *self._infos, *self._arm_states):
+        for images in self._images:
+            images.close()
+        for subscription in (*self._infos, *self._arm_states):
             self.destroy_subscription(subscription)
         for service in self._services_:
             self.destroy_service(service)
         self.destroy_lifecycle_publisher(self._latents)
 
     def health(self) -> tuple[Status, dict[str, object]]:
-        self._hear_as_offered()
         details: dict[str, object] = {
             "model": self.model_id,
             "backend": self._model.backend,
@@ -148,18 +152,6 @@ class EncoderNode(PlannerNode):
             return self._why_nothing_is_seen(), details
         lacking = next(filter(None, (each.lacking for each in self._inputs)), None)
         return self._status if lacking is None else Status(StatusCode.NOTHING_CAME, lacking), details
-
-    def _hear(self, view: int, topic: str, profile: QoSProfile = qos.SENSOR) -> Subscription:
-        return self.create_subscription(self._transport[0], topic, partial(self._on_image, view), profile)
-
-    def _hear_as_offered(self) -> None:
-        """Subscribes anew where those who publish now offer another reliability."""
-        for view, images in enumerate(self._images):
-            topic = images.topic_name
-            offered = qos.as_offered(self, topic)
-            if offered is not None and offered.reliability != images.qos_profile.reliability:
-                self.destroy_subscription(images)
-                self._images[view] = self._hear(view, topic, offered)
 
     @property
     def _is_silent(self) -> bool:
@@ -223,7 +215,11 @@ class EncoderNode(PlannerNode):
 
     def _why_nothing_is_seen(self) -> Status:
         now_s = self.now_s()
-        silent = [images for images, dog in zip(self._images, self._watchdogs, strict=True) if dog.stamp_s is None]
+        silent = [
+            images.subscription
+            for images, dog in zip(self._images, self._watchdogs, strict=True)
+            if dog.stamp_s is None
+        ]
         if silent and now_s > 0:
             return self.nothing_came_on(silent)
         for watchdog in self._watchdogs:
@@ -231,7 +227,10 @@ class EncoderNode(PlannerNode):
                 return status
         if (spread_s := self._pairing.spread_s()) is None:
             return Status(StatusCode.NOTHING_CAME, f"no complete set of images within the last {SILENCE_S} s")
-        topics, tolerance_s = " and ".join(images.topic_name for images in self._images), self._pairing.tolerance_s
+        topics, tolerance_s = (
+            " and ".join(images.subscription.topic_name for images in self._images),
+            self._pairing.tolerance_s,
+        )
         text = f"the newest stamps differ by {spread_s:.3f} s, sync_tolerance_s is {tolerance_s:g}: {topics}"
         return Status(StatusCode.UNUSABLE, text)
 

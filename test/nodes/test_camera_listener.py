@@ -12,6 +12,7 @@ import pytest
 from drawn_boards import scene
 from jepa_planner.msg import ArmState
 from rclpy.node import Node
+from rclpy.qos import ReliabilityPolicy
 from seen_corners import off
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -20,6 +21,7 @@ from jepa_planner.core.camera_calibration import load_cameras
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.camera_listener import CameraListener, ListenerError
 from jepa_planner.nodes.conversions import array_to_image, array_to_png, pose
+from jepa_planner.nodes.planner_node import wait_until
 
 COUNT = 4
 
@@ -68,6 +70,16 @@ def test_a_picture_comes_with_the_pose_at_which_the_arm_rested(robot, transport)
         assert seen is not None and np.array_equal(seen.picture, picture)
         assert seen.base_from_tcp == pytest.approx(tcp) and listener.base_frame == "base_link"
         assert listener.camera_info() is not None
+
+
+def test_a_camera_that_offers_it_is_heard_reliably(robot):
+    with CameraListener("front/image_raw", robot.node.get_namespace()):
+
+        def heard() -> set[ReliabilityPolicy]:
+            found = robot.node.get_subscriptions_info_by_topic(f"{robot.node.get_namespace()}/front/image_raw")
+            return {one.qos_profile.reliability for one in found}
+
+        assert wait_until(lambda: heard() == {ReliabilityPolicy.RELIABLE}, 10.0)
 
 
 def test_a_camera_that_sends_nothing_is_named(ros):
