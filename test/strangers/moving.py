@@ -81,6 +81,11 @@ class MovingBench(Node):
         """Measured by arm_node."""
         return numbers(self.state.pose.position)
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether a plan would come to arm_node: what is sent before is lost."""
+        return self._plans.get_subscription_count() > 0
+
     def at_rest(self, mode: int = ArmState.MODE_HOLDING) -> bool:
         return self.state is not None and self.state.mode == mode and not self.state.moving
 
@@ -133,7 +138,7 @@ def ur5e_bench(
     with processes(folder, arm_node=[*on_core(0), *node, *remap], robot=robot):
         bench = MovingBench(folder, gripper_closed, "output" in parameters)
         try:
-            until(bench.at_rest, "arm that can be moved")
+            until(lambda: bench.at_rest() and bench.is_heard, "arm that can be moved")
             yield bench
         finally:
             bench.close()
