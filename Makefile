@@ -31,7 +31,7 @@ help: ## Say what each target does
 # nodes' tests wait most of the time, so more of them run at once. Robots of others run by the wall clock, one at a
 # time, and doctor looks at all that is there.
 PYTEST_ON_CORES := $(PY) -m pytest --dist loadfile --numprocesses 2 --ignore test/nodes --ignore test/strangers
-PYTEST_OF_NODES := $(PY) -m pytest --dist loadfile --numprocesses 4 --ignore test/nodes/test_doctor.py test/nodes
+PYTEST_OF_NODES := $(PY) -m pytest --dist loadfile --numprocesses 6 --ignore test/nodes/test_doctor.py test/nodes
 PYTEST_ALONE := $(PY) -m pytest test/nodes/test_doctor.py test/strangers
 
 setup: $(VENV)/.interfaces ## Make .venv with pinned dependencies, ROS 2 and the built interfaces
@@ -53,7 +53,7 @@ guards: setup $(VENV)/.test_interfaces ## Remove each safety guard in a copy, an
 	$(PY) tools/check_guards.py
 
 faults: setup $(VENV)/.test_interfaces ## Put faults into the middle of motions, with default timeouts; prints a table
-	FAULTS_WITH_DEFAULTS=1 $(PY) -m pytest -q test/nodes/test_faults.py -m "soak or not soak"
+	FAULTS_WITH_DEFAULTS=1 $(PY) -m pytest -q test/nodes/test_faults_*.py -m "soak or not soak"
 
 soak: setup $(VENV)/.test_interfaces ## The long tests: an hour of goals, ten thousand bad inputs, ten scenes with a robot of others
 	FUZZ_EXAMPLES=750 $(PY) -m pytest -q --timeout 3600 test/test_bad_input.py test/nodes/test_bad_messages.py
