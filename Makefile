@@ -31,7 +31,7 @@ help: ## Say what each target does
 # nodes' tests wait most of the time, so more of them run at once. Robots of others run by the wall clock, one at a
 # time, and doctor looks at all that is there.
 PYTEST_ON_CORES := $(PY) -m pytest --dist loadfile --numprocesses 2 --ignore test/nodes --ignore test/strangers
-PYTEST_OF_NODES := $(PY) -m pytest --dist loadfile --numprocesses 6 --ignore test/nodes/test_doctor.py test/nodes
+PYTEST_OF_NODES := $(PY) -m pytest --dist loadfile --numprocesses 4 --ignore test/nodes/test_doctor.py test/nodes
 PYTEST_ALONE := $(PY) -m pytest test/nodes/test_doctor.py test/strangers
 
 setup: $(VENV)/.interfaces ## Make .venv with pinned dependencies, ROS 2 and the built interfaces

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from jepa_planner.cli.goal_arguments import AskedGoal, add_goal_arguments, read_goals
 from jepa_planner.cli.number_arguments import at_least, not_negative
+from jepa_planner.cli.pointing_arguments import add_pointing_arguments, check_pointing, point
 
 if TYPE_CHECKING:
     from jepa_planner.core.goal_library import GoalLibrary
@@ -22,13 +23,14 @@ HELP = "send goal pictures to the running planner and watch it work; save goals 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     add_goal_arguments(parser)
+    add_pointing_arguments(parser)
     library = parser.add_argument_group("the library of goals, one for each model")
     library.add_argument("--save", metavar="NAME", help="keep what the cameras show now, and send nothing")
     library.add_argument("--append", action="store_true", help="with --save: as one more picture of that goal")
     library.add_argument("--list", action="store_true", help="name the goals that are kept on this computer")
     library.add_argument("--delete", metavar="NAME", help="forget a goal that is kept on this computer")
     library.add_argument(
-        "--model", default="", metavar="DIR", help="of --list and --delete; the shipped one by default"
+        "--model", default="", metavar="DIR", help="of --list, --delete and --pick; the shipped one by default"
     )
     parser.add_argument(
         "--budget",
@@ -52,11 +54,14 @@ def main(args: argparse.Namespace) -> int:
     if len(asked) > 1 or (asked and (args.goals or args.second_view or args.bag)):
         words = [f"--{option}" for option in asked]
         raise ValueError(f"{', '.join(words)}: expected one of --save, --list and --delete alone, or goals to send")
+    points = check_pointing(args)
+    if points and (asked or args.goals or args.second_view or args.bag):
+        raise ValueError("--pick and --place make the goal: leave out other goals, --save, --list and --delete")
     if args.append and not args.save:
         raise ValueError("--append goes with --save NAME")
     if args.list or args.delete:
         return _keep_house(args)
-    goals = [] if args.save else read_goals(args)
+    goals = [] if args.save or points else read_goals(args)
 
     import rclpy
     from rclpy.signals import SignalHandlerOptions
@@ -115,15 +120,19 @@ def _send(args: argparse.Namespace, asked: list[AskedGoal], cancel: threading.Ev
     from jepa_planner.nodes.goal_executor import Outcome
     from jepa_planner.nodes.start import checked_namespace
 
-    goals = [
-        named_goal(goal.name, args.budget, args.tolerance)
-        if goal.name
-        else goal_image(goal.pictures, args.budget, args.tolerance, goal.views)
-        for goal in asked
-    ]
     with PlannerClient(checked_namespace(args.namespace)) as client:
         try:
             client.wait_for_planner(args.wait, cancel)
+            if args.pick:
+                if (pointed := point(args, client)) is None:
+                    return 1
+                asked = [pointed]
+            goals = [
+                named_goal(goal.name, args.budget, args.tolerance)
+                if goal.name
+                else goal_image(goal.pictures, args.budget, args.tolerance, goal.views)
+                for goal in asked
+            ]
             result = client.reach(goals, args.max_steps, _show, cancel)
         except PlannerError as error:
             print(f"\n{error}", file=sys.stderr)

@@ -71,6 +71,8 @@ NEEDS = {
     "adapt": ("data", "init"),
 }
 
+VJEPA = "vjepa"
+"""The objective that is not one of the joint ones: it trains an encoder alone."""
 KINDS = {
     "": "train",
     "predictor_only": "fine-tune",
@@ -89,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run", type=Path, metavar="DIR",
         help="logs and checkpoints; the same run resumes in the same folder (default: the name of --out in out/train, "
-        "out/fine-tune, out/sub-goals, out/verdict or out/adapt)",
+        "out/fine-tune, out/sub-goals, out/verdict, out/adapt or out/vjepa)",
     )  # fmt: skip
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument(
@@ -113,7 +115,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whole.add_argument(
         "--objective", metavar="TERM+TERM", help="besides predicting latents: sigreg, scene_sigreg, appearance, "
         "layouts, vicreg, barlow_twins, info_nce, ema, inverse, state, or none, which collapses; pixels: a baseline "
-        "that predicts pictures and is planned in pixels (default: sigreg+inverse+state)",
+        "that predicts pictures and is planned in pixels (default: sigreg+inverse+state); vjepa, alone: hidden parts "
+        "of clips are predicted, for an encoder of fine patches that finds what is pointed at",
     )  # fmt: skip
     whole.add_argument(
         "--layouts", type=Path, nargs="+", metavar="DIR",
@@ -225,6 +228,8 @@ def _train(args: argparse.Namespace, command: str) -> int:
     from jepa_planner.learning.training.recipe import Recipe
     from jepa_planner.learning.training.training_run import Collapsed, run
 
+    if args.objective == VJEPA:
+        return _train_dense(args, command)
     recipe = Recipe(
         seed=args.seed,
         episodes=args.episodes,
@@ -261,6 +266,31 @@ def _train(args: argparse.Namespace, command: str) -> int:
         print(in_words(report))
         _warn(report["notes"])
         print(f"bundle written to {args.out}")
+    return 0
+
+
+def _train_dense(args: argparse.Namespace, command: str) -> int:
+    from jepa_planner.learning.training.dense.dense_run import DenseRun, run_dense
+    from jepa_planner.learning.training.training_run import Collapsed
+
+    takes = ("data", "objective", "encoder_iterations", "name", "device", "trust_data")
+    given = [name for name in GOES_WITH[""] if name not in takes and getattr(args, name) is not None]
+    if given:
+        raise ValueError(
+            f"{', '.join(map(_option, given))} does not go with --objective {VJEPA}, which trains an encoder alone and "
+            f"takes {', '.join(map(_option, takes))}"
+        )
+    settings = DenseRun(
+        name=args.name or args.out.resolve().name, seed=args.seed, episodes=args.episodes, command=command,
+        **_given(args, "device", "trust_data", iterations="encoder_iterations"),
+    )  # fmt: skip
+    try:
+        report = run_dense(args.data, args.out, _run_folder(args, VJEPA), settings)
+    except Collapsed as error:
+        print(f"no bundle was written: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(report, indent=1))
+    print(f"bundle written to {args.out}")
     return 0
 
 

@@ -22,6 +22,7 @@ PHYSICS_STEP_S = 1 / 200
 FINGER_STROKE_M = 0.04
 ARM_JOINTS = tuple(range(7))
 FINGER_JOINTS = (9, 10)
+HAND_JOINT = 8
 _ARM_FORCE_NM = (87.0, 87.0, 87.0, 87.0, 40.0, 40.0, 40.0)
 _FINGER_FORCE_N = 25.0
 _GREY = (0.93, 0.93, 0.93, 1.0)
@@ -135,6 +136,20 @@ class World(Uncopyable):
             background = (body == self._table) | (body < 0)
             animate(picture, background, motion, list(self.cameras).index(name), self.sim_time_s)
         return picture
+
+    def shown_bodies(self, name: str, size_px: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """What each pixel of one camera shows, for judging masks, never for planning: bool [O, H, W], one of the
+        objects each, and bool [H, W], the gripper.
+        """
+        size = self.image_size_px if size_px is None else size_px
+        seen = self._bullet.getCameraImage(
+            size, size, self.view_matrix(name), self._projections[name], renderer=pybullet.ER_TINY_RENDERER,
+            flags=pybullet.ER_SEGMENTATION_MASK_OBJECT_AND_LINKINDEX,
+        )[4]  # fmt: skip
+        seen = np.asarray(seen).reshape(size, size)
+        body, link = np.where(seen < 0, -1, seen & (1 << 24) - 1), (seen >> 24) - 1
+        gripper = (body == self._arm) & np.isin(link, (HAND_JOINT, *FINGER_JOINTS))
+        return np.stack([body == one for one in self._objects]), gripper
 
     def joint_positions(self) -> np.ndarray:
         """Measured arm joint positions [7] (rad)."""

@@ -1,0 +1,1 @@
+"""Dense features: an encoder of fine patches, trained by masked latent prediction on video."""
