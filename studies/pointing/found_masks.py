@@ -13,8 +13,8 @@ from jepa_planner.pointing.segmentation import thing_at, warmest
 from jepa_planner.pointing.similarity import DenseEncoder, heat_map
 from studies.pointing.shown_things import Moment
 
-TOLERATED = 12.0
-"""Distance in CIELAB of a pixel that has the clicked one's colour; the best of 4 to 40 on tuning scenes."""
+TOLERATED = {"standard": 32.0, "varied": 18.0}
+"""Distance in CIELAB of pixels that have the clicked one's colour; the best of 8 to 40 on tuning scenes of each kind."""
 PAIRS = {"same picture": (0, 0), "other view": (0, 1), "later": (1, 0), "later, other view": (1, 1)}
 Find = Callable[[np.ndarray, tuple[int, int], np.ndarray, bool], np.ndarray]
 """(picture, clicked row and column, another picture, whether it is the same) -> mask in the other."""
@@ -31,14 +31,17 @@ def by_encoder(encoder: DenseEncoder) -> Find:
     return find
 
 
-def by_colour(picture: np.ndarray, click: tuple[int, int], other: np.ndarray, same: bool) -> np.ndarray:
+def by_colour(tolerated: float) -> Find:
     """The floor: the largest region of pixels of the clicked one's colour."""
-    colour = _lab(picture)[click]
-    near = np.linalg.norm(_lab(other) - colour, axis=-1) < TOLERATED
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(near.astype(np.uint8))
-    if len(stats) < 2:
-        return near
-    return labels == (labels[click] if same else 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+
+    def find(picture: np.ndarray, click: tuple[int, int], other: np.ndarray, same: bool) -> np.ndarray:
+        near = np.linalg.norm(_lab(other) - _lab(picture)[click], axis=-1) < tolerated
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(near.astype(np.uint8))
+        if len(stats) < 2:
+            return near
+        return labels == (labels[click] if same else 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+
+    return find
 
 
 def random_encoder(like: VideoEncoder, seed: int = 0) -> VideoEncoder:

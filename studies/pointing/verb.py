@@ -55,6 +55,7 @@ def _masks(args: argparse.Namespace, vary: frozenset[str]) -> dict[str, Any]:
     from jepa_planner.model.bundle import load_encoder, model_folder
     from jepa_planner.pointing.similarity import DENSE_MODEL, DenseEncoder
     from studies.pointing.found_masks import (
+        TOLERATED,
         Find,
         by_colour,
         by_encoder,
@@ -68,7 +69,7 @@ def _masks(args: argparse.Namespace, vary: frozenset[str]) -> dict[str, Any]:
     ways: dict[str, Find] = {
         "encoder": by_encoder(DenseEncoder(trained)),
         "random encoder": by_encoder(DenseEncoder(random_encoder(trained))),
-        "colour": by_colour,
+        "colour": by_colour(TOLERATED[args.scenes]),
     }
     scenes = list(tqdm(shown_things(vary, args.episodes, args.seed), total=args.episodes, desc="scenes"))
     report: dict[str, Any] = {"scenes": args.scenes, "count": args.episodes, "seed": args.seed}
