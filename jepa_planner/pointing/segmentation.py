@@ -83,8 +83,8 @@ def _cut_by_colour(picture: np.ndarray, region: np.ndarray, core: np.ndarray) ->
         return region
     inside = np.isin(cut, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
     mask = np.zeros(region.shape, bool)
-    inside = cv2.resize(inside, labels[window].shape[::-1], interpolation=cv2.INTER_AREA)
-    mask[window] = cv2.morphologyEx((inside > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
+    share = cv2.resize(inside, labels[window].shape[::-1], interpolation=cv2.INTER_AREA)
+    mask[window] = cv2.morphologyEx((share > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
     return mask
 
 

@@ -14,7 +14,7 @@ from jepa_planner.pointing.similarity import DenseEncoder, heat_map
 from studies.pointing.shown_things import Moment
 
 TOLERATED = {"standard": 32.0, "varied": 18.0}
-"""Distance in CIELAB of pixels that have the clicked one's colour; the best of 8 to 40 on tuning scenes of each kind."""
+"""Distance in CIELAB of pixels of the clicked one's colour; the best of 8 to 40 on tuning scenes of that kind."""
 PAIRS = {"same picture": (0, 0), "other view": (0, 1), "later": (1, 0), "later, other view": (1, 1)}
 Find = Callable[[np.ndarray, tuple[int, int], np.ndarray, bool], np.ndarray]
 """(picture, clicked row and column, another picture, whether it is the same) -> mask in the other."""
