@@ -18,7 +18,7 @@ from playwright.sync_api import Error, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "view.png"
 SIZE = {"width": 1280, "height": 900}
-COLOURS, MOST_BYTES = 128, 200_000
+COLOURS, MOST_BYTES = 256, 200_000
 START_MS, GOAL_MS, PLANS = 120_000, 60_000, 9
 
 

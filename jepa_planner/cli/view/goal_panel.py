@@ -77,10 +77,15 @@ class GoalPanel:
                     self._saved(), label="saved goal", with_input=True, new_value_mode="add", clearable=True,
                     on_change=self._chosen,
                 )  # fmt: skip
-                self._names.classes("w-48").props("data-testid=saved")
+                self._names.classes("w-48").props("data-testid=saved").on("focus", self._look_for_saved)
 
     def _saved(self) -> list[str]:
         return [] if self._contract is None else goal_library(self._contract).names()
+
+    def _look_for_saved(self) -> None:
+        """Goals may have been saved meanwhile; a name that was typed stays."""
+        value = self._names.value
+        self._names.set_options(sorted({*self._saved(), *([value] if value else [])}), value=value)
 
     async def _uploaded(self, view: str, event: events.UploadEventArguments) -> None:
         newest = self._live.newest(view)

@@ -16,7 +16,7 @@ def path_svg(pixels: np.ndarray, scale: float, width_px: int) -> str:
     scale: pixels of that picture for one that is shown. Points that are not seen (NaN) are left out with their lines.
     """
     places = [(float(x) / scale, float(y) / scale) for x, y in pixels]
-    width = max(0.4, width_px / scale / 160)
+    width = max(0.4, width_px / scale / 110)
     parts = []
     for number, (a, b) in enumerate(pairwise(places)):
         colour = LATER_STEPS if number else FIRST_STEP

@@ -13,6 +13,8 @@ from jepa_planner.nodes.conversions import picture_to_array
 from jepa_planner.nodes.watch.goal_log import EndedGoal, GoalLog
 from jepa_planner.nodes.watch.planner_watch import PlannerWatch
 
+CHART_PERIOD_S = 1.0
+"""A chart is dearer to a browser than all else on the page."""
 NOT_TOLD = "how unfamiliar the scene is, is not told: no goal was pursued yet, or the model has no measure of it"
 
 
@@ -40,6 +42,7 @@ class ProgressPanel:
     def __init__(self, watch: PlannerWatch) -> None:
         self._watch = watch
         self._drawn: tuple[int, int] | None = None
+        self._drawn_s = 0.0
         self._aimed: tuple[int, int] | None = None
         self._listed: tuple[EndedGoal, ...] = ()
 
@@ -63,8 +66,9 @@ class ProgressPanel:
         self._verdict.set_text(points[-1].verdict if points else "")
         self._unfamiliar.set_text(unfamiliar_in_words(self._watch.unfamiliarity))
         self._show_aim(log.began, points[-1].sub_goal if points else 0)
-        if self._drawn != (now := (log.began, len(points))):
-            self._drawn = now
+        now = log.began, len(points)
+        if self._drawn != now and time.monotonic() - self._drawn_s >= CHART_PERIOD_S:
+            self._drawn, self._drawn_s = now, time.monotonic()
             self._chart.options.update(energy_options(points))
             self._chart.update()
         if self._listed != (ended := log.ended):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from jepa_planner.cli.number_arguments import at_least
@@ -10,6 +11,8 @@ from jepa_planner.cli.number_arguments import at_least
 HELP = "watch a running planner in the browser: cameras, goals, energies, and a stop button"
 LOCALHOST = "127.0.0.1"
 PORT = 8642
+POLITE = 5
+"""How much lower than the planner's this program's priority is."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +46,7 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError(f"--goals {args.goals}: no such folder; expected one that `run --record` wrote into")
     namespace, remaps = checked_namespace(args.namespace), [checked_remap(text) for text in args.remap]
     check_port(args.host, args.port)
+    os.nice(POLITE)  # where all share few cores, planning comes first
     gate = Gate(args.port, "" if is_local(args.host) else new_token())
     with watched_planner(namespace, args.model, remaps) as (watch, client):
         print(f"the page is at {address(args.host, args.port, gate.token)} until Ctrl-C", flush=True)

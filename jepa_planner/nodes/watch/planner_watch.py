@@ -67,7 +67,7 @@ class PlannerWatch:
         """How unlike the training data the last observation was, 1 at the limit; None where that is not told."""
         self.offered: GoalImages | None = None
         """Goal pictures that a simulator shows."""
-        self._watched = False
+        self._watched, self._paths = False, 0
         self._markers: Subscription | None = None
         self._frames: dict[str, Placed] = {}
         self.node.create_subscription(PlanStats, "mpc_node/stats", self._on_stats, qos.STATE)
@@ -151,9 +151,9 @@ class PlannerWatch:
     def _on_markers(self, message: MarkerArray) -> None:
         for marker in message.markers:
             if marker.type == Marker.LINE_STRIP and marker.points:
-                number = 0 if self.path is None else self.path.number + 1
+                self._paths += 1
                 points = np.stack([numbers(point) for point in marker.points])
-                self.path = PlannedPath(number, marker.header.frame_id, points)
+                self.path = PlannedPath(self._paths, marker.header.frame_id, points)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         place = self.node.get_namespace()

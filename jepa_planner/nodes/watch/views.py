@@ -8,7 +8,7 @@ from typing import Any
 
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
-from rclpy.serialization import deserialize_message
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo
 
 from jepa_planner.core.camera_calibration import CameraCalibration
@@ -48,13 +48,14 @@ class View:
         self.newest: Seen | None = None
         self._node, self._calibration = node, calibration
         self._poses: dict[str, PoseStamped] = {}
-        self._info: bytes | None = None
+        self._info: CameraInfo | None = None
         kind, ending = TRANSPORTS[transport]
         self._pictures = PictureStream(node, kind, f"{topic}{ending}", self._on_picture)
-        # the lens is read when a path is drawn, not with each picture
-        self._subscriptions = [
-            node.create_subscription(CameraInfo, info_topic(topic), self._on_info, qos.SENSOR, raw=True)
-        ]
+        self._info_topic = node.resolve_topic_name(info_topic(topic))
+        self._infos: Subscription | None = node.create_subscription(
+            CameraInfo, self._info_topic, self._on_info, qos.SENSOR
+        )
+        self._subscriptions: list[Subscription] = []
         for teller in ("mpc_node", "sim_node"):
             keep = self._keeper(teller)
             self._subscriptions.append(
@@ -81,11 +82,8 @@ class View:
         """
         if self._calibration is not None:
             return self._calibration
-        if self._info is None:
-            raise ValueError(
-                f"there is no cameras.yaml beside the model, and nothing came on {self._subscriptions[0].topic_name}"
-            )
-        info = deserialize_message(self._info, CameraInfo)
+        if (info := self._info) is None:
+            raise ValueError(f"there is no cameras.yaml beside the model, and nothing came on {self._info_topic}")
         placed = next(
             (_placed(self._poses[teller]) for teller in ("mpc_node", "sim_node") if teller in self._poses), None
         )
@@ -100,15 +98,24 @@ class View:
     def close(self) -> None:
         """Hears no more."""
         self._pictures.close()
+        self._hear_no_more_infos()
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
 
     def _on_picture(self, message: Picture) -> None:
         number = 0 if self.newest is None else self.newest.number + 1
         self.newest = Seen(number, message, time.monotonic())
+        if self._info is not None:
+            self._hear_no_more_infos()
 
-    def _on_info(self, message: bytes) -> None:
+    def _on_info(self, message: CameraInfo) -> None:
         self._info = message
+
+    def _hear_no_more_infos(self) -> None:
+        """A lens stays as it is, and cameras tell it with each picture. Never called by what hears it, and ends."""
+        if self._infos is not None:
+            self._node.destroy_subscription(self._infos)
+            self._infos = None
 
     def _keeper(self, teller: str):
         def keep(message: PoseStamped) -> None:
