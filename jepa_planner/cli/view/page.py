@@ -17,7 +17,7 @@ from jepa_planner.cli.view.sender import Sender
 from jepa_planner.nodes.client import PlannerClient
 from jepa_planner.nodes.watch.planner_watch import PlannerWatch
 
-PERIOD_S = 0.2
+PERIOD_S = 0.25
 """So often, at most, a browser gets new pictures."""
 
 

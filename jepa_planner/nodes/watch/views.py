@@ -112,7 +112,7 @@ class View:
         self._info = message
 
     def _hear_no_more_infos(self) -> None:
-        """A lens stays as it is, and cameras tell it with each picture. Never called by what hears it, and ends."""
+        """A lens stays as it is. Called when a picture comes: a subscription does not end within its own callback."""
         if self._infos is not None:
             self._node.destroy_subscription(self._infos)
             self._infos = None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TransformStamped
 from harness import ENDLESS, FAR, goal_of, moves, under_way
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
@@ -16,7 +16,7 @@ from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.plan_sink import PlanSink
 from jepa_planner.nodes.watch.described import NOBODY, Described
-from jepa_planner.nodes.watch.planner_watch import PlannerWatch
+from jepa_planner.nodes.watch.planner_watch import PlannedPath, PlannerWatch
 
 BRIEF = goal_of(*FAR, budget=2, tolerance=1e-9)
 
@@ -134,6 +134,27 @@ def test_a_path_cannot_be_drawn_before_somebody_tells_where_the_camera_stands(ri
         watch.path_pixels(view, path, (32, 32))
     rig.ask(handle.cancel_goal_async)
     rig.result(handle)
+
+
+def test_a_camera_on_tf_static_is_found_by_the_frame_of_its_pictures(rig, watch):
+    messages = pytest.importorskip("tf2_msgs.msg", reason="tf2_msgs is not installed")
+    rig.planner()
+    rig.until(lambda: watch.described is not None)
+    watch.watch(True)
+    told = TransformStamped(child_frame_id=f"lens_of_{rig.namespace.strip('/')}")
+    told.header.frame_id = "panda_link0"
+    told.transform.translation.x, told.transform.translation.z = 0.5, 1.5
+    told.transform.rotation.x, told.transform.rotation.w = 1.0, 0.0
+    frames = rig.robot.create_publisher(messages.TFMessage, "/tf_static", qos.LATCHED)
+    frames.publish(messages.TFMessage(transforms=[told]))
+    info = CameraInfo(width=32, height=32, distortion_model="plumb_bob", d=[0.0] * 5)
+    info.header.frame_id = told.child_frame_id
+    info.k = [30.0, 0.0, 15.5, 0.0, 30.0, 15.5, 0.0, 0.0, 1.0]
+    infos, view = rig.robot.create_publisher(CameraInfo, "side/camera_info", qos.STREAM), watch.views["side"]
+    rig.until(lambda: infos.publish(info) or view._info is not None)
+    rig.until(lambda: told.child_frame_id in watch._frames)
+    path = PlannedPath(1, "panda_link0", np.array([[0.5, 0.0, 0.0], [0.6, 0.0, 0.0]]))
+    assert watch.path_pixels(view, path, (32, 32)) == pytest.approx(np.array([[15.5, 15.5], [17.5, 15.5]]))
 
 
 def test_it_publishes_nothing_and_its_end_does_not_end_a_goal(rig):
