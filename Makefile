@@ -29,22 +29,23 @@ help: ## Say what each target does
 
 # A file's tests stay in one process, which makes its bundles and worlds once. What computes has a process per core; the
 # nodes' tests wait most of the time, so more of them run at once. Robots of others run by the wall clock, one at a
-# time, and doctor looks at all that is there.
-PYTEST_ON_CORES := $(PY) -m pytest --dist loadfile --numprocesses 2 --ignore test/nodes --ignore test/strangers
+# time, and doctor looks at all that is there. The page is tested in a browser beside a simulated robot.
+PAGE := test/cli/view/test_page_in_browser.py
+PYTEST_ON_CORES := $(PY) -m pytest --dist loadfile --numprocesses 2 --ignore test/nodes --ignore test/strangers --ignore $(PAGE)
 PYTEST_OF_NODES := $(PY) -m pytest --dist loadfile --numprocesses 4 --ignore test/nodes/test_doctor.py test/nodes
-PYTEST_ALONE := $(PY) -m pytest test/nodes/test_doctor.py test/strangers
+PYTEST_ALONE := $(PY) -m pytest test/nodes/test_doctor.py test/strangers $(PAGE)
 
 setup: $(VENV)/.interfaces ## Make .venv with pinned dependencies, ROS 2 and the built interfaces
 
 demo: setup ## Watch the simulated arm do what a picture says; writes out/demo/
 	$(VENV)/bin/jepa-planner demo
 
-test: lint $(VENV)/.colcon $(VENV)/.test_interfaces $(VENV)/.robots ## Check the style and run every test; the wheel and a colcon workspace are among them
+test: lint $(VENV)/.colcon $(VENV)/.test_interfaces $(VENV)/.robots $(VENV)/.chromium ## Check the style and run every test; the wheel and a colcon workspace are among them
 	$(PYTEST_ON_CORES)
 	$(PYTEST_OF_NODES)
 	$(PYTEST_ALONE)
 
-coverage: setup $(VENV)/.colcon $(VENV)/.test_interfaces $(VENV)/.robots ## Run every test and print which lines of which file none of them runs; processes of nodes do not count
+coverage: setup $(VENV)/.colcon $(VENV)/.test_interfaces $(VENV)/.robots $(VENV)/.chromium ## Run every test and print which lines of which file none of them runs; processes of nodes do not count
 	$(PYTEST_ON_CORES) --cov --cov-report=
 	$(PYTEST_OF_NODES) --cov --cov-append --cov-report=
 	$(PYTEST_ALONE) --cov --cov-append --cov-report=term-missing:skip-covered
@@ -119,6 +120,11 @@ $(VENV)/.interfaces: $(INTERFACES) $(VENV)/.package
 $(VENV)/.robots: tools/requirements-robots.txt $(VENV)/.python
 	@$(PIP) --no-deps -r tools/requirements-robots.txt
 	@touch $@
+
+# A browser for tests of the page. Where none can be installed they are skipped, and say so; the next make tries again.
+$(VENV)/.chromium: | $(VENV)/.python
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) >/dev/null 2>&1 || true
+	@command -v chromium >/dev/null && touch $@ || echo "There is no chromium: as root, apt-get install chromium"
 
 # What a ROS 2 installation has and the wheels lack (control_msgs, tf2_msgs ...), for tests alone.
 $(VENV)/.test_interfaces: $(wildcard test/interfaces/*/*/*) tools/build_interfaces.py $(VENV)/.interfaces

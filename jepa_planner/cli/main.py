@@ -30,6 +30,7 @@ _EXTRA_OF = {
     **dict.fromkeys(("dask", "distributed"), "cluster"),
     **dict.fromkeys(("rosbags", "backports", "lz4"), "bag"),
     **dict.fromkeys(("av", "pyarrow"), "lerobot"),
+    "nicegui": "view",
     **dict.fromkeys(("panda_gym", "transformers"), "dev"),
 }
 """The extra of pyproject.toml that brings a module which no plain installation has."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,16 +109,31 @@ def keep_views(goals: Sequence[GoalImage], contract: Contract) -> None:
         goal.view_names = list(contract.image.views)
 
 
+def remap_arguments(remaps: Iterable[tuple[str, str]]) -> list[str]:
+    """What a node takes as `cli_args`, of names FROM and TO; FROM may name the planner's node that it is meant for."""
+    pairs = [f"{old.rpartition(':')[2]}:={new}" for old, new in remaps]
+    return ["--ros-args", *(word for pair in pairs for word in ("-r", pair))] if pairs else []
+
+
 class PlannerClient:
     """Talks to the nodes of one namespace; `rclpy.init` comes first. Close it, or use it as a context manager.
 
     Methods raise PlannerError naming the node that did not answer.
     """
 
-    def __init__(self, namespace: str = "") -> None:
-        self.node = Node(f"planner_client_{os.getpid()}", namespace=namespace, use_global_arguments=False)
+    def __init__(self, namespace: str = "", remaps: Sequence[tuple[str, str]] = ()) -> None:
+        """remaps: other names of topics and services, each FROM and TO."""
+        self.node = Node(
+            f"planner_client_{os.getpid()}",
+            namespace=namespace,
+            cli_args=remap_arguments(remaps),
+            use_global_arguments=False,
+        )
         self.arm_state: ArmState | None = None
+        self.arm_state_came_s = 0.0
+        """When it did, on the steady clock."""
         self._reach = ActionClient(self.node, ReachGoalImage, "reach_goal_image")
+        self._cancel = self.node.create_client(CancelGoal, "reach_goal_image/_action/cancel_goal")
         self._set_up = self.node.create_client(SetUpTask, "sim_node/set_up_task")
         self._look = self.node.create_client(Look, "encoder_node/look")
         self._chunks = self.node.create_client(GetActionChunk, "mpc_node/get_action_chunk")
@@ -189,6 +205,11 @@ class PlannerClient:
             raise PlannerError(f"{self._chunks.srv_name}: {response.message}")
         return response
 
+    def cancel_goals(self) -> int:
+        """Cancels all goals, whoever sent them; returns how many there were."""
+        answer: CancelGoal.Response = self._wait_for(self._cancel, CancelGoal.Request(), CALL_TIMEOUT_S)
+        return len(answer.goals_canceling)
+
     def stop_arm(self) -> None:
         """Stops the arm until `reset_arm`."""
         self._call(self._stop, Trigger.Request())
@@ -246,7 +267,7 @@ class PlannerClient:
         )
 
     def _on_arm_state(self, message: ArmState) -> None:
-        self.arm_state = message
+        self.arm_state, self.arm_state_came_s = message, time.monotonic()
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         self._said |= {name: status.text for name, status in statuses(message, self.node.get_namespace()).items()}

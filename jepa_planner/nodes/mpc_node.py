@@ -43,6 +43,8 @@ from jepa_planner.planning.solvers.table import SOLVER_NAMES
 from jepa_planner.planning.sub_goals import IMAGINE_MODES
 
 GOAL_END_TIMEOUT_S = 5.0
+UNFAMILIARITY = "unfamiliarity"
+"""Where diagnostics say how unlike the training data the last observation was: 1 at the limit that ends goals."""
 _REST = Change.AT_REST
 
 
@@ -197,6 +199,8 @@ class MpcNode(PlannerNode):
         numbers |= {REJECTIONS: self._goals.rejections, LAST_REJECTION: self._goals.last_rejection}
         monitor = "monitor_out_of_distribution"
         numbers[monitor] = self._preparation.unmonitored or self.parameters[monitor]
+        if (unfamiliarity := self._plans.unfamiliarity) is not None:
+            numbers[UNFAMILIARITY] = round(unfamiliarity, 3)
         numbers |= {f"{what.replace(' ', '_')}_delay_s": round(s, 3) for what, s in self._buffer.delays_s().items()}
         return self._buffer.arm_status(), numbers
 

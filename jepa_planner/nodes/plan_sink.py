@@ -36,6 +36,8 @@ class PlannerPublisher(PlanPublisher):
 
     def __init__(self, node: PlannerNode, base_frame: str, time_step_s: float, valid_s: float) -> None:
         super().__init__(node, base_frame, time_step_s, valid_s)
+        self.unfamiliarity: float | None = None
+        """Of the newest decision; None where nothing is monitored."""
         self._stats = node.create_lifecycle_publisher(PlanStats, "~/stats", qos.STATE)
         self._markers = node.create_lifecycle_publisher(MarkerArray, "~/markers", qos.STATE)
         self._picture_wanted = node.create_lifecycle_publisher(Time, "picture_wanted", qos.COMMAND)
@@ -101,6 +103,7 @@ class PlanSink:
         feedback = ReachGoalImage.Feedback(status=status, sub_goals=self._count, **verdict_numbers(verdict))
         feedback.missing = "" if verdict is None else verdict.missing
         if decision is not None:
+            self._plans.unfamiliarity = decision.unfamiliarity
             feedback.sub_goal, feedback.step = decision.sub_goal, decision.total_steps
             feedback.energy, feedback.tolerance = decision.energy, self.goals[decision.sub_goal].tolerance
             if decision.plan is not None:

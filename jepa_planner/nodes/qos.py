@@ -34,6 +34,9 @@ DIAGNOSTICS = _profile(100, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATIL
 LATCHED = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
 """Goal images and the like: whoever comes late gets the last one."""
 
+LATCHED_BY_MANY = _profile(100, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
+"""How `/tf_static` is heard: each of its publishers has a last word."""
+
 TRANSFORMS = _profile(100, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 """On `/tf`; what stands on `/tf_static` is LATCHED."""
 

@@ -70,7 +70,8 @@ class Decision:
     action [A] float32 for MOVE, else None; plan: whole plan for MOVE; energy from the observation to the
     pursued goal; sub_goal: index of that goal; steps count actions, the present one included; imagined: what is
     planned for instead of the goal itself, where sub-goals are imagined; verdict: on the last goal, where the model
-    tells when the work is done.
+    tells when the work is done. unfamiliarity: how unlike the training data the observation is, 1 at the limit beyond
+    which the work ends; None where nothing is monitored.
     """
 
     kind: DecisionKind
@@ -85,6 +86,7 @@ class Decision:
     plan: Plan | None = None
     imagined: SubGoal | None = None
     verdict: Verdict | None = None
+    unfamiliarity: float | None = None
 
 
 def gave_up(reason: Reason, message: str) -> Decision:

@@ -39,6 +39,7 @@ class MonitoredController:
         self._latent_statistics, self._spec = latent_statistics, spec
         self._before: tuple[Tensor, Tensor, Tensor] | None = None
         self._last: Decision | None = None
+        self._unfamiliarity = 0.0
 
     def step(self, observation: Observation) -> Decision:
         """As the controller's `step`; gives up with UNFAMILIAR_IMAGE or SURPRISED and the number behind it."""
@@ -46,7 +47,8 @@ class MonitoredController:
         latent, state = observation.latent, observation.arm_state
         if (unknown := self._unknown(latent, state)) is not None:
             return self._give_up(*unknown)
-        self._last = decision = self._controller.step(observation)
+        decision = replace(self._controller.step(observation), unfamiliarity=self._unfamiliarity)
+        self._last = decision
         action = decision.action
         self._before = None if action is None else (latent, state, torch.from_numpy(action))
         return decision
@@ -68,6 +70,7 @@ class MonitoredController:
     def _unknown(self, latent: Tensor, state: Tensor) -> tuple[Reason, str] | None:
         """What of this the model does not know, with the number behind it; NaN is left to the controller to name."""
         distance = float(self._latent_statistics.distance(latent))
+        self._unfamiliarity = distance / self._spec.latent_distance
         if distance > self._spec.latent_distance:
             return Reason.UNFAMILIAR_IMAGE, f"distance {distance:.2f}, limit {self._spec.latent_distance:.2f}"
         error_m = float(self._latent_statistics.arm_error_m(latent, state))
@@ -88,6 +91,7 @@ class MonitoredController:
 
     def _give_up(self, reason: Reason, detail: str) -> Decision:
         decision, last = gave_up(reason, f"{reason.value}: {detail}"), self._last
+        decision = replace(decision, unfamiliarity=self._unfamiliarity)
         if last is None:
             return decision
         return replace(

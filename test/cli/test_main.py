@@ -59,7 +59,7 @@ def test_a_verb_that_stands_in_a_group_now_says_in_which(verb, group, capsys):
 
 
 def test_there_are_few_verbs_those_of_a_person_with_a_robot():
-    assert len(cli.verbs().modules()) <= 15
+    assert len(cli.verbs().modules()) <= 16
 
 
 def test_every_study_has_a_line_of_help_and_explains_itself(capsys):
@@ -177,6 +177,7 @@ CALLS = {
     "run": ["--sim"],
     "teleop": [],
     "train": ["--data", "x", "--out", "OUT"],
+    "view": [],
 }
 PLAIN = """
 import sys

@@ -74,6 +74,13 @@ def test_a_latent_far_from_training_data_ends_the_work_by_name():
     assert decision.action is None and inner.seen == []
 
 
+def test_each_decision_says_how_unfamiliar_its_observation_is():
+    controller, _ = monitored()
+    assert controller.step(Observation(LATENT, state=STATE)).unfamiliarity == 0.0
+    assert controller.step(Observation(LATENT + 1.5, state=STATE)).unfamiliarity == pytest.approx(0.5)
+    assert controller.step(Observation(LATENT + 4.0, state=STATE)).unfamiliarity == pytest.approx(4 / 3)
+
+
 def test_a_picture_that_shows_the_arm_elsewhere_ends_the_work_by_name():
     controller, _ = monitored()
     elsewhere = STATE.clone()

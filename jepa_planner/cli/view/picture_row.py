@@ -1,0 +1,16 @@
+"""Small pictures side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nicegui import ui
+
+
+def picture_row(urls: Mapping[str, str]) -> None:
+    """Small pictures side by side, each above what it is called."""
+    with ui.row().classes("gap-1 no-wrap"):
+        for name, url in urls.items():
+            with ui.column().classes("gap-0"):
+                ui.image(url).classes("w-24").props("no-transition")
+                ui.label(name).classes("text-xs text-grey")
