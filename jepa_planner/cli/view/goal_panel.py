@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -94,6 +95,13 @@ class GoalPanel:
             self._draft.add(view, uploaded_picture(event.file.name, await event.file.read(), camera))
         except ValueError as error:
             _complain(str(error))
+        self._show()
+
+    def take(self, pictures: Mapping[str, np.ndarray]) -> None:
+        """A goal picture of each view, instead of what was there."""
+        self._clear()
+        for view in self._draft.pictures:
+            self._draft.add(view, pictures[view])
         self._show()
 
     async def _take_present(self) -> None:

@@ -83,10 +83,10 @@ class _Card:
         self._why.set_text("")
         self._image.set_content(path_svg(pixels, picture.scale, picture.width_px))
 
-    def _clicked(self, name: str, on_click: OnClick, event: events.MouseEventArguments) -> None:
+    async def _clicked(self, name: str, on_click: OnClick, event: events.MouseEventArguments) -> None:
         if (shown := self._shown) is not None:
             x_px, y_px = event.image_x * shown.scale, event.image_y * shown.scale
-            on_click(Click(name, x_px, y_px, shown.width_px, shown.height_px))
+            await on_click(Click(name, x_px, y_px, shown.width_px, shown.height_px))
 
 
 def _age(view: View) -> str:

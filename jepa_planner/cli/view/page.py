@@ -10,7 +10,7 @@ from jepa_planner.cli.view.command_bar import CommandBar
 from jepa_planner.cli.view.goal_panel import GoalPanel
 from jepa_planner.cli.view.live_panel import LivePanel
 from jepa_planner.cli.view.live_pictures import LivePictures
-from jepa_planner.cli.view.pointing import Click
+from jepa_planner.cli.view.pointing_panel import PointingPanel
 from jepa_planner.cli.view.progress_panel import ProgressPanel
 from jepa_planner.cli.view.replay_panel import ReplayPanel
 from jepa_planner.cli.view.sender import Sender
@@ -29,8 +29,9 @@ class Page:
     ) -> None:
         self._live = live
         self._bar = CommandBar(watch, client)
-        self._cameras = LivePanel(watch, live, self._clicked)
         self._goal = GoalPanel(watch, client, live, sender)
+        self._pointing = PointingPanel(watch, client, self._goal.take)
+        self._cameras = LivePanel(watch, live, self._pointing.clicked)
         self._progress = ProgressPanel(watch)
         self._replay = ReplayPanel(recorded)
 
@@ -43,7 +44,7 @@ class Page:
             with ui.tab_panel(now), ui.row().classes("w-full no-wrap items-start"):
                 with ui.column().classes("grow basis-0 min-w-0"):
                     self._cameras.build()
-                    self._place = ui.label().classes("text-xs").props("data-testid=place")
+                    self._pointing.build()
                     self._progress.build()
                 with ui.column().classes("grow basis-0 min-w-0"):
                     self._goal.build()
@@ -58,7 +59,3 @@ class Page:
     def _refresh(self) -> None:
         for panel in (self._bar, self._cameras, self._goal, self._progress):
             panel.refresh()
-
-    def _clicked(self, click: Click) -> None:
-        """Says where a person clicked; a goal by pointing is to be made of such clicks."""
-        self._place.set_text(str(click))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 from visualization_msgs.msg import Marker, MarkerArray
 
+from jepa_planner.core.camera_calibration import CameraCalibration
 from jepa_planner.core.status import Status
 from jepa_planner.msg import GoalEvent, GoalImage, GoalImages, PlanStats
 from jepa_planner.nodes import qos
@@ -90,6 +91,17 @@ class PlannerWatch:
     def watch(self, watched: bool) -> None:
         """Begins or ends to hear cameras and paths."""
         self._thread.call(partial(self._watch, watched))
+
+    def calibrations(self) -> dict[str, CameraCalibration]:
+        """Of those views of which somebody tells it, in the frame of the model's poses."""
+        found = {}
+        if (told := self.described) is not None:
+            for name, view in self.views.items():
+                with suppress(ValueError):
+                    camera = view.calibration(partial(chained, self._frames), told.contract.state.frame)
+                    if camera.frame == told.contract.state.frame:
+                        found[name] = camera
+        return found
 
     def path_pixels(self, view: View, path: PlannedPath, size_px: tuple[int, int]) -> np.ndarray:
         """Pixels [N, 2] of a path in the view's own picture of that width and height, NaN outside of what it sees.

@@ -12,10 +12,12 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from jepa_planner.nodes.client import PlannerClient
+from jepa_planner.nodes.conversions import picture_to_array
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None:
@@ -132,12 +134,17 @@ class Opened:
 
 
 @pytest.fixture
-def opened(browser, address, ros) -> Iterator[Opened]:
-    """The page on a scene as it is at the start."""
-    opened = Opened(browser, address)
+def client(address, ros) -> Iterator[PlannerClient]:
     with PlannerClient() as client:
         client.wait_for_planner(START_S)
-        client.set_up_task("pick_place", SEED)
+        yield client
+
+
+@pytest.fixture
+def opened(browser, address, client) -> Iterator[Opened]:
+    """The page on a scene as it is at the start."""
+    opened = Opened(browser, address)
+    client.set_up_task("pick_place", SEED)
     until(lambda: opened.text("mode") == "holding")
     yield opened
     opened.page.close()
@@ -152,8 +159,8 @@ def test_cameras_are_live_and_a_click_tells_the_cameras_own_pixel(opened):
     assert image.get_attribute("src").startswith("data:image/jpeg;base64,")
     box = opened.part("live-front").bounding_box()
     opened.part("live-front").click(position={"x": box["width"] / 2, "y": box["height"] / 4})
-    until(lambda: opened.text("place"))
-    x, y = map(float, re.search(r"front: pixel ([\d.]+), ([\d.]+) of 64 x 64", opened.text("place")).groups())
+    until(lambda: "pixel" in opened.text("pointing"))
+    x, y = map(float, re.search(r"front: pixel ([\d.]+), ([\d.]+) of 64 x 64", opened.text("pointing")).groups())
     assert abs(x - 32) < 1 and abs(y - 16) < 1
 
 
@@ -177,6 +184,52 @@ def test_a_goal_is_sent_is_drawn_and_reached_and_can_be_played_afterwards(opened
     opened.part("play").click()
     until(lambda: "(code 0), after" in opened.text("recorded-text"), 60.0)
     assert opened.page.locator(".q-img img").count() >= 2
+
+
+def red_place(message) -> tuple[float, float]:
+    """The middle, column and row, of what is red in a picture."""
+    pixels = picture_to_array(message).astype(int)
+    rows, columns = np.nonzero((pixels[..., 0] > 2 * pixels[..., 1]) & (pixels[..., 0] > 90))
+    return float(np.median(columns)), float(np.median(rows))
+
+
+def click_pixel(opened: Opened, view: str, xy_px: tuple[float, float]) -> None:
+    box = opened.part(f"live-{view}").bounding_box()
+    x, y = ((at + 0.5) / 64 * box[side] for at, side in zip(xy_px, ("width", "height"), strict=True))
+    opened.part(f"live-{view}").click(position={"x": x, "y": y})
+
+
+def test_a_thing_and_its_place_are_clicked_and_it_is_put_there(opened, client):
+    before = ended(opened)
+    there = red_place(client.set_up_task("pick_place", SEED, "one").goals[0].views[0])
+    here = red_place(client.look().goal.compressed_views[0])
+    opened.part("point").click()
+    until(lambda: "click a thing" in opened.text("pointing"))
+    click_pixel(opened, "front", here)
+    until(lambda: "click where it should be, in front" in opened.text("pointing"))
+    click_pixel(opened, "front", there)
+    until(lambda: opened.text("pointing").startswith("look at the goal picture"), GOAL_S)
+    assert opened.pictures() == 2 and ended(opened) == before  # nothing is sent that nobody has looked at
+    opened.part("send").click()
+    until(lambda: ended(opened) > before, GOAL_S)
+    until(lambda: opened.text("sent").startswith("REACHED"))
+    assert client.task_status().solved
+
+
+def test_where_nothing_can_be_grasped_the_page_says_so(opened):
+    opened.part("point").click()
+    until(lambda: "click a thing" in opened.text("pointing"))
+    click_pixel(opened, "front", (4, 60))
+    until(lambda: "click where" in opened.text("pointing"))
+    click_pixel(opened, "side", (30, 30))
+    until(lambda: "the click was in side" in opened.text("pointing"))
+    opened.part("point").click()
+    until(lambda: "click a thing" in opened.text("pointing"))
+    click_pixel(opened, "front", (4, 60))
+    until(lambda: "click where" in opened.text("pointing"))
+    click_pixel(opened, "front", (30, 50))
+    until(lambda: "nothing that could be grasped" in opened.text("pointing"), GOAL_S)
+    assert opened.pictures() == 0
 
 
 def test_escape_stops_the_arm_until_it_is_reset(opened):
