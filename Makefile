@@ -54,7 +54,7 @@ guards: setup $(VENV)/.test_interfaces ## Remove each safety guard in a copy, an
 	$(PY) tools/check_guards.py
 
 faults: setup $(VENV)/.test_interfaces ## Put faults into the middle of motions, with default timeouts; prints a table
-	FAULTS_WITH_DEFAULTS=1 $(PY) -m pytest -q test/nodes/test_faults_*.py -m "soak or not soak"
+	FAULTS_WITH_DEFAULTS=1 $(PY) -m pytest -q test/nodes/test_faults.py -m "soak or not soak"
 
 soak: setup $(VENV)/.test_interfaces ## The long tests: an hour of goals, ten thousand bad inputs, ten scenes with a robot of others
 	FUZZ_EXAMPLES=750 $(PY) -m pytest -q --timeout 3600 test/test_bad_input.py test/nodes/test_bad_messages.py

@@ -2,7 +2,6 @@ import gc
 from collections.abc import Iterator
 
 import pytest
-from fault_rig import TABLE, FaultRig
 from harness import Rig, small_bundle
 
 
@@ -28,15 +27,9 @@ def rig(ros, bundle) -> Iterator[Rig]:
     rig.close()
 
 
-@pytest.fixture(scope="module")
-def fault_rig(ros, bundle, tmp_path_factory) -> Iterator[FaultRig]:
-    """A robot and all nodes in processes of their own, into whose motions faults are put."""
-    rig = FaultRig(bundle, tmp_path_factory.mktemp("faults"))
-    yield rig
-    rig.close()
-
-
 def pytest_terminal_summary(terminalreporter) -> None:
+    from fault_rig import TABLE
+
     if TABLE:
         terminalreporter.section("faults in mid-motion")
         terminalreporter.write_line("| fault | seconds to a stationary arm | reason given | work went on |")
