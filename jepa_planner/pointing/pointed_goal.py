@@ -55,7 +55,9 @@ def pointed_goal(
     cameras: by view. With them a thing grows as it comes nearer. earlier: other pictures of the same cameras, from
     which what is behind the thing is filled in. Raises PointingError where nothing can be made of it.
     """
-    cameras = cameras or {}
+    cameras = {view: camera for view, camera in (cameras or {}).items() if view in pictures}
+    if len(frames := {camera.frame for camera in cameras.values()}) > 1:
+        raise PointingError(f"cameras are calibrated in {' and '.join(sorted(frames))}: expected one frame for all")
     features = {view: encoder.features(picture) for view, picture in pictures.items()}
     if strangers := [view for view in clicks if view not in pictures]:
         raise PointingError(f"no view {strangers[0]}; views are {', '.join(pictures)}")

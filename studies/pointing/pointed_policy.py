@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from jepa_planner.core.camera_calibration import CameraCalibration
 from jepa_planner.learning.evaluation.policies import WorldModelPolicy
 from jepa_planner.pointing.pointed_goal import Clicks, pointed_goal
+from jepa_planner.pointing.sight import Sight
 from jepa_planner.pointing.similarity import DenseEncoder, PointingError
 from jepa_planner_sim.cameras import optical_pose
 from jepa_planner_sim.world import BASE_FRAME, World
@@ -51,7 +52,8 @@ class PointedPolicy:
         clicks = {}
         for view in self.clicked:
             shown = world.shown_bodies(view, PICTURE_PX)[0][0]
-            middle_px, end_px = seen(cameras[view], here_m), seen(cameras[view], there_m)
+            sight = Sight(cameras[view], (PICTURE_PX, PICTURE_PX))
+            middle_px, end_px = np.array(sight.pixel(here_m)), np.array(sight.pixel(there_m))
             pick_px = middle(shown)[::-1] if shown.any() else middle_px  # who points does so at what can be seen
             pixels = [
                 np.clip(np.round(pixel + rng.normal(0, self.noise_px, 2)), 0, PICTURE_PX - 1)
@@ -78,10 +80,3 @@ def calibration(world: World, view: str, size_px: int) -> CameraCalibration:
         camera_matrix=tuple(map(tuple, matrix.tolist())), xyz_m=tuple(place_m.tolist()),
         quaternion_xyzw=tuple(Rotation.from_matrix(rotation).as_quat().tolist()),
     )  # fmt: skip
-
-
-def seen(camera: CameraCalibration, point_m: np.ndarray) -> np.ndarray:
-    """Where a point is seen by a camera without distortion, [2] px."""
-    x, y, z = camera.rotation.T @ (point_m - np.array(camera.xyz_m))
-    (fx, _, cx), (_, fy, cy), _ = camera.camera_matrix
-    return np.array([fx * x / z + cx, fy * y / z + cy])

@@ -6,17 +6,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import rclpy
-import torch
 from harness import Rig
 from jepa_planner.msg import GoalEvent
-from tiny_training import episodes
+from tiny_dense import dense_bundle
 
 from jepa_planner.cli.main import main
 from jepa_planner.core.picture_file import read_picture
-from jepa_planner.learning.training.dense.dense_run import DenseRun, dense_contract
-from jepa_planner.model.bundle import write_bundle
-from jepa_planner.model.bundle_files import ENCODER_FILE
-from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.nodes.conversions import picture_to_array
 
 HERE, THERE, SIDE = (12, 40), (48, 16), 10
@@ -36,15 +31,7 @@ def is_red(pixels: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def dense(tmp_path_factory) -> str:
-    """An encoder of patches that was never trained: it tells red from grey."""
-    folder = tmp_path_factory.mktemp("dense")
-    torch.manual_seed(0)
-    encoder = VideoEncoder(
-        EncoderConfig(image_size=(64, 64), width=24, depth=1, heads=2, mlp_hidden=48, patch_size=8, tubelet_size=1)
-    )
-    weights = {ENCODER_FILE: {name: (value,) for name, value in encoder.state_dict().items()}}
-    write_bundle(folder, dense_contract(encoder, episodes(2), DenseRun(name="dense")), weights, torch.float32)
-    return str(folder)
+    return dense_bundle(tmp_path_factory.mktemp("dense"))
 
 
 @pytest.fixture(scope="module")

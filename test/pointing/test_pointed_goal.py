@@ -1,5 +1,7 @@
 """Clicks in, goal pictures out; where nothing can be made of them, the answer says why."""
 
+from dataclasses import replace
+
 import pytest
 from drawn_table import CAMERAS, GREEN, RED, SIZE, drawn, masks, overlap, seen
 
@@ -39,6 +41,12 @@ def test_without_calibration_one_click_is_not_enough(finder, pictures):
         pointed_goal(finder, pictures, clicked("front"))
     with pytest.raises(PointingError, match="calibrations of side"):
         pointed_goal(finder, pictures, clicked("front"), {"front": CAMERAS["front"]})
+
+
+def test_cameras_that_are_calibrated_in_different_frames_are_refused(finder, pictures):
+    apart = CAMERAS | {"side": replace(CAMERAS["side"], frame="table")}
+    with pytest.raises(PointingError, match="calibrated in base and table: expected one frame for all"):
+        pointed_goal(finder, pictures, clicked("front"), apart)
 
 
 def test_where_only_the_table_is_clicked_nothing_can_be_grasped(finder, pictures):

@@ -4,30 +4,19 @@ import json
 
 import numpy as np
 import pytest
-import torch
-from tiny_training import episodes
+from tiny_dense import dense_bundle
 
-from jepa_planner.learning.training.dense.dense_run import DenseRun, dense_contract
-from jepa_planner.model.bundle import write_bundle
-from jepa_planner.model.bundle_files import ENCODER_FILE
-from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
+from jepa_planner.pointing.sight import Sight
 from jepa_planner_sim.world import World
 from studies.__main__ import main
 from studies.pointing.found_masks import by_colour, middle, overlap, overlaps
-from studies.pointing.pointed_policy import calibration, seen
+from studies.pointing.pointed_policy import calibration
 from studies.pointing.shown_things import shown_things
 
 
 @pytest.fixture(scope="module")
 def dense(tmp_path_factory) -> str:
-    folder = tmp_path_factory.mktemp("dense")
-    torch.manual_seed(0)
-    encoder = VideoEncoder(
-        EncoderConfig(image_size=(64, 64), width=24, depth=1, heads=2, mlp_hidden=48, patch_size=8, tubelet_size=1)
-    )
-    weights = {ENCODER_FILE: {name: (value,) for name, value in encoder.state_dict().items()}}
-    write_bundle(folder, dense_contract(encoder, episodes(2), DenseRun(name="dense")), weights, torch.float32)
-    return str(folder)
+    return dense_bundle(tmp_path_factory.mktemp("dense"))
 
 
 def test_the_thing_is_red_where_its_mask_is_and_colour_finds_it_in_every_picture():
@@ -47,7 +36,7 @@ def test_the_simulator_s_cameras_see_the_cube_where_a_calibration_says():
     try:
         mask = world.shown_bodies("side")[0][0]
         row, column = np.argwhere(mask).mean(axis=0)
-        expected = seen(calibration(world, "side", 128), world.object_pose()[0])
+        expected = Sight(calibration(world, "side", 128), (128, 128)).pixel(world.object_pose()[0])
         assert (column, row) == pytest.approx(expected, abs=2.0)
     finally:
         world.close()
