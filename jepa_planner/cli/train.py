@@ -11,75 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from jepa_planner.cli.number_arguments import at_least, positive
+from jepa_planner.cli.train_modes import GOES_WITH, KINDS, VJEPA, mode_of
 
 HELP = "train encoder and predictor on episodes, or a part of a bundle alone, and write a model bundle"
-GOES_WITH = {
-    "": (
-        "data",
-        "layouts",
-        "objective",
-        "predictor",
-        "predictor_iterations",
-        "encoder_iterations",
-        "name",
-        "demonstrations",
-        "sub_goal_iterations",
-        "verdict_iterations",
-        "keypoints",
-        "keypoints_of",
-        "device",
-        "any_view",
-        "augmented",
-        "init",
-        "base_frame",
-        "tcp_frame",
-        "trust_data",
-    ),
-    "predictor_only": (
-        "data",
-        "predictor",
-        "predictor_iterations",
-        "init",
-        "name",
-        "view",
-        "learning_rate",
-        "batch",
-        "device",
-        "base_frame",
-        "tcp_frame",
-        "trust_data",
-    ),
-    "sub_goals_only": ("init", "demonstrations", "sub_goal_iterations", "keypoints", "keypoints_of", "trust_data"),
-    "verdict_only": (
-        "init",
-        "demonstrations",
-        "verdict_iterations",
-        "keypoints",
-        "keypoints_of",
-        "go_on",
-        "arm_from_latents",
-        "trust_data",
-        "out_of_reach",
-    ),
-    "adapt": ("data", "init", "name", "trust_data"),
-}
-NEEDS = {
-    "": ("data",),
-    "predictor_only": ("data", "init"),
-    "sub_goals_only": ("init", "demonstrations"),
-    "verdict_only": ("init", "demonstrations"),
-    "adapt": ("data", "init"),
-}
-
-VJEPA = "vjepa"
-"""The objective that is not one of the joint ones: it trains an encoder alone."""
-KINDS = {
-    "": "train",
-    "predictor_only": "fine-tune",
-    "sub_goals_only": "sub-goals",
-    "verdict_only": "verdict",
-    "adapt": "adapt",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -207,7 +141,7 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.model.device import best_device
 
     use_all_cores()
-    mode = _mode(args)
+    mode = mode_of(args)
     for bundle in ("init", "keypoints_of"):
         if getattr(args, bundle) is not None:
             setattr(args, bundle, model_folder(getattr(args, bundle)))
@@ -218,7 +152,7 @@ def main(args: argparse.Namespace) -> int:
     command = shlex.join(["jepa-planner", *sys.argv[1:]])
     train = {
         "": _train, "predictor_only": _fine_tune, "sub_goals_only": _add_sub_goals, "verdict_only": _add_verdict,
-        "adapt": _adapt,
+        "adapt": _adapt, VJEPA: _train_dense,
     }[mode]  # fmt: skip
     return train(args, command)
 
@@ -228,8 +162,6 @@ def _train(args: argparse.Namespace, command: str) -> int:
     from jepa_planner.learning.training.recipe import Recipe
     from jepa_planner.learning.training.training_run import Collapsed, run
 
-    if args.objective == VJEPA:
-        return _train_dense(args, command)
     recipe = Recipe(
         seed=args.seed,
         episodes=args.episodes,
@@ -273,19 +205,12 @@ def _train_dense(args: argparse.Namespace, command: str) -> int:
     from jepa_planner.learning.training.dense.dense_run import DenseRun, run_dense
     from jepa_planner.learning.training.training_run import Collapsed
 
-    takes = ("data", "objective", "encoder_iterations", "name", "device", "trust_data")
-    given = [name for name in GOES_WITH[""] if name not in takes and getattr(args, name) is not None]
-    if given:
-        raise ValueError(
-            f"{', '.join(map(_option, given))} does not go with --objective {VJEPA}, which trains an encoder alone and "
-            f"takes {', '.join(map(_option, takes))}"
-        )
     settings = DenseRun(
         name=args.name or args.out.resolve().name, seed=args.seed, episodes=args.episodes, command=command,
         **_given(args, "device", "trust_data", iterations="encoder_iterations"),
     )  # fmt: skip
     try:
-        report = run_dense(args.data, args.out, _run_folder(args, VJEPA), settings)
+        report = run_dense(args.data, args.out, _run_folder(args, KINDS[VJEPA]), settings)
     except Collapsed as error:
         print(f"no bundle was written: {error}", file=sys.stderr)
         return 1
@@ -390,24 +315,3 @@ def _given(args: argparse.Namespace, *names: str, **renamed: str) -> dict[str, A
     """What was given on the command line, by the settings' names; their own defaults stand for the rest."""
     names_of = {name: name for name in names} | renamed
     return {name: value for name, given in names_of.items() if (value := getattr(args, given)) is not None}
-
-
-def _mode(args: argparse.Namespace) -> str:
-    """A key of GOES_WITH; raises ValueError where an argument does not go with it, or one is missing."""
-    alone = [name for name in KINDS if name and getattr(args, name)]
-    if len(alone) > 1:
-        raise ValueError(f"{' and '.join(map(_option, alone))}: one after the other, please, each from a bundle")
-    mode = alone[0] if alone else ""
-    what = _option(mode) if mode else "training encoder and predictor"
-    known = {name for names in GOES_WITH.values() for name in names}
-    given_options = {name for name in known if getattr(args, name) is not None}
-    if strangers := sorted(given_options - set(GOES_WITH[mode])):
-        takes = ", ".join(_option(name) for name in GOES_WITH[mode])
-        raise ValueError(f"{', '.join(map(_option, strangers))} does not go with {what}, which takes {takes}")
-    if missing := [_option(name) for name in NEEDS[mode] if name not in given_options]:
-        raise ValueError(f"{what} needs {', '.join(missing)}")
-    return mode
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

@@ -14,6 +14,7 @@ from jepa_planner.learning.data.episodes import read_episodes
 from jepa_planner.learning.training import add_verdict, fine_tuning, recipe, training_run
 from jepa_planner.learning.training.add_verdict import VerdictRun
 from jepa_planner.learning.training.collapse import CollapseReport
+from jepa_planner.learning.training.dense import dense_run, linear_probe
 from jepa_planner.learning.training.predictor_training import PredictorTraining
 from jepa_planner.learning.training.probes import probe_latents
 from jepa_planner.model.bundle import load_contract
@@ -108,6 +109,23 @@ def test_train_writes_a_bundle_and_eval_tries_it(collected, tmp_path, small_and_
     common = ["--task", "reach", "--episodes", "1", "--model", model]
     report = evaluate(tmp_path / "mppi.json", *common, *chosen)
     assert (report["search"]["solver"], report["search"]["samples"], report["deadline_s"]) == ("mppi", 6, 5.0)
+
+
+def test_an_encoder_to_point_with_is_trained_alone(collected, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(linear_probe, "TRAIN_FRAMES", 40)
+    monkeypatch.setattr(linear_probe, "HELD_OUT_FRAMES", 10)
+    monkeypatch.setattr(dense_run, "token_collapse", lambda *_: CollapseReport(9, 9.0, 1.0, 0.8, 0.0, 0.3))
+    monkeypatch.setattr("sys.argv", ["jepa-planner", "train", "--objective", "vjepa"])
+    paths = ["--data", str(collected), "--out", str(tmp_path / "dense"), "--run", str(tmp_path / "run")]
+    assert main(["train", "--objective", "vjepa", *paths, "--encoder-iterations", "2", "--trust-data"]) == 0
+    assert f"bundle written to {tmp_path / 'dense'}" in capsys.readouterr().out
+    contract = load_contract(tmp_path / "dense")
+    assert (contract.name, contract.predictor, contract.training.steps) == ("dense", None, {"encoder": 2})
+    assert contract.training.command == "jepa-planner train --objective vjepa"
+    monkeypatch.setattr(dense_run, "token_collapse", lambda *_: CollapseReport(9, 1.0, 0.0, 0.0, 0.0, 1.0))
+    paths[3] = str(tmp_path / "collapsed")
+    assert main(["train", "--objective", "vjepa", *paths, "--encoder-iterations", "2", "--trust-data"]) == 1
+    assert "no bundle was written: COLLAPSED" in capsys.readouterr().err and not (tmp_path / "collapsed").exists()
 
 
 def test_train_takes_the_kind_of_predictor_and_another_may_follow(collected, tmp_path, small_and_quick, monkeypatch):
@@ -284,6 +302,8 @@ def test_what_tells_when_the_work_is_done_is_learned_as_typed(tmp_path, capsys, 
         (["--predictor-only", "--init", "m", "--demonstrations", "d"], "--demonstrations does not go with --pred"),
         (["--predictor-only", "--sub-goals-only"], "--predictor-only and --sub-goals-only: one after the other"),
         (["--sub-goals-only", "--verdict-only"], "--sub-goals-only and --verdict-only: one after the other"),
+        (["--objective", "vjepa", "--predictor", "mlp"], "--predictor does not go with --objective vjepa, which takes"),
+        (["--objective", "vjepa", "--adapt"], "--adapt and --objective vjepa: one after the other"),
         (["--sub-goals-only"], "--data does not go with --sub-goals-only, which takes --init, --demonstrations, --sub"),
     ],
 )
