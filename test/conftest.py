@@ -11,7 +11,8 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A process that is killed may leave Fast DDS's shared memory locked for the others (eProsima/Fast-DDS#5469).
-os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
+# A picture travels in many datagrams, of which a socket of the usual size drops some when its process is not scheduled.
+os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4?sockets_size=4MB"
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 
 

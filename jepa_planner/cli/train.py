@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run", type=Path, metavar="DIR",
         help="logs and checkpoints; the same run resumes in the same folder (default: the name of --out in out/train, "
-        "out/fine-tune, out/sub-goals, out/verdict, out/adapt or out/vjepa)",
+        "out/fine-tune, out/sub-goals, out/verdict, out/viewing-decoder, out/adapt or out/vjepa)",
     )  # fmt: skip
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument(
@@ -83,6 +83,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make --init good again where cameras were moved or the table is another: some twenty episodes of work, "
         "minutes; how to plan with it stays",
     )  # fmt: skip
+    only.add_argument(
+        "--viewing-decoder-only", action="store_true",
+        help="add a decoder that draws for people what --init imagines (`jepa-planner view`), or learn it anew from "
+        "--data; all else stays",
+    )  # fmt: skip
+    only.add_argument("--viewing-decoder-iterations", type=at_least(1), metavar="N", help="default: 1500")
     sub_goals = parser.add_argument_group("sub-goals imagined on the way to a goal picture")
     sub_goals.add_argument(
         "--demonstrations", type=Path, nargs="+", metavar="DIR",
@@ -152,7 +158,7 @@ def main(args: argparse.Namespace) -> int:
     command = shlex.join(["jepa-planner", *sys.argv[1:]])
     train = {
         "": _train, "predictor_only": _fine_tune, "sub_goals_only": _add_sub_goals, "verdict_only": _add_verdict,
-        "adapt": _adapt, VJEPA: _train_dense,
+        "adapt": _adapt, "viewing_decoder_only": _draw_latents, VJEPA: _train_dense,
     }[mode]  # fmt: skip
     return train(args, command)
 
@@ -284,6 +290,19 @@ def _add_verdict(args: argparse.Namespace, command: str) -> int:
     run_folder = _run_folder(args, KINDS["verdict_only"])
     report = add_verdict(args.demonstrations, args.init, args.out, run_folder, settings)
     print(in_words(report))
+    print(f"bundle written to {args.out}")
+    return 0
+
+
+def _draw_latents(args: argparse.Namespace, command: str) -> int:
+    from jepa_planner.learning.training.viewing_decoder import ViewingDecoderRun, draw_latents
+
+    settings = ViewingDecoderRun(
+        seed=args.seed, episodes=args.episodes, command=command,
+        **_given(args, "trust_data", iterations="viewing_decoder_iterations"),
+    )  # fmt: skip
+    run_folder = _run_folder(args, KINDS["viewing_decoder_only"])
+    print(json.dumps(draw_latents(args.data, args.init, args.out, run_folder, settings), indent=1))
     print(f"bundle written to {args.out}")
     return 0
 

@@ -55,6 +55,7 @@ GOES_WITH = {
         "out_of_reach",
     ),
     "adapt": ("data", "init", "name", "trust_data"),
+    "viewing_decoder_only": ("data", "init", "viewing_decoder_iterations", "trust_data"),
     VJEPA: ("data", "objective", "encoder_iterations", "name", "device", "trust_data"),
 }
 NEEDS = {
@@ -63,6 +64,7 @@ NEEDS = {
     "sub_goals_only": ("init", "demonstrations"),
     "verdict_only": ("init", "demonstrations"),
     "adapt": ("data", "init"),
+    "viewing_decoder_only": ("data", "init"),
     VJEPA: ("data",),
 }
 
@@ -72,6 +74,7 @@ KINDS = {
     "sub_goals_only": "sub-goals",
     "verdict_only": "verdict",
     "adapt": "adapt",
+    "viewing_decoder_only": "viewing-decoder",
     VJEPA: "vjepa",
 }
 

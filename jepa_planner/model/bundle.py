@@ -26,6 +26,7 @@ from jepa_planner.model.bundle_files import (
     STATISTICS_FILE,
     SUB_GOALS_FILE,
     VERDICT_FILE,
+    VIEWING_DECODER_FILE,
     BundleError,
     check_files,
     check_hash,
@@ -271,12 +272,20 @@ def load_decoder(folder: str | Path) -> PixelDecoder | None:
 
     Reads and checks no other weights, and raises as `load_bundle` does.
     """
-    folder = Path(folder)
+    return _load_decoder(Path(folder), DECODER_FILE)
+
+
+def load_viewing_decoder(folder: str | Path) -> PixelDecoder | None:
+    """As `load_decoder`, of the decoder that draws latents for people; nothing is planned with it."""
+    return _load_decoder(Path(folder), VIEWING_DECODER_FILE)
+
+
+def _load_decoder(folder: Path, name: str) -> PixelDecoder | None:
     contract = load_contract(folder)
-    if DECODER_FILE not in contract.files:
+    if name not in contract.files:
         return None
-    check_hash(folder, DECODER_FILE, contract.files[DECODER_FILE])
-    return load_weights(folder / DECODER_FILE, lambda: PixelDecoder(contract.encoder), torch.float32)
+    check_hash(folder, name, contract.files[name])
+    return load_weights(inside(folder, name), lambda: PixelDecoder(contract.encoder), torch.float32)
 
 
 def add_sub_goal_head(init: Path, folder: Path, head: SubGoalHead, spec: SubGoalSpec) -> Contract:
@@ -295,6 +304,14 @@ def add_verdict_head(init: Path, folder: Path, head: VerdictHead, spec: VerdictS
     if head.config != spec.head:
         raise BundleError("verdict: the head's sizes are not those in the contract")
     return _add_head(init, folder, replace(load_contract(init), verdict=spec), VERDICT_FILE, head)
+
+
+def add_viewing_decoder(init: Path, folder: Path, decoder: PixelDecoder) -> Contract:
+    """As `add_sub_goal_head`, of the decoder that draws latents for people."""
+    contract = load_contract(init)
+    if decoder.config != contract.encoder:
+        raise BundleError("viewing_decoder: it is of another encoder's latents")
+    return _add_head(init, folder, contract, VIEWING_DECODER_FILE, decoder)
 
 
 def _add_head(init: Path, folder: Path, contract: Contract, name: str, head: nn.Module) -> Contract:

@@ -17,7 +17,7 @@ CONTRACT_FILE, PLANNER_FILE = "model.yaml", "planner.yaml"
 ENCODER_FILE, PREDICTOR_FILE = "encoder.safetensors", "predictor.safetensors"
 STATISTICS_FILE = "latent_statistics.safetensors"
 SUB_GOALS_FILE, DECODER_FILE = "sub_goals.safetensors", "decoder.safetensors"
-VERDICT_FILE = "verdict.safetensors"
+VERDICT_FILE, VIEWING_DECODER_FILE = "verdict.safetensors", "viewing_decoder.safetensors"
 M = TypeVar("M", bound=nn.Module)
 
 

@@ -16,9 +16,9 @@ from jepa_planner.calibration.samples import GivenLens
 from jepa_planner.calibration.transforms import transform
 from jepa_planner.msg import ArmState
 from jepa_planner.nodes import qos
+from jepa_planner.nodes.camera_stream import CameraStream
 from jepa_planner.nodes.conversions import compressed_to_array, image_to_array, numbers, rotation_from, seconds
 from jepa_planner.nodes.image_input import TRANSPORTS, Picture, info_topic
-from jepa_planner.nodes.picture_stream import PictureStream
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.nodes.running import NodeThread
 
@@ -46,8 +46,9 @@ class CameraListener:
         self._pose: np.ndarray | None = None
         self._lock = threading.Lock()
         kind, ending = TRANSPORTS[image_transport]
-        self._images = PictureStream(self.node, kind, f"{image_topic}{ending}", self._on_image)
-        self.node.create_subscription(CameraInfo, info_topic(image_topic), self._on_info, qos.SENSOR)
+        self._images = CameraStream(self.node, kind, f"{image_topic}{ending}", self._on_image)
+        # As reliably as pictures: one is small, and lost among their many parts.
+        CameraStream(self.node, CameraInfo, info_topic(image_topic), self._on_info)
         self._states = self.node.create_subscription(ArmState, "arm_state", self._on_state, qos.STATE)
         self._thread = NodeThread(self.node, lambda: None)
 

@@ -20,6 +20,7 @@ from jepa_planner.model.contract import ContractError
 from jepa_planner.model.view_mixups import MixupCheck
 from jepa_planner.msg import ArmState, Latent
 from jepa_planner.nodes import qos
+from jepa_planner.nodes.camera_stream import CameraStream
 from jepa_planner.nodes.conversions import ConversionError, numbers, seconds
 from jepa_planner.nodes.image_input import (
     IMAGE_PARAMETERS,
@@ -33,7 +34,6 @@ from jepa_planner.nodes.latents import latent_message
 from jepa_planner.nodes.looking import look
 from jepa_planner.nodes.models import MODEL_PARAMETERS, goal_library, model_id, world_model
 from jepa_planner.nodes.parameters import Parameter
-from jepa_planner.nodes.picture_stream import PictureStream
 from jepa_planner.nodes.planner_node import PlannerNode
 from jepa_planner.nodes.view_pairing import ViewPairing
 from jepa_planner.srv import EncodeImages, Look
@@ -107,11 +107,10 @@ class EncoderNode(PlannerNode):
         self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.STREAM)
         kind, ending = TRANSPORTS[parameters["image_transport"]]
         self._images = [
-            PictureStream(self, kind, topic + ending, partial(self._on_image, view))
-            for view, topic in enumerate(topics)
+            CameraStream(self, kind, topic + ending, partial(self._on_image, view)) for view, topic in enumerate(topics)
         ]
-        self._infos: list[Subscription] = [
-            self.create_subscription(CameraInfo, info_topic(topic), image_input.take_camera_info, qos.SENSOR)
+        self._infos = [
+            CameraStream(self, CameraInfo, info_topic(topic), image_input.take_camera_info)
             for topic, image_input in zip(topics, self._inputs, strict=True)
             if parameters["rectify"]
         ]
@@ -132,9 +131,9 @@ class EncoderNode(PlannerNode):
         )
 
     def cleanup(self) -> None:
-        for images in self._images:
-            images.close()
-        for subscription in (*self._infos, *self._arm_states):
+        for stream in (*self._images, *self._infos):
+            stream.close()
+        for subscription in self._arm_states:
             self.destroy_subscription(subscription)
         for service in self._services_:
             self.destroy_service(service)

@@ -241,7 +241,7 @@ class MpcNode(PlannerNode):
         self._preparation.check(goal)
 
     def _executor_of(self, handle: ServerGoalHandle) -> GoalExecutor:
-        sink = PlanSink(self, self._plans, handle)
+        sink = PlanSink(self, self._plans, handle, self._model_id)
         stamps_s = [seconds(view.header.stamp) for goal in handle.request.goals for view in goal.views]
         oldest_s = min((stamp for stamp in stamps_s if stamp > 0), default=0.0)
         return self._executor(lambda: self._preparation.controller(handle.request, sink), sink, oldest_s)

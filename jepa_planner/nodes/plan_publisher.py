@@ -19,14 +19,14 @@ from jepa_planner.nodes.state_buffer import ArmReport
 
 
 def tcp_path(actions: np.ndarray, arm: ArmReport) -> np.ndarray:
-    """Actions [H, 7] as tcp targets [H, 7] from the commanded pose on.
+    """Actions [.., H, 7] as tcp targets [.., H, 7] from the commanded pose on.
 
     Starting from where the arm was told to be keeps a resting arm's small sag from adding up over steps.
     """
     targets = [torch.from_numpy(arm.commanded)]
-    for action in torch.from_numpy(np.asarray(actions, dtype=np.float64)):
+    for action in torch.from_numpy(np.asarray(actions, dtype=np.float64)).unbind(-2):
         targets.append(apply_action(targets[-1], action))
-    return torch.stack(targets[1:]).numpy()
+    return torch.stack(targets[1:], dim=-2).numpy()
 
 
 def poses_and_closures(path: np.ndarray) -> tuple[list[Pose], list[float]]:

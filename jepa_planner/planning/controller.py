@@ -13,6 +13,7 @@ from jepa_planner.core.arm_layout import GRIPPER
 from jepa_planner.core.context import Context
 from jepa_planner.core.observation import Observation
 from jepa_planner.planning.action_space import ActionSpace
+from jepa_planner.planning.candidates import CandidateSample
 from jepa_planner.planning.contrast import Contrast
 from jepa_planner.planning.decision import Decision, DecisionKind, Goal, Reason
 from jepa_planner.planning.energy import Energy, distance_to_goal
@@ -258,7 +259,7 @@ class RecedingHorizonController:
             imagined = self._sub_goals.target(self._observed[-1], goal.shown, self._objects_lie_elsewhere())
             target, news = imagined.latent, f"; {imagined}{news}"
 
-        contrast = Contrast()
+        contrast, tried = Contrast(), CandidateSample()
 
         def energy_of(actions: Tensor) -> Tensor:
             executable = self._action_space.executable(actions, closure)
@@ -266,9 +267,10 @@ class RecedingHorizonController:
             contrast.note(executable, energies)  # what the model sees, before what the arm alone tells
             if place_m is not None:
                 off_m2 = tcp_off_m2(state, executable, place_m).sum(dim=1)
-                return energies + (arm_weight * off_m2).to(energies)
-            if imagined is not None:
-                return energies + imagined.arm_energy(state, executable).to(energies)
+                energies = energies + (arm_weight * off_m2).to(energies)
+            elif imagined is not None:
+                energies = energies + imagined.arm_energy(state, executable).to(energies)
+            tried.note(executable, energies)
             return energies
 
         try:
@@ -292,7 +294,7 @@ class RecedingHorizonController:
         count = f"step {self._steps_in_sub_goal} of {goal.budget_steps}"
         message = f"{where}, {count}, energy {energy:.4g} (tolerance {goal.tolerance:.4g}){news}"
         decision = self._decision(DecisionKind.MOVE, Reason.ON_THE_WAY, message, energy, plan)
-        return replace(decision, imagined=imagined)
+        return replace(decision, imagined=imagined, candidates=tried.shown())
 
     def _finishing_plan(self, context: Context, energy_of: EnergyFunction) -> Plan | None:
         """Where only the hand is in the way of what is done, how it gets out of it."""

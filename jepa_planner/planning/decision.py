@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from jepa_planner.core.observation import Observation
+from jepa_planner.planning.candidates import Candidates
 from jepa_planner.planning.solvers.plan import Plan
 from jepa_planner.planning.sub_goals import SubGoal
 from jepa_planner.planning.verdict import Verdict
@@ -71,7 +72,7 @@ class Decision:
     pursued goal; sub_goal: index of that goal; steps count actions, the present one included; imagined: what is
     planned for instead of the goal itself, where sub-goals are imagined; verdict: on the last goal, where the model
     tells when the work is done. unfamiliarity: how unlike the training data the observation is, 1 at the limit beyond
-    which the work ends; None where nothing is monitored.
+    which the work ends; None where nothing is monitored. candidates: some of those that were compared, for MOVE.
     """
 
     kind: DecisionKind
@@ -87,6 +88,7 @@ class Decision:
     imagined: SubGoal | None = None
     verdict: Verdict | None = None
     unfamiliarity: float | None = None
+    candidates: Candidates | None = None
 
 
 def gave_up(reason: Reason, message: str) -> Decision:

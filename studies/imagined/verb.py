@@ -36,14 +36,16 @@ def main(args: argparse.Namespace) -> int:
     """Train a decoder for each model that has none, imagine the liveliest held-out moment, save the picture."""
     from jepa_planner.learning.data.episodes import read_episodes
     from jepa_planner.learning.training.fit import FitSettings
+    from jepa_planner.learning.training.viewing_decoder import train_viewing_decoder
     from jepa_planner.learning.training.windows import split
+    from jepa_planner.model.bundle import load_viewing_decoder
     from jepa_planner.model.world_model import WorldModel
     from studies.imagined.imagined_pictures import happened, imagined, liveliest_moment, save_sheet
-    from studies.imagined.viewing_decoder import train_viewing_decoder
 
     if args.steps < 1:
         raise ValueError(f"--steps is {args.steps}; it must be at least 1")
-    models = {name: WorldModel.load(folder) for name, folder in named_models(args).items()}
+    folders = named_models(args)
+    models = {name: WorldModel.load(folder) for name, folder in folders.items()}
     episodes = read_episodes(args.data)
     if args.view not in episodes.views:
         raise ValueError(f"--view is {args.view!r}; the episodes have {', '.join(episodes.views)}")
@@ -52,7 +54,7 @@ def main(args: argparse.Namespace) -> int:
     moment = liveliest_moment(held_out, args.steps)
     rows = {"camera": happened(held_out, moment, args.view)}
     for name, model in models.items():
-        decoder = model.decoder
+        decoder = model.decoder or load_viewing_decoder(folders[name])
         if decoder is None:
             settings = FitSettings(args.iterations, learning_rate=2e-3, weight_decay=0.0)
             decoder = train_viewing_decoder(model, seen, args.run / name, settings)

@@ -45,7 +45,8 @@ class Robot:
         info.distortion_model = "plumb_bob"
         self._infos.publish(info)
         self._images.publish(array_to_image(picture, stamp))
-        self._packed.publish(array_to_png(picture, stamp))
+        if self._packed.get_subscription_count():
+            self._packed.publish(array_to_png(picture, stamp))
         self._states.publish(state)
 
 

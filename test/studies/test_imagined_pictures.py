@@ -1,21 +1,16 @@
 """Pictures of what a model imagines: of the right moment, by the right model, in a small file."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from tiny_training import ENCODER, encoder, episodes, predictor
 
-from jepa_planner.learning.training.fit import FitSettings
 from jepa_planner.learning.training.recipe import Recipe, contract
-from jepa_planner.learning.training.run_folder import RunFolderError
 from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.model.preprocess import as_pictures, preprocess
 from jepa_planner.model.world_model import Context, WorldModel
 from studies.imagined.imagined_pictures import Moment, happened, imagined, liveliest_moment, save_sheet
-from studies.imagined.viewing_decoder import train_viewing_decoder
 
 SOME = episodes(count=3, steps=8)
 
@@ -55,27 +50,6 @@ def test_what_is_drawn_are_the_present_latent_and_the_rollout_of_the_true_action
     assert drawn.shape == (4, 32, 32, 3)
     assert np.abs(drawn - expected).max() <= 1
     np.testing.assert_array_equal(happened(SOME, moment, "side"), SOME.images[1, 4:8, 1])
-
-
-def test_a_decoder_for_looking_learns_to_draw_and_leaves_the_model_alone(tmp_path):
-    shades = np.random.default_rng(0).integers(0, 256, (3, 9, 1, 1, 1, 1), dtype=np.uint8)
-    shaded, world = replace(SOME, images=np.broadcast_to(shades, SOME.images.shape).copy()), model()
-    with torch.no_grad():  # as after training: frames that differ have latents that differ
-        world.encoder.slot_norm.momentum = 1.0
-        world.encoder.train()(preprocess(torch.from_numpy(shaded.images).flatten(0, 1), (32, 32)))
-        world.encoder.eval()
-    before = {name: tensor.clone() for name, tensor in world.encoder.state_dict().items()}
-    latents = torch.stack([world.encode(images) for images in shaded.images])
-    true = preprocess(torch.from_numpy(shaded.images), (32, 32))
-    settings = FitSettings(iterations=80, learning_rate=5e-3, warm_up=3)
-    module = train_viewing_decoder(world, shaded, tmp_path, settings, batch=12)
-    one_for_all = (true - true.mean(dim=(0, 1))).square().mean()
-    assert (module(latents) - true).square().mean() < 0.3 * one_for_all
-    assert all(torch.equal(tensor, before[name]) for name, tensor in world.encoder.state_dict().items())
-    again = train_viewing_decoder(world, shaded, tmp_path, settings, batch=12)
-    assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in module.state_dict().items())
-    with pytest.raises(RunFolderError, match="is of a run with other episodes: use another --run"):
-        train_viewing_decoder(world, episodes(count=3, steps=8, seed=1), tmp_path, settings, batch=12)
 
 
 def test_the_sheet_is_a_small_file_with_a_row_per_name(tmp_path):

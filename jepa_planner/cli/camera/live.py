@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jepa_planner.calibration.samples import Sample
     from jepa_planner.nodes.camera_listener import CameraListener
 
-WAIT_S, POLL_S = 10.0, 0.05
+WAIT_S, POLL_S = 30.0, 0.05
 
 
 def record(args: argparse.Namespace, finder: BoardFinder) -> None:
@@ -31,7 +31,7 @@ def record(args: argparse.Namespace, finder: BoardFinder) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _listener(args) as listener:
         listener.wait(WAIT_S)
-        recording = _Recording(folder, listener, finder, Samples(listener.base_frame, (), listener.camera_info()))
+        recording = _Recording(folder, listener, finder, Samples(listener.base_frame, ()))
         try:
             if args.touch:
                 recording.touch()
@@ -149,7 +149,8 @@ class _Recording:
         if base_from_tcp is not None:
             sample = replace(sample, xyz_m=xyz_m(base_from_tcp), quaternion_xyzw=quaternion_xyzw(base_from_tcp))
         _write_picture(self._folder / name, picture)
-        self._samples = replace(self._samples, samples=(*self._samples.samples, sample))
+        lens = self._listener.camera_info()  # may come later than pictures
+        self._samples = replace(self._samples, samples=(*self._samples.samples, sample), lens=lens)
         write_samples(self._folder, self._samples)
         print(f"{name}: {len(corners.pixels)} corners")
 

@@ -10,8 +10,8 @@ from jepa_planner.action import ReachGoalImage
 from jepa_planner.learning.evaluation.film import Moment
 from jepa_planner.msg import Plan
 from jepa_planner.nodes import qos
+from jepa_planner.nodes.camera_stream import CameraStream
 from jepa_planner.nodes.conversions import image_to_array, seconds
-from jepa_planner.nodes.picture_stream import PictureStream
 from jepa_planner.nodes.verdicts import verdict_in_words
 
 MAX_MOMENTS = 3000
@@ -27,7 +27,7 @@ class FilmRecorder(Node):
         self._start_s: float | None = None
         self._path_m = np.zeros((0, 3))
         self._feedback = ReachGoalImage.Feedback(energy=float("nan"), certainty=float("nan"))
-        self._pictures = PictureStream(self, Image, "video/image_raw", self._on_picture)
+        self._pictures = CameraStream(self, Image, "video/image_raw", self._on_picture)
         self.create_subscription(Plan, "plan", self._on_plan, qos.COMMAND)
 
     def _on_picture(self, message: Image) -> None:

@@ -7,12 +7,12 @@ from functools import partial
 from nicegui import events, ui
 
 from jepa_planner.cli.view.live_pictures import LivePictures, ShownPicture
-from jepa_planner.cli.view.overlay import path_svg
+from jepa_planner.cli.view.overlay import candidates_svg, path_svg
 from jepa_planner.cli.view.pointing import Click, OnClick
 from jepa_planner.nodes.watch.planner_watch import PlannerWatch
 from jepa_planner.nodes.watch.views import View
 
-NO_CANDIDATES = "the planned path: green is done next, orange later; candidates are not published, so none are drawn"
+LEGEND = "the planned path: green is done next, orange later; blue: some of what was tried, the better the stronger"
 
 
 class LivePanel:
@@ -25,7 +25,7 @@ class LivePanel:
     def build(self) -> None:
         """Puts it on the page."""
         self._row = ui.row().classes("w-full no-wrap items-start")
-        ui.label(NO_CANDIDATES).classes("text-xs text-grey")
+        ui.label(LEGEND).classes("text-xs text-grey")
 
     def refresh(self) -> None:
         """Shows the newest pictures."""
@@ -75,13 +75,14 @@ class _Card:
             return
         self._drawn = key
         try:
-            pixels = watch.path_pixels(view, path, (picture.width_px, picture.height_px))
+            pixels, tried = watch.path_pixels(view, path, (picture.width_px, picture.height_px))
         except ValueError as error:
             self._image.set_content("")
             self._why.set_text(f"the path cannot be drawn: {error}")
             return
         self._why.set_text("")
-        self._image.set_content(path_svg(pixels, picture.scale, picture.width_px))
+        behind = candidates_svg(tried, path.weights, picture.scale, picture.width_px)
+        self._image.set_content(behind + path_svg(pixels, picture.scale, picture.width_px))
 
     async def _clicked(self, name: str, on_click: OnClick, event: events.MouseEventArguments) -> None:
         if (shown := self._shown) is not None:

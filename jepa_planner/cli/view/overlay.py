@@ -1,4 +1,4 @@
-"""A path as SVG over a picture; no candidates, for the planner does not publish them."""
+"""A path, and the candidates that it was chosen from, as SVG over a picture."""
 
 from __future__ import annotations
 
@@ -8,6 +8,20 @@ import numpy as np
 
 FIRST_STEP, LATER_STEPS = "#20c040", "#ff9010"
 """The colours of the planner's markers: the step that is executed, and those that are only planned."""
+CANDIDATES = "#3388ff"
+
+
+def candidates_svg(lines: np.ndarray, weights: np.ndarray, scale: float, width_px: int) -> str:
+    """Thin lines [L, 2, 2] in pixels of the camera's own picture, each as strong as its weight; otherwise as
+    `path_svg`.
+    """
+    width = max(0.2, width_px / scale / 320)
+    parts = []
+    for ((ax, ay), (bx, by)), weight in zip(lines / scale, weights, strict=True):
+        if np.isfinite([ax, ay, bx, by]).all():
+            ends = f'x1="{ax:.1f}" y1="{ay:.1f}" x2="{bx:.1f}" y2="{by:.1f}"'
+            parts.append(f'<line {ends} stroke-opacity="{weight:.2f}" />')
+    return f'<g stroke="{CANDIDATES}" stroke-width="{width:.2f}">{"".join(parts)}</g>' if parts else ""
 
 
 def path_svg(pixels: np.ndarray, scale: float, width_px: int) -> str:

@@ -8,6 +8,7 @@ from nicegui import ui
 
 from jepa_planner.cli.view.command_bar import CommandBar
 from jepa_planner.cli.view.goal_panel import GoalPanel
+from jepa_planner.cli.view.imagined_panel import ImaginedPanel
 from jepa_planner.cli.view.live_panel import LivePanel
 from jepa_planner.cli.view.live_pictures import LivePictures
 from jepa_planner.cli.view.pointing_panel import PointingPanel
@@ -33,6 +34,7 @@ class Page:
         self._pointing = PointingPanel(watch, client, self._goal.take)
         self._cameras = LivePanel(watch, live, self._pointing.clicked)
         self._progress = ProgressPanel(watch)
+        self._imagined = ImaginedPanel(watch)
         self._replay = ReplayPanel(recorded)
 
     def build(self) -> None:
@@ -48,6 +50,7 @@ class Page:
                     self._progress.build()
                 with ui.column().classes("grow basis-0 min-w-0"):
                     self._goal.build()
+                    self._imagined.build()
             with ui.tab_panel(before):
                 self._replay.build()
         browser = ui.context.client
@@ -57,5 +60,5 @@ class Page:
         ui.timer(PERIOD_S, self._refresh)
 
     def _refresh(self) -> None:
-        for panel in (self._bar, self._cameras, self._goal, self._progress):
+        for panel in (self._bar, self._cameras, self._goal, self._progress, self._imagined):
             panel.refresh()

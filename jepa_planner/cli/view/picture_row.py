@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from nicegui import ui
 
 
-def picture_row(urls: Mapping[str, str]) -> None:
-    """Small pictures side by side, each above what it is called."""
+def picture_row(urls: Mapping[str, str]) -> dict[str, ui.image]:
+    """Small pictures side by side, each above what it is called, by which they are returned."""
+    images = {}
     with ui.row().classes("gap-1 no-wrap"):
         for name, url in urls.items():
             with ui.column().classes("gap-0"):
-                ui.image(url).classes("w-24").props("no-transition")
+                images[name] = ui.image(url).classes("w-24").props("no-transition")
                 ui.label(name).classes("text-xs text-grey")
+    return images

@@ -24,8 +24,9 @@ NOBODY = "no encoder_node answers: start the planner with `jepa-planner run`, or
 
 @dataclass(frozen=True)
 class Described:
-    """The model's contract, its image topics by view, how pictures are sent, and what cameras.yaml says."""
+    """The model's folder and contract, its image topics by view, how pictures are sent, what cameras.yaml says."""
 
+    folder: Path
     contract: Contract
     topics: Mapping[str, str]
     transport: str
@@ -42,7 +43,7 @@ class Described:
         views = contract.image.views
         topics = [topic for topic in told["image_topics"] or () if topic] or [f"{view}/image_raw" for view in views]
         by_view = dict(zip(views, topics, strict=True))
-        return cls(contract, by_view, told["image_transport"], load_cameras(model_folder(folder)))
+        return cls(model_folder(folder), contract, by_view, told["image_transport"], load_cameras(model_folder(folder)))
 
 
 class Asker:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,22 +26,30 @@ from jepa_planner.nodes import qos
 from jepa_planner.nodes.client import PlannerClient, remap_arguments
 from jepa_planner.nodes.conversions import numbers
 from jepa_planner.nodes.goal_executor import Outcome
+from jepa_planner.nodes.markers import CANDIDATES
 from jepa_planner.nodes.mpc_node import UNFAMILIARITY
 from jepa_planner.nodes.planner_node import diagnostic_statuses, statuses
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.nodes.watch.camera_places import Placed, chained, pixels_of
 from jepa_planner.nodes.watch.described import Asker, Described
 from jepa_planner.nodes.watch.goal_log import EndedGoal, EnergyPoint, GoalLog
+from jepa_planner.nodes.watch.plan_listener import PlanListener
 from jepa_planner.nodes.watch.views import View
 
 
 @dataclass(frozen=True)
 class PlannedPath:
-    """Where the tcp is planned to go: points [N, 3] (m) in a frame, the first where it is; number: grows."""
+    """Where the tcp is planned to go: points [N, 3] (m) in a frame, the first where it is; number: grows.
+
+    candidates_m [L, 2, 3], weights [L]: lines of what it was chosen from, better ones weighing more, to 1; none where
+    they are not told.
+    """
 
     number: int
     frame: str
     points_m: np.ndarray
+    candidates_m: np.ndarray = field(default_factory=lambda: np.zeros((0, 2, 3)))
+    weights: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
 class PlannerWatch:
@@ -68,6 +76,8 @@ class PlannerWatch:
         """How unlike the training data the last observation was, 1 at the limit; None where that is not told."""
         self.offered: GoalImages | None = None
         """Goal pictures that a simulator shows."""
+        self.plans: PlanListener | None = None
+        """What plans lead to, as it is imagined; None while nobody watches."""
         self._watched, self._paths = False, 0
         self._markers: Subscription | None = None
         self._frames: dict[str, Placed] = {}
@@ -103,15 +113,17 @@ class PlannerWatch:
                         found[name] = camera
         return found
 
-    def path_pixels(self, view: View, path: PlannedPath, size_px: tuple[int, int]) -> np.ndarray:
-        """Pixels [N, 2] of a path in the view's own picture of that width and height, NaN outside of what it sees.
+    def path_pixels(self, view: View, path: PlannedPath, size_px: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels [N, 2] of a path, and [L, 2, 2] of its candidates, in the view's own picture of that width and height;
+        NaN outside of what it sees.
 
         Raises ValueError saying why it cannot be drawn.
         """
         camera = view.calibration(partial(chained, self._frames), path.frame)
         if camera.frame != path.frame:
             raise ValueError(f"the camera of {view.name} is placed in {camera.frame}, and the plan in {path.frame}")
-        return pixels_of(camera, size_px, path.points_m)
+        candidates = pixels_of(camera, size_px, path.candidates_m).reshape(*path.candidates_m.shape[:2], 2)
+        return pixels_of(camera, size_px, path.points_m), candidates
 
     def _watch(self, watched: bool) -> None:
         if watched == self._watched:
@@ -127,12 +139,15 @@ class PlannerWatch:
     def _open_views(self) -> None:
         for view in self.views.values():
             view.close()
-        self.views = {}
+        if self.plans is not None:
+            self.plans.close()
+        self.views, self.plans = {}, None
         if self._watched and (told := self.described) is not None:
             self.views = {
                 name: View(self.node, name, topic, told.transport, told.cameras.get(name))
                 for name, topic in told.topics.items()
             }
+            self.plans = PlanListener(self.node, told)
 
     def _on_described(self, described: Described) -> None:
         self.described = described
@@ -145,6 +160,8 @@ class PlannerWatch:
         if event.kind == GoalEvent.BEGAN:
             self.goal_images = tuple(event.goals)
             self.goals.begin(event.goal_id)
+            if self.plans is not None:
+                self.plans.begin()
             return
         self.path = None
         known = event.code in set(Outcome)
@@ -161,11 +178,16 @@ class PlannerWatch:
         )
 
     def _on_markers(self, message: MarkerArray) -> None:
+        candidates: tuple[np.ndarray, ...] = ()
+        for marker in message.markers:
+            if marker.ns == CANDIDATES and marker.points:
+                lines_m = np.stack([numbers(point) for point in marker.points]).reshape(-1, 2, 3)
+                candidates = lines_m, np.array([colour.a for colour in marker.colors[::2]])
         for marker in message.markers:
             if marker.type == Marker.LINE_STRIP and marker.points:
                 self._paths += 1
-                points = np.stack([numbers(point) for point in marker.points])
-                self.path = PlannedPath(self._paths, marker.header.frame_id, points)
+                points_m = np.stack([numbers(point) for point in marker.points])
+                self.path = PlannedPath(self._paths, marker.header.frame_id, points_m, *candidates)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         place = self.node.get_namespace()

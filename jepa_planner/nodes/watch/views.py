@@ -13,8 +13,8 @@ from sensor_msgs.msg import CameraInfo
 
 from jepa_planner.core.camera_calibration import CameraCalibration
 from jepa_planner.nodes import qos
+from jepa_planner.nodes.camera_stream import CameraStream
 from jepa_planner.nodes.image_input import TRANSPORTS, Picture, info_topic
-from jepa_planner.nodes.picture_stream import PictureStream
 from jepa_planner.nodes.watch.camera_places import Placed, calibration_of
 
 SILENT_S = 2.0
@@ -50,7 +50,7 @@ class View:
         self._poses: dict[str, PoseStamped] = {}
         self._info: CameraInfo | None = None
         kind, ending = TRANSPORTS[transport]
-        self._pictures = PictureStream(node, kind, f"{topic}{ending}", self._on_picture)
+        self._pictures = CameraStream(node, kind, f"{topic}{ending}", self._on_picture)
         self._info_topic = node.resolve_topic_name(info_topic(topic))
         self._infos: Subscription | None = node.create_subscription(
             CameraInfo, self._info_topic, self._on_info, qos.SENSOR

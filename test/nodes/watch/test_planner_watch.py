@@ -2,21 +2,30 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped, TransformStamped
-from harness import ENDLESS, FAR, goal_of, moves, under_way
+from harness import ENDLESS, FAR, goal_of, moves, small_bundle, under_way
+from jepa_planner.msg import Plan
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
+from jepa_planner.control.arm_executive import Mode
+from jepa_planner.model.bundle import add_viewing_decoder, load_contract
+from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.client import PlannerClient
 from jepa_planner.nodes.conversions import array_to_png, picture_to_array
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_executor import Outcome
+from jepa_planner.nodes.plan_publisher import poses_and_closures, tcp_path
 from jepa_planner.nodes.plan_sink import PlanSink
+from jepa_planner.nodes.state_buffer import ArmReport
 from jepa_planner.nodes.watch.described import NOBODY, Described
+from jepa_planner.nodes.watch.plan_listener import NOT_YET, actions_of
 from jepa_planner.nodes.watch.planner_watch import PlannedPath, PlannerWatch
+from jepa_planner.planning.candidates import SHOWN
 
 BRIEF = goal_of(*FAR, budget=2, tolerance=1e-9)
 
@@ -83,6 +92,10 @@ def test_a_goal_is_told_from_its_begin_to_its_end(rig, watch):
     assert watch.goals.points[-1].tolerance == pytest.approx(1e-9)
     rig.until(lambda: watch.path is not None)
     assert watch.path.frame == "panda_link0" and watch.path.points_m.shape[1] == 3
+    horizon = len(watch.path.points_m) - 1
+    assert len(watch.path.candidates_m) == len(watch.path.weights) and len(watch.path.weights) % horizon == 0
+    assert np.array_equal(watch.path.candidates_m[::horizon, 0], watch.path.points_m[:1].repeat(SHOWN, axis=0))
+    assert watch.plans.trouble.startswith("this model has no viewing decoder")
     ask(rig, lambda client: client.cancel_goals())
     rig.until(lambda: watch.goals.ended)
     (ended,) = watch.goals.ended
@@ -92,6 +105,35 @@ def test_a_goal_is_told_from_its_begin_to_its_end(rig, watch):
     ) and "cancelled by the sender" in ended.message
     assert watch.goals.pursued == "" and watch.path is None
     rig.result(handle)
+
+
+def test_plans_are_imagined_again_from_what_they_were_made_from(rig, watch, tmp_path):
+    folder = Path(small_bundle(tmp_path))
+    add_viewing_decoder(folder, folder, PixelDecoder(load_contract(folder).encoder))
+    rig.bundle = str(folder)
+    rig.planner()
+    rig.until(lambda: watch.described is not None)
+    assert watch.plans is None
+    watch.watch(True)
+    assert watch.plans.trouble == NOT_YET
+    handle = under_way(rig)
+    rig.until(lambda: watch.plans.newest is not None and watch.plans.newest.expected is not None)
+    assert watch.plans.trouble == "" and watch.plans.newest.expected_off >= 0.0
+    assert watch.plans.newest.next_step.shape == (2, 32, 32, 3)
+    told = rig.robot.count_publishers("mpc_node/observation")
+    watch.watch(False)
+    assert told == 1 and watch.plans is None
+    ask(rig, lambda client: client.cancel_goals())
+    rig.result(handle)
+
+
+def test_actions_are_read_back_from_the_targets_of_a_plan():
+    arm = ArmReport(
+        0.0, Mode.HOLDING, False, "", 0.0, 0, 0, np.zeros(6), np.array([0.5, 0.0, 0.3, 0.1, -0.2, 0.7]), 0.25, 0.25
+    )
+    actions = np.random.default_rng(0).uniform(-0.1, 0.1, (3, 7))
+    poses, closures = poses_and_closures(tcp_path(actions, arm))
+    assert actions_of(Plan(poses=poses, gripper_closure=closures), arm) == pytest.approx(actions, abs=1e-6)
 
 
 def ask(rig, what: Callable[[PlannerClient], object]) -> object:
@@ -126,7 +168,7 @@ def test_a_path_cannot_be_drawn_before_somebody_tells_where_the_camera_stands(ri
     pose.pose.orientation.x, pose.pose.orientation.w = 1.0, 0.0
     rig.robot.create_publisher(PoseStamped, "sim_node/front/pose", qos.LATCHED).publish(pose)
     rig.until(lambda: bool(view._poses))
-    pixels = watch.path_pixels(view, path, (32, 32))
+    pixels, _ = watch.path_pixels(view, path, (32, 32))
     assert np.isfinite(pixels).all() and (pixels > 0).all() and (pixels < 32).all()
     pose.header.frame_id = "elsewhere"
     view._poses["sim_node"] = pose
@@ -154,7 +196,7 @@ def test_a_camera_on_tf_static_is_found_by_the_frame_of_its_pictures(rig, watch)
     rig.until(lambda: infos.publish(info) or view._info is not None)
     rig.until(lambda: told.child_frame_id in watch._frames)
     path = PlannedPath(1, "panda_link0", np.array([[0.5, 0.0, 0.0], [0.6, 0.0, 0.0]]))
-    assert watch.path_pixels(view, path, (32, 32)) == pytest.approx(np.array([[15.5, 15.5], [17.5, 15.5]]))
+    assert watch.path_pixels(view, path, (32, 32))[0] == pytest.approx(np.array([[15.5, 15.5], [17.5, 15.5]]))
 
 
 def test_it_publishes_nothing_and_its_end_does_not_end_a_goal(rig):

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -117,8 +117,7 @@ def train_dense(episodes: Episodes, numbers: np.ndarray, settings: DenseRun, fol
             return objective(clips, generator)
 
     fit("vjepa", objective, losses_at, FitSettings(settings.iterations, settings.learning_rate), folder)
-    kept = objective.encoder if objective.teacher is None else cast(VideoEncoder, objective.teacher.module)
-    return kept.cpu().eval().requires_grad_(False)
+    return objective.kept.cpu().eval().requires_grad_(False)
 
 
 def encoder_config(episodes: Episodes, settings: DenseRun) -> EncoderConfig:

@@ -85,6 +85,11 @@ class MaskedVideo(nn.Module):
 
     def forward(self, clips: Tensor, generator: Generator) -> dict[str, Tensor]:
         """clips [B, T, 3, H, W], normalised -> named losses, "total" among them, and spread, that of the targets."""
+        foreseen, targets = self.foresee(clips, generator)
+        return {"total": F.l1_loss(foreseen.float(), targets), "spread": targets.detach().std(dim=0).mean()}
+
+    def foresee(self, clips: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """clips [B, T, 3, H, W], normalised -> latents of what is hidden [B, n, D], as foreseen and as they are."""
         count, frames = clips.shape[:2]
         grid = self.encoder.config.grid
         order, hidden = hidden_first(count, grid, self.settings.masks, generator)
@@ -97,17 +102,20 @@ class MaskedVideo(nn.Module):
         latents = read_tokens(self.encoder, chosen(embed_clips(self.encoder, clips), seen), rows_of(tables, seen))
         tables = clip_tables(frames, grid, self.settings.predictor_width // predictor.heads, clips.device)
         foreseen = predictor(latents, rows_of(tables, torch.cat([seen, behind], dim=1)), behind.shape[1])
-        loss = F.l1_loss(foreseen.float(), chosen(targets, behind))
-        return {"total": loss, "spread": targets.detach().std(dim=0).mean()}
+        return foreseen, chosen(targets, behind)
+
+    @property
+    def kept(self) -> VideoEncoder:
+        """What training makes: the teacher, where there is one."""
+        return self.encoder if self.teacher is None else cast(VideoEncoder, self.teacher.module)
 
     def _targets(self, clips: Tensor) -> Tensor:
         """Latents [B, T*N, D] of whole clips."""
         settings = self.settings
         if self.teacher is not None and self.training:
             self.teacher.update_parameters(self.encoder)
-        encoder = self.encoder if self.teacher is None else cast(VideoEncoder, self.teacher.module)
         with torch.set_grad_enabled(settings.targets == "free"):
-            latents = encode_clips(encoder, clips)
+            latents = encode_clips(self.kept, clips)
             if settings.standardised:
                 centred = latents - latents.mean(dim=0)
                 latents = centred / (centred.pow(2).mean(dim=(0, 2), keepdim=True).sqrt() + STANDARD_EPS)

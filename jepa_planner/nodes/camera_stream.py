@@ -1,4 +1,4 @@
-"""A topic of pictures, heard reliably where all who publish it offer that."""
+"""A topic of a camera, heard reliably where all who publish it offer that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jepa_planner.nodes import qos
 DISCOVERY_S = 0.25
 
 
-class PictureStream:
+class CameraStream:
     """Best effort until it is known who publishes; then as those who publish now offer. Close it.
 
     subscription: the one that hears now.

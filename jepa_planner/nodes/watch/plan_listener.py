@@ -1,0 +1,127 @@
+"""Plans with what they were made from, as a running planner tells them, imagined again for people."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from rclpy.node import Node
+
+from jepa_planner.core.poses import action_between
+from jepa_planner.msg import ArmState, Latent, Plan
+from jepa_planner.nodes import qos
+from jepa_planner.nodes.arm_states import arm_report, xyz_rpy
+from jepa_planner.nodes.conversions import ConversionError
+from jepa_planner.nodes.latents import observation_from
+from jepa_planner.nodes.models import model_id
+from jepa_planner.nodes.state_buffer import ArmReport
+from jepa_planner.nodes.watch.described import Described
+from jepa_planner.nodes.watch.imagination import Imagination, Imagined
+
+MOST_WAITING = 4
+NOT_YET = "what is imagined is drawn while a goal is pursued"
+
+
+class PlanListener:
+    """Hears plans until it is closed, and has them imagined again in a thread of its own; made and closed in the
+    node's. Best effort: nobody waits for it, and of plans that come too fast the newest counts.
+    """
+
+    def __init__(self, node: Node, described: Described) -> None:
+        self.newest: Imagined | None = None
+        """Of the newest plan; None before the first."""
+        self.trouble = NOT_YET
+        """Why nothing is drawn; empty where something is."""
+        self._node, self._described = node, described
+        self._arm: ArmReport | None = None
+        self._plan: Plan | None = None
+        self._latent: Latent | None = None
+        self._work: deque[Callable[[Imagination], None]] = deque(maxlen=MOST_WAITING)
+        self._changed = threading.Condition()
+        self._open = True
+        self._subscriptions = [
+            node.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.SENSOR),
+            node.create_subscription(Plan, "plan", self._on_plan, qos.SENSOR),
+            node.create_subscription(Latent, "mpc_node/observation", self._on_latent, qos.SENSOR),
+        ]
+        self._thread = threading.Thread(target=self._imagine, name="imagination", daemon=True)
+        self._thread.start()
+
+    def begin(self) -> None:
+        """A goal begins."""
+        self._put(lambda imagination: imagination.begin())
+
+    def close(self) -> None:
+        """Hears no more."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        with self._changed:
+            self._open = False
+            self._changed.notify()
+
+    def _on_arm_state(self, message: ArmState) -> None:
+        try:
+            self._arm = arm_report(message)
+        except ConversionError:
+            self._arm = None  # the planner says what is wrong with it
+
+    def _on_plan(self, message: Plan) -> None:
+        if message.kind == Plan.KIND_MOVE:
+            self._plan = message
+            self._pair()
+
+    def _on_latent(self, message: Latent) -> None:
+        self._latent = message
+        self._pair()
+
+    def _pair(self) -> None:
+        plan, latent, arm = self._plan, self._latent, self._arm
+        if plan is None or latent is None or arm is None or plan.observed_at != latent.header.stamp:
+            return
+        self._plan = self._latent = None
+        contract = self._described.contract
+        try:
+            observation = observation_from(latent, model_id(contract))
+            observation = observation.with_state(arm.state(len(contract.state.channels)))
+            actions = actions_of(plan, arm)
+        except ConversionError as error:
+            self.trouble = str(error)
+            return
+        self._put(lambda imagination: self._show(imagination.follow(observation, actions)))
+
+    def _show(self, imagined: Imagined) -> None:
+        self.newest, self.trouble = imagined, ""
+
+    def _put(self, work: Callable[[Imagination], None]) -> None:
+        with self._changed:
+            self._work.append(work)
+            self._changed.notify()
+
+    def _imagine(self) -> None:
+        try:
+            imagination = Imagination(self._described.folder, self._described.contract.image.views)
+        except (ValueError, OSError) as error:
+            self.trouble = str(error)
+            return
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._work or not self._open)
+                if not self._open:
+                    return
+                work = self._work.popleft()
+            try:
+                work(imagination)
+            except (ValueError, OSError) as error:
+                self.trouble = str(error)
+
+
+def actions_of(plan: Any, arm: ArmReport) -> np.ndarray:
+    """The actions [H, 7] between targets of a plan, the first from where the arm was told to be."""
+    steps = zip(plan.poses, plan.gripper_closure, strict=True)
+    targets = [np.array([*xyz_rpy(pose), closure]) for pose, closure in steps]
+    path = torch.from_numpy(np.stack([arm.commanded, *targets]))
+    return action_between(path[:-1], path[1:]).numpy()

@@ -1,0 +1,1 @@
+"""What keeps patch tokens from collapsing, and how far supervision would bring them."""
