@@ -31,6 +31,7 @@ _EXTRA_OF = {
     **dict.fromkeys(("rosbags", "backports", "lz4"), "bag"),
     **dict.fromkeys(("av", "pyarrow"), "lerobot"),
     "nicegui": "view",
+    "rerun": "rerun",
     **dict.fromkeys(("panda_gym", "transformers"), "dev"),
 }
 """The extra of pyproject.toml that brings a module which no plain installation has."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import signal
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nicegui import app, ui
@@ -42,8 +43,29 @@ def address(host: str, port: int, token: str) -> str:
     return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
 
 
-def serve(watch: PlannerWatch, client: PlannerClient, recorded: Path | None, host: str, gate: Gate) -> None:
-    """Shows what is watched and asks the planner what people want, until SIGINT or SIGTERM."""
+@contextmanager
+def _logged(watch: PlannerWatch, live: LivePictures, rerun: str | None) -> Iterator[None]:
+    if rerun is None:
+        yield
+        return
+    from jepa_planner.cli.view.rerun_log import RerunLog
+
+    log = RerunLog(watch, rerun)
+    live.opened("rerun")
+    try:
+        yield
+    finally:
+        live.closed("rerun")
+        log.close()
+
+
+def serve(
+    watch: PlannerWatch, client: PlannerClient, recorded: Path | None, host: str, gate: Gate, rerun: str | None = None
+) -> None:
+    """Shows what is watched and asks the planner what people want, until SIGINT or SIGTERM.
+
+    rerun: where it is logged for Rerun too, see `RerunLog`.
+    """
     live, sender = LivePictures(watch), Sender(client)
 
     @ui.page("/")
@@ -52,7 +74,7 @@ def serve(watch: PlannerWatch, client: PlannerClient, recorded: Path | None, hos
 
     app.add_middleware(GatedApp, gate=gate)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server raises what it was ended by once more
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), _logged(watch, live, rerun):
         ui.run(
             host=host, port=gate.port, title=TITLE, reload=False, show=False, show_welcome_message=False,
             binding_refresh_interval=None,

@@ -27,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="", metavar="DIR", help="the planner's model, where it is not found by itself"
     )
+    parser.add_argument(
+        "--rerun", metavar="FILE", help="log for Rerun too, into a file that ends in .rrd or, by rerun+http://..., "
+        "to a viewer that is open; needs jepa_planner[rerun]",
+    )  # fmt: skip
     parser.add_argument("--namespace", default="", help="namespace of the planner's nodes")
     parser.add_argument(
         "--remap", action="append", default=[], metavar="FROM:=TO", help="as `run` is given; may be repeated"
@@ -42,6 +46,10 @@ def main(args: argparse.Namespace) -> int:
     from jepa_planner.nodes.start import checked_namespace, checked_remap
     from jepa_planner.nodes.watch.planner_watch import watched_planner
 
+    if args.rerun is not None:
+        from jepa_planner.cli.view.rerun_log import check_target
+
+        check_target(args.rerun)
     if args.goals is not None and not args.goals.is_dir():
         raise ValueError(f"--goals {args.goals}: no such folder; expected one that `run --record` wrote into")
     namespace, remaps = checked_namespace(args.namespace), [checked_remap(text) for text in args.remap]
@@ -50,5 +58,5 @@ def main(args: argparse.Namespace) -> int:
     gate = Gate(args.port, "" if is_local(args.host) else new_token())
     with watched_planner(namespace, args.model, remaps) as (watch, client):
         print(f"the page is at {address(args.host, args.port, gate.token)} until Ctrl-C", flush=True)
-        serve(watch, client, args.goals, args.host, gate)
+        serve(watch, client, args.goals, args.host, gate, args.rerun)
     return 0
