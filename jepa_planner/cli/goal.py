@@ -30,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     library.add_argument("--list", action="store_true", help="name the goals that are kept on this computer")
     library.add_argument("--delete", metavar="NAME", help="forget a goal that is kept on this computer")
     library.add_argument(
-        "--model", default="", metavar="DIR", help="of --list, --delete and --pick; the shipped one by default"
+        "--model",
+        default="",
+        metavar="DIR",
+        help="of --list, --delete, --pick, --earlier; the shipped one by default",
     )
     parser.add_argument(
         "--budget",

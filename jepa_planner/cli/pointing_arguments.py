@@ -30,6 +30,11 @@ def add_pointing_arguments(parser: argparse.ArgumentParser) -> None:
         "--place", nargs="+", metavar="[VIEW:]X,Y",
         help="where that point of the thing should be; in each view, or in one where cameras.yaml says where all stand",
     )  # fmt: skip
+    group.add_argument(
+        "--earlier", nargs="+", metavar="GOAL",
+        help="goals kept on this computer that show the table where the thing now is: what is behind it is filled in "
+        "from them",
+    )  # fmt: skip
     group.add_argument("--dense", metavar="DIR", help="encoder of patch tokens that finds the thing (default: shipped)")
     group.add_argument(
         "--cameras", type=Path, metavar="FILE", help="calibrations (default: cameras.yaml beside the bundle of --model)"
@@ -44,7 +49,9 @@ def check_pointing(args: argparse.Namespace) -> bool:
     """Whether somebody points; raises ValueError where half of it is missing."""
     if bool(args.pick) != bool(args.place):
         raise ValueError("--pick and --place go together: a point of the thing, and where it should be")
-    if not args.pick and (given := [name for name in ("dense", "cameras", "preview", "yes") if getattr(args, name)]):
+    if not args.pick and (
+        given := [name for name in ("earlier", "dense", "cameras", "preview", "yes") if getattr(args, name)]
+    ):
         raise ValueError(f"--{given[0]} goes with --pick and --place")
     return bool(args.pick)
 
@@ -67,7 +74,8 @@ def point(args: argparse.Namespace, client: PlannerClient) -> AskedGoal | None:
     pictures = dict(zip(views, map(compressed_to_array, seen.goal.compressed_views), strict=True))
     clicks = clicks_of(args.pick, args.place, views)
     cameras = load(args.cameras) if args.cameras else load_cameras(model_folder(args.model))
-    goal = pointed_goal(DenseEncoder.load(args.dense or DENSE_MODEL), pictures, clicks, cameras)
+    encoder = DenseEncoder.load(args.dense or DENSE_MODEL)
+    goal = pointed_goal(encoder, pictures, clicks, cameras, _earlier(args.earlier or (), args.model))
     preview = args.preview or PREVIEW
     preview.parent.mkdir(parents=True, exist_ok=True)
     seen_thing = [outlined(pictures[view], goal.masks[view]) for view in views]
@@ -79,6 +87,19 @@ def point(args: argparse.Namespace, client: PlannerClient) -> AskedGoal | None:
         if input("send it? [y/N] ").strip().lower() not in ("y", "yes"):
             return None
     return AskedGoal(tuple(goal.pictures[view] for view in views), tuple(views))
+
+
+def _earlier(names: Sequence[str], model: str) -> dict[str, list[np.ndarray]]:
+    """The pictures of kept goals by view; raises GoalLibraryError for one that is not there."""
+    from jepa_planner.nodes.models import contract_of, goal_library
+
+    found: dict[str, list[np.ndarray]] = {}
+    for name in names:
+        goal = goal_library(contract_of(model)).load(name)
+        for moment in goal.moments:
+            for view, picture in zip(goal.views, moment, strict=True):
+                found.setdefault(view, []).append(picture)
+    return found
 
 
 def clicks_of(picks: Sequence[str], places: Sequence[str], views: Sequence[str]) -> Mapping[str, Clicks]:

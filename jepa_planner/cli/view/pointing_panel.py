@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -12,6 +12,7 @@ from jepa_planner.cli.view.pointing import Click, Pointing
 from jepa_planner.nodes.client import PlannerClient, PlannerError
 from jepa_planner.nodes.conversions import picture_to_array
 from jepa_planner.nodes.watch.planner_watch import PlannerWatch
+from jepa_planner.nodes.watch.views import Seen
 from jepa_planner.pointing.pointed_goal import PointedGoal, pointed_goal
 from jepa_planner.pointing.similarity import DENSE_MODEL, DenseEncoder
 
@@ -44,7 +45,8 @@ class PointingPanel:
                 return
             self._pointing = None
             self._said.set_text("looking for it")
-            goal = await run.io_bound(composed, self._client, pointing)
+            kept = {name: list(view.kept) for name, view in self._watch.views.items()}
+            goal = await run.io_bound(composed, self._client, pointing, kept)
         except (PlannerError, ValueError) as error:
             self._pointing = None
             self._said.set_text(str(error))
@@ -58,15 +60,19 @@ class PointingPanel:
         self._said.set_text(self._pointing.wanted)
 
 
-def composed(client: PlannerClient, pointing: Pointing) -> PointedGoal:
-    """The goal picture of what the cameras show now; raises PlannerError or ValueError saying why none can be made."""
+def composed(client: PlannerClient, pointing: Pointing, kept: Mapping[str, Sequence[Seen]]) -> PointedGoal:
+    """The goal picture of what the cameras show now; kept: what they showed before, by view.
+
+    Raises PlannerError or ValueError saying why none can be made.
+    """
     seen = client.look()
     if not seen.success:
         raise ValueError(f"the planner shows no pictures: {seen.message}")
     pictures = {
         view: picture_to_array(one) for view, one in zip(seen.goal.view_names, seen.goal.compressed_views, strict=True)
     }
-    return pointed_goal(_finder(), pictures, pointing.clicks(), pointing.cameras)
+    earlier = {view: [picture_to_array(seen.message) for seen in pictures] for view, pictures in kept.items()}
+    return pointed_goal(_finder(), pictures, pointing.clicks(), pointing.cameras, earlier)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from jepa_planner.nodes.watch.camera_places import Placed, calibration_of
 
 SILENT_S = 2.0
 """A picture that is older is said to be old, and its topic silent."""
+KEEP_EVERY_S, MOST_KEPT = 5.0, 12
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class View:
     ) -> None:
         self.name = name
         self.newest: Seen | None = None
+        self.kept: deque[Seen] = deque(maxlen=MOST_KEPT)
+        """One of every few seconds, oldest first: things stood elsewhere in some."""
         self._node, self._calibration = node, calibration
         self._poses: dict[str, PoseStamped] = {}
         self._info: CameraInfo | None = None
@@ -104,7 +108,9 @@ class View:
 
     def _on_picture(self, message: Picture) -> None:
         number = 0 if self.newest is None else self.newest.number + 1
-        self.newest = Seen(number, message, time.monotonic())
+        self.newest = seen = Seen(number, message, time.monotonic())
+        if not self.kept or seen.arrived_s - self.kept[-1].arrived_s >= KEEP_EVERY_S:
+            self.kept.append(seen)
         if self._info is not None:
             self._hear_no_more_infos()
 
