@@ -49,9 +49,8 @@ def check_pointing(args: argparse.Namespace) -> bool:
     """Whether somebody points; raises ValueError where half of it is missing."""
     if bool(args.pick) != bool(args.place):
         raise ValueError("--pick and --place go together: a point of the thing, and where it should be")
-    if not args.pick and (
-        given := [name for name in ("earlier", "dense", "cameras", "preview", "yes") if getattr(args, name)]
-    ):
+    others = ("earlier", "dense", "cameras", "preview", "yes")
+    if not args.pick and (given := [name for name in others if getattr(args, name)]):
         raise ValueError(f"--{given[0]} goes with --pick and --place")
     return bool(args.pick)
 

@@ -13,6 +13,7 @@ from tiny_dense import dense_bundle
 from jepa_planner.cli.main import main
 from jepa_planner.core.picture_file import read_picture
 from jepa_planner.nodes.conversions import picture_to_array
+from jepa_planner.nodes.models import contract_of, goal_library
 
 HERE, THERE, SIDE = (12, 40), (48, 16), 10
 RED = (200, 30, 30)
@@ -69,6 +70,21 @@ def test_what_was_pointed_at_is_the_goal_that_the_planner_is_sent(rig, command, 
         assert is_red(goal)[THERE[1] - 4 : THERE[1] + 4, THERE[0] - 4 : THERE[0] + 4].mean() > 0.7, column
         assert is_red(goal)[HERE[1] - 5 : HERE[1] + 5, HERE[0] - 5 : HERE[0] + 5].mean() < 0.2, column
         np.testing.assert_array_equal(picture_to_array(began.goals[0].views[column // 64]), goal)
+
+
+def test_what_is_behind_the_thing_is_filled_in_from_a_goal_that_was_kept(rig, command, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "library"))
+    empty, blue = table((-100, -100)), (40, 60, 200)
+    empty[HERE[1] - 2 : HERE[1] + 2, HERE[0] - 2 : HERE[0] + 2] = blue  # nobody could guess it
+    goal_library(contract_of(rig.bundle)).save("empty", [empty, empty], ["front", "side"], 0.0)
+    where = ("--pick", *pixels(HERE), "--place", *pixels(THERE), "--yes")
+    found = []
+    for more in ((), ("--earlier", "empty")):
+        command(*where, *more)
+        shown = read_picture(tmp_path / "seen" / "goal.png")[64:, :64]
+        found.append(np.abs(shown[HERE[1] - 1 : HERE[1] + 1, HERE[0] - 1 : HERE[0] + 1] - np.array(blue)).max())
+    assert found[0] > 50 and found[1] <= 2
+    assert command(*where, "--earlier", "nothing") == 2
 
 
 def test_a_goal_picture_is_looked_at_before_it_is_sent(command, capfd, rig, tmp_path):

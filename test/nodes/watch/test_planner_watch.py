@@ -71,6 +71,17 @@ def test_a_silent_camera_is_named_with_its_topic(rig, watch, monkeypatch):
     assert "nobody publishes it" not in watch.views["front"].silence()
 
 
+def test_a_picture_of_every_few_seconds_is_kept(rig, watch, monkeypatch):
+    monkeypatch.setattr("jepa_planner.nodes.watch.views.KEEP_EVERY_S", 0.2)
+    rig.planner()
+    rig.until(lambda: watch.described is not None)
+    watch.watch(True)
+    view = watch.views["front"]
+    rig.until(lambda: len(view.kept) == view.kept.maxlen)
+    arrived_s = [seen.arrived_s for seen in view.kept]
+    assert np.diff(arrived_s).min() >= 0.2
+
+
 def test_compressed_pictures_are_heard_where_the_planner_hears_them(rig, watch):
     rig.run(EncoderNode(**rig.options(model=rig.bundle, image_transport="compressed")))
     sent = rig.robot.create_publisher(CompressedImage, "front/image_raw/compressed", qos.STREAM)
