@@ -17,7 +17,7 @@ from playwright.sync_api import Error, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "view.png"
-SIZE = {"width": 1280, "height": 900}
+SIZE = {"width": 1280, "height": 1490}
 COLOURS, MOST_BYTES = 256, 200_000
 START_MS, GOAL_MS, PLANS = 120_000, 60_000, 9
 
@@ -58,6 +58,7 @@ def take(page: Page, address: str) -> None:
         "n => (document.querySelector('[data-testid=goal]').innerText.match(/step (\\d+)/) || [0, 0])[1] >= n",
         arg=PLANS, timeout=GOAL_MS,
     )  # fmt: skip
+    page.get_by_test_id("imagined").locator("img").nth(7).wait_for()
     page.evaluate("window.scrollTo(0, 0)")
     page.wait_for_timeout(300)
     page.screenshot(path=OUT)

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jepa_planner.cli.view.overlay import CANDIDATES
 from jepa_planner.nodes.client import PlannerClient
 from jepa_planner.nodes.conversions import picture_to_array
 
@@ -169,10 +170,13 @@ def test_a_goal_is_sent_is_drawn_and_reached_and_can_be_played_afterwards(opened
     until(lambda: "reached at" in opened.text("goal"), GOAL_S)
     drawn = opened.part("live-front").locator("svg circle")
     until(lambda: drawn.count() > 0, GOAL_S)
-    assert "candidates are not published" in opened.page.content()
+    tried = opened.part("live-side").locator(f"svg g[stroke='{CANDIDATES}'] line")
+    until(lambda: tried.count() > 20, GOAL_S)
     assert opened.part("aim").locator("img").count() == 2
     until(lambda: "REACHED (0)" in opened.text("past"), GOAL_S)
     until(lambda: opened.text("sent").startswith("REACHED: "))
+    assert opened.part("imagined").locator("img").count() == 8  # two views, the last step among them
+    assert re.search(r"came [\d.e-]+ off what was imagined; from no change, ", opened.text("imagined-why"))
     assert "objects are" in opened.text("verdict")
     until(lambda: "beyond 1 the planner stops" in opened.text("unfamiliar"))
     until(lambda: any(recorded.glob("*/metadata.yaml")), GOAL_S)
