@@ -115,7 +115,7 @@ class FaultRig(Rig):
             "model": self.bundle,
             "speed_scale": SLOW,
             "predictor_timeout_s": 2.0,
-            "encoder_timeout_s": 60.0,
+            "encoder_timeout_s": 10.0,
             **TIMEOUTS,
             **parameters,
         }
