@@ -34,7 +34,8 @@ from jepa_planner.nodes.parameters import Change, Parameter
 from jepa_planner.nodes.plan_sink import PlannerPublisher, PlanSink
 from jepa_planner.nodes.planner_node import PlannerNode, statuses
 from jepa_planner.nodes.predictor_node import PredictorNode
-from jepa_planner.nodes.remote_model import RemoteCost, RemoteEncoder, ServiceTimeouts
+from jepa_planner.nodes.predictor_pool import PredictorPool
+from jepa_planner.nodes.remote_model import RemoteEncoder, ServiceTimeouts
 from jepa_planner.nodes.state_buffer import StateBuffer
 from jepa_planner.planning.factory import Controller
 from jepa_planner.planning.planner_settings import PlannerSettings
@@ -95,6 +96,11 @@ class MpcNode(PlannerNode):
         Parameter(
             "goal_timeout_s", 600.0, "Age at which a stamped goal image ends the goal.", 0.1, 86400.0, change=_REST
         ),
+        Parameter(
+            "predictors",
+            ["predictor_node"],
+            "Names of the predictor nodes over which each round of a search is shared out by their speed.",
+        ),
         Parameter("predictor_timeout_s", 5.0, "Longest wait for one answer of predictor_node.", 0.05, 600.0),
         Parameter("encoder_timeout_s", 5.0, "Longest wait for one encoded goal image.", 0.05, 600.0),
         Parameter("plan_valid_s", 0.5, "The arm refuses a plan that arrives later than this.", 0.02, 10.0),
@@ -114,7 +120,7 @@ class MpcNode(PlannerNode):
     )
 
     _encoder: LocalEncoder | RemoteEncoder
-    _cost: LocalCost | RemoteCost
+    _cost: LocalCost | PredictorPool
 
     def __init__(self, encoder: EncoderNode | None = None, predictor: PredictorNode | None = None, **options) -> None:
         self._encoder_node = encoder
@@ -162,7 +168,8 @@ class MpcNode(PlannerNode):
         if self._predictor_node is not None:
             self._cost = LocalCost(self._predictor_node, self._model_id, self._goals.check)
         else:
-            self._cost = RemoteCost(self, self._model_id, self._service_timeouts("predictor"))
+            names, said = parameters["predictors"], self._buffer.said
+            self._cost = PredictorPool(self, names, self._model_id, self._service_timeouts("predictor"), said)
         self._preparation = GoalPreparation(self._contract, settings, bundle, parameters, self._encoder, self._cost)
         self._chunks = ActionChunks(
             self, self._contract, self._preparation, self._encoder, self._buffer, self._goals, self._executor,
@@ -201,6 +208,8 @@ class MpcNode(PlannerNode):
         numbers[monitor] = self._preparation.unmonitored or self.parameters[monitor]
         if (unfamiliarity := self._plans.unfamiliarity) is not None:
             numbers[UNFAMILIARITY] = round(unfamiliarity, 3)
+        if isinstance(self._cost, PredictorPool):
+            numbers |= self._cost.numbers()
         numbers |= {f"{what.replace(' ', '_')}_delay_s": round(s, 3) for what, s in self._buffer.delays_s().items()}
         return self._buffer.arm_status(), numbers
 

@@ -1,4 +1,4 @@
-"""Encoder and predictor in other processes, behind the calls that local ones answer."""
+"""The encoder in another process, behind the calls that a local one answers."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import torch
 from rclpy.node import Node
 from sensor_msgs.msg import Image
-from torch import Tensor
 
-from jepa_planner.core.context import Context
 from jepa_planner.core.observation import Observation
 from jepa_planner.core.status import OK, Status
-from jepa_planner.nodes.conversions import ConversionError, float_array
+from jepa_planner.nodes.conversions import ConversionError
 from jepa_planner.nodes.goal_executor import Ended, Outcome
-from jepa_planner.nodes.latents import latent_message, observation_from
-from jepa_planner.srv import EncodeImages, Rollout
+from jepa_planner.nodes.latents import observation_from
+from jepa_planner.srv import EncodeImages
 
 CHECK_PERIOD_S = 0.02
 """So long, at most, a search goes on that was interrupted while it waits for an answer."""
@@ -79,32 +75,6 @@ class _Service:
                 raise Ended(late, f"{self._client.srv_name} is not there after {wait_s:.1f} s; {why}")
             time.sleep(CHECK_PERIOD_S)
         self._was_there = True
-
-
-class RemoteCost:
-    """`RolloutCost` over the predictor's `~/rollout`."""
-
-    def __init__(self, node: Node, model_id: str, timeouts: ServiceTimeouts) -> None:
-        self._service = _Service(node, Rollout, "predictor_node/rollout", timeouts)
-        self._model_id = model_id
-
-    def energies(self, context: Context, goal: Tensor, actions: Tensor) -> Tensor:
-        """actions [K, H, A], goal [N, D] -> energies [K]; raises Ended naming the predictor."""
-        request = Rollout.Request(candidates=actions.shape[0], horizon=actions.shape[1])
-        request.context = [latent_message(Observation(latent), self._model_id) for latent in context.latents]
-        request.states = float_array(context.states.cpu().numpy())
-        request.past_actions = float_array(context.actions.cpu().numpy())
-        request.goal = latent_message(Observation(goal), self._model_id)
-        request.actions = float_array(actions.cpu().numpy())
-        response = self._service.call(request, Outcome.PREDICTOR_TIMEOUT, Outcome.PREDICTOR_FAILED)
-        energies = np.array(response.energies, dtype=np.float32)
-        if len(energies) != len(actions):
-            raise Ended(Outcome.PREDICTOR_FAILED, f"{len(energies)} energies came for {len(actions)} candidates")
-        return torch.from_numpy(energies)
-
-    def destroy(self) -> None:
-        """Releases the client."""
-        self._service.destroy()
 
 
 class RemoteEncoder:

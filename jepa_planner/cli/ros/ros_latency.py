@@ -22,7 +22,8 @@ from jepa_planner.nodes.local_model import LocalCost
 from jepa_planner.nodes.models import world_model
 from jepa_planner.nodes.planner_node import start
 from jepa_planner.nodes.predictor_node import PredictorNode
-from jepa_planner.nodes.remote_model import RemoteCost, ServiceTimeouts
+from jepa_planner.nodes.predictor_pool import PredictorPool
+from jepa_planner.nodes.remote_model import ServiceTimeouts
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import RolloutCost
@@ -61,8 +62,11 @@ def measure_ros_latency(
             ways: dict[str, RolloutCost] = {
                 "no node": predictor.cost,
                 "composed": LocalCost(predictor, predictor.model_id, _nothing),
-                "apart": RemoteCost(
-                    caller, predictor.model_id, ServiceTimeouts(START_TIMEOUT_S, START_TIMEOUT_S, _nothing)
+                "apart": PredictorPool(
+                    caller,
+                    ["predictor_node"],
+                    predictor.model_id,
+                    ServiceTimeouts(START_TIMEOUT_S, START_TIMEOUT_S, _nothing),
                 ),
             }
             seconds: dict[str, list[float]] = {way: [] for way in WAYS}
