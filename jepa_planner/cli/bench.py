@@ -11,7 +11,7 @@ from pathlib import Path
 from jepa_planner.cli.compute_arguments import add_threads_argument
 
 HELP = "measure encoding, rollouts and planning on this machine"
-PARTS = ("peak", "encoder", "replanning", "scaling", "bundle", "middle", "full-size", "ros")
+PARTS = ("peak", "encoder", "replanning", "scaling", "bundle", "middle", "full-size", "ros", "predictors")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

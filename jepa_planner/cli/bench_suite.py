@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import torch
 from jepa_planner.learning.evaluation.benchmark import full_size, scaling
 from jepa_planner.learning.evaluation.benchmark.comparison import compare, comparison_table
 from jepa_planner.learning.evaluation.benchmark.encoding import encoding_table, time_encoding
-from jepa_planner.learning.evaluation.benchmark.machine import peak_memory_bytes
+from jepa_planner.learning.evaluation.benchmark.machine import free_memory_bytes, peak_memory_bytes
 from jepa_planner.learning.evaluation.benchmark.peak import matmul_peak_flops
 from jepa_planner.learning.evaluation.benchmark.replanning import replanning_table, time_replanning
 from jepa_planner.learning.evaluation.benchmark.subjects import bundle_subject, full_subject, middle_subject
@@ -68,6 +69,7 @@ class Suite:
             "middle": self.middle,
             "full-size": self.full_size,
             "ros": self.ros,
+            "predictors": self.predictors,
         }
 
     @cached_property
@@ -192,6 +194,28 @@ class Suite:
             )
         tables = (goal_speed.search_table(speed), goal_speed.step_table(speed), goal_speed.goal_table(speed))
         return Part((ros_latency_table(latency), *tables), {"calls": latency, "executed": speed})
+
+    def predictors(self) -> Part:
+        """One search over several predictor nodes, as many as there are cores, one core each."""
+        title = "Several predictor nodes"
+        try:
+            from jepa_planner.cli.ros.predictor_scaling import (
+                COUNTS,
+                SETTLING,
+                measure_predictor_scaling,
+                predictor_scaling_table,
+            )
+        except ImportError as error:
+            return Part((Table(title, notes=(f"left out: {error}",)),), None)
+        counts = [count for count in COUNTS if count <= (os.cpu_count() or 1)]
+        work = [(middle_subject(self._device, horizon=2), 16 if self._quick else 100, 3 if self._quick else 8)]
+        if not self._quick and full_size.NEEDED_BYTES * max(counts) < free_memory_bytes(self._device):
+            work.append((full_subject(self._device), 8, 4))
+        found = []
+        with self._progress("predictors", sum(SETTLING + rounds for *_, rounds in work)) as advance:
+            for subject, candidates, rounds in work:
+                found.append(measure_predictor_scaling(subject, candidates, counts, rounds, advance))
+        return Part((predictor_scaling_table(found),), found)
 
     @cached_property
     def _settings(self) -> PlannerSettings:
