@@ -17,7 +17,7 @@ from jepa_planner.cli.main import _EXTRA_OF
 ROOT = Path(__file__).resolve().parent.parent
 IMPORTS = r"^\s*(?:from|import) (\w+)"
 FROM_PIP = {"torch", "safetensors", "ruckig", "pybullet", "gymnasium", "imageio_ffmpeg"}
-OF_AN_EXTRA = {"av", "dask", "onnx", "onnxruntime", "nicegui", "onnxscript", "panda_gym", "pyarrow", "rosbags"}
+OF_AN_EXTRA = {"av", "dask", "onnx", "onnxruntime", "nicegui", "onnxscript", "panda_gym", "pyarrow", "rerun", "rosbags"}
 SYSTEM_PACKAGE = {"cv2": "python3-opencv", "PIL": "python3-pil", "pinocchio": "pinocchio"}
 LAUNCH_FILES = sorted((ROOT / "launch").glob("*.launch.py"))
 CLIS = ROOT / "jepa_planner" / "cli", ROOT / "sim" / "jepa_planner_sim" / "cli"
