@@ -28,9 +28,8 @@ LEAST_SHARE = 1 / 16
 """Of a batch; who would get less is left out: the call alone takes longer than it saves."""
 RETRY_S = 5.0
 """One that was left out, or lost, gets that much after so long, to see whether it is of use by now."""
-LATE_FACTOR, LATE_S, LATE_AT_FIRST_S = 3.0, 0.05, 1.0
-"""An answer is late that takes so many times as long as it should, and so much more; of a predictor whose speed is not
-known yet, after so long.
+LATE_FACTOR, LATE_S, LATE_SHARE = 3.0, 0.05, 1 / 3
+"""An answer is late that takes so many times as long as it should, and so much more; or that share of the longest wait.
 """
 NEWS = 0.3
 """Weight of the newest speed in the average."""
@@ -69,11 +68,22 @@ class PredictorClient:
         speed, known = count / max(seconds, 1e-6), math.isfinite(self.candidates_per_s)
         self.candidates_per_s = (1 - NEWS) * self.candidates_per_s + NEWS * speed if known else speed
 
-    def late_after_s(self, count: int) -> float:
-        """How long an answer for so many candidates is waited for before others are asked."""
+    def late_after_s(self, count: int, answer_s: float) -> float:
+        """How long an answer for so many candidates is waited for before others are asked; answer_s: the longest
+        wait.
+        """
         if math.isnan(self.candidates_per_s):
-            return LATE_AT_FIRST_S
-        return LATE_FACTOR * count / self.candidates_per_s + LATE_S
+            return LATE_SHARE * answer_s
+        return min(LATE_FACTOR * count / self.candidates_per_s + LATE_S, LATE_SHARE * answer_s)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A share of a batch and who computes it; trial: to see whether it is of use, and nobody waits for it."""
+
+    predictor: PredictorClient
+    share: Share
+    trial: bool = False
 
 
 class PredictorPool:
@@ -103,8 +113,9 @@ class PredictorPool:
             batch.forget()
 
     def numbers(self) -> dict[str, str]:
-        """For diagnostics: how fast each is, or why nothing is sent to it."""
-        return {each.name: each.lost or f"{each.candidates_per_s:.0f} candidates/s" for each in self.predictors}
+        """For diagnostics: how fast each that was asked is, or why nothing is sent to it."""
+        asked = {each.name: each for each in self.predictors if each.lost or math.isfinite(each.candidates_per_s)}
+        return {name: each.lost or f"{each.candidates_per_s:.0f} candidates/s" for name, each in asked.items()}
 
     def destroy(self) -> None:
         """Releases the clients."""
@@ -127,7 +138,7 @@ class PredictorPool:
             self._node.get_logger().info(f"{predictor.service} answers again")
         predictor.lost = ""
 
-    def shared_out(self, count: int) -> list[tuple[PredictorClient, Share]]:
+    def shared_out(self, count: int) -> list[Part]:
         """Who computes which of so many candidates, by their speeds."""
         now_s, ready = time.monotonic(), self.ready()
         due = [each for each in ready if now_s - each.tried_s >= RETRY_S]
@@ -136,14 +147,14 @@ class PredictorPool:
         usual = float(np.mean(known)) if known else 1.0
         speeds = np.array([usual if math.isnan(each.candidates_per_s) else each.candidates_per_s for each in able])
         shares = speeds / speeds.sum()
+        trials = [len(able) > 1 and (bool(each.lost) or shares[i] < LEAST_SHARE) for i, each in enumerate(able)]
         for number, each in enumerate(able):
-            if each.lost and len(able) > 1:
-                shares[number] = LEAST_SHARE
-            elif shares[number] < LEAST_SHARE:
-                shares[number] = LEAST_SHARE if each in due else 0.0
+            if trials[number]:
+                shares[number] = LEAST_SHARE if each.lost or each in due else 0.0
         edges = [0, *np.round(np.cumsum(shares / shares.sum()) * count).astype(int)]
-        parts = [Share(int(begin), int(end)) for begin, end in pairwise(edges)]
-        return [(each, part) for each, part in zip(able, parts, strict=True) if len(part)]
+        given = [Share(int(begin), int(end)) for begin, end in pairwise(edges)]
+        parts = [Part(*each) for each in zip(able, given, trials, strict=True)]
+        return [part for part in parts if len(part.share)]
 
     def _wait_for_one(self) -> None:
         wait_s = self.timeouts.answer_s if self._was_there else self.timeouts.start_s
@@ -160,9 +171,16 @@ class PredictorPool:
 
 @dataclass(frozen=True)
 class _Sent:
-    predictor: PredictorClient
-    share: Share
+    part: Part
     at_s: float
+
+    @property
+    def predictor(self) -> PredictorClient:
+        return self.part.predictor
+
+    @property
+    def share(self) -> Share:
+        return self.part.share
 
 
 class _Batch:
@@ -177,19 +195,14 @@ class _Batch:
 
     def run(self) -> np.ndarray:
         """All energies [K], float32; raises Ended."""
-        shared_out = self._pool.shared_out(len(self._actions))
-        for predictor, share in shared_out:
-            self._send(predictor, share)
-        shares = [share for _, share in shared_out]
-        deadline_s = time.monotonic() + self._pool.timeouts.answer_s
-        while len(self._energies) < len(shares):
+        parts = self._pool.shared_out(len(self._actions))
+        for part in parts:
+            self._send(part)
+        shares = [part.share for part in parts]
+        while not self._has_all(shares):
             self._answered.wait(CHECK_PERIOD_S)
             self._answered.clear()
-            self._take_answers()
             self._pool.timeouts.check()
-            self._send_again(shares)
-            if time.monotonic() > deadline_s:
-                self._give_up()
         return np.concatenate([self._energies[share] for share in shares])
 
     def forget(self) -> None:
@@ -197,16 +210,26 @@ class _Batch:
         for future, sent in self._open.items():
             sent.predictor.client.remove_pending_request(future)
 
-    def _send(self, predictor: PredictorClient, share: Share) -> None:
-        part = self._actions[share.begin : share.end]
+    def _has_all(self, shares: Sequence[Share]) -> bool:
+        """Takes answers and sends what is missing; raises Ended where no answer is to be had."""
+        self._take_answers()
+        if len(self._energies) == len(shares):
+            return True
+        self._send_again(shares)
+        if time.monotonic() - max(sent.at_s for sent in self._open.values()) > self._pool.timeouts.answer_s:
+            self._give_up()
+        return False
+
+    def _send(self, part: Part) -> None:
+        predictor, asked = part.predictor, self._actions[part.share.begin : part.share.end]
         request = Rollout.Request(
             context=self._in_common.context, states=self._in_common.states, goal=self._in_common.goal,
-            past_actions=self._in_common.past_actions, candidates=len(part), horizon=part.shape[1],
-            actions=float_array(part),
+            past_actions=self._in_common.past_actions, candidates=len(asked), horizon=asked.shape[1],
+            actions=float_array(asked),
         )  # fmt: skip
         predictor.tried_s = time.monotonic()
         future = predictor.client.call_async(request)
-        self._open[future] = _Sent(predictor, share, predictor.tried_s)
+        self._open[future] = _Sent(part, predictor.tried_s)
         future.add_done_callback(lambda _: self._answered.set())
 
     def _take_answers(self) -> None:
@@ -224,18 +247,22 @@ class _Batch:
 
     def _send_again(self, shares: Sequence[Share]) -> None:
         """What is late, or failed, to those who have nothing to do; raises Ended where nobody is left."""
-        now_s = time.monotonic()
+        now_s, ready, answer_s = time.monotonic(), self._pool.ready(), self._pool.timeouts.answer_s
         for sent in self._open.values():
-            if now_s - sent.at_s > sent.predictor.late_after_s(len(sent.share)):
+            late = now_s - sent.at_s > sent.predictor.late_after_s(len(sent.share), answer_s)
+            if (late or sent.predictor not in ready) and any(
+                each is not sent.predictor and not each.lost for each in ready
+            ):
                 self._pool.lose(sent.predictor, "does not answer in time")
-        in_hand = {sent.share for sent in self._open.values() if not sent.predictor.lost} | set(self._energies)
+        waited_for = [sent for sent in self._open.values() if not sent.predictor.lost and not sent.part.trial]
+        in_hand = {sent.share for sent in waited_for} | set(self._energies)
         busy = [sent.predictor for sent in self._open.values()]
-        free = [each for each in self._pool.ready() if not each.lost and each not in busy]
+        free = [each for each in ready if not each.lost and each not in busy]
         for share in shares:
             if share in in_hand:
                 continue
             if free:
-                self._send(free.pop(), share)
+                self._send(Part(free.pop(), share))
             elif not self._open:
                 raise Ended(Outcome.PREDICTOR_FAILED, self._failure)
 

@@ -33,8 +33,8 @@ class CandidateSample:
         step = max(1, len(actions) // PER_BATCH)
         best = int(energies.argmin())
         # Copies: a solver may use its buffers again.
-        self._actions += [actions[best : best + 1].clone(), actions[::step].clone()]
-        self._energies += [energies[best : best + 1].float().clone(), energies[::step].float().clone()]
+        self._actions += [actions[best : best + 1].cpu().clone(), actions[::step].cpu().clone()]
+        self._energies += [energies[best : best + 1].float().cpu().clone(), energies[::step].float().cpu().clone()]
 
     def shown(self) -> Candidates | None:
         """Those at even ranks of all that were kept, the best among them; None where nothing was searched."""
@@ -43,4 +43,4 @@ class CandidateSample:
         actions, energies = torch.cat(self._actions), torch.cat(self._energies)
         order = energies.argsort()
         ranks = torch.linspace(0, len(order) - 1, min(SHOWN, len(order))).round().long()
-        return Candidates(actions[order[ranks]].cpu(), energies[order[ranks]].cpu())
+        return Candidates(actions[order[ranks]], energies[order[ranks]])

@@ -85,10 +85,10 @@ def test_shares_follow_the_speeds_and_one_that_is_too_slow_is_left_out_for_a_whi
     shared = pool(rig, *NAMES)
     for each, speed in zip(shared.predictors, (3000.0, 1000.0, 10.0), strict=True):
         each.candidates_per_s, each.tried_s = speed, time.monotonic()
-    shares = {each.name: len(share) for each, share in shared.shared_out(400)}
+    shares = {part.predictor.name: len(part.share) for part in shared.shared_out(400)}
     assert shares == {"first": 300, "second": 100}
     monkeypatch.setattr(predictor_pool, "RETRY_S", 0.0)
-    shares = {each.name: len(share) for each, share in shared.shared_out(400)}
+    shares = {part.predictor.name: len(part.share) for part in shared.shared_out(400)}
     assert shares["third"] == pytest.approx(400 * LEAST_SHARE, rel=0.1) and sum(shares.values()) == 400
 
 
@@ -97,7 +97,7 @@ def test_every_candidate_is_in_one_share_however_few_there_are(rig):
         predictor(rig, name)
     shared = pool(rig, *NAMES)
     for count in (1, 2, 3, 7, 100):
-        parts = [share for _, share in shared.shared_out(count)]
+        parts = [part.share for part in shared.shared_out(count)]
         assert [number for part in parts for number in range(part.begin, part.end)] == list(range(count))
 
 
@@ -107,21 +107,50 @@ def test_what_is_late_is_computed_by_another_and_the_late_one_is_done_without(ri
     truth = expected(rig, asked)
     shared = pool(rig, "first", "second")
     shared.energies(*asked)
-    energies_of = slow.cost.energies
-
-    def late(*given):
-        time.sleep(1.5)
-        return energies_of(*given)
-
-    monkeypatch.setattr(slow.cost, "energies", late)
+    monkeypatch.setattr(slow.cost, "energies", slowed(slow.cost.energies, 1.5))
     began_s = time.monotonic()
     assert shared.energies(*asked).numpy() == pytest.approx(truth, rel=1e-5)
     assert time.monotonic() - began_s < 1.4
     assert shared.numbers()["first"] == "does not answer in time"
-    assert [each.name for each, _ in shared.shared_out(COUNT)] == ["second"]
+    assert [part.predictor.name for part in shared.shared_out(COUNT)] == ["second"]
     monkeypatch.undo()
     monkeypatch.setattr(predictor_pool, "RETRY_S", 0.1)
     rig.until(lambda: shared.energies(*asked) is not None and "candidates/s" in shared.numbers()["first"])
+
+
+def test_a_silent_one_is_done_without_however_long_a_share_takes(rig, asked, monkeypatch):
+    nodes = [predictor(rig, name) for name in ("first", "second")]
+    truth = expected(rig, asked)
+    shared = pool(rig, "first", "second", answer_s=3.0)
+    shared.energies(*asked)
+    for node, away_s in zip(nodes, (8.0, 1.5), strict=True):
+        monkeypatch.setattr(node.cost, "energies", slowed(node.cost.energies, away_s))
+    for each in shared.predictors:
+        each.candidates_per_s = COUNT / 3.0  # a share takes half of the longest wait
+    assert shared.energies(*asked).numpy() == pytest.approx(truth, rel=1e-5)
+    assert shared.numbers()["first"] == "does not answer in time" and "candidates/s" in shared.numbers()["second"]
+
+
+def test_nobody_waits_for_the_trial_of_a_slow_one(rig, asked, monkeypatch):
+    slow, _ = (predictor(rig, name) for name in ("first", "second"))
+    truth = expected(rig, asked)
+    shared = pool(rig, "first", "second")
+    shared.energies(*asked)
+    monkeypatch.setattr(slow.cost, "energies", slowed(slow.cost.energies, 1.0))
+    shared.predictors[0].candidates_per_s = 1e-3 * shared.predictors[1].candidates_per_s
+    shared.predictors[0].tried_s = -np.inf
+    assert [part.trial for part in shared.shared_out(COUNT)] == [True, False]
+    began_s = time.monotonic()
+    assert shared.energies(*asked).numpy() == pytest.approx(truth, rel=1e-5)
+    assert time.monotonic() - began_s < 0.9
+
+
+def slowed(energies_of, seconds: float):
+    def energies(*given):
+        time.sleep(seconds)
+        return energies_of(*given)
+
+    return energies
 
 
 def test_one_that_fails_is_done_without_and_all_that_fail_end_the_goal_by_their_words(rig, asked):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,14 @@ from jepa_planner.core.poses import action_between
 from jepa_planner.msg import ArmState, Latent, Plan
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.arm_states import arm_report, xyz_rpy
-from jepa_planner.nodes.conversions import ConversionError
+from jepa_planner.nodes.conversions import ConversionError, seconds
 from jepa_planner.nodes.latents import observation_from
 from jepa_planner.nodes.models import model_id
 from jepa_planner.nodes.state_buffer import ArmReport
 from jepa_planner.nodes.watch.described import Described
 from jepa_planner.nodes.watch.imagination import Imagination, Imagined
 
-MOST_WAITING = 4
+MOST_WAITING, MOST_REPORTS = 4, 200
 NOT_YET = "what is imagined is drawn while a goal is pursued"
 
 
@@ -37,7 +38,7 @@ class PlanListener:
         self.trouble = NOT_YET
         """Why nothing is drawn; empty where something is."""
         self._node, self._described = node, described
-        self._arm: ArmReport | None = None
+        self._arm: deque[ArmReport] = deque(maxlen=MOST_REPORTS)
         self._plan: Plan | None = None
         self._latent: Latent | None = None
         self._work: deque[Callable[[Imagination], None]] = deque(maxlen=MOST_WAITING)
@@ -64,10 +65,8 @@ class PlanListener:
             self._changed.notify()
 
     def _on_arm_state(self, message: ArmState) -> None:
-        try:
-            self._arm = arm_report(message)
-        except ConversionError:
-            self._arm = None  # the planner says what is wrong with it
+        with suppress(ConversionError):  # the planner says what is wrong with it
+            self._arm.append(arm_report(message))
 
     def _on_plan(self, message: Plan) -> None:
         if message.kind == Plan.KIND_MOVE:
@@ -79,8 +78,13 @@ class PlanListener:
         self._pair()
 
     def _pair(self) -> None:
-        plan, latent, arm = self._plan, self._latent, self._arm
-        if plan is None or latent is None or arm is None or plan.observed_at != latent.header.stamp:
+        plan, latent = self._plan, self._latent
+        if plan is None or latent is None or plan.observed_at != latent.header.stamp:
+            return
+        # Reports of an arm that already follows the plan may have been heard before it.
+        sent_s = seconds(plan.header.stamp)
+        arm = next((report for report in reversed(self._arm) if report.stamp_s <= sent_s), None)
+        if arm is None:
             return
         self._plan = self._latent = None
         contract = self._described.contract
