@@ -167,8 +167,13 @@ class MpcNode(PlannerNode):
             self._subscriptions_.append(self.create_subscription(Latent, "latent", self._on_latent, qos.SENSOR))
         if self._predictor_node is not None:
             self._cost = LocalCost(self._predictor_node, self._model_id, self._goals.check)
+            if (names := parameters["predictors"]) != ["predictor_node"]:
+                self.get_logger().warning(
+                    f"predictors {', '.join(names)}: not used, the predictor of this process is; run the planner's "
+                    "nodes in processes of their own"
+                )
         else:
-            names, said = parameters["predictors"], self._buffer.said
+            names, said = self._predictor_names(), self._buffer.said
             self._cost = PredictorPool(self, names, self._model_id, self._service_timeouts("predictor"), said)
         self._preparation = GoalPreparation(self._contract, settings, bundle, parameters, self._encoder, self._cost)
         self._chunks = ActionChunks(
@@ -268,6 +273,12 @@ class MpcNode(PlannerNode):
                 frame = own_frame(self, f"jepa_{view}_optical_frame")
                 found.append(PlacedCamera(view, frame, np.array(camera.xyz_m), camera.rotation))
         return found
+
+    def _predictor_names(self) -> list[str]:
+        names: list[str] = self.parameters["predictors"]
+        if not all(names) or len(set(names)) < len(names):
+            raise ValueError(f"predictors is {names}; expected the names of predictor nodes, each once")
+        return names
 
     def _service_timeouts(self, who: str) -> ServiceTimeouts:
         said, answer_s = partial(self._buffer.said, f"{who}_node"), self.parameters[f"{who}_timeout_s"]

@@ -102,8 +102,11 @@ class PlanSink:
             stats.seconds = decision.plan.seconds
         stats.observation_age_s = self._node.now_s() - observation.stamp_s
         self._plans.publish_stats(stats)
-        self._plans.draw(plan, arm, decision.candidates)
-        self._plans.tell_observation(observation, self._model)
+        try:
+            self._plans.draw(plan, arm, decision.candidates)
+            self._plans.tell_observation(observation, self._model)
+        except Exception as error:  # the plan is on its way: what is shown to people ends no goal
+            self._node.get_logger().error(f"the plan cannot be shown: {error}", throttle_duration_sec=5.0)
         return plan.id
 
     def hold(self) -> None:

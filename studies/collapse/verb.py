@@ -41,7 +41,9 @@ def main(args: argparse.Namespace) -> int:
         folder = args.out / name.replace(",", "").replace(" ", "-").lower()
         asked = {"data": data, "way": name, "iterations": args.iterations, "moments": args.moments, "seed": args.seed}
         rows[name] = cached(
-            folder / "report.json", asked, lambda name=name, folder=folder: _trained(name, episodes, args, folder)
+            folder / "report.json",
+            asked,
+            lambda name=name, folder=folder, asked=asked: _trained(name, episodes, args, folder, asked),
         )
         print(table_of(rows))
     return 0
@@ -57,12 +59,15 @@ def _chosen(asked: list[str] | None, names: list[str]) -> list[str]:
     return [by_key[one.lower()] for one in asked]
 
 
-def _trained(name: str, episodes: Episodes, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def _trained(
+    name: str, episodes: Episodes, args: argparse.Namespace, folder: Path, asked: dict[str, Any]
+) -> dict[str, Any]:
     import torch
 
     from jepa_planner.learning.training.dense.clips import ClipSettings
     from jepa_planner.learning.training.dense.dense_run import DenseRun, encoder_config, measured
     from jepa_planner.learning.training.fit import FitSettings, fit
+    from jepa_planner.learning.training.run_folder import check_same_run
     from jepa_planner.learning.training.windows import split
     from jepa_planner.model.encoder import VideoEncoder
     from studies.collapse.ways import NEVER_TRAINED, WAYS, training_of
@@ -73,6 +78,8 @@ def _trained(name: str, episodes: Episodes, args: argparse.Namespace, folder: Pa
     if name != NEVER_TRAINED:
         clips = ClipSettings(moments=args.moments)
         objective, losses_at, kept = training_of(WAYS[name], encoder, episodes, split(episodes).train, clips, args.seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        check_same_run(folder / "encoder.json", folder / "encoder.ckpt", asked)
         fit("encoder", objective, losses_at, FitSettings(args.iterations, run.learning_rate), folder)
         encoder = kept()
     return measured(encoder.eval().requires_grad_(False), episodes, args.seed)

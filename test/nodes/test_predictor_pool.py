@@ -192,6 +192,12 @@ def test_none_that_answers_ends_the_goal_in_time_and_names_them(rig, asked):
     shared.destroy()
 
 
+@pytest.mark.parametrize("names", [[""], ["first", "first"]])
+def test_names_that_name_no_predictor_or_one_twice_are_refused(rig, names):
+    with pytest.raises(RuntimeError, match="expected the names of predictor nodes, each once"):
+        rig.run(MpcNode(**rig.options(model=rig.bundle, predictors=names)))
+
+
 def test_a_goal_goes_on_when_one_of_two_predictors_is_gone(rig):
     rig.arm()
     from jepa_planner.nodes.encoder_node import EncoderNode

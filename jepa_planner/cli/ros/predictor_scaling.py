@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from jepa_planner.model.encoder import EncoderConfig, VideoEncoder
 from jepa_planner.model.predictor import PredictorConfig
 from jepa_planner.nodes.graph import PLANNER_MODULES, Processes
 from jepa_planner.nodes.models import model_id
+from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.nodes.predictor_pool import PredictorPool
 from jepa_planner.nodes.remote_model import ServiceTimeouts
 from jepa_planner.nodes.running import NodeThread
@@ -72,10 +74,10 @@ def measure_predictor_scaling(
                 timeouts = ServiceTimeouts(START_TIMEOUT_S, ANSWER_TIMEOUT_S, lambda: None)
                 pools = {count: PredictorPool(caller, names[:count], model_id(contract), timeouts) for count in counts}
                 seconds: dict[int, list[float]] = {count: [] for count in counts}
+                if not wait_until(lambda: len(pools[max(counts)].ready()) == max(counts), START_TIMEOUT_S):
+                    raise RuntimeError(f"of {max(counts)} predictor nodes some are not there after {START_TIMEOUT_S} s")
                 for turn in range(-SETTLING, rounds):
                     for count, pool in pools.items():
-                        while len(pool.ready()) < count:  # still starting
-                            caller.get_clock().sleep_for(rclpy.duration.Duration(seconds=0.1))
                         ask = partial(pool.energies, problem.context, problem.goal, actions)
                         taken_s, _ = clocked(ask, torch.device("cpu"))
                         if turn >= 0:
@@ -131,7 +133,13 @@ def write_subject(subject: Subject, folder: Path) -> Contract:
 @contextmanager
 def _apart(names: Sequence[str], arguments: list[str]) -> Iterator[None]:
     module = PLANNER_MODULES["predictor_node"]
+    threads = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the nodes
     running = [Processes({name: module}, [*arguments, "-r", f"__node:={name}"]) for name in names]
+    if threads is None:
+        del os.environ["OMP_NUM_THREADS"]
+    else:
+        os.environ["OMP_NUM_THREADS"] = threads
     try:
         yield
     finally:

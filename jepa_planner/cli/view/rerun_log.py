@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from jepa_planner.nodes.watch.goal_log import EndedGoal, EnergyPoint
 from jepa_planner.nodes.watch.imagination import Imagined
 from jepa_planner.nodes.watch.planner_watch import PlannedPath, PlannerWatch
 
-PERIOD_S = 0.1
+PERIOD_S, FLUSH_S = 0.1, 5.0
+ADDRESSES = ("rerun://", "rerun+http://", "rerun+https://")
 JPEG_QUALITY = 85
 FIRST_STEP, LATER_STEPS, CANDIDATES = (32, 192, 64), (255, 144, 16), (51, 136, 255)
 """The colours of the page and of the planner's markers."""
@@ -25,11 +27,12 @@ RADIUS_M, CANDIDATE_RADIUS_M = 0.002, 0.0005
 def check_target(target: str) -> None:
     """Raises ValueError for what is neither a file that can be written nor an address."""
     path = Path(target)
-    if "://" not in target and (path.suffix != ".rrd" or not path.resolve().parent.is_dir()):
-        raise ValueError(
-            f"--rerun {target}: expected a file that ends in .rrd, in a folder that is there, or the address of a "
-            "viewer, as in rerun+http://127.0.0.1:9876/proxy"
-        )
+    if target.startswith(ADDRESSES) or (path.suffix == ".rrd" and path.resolve().parent.is_dir()):
+        return
+    raise ValueError(
+        f"--rerun {target}: expected a file that ends in .rrd, in a folder that is there, or the address of a viewer, "
+        "as in rerun+http://127.0.0.1:9876/proxy"
+    )
 
 
 class RerunLog:
@@ -48,7 +51,7 @@ class RerunLog:
         self._point: EnergyPoint | None = None
         self._ended: EndedGoal | None = None
         self._log = rr.RecordingStream("jepa_planner")
-        if "://" in target:
+        if target.startswith(ADDRESSES):
             self._log.connect_grpc(target)
         else:
             self._log.save(target)
@@ -60,13 +63,20 @@ class RerunLog:
         """Writes what is left."""
         self._closing.set()
         self._thread.join()
-        self._log.flush()
+        try:
+            self._log.flush(timeout_sec=FLUSH_S)
+        except RuntimeError as error:
+            print(f"not all was logged for Rerun: {error}", file=sys.stderr)
         self._log.disconnect()
 
     def _run(self) -> None:
-        while not self._closing.wait(PERIOD_S):
-            self._log_news()
-        self._log_news()
+        closing = False
+        while not closing:
+            closing = self._closing.wait(PERIOD_S)
+            try:
+                self._log_news()
+            except (RuntimeError, ValueError) as error:  # as when the planner changes its model in between
+                print(f"not logged for Rerun: {error}", file=sys.stderr)
 
     def _log_news(self) -> None:
         for name, view in dict(self._watch.views).items():

@@ -55,8 +55,8 @@ def _logged(watch: PlannerWatch, live: LivePictures, rerun: str | None) -> Itera
     try:
         yield
     finally:
-        live.closed("rerun")
         log.close()
+        live.closed("rerun")
 
 
 def serve(

@@ -20,6 +20,7 @@ from jepa_planner.model.bundle_files import (
     STATISTICS_FILE,
     SUB_GOALS_FILE,
     VERDICT_FILE,
+    VIEWING_DECODER_FILE,
     inside,
 )
 from jepa_planner.model.contract import Contract
@@ -29,7 +30,7 @@ from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.energy import energy_of
 from jepa_planner.planning.planner_settings import PlannerSettings
 
-BUNDLE_FILES = (ENCODER_FILE, PREDICTOR_FILE, STATISTICS_FILE, SUB_GOALS_FILE, VERDICT_FILE)
+BUNDLE_FILES = (ENCODER_FILE, PREDICTOR_FILE, STATISTICS_FILE, SUB_GOALS_FILE, VERDICT_FILE, VIEWING_DECODER_FILE)
 
 
 @dataclass(frozen=True)

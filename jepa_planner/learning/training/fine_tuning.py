@@ -41,7 +41,14 @@ from jepa_planner.model.bundle import (
     load_latent_statistics,
     write_bundle,
 )
-from jepa_planner.model.bundle_files import ENCODER_FILE, PREDICTOR_FILE, SUB_GOALS_FILE, VERDICT_FILE, inside
+from jepa_planner.model.bundle_files import (
+    ENCODER_FILE,
+    PREDICTOR_FILE,
+    SUB_GOALS_FILE,
+    VERDICT_FILE,
+    VIEWING_DECODER_FILE,
+    inside,
+)
 from jepa_planner.model.contract import Contract
 from jepa_planner.model.contract_sections import TrainingSpec
 from jepa_planner.model.encoder import VideoEncoder
@@ -91,7 +98,7 @@ class FineTuning:
     """
 
 
-RESTING_ON_ENCODER = (ENCODER_FILE, SUB_GOALS_FILE, VERDICT_FILE)
+RESTING_ON_ENCODER = (ENCODER_FILE, SUB_GOALS_FILE, VERDICT_FILE, VIEWING_DECODER_FILE)
 UNNOTED = ("name", "command", "device", "frame", "tcp_frame", "trust_data")
 """Settings that change no weight."""
 

@@ -20,6 +20,7 @@ from jepa_planner.learning.training.manifest import Run
 from jepa_planner.learning.training.run_folder import check_same_run, content_hash, write_whole
 from jepa_planner.learning.training.windows import WindowSampler, split
 from jepa_planner.model.bundle import add_viewing_decoder, load_viewing_decoder
+from jepa_planner.model.bundle_files import ENCODER_FILE
 from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.model.whole_bundle import whole_bundle
 from jepa_planner.model.world_model import WorldModel
@@ -85,15 +86,15 @@ def train_viewing_decoder(
 
     Resumes from what `folder` holds; raises RunFolderError where that is of another model or other episodes.
     """
-    about = {
-        "model": model.contract.files, "episodes": content_hash(episodes), "iterations": settings.iterations,
-        "batch": batch, "seed": seed,
+    about: dict[str, object] = {
+        "encoder": model.contract.files.get(ENCODER_FILE), "episodes": content_hash(episodes),
+        "iterations": settings.iterations, "batch": batch, "seed": seed,
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     check_same_run(folder / f"{NAME}.json", folder / f"{NAME}.ckpt", about)
     images = episodes.images[:, :, model.contract.pick_views(episodes.views)]
     latents = _encoded(model, images)
-    sampler = WindowSampler(latents, episodes.states, episodes.actions, 1, batch, seed)
+    sampler = WindowSampler(latents, episodes.states, episodes.actions, 1, batch, seed, lengths=episodes.lengths)
     torch.manual_seed(seed)
     decoder = PixelDecoder(model.contract.encoder)
     image = model.contract.image
@@ -112,9 +113,10 @@ def _errors(model: WorldModel, decoder: PixelDecoder, learned_from: Episodes, he
     """Mean squared errors of every tenth held-out frame; the mean picture is that of the first frames learned from."""
     image, views = model.contract.image, model.contract.pick_views(held_out.views)
     images = held_out.images[:, ::10, views]
-    true = image.pixels(torch.from_numpy(np.asarray(images))).flatten(0, 1)
+    recorded = np.arange(0, held_out.images.shape[1], 10) <= held_out.lengths[:, None]
+    true = image.pixels(torch.from_numpy(np.asarray(images)))[recorded]
     mean = image.pixels(torch.from_numpy(np.asarray(learned_from.images[:, 0, views]))).mean(dim=0)
-    drawn = decoder(torch.from_numpy(_encoded(model, images)).flatten(0, 1))
+    drawn = decoder(torch.from_numpy(_encoded(model, images))[recorded])
     return {
         "drawn": round(float((drawn - true).square().mean()), 4),
         "mean_picture": round(float((mean - true).square().mean()), 4),

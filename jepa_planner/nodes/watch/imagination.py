@@ -50,7 +50,7 @@ class Imagination:
             )
         if views != (known := load_contract(bundle).image.views):
             raise ValueError(f"what is imagined is drawn where the model has all of its views, {', '.join(known)}")
-        self._model = WorldModel.load(bundle, threads=1)  # the planner has better use for the others
+        self._model = WorldModel.load(bundle, threads=1)
         self._decoder = decoder.requires_grad_(False)
         frames = self._model.contract.context_frames
         self._seen: deque[Observation] = deque(maxlen=frames)

@@ -13,17 +13,18 @@ import torch
 from rclpy.node import Node
 
 from jepa_planner.core.poses import action_between
+from jepa_planner.model.rollout.threads import one_core
 from jepa_planner.msg import ArmState, Latent, Plan
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.arm_states import arm_report, xyz_rpy
-from jepa_planner.nodes.conversions import ConversionError, seconds
+from jepa_planner.nodes.conversions import ConversionError
 from jepa_planner.nodes.latents import observation_from
 from jepa_planner.nodes.models import model_id
 from jepa_planner.nodes.state_buffer import ArmReport
 from jepa_planner.nodes.watch.described import Described
 from jepa_planner.nodes.watch.imagination import Imagination, Imagined
 
-MOST_WAITING, MOST_REPORTS = 4, 200
+MOST_WAITING = 4
 NOT_YET = "what is imagined is drawn while a goal is pursued"
 
 
@@ -38,10 +39,11 @@ class PlanListener:
         self.trouble = NOT_YET
         """Why nothing is drawn; empty where something is."""
         self._node, self._described = node, described
-        self._arm: deque[ArmReport] = deque(maxlen=MOST_REPORTS)
+        self._rest: ArmReport | None = None
+        self._followed: int | None = None
         self._plan: Plan | None = None
         self._latent: Latent | None = None
-        self._work: deque[Callable[[Imagination], None]] = deque(maxlen=MOST_WAITING)
+        self._work: deque[Callable[[Imagination], None]] = deque()
         self._changed = threading.Condition()
         self._open = True
         self._subscriptions = [
@@ -54,7 +56,7 @@ class PlanListener:
 
     def begin(self) -> None:
         """A goal begins."""
-        self._put(lambda imagination: imagination.begin())
+        self._followed = None
 
     def close(self) -> None:
         """Hears no more."""
@@ -66,7 +68,8 @@ class PlanListener:
 
     def _on_arm_state(self, message: ArmState) -> None:
         with suppress(ConversionError):  # the planner says what is wrong with it
-            self._arm.append(arm_report(message))
+            if not (report := arm_report(message)).moving:
+                self._rest = report  # as it was when the next plan was made: only a resting arm is planned for
 
     def _on_plan(self, message: Plan) -> None:
         if message.kind == Plan.KIND_MOVE:
@@ -78,13 +81,8 @@ class PlanListener:
         self._pair()
 
     def _pair(self) -> None:
-        plan, latent = self._plan, self._latent
-        if plan is None or latent is None or plan.observed_at != latent.header.stamp:
-            return
-        # Reports of an arm that already follows the plan may have been heard before it.
-        sent_s = seconds(plan.header.stamp)
-        arm = next((report for report in reversed(self._arm) if report.stamp_s <= sent_s), None)
-        if arm is None:
+        plan, latent, arm = self._plan, self._latent, self._rest
+        if plan is None or latent is None or arm is None or plan.observed_at != latent.header.stamp:
             return
         self._plan = self._latent = None
         contract = self._described.contract
@@ -95,14 +93,19 @@ class PlanListener:
         except ConversionError as error:
             self.trouble = str(error)
             return
-        self._put(lambda imagination: self._show(imagination.follow(observation, actions)))
+        follows, self._followed = arm.plan_id == self._followed, plan.id  # not where one was refused, or not heard
 
-    def _show(self, imagined: Imagined) -> None:
-        self.newest, self.trouble = imagined, ""
+        def work(imagination: Imagination) -> None:
+            if not follows:
+                imagination.begin()
+            self.newest, self.trouble = imagination.follow(observation, actions), ""
 
-    def _put(self, work: Callable[[Imagination], None]) -> None:
         with self._changed:
-            self._work.append(work)
+            if len(self._work) >= MOST_WAITING:
+                self._work.clear()
+                self._followed = None
+            else:
+                self._work.append(work)
             self._changed.notify()
 
     def _imagine(self) -> None:
@@ -118,7 +121,8 @@ class PlanListener:
                     return
                 work = self._work.popleft()
             try:
-                work(imagination)
+                with one_core():  # the planner has better use for the others
+                    work(imagination)
             except (ValueError, OSError) as error:
                 self.trouble = str(error)
 

@@ -16,9 +16,16 @@ from jepa_planner.learning.training.fine_tuning import FineTuningError
 from jepa_planner.learning.training.head_adaptation import HeadAdaptation
 from jepa_planner.learning.training.run_folder import RunFolderError
 from jepa_planner.learning.training.warp_fitting import WarpFitting
-from jepa_planner.model.bundle import load_bundle, load_contract, load_sub_goal_head
+from jepa_planner.model.bundle import (
+    add_viewing_decoder,
+    load_bundle,
+    load_contract,
+    load_sub_goal_head,
+    load_viewing_decoder,
+)
 from jepa_planner.model.contract import ContractError
 from jepa_planner.model.picture_warp import UNMOVED
+from jepa_planner.model.pixel_decoder import PixelDecoder
 from jepa_planner.model.world_model import WorldModel
 from jepa_planner.planning.planner_settings import PlannerSettings
 
@@ -113,9 +120,11 @@ def test_a_verdict_that_takes_what_the_episodes_show_for_out_of_reach_says_so_no
 
 
 def test_a_bundle_without_heads_and_statistics_is_adapted_as_far_as_it_goes(tmp_path, headless):
+    add_viewing_decoder(headless, headless, PixelDecoder(load_contract(headless).encoder))
     report = run(tmp_path, headless)
     assert list(report["changes"]) == ["pictures", "predictor"]
     load_bundle(tmp_path / "new")
+    assert load_viewing_decoder(tmp_path / "new") is not None
 
 
 def test_episodes_that_show_no_work_leave_the_heads_as_they_are(tmp_path, init, capsys):

@@ -29,7 +29,15 @@ from jepa_planner.learning.training.fine_tuning import (
 from jepa_planner.learning.training.predictor_sizes import new_predictor_config
 from jepa_planner.learning.training.recipe import Recipe, contract, new_planner_settings, planned_in_pixels
 from jepa_planner.learning.training.run_folder import RunFolderError
-from jepa_planner.model.bundle import add_verdict_head, load_bundle, load_contract, load_verdict_head, save_bundle
+from jepa_planner.model.bundle import (
+    add_verdict_head,
+    add_viewing_decoder,
+    load_bundle,
+    load_contract,
+    load_verdict_head,
+    load_viewing_decoder,
+    save_bundle,
+)
 from jepa_planner.model.bundle_files import sha256
 from jepa_planner.model.contract import ContractError
 from jepa_planner.model.contract_sections import TrainingSpec, VerdictSpec
@@ -102,7 +110,9 @@ def test_a_head_that_rests_on_the_encoder_alone_stays_and_the_band_of_what_is_se
     head = VerdictHeadConfig(latent_tokens=4, latent_channels=3, state_dim=8, width=8, depth=1)
     spec = VerdictSpec(head=head, training=TrainingSpec(data="none", command="none"))
     add_verdict_head(tmp_path / "first", tmp_path / "first", VerdictHead(head), spec)
+    add_viewing_decoder(tmp_path / "first", tmp_path / "first", PixelDecoder(made.encoder))
     report = tune(tmp_path, tmp_path / "first", replace(SHORT, views=()), some)
+    assert load_viewing_decoder(tmp_path / "tuned") is not None
     tuned = load_contract(tmp_path / "tuned")
     assert tuned.verdict == spec and load_verdict_head(tmp_path / "tuned") is not None
     load_bundle(tmp_path / "tuned")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped, TransformStamped
 from harness import ENDLESS, FAR, goal_of, moves, small_bundle, under_way
 from jepa_planner.msg import Plan
@@ -19,6 +20,8 @@ from jepa_planner.nodes.client import PlannerClient
 from jepa_planner.nodes.conversions import array_to_png, picture_to_array
 from jepa_planner.nodes.encoder_node import EncoderNode
 from jepa_planner.nodes.goal_executor import Outcome
+from jepa_planner.nodes.latents import latent_message
+from jepa_planner.nodes.models import model_id
 from jepa_planner.nodes.plan_publisher import poses_and_closures, tcp_path
 from jepa_planner.nodes.plan_sink import PlanSink
 from jepa_planner.nodes.state_buffer import ArmReport
@@ -136,6 +139,38 @@ def test_plans_are_imagined_again_from_what_they_were_made_from(rig, watch, tmp_
     assert told == 1 and watch.plans is None
     ask(rig, lambda client: client.cancel_goals())
     rig.result(handle)
+
+
+def test_after_a_plan_that_was_not_executed_what_is_imagined_begins_anew(rig, watch, tmp_path):
+    folder = Path(small_bundle(tmp_path))
+    add_viewing_decoder(folder, folder, PixelDecoder(load_contract(folder).encoder))
+    rig.bundle = str(folder)
+    _, encoder, _ = rig.planner()
+    rig.until(lambda: watch.described is not None)
+    watch.watch(True)
+    plans, observation = watch.plans, encoder._model.observe(np.stack(FAR)[None])[0]
+    executed = 0
+    for number, follows in ((1, False), (2, True), (3, False)):
+        arm = ArmReport(
+            0.0,
+            Mode.HOLDING,
+            False,
+            "",
+            0.0,
+            executed,
+            0,
+            np.zeros(6),
+            np.array([0.5, 0.0, 0.3, 0.0, 0.0, 0.0]),
+            0.0,
+            0.0,
+        )
+        poses, closures = poses_and_closures(tcp_path(np.zeros((2, 7)), arm))
+        before, plans._rest = plans.newest, arm
+        plans._plan = Plan(id=number, poses=poses, gripper_closure=closures)
+        plans._on_latent(latent_message(observation, model_id(watch.described.contract), Time()))
+        rig.until(lambda before=before: plans.newest is not before)
+        assert (plans.newest.expected is not None) == follows
+        executed = 1 if number == 1 else 0  # the second is refused
 
 
 def test_actions_are_read_back_from_the_targets_of_a_plan():

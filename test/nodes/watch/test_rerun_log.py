@@ -49,7 +49,7 @@ def test_a_goal_is_logged_from_its_pictures_to_its_end(rig, tmp_path):
     subprocess.run([RERUN, "rrd", "verify", str(tmp_path / "goal.rrd")], check=True, timeout=60)
 
 
-@pytest.mark.parametrize("target", ["log.txt", "/nowhere/log.rrd"])
+@pytest.mark.parametrize("target", ["log.txt", "/nowhere/log.rrd", "http://127.0.0.1:9876"])
 def test_what_is_no_recording_is_refused_before_anything_starts(target, capsys):
     assert cli.main(["view", "--rerun", target]) == 2
     assert f"--rerun {target}: expected a file that ends in .rrd" in capsys.readouterr().err
