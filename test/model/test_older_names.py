@@ -39,7 +39,9 @@ def older(tmp_path):
         for new, old in words.items():
             assert new in text, new
             text = text.replace(new, old)
-        (folder / name).write_text(text.replace("\nformat: 5\n", "\nformat: 4\n"))
+        for newer in ("  warps: []\n", "  rotary: tiled\n", "  rotary_grid: 0\n"):
+            text = text.replace(newer, "")
+        (folder / name).write_text(text.replace(f"\nformat: {FORMAT}\n", "\nformat: 4\n"))
     return folder
 
 
