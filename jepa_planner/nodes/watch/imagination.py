@@ -56,7 +56,7 @@ class Imagination:
         self._seen: deque[Observation] = deque(maxlen=frames)
         self._executed: deque[Tensor] = deque(maxlen=frames - 1)
         self._pending: Tensor | None = None
-        self._expected: Tensor | None = None
+        self._expected: tuple[Tensor, np.ndarray] | None = None
         self._count = 0
 
     def begin(self) -> None:
@@ -78,16 +78,17 @@ class Imagination:
         states = torch.stack([seen.arm_state for seen in self._seen])
         done = torch.stack(list(self._executed)) if self._executed else future.new_zeros(0, future.shape[1])
         rollout = self._model.rollout(Context(latents, states, done), future[None])[0].cpu()
-        expected, self._expected = self._expected, rollout[0]
+        next_step, at_end = self._drawn(rollout[[0, -1]])
+        expected, self._expected = self._expected, (rollout[0], next_step)
         self._count += 1
         return Imagined(
             number=self._count,
             came=self._drawn(observation.latent) if observation.images is None else self._shown(observation.images),
             came_drawn=observation.images is None,
-            next_step=self._drawn(rollout[0]),
-            at_end=self._drawn(rollout[-1]),
-            expected=None if expected is None else self._drawn(expected),
-            expected_off=None if expected is None else _off(expected, observation.latent),
+            next_step=next_step,
+            at_end=at_end,
+            expected=None if expected is None else expected[1],
+            expected_off=None if expected is None else _off(expected[0], observation.latent),
             copied_off=None if before is None else _off(before, observation.latent),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from jepa_planner.nodes.state_buffer import ArmReport
 from jepa_planner.nodes.watch.described import Described
 from jepa_planner.nodes.watch.imagination import Imagination, Imagined
 
-MOST_WAITING = 4
+MOST_WAITING, LEAST_PRIORITY = 4, 19
 NOT_YET = "what is imagined is drawn while a goal is pursued"
 
 
@@ -109,6 +110,9 @@ class PlanListener:
             self._changed.notify()
 
     def _imagine(self) -> None:
+        os.setpriority(
+            os.PRIO_PROCESS, threading.get_native_id(), LEAST_PRIORITY
+        )  # of this thread: planning comes first
         try:
             imagination = Imagination(self._described.folder, self._described.contract.image.views)
         except (ValueError, OSError) as error:
