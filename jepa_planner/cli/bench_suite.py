@@ -208,9 +208,9 @@ class Suite:
         except ImportError as error:
             return Part((Table(title, notes=(f"left out: {error}",)),), None)
         counts = [count for count in COUNTS if count <= (os.cpu_count() or 1)]
-        work = [(middle_subject(self._device, horizon=2), 16 if self._quick else 100, 3 if self._quick else 8)]
+        work = [(middle_subject(self._device, horizon=2), 16 if self._quick else 64, 3 if self._quick else 6)]
         if not self._quick and full_size.NEEDED_BYTES * max(counts) < free_memory_bytes(self._device):
-            work.append((full_subject(self._device), 8, 4))
+            work.append((full_subject(self._device), 4, 2))
         found = []
         with self._progress("predictors", sum(SETTLING + rounds for *_, rounds in work)) as advance:
             for subject, candidates, rounds in work:
