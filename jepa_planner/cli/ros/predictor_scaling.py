@@ -12,9 +12,9 @@ from pathlib import Path
 
 import rclpy
 import torch
-from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from jepa_planner.cli.ros.calling_node import calling_node
 from jepa_planner.cli.ros.trials import own_domain
 from jepa_planner.core.arm_layout import STATE_LAYOUTS
 from jepa_planner.learning.evaluation.benchmark.subjects import Subject
@@ -30,7 +30,6 @@ from jepa_planner.nodes.models import model_id
 from jepa_planner.nodes.planner_node import wait_until
 from jepa_planner.nodes.predictor_pool import PredictorPool
 from jepa_planner.nodes.remote_model import ServiceTimeouts
-from jepa_planner.nodes.running import NodeThread
 from jepa_planner.planning.planner_settings import EnergySettings, PlannerSettings
 from jepa_planner.planning.solvers.cem import CemSettings
 
@@ -69,7 +68,7 @@ def measure_predictor_scaling(
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         names = [f"predictor_{number}" for number in range(1, max(counts) + 1)]
         try:
-            with _apart(names, arguments), _caller() as caller:
+            with _apart(names, arguments), calling_node() as caller:
                 problem, actions = subject.problem(seed=0), subject.candidates(candidates)
                 timeouts = ServiceTimeouts(START_TIMEOUT_S, ANSWER_TIMEOUT_S, lambda: None)
                 pools = {count: PredictorPool(caller, names[:count], model_id(contract), timeouts) for count in counts}
@@ -145,13 +144,3 @@ def _apart(names: Sequence[str], arguments: list[str]) -> Iterator[None]:
     finally:
         for each in running:
             each.stop()
-
-
-@contextmanager
-def _caller() -> Iterator[Node]:
-    node = Node("benchmark", use_global_arguments=False)
-    thread = NodeThread(node, lambda: None)
-    try:
-        yield node
-    finally:
-        thread.stop()

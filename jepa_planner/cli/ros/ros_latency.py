@@ -10,9 +10,9 @@ from pathlib import Path
 
 import rclpy
 import torch
-from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from jepa_planner.cli.ros.calling_node import calling_node
 from jepa_planner.cli.ros.trials import own_domain
 from jepa_planner.learning.evaluation.benchmark.subjects import bundle_subject
 from jepa_planner.learning.evaluation.benchmark.tables import Table, milliseconds
@@ -24,7 +24,6 @@ from jepa_planner.nodes.planner_node import start
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.predictor_pool import PredictorPool
 from jepa_planner.nodes.remote_model import ServiceTimeouts
-from jepa_planner.nodes.running import NodeThread
 from jepa_planner.planning.planner_settings import PlannerSettings
 from jepa_planner.planning.rollout_cost import RolloutCost
 
@@ -53,7 +52,7 @@ def measure_ros_latency(
     arguments = ros_arguments({"model": str(folder), "device": str(device), "threads": threads}, log_level="warn")
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        with _predictor_apart(arguments), _caller() as caller:
+        with _predictor_apart(arguments), calling_node() as caller:
             predictor = PredictorNode(namespace="here")  # another name than that of the one apart
             start([predictor])
             model = world_model(predictor.parameters)
@@ -110,13 +109,3 @@ def _predictor_apart(arguments: list[str]) -> Iterator[None]:
         yield
     finally:
         processes.stop()
-
-
-@contextmanager
-def _caller() -> Iterator[Node]:
-    node = Node("benchmark", use_global_arguments=False)
-    thread = NodeThread(node, lambda: None)
-    try:
-        yield node
-    finally:
-        thread.stop()

@@ -11,6 +11,7 @@ import numpy as np
 import rerun as rr
 
 from jepa_planner.cli.view.imagined_panel import surprise_in_words
+from jepa_planner.cli.view.overlay import CANDIDATES, FIRST_STEP, LATER_STEPS
 from jepa_planner.nodes.conversions import ConversionError, picture_to_array
 from jepa_planner.nodes.watch.goal_log import EndedGoal, EnergyPoint
 from jepa_planner.nodes.watch.imagination import Imagined
@@ -19,8 +20,6 @@ from jepa_planner.nodes.watch.planner_watch import PlannedPath, PlannerWatch
 PERIOD_S, FLUSH_S = 0.1, 5.0
 ADDRESSES = ("rerun://", "rerun+http://", "rerun+https://")
 JPEG_QUALITY = 85
-FIRST_STEP, LATER_STEPS, CANDIDATES = (32, 192, 64), (255, 144, 16), (51, 136, 255)
-"""The colours of the page and of the planner's markers."""
 RADIUS_M, CANDIDATE_RADIUS_M = 0.002, 0.0005
 
 
@@ -113,9 +112,9 @@ class RerunLog:
 
     def _log_path(self, path: PlannedPath) -> None:
         lines = np.stack([path.points_m[:-1], path.points_m[1:]], axis=1)
-        colours = [FIRST_STEP] + [LATER_STEPS] * (len(lines) - 1)
+        colours = [_rgb(FIRST_STEP)] + [_rgb(LATER_STEPS)] * (len(lines) - 1)
         self._log.log("plan", rr.LineStrips3D(lines, colors=colours, radii=RADIUS_M))
-        strengths = [(*CANDIDATES, round(255 * float(weight))) for weight in path.weights]
+        strengths = [(*_rgb(CANDIDATES), round(255 * float(weight))) for weight in path.weights]
         self._log.log("candidates", rr.LineStrips3D(path.candidates_m, colors=strengths, radii=CANDIDATE_RADIUS_M))
 
     def _log_imagined(self, imagined: Imagined, views: tuple[str, ...]) -> None:
@@ -127,6 +126,11 @@ class RerunLog:
                 self._log.log(f"imagined/{view}/{kind}", _encoded(pixels))
         if words := surprise_in_words(imagined):
             self._log.log("imagined", rr.TextLog(words))
+
+
+def _rgb(colour: str) -> tuple[int, ...]:
+    """0 to 255, of a colour as SVG writes it."""
+    return tuple(bytes.fromhex(colour.removeprefix("#")))
 
 
 def _encoded(pixels: np.ndarray) -> rr.EncodedImage:

@@ -56,9 +56,8 @@ class View:
         kind, ending = TRANSPORTS[transport]
         self._pictures = CameraStream(node, kind, f"{topic}{ending}", self._on_picture)
         self._info_topic = node.resolve_topic_name(info_topic(topic))
-        self._infos: Subscription | None = node.create_subscription(
-            CameraInfo, self._info_topic, self._on_info, qos.SENSOR
-        )
+        # As reliably as pictures: one is small, and lost among their many parts.
+        self._infos: CameraStream | None = CameraStream(node, CameraInfo, self._info_topic, self._on_info)
         self._subscriptions: list[Subscription] = []
         for teller in ("mpc_node", "sim_node"):
             keep = self._keeper(teller)
@@ -120,7 +119,7 @@ class View:
     def _hear_no_more_infos(self) -> None:
         """A lens stays as it is. Called when a picture comes: a subscription does not end within its own callback."""
         if self._infos is not None:
-            self._node.destroy_subscription(self._infos)
+            self._infos.close()
             self._infos = None
 
     def _keeper(self, teller: str):
