@@ -68,10 +68,10 @@ class Controller(ActionServer):
     def _begin(self, handle: ServerGoalHandle) -> None:
         if self.running is not None:
             self.replace()
-        self.goals.append(handle.request)
         self.running = handle
         handle.execute()
         self.taken(handle.request)
+        self.goals.append(handle.request)  # last: who waits for it looks at what was made of it
 
     def replace(self) -> None:
         """Ends a goal of which a newer one takes the place."""
