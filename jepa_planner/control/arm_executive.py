@@ -57,7 +57,7 @@ class ArmExecutive:
     def __init__(self, kinematics: ArmKinematics, limits: SafetyLimits, rate_hz: float, settings: ArmSettings) -> None:
         self.settings = settings
         self.limits = limits
-        self.stream = SetpointStream(kinematics, limits, rate_hz)
+        self.stream = SetpointStream(kinematics, limits, rate_hz, settings.ahead_s)
         self.mode = Mode.WAITING
         self.reason = self._waited_for = "no joint state yet"
         self.moving = False
@@ -172,7 +172,8 @@ class ArmExecutive:
     ) -> Setpoint | None:
         """Advances to now; returns the setpoint to publish, or None while there is nothing to say.
 
-        A tick that comes late finds the arm on its way to rest, and goes on from there; one that comes too late brakes.
+        A tick that comes late finds the arm where it was told to go on to, or beyond on its way to rest, and goes on
+        from there; one that comes too late brakes.
         now_s: by the clock of stamps, which may be set; steady_s: by one that cannot be, which paces the stream; the
         same if not given. begun, ended: whether the arm is known to have begun the motion, and to have ended it.
         """

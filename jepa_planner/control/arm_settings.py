@@ -23,5 +23,7 @@ class ArmSettings:
     """A resting arm whose tcp is further than this from its setpoint was moved by others; more than 0."""
     lead_tolerance_s: float = LEAD_TOLERANCE_S
     """How far a stamp may be ahead of its arrival, at least 0."""
+    ahead_s: float = 0.0
+    """So far ahead each setpoint tells how the arm goes on; at least 0."""
     takes_whole_motions: bool = False
     """Whether each motion is handed over at its beginning: the arm then follows it though nothing more comes."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import ruckig
 
@@ -34,10 +36,18 @@ class SetpointStream:
     so a new target or a brake in mid-motion leaves no seam. Each motion is validated first, and takes longer where its
     joints would be too fast. Whatever happens, a joint step beyond the joint velocity limit is shortened, and the
     profile then goes on from where the joints are.
+    ahead_s: so far ahead `coming` tells how the arm goes on.
     """
 
-    def __init__(self, kinematics: ArmKinematics, limits: SafetyLimits, rate_hz: float = 100.0) -> None:
+    def __init__(
+        self, kinematics: ArmKinematics, limits: SafetyLimits, rate_hz: float = 100.0, ahead_s: float = 0.0
+    ) -> None:
         self.limits = limits
+        self.course = 0
+        """Changes whenever what is to come does."""
+        self._ahead_periods = round(ahead_s * rate_hz)
+        self._ahead: SetpointStream | None = None
+        self._ahead_by = 0
         self.period_s = 1.0 / rate_hz
         self._kinematics = kinematics
         self._validation = TrajectoryValidation(kinematics, limits)
@@ -47,6 +57,8 @@ class SetpointStream:
         self._followed_s = 0.0
         self._output = ruckig.OutputParameter(6)
         self._known_rad: np.ndarray | None = None
+        self._dq_rad_s = np.zeros(len(kinematics.joint_names))
+        self._rests = True
 
     @property
     def ready(self) -> bool:
@@ -117,6 +129,7 @@ class SetpointStream:
         self._stretch(motion, current_rotation)
         self._input, self._reference, self._followed_s = motion, current_rotation, 0.0
         self._target_closure = target.closure
+        self._change_course()
 
     def move_by(self, action: np.ndarray, min_duration_s: float = 0.0) -> None:
         """Move by one action [7] (m, rad, closure) from the present setpoint: xyz adds, R_new = R(action) R,
@@ -161,11 +174,12 @@ class SetpointStream:
         if at_least_s > 0.0:
             self._input.synchronization, self._input.minimum_duration = ruckig.Synchronization.Time, at_least_s
         self._target_closure = self._closure
+        self._change_course()
 
     def tick(self) -> Setpoint:
         """The next setpoint, one period later. Raises RuntimeError before `reset`."""
+        self._look_ahead()
         xyz, rotation, velocity, step, arrived = self._advance()
-        self._followed_s += self.period_s
         gripper_step = self.limits.gripper_rate_per_s * self.period_s
         self._closure += float(np.clip(self._target_closure - self._closure, -gripper_step, gripper_step))
         return Setpoint(
@@ -175,11 +189,17 @@ class SetpointStream:
         )  # fmt: skip
 
     def skip(self, periods: int) -> None:
-        """Lets periods pass in which nothing could be sent, so that the arm was on its way to rest.
+        """Lets periods pass in which nothing could be sent: the arm went on for as long as it was told, then to rest.
 
         The target stays in force; from where the arm got to, it is reached so much later. Raises RuntimeError before
         `reset`.
         """
+        known = min(periods, self._ahead_by)
+        for _ in range(known):
+            self._look_ahead()
+            self._advance()
+        if (periods := periods - known) == 0:
+            return
         motion, self._input = self._input, self._new_input(from_rest=False)
         _aim_at_rest(self._input)
         for _ in range(periods):
@@ -190,6 +210,7 @@ class SetpointStream:
             left_s = motion.minimum_duration - self._followed_s
             motion.minimum_duration = left_s if left_s > 0.0 else None
         self._input, self._followed_s = motion, 0.0
+        self._change_course()
 
     def way(self) -> list[Setpoint]:
         """Every setpoint that `tick` will give, one a period, until the arm rests, should nothing change meanwhile.
@@ -197,16 +218,30 @@ class SetpointStream:
         Raises RuntimeError before `reset`.
         """
         self.pose()
-        ahead = SetpointStream(self._kinematics, self.limits, 1.0 / self.period_s)
-        ahead._known_rad, ahead._reference = self._q_rad.copy(), self._reference
-        ahead._closure, ahead._target_closure = self._closure, self._target_closure
-        ahead._input = self._new_input(from_rest=False)
-        for name in ASKED_OF_A_MOTION:
-            setattr(ahead._input, name, getattr(self._input, name))
+        ahead = self._copy()
         setpoints = [ahead.tick()]
         while setpoints[-1].moving and len(setpoints) < MOST_SETPOINTS:
             setpoints.append(ahead.tick())
         return setpoints
+
+    def coming(self) -> list[JointPoint]:
+        """What follows the present setpoint: where the arm is `ahead_s` later, and how it then comes to rest as fast as
+        the limits allow, should nothing follow; only where it rests, if it does by then (`knows_its_end`).
+
+        Raises RuntimeError before `reset`.
+        """
+        self.pose()
+        ahead = self if self._ahead is None else self._ahead
+        dq_rad_s = np.zeros_like(ahead._dq_rad_s) if ahead._rests else ahead._dq_rad_s
+        point = JointPoint(self._ahead_by * self.period_s, ahead._q_rad.copy(), dq_rad_s)
+        if not np.any(dq_rad_s):
+            return [point]
+        return [point, *(replace(rest, after_s=point.after_s + rest.after_s) for rest in ahead.way_to_rest())]
+
+    @property
+    def knows_its_end(self) -> bool:
+        """Whether the end of the motion is among what is coming."""
+        return (self if self._ahead is None else self._ahead)._rests
 
     def way_to_rest(self) -> list[JointPoint]:
         """How the arm comes to rest from the present setpoint as fast as the limits allow, should nothing follow it.
@@ -230,6 +265,29 @@ class SetpointStream:
             JointPoint(float(time_s), q_rad, dq_rad_s)
             for time_s, q_rad, dq_rad_s in zip(times_s, positions[1:], [*pace, 0.0 * self._q_rad], strict=True)
         ]
+
+    def _copy(self) -> SetpointStream:
+        """Another one that goes the same way from here; true only to a motion that has not begun."""
+        copy = SetpointStream(self._kinematics, self.limits, 1.0 / self.period_s)
+        copy._known_rad, copy._reference = self._q_rad.copy(), self._reference
+        copy._closure, copy._target_closure = self._closure, self._target_closure
+        copy._input = self._new_input(from_rest=False)
+        for name in ASKED_OF_A_MOTION:
+            setattr(copy._input, name, getattr(self._input, name))
+        copy._rests = False
+        return copy
+
+    def _change_course(self) -> None:
+        self.course += 1
+        self._ahead, self._ahead_by, self._rests = None, 0, False
+
+    def _look_ahead(self) -> None:
+        """Keeps a copy so many periods ahead, until that rests; called before each period."""
+        if self._ahead_periods and self._ahead is None and self.ready:
+            self._ahead = self._copy()
+        while self._ahead is not None and self._ahead_by <= self._ahead_periods and not self._ahead._rests:
+            self._ahead._advance()
+            self._ahead_by += 1
 
     def _check_yaw(self, target: Target, now: np.ndarray) -> None:
         """Raises UnreachableError where a tcp that cannot be turned at will would leave the bounds of its yaw."""
@@ -259,6 +317,8 @@ class SetpointStream:
         if not self.ready:
             raise RuntimeError("no measured joint state yet: call reset(q_rad, closure) first")
         result = self._follow_profile()
+        self._followed_s += self.period_s
+        self._ahead_by = max(0, self._ahead_by - 1)
         velocity = np.asarray(self._input.current_velocity)
         xyz, rotation = self.pose()
         step = self._validation.step(xyz, rotation, self._q_rad, self.period_s) - self._q_rad
@@ -268,7 +328,9 @@ class SetpointStream:
         self._q_rad = self._q_rad + step
         if lags(self._kinematics, xyz, rotation, self._q_rad):
             xyz, rotation, velocity = self._go_on_from_joints(step)
-        return xyz, rotation, velocity, step, result == ruckig.Result.Finished and excess <= 1.0
+        self._dq_rad_s = step / self.period_s
+        self._rests = result == ruckig.Result.Finished and excess <= 1.0
+        return xyz, rotation, velocity, step, self._rests
 
     def _follow_profile(self) -> ruckig.Result:
         """Takes the profile one period on. Where none is found it brakes, and where no brake is found it stands."""

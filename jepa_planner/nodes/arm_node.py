@@ -20,6 +20,7 @@ from jepa_planner.nodes.conversions import ConversionError, numbers, pose, rotat
 from jepa_planner.nodes.frames import PUBLISH_TF, TcpFrames
 from jepa_planner.nodes.outputs import audience, choice
 from jepa_planner.nodes.outputs.action_output import ActionClients
+from jepa_planner.nodes.outputs.joint_trajectory import AHEAD_S
 from jepa_planner.nodes.outputs.servo import Servo
 from jepa_planner.nodes.parameters import Change, Parameter
 from jepa_planner.nodes.planner_node import PlannerNode, wait_until
@@ -75,6 +76,7 @@ class ArmNode(PlannerNode):
             max_tracking_error_m=parameters["max_tracking_error_m"],
             resync_distance_m=parameters["resync_distance_m"],
             lead_tolerance_s=self.lead_tolerance_s(),
+            ahead_s=AHEAD_S if parameters["output"] == choice.SETPOINTS else 0.0,
             takes_whole_motions=parameters["output"] == choice.WHOLE_MOTIONS,
         )
         self._executive = ArmExecutive(arm.kinematics, arm.limits, parameters["rate_hz"], settings)

@@ -22,8 +22,8 @@ RAISED_RAD = np.array([0.0, -np.pi / 4, 0.0, -3 * np.pi / 4, 0.0, np.pi / 2, np.
 class Rig:
     """An executive whose arm obeys at once, and a clock that the test moves."""
 
-    def __init__(self, start_s: float = 100.0, q_rad: np.ndarray = HOME_RAD) -> None:
-        self.executive = ArmExecutive(KINEMATICS, LIMITS, 1.0 / PERIOD_S, ArmSettings())
+    def __init__(self, start_s: float = 100.0, q_rad: np.ndarray = HOME_RAD, ahead_s: float = 0.0) -> None:
+        self.executive = ArmExecutive(KINEMATICS, LIMITS, 1.0 / PERIOD_S, ArmSettings(ahead_s=ahead_s))
         self.now_s = start_s
         self.q_rad = q_rad
         self.closure = 0.0

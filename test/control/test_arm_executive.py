@@ -284,6 +284,38 @@ def test_a_tick_that_comes_late_goes_on_from_where_the_way_to_rest_led_meanwhile
     np.testing.assert_allclose(moving.xyz() - KINEMATICS.tcp_pose(HOME_RAD)[0], (0.0, 0.0, 0.05), atol=1e-4)
 
 
+@pytest.mark.parametrize("late", [1, 4, 9])
+def test_a_tick_that_comes_late_finds_an_arm_that_knew_its_way_further_along_it(late):
+    punctual, tardy = Rig(ahead_s=0.1), Rig(ahead_s=0.1)
+    for rig in (punctual, tardy):
+        rig.tick(2)
+        assert rig.offer() == ""
+        rig.tick(8)
+    punctual.tick(late + 1)
+    tardy.now_s += late * PERIOD_S
+    tardy.tick()
+    np.testing.assert_allclose(tardy.sent[-1].q_rad, punctual.sent[-1].q_rad, atol=1e-12)
+    assert tardy.executive.stream.course == punctual.executive.stream.course
+    tardy.tick(40)
+    assert tardy.executive.reason == "plan 1 done"
+
+
+def test_a_tick_that_comes_later_than_the_arm_knew_its_way_goes_on_from_where_it_braked_to():
+    rig = Rig(ahead_s=0.1)
+    rig.tick(2)
+    assert rig.offer(duration_s=0.8) == ""
+    rig.tick(8)
+    way = rig.executive.stream.coming()
+    rig.now_s += 0.2
+    rig.tick()
+    assert rig.executive.mode is Mode.MOVING
+    path = np.array([point.q_rad for point in way])
+    joints = [np.interp(0.2, [point.after_s for point in way], path[:, joint]) for joint in range(7)]
+    assert np.max(np.abs(rig.sent[-1].q_rad - joints)) < 0.015
+    rig.tick(120)
+    assert rig.executive.reason == "plan 1 done"
+
+
 def test_a_tick_that_comes_too_soon_says_nothing(moving):
     count = len(moving.sent)
     moving.now_s -= 0.8 * PERIOD_S

@@ -126,6 +126,37 @@ def test_the_way_to_rest_of_a_resting_arm_stays_where_it_is():
     assert not np.any(point.dq_rad_s)
 
 
+def test_what_is_coming_is_where_the_arm_will_be_and_at_last_where_it_rests():
+    made = SetpointStream(KINEMATICS, LIMITS, ahead_s=0.1)
+    made.reset(HOME_RAD, 0.0)
+    made.follow(beside_start(0.05, 0.05, 0.0), np.eye(3), 0.0, 0.3)
+    told, sent = [], []
+    while not sent or sent[-1].moving:
+        sent.append(made.tick())
+        told.append((made.coming(), made.knows_its_end))
+    assert [ends for _, ends in told] == sorted(ends for _, ends in told)
+    for i, (points, ends) in enumerate(told):
+        there = min(i + 10, len(sent) - 1)
+        np.testing.assert_allclose(points[0].q_rad, sent[there].q_rad, atol=1e-9)
+        assert points[0].after_s == pytest.approx(0.01 * (there - i))
+        assert ends == (there == len(sent) - 1)
+        assert not np.any(points[-1].dq_rad_s)
+
+
+def test_a_brake_changes_what_is_coming_at_once():
+    made = SetpointStream(KINEMATICS, LIMITS, ahead_s=0.1)
+    made.reset(HOME_RAD, 0.0)
+    made.follow(beside_start(0.1, 0.05, 0.0), np.eye(3), 0.0)
+    for _ in range(12):
+        made.tick()
+    made.brake()
+    sent = [made.tick()]
+    points, course = made.coming(), made.course
+    sent += run(made)
+    assert np.linalg.norm(KINEMATICS.tcp_pose(points[-1].q_rad)[0] - sent[-1].xyz_m) < 1e-3
+    assert made.course == course and made.knows_its_end
+
+
 OUTER = [(6, 1), (6, -1), (5, 1), (3, -1), (1, 1), (0, -1)]
 """Joints, and the limit near which they start."""
 

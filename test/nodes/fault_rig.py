@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from harness import FAR, HOME_RAD, KINEMATICS, LIMITS, TIMEOUT_S, Rig, Robot, goal_of
+from harness import FAR, KINEMATICS, LIMITS, TIMEOUT_S, Rig, Robot, goal_of
 from jepa_planner.action import ReachGoalImage
 from rclpy.duration import Duration
 from rclpy.time import Time
@@ -22,7 +22,6 @@ from jepa_planner.nodes.conversions import array_to_image
 from jepa_planner.nodes.goal_executor import Outcome
 from jepa_planner.nodes.graph import PLANNER_MODULES, ros_arguments, spawn
 from jepa_planner.nodes.planner_node import wait_until
-from jepa_planner_sim.joint_commands import JointCommands
 
 TICK_S = 0.01
 QUIET_S = 0.6
@@ -50,33 +49,26 @@ class FaultReport:
     resumed: bool
 
 
-class FollowingRobot(Robot):
-    """Follows trajectories in real time, as a joint trajectory controller does; notices when it moves, and how fast."""
+class WatchedRobot(Robot):
+    """Notices when it moves, and how fast."""
 
     def __init__(self, namespace: str) -> None:
         self.camera_fault = ""
         self.moved_at_s = 0.0
         self.worst_rad_s = np.zeros(7)
         self._shots = 0
-        self._followed_at_s = time.monotonic()
-        self._follower = JointCommands(HOME_RAD, 0.0)
         super().__init__(namespace)
 
-    def _obey(self, message) -> None:
-        self.commands.append(message)
-        self._follower.move_arm(message, KINEMATICS.joint_names)
-
-    def _publish_joints(self) -> None:
-        before_rad, before_s = self.q_rad, self._followed_at_s
-        self._followed_at_s = now_s = time.monotonic()
-        passed_s = max(now_s - before_s, TICK_S)  # ticks that come late on a loaded machine come in a bunch
-        self.q_rad, _ = self._follower.tick(passed_s)
+    def _follow(self, passed_s: float) -> None:
+        before_rad, passed_s = (
+            self.q_rad,
+            max(passed_s, TICK_S),
+        )  # ticks that come late on a loaded machine come in a bunch
+        super()._follow(passed_s)
         moved_rad = np.abs(self.q_rad - before_rad)
-        speed_rad_s = moved_rad / passed_s
         if np.max(moved_rad) > STILL_RAD:
-            self.moved_at_s = now_s
-            self.worst_rad_s = np.maximum(self.worst_rad_s, speed_rad_s)
-        super()._publish_joints()
+            self.moved_at_s = time.monotonic()
+            self.worst_rad_s = np.maximum(self.worst_rad_s, moved_rad / passed_s)
 
     def _publish_images(self) -> None:
         self._shots += 1
@@ -98,7 +90,7 @@ class FollowingRobot(Robot):
 class FaultRig(Rig):
     """Four nodes in four processes; `survives` puts a fault into the middle of a motion and reports."""
 
-    robot_class = FollowingRobot
+    robot_class = WatchedRobot
 
     def __init__(self, bundle: str, folder: Path) -> None:
         super().__init__(bundle)

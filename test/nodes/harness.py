@@ -41,6 +41,7 @@ from jepa_planner.nodes.planner_node import start, wait_until
 from jepa_planner.nodes.predictor_node import PredictorNode
 from jepa_planner.nodes.running import NodeThread
 from jepa_planner.planning.progress import ProgressSettings
+from jepa_planner_sim.joint_commands import JointCommands
 
 LIMITS = SafetyLimits.panda()
 POSTURE_RAD = np.array(LIMITS.posture_rad)
@@ -81,11 +82,12 @@ ENDLESS = goal_of(*FAR, budget=1000, tolerance=1e-9)
 
 
 class Robot(Node):
-    """Joint states and two cameras that can be silenced, frozen or broken; every command is kept and obeyed at once."""
+    """Joint states and two cameras that can be silenced, frozen or broken; every command is kept and followed."""
 
     def __init__(self, namespace: str) -> None:
         super().__init__("robot", namespace=namespace)
         self.q_rad = HOME_RAD
+        self._followed_at_s = time.monotonic()
         self.finger_m = 0.04
         self.joint_states_on = self.images_on = True
         self.follows = self.grips = True
@@ -114,17 +116,32 @@ class Robot(Node):
         self.create_timer(0.01, self._publish_joints)
         self.create_timer(0.04, self._publish_images)
 
+    @property
+    def q_rad(self) -> np.ndarray:
+        """Where the joints are; setting it puts them there."""
+        return self._q_rad
+
+    @q_rad.setter
+    def q_rad(self, q_rad: np.ndarray) -> None:
+        self._q_rad, self._motors = np.array(q_rad), JointCommands(q_rad, 0.0)
+
     def _obey(self, message: JointTrajectory) -> None:
         self.commands.append(message)
         if self.follows:
-            self.q_rad = np.array(message.points[0].positions)
+            self._motors.move_arm(message, message.joint_names)
 
     def _grip(self, message: JointTrajectory) -> None:
         self.grippers.append(message)
         if self.grips:
             self.finger_m = message.points[0].positions[0]
 
+    def _follow(self, passed_s: float) -> None:
+        self._q_rad, _ = self._motors.tick(passed_s)
+
     def _publish_joints(self) -> None:
+        before_s, self._followed_at_s = self._followed_at_s, time.monotonic()
+        if self.follows:
+            self._follow(self._followed_at_s - before_s)
         if self.joint_states_on:
             message = JointState(name=self.joint_names)
             message.header.stamp = self.stamp(self.arm_ahead_s).to_msg()

@@ -12,6 +12,7 @@ from std_srvs.srv import Trigger
 from jepa_planner.control.limits import shipped_config
 from jepa_planner.nodes import qos
 from jepa_planner.nodes.conversions import seconds
+from jepa_planner.nodes.outputs.joint_trajectory import AHEAD_S
 
 
 def call(rig, name: str) -> Trigger.Response:
@@ -64,9 +65,9 @@ def test_a_plan_is_followed_within_the_limits_to_its_first_target(rig, arm):
     rig.until(lambda: rig.state().plan_id == 1 and not rig.state().moving)
     rig.commands_settle()
     q = np.array([HOME_RAD, *(command.points[0].positions for command in rig.robot.commands)])
-    steps = np.abs(np.diff(q, axis=0))
-    assert np.max(steps[0]) < 0.005
-    assert np.all(steps <= KINEMATICS.velocity_rad_s * 0.01)
+    steps = np.abs(np.diff(q, axis=0)) / KINEMATICS.velocity_rad_s
+    assert np.max(steps[0]) <= seconds(rig.robot.commands[0].points[0].time_from_start)
+    assert np.max(steps[1:]) <= 0.01
     tcp = np.array([KINEMATICS.tcp_pose(joints)[0] for joints in q])
     assert all(LIMITS.inside_workspace(xyz) for xyz in tcp)
     target = plan.poses[0].position
@@ -215,7 +216,7 @@ def test_every_trajectory_ends_at_rest_so_that_the_arm_brakes_when_nothing_follo
     for command in rig.robot.commands:
         assert np.all(np.array(command.points[-1].velocities) == 0.0)
         times_s = [seconds(point.time_from_start) for point in command.points]
-        assert times_s[0] == pytest.approx(0.01)
+        assert 0.0 < times_s[0] <= 0.01 + AHEAD_S + 1e-8
         assert np.all(np.diff(times_s) > 0.0)
         q = np.array([point.positions for point in command.points])
         steps = np.abs(np.diff(q, axis=0)) / np.diff(times_s)[:, None]

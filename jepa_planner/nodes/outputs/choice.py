@@ -24,7 +24,7 @@ from jepa_planner.nodes.parameters import Parameter, Parameters
 
 ARM_OUTPUTS = ("joint_trajectory", "follow_joint_trajectory", "twist", "pose")
 GRIPPER_OUTPUTS = ("joint_trajectory", "parallel_gripper_command", "gripper_command", "float64_multi_array", "none")
-WHOLE_MOTIONS, NO_GRIPPER = ARM_OUTPUTS[1], GRIPPER_OUTPUTS[-1]
+SETPOINTS, WHOLE_MOTIONS, NO_GRIPPER = *ARM_OUTPUTS[:2], GRIPPER_OUTPUTS[-1]
 
 PARAMETERS = (
     Parameter("output", "joint_trajectory", "What setpoints are sent as.", choices=ARM_OUTPUTS),
