@@ -47,20 +47,21 @@ class PlanListener:
         self._work: deque[Callable[[Imagination], None]] = deque()
         self._changed = threading.Condition()
         self._open = True
+        self.ended = threading.Event()
+        """Nothing is imagined any more, a while after it was closed."""
         self._subscriptions = [
             node.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.SENSOR),
             node.create_subscription(Plan, "plan", self._on_plan, qos.SENSOR),
             node.create_subscription(Latent, "mpc_node/observation", self._on_latent, qos.SENSOR),
         ]
-        self._thread = threading.Thread(target=self._imagine, name="imagination", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="imagination", daemon=True).start()
 
     def begin(self) -> None:
         """A goal begins."""
         self._followed = None
 
     def close(self) -> None:
-        """Hears no more."""
+        """Hears no more; what is being imagined goes on until it is done."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         with self._changed:
@@ -108,6 +109,12 @@ class PlanListener:
             else:
                 self._work.append(work)
             self._changed.notify()
+
+    def _run(self) -> None:
+        try:
+            self._imagine()
+        finally:
+            self.ended.set()
 
     def _imagine(self) -> None:
         os.setpriority(

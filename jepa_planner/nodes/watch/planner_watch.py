@@ -36,6 +36,8 @@ from jepa_planner.nodes.watch.goal_log import EndedGoal, EnergyPoint, GoalLog
 from jepa_planner.nodes.watch.plan_listener import PlanListener
 from jepa_planner.nodes.watch.views import View
 
+IMAGINED_TIMEOUT_S = 20.0
+
 
 @dataclass(frozen=True)
 class PlannedPath:
@@ -78,6 +80,7 @@ class PlannerWatch:
         """Goal pictures that a simulator shows."""
         self.plans: PlanListener | None = None
         """What plans lead to, as it is imagined; None while nobody watches."""
+        self._closed: list[PlanListener] = []
         self._watched, self._paths = False, 0
         self._markers: Subscription | None = None
         self._frames: dict[str, Placed] = {}
@@ -90,8 +93,14 @@ class PlannerWatch:
         self._thread = NodeThread(self.node, lambda: None)
 
     def close(self) -> None:
-        """Hears no more; the planner does not notice."""
+        """Hears no more; the planner does not notice.
+
+        Waits for what is being imagined: an interpreter that ends beneath it aborts the process.
+        """
+        self.watch(False)
         self._thread.stop()
+        for plans in self._closed:
+            plans.ended.wait(IMAGINED_TIMEOUT_S)
 
     @property
     def trouble(self) -> str:
@@ -141,6 +150,7 @@ class PlannerWatch:
             view.close()
         if self.plans is not None:
             self.plans.close()
+            self._closed = [*(plans for plans in self._closed if not plans.ended.is_set()), self.plans]
         self.views, self.plans = {}, None
         if self._watched and (told := self.described) is not None:
             self.views = {

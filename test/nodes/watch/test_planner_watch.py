@@ -1,6 +1,7 @@
 """The node that watches, beside real nodes over real DDS."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from jepa_planner.nodes.models import model_id
 from jepa_planner.nodes.plan_publisher import poses_and_closures, tcp_path
 from jepa_planner.nodes.plan_sink import PlanSink
 from jepa_planner.nodes.state_buffer import ArmReport
+from jepa_planner.nodes.watch import plan_listener
 from jepa_planner.nodes.watch.described import NOBODY, Described
 from jepa_planner.nodes.watch.plan_listener import NOT_YET, actions_of
 from jepa_planner.nodes.watch.planner_watch import PlannedPath, PlannerWatch
@@ -139,6 +141,23 @@ def test_plans_are_imagined_again_from_what_they_were_made_from(rig, watch, tmp_
     assert told == 1 and watch.plans is None
     ask(rig, lambda client: client.cancel_goals())
     rig.result(handle)
+
+
+def test_it_is_closed_when_nothing_is_imagined_any_more(rig, watch, monkeypatch):
+    ended = []
+
+    def slow(*_: object) -> None:
+        time.sleep(1.0)
+        ended.append(True)
+        raise OSError("no weights")
+
+    monkeypatch.setattr(plan_listener, "Imagination", slow)
+    rig.planner()
+    rig.until(lambda: watch.described is not None)
+    for watched in (True, False, True):
+        watch.watch(watched)
+    watch.close()
+    assert ended == [True, True]
 
 
 def test_after_a_plan_that_was_not_executed_what_is_imagined_begins_anew(rig, watch, tmp_path):
