@@ -29,11 +29,12 @@ help: ## Say what each target does
 
 # A file's tests stay in one process, which makes its bundles and worlds once. What computes has a process per core; the
 # nodes' tests wait most of the time, so more of them run at once. Robots of others run by the wall clock, one at a
-# time, and doctor looks at all that is there. The page is tested in a browser beside a simulated robot.
+# time, as do those on two computers; doctor looks at all that is there. The page is tested in a browser beside a
+# simulated robot.
 PAGE := test/cli/view/test_page_in_browser.py
-PYTEST_ON_CORES := $(PY) -m pytest --dist loadfile --numprocesses 2 --ignore test/nodes --ignore test/strangers --ignore $(PAGE)
+PYTEST_ON_CORES := $(PY) -m pytest --dist loadfile --numprocesses 2 --ignore test/nodes --ignore test/strangers --ignore test/network --ignore $(PAGE)
 PYTEST_OF_NODES := $(PY) -m pytest --dist loadfile --numprocesses 4 --ignore test/nodes/test_doctor.py test/nodes
-PYTEST_ALONE := $(PY) -m pytest test/nodes/test_doctor.py test/strangers $(PAGE)
+PYTEST_ALONE := $(PY) -m pytest test/nodes/test_doctor.py test/strangers test/network $(PAGE)
 # What fails beside other tests runs once more by itself: on a full machine a process may stand for a second, and what
 # keeps to the clock is then late. What fails again has failed; what passed only alone stands in the output.
 OR_ALONE = || (echo "Once more, one at a time:" && $(1) --numprocesses 0 --last-failed --last-failed-no-failures none)
@@ -56,8 +57,9 @@ coverage: setup $(VENV)/.colcon $(VENV)/.test_interfaces $(VENV)/.robots $(VENV)
 guards: setup $(VENV)/.test_interfaces ## Remove each safety guard in a copy, and show that its test then fails
 	$(PY) tools/check_guards.py
 
-faults: setup $(VENV)/.test_interfaces ## Put faults into the middle of motions, with default timeouts; prints a table
+faults: setup $(VENV)/.test_interfaces ## Put faults into the middle of motions, with default timeouts, and between two computers; prints tables
 	FAULTS_WITH_DEFAULTS=1 $(PY) -m pytest -q test/nodes/test_faults.py -m "soak or not soak"
+	$(PY) test/network/bad_network.py
 
 soak: setup $(VENV)/.test_interfaces ## The long tests: an hour of goals, ten thousand bad inputs, ten scenes with a robot of others
 	FUZZ_EXAMPLES=750 $(PY) -m pytest -q --timeout 3600 test/test_bad_input.py test/nodes/test_bad_messages.py

@@ -1,5 +1,6 @@
 """Camera images to latents."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -7,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -44,6 +46,8 @@ Listener = Callable[[Observation], None]
 """Called with an observation whose time is that of its oldest image: its stamp, or its arrival if earlier."""
 Rest = tuple[float, np.ndarray]
 """Since when the arm rests (s), and where its tcp is in the base frame [3] (m)."""
+BETWEEN_S = 0.4
+"""A latent that no planner waits for is published so long after the one before it: less than makes an image stale."""
 SLOW_S = 0.2
 """A model that takes longer for one moment is not asked what it would see if views were mixed up."""
 
@@ -51,7 +55,8 @@ SLOW_S = 0.2
 class EncoderNode(PlannerNode):
     """Encodes images of one moment, one of every view; publishes `latent`, serves `~/encode` and `~/look`.
 
-    Nodes in the same process listen instead of subscribing, so that latents never leave it.
+    Where a planner says on `picture_wanted` from when on it wants one, the first since then is published, and few
+    others; else all are. Nodes in the same process listen instead of subscribing, so that latents never leave it.
     """
 
     PARAMETERS = (
@@ -74,6 +79,7 @@ class EncoderNode(PlannerNode):
         self._seen_s: float | None = None
         self._at_rest: Callable[[], Rest | None] | None = None
         self._rest: Rest | None = None
+        self._wanted_from_s, self._published_s = math.inf, -math.inf
 
     def listen(
         self, listener: Listener, wanted: Callable[[float], bool], at_rest: Callable[[], Rest | None] | None = None
@@ -105,6 +111,7 @@ class EncoderNode(PlannerNode):
         self._goal_sizes: list[Size] | None = None
         self._goal_frames: list[str] = []
         self._latents = self.create_lifecycle_publisher(Latent, "latent", qos.STREAM)
+        self._wanted = self.create_subscription(Time, "picture_wanted", self._on_picture_wanted, qos.COMMAND)
         kind, ending = TRANSPORTS[parameters["image_transport"]]
         self._images = [
             CameraStream(self, kind, topic + ending, partial(self._on_image, view)) for view, topic in enumerate(topics)
@@ -118,12 +125,13 @@ class EncoderNode(PlannerNode):
         self._judged_s, self._mixed_up = -1.0, ""  # an arm that never moved rests since 0
         self._arm_states: list[Subscription] = []
         if self._mixups is not None and self._at_rest is None:
-            self._arm_states = [self.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.SENSOR)]
+            self._arm_states = [self.create_subscription(ArmState, "arm_state", self._on_arm_state, qos.STATE)]
         self._watchdogs = [
             Watchdog(f"image on {images.subscription.topic_name}", SILENCE_S, self.lead_tolerance_s(), "encoder_node")
             for images in self._images
         ]
         self._moment: Sequence[Picture] = ()
+        self._taken_s = -math.inf
         library = goal_library(self._model.contract)
         self._services_ = (
             self.create_service(EncodeImages, "~/encode", self._on_encode),
@@ -133,7 +141,7 @@ class EncoderNode(PlannerNode):
     def cleanup(self) -> None:
         for stream in (*self._images, *self._infos):
             stream.close()
-        for subscription in self._arm_states:
+        for subscription in (*self._arm_states, self._wanted):
             self.destroy_subscription(subscription)
         for service in self._services_:
             self.destroy_service(service)
@@ -258,11 +266,29 @@ class EncoderNode(PlannerNode):
         if (moment := self._pairing.add(view, stamp_s, (min(stamp_s, arrived_s), image))) is None:
             return
         taken_s, group = min(taken_s for taken_s, _ in moment), [image for _, image in moment]
-        self._seen_s, self._moment = time.monotonic(), group
+        self._seen_s, self._taken_s, self._moment = time.monotonic(), taken_s, group
         if all(isinstance(image, Image) for image in group):
             self._seen_sizes = [(image.width, image.height) for image in group]
         listeners = [listener for listener, wanted in self._listeners if wanted(taken_s)]
-        if not listeners and not self._latents.get_subscription_count():
+        self._encode(taken_s, group, listeners, self._is_to_be_published(taken_s))
+
+    def _on_picture_wanted(self, message: Time) -> None:
+        """What was taken since then may have come before this did, from another computer."""
+        self._wanted_from_s = seconds(message)
+        if self.active and self._moment and self._taken_s >= self._wanted_from_s and not self._is_silent:
+            self._encode(self._taken_s, self._moment, [], self._latents.get_subscription_count() > 0)
+
+    def _is_to_be_published(self, taken_s: float) -> bool:
+        if not self._latents.get_subscription_count():
+            return False
+        is_wanted = taken_s >= self._wanted_from_s or not self.count_publishers(self._wanted.topic_name)
+        return is_wanted or time.monotonic() - self._published_s >= BETWEEN_S
+
+    def _encode(
+        self, taken_s: float, group: Sequence[Picture], listeners: Sequence[Listener], is_to_be_published: bool
+    ) -> None:
+        """Passes on what was seen at a moment, if anybody wants it."""
+        if not listeners and not is_to_be_published:
             return
         began_s = time.monotonic()
         try:
@@ -281,7 +307,10 @@ class EncoderNode(PlannerNode):
         self._encoded += 1
         for listener in listeners:
             listener(observation)
-        if self._latents.get_subscription_count():
+        if is_to_be_published:
+            self._published_s = time.monotonic()
+            if taken_s >= self._wanted_from_s:
+                self._wanted_from_s = math.inf
             self._latents.publish(latent_message(observation, self.model_id, frame_id=group[0].header.frame_id))
 
     def _on_encode(self, request: EncodeImages.Request, response: EncodeImages.Response) -> EncodeImages.Response:

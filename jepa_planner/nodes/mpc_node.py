@@ -164,7 +164,7 @@ class MpcNode(PlannerNode):
             self._encoder = LocalEncoder(self._encoder_node, self._model_id, self._goals.check)
         else:
             self._encoder = RemoteEncoder(self, self._model_id, self._service_timeouts("encoder"))
-            self._subscriptions_.append(self.create_subscription(Latent, "latent", self._on_latent, qos.SENSOR))
+            self._subscriptions_.append(self.create_subscription(Latent, "latent", self._on_latent, qos.STREAM))
         if self._predictor_node is not None:
             self._cost = LocalCost(self._predictor_node, self._model_id, self._goals.check)
             if (names := parameters["predictors"]) != ["predictor_node"]:

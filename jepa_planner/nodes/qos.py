@@ -9,15 +9,15 @@ def _profile(depth: int, reliability: ReliabilityPolicy, durability: DurabilityP
 
 
 SENSOR = _profile(1, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
-"""How images, joint states, latents are heard: only the newest counts, a lost one is not sent again; any publisher will
-do.
-"""
+"""How images and joint states are heard: only the newest counts, and is not sent again; any publisher will do."""
 
 SENSOR_RESENT = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 """How images are heard where all who publish offer it: one travels in many parts, and is lost with any of them."""
 
 STREAM = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
-"""How they are published: subscribers of default quality hear nothing from a best-effort publisher."""
+"""How they are published: subscribers of default quality hear nothing from a best-effort publisher. Latents are heard
+so, too: one belongs to a rest of the arm, and none follows it.
+"""
 
 COMMAND = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 """Plans and setpoints: each must arrive, and none may queue up behind an old one."""

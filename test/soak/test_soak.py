@@ -5,13 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rclpy.node import Node
-from rclpy.parameter import Parameter
-from trajectory_msgs.msg import JointTrajectory
+from witness import Witness
 
 from jepa_planner.cli.ros.trials import simulated_planner
-from jepa_planner.control.limits import SafetyLimits
-from jepa_planner.nodes import qos
 from jepa_planner.nodes.client import PlannerClient
 from jepa_planner.nodes.conversions import seconds
 from jepa_planner.nodes.running import NodeThread
@@ -24,34 +20,6 @@ MAX_GROWTH = 0.02
 TASKS = ("reach", "grasp", "push", "pick_place")
 FIRST_SEED = 2_000_000
 PERIOD_S = 0.01
-LIMITS = SafetyLimits.panda()
-KINEMATICS = LIMITS.kinematics()
-
-
-class Witness(Node):
-    """Checks every command as it passes, and times those of one motion on the simulation's clock."""
-
-    def __init__(self) -> None:
-        super().__init__("soak_witness", parameter_overrides=[Parameter("use_sim_time", value=True)])
-        self.count = self.outside = 0
-        self.gaps_s: list[float] = []
-        self._last: tuple[float, np.ndarray] | None = None
-        self.create_subscription(JointTrajectory, "joint_trajectory", self._judge, qos.COMMAND)
-
-    def _judge(self, message: JointTrajectory) -> None:
-        arrived_s, point = self.get_clock().now().nanoseconds * 1e-9, message.points[0]
-        q, dq = np.array(point.positions), np.array(point.velocities)
-        moving = bool(np.any(dq))
-        if self._last is not None:
-            self.gaps_s.append(arrived_s - self._last[0])
-        self._last = (arrived_s, q) if moving else None
-        speed_max = KINEMATICS.velocity_rad_s * LIMITS.joint_velocity_scale * (1 + 1e-6)
-        good = np.all((q >= KINEMATICS.lower_rad - 1e-9) & (q <= KINEMATICS.upper_rad + 1e-9))
-        good &= np.all(np.abs(dq) <= speed_max)
-        good &= LIMITS.inside_workspace(KINEMATICS.tcp_pose(q)[0], tolerance_m=2e-3)
-        good &= not np.any(message.points[-1].velocities)
-        self.count += 1
-        self.outside += not good
 
 
 def memory_of_planner_mib() -> float:

@@ -121,7 +121,7 @@ def panda_bench(folder: Path, *options: str) -> Iterator[PandaBench]:
     with processes(
         folder,
         planner=[*on_core(0), *RUN, "--params-file", file, *remaps, *options],
-        robot=[sys.executable, ROBOTS / "panda_pybullet.py", "--prefix", PREFIX],
+        robot=[sys.executable, ROBOTS / "panda_pybullet.py", "--prefix", PREFIX, "--from-desired"],
     ):
         bench = PandaBench()
         try:

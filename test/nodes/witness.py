@@ -1,0 +1,44 @@
+"""Who looks at every command that passes, and judges it by the limits."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from trajectory_msgs.msg import JointTrajectory
+
+from jepa_planner.control.limits import SafetyLimits
+from jepa_planner.nodes import qos
+
+LIMITS = SafetyLimits.panda()
+KINEMATICS = LIMITS.kinematics()
+
+
+class Witness(Node):
+    """Checks every command as it passes, and times those of one motion on the simulation's clock."""
+
+    def __init__(self) -> None:
+        super().__init__("witness", parameter_overrides=[Parameter("use_sim_time", value=True)])
+        self.count = self.outside = 0
+        self.gaps_s: list[float] = []
+        self.came_at_s: list[float] = []
+        """When commands did, on the steady clock."""
+        self._last_s: float | None = None
+        self.create_subscription(JointTrajectory, "joint_trajectory", self._judge, qos.COMMAND)
+
+    def _judge(self, message: JointTrajectory) -> None:
+        arrived_s, point = self.get_clock().now().nanoseconds * 1e-9, message.points[0]
+        self.came_at_s.append(time.monotonic())
+        q, dq = np.array(point.positions), np.array(point.velocities)
+        if self._last_s is not None:
+            self.gaps_s.append(arrived_s - self._last_s)
+        self._last_s = arrived_s if np.any(dq) else None
+        speed_max = KINEMATICS.velocity_rad_s * LIMITS.joint_velocity_scale * (1 + 1e-6)
+        good = np.all((q >= KINEMATICS.lower_rad - 1e-9) & (q <= KINEMATICS.upper_rad + 1e-9))
+        good &= np.all(np.abs(dq) <= speed_max)
+        good &= LIMITS.inside_workspace(KINEMATICS.tcp_pose(q)[0], tolerance_m=2e-3)
+        good &= not np.any(message.points[-1].velocities)
+        self.count += 1
+        self.outside += not good
