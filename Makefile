@@ -33,7 +33,7 @@ help: ## Say what each target does
 # simulated robot.
 PAGE := test/cli/view/test_page_in_browser.py
 PYTEST_ON_CORES := $(PY) -m pytest --dist loadfile --numprocesses 2 --ignore test/nodes --ignore test/strangers --ignore test/network --ignore $(PAGE)
-PYTEST_OF_NODES := $(PY) -m pytest --dist loadfile --numprocesses 4 --ignore test/nodes/test_doctor.py test/nodes
+PYTEST_OF_NODES := $(PY) -m pytest --dist loadfile --numprocesses 5 --ignore test/nodes/test_doctor.py test/nodes
 PYTEST_ALONE := $(PY) -m pytest test/nodes/test_doctor.py test/strangers test/network $(PAGE)
 # What fails beside other tests runs once more by itself: on a full machine a process may stand for a second, and what
 # keeps to the clock is then late. What fails again has failed; what passed only alone stands in the output.

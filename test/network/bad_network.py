@@ -38,9 +38,9 @@ from jepa_planner.nodes.start import Start
 
 PLACES = {"encoder_node": BOARD, "predictor_node": BOARD, "mpc_node": PC, "arm_node": PC, "sim_node": WORLD}
 MODULES = {**PLANNER_MODULES, **SIM_MODULE}
-TASK, SEED = "pick_place", 3_000_000
+SEED = 3_000_000
 PROFILE = Path(__file__).parents[2] / "config" / "fastdds_network.xml"
-STEP_OF_FAULT = 3
+STEP_OF_FAULT = 2
 """A fault that comes in mid-motion comes in the motion of this step."""
 STILL_S = 0.5
 """An arm that was sent nothing for so long is at rest."""
@@ -101,8 +101,8 @@ class Report:
 class Planner:
     """The nodes on their hosts, and who sends goals, on the PC."""
 
-    def __init__(self, hosts: Hosts, places: Mapping[str, str], model: str = "") -> None:
-        self.hosts, self._places = hosts, places
+    def __init__(self, hosts: Hosts, places: Mapping[str, str], model: str, task: str) -> None:
+        self.hosts, self._places, self._task = hosts, places, task
         typed = {"model": model} if model else {}
         self._arguments = Start.of(sim=True, typed=typed, log_level="error").ros_arguments()
         self.processes = {node: self._spawn(node) for node in places}
@@ -148,7 +148,7 @@ class Planner:
         return [node for node, host in self._places.items() if host == BOARD]
 
     def _solve(self, seed: int) -> list[Trial]:
-        return list(run_ros_trials(self.client, TrialSettings(TASK, 1, seed=seed)))
+        return list(run_ros_trials(self.client, TrialSettings(self._task, 1, seed=seed)))
 
     def _goes_on(self) -> bool:
         """A goal is solved again: traces of a fault may end one or two before."""
@@ -200,8 +200,8 @@ class Planner:
 
 
 @contextmanager
-def planner_on_two_computers(places: Mapping[str, str], model: str = "", profile: str = "") -> Iterator[Planner]:
-    """All of it; this thread and those that it starts are on the PC from then on. profile: of Fast DDS."""
+def planner_on_two_computers(places: Mapping[str, str], model: str, profile: str, task: str) -> Iterator[Planner]:
+    """All of it; this thread and those that it starts are on the PC from then on. profile: of Fast DDS, a file."""
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "SUBNET"
     if profile:
         os.environ |= dict.fromkeys(("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"), profile)
@@ -210,7 +210,7 @@ def planner_on_two_computers(places: Mapping[str, str], model: str = "", profile
     with three_hosts() as hosts:
         enter(hosts.namespace(PC))
         rclpy.init(args=[])
-        planner = Planner(hosts, places, model)
+        planner = Planner(hosts, places, model, task)
         try:
             yield planner
         finally:
@@ -222,6 +222,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("faults", nargs="*", metavar="FAULT", help=f"of {', '.join(FAULTS)}; all")
     parser.add_argument("--goals", type=int, default=2, help="under each fault")
+    parser.add_argument("--task", default="pick_place", help="of the simulator")
     parser.add_argument("--model", default="", metavar="DIR")
     parser.add_argument("--json", action="store_true", help="a line for each fault, for programs")
     parser.add_argument("--planner", choices=(PC, BOARD), default=PC, help="where mpc_node is")
@@ -231,7 +232,7 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := [name for name in given.faults if name not in FAULTS]:
         parser.error(f"no fault is called {', '.join(unknown)}; expected some of {', '.join(FAULTS)}")
     places = {**PLACES, "mpc_node": given.planner, "sim_node": given.cameras}
-    with planner_on_two_computers(places, given.model, given.profile) as planner:
+    with planner_on_two_computers(places, given.model, given.profile, given.task) as planner:
         for name in given.faults or FAULTS:
             report = planner.tries(name, given.goals)
             still = "" if report.still_after_s is None else f"{report.still_after_s:.2f}"
