@@ -26,6 +26,7 @@ Score = Callable[[Tensor, Tensor], Tensor]
 MEMORY_BYTES = 2 << 30
 CPU_TOKENS = 640  # of one step and one chunk: enough for whole-speed products, few enough for a core's cache
 CPU_TOKENS_INT8 = 6600  # these blocks keep to the cache by themselves
+LEAST_CPU_TOKENS = 64  # of one step and one chunk: fewer are multiplied in the time in which the weights are read
 
 
 class Rollouts(Protocol):
@@ -94,7 +95,8 @@ class RolloutEngine:
                 self._workspaces.put(workspaces)
 
         work = zip(actions.tensor_split(parts), states.tensor_split(parts), strict=True)
-        run_all = map if self.threads == 1 else chunk_threads(self.threads).map
+        keeps_here = self._device.type != "cpu" or torch.get_num_threads() == self.threads == 1
+        run_all = map if keeps_here else chunk_threads(self.threads).map
         return torch.cat(list(run_all(run, work)))
 
     def candidate_bytes(self, steps: int) -> int:
@@ -102,7 +104,9 @@ class RolloutEngine:
         return self._network.candidate_bytes(steps, eight_bits=self.dtype == "int8")
 
     def _parts(self, candidates: int, steps: int, dtype: str) -> int:
-        """Into how many chunks of equal size, the same number for each thread; steps: shared ones included."""
+        """Into how many chunks of equal size, the same number for each thread unless they would be too small; steps:
+        shared ones included.
+        """
         workspaces = self.threads * (1 if self.dtype == "float32" else 2)
         chunk = max(1, self._memory_bytes // (workspaces * self.candidate_bytes(steps)))
         if self._chunk is not None:
@@ -111,7 +115,10 @@ class RolloutEngine:
             tokens = CPU_TOKENS_INT8 if dtype == "int8" else CPU_TOKENS
             chunk = min(chunk, max(1, tokens // self._network.tokens_per_step))
         rounds = -(-candidates // (chunk * self.threads))
-        return min(candidates, rounds * self.threads)
+        parts = min(candidates, rounds * self.threads)
+        if self._chunk is None and self._device.type == "cpu":
+            parts = min(parts, max(1, candidates * self._network.tokens_per_step // LEAST_CPU_TOKENS))
+        return max(parts, -(-candidates // chunk))
 
     def _shared_start(self, context: Context, dtype: str) -> Start:
         if not self._is_known(context):

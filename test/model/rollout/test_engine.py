@@ -53,6 +53,29 @@ def test_the_past_is_run_once_for_equal_contexts_and_anew_for_another(kind, monk
     assert len(runs) == 2
 
 
+@pytest.mark.parametrize(("candidates", "chunks"), [(1, 1), (32, 1), (127, 1), (128, 2), (192, 3), (1000, 3)])
+def test_few_candidates_of_a_small_network_are_not_worth_another_thread(candidates, chunks):
+    engine = RolloutEngine(small_predictor(kind="mlp"), threads=3)
+    numbers = engine.evaluate(
+        small_context(), small_actions(candidates, 1), lambda latents, _: torch.ones(len(latents))
+    )
+    assert len(numbers) == candidates and engine._parts(candidates, 2, "float32") == chunks
+
+
+@pytest.mark.parametrize("threads_of_torch", [1, 2])
+def test_rollouts_on_one_thread_keep_to_one_core(threads_of_torch):
+    before, seen = torch.get_num_threads(), []
+    try:
+        torch.set_num_threads(threads_of_torch)
+        engine = RolloutEngine(small_predictor(), threads=1)
+        engine.evaluate(
+            small_context(), small_actions(), lambda latents, _: seen.append(torch.get_num_threads()) or latents
+        )
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1]
+
+
 def test_scores_are_of_each_candidate_and_latents_are_not_kept():
     context, actions = small_context(), small_actions(candidates=7)
     engine = RolloutEngine(small_predictor(), chunk=2)
