@@ -25,6 +25,7 @@ sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("network", "
 
 import rclpy
 from hosts import BOARD, PC, WORLD, Hosts, three_hosts
+from soaking import soak
 from wire import Line, enter
 from witness import Witness
 
@@ -75,6 +76,10 @@ FAULTS = {
     "nothing to the board for 2 s": Fault(Line(carries=(True, False)), 2.0),
     "the board is gone": Fault(Line(carries=(False, False)), 5.0, kills=True),
 }
+
+
+LOSSY = Line(delay_s=0.003, jitter_s=0.01, loss=0.05)
+"""As a WiFi at the edge of its reach."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +226,9 @@ def planner_on_two_computers(places: Mapping[str, str], model: str, profile: str
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("faults", nargs="*", metavar="FAULT", help=f"of {', '.join(FAULTS)}; all")
+    parser.add_argument(
+        "--soak", type=float, default=0.0, metavar="S", help="instead, goals for so long on a lossy line"
+    )
     parser.add_argument("--goals", type=int, default=2, help="under each fault")
     parser.add_argument("--task", default="pick_place", help="of the simulator")
     parser.add_argument("--model", default="", metavar="DIR")
@@ -233,6 +241,11 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no fault is called {', '.join(unknown)}; expected some of {', '.join(FAULTS)}")
     places = {**PLACES, "mpc_node": given.planner, "sim_node": given.cameras}
     with planner_on_two_computers(places, given.model, given.profile, given.task) as planner:
+        if given.soak:
+            planner.hosts.set_line(LOSSY)
+            did = soak(planner.client, planner.witness, given.soak)
+            print(json.dumps(asdict(did)) if given.json else did.table())
+            return 0
         for name in given.faults or FAULTS:
             report = planner.tries(name, given.goals)
             still = "" if report.still_after_s is None else f"{report.still_after_s:.2f}"

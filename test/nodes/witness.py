@@ -1,8 +1,10 @@
-"""Who looks at every command that passes, and judges it by the limits."""
+"""Who looks at every command that passes, and judges it by the limits; and how much memory the planner has."""
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 import numpy as np
 from rclpy.node import Node
@@ -42,3 +44,25 @@ class Witness(Node):
         good &= not np.any(message.points[-1].velocities)
         self.count += 1
         self.outside += not good
+
+
+def memory_of_planner_mib() -> float:
+    """Resident memory of the planner's and the simulator's processes that this one started."""
+    total = 0
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                command = (process / "cmdline").read_bytes()
+                ours = b"jepa_planner" in command and _descends_from(int(process.name), os.getpid())
+                total += int((process / "statm").read_text().split()[1]) if ours else 0
+            except OSError:  # it ended meanwhile
+                continue
+    return total * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _descends_from(process: int, ancestor: int) -> bool:
+    while process > 1:
+        process = int(Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        if process == ancestor:
+            return True
+    return False

@@ -22,7 +22,7 @@ AMX, BF16, VNNI = precision.AMX, precision.AVX512_BF16, precision.VNNI
 @pytest.mark.parametrize(
     ("has", "expected"),
     [
-        ({AMX, BF16, VNNI}, "bfloat16"),
+        ({AMX, BF16, VNNI}, "int8"),
         ({BF16, VNNI}, "int8"),
         ({BF16}, "bfloat16"),
         ({VNNI}, "int8"),
