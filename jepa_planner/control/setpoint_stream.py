@@ -48,6 +48,8 @@ class SetpointStream:
         self._ahead_periods = round(ahead_s * rate_hz)
         self._ahead: SetpointStream | None = None
         self._ahead_by = 0
+        self._told: tuple[ruckig.InputParameter, int] | None = None
+        """The motion that the arm knows, and for how many periods, where a brake came of which it was not told yet."""
         self.period_s = 1.0 / rate_hz
         self._kinematics = kinematics
         self._validation = TrajectoryValidation(kinematics, limits)
@@ -91,6 +93,7 @@ class SetpointStream:
         self._input.current_velocity = [0.0] * 6
         self._input.current_acceleration = [0.0] * 6
         self.brake()
+        self._told = None
 
     def clip(self, xyz_m: np.ndarray, rotation: np.ndarray, closure: float) -> Target:
         """What `follow` makes of a target: what was asked where limits and joints allow it, else as much as they do.
@@ -170,6 +173,9 @@ class SetpointStream:
         """
         if not self.ready:
             return
+        if self._told is None:
+            self._told = self._input, self._ahead_by
+        self._input = self._new_input(from_rest=False)
         _aim_at_rest(self._input)
         if at_least_s > 0.0:
             self._input.synchronization, self._input.minimum_duration = ruckig.Synchronization.Time, at_least_s
@@ -178,6 +184,7 @@ class SetpointStream:
 
     def tick(self) -> Setpoint:
         """The next setpoint, one period later. Raises RuntimeError before `reset`."""
+        self._told = None
         self._look_ahead()
         xyz, rotation, velocity, step, arrived = self._advance()
         gripper_step = self.limits.gripper_rate_per_s * self.period_s
@@ -191,18 +198,23 @@ class SetpointStream:
     def skip(self, periods: int) -> None:
         """Lets periods pass in which nothing could be sent: the arm went on for as long as it was told, then to rest.
 
-        The target stays in force; from where the arm got to, it is reached so much later. Raises RuntimeError before
-        `reset`.
+        The target stays in force; from where the arm got to, it is reached so much later. A brake that came meanwhile
+        begins there. Raises RuntimeError before `reset`.
         """
+        motion, is_news = self._input, self._told is not None
+        if self._told is not None:
+            self._input, self._ahead_by = self._told
+            self._told = None
         known = min(periods, self._ahead_by)
         for _ in range(known):
-            self._look_ahead()
+            if not is_news:
+                self._look_ahead()
             self._advance()
-        if (periods := periods - known) == 0:
+        if known == periods and not is_news:
             return
-        motion, self._input = self._input, self._new_input(from_rest=False)
+        self._input = self._new_input(from_rest=False)
         _aim_at_rest(self._input)
-        for _ in range(periods):
+        for _ in range(periods - known):
             self._advance()
         for name in ("current_position", "current_velocity", "current_acceleration"):
             setattr(motion, name, _without_rounding(getattr(self._input, name)))

@@ -42,7 +42,7 @@ MODULES = {**PLANNER_MODULES, **SIM_MODULE}
 SEED = 3_000_000
 PROFILE = Path(__file__).parents[2] / "config" / "fastdds_network.xml"
 STEP_OF_FAULT = 2
-"""A fault that comes in mid-motion comes in the motion of this step."""
+"""A fault that comes in mid-motion comes in the motion of this plan, counted from 1."""
 STILL_S = 0.5
 """An arm that was sent nothing for so long is at rest."""
 AGAIN_S = 60.0
@@ -129,9 +129,7 @@ class Planner:
 
     def tries(self, name: str, goals: int) -> Report:
         """Sends goals under a fault, and one after it."""
-        fault, trials, waits_s, outside = FAULTS[name], [], [], self.witness.outside
-        began_s = time.monotonic()
-        seconds = 0.0
+        fault, trials, waits_s, outside, seconds = FAULTS[name], [], [], self.witness.outside, 0.0
         for goal in range(goals):
             if not fault.lasts_s:
                 self.hosts.set_line(fault.line)
@@ -170,30 +168,36 @@ class Planner:
     def _in_mid_motion(self, fault: Fault) -> Iterator[list[float]]:
         """Puts a fault that lasts into the middle of a motion; gives when it came."""
         came_at_s: list[float] = []
+        followed: set[int] = set()
         over = threading.Event()
 
-        def is_hit() -> bool:
+        def is_due() -> bool:
             state = self.client.arm_state
-            return over.is_set() or (state is not None and state.plan_id >= first + STEP_OF_FAULT and state.moving)
+            if state is not None and state.moving and state.plan_id != before:
+                followed.add(state.plan_id)
+            return over.is_set() or len(followed) >= STEP_OF_FAULT
 
         def strike() -> None:
-            if wait_until(is_hit, AGAIN_S) and not over.is_set():
+            if wait_until(is_due, AGAIN_S) and not over.is_set():
                 self.hosts.set_line(fault.line)
                 came_at_s.append(time.monotonic())
                 if fault.kills:
                     for node in self._of_the_board():
                         self.processes[node].send_signal(signal.SIGKILL)
                         self.processes[node].wait()
-                over.wait(fault.lasts_s) if fault.kills else time.sleep(fault.lasts_s)
+                time.sleep(fault.lasts_s)
                 self.hosts.set_line(Line())
 
-        first = self.client.arm_state.plan_id if self.client.arm_state else 0
+        if not fault.lasts_s:
+            yield came_at_s
+            return
+        before = self.client.arm_state.plan_id if self.client.arm_state else 0
         thread = threading.Thread(target=strike)
-        if fault.lasts_s:
-            thread.start()
-        yield came_at_s
-        over.set()
-        if fault.lasts_s:
+        thread.start()
+        try:
+            yield came_at_s
+        finally:
+            over.set()
             thread.join()
 
     def _still_after_s(self, at_s: float) -> float:
